@@ -1,0 +1,94 @@
+"""Only what pyproject.toml cannot say: the Cython modules, and the package view that Cython needs.
+
+Switches: PYSRP_DEBUG=1 (bounds checks, line tracing), PYSRP_SANITIZE=1 (ASan and UBSan),
+PYSRP_WERROR=1 (the project's own CI; a newer compiler must not break somebody's install).
+"""
+
+import os
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+HERE = Path(__file__).parent
+FAST = Path("src/_fast")
+BINDINGS = Path("src/pysrp/fabric/_power_build.py")
+
+
+def switch(name: str) -> bool:
+    return os.environ.get(name, "") not in ("", "0")
+
+
+def package_view() -> str:
+    """Cython finds pysrp/_fast/*.pxd only under a folder of that name, and without it ignores them silently."""
+    view = HERE / "build" / "pyx"
+    (view / "pysrp").mkdir(parents=True, exist_ok=True)
+    (view / "pysrp" / "__init__.py").touch()
+    link = view / "pysrp" / "_fast"
+    if not link.exists():
+        link.unlink(missing_ok=True)
+        link.symlink_to(os.path.relpath(HERE / FAST, link.parent), target_is_directory=True)
+    return str(view.relative_to(HERE)) if HERE == Path.cwd() else str(view)
+
+
+debug, sanitize = switch("PYSRP_DEBUG"), switch("PYSRP_SANITIZE")
+cflags = ["-std=gnu11", "-Werror=implicit-function-declaration", "-fvisibility=hidden"]
+cflags += ["-O0", "-g", "-UNDEBUG"] if debug else ["-O2", "-g0"]
+ldflags = []
+macros = [("CYTHON_TRACE_NOGIL", "1")] if debug else []
+if sanitize:
+    # Cython's own tables hold function pointers of unlike types: not ours to mend.
+    cflags += ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-g", "-O1"]
+    ldflags += ["-fsanitize=address,undefined"]
+if switch("PYSRP_WERROR"):
+    cflags += ["-Werror", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-missing-field-initializers"]
+
+directives = {
+    "language_level": 3,
+    "boundscheck": debug,
+    "wraparound": debug,
+    "initializedcheck": debug,
+    "nonecheck": debug,
+    "linetrace": debug,
+    "cdivision": True,
+    "auto_pickle": False,
+    "embedsignature": True,
+    "embedsignature.format": "python",
+    "warn.unused": True,
+}
+
+extensions = cythonize(
+    [
+        Extension(
+            f"pysrp._fast.{source.stem}",
+            [str(source)],
+            include_dirs=[str(FAST)],
+            depends=[str(FAST / "wire.h")],
+            extra_compile_args=cflags,
+            extra_link_args=ldflags,
+            define_macros=macros,
+        )
+        for source in sorted(FAST.glob("*.pyx"))
+    ],
+    include_path=[package_view()],
+    build_dir="build/cython",
+    compiler_directives=directives,
+)
+
+setup(
+    ext_modules=extensions,
+    packages=[
+        "pysrp._fast",
+        *(
+            ".".join(p.parent.relative_to("src").parts)
+            for p in sorted(Path("src/pysrp").rglob("__init__.py"))
+        ),
+    ],
+    package_dir={"": "src", "pysrp._fast": "src/_fast"},
+    package_data={
+        "pysrp": ["py.typed", "**/*.pyi", "**/*.csv"],
+        "pysrp._fast": ["*.pxd", "*.pyi", "*.h"],
+    },
+    exclude_package_data={"": ["*.c", "*.pyx"]},
+    cffi_modules=[f"{BINDINGS}:ffibuilder"] if BINDINGS.exists() else [],
+)

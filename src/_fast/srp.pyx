@@ -1,0 +1,136 @@
+"""Memory descriptors inside SRP_CMD: their place follows from two format nibbles and two counts."""
+
+from cpython.buffer cimport PyObject_CheckBuffer
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memset
+
+from pysrp._fast.view cimport (
+    Int,
+    Layout,
+    Part,
+    View,
+    layout_of,
+    view_within,
+    wire_get,
+    wire_put32,
+    wire_put64,
+)
+
+from pysrp.errors import EncodeError
+
+
+cdef enum:
+    NONE = 0
+    DIRECT = 1
+    INDIRECT = 2
+    IMMEDIATE = 3
+
+
+cdef class Descriptor(Part):
+    """The data-out or data-in memory descriptor of SRP_CMD, or None (SRP r16a, 5.6.2 and 6.5).
+
+    ``format`` is the nibble of BUF_FMT that names its kind, ``count`` the number of entries of its
+    partial list, ``kinds`` the classes for formats 1, 2 and 3 (None where a format is not allowed).
+    build() takes ``(va, length)`` or ``(va, key, length)`` for a direct descriptor, a list of those for
+    an indirect one whose entries all stand in the IU, or a descriptor made by its class.
+    """
+    cdef readonly Int format
+    cdef Int entries
+    cdef readonly tuple kinds
+
+    def __init__(self, at, Int format, Int count, tuple kinds, *, str doc=""):
+        Part.__init__(self, at, 0, doc=doc)
+        self.format = format
+        self.entries = count
+        self.kinds = kinds
+
+    cdef unsigned int fmt(self, View v):
+        return <unsigned int> (wire_get(v.p + self.format.offset, 1) >> self.format.shift & 15)
+
+    cdef Py_ssize_t claimed(self, View v) except -2:
+        cdef unsigned int kind = self.fmt(v)
+        if kind == NONE or kind > IMMEDIATE or self.kinds[kind - 1] is None:
+            return 0
+        if kind == INDIRECT:
+            return 20 + 16 * <Py_ssize_t> v.p[self.entries.offset]
+        return 16 if kind == DIRECT else 4
+
+    cdef object get(self, View v):
+        cdef Py_ssize_t offset = 0, length = 0
+        self.locate(v, &offset, &length)
+        if length == 0:
+            return None
+        cls = self.kinds[self.fmt(v) - 1]
+        return view_within(cls, layout_of(cls).size, v, offset, length)
+
+    cdef object exact(self, View v):
+        found = self.get(v)
+        return None if found is None else {"type": type(found).__name__, **found.to_dict()}
+
+    def plain(self, value):
+        """A dictionary of to_dict() as the structure it describes."""
+        cls = {kind.__name__: kind for kind in self.kinds if kind is not None}[value["type"]]
+        return cls.build(**{k: x for k, x in value.items() if k != "type"})
+
+    cdef Py_ssize_t measure(self, object value) except -1:
+        if type(value) is tuple:
+            return 16
+        if type(value) is list:
+            return 20 + 16 * len(value)
+        if isinstance(value, dict):
+            value = self.plain(value)
+        return Part.measure(self, value)
+
+    cdef int emit(self, uint8_t *base, Py_ssize_t at, Py_ssize_t room, object value) except -1:
+        cdef uint8_t *p = base + at
+        cdef unsigned int kind = INDIRECT
+        cdef uint64_t total = 0
+        cdef Py_ssize_t i
+        if type(value) is tuple:
+            direct(p, self.name, value)
+            kind = DIRECT
+        elif type(value) is list:
+            memset(p, 0, 20)
+            wire_put32(p + 12, <unsigned int> (16 * len(value)))
+            for i in range(len(value)):
+                total += direct(p + 20 + 16 * i, self.name, value[i])
+            if total >> 32:
+                raise EncodeError(f"{self.name}: {total} bytes in all do not fit 32 bits", field=self.name)
+            wire_put32(p + 16, <unsigned int> total)
+        else:
+            if isinstance(value, dict):
+                value = self.plain(value)
+            Part.emit(self, base, at, room, value)
+            if isinstance(value, View):
+                if type(value) not in self.kinds:
+                    raise EncodeError(f"{self.name}: {type(value).__name__} is not allowed here", field=self.name)
+                kind = self.kinds.index(type(value)) + 1
+            elif room in (4, 16):
+                kind = DIRECT if room == 16 else IMMEDIATE
+        if kind == INDIRECT:
+            if room < 20 or (room - 20) % 16:
+                raise EncodeError(f"{self.name}: {room} bytes are no indirect descriptor", field=self.name)
+            self.entries.store(base, <uint64_t> (room - 20) // 16)
+        self.format.store(base, kind)
+        return 0
+
+
+cdef uint64_t direct(uint8_t *p, str name, tuple entry) except? 0xFFFFFFFFFFFFFFFF:
+    """One direct descriptor from (va, length) or (va, key, length); returns its length."""
+    cdef uint64_t va = 0, key = 0, length = 0
+    cdef Py_ssize_t n = len(entry)
+    try:
+        if n == 2:
+            va, length = entry[0], entry[1]
+        elif n == 3:
+            va, key, length = entry[0], entry[1], entry[2]
+        else:
+            raise TypeError(f"{name}: (va, length) or (va, key, length) is needed, not {entry!r}")
+    except OverflowError:
+        key = 1 << 32
+    if (key | length) >> 32:
+        raise EncodeError(f"{name}: {entry!r} does not fit 64 bits of address, 32 of length", field=name)
+    wire_put64(p, va)
+    wire_put32(p + 8, <unsigned int> key)
+    wire_put32(p + 12, <unsigned int> length)
+    return length

@@ -1,0 +1,162 @@
+/*
+ * Big-endian loads and stores, and the layouts that C code touches.
+ *
+ * memcpy plus a byte swap says what is meant and compiles to one instruction (on a big-endian POWER
+ * to a plain load). The structs exist for their offsets alone; a test holds them against the field
+ * tables in pysrp.srp, pysrp.mad and pysrp.crq, which are the description that people read.
+ */
+#ifndef PYSRP_WIRE_H
+#define PYSRP_WIRE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifndef __GNUC__
+#error "pysrp needs gcc or clang"
+#endif
+
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define WIRE_BE16(v) (v)
+#define WIRE_BE32(v) (v)
+#define WIRE_BE64(v) (v)
+#else
+#define WIRE_BE16(v) __builtin_bswap16(v)
+#define WIRE_BE32(v) __builtin_bswap32(v)
+#define WIRE_BE64(v) __builtin_bswap64(v)
+#endif
+
+static inline uint16_t wire_get16(const uint8_t *p)
+{
+	uint16_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return WIRE_BE16(v);
+}
+
+static inline uint32_t wire_get32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return WIRE_BE32(v);
+}
+
+static inline uint64_t wire_get64(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return WIRE_BE64(v);
+}
+
+static inline void wire_put16(uint8_t *p, uint16_t v)
+{
+	v = WIRE_BE16(v);
+	memcpy(p, &v, sizeof(v));
+}
+
+static inline void wire_put32(uint8_t *p, uint32_t v)
+{
+	v = WIRE_BE32(v);
+	memcpy(p, &v, sizeof(v));
+}
+
+static inline void wire_put64(uint8_t *p, uint64_t v)
+{
+	v = WIRE_BE64(v);
+	memcpy(p, &v, sizeof(v));
+}
+
+/* An unsigned big-endian integer of 1 to 8 bytes. */
+static inline uint64_t wire_get(const uint8_t *p, unsigned int size)
+{
+	uint64_t v = 0;
+
+	switch (size) {
+	case 1:
+		return p[0];
+	case 2:
+		return wire_get16(p);
+	case 4:
+		return wire_get32(p);
+	case 8:
+		return wire_get64(p);
+	default:
+		for (unsigned int i = 0; i < size; i++)
+			v = v << 8 | p[i];
+		return v;
+	}
+}
+
+static inline void wire_put(uint8_t *p, unsigned int size, uint64_t v)
+{
+	switch (size) {
+	case 1:
+		p[0] = (uint8_t)v;
+		break;
+	case 2:
+		wire_put16(p, (uint16_t)v);
+		break;
+	case 4:
+		wire_put32(p, (uint32_t)v);
+		break;
+	case 8:
+		wire_put64(p, v);
+		break;
+	default:
+		for (unsigned int i = size; i-- > 0; v >>= 8)
+			p[i] = (uint8_t)v;
+	}
+}
+
+#define WIRE_PACKED __attribute__((packed))
+#define WIRE_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
+
+/* LoPAR, virtual SCSI: the command/response queue element */
+struct wire_crq {
+	uint8_t valid, format, reserved, status;
+	uint16_t timeout, IU_length;
+	uint64_t IU_data_ptr;
+} WIRE_PACKED;
+WIRE_SIZE(struct wire_crq, 16);
+
+/* SRP r16a: memory descriptor, indirect table in front of its partial list */
+struct wire_direct_buf {
+	uint64_t va;
+	uint32_t key, len;
+} WIRE_PACKED;
+WIRE_SIZE(struct wire_direct_buf, 16);
+
+struct wire_indirect_buf {
+	struct wire_direct_buf table_desc;
+	uint32_t len;
+} WIRE_PACKED;
+WIRE_SIZE(struct wire_indirect_buf, 20);
+
+struct wire_cmd {
+	uint8_t opcode, sol_not, rsvd2[3], buf_fmt, data_out_desc_cnt, data_in_desc_cnt;
+	uint64_t tag;
+	uint8_t rsvd16[4], lun[8], rsvd28, task_attr, rsvd30, add_cdb_len, cdb[16];
+} WIRE_PACKED;
+WIRE_SIZE(struct wire_cmd, 48);
+
+struct wire_rsp {
+	uint8_t opcode, sol_not, rsvd2[2];
+	int32_t req_lim_delta;
+	uint64_t tag;
+	uint8_t rsvd16[2], flags, status;
+	uint32_t data_out_res_cnt, data_in_res_cnt, sense_data_len, resp_data_len;
+} WIRE_PACKED;
+WIRE_SIZE(struct wire_rsp, 36);
+
+struct wire_tsk_mgmt {
+	uint8_t opcode, sol_not, rsvd2[6];
+	uint64_t tag;
+	uint8_t rsvd16[4], lun[8], rsvd28[2], tsk_mgmt_func, rsvd31;
+	uint64_t task_tag;
+	uint8_t rsvd40[8];
+} WIRE_PACKED;
+WIRE_SIZE(struct wire_tsk_mgmt, 48);
+
+#endif

@@ -1,0 +1,1 @@
+"""pysrp: IBM Virtual SCSI and the SCSI RDMA Protocol."""
