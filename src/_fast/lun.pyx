@@ -25,7 +25,7 @@ cdef int lun_store(uint8_t *p, object value) except -1:
     if type(value) is Lun:
         memcpy(p, (<Lun> value).b, 8)
     elif isinstance(value, int):
-        if not 0 <= value < 1 << 64:
+        if value < 0 or value >> 64:
             raise EncodeError(f"lun: {value} does not fit 64 bits", field="lun")
         wire_put64(p, value)
     elif isinstance(value, str):
@@ -50,7 +50,7 @@ cdef Lun single(unsigned int word):
 
 
 cdef object fit(str name, object value, int bits):
-    if not 0 <= value < 1 << bits:
+    if value < 0 or value >> bits:
         raise EncodeError(f"{name}: {value} does not fit {bits} bits", field=name)
     return value
 
@@ -94,7 +94,7 @@ cdef class Lun:
     def extended_flat(lun):
         """Extended flat space addressing: 24-bit LUN (D2h form) or, above that, 40-bit (E2h form) (SAM-5, 4.7.11)."""
         cdef Lun result = Lun.__new__(Lun)
-        if 0 <= lun < 1 << 24:
+        if lun >= 0 and lun >> 24 == 0:
             wire_put64(result.b, 0xD2 << 56 | <uint64_t> lun << 32)
         else:
             wire_put64(result.b, <uint64_t> 0xE2 << 56 | <uint64_t> fit("lun", lun, 40) << 16)

@@ -65,12 +65,12 @@ cdef class Descriptor(Part):
 
     cdef object exact(self, View v):
         found = self.get(v)
-        return None if found is None else {"type": type(found).__name__, **found.to_dict()}
+        return None if found is None else {"class": type(found).__name__, **found.to_dict()}
 
     def plain(self, value):
         """A dictionary of to_dict() as the structure it describes."""
-        cls = {kind.__name__: kind for kind in self.kinds if kind is not None}[value["type"]]
-        return cls.build(**{k: x for k, x in value.items() if k != "type"})
+        cls = {kind.__name__: kind for kind in self.kinds if kind is not None}[value["class"]]
+        return cls.build(**{k: x for k, x in value.items() if k != "class"})
 
     cdef Py_ssize_t measure(self, object value) except -1:
         if type(value) is tuple:

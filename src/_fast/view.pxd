@@ -92,6 +92,7 @@ cdef class Layout:
     cdef dict index
     cdef tuple names
     cdef bytes template
+    cdef Py_ssize_t full
     cdef Py_ssize_t body
 
 

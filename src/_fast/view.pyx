@@ -302,7 +302,7 @@ cdef class View:
         bytes than there are, are left out, and what is there goes to ``trailing``.
         """
         cdef Field f
-        cdef Py_ssize_t offset, length, end = layout_of(type(self)).size
+        cdef Py_ssize_t offset, length, end = reach(self, layout_of(type(self)))
         result = {}
         for f in layout_of(type(self)).fields:
             try:
@@ -339,7 +339,7 @@ cdef class View:
                 place(f, self, &offset, &length)
                 value = f.get(self)
             except DecodeError as error:
-                if f.variable or f.end <= layout.size or not layout.parts:
+                if f.variable or f.end <= layout.size:
                     found.append(Problem(f.name, error.offset, str(error)))
                 continue
             if f.reserved:
@@ -417,8 +417,19 @@ cdef int place(Field f, View v, Py_ssize_t *offset, Py_ssize_t *length) except -
     return 0
 
 
+cdef Py_ssize_t reach(View v, Layout layout):
+    """End of the last field outside the parts that is there: behind SIZE they are optional."""
+    cdef Py_ssize_t end = layout.size
+    cdef Field f
+    if layout.full > end:
+        for f in layout.fixed:
+            if end < f.end <= v.n:
+                end = f.end
+    return end
+
+
 cdef Py_ssize_t extent(View v, Layout layout) except -1:
-    cdef Py_ssize_t offset, length, end = layout.size
+    cdef Py_ssize_t offset, length, end = reach(v, layout)
     cdef Part part
     for part in layout.parts:
         part.locate(v, &offset, &length)
@@ -446,7 +457,7 @@ cdef str brief(Field f, object value):
 
 cdef list rows(View v, Py_ssize_t base, int depth):
     cdef Field f
-    cdef Py_ssize_t offset, length, end = layout_of(type(v)).size
+    cdef Py_ssize_t offset, length, end = reach(v, layout_of(type(v)))
     indent = "  " * depth
     lines = [f"{indent}{type(v).__name__}, {v.n} bytes"] if depth == 0 else []
     for f in layout_of(type(v)).fields:
@@ -850,12 +861,12 @@ cdef class Struct(Field):
 cdef object as_buffer(object kind, object value):
     """Bytes of a nested value: bytes-like as it is, a dictionary through build()."""
     if isinstance(value, dict):
-        name = value.get("type") if isinstance(kind, Dispatch) else None
+        name = value.get("class") if isinstance(kind, Dispatch) else None
         if name is not None:
-            value = {k: x for k, x in value.items() if k != "type"}
+            value = {k: x for k, x in value.items() if k != "class"}
             kind = (<Dispatch> kind).by_name(name)
         if isinstance(kind, Dispatch):
-            raise TypeError("a dictionary needs 'type', the name of its class, here")
+            raise TypeError("a dictionary needs 'class', the name of its class, here")
         return kind.build(**value)
     return value
 
@@ -881,7 +892,7 @@ cdef class Array(Field):
         if len(value) > self.count:
             unfit(self.name, value, f"{self.count} integers")
         for x in value:
-            if not 0 <= x < 1 << 8 * self.nbytes:
+            if x < 0 or x >> 8 * self.nbytes:
                 unfit(self.name, x, f"{8 * self.nbytes} bits")
             wire_put(base + self.offset + i * self.nbytes, self.nbytes, x)
             i += 1
@@ -1060,7 +1071,7 @@ cdef class List(Part):
         if sum([len(x) for x in items]) != length:
             return PyBytes_FromStringAndSize(<char *> v.p + offset, length)
         if isinstance(self.item, Dispatch):
-            return [{"type": type(x).__name__, **x.to_dict()} for x in items]
+            return [{"class": type(x).__name__, **x.to_dict()} for x in items]
         return [x.to_dict() for x in items]
 
     def joined(self, value):
@@ -1096,7 +1107,8 @@ cdef class Layout:
         self.parts = tuple([f for f in table.values() if f.variable])
         plain = sorted([f for f in table.values() if not f.variable], key=wire_order)
         self.fixed = tuple(sorted([f for f in table.values() if f.size or not f.variable], key=wire_order))
-        self.size = max([f.end for f in self.fixed], default=0) if size is None else size
+        self.full = max([f.end for f in self.fixed], default=0)
+        self.size = self.full if size is None else size
         gaps = self.gaps()
         for f in gaps:
             setattr(owner, f.name, f)
@@ -1104,9 +1116,7 @@ cdef class Layout:
         self.fields = (*sorted([*plain, *gaps], key=wire_order), *self.parts)
         self.index = {f.name: f for f in self.fields}
         self.names = tuple(self.index)
-        template = bytearray(max([f.end for f in self.fixed], default=0))
-        if len(template) < self.size:
-            template = bytearray(self.size)
+        template = bytearray(max(self.full, self.size))
         for f in self.fixed:
             default = (<Int> f).default if isinstance(f, Int) else getattr(f, "default", None)
             if default is not None or isinstance(f, Text):
@@ -1282,7 +1292,8 @@ cdef struct Plan:
 cdef int plan(Layout layout, PyObject **values, tuple names, Plan *p) except -1:
     """Find the field of each keyword and the length of the whole."""
     cdef Py_ssize_t i, n = 0 if names is None else PyTuple_GET_SIZE(names)
-    cdef Py_ssize_t total = layout.body, j, next_up = 0, last = PyTuple_GET_SIZE(layout.names)
+    cdef Py_ssize_t total = layout.size, parts = layout.body, trailing = 0
+    cdef Py_ssize_t j, next_up = 0, last = PyTuple_GET_SIZE(layout.names)
     cdef PyObject *found
     cdef PyObject *name
     p.parts = 0
@@ -1303,7 +1314,7 @@ cdef int plan(Layout layout, PyObject **values, tuple names, Plan *p) except -1:
         if found is NULL:
             if <object> PyTuple_GET_ITEM(names, i) == "trailing":
                 p.trailing = values[i]
-                total += byte_length(<object> values[i])
+                trailing = byte_length(<object> values[i])
                 continue
             no_field(layout, <object> PyTuple_GET_ITEM(names, i))
         if (<Field> found).variable:
@@ -1312,10 +1323,10 @@ cdef int plan(Layout layout, PyObject **values, tuple names, Plan *p) except -1:
                 continue
             p.parts += 1
             p.length[i] = (<Part> found).measure(<object> values[i])
-            total += p.length[i] - (<Part> found).size
-        elif (<Field> found).end > total and (<Field> found).end > layout.size:
+            parts += p.length[i] - (<Part> found).size
+        elif (<Field> found).end > total:
             total = (<Field> found).end
-    p.total = max(total, layout.size)
+    p.total = (max(total, parts) if p.parts else total) + trailing
     return 0
 
 

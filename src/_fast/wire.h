@@ -113,6 +113,31 @@ static inline void wire_put(uint8_t *p, unsigned int size, uint64_t v)
 #define WIRE_PACKED __attribute__((packed))
 #define WIRE_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
 
+/*
+ * Slots of a command/response queue. The producer stores bytes 8-15 first and the header last; the
+ * consumer reads the header first. Both halves are aligned where the queue is, and copied either way.
+ */
+static inline int wire_slot_valid(const uint8_t *slot)
+{
+	return __atomic_load_n(slot, __ATOMIC_ACQUIRE) != 0;
+}
+
+static inline void wire_slot_take(uint8_t *slot, uint8_t *out)
+{
+	memcpy(out, slot, 16);
+}
+
+static inline void wire_slot_free(uint8_t *slot)
+{
+	__atomic_store_n(slot, 0, __ATOMIC_RELEASE);
+}
+
+static inline void wire_slot_put(uint8_t *slot, const uint8_t *element)
+{
+	memcpy(slot + 1, element + 1, 15);
+	__atomic_store_n(slot, element[0], __ATOMIC_RELEASE);
+}
+
 /* LoPAR, virtual SCSI: the command/response queue element */
 struct wire_crq {
 	uint8_t valid, format, reserved, status;
