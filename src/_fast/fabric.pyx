@@ -14,6 +14,8 @@ from libc.string cimport memmove, memset
 
 import os
 
+from pysrp.errors import ConfigError
+
 
 cdef extern from "sys/mman.h" nogil:
     void *mmap(void *at, size_t size, int protection, int flags, int fd, long offset)
@@ -97,6 +99,7 @@ cdef enum:
     BATCH = 256
     H_NO_MEM = -9
 
+MAX_QUEUE = 1 << 20         # bytes
 MAX_TRANSFER = 128 << 10    # the least that PAPR allows for ibm,max-virtual-dma-size, and everybody's default
 
 cdef tuple CALL_NAMES = (
@@ -106,6 +109,8 @@ cdef tuple CALL_NAMES = (
 
 def window_bytes(uint64_t window_size):
     """Bytes of the :class:`Region` for a window of that size: its table in whole pages, then its memory."""
+    if window_size < 2 * TCE_PAGE or window_size % TCE_PAGE or window_size > <uint64_t>1 << 44:
+        raise ConfigError(f"window of {window_size} bytes: a multiple of 4096 from 8192 on is needed")
     return table_bytes(window_size) + window_size
 
 
@@ -227,10 +232,8 @@ cdef class Adapter:
     def __cinit__(self, uint64_t queue_size, uint64_t window_size, Region region, *args, **kwargs):
         self.epoll = self.bell = self.link_bell = self.far_bell = -1
         self.near, self.far = &self.alone_near, &self.alone_far
-        if queue_size < TCE_PAGE or queue_size % TCE_PAGE or queue_size > 1 << 28:
-            raise ValueError(f"queue size {queue_size}: a multiple of 4096 up to 256 MiB is needed")
-        if window_size < 2 * TCE_PAGE or window_size % TCE_PAGE or window_size > 1 << 44:
-            raise ValueError(f"window size {window_size}: a multiple of 4096 from 8192 on is needed")
+        if queue_size < TCE_PAGE or queue_size % TCE_PAGE or queue_size > MAX_QUEUE:
+            raise ConfigError(f"queue of {queue_size} bytes: a multiple of 4096 up to {MAX_QUEUE} is needed")
         if region.size < window_bytes(window_size):
             raise ValueError("the region is too small for the window")
         self.queue_size, self.window_size, self.max_transfer = queue_size, window_size, MAX_TRANSFER
@@ -482,6 +485,11 @@ cdef class Adapter:
     def is_open(self):
         """Whether this end's queue is registered."""
         return self.state != CRQ_FREE
+
+    @property
+    def available_now(self):
+        """Whether :meth:`poll` has something to give."""
+        return self.available()
 
     @property
     def bell_fd(self):

@@ -13,6 +13,7 @@ import dataclasses
 import itertools
 import os
 import select
+import struct
 import threading
 from collections import deque
 from collections.abc import Collection
@@ -20,7 +21,17 @@ from typing import Any
 
 from pysrp._fast import fabric as fast
 from pysrp.errors import ConfigError, PartnerGone
-from pysrp.fabric import DEFAULT_QUEUE, DEFAULT_WINDOW, PAGE_SIZE, Access, Identity, Listener, Port, ReturnCode, fail
+from pysrp.fabric import (
+    DEFAULT_QUEUE,
+    DEFAULT_WINDOW,
+    PAGE_SIZE,
+    Access,
+    Identity,
+    Listener,
+    Port,
+    ReturnCode,
+    fail,
+)
 
 __all__ = ["LocalPort", "connect", "listen", "pair"]
 
@@ -81,7 +92,7 @@ class LocalPort(fast.Adapter, Port):
         return self.h_reg_crq(self.identity.unit_address, self._queue.address, self.queue_size)
 
     def h_reg_crq(self, unit: int, ioba: int, length: int) -> ReturnCode:
-        """Open the queue of ``length`` bytes at ``ioba``: H_SUCCESS, or H_CLOSED while the partner is not there.
+        """Open the queue of ``length`` bytes at ``ioba``: H_SUCCESS, or H_CLOSED without a partner.
 
         H_PARAMETER: another's unit address, a queue not of whole 4 KiB pages, or not all mapped (and in one
         piece, which is this model's own wish).
@@ -140,8 +151,8 @@ class LocalPort(fast.Adapter, Port):
         listed = self.own_memory(page, 8 * count)
         if listed is None:
             return H.H_PARAMETER
-        entries = bytes(listed)  # believed only as a copy: the partition could change it between check and use
-        return self._put_tces(liobn, ioba, [int.from_bytes(entries[i : i + 8], "big") for i in range(0, len(entries), 8)])
+        # Believed only as a copy: the partition could change the list between check and use.
+        return self._put_tces(liobn, ioba, list(struct.unpack(f">{count}Q", bytes(listed))))
 
     def _put_tces(self, liobn: int, ioba: int, tces: list[int]) -> ReturnCode:
         pages = range(ioba, ioba + len(tces) * PAGE_SIZE, PAGE_SIZE)
@@ -151,7 +162,9 @@ class LocalPort(fast.Adapter, Port):
             self.hcall_put_tce(at, tce)
         return H.H_SUCCESS
 
-    def h_copy_rdma(self, length: int, source_liobn: int, source: int, dest_liobn: int, dest: int) -> ReturnCode:
+    def h_copy_rdma(
+        self, length: int, source_liobn: int, source: int, dest_liobn: int, dest: int
+    ) -> ReturnCode:
         """Copy between windows that are this end's: its own, and as a server the partner's.
 
         H_PARAMETER: longer than ``max_transfer``. H_SOURCE_PARM, H_DEST_PARM: a window that is not this
@@ -190,7 +203,7 @@ def pair(
     server_window: int | None = None,
     server_queue: int | None = None,
 ) -> tuple[LocalPort, LocalPort]:
-    """Two adapters that are each other's partner, client first; sizes in bytes, the server's as the client's."""
+    """Two adapters that are each other's partner, the client first. Sizes in bytes."""
     ends = []
     for who, window, queue in (
         (client, window_size, queue_size),
@@ -228,9 +241,13 @@ class LocalListener(Listener):
         """A new client's port; its partner waits to be accepted."""
         window, queue = self._sizes
         port, server = pair(
-            client, self._identity, window_size=window_size, queue_size=queue_size,
-            server_window=window, server_queue=queue,
-        )  # fmt: skip
+            client,
+            self._identity,
+            window_size=window_size,
+            queue_size=queue_size,
+            server_window=window,
+            server_queue=queue,
+        )
         self._waiting.append(server)
         os.eventfd_write(self._bell, 1)
         return port
@@ -264,9 +281,15 @@ class LocalListener(Listener):
 
 
 def connect(
-    name: str, *, identity: Identity, timeout: float | None, window_size: int, queue_size: int, uids: Collection[int] | None
+    name: str,
+    *,
+    identity: Identity,
+    timeout: float | None,
+    window_size: int,
+    queue_size: int,
+    uids: Collection[int] | None,
 ) -> LocalPort:
-    """See :func:`pysrp.fabric.connect`. PartnerGone at once if nobody listens: there is nothing to wait for."""
+    """See :func:`pysrp.fabric.connect`. PartnerGone at once if nobody listens."""
     with _lock:
         if name not in _listeners:
             raise PartnerGone(f"local:{name}: nobody listens in this process")

@@ -1,0 +1,593 @@
+"""``unix:PATH``: two processes, one connection each, no third party.
+
+The server listens on a Unix socket. Per connection there are two memfds, sealed so that neither side
+can shrink what the other has mapped: the client's window (made by the client, kept while servers come
+and go, as PAPR keeps a window's table), and the two queues (made by the server, new every time, so that
+nothing a former partner still holds can disturb). Two eventfds are the doorbells. After one message
+each way the socket carries nothing: its hang-up is how a side learns that the other died.
+
+A client whose server is gone tells its owner by transport event 1 and seeks the next server by itself:
+it tries once, and again whenever a file is moved into the socket's directory, which is how a server
+puts its socket there. What a partner may be lying about is checked here once (sizes, seals, kinds of
+descriptors); what it writes into shared memory is the business of ``_fast/fabric.h``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import itertools
+import os
+import select
+import selectors
+import socket
+import stat
+import struct
+import time
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from pysrp._fast import fabric as fast
+from pysrp.errors import ConfigError, TransportError
+from pysrp.fabric import Identity, Listener, Port, fail
+
+__all__ = ["ClientPort", "ServerPort", "UnixListener", "connect", "listen"]
+
+FAILED = 1
+"""Transport event: the partner's partition failed."""
+
+MAX_PENDING = 64
+"""Clients that have connected and not yet said hello; beyond that the oldest is turned away."""
+
+MAX_PATH = 107 - 20
+"""Bytes: what the kernel takes, less the suffix of a socket that is being set up."""
+
+SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+MFD_NOEXEC_SEAL = 8
+"""Linux 6.3; Python does not name it."""
+
+_serial = itertools.count(1)
+
+
+class _Greeting:
+    """The one message that each side sends: who it is, its sizes, or why it refuses.
+
+    magic, version, queue size, window size, unit address, partition number, partition name, location
+    code, system id, refusal (all text UTF-8, padded with zeros).
+    """
+
+    LAYOUT = struct.Struct("<8sIQQQI96s96s96s128s")
+    MAGIC, VERSION = b"pysrpCRQ", 1
+
+    def __init__(
+        self, identity: Identity, queue_size: int = 0, window_size: int = 0, refusal: str = ""
+    ) -> None:
+        self.identity = identity
+        self.queue_size = queue_size
+        self.window_size = window_size
+        self.refusal = refusal
+
+    def pack(self) -> bytes:
+        who = self.identity
+        texts = (who.partition_name, who.location_code, who.system_id, self.refusal)
+        numbers = (self.queue_size, self.window_size, who.unit_address, who.partition_number)
+        return self.LAYOUT.pack(self.MAGIC, self.VERSION, *numbers, *(text.encode() for text in texts))
+
+    @classmethod
+    def unpack(cls, data: bytes) -> _Greeting:
+        if len(data) != cls.LAYOUT.size:
+            raise _Refusal("this is not a pysrp greeting")
+        magic, version, queue, window, unit, number, *texts = cls.LAYOUT.unpack(data)
+        if magic != cls.MAGIC:
+            raise _Refusal("this is not a pysrp greeting")
+        if version != cls.VERSION:
+            raise _Refusal(f"greeting of version {version}, this is version {cls.VERSION}")
+        name, location, system, refusal = (text.rstrip(b"\0").decode(errors="replace") for text in texts)
+        return cls(Identity(unit, name, number, location, system), queue, window, refusal)
+
+
+class _Refusal(Exception):
+    """Why the other side's greeting, or the other side, cannot be accepted."""
+
+
+def _memfd(name: str, size: int) -> int:
+    """A sealed memfd of ``size`` zero bytes."""
+    flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
+    try:
+        fd = os.memfd_create(name, flags | MFD_NOEXEC_SEAL)
+    except OSError:
+        fd = os.memfd_create(name, flags)
+    os.ftruncate(fd, size)
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, SEALS)
+    return fd
+
+
+def _map(fd: int, size: int) -> fast.Region:
+    """Map a memfd that the other side has made: it must not be able to take the pages away again."""
+    try:
+        seals = fcntl.fcntl(fd, fcntl.F_GET_SEALS)
+    except OSError:
+        seals = 0
+    if not seals & fcntl.F_SEAL_SHRINK or not fast.ordinary_memfd(fd):
+        raise _Refusal("shared memory must be a memfd of ordinary pages, sealed against shrinking")
+    if os.fstat(fd).st_size != size:
+        raise _Refusal(f"shared memory of {os.fstat(fd).st_size} bytes where {size} were announced")
+    try:
+        return fast.Region(size, fd)
+    except OSError as problem:
+        raise _Refusal(f"shared memory cannot be mapped: {problem.strerror}") from None
+
+
+def _check_bell(fd: int) -> None:
+    """Writing into just any descriptor could block, or do harm in this process's name."""
+    if str(Path(f"/proc/self/fd/{fd}").readlink()) != "anon_inode:[eventfd]":
+        raise _Refusal("a doorbell must be an eventfd")
+
+
+def _check_user(sock: socket.socket, uids: Collection[int] | None) -> None:
+    pid, uid, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    if uid not in ({os.geteuid(), 0} if uids is None else uids):
+        raise _Refusal(f"process {pid} of user {uid} is not allowed; see the argument uids")
+
+
+@contextlib.contextmanager
+def _receive(sock: socket.socket) -> Iterator[tuple[bytes, list[int]]]:
+    """A greeting and its descriptors, which are closed at the end unless taken out of the list."""
+    data, fds, _, _ = socket.recv_fds(
+        sock, _Greeting.LAYOUT.size + 1, 4, socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
+    )
+    try:
+        yield data, fds
+    finally:
+        for fd in fds:
+            os.close(fd)
+
+
+class _ShmPort(fast.Adapter, Port):
+    """What both sides share: the socket, and what its hang-up means."""
+
+    def __init__(self, queue_size: int, window_size: int, region: fast.Region, identity: Identity) -> None:
+        self.identity = identity
+        self._socket: socket.socket | None = None
+        self._partner: Identity | None = None
+        self._bells: list[int] = []
+
+    @property
+    def partner(self) -> Identity | None:
+        """The other process, as it introduced itself."""
+        return self._partner
+
+    def fail(self, call: str, code: int) -> None:
+        """Raise what the code stands for."""
+        fail(call, code)
+
+    def close(self) -> None:
+        """Free the queue and hang up."""
+        if self.closed:
+            return
+        self.inject("H_FREE_CRQ", times=0)
+        self.free()
+        self._hang_up()
+        self.shut()
+
+    def _join(
+        self, link: fast.Region, partner: _Greeting, bells: list[int], client_queue: int, server_queue: int
+    ) -> None:
+        self._bells = bells
+        self._partner = partner.identity
+        mine, other = (bells[1], bells[0]) if self.is_server else (bells[0], bells[1])
+        self.link(link, self.is_server, client_queue, server_queue, mine, other)
+
+    def _hang_up(self) -> None:
+        """Let go of the partner, who may be dead: its elements, then transport event 1, stay to be polled."""
+        if self._socket is not None:
+            self.unwatch(self._socket.fileno())
+            self._socket.close()
+            self._socket = None
+        if self._partner is not None:
+            self._partner = None
+            self.unlink(FAILED)
+        for fd in self._bells:
+            os.close(fd)
+        self._bells = []
+
+    def _is_silent(self) -> bool:
+        """Whether the socket is as it should be: nothing there, and nobody hung up."""
+        assert self._socket is not None
+        try:
+            self._socket.recv(1, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return True
+        except OSError:
+            pass
+        return False
+
+
+class ServerPort(_ShmPort):
+    """The server's end of one connection; ends with it."""
+
+    is_server = True
+
+    @property
+    def ended(self) -> bool:
+        """Whether the client is gone."""
+        return self._socket is None
+
+    def attend(self) -> None:
+        """See whether the client hung up."""
+        if self._socket is not None and not self._is_silent():
+            self._hang_up()
+
+    def greet(self, sock: socket.socket, hello: _Greeting, window: fast.Region) -> None:
+        """Answer a client: give it the queues and the doorbells."""
+        size = fast.link_bytes(hello.queue_size, self.queue_size)
+        link = _memfd("pysrp-queues", size)
+        bells = [fast.make_bell(), fast.make_bell()]
+        try:
+            region = fast.Region(size, link)
+            welcome = _Greeting(self.identity, self.queue_size, self.window_size)
+            socket.send_fds(sock, [welcome.pack()], [link, *bells])
+        except BaseException:
+            for fd in bells:
+                os.close(fd)
+            raise
+        finally:
+            os.close(link)
+        self.far_window(window, hello.window_size)
+        self._join(region, hello, bells, hello.queue_size, self.queue_size)
+        self._socket = sock
+        self.watch(sock.fileno())
+
+
+class ClientPort(_ShmPort):
+    """The client's end; outlives its servers."""
+
+    is_server = False
+
+    def __init__(
+        self,
+        queue_size: int,
+        window_size: int,
+        region: fast.Region,
+        identity: Identity,
+        path: Path,
+        window: int,
+        uids: Collection[int] | None,
+    ) -> None:
+        super().__init__(queue_size, window_size, region, identity)
+        self._path = path
+        self._window = window
+        self._uids = uids
+        self._watch = -1
+        self.problem = ""
+        """Why there is no partner, in words."""
+        self.refused = False
+        """Whether the problem is that one side will not have the other."""
+
+    @property
+    def ended(self) -> bool:
+        """Only when closed: another server may come."""
+        return self.closed
+
+    def attend(self) -> None:
+        """The next step towards a partner, whatever it is now."""
+        if self.closed:
+            return
+        if self._socket is not None:
+            if self._partner is not None:
+                if self._is_silent():
+                    return
+                self.problem = "the server hung up"
+                self._hang_up()
+            elif self.available_now:
+                return  # what the last partner sent comes first; the socket stays readable
+            else:
+                self._hear_welcome()
+        if self._socket is None:
+            self._seek()
+
+    def _seek(self) -> None:
+        if self._watch < 0:
+            try:
+                self._watch = fast.watch_directory(str(self._path.parent))
+            except OSError as problem:
+                raise TransportError(
+                    f"{self._path.parent} cannot be watched: {problem.strerror}"
+                ) from problem
+            self.watch(self._watch)
+            if self.refused:
+                return  # the same server would say the same: wait for another
+        else:
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._watch, 65536)
+        self.refused = False
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
+        try:
+            sock.connect(str(self._path))
+            _check_user(sock, self._uids)
+            hello = _Greeting(self.identity, self.queue_size, self.window_size)
+            socket.send_fds(sock, [hello.pack()], [self._window])
+        except (OSError, _Refusal) as problem:
+            sock.close()
+            self.problem = getattr(problem, "strerror", None) or str(problem)
+            self.refused = isinstance(problem, (PermissionError, _Refusal))
+            return
+        self.problem = "the server does not answer"
+        self._socket = sock
+        self.watch(sock.fileno())
+        self._stop_watching()
+
+    def _hear_welcome(self) -> None:
+        assert self._socket is not None
+        try:
+            with _receive(self._socket) as (data, fds):
+                if not data:
+                    raise ConnectionResetError("the server hung up")
+                welcome = _Greeting.unpack(data)
+                if welcome.refusal:
+                    raise _Refusal(f"the server refuses: {welcome.refusal}")
+                if len(fds) != 3 or not 0 < welcome.queue_size <= fast.MAX_QUEUE:
+                    raise _Refusal("the server's greeting is incomplete")
+                link = _map(fds[0], fast.link_bytes(self.queue_size, welcome.queue_size))
+                bells = fds[1:]
+                for fd in bells:
+                    _check_bell(fd)
+                del fds[1:]
+        except BlockingIOError:
+            return
+        except (OSError, _Refusal) as problem:
+            self.problem = str(problem)
+            self.refused = isinstance(problem, _Refusal)
+            self._hang_up()
+            return
+        self.problem = ""
+        self._join(link, welcome, bells, self.queue_size, welcome.queue_size)
+
+    def _stop_watching(self) -> None:
+        if self._watch >= 0:
+            self.unwatch(self._watch)
+            os.close(self._watch)
+            self._watch = -1
+
+    def close(self) -> None:
+        """Free the queue, hang up, give the window back."""
+        if not self.closed:
+            self._stop_watching()
+            super().close()
+            os.close(self._window)
+
+    def find(self, timeout: float | None) -> None:
+        """Wait until there is a partner; TransportError tells why there is none."""
+        end = None if timeout is None else time.monotonic() + timeout
+        ready = select.poll()
+        ready.register(self.fileno(), select.POLLIN)
+        self._seek()
+        while self._partner is None:
+            left = None if end is None else max(0.0, end - time.monotonic())
+            if self.refused or (not ready.poll(None if left is None else left * 1000) and timeout):
+                raise TransportError(f"unix:{self._path}: {self.problem}")
+            if not timeout and timeout is not None:
+                return
+            self.attend()
+
+
+class UnixListener(Listener):
+    """The server's side of a path. One new :class:`ServerPort`, with queues of its own, for each client."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        identity: Identity,
+        window_size: int,
+        queue_size: int,
+        max_window: int,
+        mode: int,
+        uids: Collection[int] | None,
+    ) -> None:
+        self._path = path
+        self._identity = identity
+        self._window_size = window_size
+        self._queue_size = queue_size
+        self._max_window = max_window
+        self._uids = uids
+        self._pending: list[socket.socket] = []
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
+        try:
+            self._inode = _claim(self._socket, path, mode)
+        except BaseException:
+            self._socket.close()
+            raise
+        self._selector = selectors.EpollSelector()
+        self._selector.register(self._socket, selectors.EVENT_READ)
+
+    def accept(self, timeout: float | None = None) -> ServerPort | None:
+        """The next client that has introduced itself properly; the others are told why not."""
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = None if end is None else max(0.0, end - time.monotonic())
+            ready = self._selector.select(left)
+            if not ready:
+                return None
+            for key, _ in ready:
+                sock = key.fileobj
+                assert isinstance(sock, socket.socket)
+                if sock is self._socket:
+                    self._take_call()
+                elif sock in self._pending and (port := self._greet(sock)):
+                    return port
+
+    def _take_call(self) -> None:
+        try:
+            sock, _ = self._socket.accept()
+        except OSError:
+            return
+        sock.setblocking(False)
+        try:
+            _check_user(sock, self._uids)
+        except _Refusal as refusal:
+            self._refuse(sock, refusal)
+            return
+        if len(self._pending) >= MAX_PENDING:
+            self._forget(self._pending[0]).close()
+        self._pending.append(sock)
+        self._selector.register(sock, selectors.EVENT_READ)
+
+    def _greet(self, sock: socket.socket) -> ServerPort | None:
+        self._forget(sock)
+        port = None
+        try:
+            with _receive(sock) as (data, fds):
+                if not data:
+                    raise ConnectionResetError
+                hello = _Greeting.unpack(data)
+                if len(fds) != 1:
+                    raise _Refusal("a greeting without a window")
+                if hello.queue_size % 4096 or not 0 < hello.queue_size <= fast.MAX_QUEUE:
+                    raise _Refusal(f"queue of {hello.queue_size} bytes")
+                if hello.window_size % 4096 or not 0 < hello.window_size <= self._max_window:
+                    raise _Refusal(f"window of {hello.window_size} bytes, the limit is {self._max_window}")
+                window = _map(fds[0], fast.window_bytes(hello.window_size))
+            region = fast.Region(fast.window_bytes(self._window_size))
+            port = ServerPort(self._queue_size, self._window_size, region, self._identity)
+            port.greet(sock, hello, window)
+        except _Refusal as refusal:
+            self._refuse(sock, refusal)
+            return None
+        except OSError:
+            sock.close()  # the client's trouble, or too many descriptors here: the others go on
+            return None
+        return port
+
+    def _forget(self, sock: socket.socket) -> socket.socket:
+        self._pending.remove(sock)
+        self._selector.unregister(sock)
+        return sock
+
+    def _refuse(self, sock: socket.socket, refusal: _Refusal) -> None:
+        with contextlib.suppress(OSError), sock:
+            sock.send(_Greeting(Identity(), refusal=str(refusal)).pack())
+
+    def fileno(self) -> int:
+        """Readable while somebody calls or introduces himself."""
+        return self._selector.fileno()
+
+    def close(self) -> None:
+        """Stop listening and remove the socket's name, if it is still this listener's."""
+        if self._socket.fileno() < 0:
+            return
+        for sock in self._pending[:]:
+            self._forget(sock).close()
+        self._selector.close()
+        with _directory(self._path), contextlib.suppress(FileNotFoundError):
+            if self._path.lstat().st_ino == self._inode:
+                self._path.unlink()
+        self._socket.close()
+
+
+@contextlib.contextmanager
+def _directory(path: Path) -> Iterator[None]:
+    """Hold the directory of ``path`` against other servers that start or stop there."""
+    fd = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _claim(sock: socket.socket, path: Path, mode: int) -> int:
+    """Listen at ``path`` and return the socket file's inode number.
+
+    The name appears by a rename, when the socket has its permissions and listens already: nobody can
+    connect too early, and a waiting client is told by the kernel at the right moment.
+    """
+    hidden = path.with_name(f"{path.name}.{os.getpid()}-{next(_serial)}")
+    try:
+        with _directory(path):
+            if os.path.lexists(path):
+                _check_stale(path)
+            os.fchmod(sock.fileno(), mode)
+            sock.bind(str(hidden))
+            try:
+                hidden.chmod(mode)
+                sock.listen(socket.SOMAXCONN)
+                inode = hidden.lstat().st_ino
+                hidden.rename(path)
+            except BaseException:
+                hidden.unlink()
+                raise
+    except OSError as problem:
+        raise TransportError(f"unix:{path}: {problem.strerror or problem}") from problem
+    return inode
+
+
+def _check_stale(path: Path) -> None:
+    """ConfigError unless ``path`` is the socket of a server that is gone."""
+    if not stat.S_ISSOCK(path.lstat().st_mode):
+        raise ConfigError(f"unix:{path}: there is a file of that name, and it is not a socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            return
+        except OSError:
+            pass
+    raise ConfigError(f"unix:{path}: somebody listens there already")
+
+
+def connect(
+    address: str,
+    *,
+    identity: Identity,
+    timeout: float | None,
+    window_size: int,
+    queue_size: int,
+    uids: Collection[int] | None,
+) -> ClientPort:
+    """See :func:`pysrp.fabric.connect`."""
+    path = _socket_path(address)
+    window = _memfd("pysrp-window", fast.window_bytes(window_size))
+    port = None
+    try:
+        region = fast.Region(fast.window_bytes(window_size), window)
+        port = ClientPort(queue_size, window_size, region, identity, path, window, uids)
+        port.find(timeout)
+    except BaseException:
+        if port is not None:
+            port.close()
+        else:
+            os.close(window)
+        raise
+    return port
+
+
+def listen(
+    address: str,
+    *,
+    identity: Identity,
+    window_size: int,
+    queue_size: int,
+    max_window: int,
+    mode: int,
+    uids: Collection[int] | None,
+) -> UnixListener:
+    """See :func:`pysrp.fabric.listen`."""
+    return UnixListener(
+        _socket_path(address),
+        identity=identity,
+        window_size=window_size,
+        queue_size=queue_size,
+        max_window=max_window,
+        mode=mode,
+        uids=uids,
+    )
+
+
+def _socket_path(address: str) -> Path:
+    path = Path(address)
+    if not path.name:
+        raise ConfigError("unix: needs the path of a socket")
+    if len(os.fsencode(path)) > MAX_PATH:
+        raise ConfigError(f"unix:{path}: longer than the {MAX_PATH} bytes that are possible")
+    return path
