@@ -1,0 +1,85 @@
+"""The interface of every backend."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import TypeVar
+
+__all__ = ["ZEROS", "Backend"]
+
+ZEROS = memoryview(bytes(1 << 18))
+"""256 KiB of zeros to copy from."""
+
+Self = TypeVar("Self")
+
+
+class Backend(ABC):
+    """Bytes that can be read and written at any offset.
+
+    A ``view`` below is a contiguous memoryview of bytes (format ``B``); its length is the length of the
+    transfer, and a transfer is whole or raises OSError (part of it may then have happened). A transfer
+    outside ``0 .. size`` raises ValueError, as does every transfer after :meth:`close`.
+
+    Any thread may call, several at once; what overlapping transfers leave is some mixture of them.
+    """
+
+    size: int
+    """Size in bytes."""
+
+    blocking: bool = False
+    """Whether a transfer or a flush may sleep. If not, it is called in place, else from a pool of threads."""
+
+    read_only: bool = False
+    """Whether every :meth:`write_from` would fail."""
+
+    @abstractmethod
+    def read_into(self, offset: int, view: memoryview) -> None:
+        """Fill ``view``, which must be writable, with the bytes from ``offset`` on."""
+
+    @abstractmethod
+    def write_from(self, offset: int, view: memoryview) -> None:
+        """Put the bytes of ``view`` at ``offset``. They need not be on the medium before :meth:`flush`."""
+
+    @abstractmethod
+    def flush(self) -> None:
+        """Return when everything written so far is on the medium (or never will be: volatile backends)."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the medium, without flushing. Harmless when repeated, not during a transfer."""
+
+    def memory(self) -> memoryview | None:
+        """All ``size`` bytes as writable memory, or None where they are not memory of this process.
+
+        Valid as long as it is referred to, though nobody finds there what is written after :meth:`close`.
+        """
+        return None
+
+    def zero(self, offset: int, length: int) -> None:
+        """Make ``length`` bytes from ``offset`` on read as zeros, cheaply where the medium can."""
+        self._inside(offset, length)
+        end = offset + length
+        while offset < end:
+            step = min(len(ZEROS), end - offset)
+            self.write_from(offset, ZEROS[:step])
+            offset += step
+
+    def discard(self, offset: int, length: int) -> None:
+        """Say that these bytes are of no use any more; what they read as afterwards is undefined.
+
+        Does nothing where the medium cannot make use of it.
+        """
+        self._inside(offset, length)
+
+    def _inside(self, offset: int, length: int) -> None:
+        if not 0 <= offset <= offset + length <= self.size:
+            raise ValueError(f"{length} bytes at {offset} are not inside a backend of {self.size}")
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,45 @@
+"""A backend without a medium, for measuring everything else."""
+
+from __future__ import annotations
+
+from pysrp.backends.base import ZEROS, Backend
+from pysrp.errors import ConfigError
+
+__all__ = ["Null"]
+
+
+class Null(Backend):
+    """``size`` bytes that read as zeros whatever is written. ``size`` may be changed at any time.
+
+    Raises ConfigError for a size below 1.
+    """
+
+    def __init__(self, size: int) -> None:
+        if size < 1:
+            raise ConfigError(f"a null disk of {size} bytes")
+        self.size = size
+
+    def __repr__(self) -> str:
+        return f"Null({self.size})"
+
+    def read_into(self, offset: int, view: memoryview) -> None:
+        """Zero ``view``."""
+        self._inside(offset, len(view))
+        for done in range(0, len(view), len(ZEROS)):
+            part = view[done : done + len(ZEROS)]
+            part[:] = ZEROS[: len(part)]
+
+    def write_from(self, offset: int, view: memoryview) -> None:
+        """Forget ``view``."""
+        self._inside(offset, len(view))
+
+    def zero(self, offset: int, length: int) -> None:
+        """They are zeros already."""
+        self._inside(offset, length)
+
+    def flush(self) -> None:
+        """Nothing to do."""
+
+    def close(self) -> None:
+        """Have no bytes any more."""
+        self.size = 0
