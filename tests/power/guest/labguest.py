@@ -1,0 +1,150 @@
+"""For scripts that run in the lab's guest: records for the host, kernel modules, the lab's hypervisor.
+
+    from labguest import check, main, modprobe
+
+    def scan():
+        "Every disk is found."
+        modprobe("sd_mod")
+        check("disks", len(disks) == 16, found=disks)
+
+    main(scan)
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import traceback
+from pathlib import Path
+
+_results = open("/share/results.jsonl", "a", buffering=1)  # noqa: SIM115 - open until the end
+_failed = False
+
+
+def record(name, /, **fields):
+    """Bring a fact back to the host: a line of /share/results.jsonl, an item of Result.records."""
+    _results.write(json.dumps({"name": name, **fields}, default=repr) + "\n")
+
+
+def check(name, ok, /, **fields):
+    """Record whether something holds. Goes on either way; `main` exits 1 if anything did not."""
+    global _failed
+    ok = bool(ok)
+    _failed = _failed or not ok
+    if not ok:
+        fields.setdefault("why", ", ".join(f"{k}={v!r}" for k, v in fields.items()) or "not ok")
+    record(name, ok=ok, **fields)
+    print("ok  " if ok else "FAIL", name, "" if ok else fields, flush=True)
+    return ok
+
+
+def main(*functions):
+    """Run functions in turn; each is one more check, failed by an exception. Exits."""
+    for function in functions:
+        Path("/dev/kmsg").write_text(f"lab: {function.__name__}\n")
+        start = time.monotonic()
+        why = None
+        try:
+            function()
+        except Exception as error:
+            traceback.print_exc()
+            why = f"{type(error).__name__}: {error}"
+        check(function.__name__, why is None, seconds=round(time.monotonic() - start, 3), **({"why": why} if why else {}))
+    sys.exit(_failed)
+
+
+def fork(function, *args):
+    """Run a function in a child process, which exits 0 when it returns, 1 when it raises; the child's pid."""
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            function(*args)
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            os._exit(status)
+    return pid
+
+
+def run(*command, **options):
+    """Run a program; CompletedProcess with text stdout, stderr joined to it."""
+    return subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, check=False, **options)  # fmt: skip
+
+
+_tree = Path("/lib/modules") / os.uname().release
+
+
+def loaded(name):
+    """Whether a kernel module is loaded."""
+    return (Path("/sys/module") / name.replace("-", "_") / "refcnt").exists()
+
+
+def modprobe(name, *parameters):
+    """Load one of Debian's modules and what it needs; parameters ("max_id=4") go to the module itself."""
+    files = json.loads((_tree / "load-order.json").read_text())[name.replace("-", "_")]
+    for file in files:
+        if not loaded(Path(file).stem):
+            insmod(_tree / file, *(parameters if file == files[-1] else ()))
+
+
+def insmod(file, *parameters):
+    """Load a module file; a bare name is one of ours, in /modules. Raises OSError with the tool's words."""
+    path = file if os.path.isabs(file) else f"/modules/{file}.ko"
+    done = run("insmod", path, *parameters)
+    if done.returncode:
+        raise OSError(done.stdout.strip())
+
+
+def rmmod(name):
+    """Unload a module; the tool's words if it refuses, else an empty text."""
+    done = run("rmmod", name)
+    return done.stdout.strip() or "refused" if done.returncode else ""
+
+
+def kernel_log():
+    """The kernel's log so far."""
+    return run("dmesg").stdout
+
+
+def until(condition, timeout=20.0, step=0.02):
+    """Poll `condition()` until it is true; its value. TimeoutError after `timeout` seconds."""
+    end = time.monotonic() + timeout
+    while not (value := condition()):
+        if time.monotonic() > end:
+            raise TimeoutError(f"not within {timeout} s: {getattr(condition, '__doc__', None) or condition}")
+        time.sleep(step)
+    return value
+
+
+class Hypervisor:
+    """The controls of vscsi_lab.ko for one connection, named by its client unit; the server's is unit + 0x01000000."""
+
+    def __init__(self, client=0x30000003):
+        self.client = client
+        self.server = client + 0x01000000
+        self._folder = Path(f"/sys/kernel/debug/vscsi_lab/{client:x}")
+
+    def event(self, end, code):
+        """A transport event (1 failed, 2 deregistered, 6 suspended, 9, 10) into the queue of "client" or "server"."""
+        (self._folder / "inject").write_text(f"{end} event {code}")
+
+    def answer(self, end, call, code, count=1):
+        """The next `count` calls (reg, free, send, enable, signal, copy) of that end get `code` and do nothing."""
+        (self._folder / "inject").write_text(f"{end} {call} {code} {count}")
+
+    def state(self):
+        """{"client": {"registered": 1, ...}, "server": {...}, "mapped": bytes of the server's DMA memory}"""
+        found = {}
+        for line in (self._folder / "state").read_text().splitlines():
+            end, *fields = line.split()
+            values = {k: int(v) for k, v in (f.split("=") for f in fields)}
+            if "mapped" in values:
+                found["mapped"] = values["mapped"]
+            else:
+                found[end] = values
+        return found

@@ -1,0 +1,157 @@
+"""The guest's kernel: Debian's image and modules, our modules, and drivers redirected to the lab's hypervisor."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import struct
+from functools import cached_property
+from pathlib import Path
+
+from .debian import Debian, digest, digest_files, made, run
+
+CROSS = "powerpc64le-linux-gnu-"
+
+# What a redirected driver imports instead (tests/power/hyp/vscsi_lab.c).
+REDIRECT = {
+    "plpar_hcall_norets": "vscsi_lab_hcall_norets",
+    "vio_enable_interrupts": "vscsi_lab_enable_interrupts",
+    "vio_disable_interrupts": "vscsi_lab_disable_interrupts",
+    "request_threaded_irq": "vscsi_lab_request_irq",
+    "free_irq": "vscsi_lab_free_irq",
+}
+
+
+class Kernel:
+    """Debian's current ppc64el kernel.
+
+    `version` as in uname -r, `image` to boot, `tree` the unpacked packages (tree/lib/modules/<version>),
+    `build` to build modules against.
+    """
+
+    def __init__(self, debian: Debian) -> None:
+        records = debian.resolve(digest("kernel", debian.native), lambda: self._ask(debian))
+        self.version = records[0]["Package"].removeprefix("linux-image-")
+        self.key = digest([r["SHA256"] for r in records], 1)
+        self.tree = made(debian.cache / f"kernel-{self.key}", lambda to: self._make(debian, records, to))
+        self.image = self.tree / f"boot/vmlinux-{self.version}"
+        self.build = self.tree / f"usr/src/linux-headers-{self.version}"
+
+    @staticmethod
+    def _ask(debian: Debian) -> list[dict[str, str]]:
+        """Image, headers and build tools, all of the image's exact version."""
+        (meta,) = debian.show("linux-image-powerpc64le:ppc64el")
+        match = re.search(r"linux-image-((\d+\.\d+)\S*)-powerpc64le", meta["Depends"])
+        assert match, meta["Depends"]
+        (image,) = debian.show(f"{match[0]}:ppc64el")
+        exact = image["Version"]
+        return [image, *debian.show(f"linux-headers-{match[1]}-powerpc64le:ppc64el={exact}",
+                                    f"linux-headers-{match[1]}-common:all={exact}",
+                                    f"linux-kbuild-{match[2]}:{debian.native}={exact}")]  # fmt: skip
+
+    @staticmethod
+    def _make(debian: Debian, records: list[dict[str, str]], tree: Path) -> None:
+        debian.unpack(records, tree)
+        # The headers' Makefile names the place they would be installed in.
+        (makefile,) = tree.glob("usr/src/linux-headers-*-powerpc64le/Makefile")
+        makefile.write_text(makefile.read_text().replace("/usr/src/", "../"))
+        (modules,) = (tree / "lib/modules").iterdir()
+        (modules / "load-order.json").write_text(json.dumps(load_order(modules)))
+
+    @cached_property
+    def load_order(self) -> dict[str, list[str]]:
+        """Module name to the files to insert, in order, relative to lib/modules/<version>."""
+        return dict(json.loads((self.tree / "lib/modules" / self.version / "load-order.json").read_text()))
+
+
+def load_order(folder: Path) -> dict[str, list[str]]:
+    """What depmod would find out: for each module the files to insert, what it needs first."""
+    files: dict[str, Path] = {}
+    needs: dict[str, list[str]] = {}
+    for file in sorted(folder.rglob("*.ko")):
+        name = file.stem.replace("-", "_")
+        data = file.read_bytes()
+        depends = re.search(rb"\0?depends=([^\0]*)\0", data)
+        soft = re.findall(rb"softdep=pre: ([^\0]*)\0", data)
+        files[name] = file
+        needs[name] = [
+            n.replace("-", "_")
+            for n in (depends[1].decode().split(",") if depends else []) + b" ".join(soft).decode().split()
+            if n
+        ]
+    order: dict[str, list[str]] = {}
+
+    def visit(name: str) -> list[str]:
+        if name not in order and name in files:
+            order[name] = []
+            before = [f for n in needs[name] for f in visit(n)]
+            order[name] = [*dict.fromkeys(before), str(files[name].relative_to(folder))]
+        return order.get(name, [])
+
+    for name in files:
+        visit(name)
+    return order
+
+
+def build(kernel: Kernel, cache: Path, repo: Path) -> Path:
+    """Our modules for the guest's kernel, and the drivers redirected to vscsi_lab."""
+    door, hyp = repo / "kernel", repo / "tests/power/hyp"
+    sources = [p for p in [*door.rglob("*"), *hyp.iterdir()] if p.suffix in (".c", ".h") or p.name == "Kbuild"]
+    key = digest(kernel.key, digest_files(sources), digest_files([Path(__file__)]))
+    return made(cache / f"modules-{key}", lambda to: _build(kernel, door, hyp, to))
+
+
+def _build(kernel: Kernel, door: Path, hyp: Path, target: Path) -> None:
+    work = target / "build"
+    ignore = shutil.ignore_patterns("*.o", "*.ko", "*.mod*", ".*.cmd", "Module.symvers")
+    shutil.copytree(door, work / "kernel", ignore=ignore)
+    shutil.copytree(hyp, work / "hyp", ignore=ignore)
+    make = ["make", "-s", "ARCH=powerpc", f"CROSS_COMPILE={CROSS}", "KCFLAGS=-Werror", "W=1"]
+    run(*make, "-C", work / "kernel", f"KDIR={kernel.build}")
+    run(*make, "-C", kernel.build, f"M={work / 'hyp'}", f"DOOR={work / 'kernel'}", "modules")
+    symbols = _versions(work / "hyp/Module.symvers")
+    for module in (work / "kernel/vscsi_crq.ko", work / "hyp/vscsi_lab.ko"):
+        run(CROSS + "strip", "-g", module, "-o", target / module.name)
+    drivers = kernel.tree / "lib/modules" / kernel.version / "kernel/drivers"
+    redirect(drivers / "scsi/ibmvscsi/ibmvscsi.ko", target / "ibmvscsi_lab.ko", symbols)
+    redirect(target / "vscsi_crq.ko", target / "vscsi_crq_lab.ko", symbols)
+    shutil.rmtree(work)
+
+
+def _versions(symvers: Path) -> dict[str, int]:
+    return {line.split("\t")[1]: int(line.split("\t")[0], 16) for line in symvers.read_text().splitlines()}
+
+
+def redirect(driver: Path, target: Path, versions: dict[str, int]) -> None:
+    """Copy a module, with the imports of `REDIRECT` renamed; nothing else of it changes.
+
+    The kernel also wants a version of every import: records of 64 bytes, a checksum and a name, in the section
+    __versions. They get the new name and the checksum that `versions` has for it.
+    """
+    names = [word for old, new in REDIRECT.items() for word in ("--redefine-sym", f"{old}={new}")]
+    run(CROSS + "objcopy", "--strip-debug", *names, driver, target)
+    data = bytearray(target.read_bytes())
+    start, size = _section(data, "__versions")
+    for at in range(start, start + size, 64):
+        name = data[at + 8 : at + 64].rstrip(b"\0").decode()
+        if name in REDIRECT:
+            struct.pack_into("<Q56s", data, at, versions[REDIRECT[name]], REDIRECT[name].encode())
+    target.write_bytes(data)
+
+
+def _section(elf: bytes, name: str) -> tuple[int, int]:
+    """Offset and size of a section of a 64-bit little-endian ELF file."""
+    (table,) = struct.unpack_from("<Q", elf, 40)
+    entry, count, strings = struct.unpack_from("<HHH", elf, 58)
+
+    def header(index: int) -> tuple[int, int, int]:
+        word, _, _, _, offset, size = struct.unpack_from("<IIQQQQ", elf, table + index * entry)
+        return word, offset, size
+
+    _, names, _ = header(strings)
+    for index in range(count):
+        word, offset, size = header(index)
+        if elf[names + word : names + word + len(name) + 1] == name.encode() + b"\0":
+            return offset, size
+    raise ValueError(f"no section {name}")
