@@ -1,0 +1,70 @@
+# make demo     the main job, embedded, no root
+# make test     everything that can be tested on this machine
+# Both set up what they need in .venv; CONTRIBUTING.md explains the rest.
+
+VENV   ?= .venv
+PYTHON  = $(VENV)/bin/python
+PIP     = $(PYTHON) -m pip --disable-pip-version-check --quiet
+EXTRAS  = cli,fuse,numpy
+SECONDS_PER_PARSER ?= 20
+
+sources := $(shell find src setup.py pyproject.toml Makefile -type f -not -name '*.so' -not -path '*/__pycache__/*' -not -path '*.egg-info/*')
+
+.PHONY: demo test bench fuzz lint debug sanitize power clean
+.DELETE_ON_ERROR:
+
+$(VENV)/installed: $(sources)
+	@tools/venv.sh $(VENV)
+	@echo "building and installing pysrp into $(VENV)"
+	@rm -rf build/lib* build/bdist* build/temp*
+	@$(PIP) install '.[$(EXTRAS)]'
+	@touch $@
+
+$(VENV)/test: $(VENV)/installed pyproject.toml
+	@$(PIP) install --group test
+	@touch $@
+
+demo: $(VENV)/installed
+	@$(VENV)/bin/pysrp demo
+
+test: $(VENV)/test
+	$(PYTHON) -m pytest
+
+bench: $(VENV)/test
+	@$(PIP) install --group bench
+	$(PYTHON) -m pytest benchmarks --benchmark-json=build/benchmarks.json -q
+
+lint: $(VENV)/test
+	@$(PIP) install --group lint
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/cython-lint --max-line-length=120 src/_fast
+	$(VENV)/bin/mypy
+	cd build && ../$(VENV)/bin/stubtest pysrp._fast --mypy-config-file ../pyproject.toml --allowlist ../tools/stubtest.allow
+
+# Bounds checks and line tracing in every Cython module, then the test suite on that build.
+debug:
+	@tools/venv.sh .venv-debug
+	@rm -rf build/lib* build/temp* build/cython
+	@PYSRP_DEBUG=1 .venv-debug/bin/python -m pip --disable-pip-version-check --quiet install '.[$(EXTRAS)]' --group test
+	@rm -rf build/lib* build/temp* build/cython
+	.venv-debug/bin/python -m pytest
+
+# ASan and UBSan in every C file, then the test suite on that build.
+.venv-asan/installed: $(sources)
+	@tools/venv.sh .venv-asan
+	@rm -rf build/lib* build/temp*
+	@PYSRP_SANITIZE=1 .venv-asan/bin/python -m pip --disable-pip-version-check --quiet install '.[$(EXTRAS)]' --group test
+	@rm -rf build/lib* build/temp*
+	@touch $@
+
+sanitize: .venv-asan/installed
+	tools/sanitized.sh .venv-asan/bin/python -m pytest
+
+# Each parser for SECONDS_PER_PARSER under ASan and UBSan.
+fuzz: .venv-asan/installed
+	@.venv-asan/bin/python -m pip --disable-pip-version-check --quiet install --group fuzz
+	tools/sanitized.sh .venv-asan/bin/python fuzz/run.py --seconds $(SECONDS_PER_PARSER)
+
+clean:
+	rm -rf build dist .venv .venv-debug .venv-asan src/*.egg-info

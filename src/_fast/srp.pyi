@@ -1,0 +1,25 @@
+from typing import Any, TypeVar, overload
+
+from pysrp._fast.view import Int, Part, Structure, View
+
+_D = TypeVar("_D", bound="Descriptor")
+
+class Descriptor(Part):
+    @property
+    def format(self) -> Int: ...
+    @property
+    def kinds(self) -> tuple[type[Structure] | None, ...]: ...
+    def __init__(
+        self,
+        at: int | Part,
+        format: Int,
+        count: Int,
+        kinds: tuple[type[Structure] | None, type[Structure] | None, type[Structure] | None],
+        *,
+        doc: str = "",
+    ) -> None: ...
+    @overload  # type: ignore[override]
+    def __get__(self: _D, obj: None, owner: type | None) -> _D: ...
+    @overload
+    def __get__(self, obj: View, owner: type | None) -> Any: ...
+    def __set__(self, obj: View, value: Any) -> None: ...

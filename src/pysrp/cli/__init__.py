@@ -1,0 +1,48 @@
+"""The ``pysrp`` command. Each subcommand lives in a module of its own and is imported when it is used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+from pysrp.errors import SrpError
+
+COMMANDS = {
+    "decode": ("pysrp.cli.decode", "decode", "Print queue elements, IUs, datagrams, CDBs and sense, field by field."),
+    "fields": ("pysrp.cli.fields", "fields", "Print the table of a structure: offsets, sizes, meanings."),
+}
+"""Subcommand: module, attribute, one line for ``pysrp --help``."""
+
+
+def main() -> None:
+    """Entry point of the ``pysrp`` command; exits with 0, 1 (something was wrong) or 2 (wrong usage)."""
+    try:
+        import click
+    except ImportError:
+        sys.exit("pysrp: the command line needs click: pip install 'pysrp[cli]'")
+
+    class Lazy(click.Group):
+        def list_commands(self, ctx: click.Context) -> list[str]:
+            return list(COMMANDS)
+
+        def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+            if name not in COMMANDS:
+                return None
+            module, attribute, _ = COMMANDS[name]
+            command: click.Command = getattr(importlib.import_module(module), attribute)
+            return command
+
+        def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+            with formatter.section("Commands"):
+                formatter.write_dl([(name, COMMANDS[name][2]) for name in self.list_commands(ctx)])
+
+    @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+    @click.version_option(package_name="pysrp")
+    def pysrp(**_: Any) -> None:
+        """IBM Virtual SCSI and the SCSI RDMA Protocol: look at its bytes, be its target, be its initiator."""
+
+    try:
+        pysrp(prog_name="pysrp")
+    except SrpError as error:
+        sys.exit(f"pysrp: {error}")

@@ -1,0 +1,5 @@
+"""``python -m pysrp.cli``."""
+
+from pysrp.cli import main
+
+main()

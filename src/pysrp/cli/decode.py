@@ -1,0 +1,123 @@
+"""``pysrp decode``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import click
+
+from pysrp import scsi, srp
+from pysrp.cli import records
+from pysrp.errors import DecodeError
+from pysrp.fields import View
+from pysrp.lun import Lun
+
+
+def jsonable(value: Any, wide: bool = False) -> Any:
+    """A field's value for JSON: bytes and 64-bit integers as hexadecimal text."""
+    if isinstance(value, View):
+        return {"class": type(value).__name__, **fields_of(value)}
+    if isinstance(value, (bytes, memoryview)):
+        return value.hex()
+    if isinstance(value, Lun):
+        return str(value)
+    if isinstance(value, (list, tuple)):
+        return [jsonable(x) for x in value]
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return value
+    return f"{value:#x}" if wide else int(value)
+
+
+def fields_of(view: View) -> dict[str, Any]:
+    """Field name to JSON value; reserved fields only where they are not zero, empty parts left out."""
+    result = {}
+    for f in view.FIELDS:
+        try:
+            value = getattr(view, f.name)
+        except DecodeError:
+            continue
+        if (f.reserved and not any(bytes(view.raw(f.name)))) or (f.variable and (value is None or not len(value))):
+            continue
+        result[f.name] = jsonable(value, not f.variable and f.size == 8)
+    return result
+
+
+def inside(view: View) -> Iterator[tuple[str, View]]:
+    """What a view carries in its own language: the CDB of a command, the sense of a response."""
+    try:
+        if isinstance(view, srp.Cmd):
+            yield "cdb", scsi.parse_cdb(view.cdb)
+        elif isinstance(view, (srp.Rsp, srp.AerReq)) and len(view.sense):
+            yield "sense", scsi.parse_sense(view.sense)
+    except DecodeError:
+        return
+
+
+def malformed(view: View) -> DecodeError | None:
+    """The first part that claims more bytes than there are."""
+    try:
+        view.extent()
+    except DecodeError as error:
+        return error
+    return None
+
+
+@click.command()
+@click.argument("file", type=click.File("rb"), default="-")
+@click.option(
+    "--as", "kind", type=click.Choice(list(records.KINDS)), default=None, help="What the bytes are (default: guess)."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per record instead of tables.")
+@click.option("--strict", is_flag=True, help="Any violation of the standard counts as an error.")
+def decode(file: BinaryIO, kind: str | None, as_json: bool, strict: bool) -> None:
+    """Print queue elements, IUs, datagrams, CDBs and sense data, field by field.
+
+    FILE (default: standard input) holds hexadecimal text, one record a line or as xxd and hexdump -C
+    print it, or binary data, or JSON lines as in tests/vectors/captures. Lines that begin with '!' say
+    what is wrong and at which offset. Exits with 1 if a record was malformed; the others are printed
+    all the same.
+
+    \b
+    Examples:
+      pysrp decode capture.jsonl
+      echo 120000002400 | pysrp decode
+      pysrp decode --as crq --json queue.bin
+    """
+    failed = False
+    for record in records.read(file.read(), kind or ""):
+        view, error = None, record.error
+        if not error:
+            try:
+                view = records.decode(record, kind or "")
+            except DecodeError as caught:
+                error = f"offset {caught.offset}: {caught}"
+        problems = view.problems() if view is not None else []
+        failed |= bool(error) or (view is not None and malformed(view) is not None) or (strict and bool(problems))
+        if as_json:
+            entry: dict[str, Any] = {"record": record.where, **record.extra}
+            if view is not None:
+                entry |= {"class": type(view).__name__, "fields": fields_of(view)}
+                entry |= {name: jsonable(x) for name, x in inside(view)}
+                entry["problems"] = [p._asdict() for p in problems]
+            elif error:
+                entry["error"] = error
+            else:
+                entry["hex"] = record.data.hex()
+            click.echo(json.dumps(entry))
+            continue
+        click.secho(f"-- {record.where}{'  ' + record.note if view is None and record.note else ''}", bold=True)
+        if error:
+            click.secho(f"! {error}", fg="red")
+        elif view is None:
+            click.echo(f"{len(record.data)} bytes  {record.data[:16].hex(' ')}{' ...' if record.data[16:] else ''}")
+        else:
+            click.echo(view.show())
+            for name, part in inside(view):
+                click.echo(f"   {name}: {part.show()}".replace("\n", "\n   "))
+            for problem in problems:
+                click.secho(f"! {problem.field} at offset {problem.offset}: {problem.message}", fg="red")
+        click.echo()
+    sys.exit(1 if failed else 0)

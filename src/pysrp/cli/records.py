@@ -1,0 +1,158 @@
+"""Reading records of bytes from hex text, binary files and capture files, and telling what each one is."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from pysrp import crq, mad, scsi, srp
+from pysrp.errors import DecodeError
+from pysrp.fields import View
+
+KINDS: dict[str, Callable[[bytes], View]] = {
+    "crq": crq.parse,
+    "iu": srp.parse,
+    "mad": mad.parse,
+    "cdb": scsi.parse_cdb,
+    "sense": scsi.parse_sense,
+    "adapter-info": mad.AdapterInfoData,
+    "capabilities": mad.CapabilitiesData,
+}
+"""What ``--as`` takes."""
+
+
+@dataclass
+class Record:
+    """Bytes to decode: where they come from, and what is known of them (``kind`` empty: guess)."""
+
+    data: bytes
+    where: str
+    kind: str = ""
+    cdb: bytes = b""
+    note: str = ""
+    error: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def guess(data: bytes) -> str:
+    """The kind that bytes look like, by their first bytes and their length; raises DecodeError if none fits."""
+    first = data[0] if data else 0
+    if len(data) == 16 and first in (0x80, 0xC0, 0xFF):
+        return "crq"
+    if len(data) >= 16 and data[:3] == bytes(3) and data[3] in list(mad.MadType):
+        return "mad"
+    cls = srp.iu.table.get(first)
+    if data and cls is not None and len(data) >= cls.SIZE and (cls.SIZE > 16 or first > 0x40):
+        return "iu"
+    if 8 <= len(data) <= 252 and first & 0x7F in (0x70, 0x71, 0x72, 0x73):
+        return "sense"
+    if len(data) in (6, 10, 12, 16) or first == 0x7F and 16 <= len(data) <= 260:
+        return "cdb"
+    raise DecodeError(
+        f"{len(data)} bytes beginning {data[:4].hex(' ') or 'with nothing'} look like nothing known here; "
+        f"say what they are with --as"
+    )
+
+
+_DUMP = re.compile(r"^(?:0x)?([0-9a-fA-F]{4,16})(?::\s?|\s\s)((?:[0-9a-fA-F]{2,}\s?)+)")
+
+
+def _hex(text: str) -> bytes:
+    return bytes.fromhex(re.sub(r"0[xX]|[\s:,;_-]", "", text))
+
+
+def from_hex(text: str) -> Iterator[Record]:
+    """One record a line, or one per dump of xxd or hexdump -C; '#' begins a comment."""
+    dump, start = bytearray(), 0
+    for number, line in enumerate(text.splitlines(), 1):
+        body = line.split("#", 1)[0].strip()
+        found = _DUMP.match(body)
+        if dump and (not found or int(found[1], 16) != len(dump)):
+            yield Record(bytes(dump), f"line {start}")
+            dump.clear()
+        if found and int(found[1], 16) == len(dump):
+            start = start if dump else number
+            dump += _hex(found[2])
+        elif body:
+            try:
+                yield Record(_hex(body), f"line {number}")
+            except ValueError:
+                yield Record(b"", f"line {number}", error=f"{body[:40]!r} is not hexadecimal text")
+    if dump:
+        yield Record(bytes(dump), f"line {start}")
+
+
+def from_captures(text: str) -> Iterator[Record]:
+    """JSON lines in the form of tests/vectors/captures: what each record is follows from its transaction."""
+    formats: dict[Any, int] = {}
+    cdbs: dict[Any, bytes] = {}
+    datagrams: dict[Any, str] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+            data = bytes.fromhex(entry["hex"])
+            direction, what = entry.get("dir", ""), entry["what"]
+        except (ValueError, KeyError, TypeError) as error:
+            yield Record(b"", f"line {number}", error=f"not a capture record: {error!r}")
+            continue
+        where = f"{entry.get('seq', f'line {number}')} {direction.replace('2', '->')} {what}"
+        record = Record(data, where, note=entry.get("note", ""), extra={"seq": entry.get("seq"), "dir": direction})
+        txn = entry.get("txn")
+        if what == "crq":
+            record.kind = "crq"
+            if direction == "i2t" and len(data) == 16 and data[0] == 0x80:
+                formats[txn] = data[1]
+        elif what == "iu" and data:
+            known = formats.get(txn)
+            record.kind = "mad" if known == crq.Format.MAD else "iu" if known == crq.Format.SRP else ""
+            if direction == "i2t" and record.kind == "mad" and len(data) >= 4:
+                datagrams[txn] = {3: "adapter-info", 5: "capabilities"}.get(data[3], "")
+            if direction == "i2t" and data[0] == srp.Opcode.CMD and record.kind == "iu":
+                cdbs[txn] = data[32:48]
+            record.cdb = cdbs.get(txn, b"")
+        elif what == "data":
+            record.kind = datagrams.get(txn) or "data"
+            record.cdb = cdbs.get(txn, b"") if direction == "t2i" else b""
+        else:
+            record.kind = "none"
+        if entry.get("truncated"):
+            record.kind = "none"
+        yield record
+
+
+def read(data: bytes, kind: str = "") -> Iterator[Record]:
+    """Records of a file: capture lines, hex text, or binary (elements of 16 bytes if ``kind`` is crq)."""
+    head = data[:4096].lstrip()
+    if head.startswith(b"{"):
+        yield from from_captures(data.decode("utf-8", "replace"))
+        return
+    try:
+        text = data.decode("ascii")
+        if re.fullmatch(r"[0-9a-fA-FxX\s:,;_|#-]*", re.sub(r"#.*|\|.*", "", text)):
+            yield from from_hex(text)
+            return
+    except UnicodeDecodeError:
+        pass
+    if kind == "crq":
+        for at in range(0, len(data), 16):
+            yield Record(data[at : at + 16], f"offset {at}")
+    else:
+        yield Record(data, "offset 0")
+
+
+def decode(record: Record, kind: str = "") -> View | None:
+    """The view that a record's bytes make; None where there is nothing to decode.
+
+    Raises DecodeError if they cannot be what they are said to be.
+    """
+    chosen = kind or record.kind
+    if chosen == "data":
+        return scsi.parse_data_in(scsi.parse_cdb(record.cdb), record.data) if record.cdb else None
+    if chosen == "none" or not record.data and not kind:
+        return None
+    return KINDS[chosen or guess(record.data)](record.data)
