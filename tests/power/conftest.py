@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from lab import Lab, LabUnavailable
+from lab import REPO, Lab, LabUnavailable, cross
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +17,10 @@ def lab():
             pytest.fail(f"POWER lab required, but {error}", pytrace=False)
         pytest.skip(f"no POWER lab: {error}")
     return lab
+
+
+@pytest.fixture(scope="session")
+def door(lab):
+    """Folder with `_door`, a binding of the door's header that owes nothing to pysrp."""
+    script = REPO / "tests/power/guest/door_build.py"
+    return cross.build_cffi(lab.debian, lab.cache, script, "ppc64el", REPO / "kernel/include/vscsi_crq.h")

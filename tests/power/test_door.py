@@ -3,20 +3,8 @@
 import struct
 
 import pytest
-from lab import cross
-from lab.machine import GUEST
 
 pytestmark = pytest.mark.power
-
-REPO = GUEST.parents[2]
-
-
-@pytest.fixture(scope="session")
-def door(lab):
-    """Folder with `_door`, a binding of the header that owes nothing to pysrp."""
-    header = REPO / "kernel/include/vscsi_crq.h"
-    return cross.build_cffi(lab.debian, lab.cache, GUEST / "door_build.py", "ppc64el", header)
-
 
 @pytest.fixture
 def image(tmp_path):

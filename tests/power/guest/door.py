@@ -386,7 +386,7 @@ def quiet():
     """Unloads when idle; said nothing that a kernel should not say."""
     check("unloads", rmmod("vscsi_crq") == "")
     check("device gone", not Path(path(UNIT)).exists())
-    leaked = re.findall(r"vscsi_crq.*\bc0[0-9a-f]{14}\b", kernel_log())
+    leaked = re.findall(r"vscsi_crq.*\bc0[0-9a-f]{14}\b", kernel_log(everything=True))
     check("no addresses", not leaked, got=leaked)
 
 

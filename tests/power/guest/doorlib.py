@@ -134,6 +134,10 @@ class Door:
             self.interrupts += self.read()[0]
         return element
 
+    def drain(self):
+        """Forget interrupts that have arrived; their number."""
+        return self.read()[0] if select.select([self.fd], [], [], 0)[0] else 0
+
     def read(self):
         """(interrupts, events) since the last read"""
         return struct.unpack("=II", os.read(self.fd, 8))

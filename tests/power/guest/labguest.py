@@ -20,6 +20,7 @@ from pathlib import Path
 
 _results = open("/share/results.jsonl", "a", buffering=1)  # noqa: SIM115 - open until the end
 _failed = False
+_marker = ""
 
 
 def record(name, /, **fields):
@@ -41,8 +42,10 @@ def check(name, ok, /, **fields):
 
 def main(*functions):
     """Run functions in turn; each is one more check, failed by an exception. Exits."""
-    for function in functions:
-        Path("/dev/kmsg").write_text(f"lab: {function.__name__}\n")
+    global _marker
+    for number, function in enumerate(functions):
+        _marker = f"lab: {number} {function.__name__}"
+        Path("/dev/kmsg").write_text(_marker + "\n")
         start = time.monotonic()
         why = None
         try:
@@ -106,9 +109,10 @@ def rmmod(name):
     return done.stdout.strip() or "refused" if done.returncode else ""
 
 
-def kernel_log():
-    """The kernel's log so far."""
-    return run("dmesg").stdout
+def kernel_log(everything=False):
+    """The kernel's log since `main` called the function that is running, or since boot."""
+    log = run("dmesg").stdout
+    return log if everything else log[max(0, log.rfind(_marker)) :]
 
 
 def until(condition, timeout=20.0, step=0.02):

@@ -1,0 +1,207 @@
+"""Both sides of a connection through the lab's hypervisor: vscsi_crq (redirected) as client, vscsi_lab's server unit."""
+
+import os
+import random
+import select
+import struct
+import sys
+import time
+from pathlib import Path
+
+from _door import ffi, lib
+from doorlib import (
+    H_CLOSED, H_DEST_PARM, H_DROPPED, H_PARAMETER, H_PERMISSION, H_SOURCE_PARM, H_SUCCESS, INIT, INIT_COMPLETE,
+    Door, name,
+)  # fmt: skip
+from labguest import Hypervisor, check, insmod, main, record, rmmod, until
+
+CLIENT = int(sys.argv[1], 0)
+hypervisor = Hypervisor(CLIENT)
+SERVER = hypervisor.server
+PAGE = os.sysconf("SC_PAGESIZE")
+EVENT = bytes([0xFF])
+IN, OUT = lib.VSCSI_CRQ_COPY_IN, lib.VSCSI_CRQ_COPY_OUT
+
+
+def raises(errno_name, function, *args):
+    try:
+        got = function(*args)
+    except OSError as error:
+        got = name(error.errno)
+    return check(f"{function.__name__} {args[-3:]}: {errno_name}", got == errno_name, got=got)
+
+
+def connected(client_size=0, server_size=0):
+    """Both doors open, registered, shaken hands."""
+    client, server = Door(CLIENT), Door(SERVER)
+    check("server first", server.register(server_size) == H_CLOSED)
+    check("nobody to send to", server.send(INIT) == (0, H_CLOSED))
+    check("client second", client.register(client_size) == H_SUCCESS)
+    server.signal(1)
+    check("init", client.send(INIT) == (1, 0) and server.wait() == INIT)
+    client.signal(1)
+    check("complete", server.send(INIT_COMPLETE) == (1, 0) and client.wait() == INIT_COMPLETE)
+    return client, server
+
+
+def both_doors():
+    insmod("vscsi_lab")
+    insmod("vscsi_crq_lab")
+    check("lab is held by its client", rmmod("vscsi_lab") != "")
+    server = Door(SERVER)
+    info = server.info()
+    check("server", info.kind == lib.VSCSI_CRQ_SERVER and info.flags == lib.VSCSI_CRQ_SIMULATED)
+    check("two windows", info.windows == 2 and info.window[1].size == 256 << 20)
+    check("partner's liobn", info.window[1].liobn != info.window[0].liobn)
+    check("partition", (info.partition, ffi.string(info.partition_name)) == (40, b"VIOS3-P6"))
+    server.close()
+
+
+def interrupts_both_ways():
+    client, server = connected()
+    for side, other in ((client, server), (server, client)):
+        side.drain()
+        check("quiet", side.poll() is None and side.drain() == 0)
+        side.signal(1)
+        check("sent", other.send(INIT) == (1, 0))
+        check("woken", select.select([side.fd], [], [], 5)[0] and side.read() == (1, 0))
+        check("there", side.poll() == INIT)
+    client.close()
+    server.signal(1)
+    check("told by interrupt", server.wait() == EVENT + b"\2" + bytes(14))
+    check("closed", server.send(INIT) == (0, H_CLOSED))
+    server.close()
+    check("nothing stays", hypervisor.state()["mapped"] == 0, got=hypervisor.state())
+
+
+def copies():
+    """Any length, alignment and piece; then everything that must be refused."""
+    client, server = connected()
+    far, theirs = client.allocate(8 * PAGE)
+    near, ours = server.allocate(8 * PAGE)
+    random.seed(11)
+    pattern = random.randbytes(8 * PAGE)
+    theirs[:] = pattern
+    check("all in", server.copy(IN, near, far, 8 * PAGE) == (8 * PAGE, 0) and bytes(ours) == pattern)
+    good = True
+    for _ in range(200):
+        length = random.choice([1, 7, 16, 4095, 4096, 4097, 65536, 131072, 131073, 300000])
+        a, b = random.randrange(8 * PAGE - length), random.randrange(8 * PAGE - length)
+        direction = random.choice([IN, OUT])
+        source, target, i, j = (theirs, ours, a, b) if direction == IN else (ours, theirs, b, a)
+        data = random.randbytes(length)
+        source[i : i + length] = data
+        before, after = bytes(target[0:j]), bytes(target[j + length : 8 * PAGE])
+        good = good and server.copy(direction, near + b, far + a, length) == (length, 0)
+        good = good and bytes(target[j : j + length]) == data
+        good = good and bytes(target[0:j]) == before and bytes(target[j + length : 8 * PAGE]) == after
+    check("200 copies", good)
+
+    size = 8 * PAGE
+    for local, remote, length in (
+        (near, far, 0), (near - 1, far, 1), (near + size, far, 1), (near + size - 1, far, 2), (near, far, size + 1),
+        (0, far, 1), (server.registered.bus, far, 16), (near, far, 1 << 63), ((1 << 64) - 1, far, 2),
+        (near, (1 << 64) - 1, 2), (near + 1, far, (1 << 64) - 1),
+    ):  # fmt: skip
+        raises("EINVAL", server.copy, IN, local, remote, length)
+        raises("EINVAL", server.copy, OUT, local, remote, length)
+    raises("EINVAL", server.copy, 2, near, far, 1)
+    raises("EOPNOTSUPP", client.copy, IN, far, near, 1)
+
+    end = 256 << 20
+    for remote, length in ((end, 1), (end - 1, 2), (1 << 40, 16)):
+        check(f"window {remote:#x} in", server.copy(IN, near, remote, length) == (0, H_SOURCE_PARM))
+        check(f"window {remote:#x} out", server.copy(OUT, near, remote, length) == (0, H_DEST_PARM))
+    check("unmapped", server.copy(IN, near, end - PAGE, 16) == (0, H_PERMISSION))
+    client.release(far)
+    check("no longer mapped", server.copy(OUT, near, far, 16) == (0, H_PERMISSION))
+    far, theirs = client.allocate(4 * PAGE)
+    done, hrc = server.copy(IN, near, far + 2 * PAGE, 4 * PAGE)
+    check("stops where the mapping ends", hrc == H_PERMISSION and done == 131072, got=(done, hrc))
+    hypervisor.answer("server", "copy", H_PERMISSION, 1)
+    check("injected", server.copy(IN, near, far, 16) == (0, H_PERMISSION))
+    check("once", server.copy(IN, near, far, 16) == (16, 0))
+    client.free()
+    check("partner gone", server.copy(IN, near, far, 16) == (0, H_PERMISSION))
+    client.close()
+    server.close()
+    start = time.monotonic()
+    client, server = connected()
+    far, _ = client.allocate(1 << 20)
+    near, _ = server.allocate(1 << 20)
+    start = time.monotonic()
+    for _ in range(64):
+        server.copy(IN, near, far, 1 << 20)
+    record("copy", mib_per_second=round(64 / (time.monotonic() - start)))
+    client.close()
+    server.close()
+
+
+def full_queue():
+    """256 elements fit; the next is dropped; an event overwrites the last."""
+    client, server = connected(client_size=4096)
+    ping = [struct.pack(">BBHIQ", 0x80, 1, 0, 0, n) for n in range(300)]
+    check("256 of 256", server.send(*ping[:256]) == (256, 0))
+    check("dropped", server.send(ping[256]) == (0, H_DROPPED))
+    check("in order", [client.poll() for _ in range(10)] == ping[:10])
+    check("room again", server.send(*ping[256:300]) == (10, H_DROPPED))
+    check("rest in order", [client.poll() for _ in range(256)] == ping[10:266] and client.poll() is None)
+    check("full once more", server.send(*ping[:256]) == (256, 0))
+    server.free()
+    rest = [client.poll() for _ in range(256)]
+    check("event over the last", rest[:255] == ping[:255] and rest[255][:2] == b"\xff\2")
+    client.close()
+    server.close()
+
+
+def answers_of_the_hypervisor():
+    """Numbers come back as they are; a busy H_FREE_CRQ keeps the queue, and close goes on until it is free."""
+    client, server = connected()
+    hypervisor.answer("server", "send", H_PARAMETER)
+    check("send", server.send(INIT, INIT) == (0, H_PARAMETER))
+    hypervisor.answer("server", "free", 9901, 2)
+    check("busy", server.free() == 9901 and server.info().queue_size == PAGE)
+    check("still works", server.send(INIT) == (1, 0))
+    check("still busy, then free", (server.free(), server.free()) == (9901, 0))
+    check("freed", server.info().queue_size == 0)
+    hypervisor.answer("server", "reg", -16)
+    check("refused registration", server.register() == -16 and server.info().queue_size == 0)
+    check("no queue to map", server.map(PAGE, 0) is None)
+    check("then accepted", server.register() == 0)
+    hypervisor.answer("server", "free", 1, 5)
+    server.close()
+    check("closed in spite of busy", not hypervisor.state()["server"]["registered"])
+    check("nothing mapped", hypervisor.state()["mapped"] == 0)
+    hypervisor.answer("client", "free", 9900, 5)
+    client.close()
+    check("client too", not hypervisor.state()["client"]["registered"])
+
+
+def suspended():
+    client, server = connected()
+    client.signal(1)
+    hypervisor.event("client", 6)
+    check("event 6", client.wait()[:2] == b"\xff\6")
+    check("disabled", server.send(INIT) == (0, H_CLOSED))
+    hypervisor.answer("client", "enable", 14, 2)
+    check("in progress", (client.enable(), client.enable(), client.enable()) == (14, 14, 0))
+    check("enabled", server.send(INIT) == (1, 0))
+    arg = ffi.new("struct vscsi_crq_suspend *", {"request": lib.VSCSI_CRQ_SUSPEND_ENABLE, "timeout_ms": 30000})
+    check("prepare for suspend", server.ioctl(lib.VSCSI_CRQ_SUSPEND, arg).hrc == 0)
+    for request, timeout in ((0, 0), (0, 30001), (1, 1), (2, 0)):
+        arg = ffi.new("struct vscsi_crq_suspend *", {"request": request, "timeout_ms": timeout})
+        check(f"suspend {request} {timeout}", server.refused(lib.VSCSI_CRQ_SUSPEND, arg) == "EINVAL")
+    client.close()
+    server.close()
+
+
+def goes():
+    check("client", rmmod("vscsi_crq") == "")
+    server = Door(SERVER)
+    check("refused while open", rmmod("vscsi_lab") != "")
+    server.close()
+    until(lambda: rmmod("vscsi_lab") == "")
+    check("device gone", not Path(f"/dev/vscsi_crq-{SERVER:x}").exists())
+
+
+main(both_doors, interrupts_both_ways, copies, full_queue, answers_of_the_hypervisor, suspended, goes)
