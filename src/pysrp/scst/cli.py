@@ -1,0 +1,124 @@
+"""``pysrp scst``: the management tree of a running server."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from pysrp.errors import SrpError
+from pysrp.scst.control import Client, socket_of
+from pysrp.scst.fuse import mount as mount_tree
+
+__all__ = ["scst"]
+
+
+@click.group()
+@click.option(
+    "-s", "--server", required=True, envvar="PYSRP_SERVER", metavar="URL",
+    help="Where the server serves, as it was told: unix:PATH, or PATH (environment: PYSRP_SERVER).",
+)  # fmt: skip
+@click.pass_context
+def scst(context: click.Context, server: str) -> None:
+    """The server's management tree: SCST's files and directories.
+
+    PATH is relative to the tree's root; /sys/kernel/scst_tgt/... and /sys/class/ibmvstgt/... mean the same
+    as on a machine that runs SCST.
+    """
+    context.obj = server
+
+
+@contextmanager
+def _tree(server: str, path: str = "") -> Iterator[Client]:
+    """The server's tree; every failure ends the program with status 1 and a line that says why."""
+    try:
+        with Client(socket_of(server)) as tree:
+            yield tree
+    except OSError as problem:
+        place = problem.filename or path
+        sys.exit(f"pysrp: {place}{': ' if place else ''}{problem.strerror or problem}")
+    except SrpError as problem:
+        sys.exit(f"pysrp: {problem}")
+
+
+@scst.command()
+@click.argument("path", default="")
+@click.option("-l", "long", is_flag=True, help="With permissions, one name a line, and where links lead.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="A list of objects: name, kind, mode and, of a link, target."
+)
+@click.pass_obj
+def ls(server: str, path: str, long: bool, as_json: bool) -> None:
+    """List a directory."""
+    with _tree(server, path) as tree:
+        names = tree.ls(path)
+        if not long and not as_json:
+            for name in names:
+                click.echo(name)
+            return
+        found = []
+        for name in names:
+            place = f"{path}/{name}"
+            kind, mode = tree.stat(place)
+            entry = {"name": name, "kind": kind, "mode": f"{mode:04o}"}
+            if kind == "link":
+                entry["target"] = tree.readlink(place)
+            found.append(entry)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    for entry in found:
+        arrow = f" -> {entry['target']}" if "target" in entry else ""
+        click.echo(f"{entry['mode']} {entry['kind']:9} {entry['name']}{arrow}")
+
+
+@scst.command()
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.option(
+    "--json", "as_json", is_flag=True, help="One object: path to value and whether it has a [key] line."
+)
+@click.pass_obj
+def cat(server: str, paths: tuple[str, ...], as_json: bool) -> None:
+    """Print files."""
+    with _tree(server) as tree:
+        texts = {}
+        for path in paths:
+            texts[path] = tree.read(path)
+            if not as_json:
+                click.echo(texts[path], nl=False)
+    if as_json:
+        values = {path: text.removesuffix("[key]\n") for path, text in texts.items()}
+        result = {
+            path: {"value": v.removesuffix("\n"), "key": v != texts[path]} for path, v in values.items()
+        }
+        click.echo(json.dumps(result, indent=2))
+
+
+@scst.command()
+@click.argument("path")
+@click.argument("text", nargs=-1)
+@click.pass_obj
+def write(server: str, path: str, text: tuple[str, ...]) -> None:
+    """Write TEXT, or without it each line of standard input, to a file.
+
+    \b
+    Example:
+      pysrp scst write targets/ibmvstgt/ibmvstgt_target_0/luns/mgmt add ram000 256
+    """
+    with _tree(server, path) as tree:
+        for one in (" ".join(text) + "\n",) if text else sys.stdin:
+            tree.write(path, one)
+
+
+@scst.command()
+@click.argument("directory", type=click.Path(exists=True, file_okay=False))
+@click.pass_obj
+def mount(server: str, directory: str) -> None:
+    """Mount the tree on DIRECTORY until it is unmounted (fusermount3 -u DIRECTORY) or interrupted."""
+    with _tree(server) as tree:
+        click.echo(f"{Path(directory).absolute()} is the tree of {server}; Ctrl-C unmounts it")
+        mount_tree(tree, directory)

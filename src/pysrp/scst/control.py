@@ -1,0 +1,304 @@
+"""The tree of a running server, from another process: a Unix socket with one JSON object a line.
+
+=============================================  ========================================================
+request                                        answer
+=============================================  ========================================================
+``{"read": PATH}``                             ``{"ok": TEXT}``
+``{"write": PATH, "text": TEXT}``              ``{"ok": null}``
+``{"ls": PATH}``                               ``{"ok": [NAME, ...]}``
+``{"stat": PATH}``                             ``{"ok": [KIND, MODE]}``
+``{"readlink": PATH}``                         ``{"ok": TARGET}``
+anything refused                               ``{"errno": NUMBER, "error": TEXT}``
+=============================================  ========================================================
+
+Lines are UTF-8, at most 64 KiB, answered in order. What is no such request is answered with EINVAL; after a
+line that is too long the connection is closed. Who may connect: the socket's mode is 0600, and the peer's
+user id must be the server's own or root's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import socket
+import stat
+import struct
+import threading
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from pysrp.errors import ConfigError, UnavailableError
+from pysrp.scst.files import Files, Stat
+from pysrp.scst.grammar import TreeError, refuse
+
+__all__ = ["Client", "Control", "socket_of"]
+
+LONGEST = 1 << 16
+CONNECTIONS = 64
+
+
+def socket_of(address: str | os.PathLike[str]) -> Path:
+    """Where the control socket of a server is: ``unix:PATH`` and ``PATH`` have theirs at ``PATH.scst``.
+
+    A path that ends in ``.scst`` already is itself. ConfigError for the URL of another transport.
+    """
+    text = os.fspath(address)
+    scheme, colon, rest = text.partition(":")
+    if colon and "/" not in scheme:
+        if scheme != "unix":
+            raise ConfigError(f"{text!r}: only a server at unix:PATH has a control socket beside it")
+        text = rest
+    return Path(text if text.endswith(".scst") else f"{text}.scst")
+
+
+class Control:
+    """Serves a tree at ``path`` (see :func:`socket_of`) from threads of its own until :meth:`close`.
+
+    ``uids`` are the user ids that may use it, by default the own and root's. ConfigError when a server is
+    there already, or something that is no socket; OSError where the socket cannot be made.
+    """
+
+    def __init__(
+        self, tree: Files, path: str | os.PathLike[str], *, uids: Collection[int] | None = None
+    ) -> None:
+        self.path = Path(path)
+        self._tree = tree
+        self._uids = {os.geteuid(), 0} if uids is None else set(uids)
+        self._lock = threading.Lock()
+        self._peers: set[socket.socket] = set()
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self._inode = _claim(self._listener, self.path)
+        except BaseException:
+            self._listener.close()
+            raise
+        self._thread = threading.Thread(target=self._accept, name="scst-control", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Take the socket away and hang up on everybody. Harmless when repeated."""
+        with contextlib.suppress(OSError):
+            if self.path.lstat().st_ino == self._inode:
+                self.path.unlink()
+        self._inode = -1
+        _wake(self._listener)
+        self._thread.join()
+        self._listener.close()
+        with self._lock:
+            for peer in self._peers:
+                _wake(peer)
+
+    def __enter__(self) -> Control:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                peer, _ = self._listener.accept()
+            except OSError as problem:
+                if problem.errno in (errno.ECONNABORTED, errno.EINTR):
+                    continue
+                if problem.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                    threading.Event().wait(0.1)  # until somebody has closed something
+                    continue
+                return
+            with self._lock:
+                welcome = len(self._peers) < CONNECTIONS and _uid(peer) in self._uids
+                if welcome:
+                    self._peers.add(peer)
+            if welcome:
+                threading.Thread(target=self._serve, args=(peer,), name="scst-peer", daemon=True).start()
+            else:
+                peer.close()
+
+    def _serve(self, peer: socket.socket) -> None:
+        try:
+            with contextlib.suppress(OSError):  # the peer is gone
+                for line in _lines(peer):
+                    if line is None:
+                        problem = refuse(errno.EMSGSIZE, f"a line is at most {LONGEST} bytes")
+                        peer.sendall(_encode(_refusal(problem)))
+                        break
+                    peer.sendall(_encode(self._answer(line)))
+        finally:
+            with self._lock:
+                self._peers.discard(peer)
+                peer.close()
+
+    def _answer(self, line: bytes) -> dict[str, Any]:
+        try:
+            request = _request(line)
+            if len(request) == 2:
+                self._tree.write(request["write"], request["text"])
+                return {"ok": None}
+            ((verb, path),) = request.items()
+            return {"ok": getattr(self._tree, verb)(path)}
+        except OSError as problem:
+            return _refusal(problem)
+
+
+class Client:
+    """The tree of the server whose control socket is at ``path``; the methods of :class:`Files`.
+
+    Any thread may call. UnavailableError when no server is there to begin with; later failures are those of
+    the tree, and ENOTCONN when the server has gone.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._lock = threading.Lock()
+        self._idle = [self._connect()]
+
+    def read(self, path: str) -> str:
+        """The text of a file."""
+        return str(self._ask({"read": path}))
+
+    def write(self, path: str, text: str) -> None:
+        """One write to a file."""
+        self._ask({"write": path, "text": text})
+
+    def ls(self, path: str = "") -> list[str]:
+        """The names in a directory."""
+        return [str(name) for name in self._ask({"ls": path})]
+
+    def stat(self, path: str) -> Stat:
+        """What ``path`` names, not following a link at its end."""
+        kind, mode = self._ask({"stat": path})
+        return Stat(str(kind), int(mode))
+
+    def readlink(self, path: str) -> str:
+        """Where a link leads, relative to its directory."""
+        return str(self._ask({"readlink": path}))
+
+    def close(self) -> None:
+        """Hang up. Harmless when repeated; a later call connects again."""
+        with self._lock:
+            while self._idle:
+                self._idle.pop().close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _connect(self) -> socket.socket:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.connect(str(self.path))
+        except OSError as problem:
+            sock.close()
+            raise UnavailableError(
+                f"no server answers at {self.path} ({problem.strerror}): start one with pysrp serve"
+            ) from problem
+        return sock
+
+    def _ask(self, request: dict[str, str]) -> Any:
+        # A connection each: a write that takes its time must not hold up other threads' reads.
+        with self._lock:
+            sock = self._idle.pop() if self._idle else None
+        message = _encode(request)
+        try:
+            if sock:
+                try:
+                    sock.sendall(message)
+                except OSError:  # that server is gone, and has not heard: perhaps there is another
+                    sock.close()
+                    sock = None
+            if not sock:
+                sock = self._connect()
+                sock.sendall(message)
+            line = next(_lines(sock, limit=None), None)
+            if line is None:
+                raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+        except (OSError, UnavailableError) as problem:
+            if sock:
+                sock.close()
+            raise refuse(errno.ENOTCONN, f"the server at {self.path} is gone") from problem
+        with self._lock:
+            self._idle.append(sock)
+        answer = json.loads(line)
+        if "errno" in answer:
+            raise TreeError(answer["errno"], answer["error"], next(iter(request.values())))
+        return answer["ok"]
+
+
+def _request(line: bytes) -> dict[str, str]:
+    """One of the five requests, else EINVAL."""
+    try:
+        request = json.loads(line)
+    except (ValueError, RecursionError):
+        request = None
+    if (
+        isinstance(request, dict)
+        and tuple(request) in (("read",), ("write", "text"), ("ls",), ("stat",), ("readlink",))
+        and all(isinstance(value, str) for value in request.values())
+    ):
+        return request
+    raise refuse(errno.EINVAL, "no request: a JSON object with read, write and text, ls, stat or readlink")
+
+
+def _encode(message: dict[str, Any]) -> bytes:
+    return json.dumps(message).encode() + b"\n"
+
+
+def _refusal(problem: OSError) -> dict[str, Any]:
+    return {"errno": problem.errno, "error": problem.strerror or str(problem)}
+
+
+def _lines(sock: socket.socket, limit: int | None = LONGEST) -> Iterator[bytes | None]:
+    """The lines that come in; None, as the last, for one longer than ``limit`` bytes."""
+    buffer = bytearray()
+    while chunk := sock.recv(1 << 16):
+        start = len(buffer)
+        buffer += chunk
+        while (end := buffer.find(b"\n", start)) >= 0:
+            yield bytes(buffer[:end])
+            del buffer[: end + 1]
+            start = 0
+        if limit is not None and len(buffer) > limit:
+            yield None
+            return
+
+
+def _wake(sock: socket.socket) -> None:
+    """Make whoever sleeps in accept or recv return, which closing alone would not."""
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
+
+
+def _uid(peer: socket.socket) -> int:
+    uid: int = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1]
+    return uid
+
+
+def _claim(listener: socket.socket, path: Path) -> int:
+    """Listen at ``path`` with mode 0600 from its first moment on; returns the inode number."""
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise ConfigError(f"{path}: there is a file of that name, and it is not a socket")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            if not probe.connect_ex(str(path)):
+                raise ConfigError(f"{path}: a server answers there already")
+    hidden = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident():x}")
+    os.fchmod(listener.fileno(), 0o600)
+    listener.bind(str(hidden))
+    try:
+        hidden.chmod(0o600)
+        listener.listen(CONNECTIONS)
+        hidden.rename(path)
+        return path.lstat().st_ino
+    except BaseException:
+        hidden.unlink(missing_ok=True)
+        raise

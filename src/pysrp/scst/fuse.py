@@ -1,0 +1,172 @@
+"""The tree as a file system: what SCST's documentation does with a shell works below the mount point.
+
+The mounting process may be the server, or another one with a :class:`~pysrp.scst.control.Client`. Files
+behave as sysfs files do: no caching, every ``write`` is one store, whatever its offset, and truncating does
+nothing. Only the user who mounted it gets in.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import itertools
+import os
+import shutil
+import stat
+import subprocess
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from pysrp.errors import UnavailableError
+from pysrp.scst.files import Files
+from pysrp.scst.grammar import refuse
+
+__all__ = ["Mount", "mount"]
+
+KINDS = {"directory": stat.S_IFDIR, "file": stat.S_IFREG, "link": stat.S_IFLNK}
+
+
+def _mfusepy() -> Any:
+    if not os.access("/dev/fuse", os.R_OK | os.W_OK):
+        raise UnavailableError("a FUSE mount needs /dev/fuse: load the kernel module (modprobe fuse)")
+    try:
+        return importlib.import_module("mfusepy")
+    except ImportError as problem:
+        raise UnavailableError("a FUSE mount needs mfusepy: pip install 'pysrp[fuse]'") from problem
+    except OSError as problem:
+        raise UnavailableError(
+            f"mfusepy finds no libfuse ({problem}): install libfuse3-3 or libfuse2"
+        ) from problem
+
+
+def mount(tree: Files, where: str | os.PathLike[str]) -> None:
+    """Mount ``tree`` on the directory ``where``; returns when it has been unmounted.
+
+    UnavailableError where FUSE is not to be had, OSError when mounting fails.
+    """
+    fuse = _mfusepy()
+    path = Path(where)
+    if not path.is_dir():
+        raise refuse(errno.ENOTDIR, f"{path} is not a directory to mount on")
+    options = {"fsname": "scst_tgt", "subtype": "pysrp", "direct_io": True, "use_ino": False}
+    options |= dict.fromkeys(("attr_timeout", "entry_timeout", "negative_timeout"), 0)
+    try:
+        fuse.FUSE(_operations(fuse, tree), str(path), foreground=True, default_permissions=True, **options)
+    except RuntimeError as problem:
+        raise refuse(errno.EIO, f"libfuse could not mount on {path} (it printed why)") from problem
+
+
+class Mount:
+    """``tree`` mounted on ``where`` by a thread of this process, until the context ends or :meth:`close`."""
+
+    def __init__(self, tree: Files, where: str | os.PathLike[str]) -> None:
+        self.path = Path(where)
+        self._problem: BaseException | None = None
+        device = self.path.stat().st_dev
+        self._thread = threading.Thread(target=self._run, args=(tree,), name="scst-fuse", daemon=True)
+        self._thread.start()
+        while self._thread.is_alive() and self.path.stat().st_dev == device:
+            self._thread.join(0.01)
+        if self._problem:
+            raise self._problem
+
+    def _run(self, tree: Files) -> None:
+        try:
+            mount(tree, self.path)
+        except BaseException as problem:
+            self._problem = problem
+
+    def close(self) -> None:
+        """Unmount, at once even if files are open there. Harmless when repeated."""
+        if self._thread.is_alive():
+            unmount(self.path)
+        self._thread.join()
+
+    def __enter__(self) -> Mount:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def unmount(where: str | os.PathLike[str]) -> None:
+    """Unmount what :func:`mount` mounted; OSError when that fails."""
+    tool = shutil.which("fusermount3") or shutil.which("fusermount")
+    command = [tool, "-u", "-z"] if tool else ["umount", "-l"]
+    done = subprocess.run([*command, os.fspath(where)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise refuse(errno.EBUSY, done.stderr.strip() or f"{where} cannot be unmounted")
+
+
+def _operations(fuse: Any, tree: Files) -> Any:
+    """The callbacks. mfusepy is imported where it is needed, so the class cannot exist before."""
+
+    class Operations(fuse.Operations):  # type: ignore[misc]
+        use_ns = True
+
+        def __init__(self) -> None:
+            self._started = time.time_ns()
+            self._lock = threading.Lock()
+            self._texts: dict[int, bytes] = {}
+            self._handles = itertools.count(1)
+
+        def getattr(self, path: str, fh: int | None = None) -> dict[str, int]:
+            kind, mode = tree.stat(path)
+            size = 4096 if kind == "file" else 0
+            times = dict.fromkeys(("st_atime", "st_mtime", "st_ctime"), self._started)
+            owner = {"st_uid": os.geteuid(), "st_gid": os.getegid()}
+            return {"st_mode": KINDS[kind] | mode, "st_nlink": 1, "st_size": size, **times, **owner}
+
+        def readdir(self, path: str, fh: int) -> list[str]:
+            return [".", "..", *tree.ls(path)]
+
+        def readlink(self, path: str) -> str:
+            return tree.readlink(path)
+
+        def open(self, path: str, flags: int) -> int:
+            # Root is not stopped by permission bits, but sysfs stops root.
+            mode = tree.stat(path).mode
+            access = flags & os.O_ACCMODE
+            if (access != os.O_WRONLY and not mode & 0o400) or (access != os.O_RDONLY and not mode & 0o200):
+                raise refuse(errno.EACCES, path)
+            return next(self._handles)
+
+        def read(self, path: str, size: int, offset: int, fh: int) -> bytes:
+            # One text for all reads of an open file, taken anew when it is read from its start again.
+            with self._lock:
+                text = self._texts.get(fh)
+            if text is None or not offset:
+                text = tree.read(path).encode("utf-8", "surrogateescape")
+                with self._lock:
+                    self._texts[fh] = text
+            return text[offset : offset + size]
+
+        def write(self, path: str, data: bytes, offset: int, fh: int) -> int:
+            tree.write(path, data.decode("utf-8", "surrogateescape"))
+            return len(data)
+
+        def release(self, path: str, fh: int) -> int:
+            with self._lock:
+                self._texts.pop(fh, None)
+            return 0
+
+        def truncate(self, path: str, length: int, fh: int | None = None) -> int:
+            return 0  # what the shell's > does first
+
+        def utimens(self, path: str, times: Any = None) -> int:
+            return 0
+
+        def create(self, path: str, mode: int, flags: Any = None) -> int:
+            raise refuse(errno.EACCES, path)
+
+        def forbid(self, *_: Any) -> int:
+            raise refuse(errno.EPERM, "this tree is made by writing to its files")
+
+        mkdir = rmdir = unlink = rename = link = symlink = mknod = chmod = chown = forbid
+
+    return Operations()
