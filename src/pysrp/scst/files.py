@@ -1,0 +1,216 @@
+"""Paths, reads and writes: what a tree of :mod:`~pysrp.scst.nodes` looks like from outside."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import NamedTuple, Protocol, TypeVar
+
+from pysrp.errors import ConfigError
+from pysrp.scst.grammar import TreeError, refuse
+from pysrp.scst.nodes import Directory, File, Link, Node, by_number
+
+__all__ = ["Files", "Filesystem", "Stat"]
+
+PAGE = 4096
+"""One write is at most this many bytes, as sysfs takes them."""
+
+T = TypeVar("T")
+
+PLACES = {"/sys/kernel/scst_tgt": "", "/sys/class/ibmvstgt": "class/ibmvstgt"}
+"""Where SCST's files are on a machine that runs SCST; paths that begin so are understood."""
+
+
+class Stat(NamedTuple):
+    """What a path names: ``kind`` is ``directory``, ``file`` or ``link``, ``mode`` the permission bits."""
+
+    kind: str
+    mode: int
+
+
+class Files(Protocol):
+    """What a tree can be asked, here or in another process."""
+
+    def read(self, path: str) -> str:
+        """The text of a file."""
+
+    def write(self, path: str, text: str) -> None:
+        """One write to a file."""
+
+    def ls(self, path: str = "") -> list[str]:
+        """The names in a directory."""
+
+    def stat(self, path: str) -> Stat:
+        """What ``path`` names, not following a link at its end."""
+
+    def readlink(self, path: str) -> str:
+        """Where a link leads, relative to its directory."""
+
+
+class Filesystem:
+    """The files below a root directory. Any thread may call.
+
+    Paths are relative to the root of the tree; a leading slash, ``.``, ``..`` and links are understood, and
+    so are the paths of a machine that runs SCST (``/sys/kernel/scst_tgt/...``). Every failure is a
+    :class:`~pysrp.scst.TreeError`, an OSError. ENOENT, ENOTDIR, EISDIR and EACCES are as sysfs has them.
+
+    Writes are carried out one after the other by one thread, as SCST does. A writer waits ``patience``
+    seconds for its turn and its result; then it gets EAGAIN **although the job goes on**, and can poll
+    ``last_sysfs_mgmt_res``: EAGAIN while anything is under way, then ``0`` or minus the errno.
+    """
+
+    def __init__(self, root: Directory, *, patience: float = 15.0) -> None:
+        self._root = root
+        self._patience = patience
+        self._lock = threading.Lock()
+        self._under_way = 0
+        self._result = 0
+        self._closed = False
+        self._worker = ThreadPoolExecutor(1, "scst-mgmt")
+
+    def read(self, path: str) -> str:
+        """The text of a file, with its newline and, where it has one, its ``[key]`` line."""
+        file = self._file(path)
+        if not file.show:
+            raise _at(path, refuse(errno.EACCES, "this file can only be written"))
+        return _tell(path, file.show)
+
+    def write(self, path: str, text: str) -> None:
+        """Write ``text``, at most 4096 bytes, to a file in one piece.
+
+        Errnos are those of the file; EAGAIN: still being carried out.
+        """
+        self._writable(path)
+        if len(text.encode("utf-8", "surrogateescape")) > PAGE:
+            raise _at(path, refuse(errno.EINVAL, f"one write is at most {PAGE} bytes"))
+        if "\0" in text:
+            raise _at(path, refuse(errno.EINVAL, "there is a NUL in it"))
+        self.manage(lambda: _tell(path, lambda: self._writable(path)(text)))
+
+    def manage(self, job: Callable[[], T]) -> T:
+        """Carry out ``job`` among the writes: its result or exception, or EAGAIN when it takes too long."""
+        with self._lock:
+            if self._closed:
+                raise refuse(errno.ENODEV, "the tree is closed")
+            self._under_way += 1
+            future: Future[T] = self._worker.submit(self._carry_out, job)
+        if not wait([future], self._patience).done:
+            raise refuse(errno.EAGAIN, "still under way: last_sysfs_mgmt_res will tell the result")
+        return future.result()
+
+    def _carry_out(self, job: Callable[[], T]) -> T:
+        # The result has to be on record before the writer hears of it, or its next read may see the old one.
+        result = -errno.EIO
+        try:
+            value = job()
+            result = 0
+            return value
+        except OSError as problem:
+            result = -(problem.errno or errno.EIO)
+            raise
+        finally:
+            with self._lock:
+                self._under_way -= 1
+                self._result = result
+
+    def last_result(self) -> int:
+        """0 or minus the errno of the last write; EAGAIN while one is under way."""
+        with self._lock:
+            if self._under_way:
+                raise refuse(errno.EAGAIN, "a write is still under way")
+            return self._result
+
+    def ls(self, path: str = "") -> list[str]:
+        """The names in a directory, numbers in numeric order."""
+        node = self._find(path)
+        if not isinstance(node, Directory):
+            raise _at(path, refuse(errno.ENOTDIR, "this is a file: read it"))
+        return by_number(node.entries())
+
+    def stat(self, path: str) -> Stat:
+        """What ``path`` names, not following a link at its end."""
+        node = self._find(path, follow=False)
+        return Stat(type(node).__name__.lower() if isinstance(node, (File, Link)) else "directory", node.mode)
+
+    def readlink(self, path: str) -> str:
+        """Where a link leads, relative to the directory it is in; EINVAL for what is no link."""
+        node = self._find(path, follow=False)
+        if not isinstance(node, Link):
+            raise _at(path, refuse(errno.EINVAL, "this is not a link"))
+        return os.path.relpath(f"/{node.target}", Path("/", *_parts(path)).parent)
+
+    def close(self) -> None:
+        """Carry out what is queued and take no more writes. Harmless when repeated."""
+        with self._lock:
+            self._closed = True
+        self._worker.shutdown()
+
+    def _writable(self, path: str) -> Callable[[str], None]:
+        store = self._file(path).store
+        if not store:
+            raise _at(path, refuse(errno.EACCES, "this file can only be read"))
+        return store
+
+    def _file(self, path: str) -> File:
+        node = self._find(path)
+        if not isinstance(node, File):
+            raise _at(path, refuse(errno.EISDIR, "this is a directory: list it"))
+        return node
+
+    def _find(self, path: str, follow: bool = True) -> Node:
+        """Walk to a node; a link at the end is followed if ``follow``, links on the way always are."""
+        trail: list[Node] = [self._root]
+        todo = _parts(path)[::-1]
+        hops = 0
+        while todo:
+            name = todo.pop()
+            here = trail[-1]
+            if not isinstance(here, Directory):
+                raise _at(path, refuse(errno.ENOTDIR, f"there is nothing below a file ({name!r})"))
+            if name == "..":
+                if len(trail) > 1:
+                    trail.pop()
+                continue
+            node = here.entries().get(name)
+            if node is None:
+                raise _at(path, refuse(errno.ENOENT, f"nothing is called {name!r} there"))
+            if isinstance(node, Link) and (todo or follow):
+                hops += 1
+                if hops > 40:
+                    raise _at(path, refuse(errno.ELOOP, "links that lead to links"))
+                trail = [self._root]
+                todo += _parts(node.target)[::-1]
+                continue
+            trail.append(node)
+        return trail[-1]
+
+
+def _parts(path: str) -> list[str]:
+    for place, ours in PLACES.items():
+        if path == place or path.startswith(place + "/"):
+            path = ours + path[len(place) :]
+    return [part for part in path.split("/") if part not in ("", ".")]
+
+
+def _at(path: str, problem: TreeError) -> TreeError:
+    problem.filename = path
+    return problem
+
+
+def _tell(path: str, do: Callable[[], T]) -> T:
+    """Do it, and let whatever goes wrong for a reason name an errno and the file."""
+    try:
+        return do()
+    except TreeError as problem:
+        raise _at(path, problem) from problem.__cause__
+    except ConfigError as problem:
+        raise _at(path, refuse(errno.EINVAL, str(problem))) from problem
+    except MemoryError as problem:
+        raise _at(path, refuse(errno.ENOMEM, "out of memory")) from problem
+    except OSError as problem:
+        hint = f"{problem.filename}" if problem.filename else str(problem)
+        raise _at(path, refuse(problem.errno or errno.EIO, hint)) from problem
