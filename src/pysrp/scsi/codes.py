@@ -85,7 +85,7 @@ class Status(IntEnum):
 
 
 class SenseKey(IntEnum):
-    """Sense key (SPC-5, 4.4.8)."""
+    """Sense key (SPC-4, 4.5.6)."""
 
     NO_SENSE = 0x0
     RECOVERED_ERROR = 0x1
@@ -105,7 +105,7 @@ class SenseKey(IntEnum):
 
 
 class PeripheralQualifier(IntEnum):
-    """Whether a device server is behind the LUN (SPC-5, 6.6.2): connected, could be, cannot be."""
+    """Whether a device server is behind the LUN (SPC-4, 6.6.2): connected, could be, cannot be."""
 
     CONNECTED = 0
     NOT_CONNECTED = 1
@@ -113,7 +113,7 @@ class PeripheralQualifier(IntEnum):
 
 
 class PeripheralDeviceType(IntEnum):
-    """Peripheral device type of INQUIRY data (SPC-5, 6.6.2)."""
+    """Peripheral device type of INQUIRY data (SPC-4, 6.6.2)."""
 
     DIRECT_ACCESS_BLOCK = 0x00
     SEQUENTIAL_ACCESS = 0x01
@@ -140,7 +140,7 @@ class PeripheralDeviceType(IntEnum):
 
 
 class ProtocolIdentifier(IntEnum):
-    """SCSI transport protocol (SPC-5, 7.6.1)."""
+    """SCSI transport protocol (SPC-4, 7.6.1)."""
 
     FIBRE_CHANNEL = 0x0
     PARALLEL_SCSI = 0x1
@@ -158,7 +158,7 @@ class ProtocolIdentifier(IntEnum):
 
 
 class CodeSet(IntEnum):
-    """Code set of a designator (SPC-5, 7.7.6.1)."""
+    """Code set of a designator (SPC-4, 7.8.6.1)."""
 
     BINARY = 1
     ASCII = 2
@@ -166,7 +166,7 @@ class CodeSet(IntEnum):
 
 
 class Association(IntEnum):
-    """What a designator names (SPC-5, 7.7.6.1)."""
+    """What a designator names (SPC-4, 7.8.6.1)."""
 
     LOGICAL_UNIT = 0
     TARGET_PORT = 1
@@ -174,7 +174,7 @@ class Association(IntEnum):
 
 
 class DesignatorType(IntEnum):
-    """Designator type of the Device Identification VPD page (SPC-5, 7.7.6.1)."""
+    """Designator type of the Device Identification VPD page (SPC-4, 7.8.6.1)."""
 
     VENDOR_SPECIFIC = 0x0
     T10_VENDOR_ID = 0x1
@@ -190,7 +190,7 @@ class DesignatorType(IntEnum):
 
 
 class VpdPage(IntEnum):
-    """Page code of vital product data (SPC-5, 7.7; B0h up: the device type's standard, here SBC-4)."""
+    """Page code of vital product data (SPC-4, 7.8; B0h up: the device type's standard, here SBC-4)."""
 
     SUPPORTED_VPD_PAGES = 0x00
     UNIT_SERIAL_NUMBER = 0x80
@@ -224,7 +224,7 @@ class VpdPage(IntEnum):
 
 
 class ModePage(IntEnum):
-    """Mode page code (SPC-5, 7.5; SBC-4, 6.5; MMC-6, 7.2)."""
+    """Mode page code (SPC-4, 7.5; SBC-4, 6.5; MMC-6)."""
 
     VENDOR_SPECIFIC = 0x00
     READ_WRITE_ERROR_RECOVERY = 0x01
@@ -253,7 +253,7 @@ class ModePage(IntEnum):
 
 
 class ModePageControl(IntEnum):
-    """Which values MODE SENSE wants (SPC-5, 6.14.2)."""
+    """Which values MODE SENSE wants (SPC-4, 6.13)."""
 
     CURRENT = 0
     CHANGEABLE = 1
@@ -262,7 +262,7 @@ class ModePageControl(IntEnum):
 
 
 class LogPage(IntEnum):
-    """Log page code (SPC-5, 7.3; SBC-4, 6.4)."""
+    """Log page code (SPC-4, 7.3; SBC-4, 6.4)."""
 
     SUPPORTED_LOG_PAGES = 0x00
     BUFFER_OVERRUN_UNDERRUN = 0x01
@@ -289,7 +289,7 @@ class LogPage(IntEnum):
 
 
 class LogPageControl(IntEnum):
-    """Which values LOG SENSE wants and LOG SELECT sets (SPC-5, 6.7, table of the PC field)."""
+    """Which values LOG SENSE wants and LOG SELECT sets (SPC-4, 6.8)."""
 
     THRESHOLD = 0
     CUMULATIVE = 1
@@ -298,7 +298,7 @@ class LogPageControl(IntEnum):
 
 
 class PersistentReserveInAction(IntEnum):
-    """Service action of PERSISTENT RESERVE IN (SPC-5, 6.16.1)."""
+    """Service action of PERSISTENT RESERVE IN (SPC-4, 6.15.1)."""
 
     READ_KEYS = 0x00
     READ_RESERVATION = 0x01
@@ -307,7 +307,7 @@ class PersistentReserveInAction(IntEnum):
 
 
 class PersistentReserveOutAction(IntEnum):
-    """Service action of PERSISTENT RESERVE OUT (SPC-5, 6.17.2)."""
+    """Service action of PERSISTENT RESERVE OUT (SPC-4, 6.16.2)."""
 
     REGISTER = 0x00
     RESERVE = 0x01
@@ -321,7 +321,7 @@ class PersistentReserveOutAction(IntEnum):
 
 
 class PersistentReserveScope(IntEnum):
-    """Scope of a persistent reservation (SPC-5, 6.16.3.3); extent and element are obsolete."""
+    """Scope of a persistent reservation (SPC-4, 6.15.3); extent and element are obsolete."""
 
     LOGICAL_UNIT = 0
     EXTENT = 1
@@ -329,7 +329,7 @@ class PersistentReserveScope(IntEnum):
 
 
 class PersistentReserveType(IntEnum):
-    """Type of a persistent reservation (SPC-5, 6.16.3.4); 0, 2 and 4 are obsolete."""
+    """Type of a persistent reservation (SPC-4, 6.15.3); 0, 2 and 4 are obsolete."""
 
     READ_SHARED = 0
     WRITE_EXCLUSIVE = 1
@@ -343,7 +343,7 @@ class PersistentReserveType(IntEnum):
 
 
 class AsymmetricAccessState(IntEnum):
-    """State of a target port group (SPC-5, 6.36)."""
+    """State of a target port group (SPC-4, 6.37)."""
 
     ACTIVE_OPTIMIZED = 0x0
     ACTIVE_NON_OPTIMIZED = 0x1
@@ -355,7 +355,7 @@ class AsymmetricAccessState(IntEnum):
 
 
 class ProvisioningType(IntEnum):
-    """Provisioning type of a logical unit (SBC-4, 6.6.7)."""
+    """Provisioning type of a logical unit (SBC-4, logical block provisioning VPD page)."""
 
     NOT_REPORTED_OR_FULL = 0
     RESOURCE = 1
@@ -373,7 +373,7 @@ class ProvisioningStatus(IntEnum):
 
 
 class Opcode(IntEnum):
-    """First byte of a CDB, for the commands that this package has tables for (SPC-5, annex F.3; MMC-6, 6)."""
+    """First byte of a CDB, for the commands that :mod:`pysrp.scsi.cdb` has tables for."""
 
     TEST_UNIT_READY = 0x00
     REQUEST_SENSE = 0x03
@@ -455,7 +455,7 @@ class Opcode(IntEnum):
 
 
 class ServiceActionIn16(IntEnum):
-    """Service action of SERVICE ACTION IN(16), opcode 9Eh (SBC-4, 5; SPC-5, annex F.3)."""
+    """Service action of SERVICE ACTION IN(16), opcode 9Eh (SBC-4, 5)."""
 
     RECEIVE_BINDING_REPORT = 0x0F
     READ_CAPACITY_16 = 0x10
@@ -472,14 +472,14 @@ class ServiceActionIn16(IntEnum):
 
 
 class ServiceActionOut16(IntEnum):
-    """Service action of SERVICE ACTION OUT(16), opcode 9Fh (SBC-4, 5; SPC-5, annex F.3)."""
+    """Service action of SERVICE ACTION OUT(16), opcode 9Fh (SBC-4, 5)."""
 
     WRITE_LONG_16 = 0x11
     WRITE_SCATTERED_16 = 0x12
 
 
 class MaintenanceInAction(IntEnum):
-    """Service action of MAINTENANCE IN, opcode A3h (SPC-5, annex F.3)."""
+    """Service action of MAINTENANCE IN, opcode A3h (SPC-4, 6)."""
 
     REPORT_IDENTIFYING_INFORMATION = 0x05
     REPORT_TARGET_PORT_GROUPS = 0x0A
@@ -492,7 +492,7 @@ class MaintenanceInAction(IntEnum):
 
 
 class MaintenanceOutAction(IntEnum):
-    """Service action of MAINTENANCE OUT, opcode A4h (SPC-5, annex F.3)."""
+    """Service action of MAINTENANCE OUT, opcode A4h (SPC-4, 6)."""
 
     SET_IDENTIFYING_INFORMATION = 0x06
     SET_TARGET_PORT_GROUPS = 0x0A
@@ -504,7 +504,7 @@ class MaintenanceOutAction(IntEnum):
 
 
 class VariableLengthAction(IntEnum):
-    """Service action of the variable length CDB, opcode 7Fh (SBC-4, 5; SAT-4, 12.2.2)."""
+    """Service action of the variable length CDB, opcode 7Fh (SBC-4, 5; SAT-4)."""
 
     READ_32 = 0x0009
     VERIFY_32 = 0x000A
@@ -520,7 +520,7 @@ class VariableLengthAction(IntEnum):
 
 
 class ThirdPartyCopyOutAction(IntEnum):
-    """Service action of THIRD-PARTY COPY OUT, opcode 83h (SPC-5, 6.4)."""
+    """Service action of THIRD-PARTY COPY OUT, opcode 83h (SPC-4, 6.4)."""
 
     EXTENDED_COPY_LID1 = 0x00
     EXTENDED_COPY = 0x01
@@ -530,7 +530,7 @@ class ThirdPartyCopyOutAction(IntEnum):
 
 
 class ThirdPartyCopyInAction(IntEnum):
-    """Service action of THIRD-PARTY COPY IN, opcode 84h (SPC-5, 6.4), RECEIVE COPY RESULTS of old."""
+    """Service action of THIRD-PARTY COPY IN, opcode 84h (SPC-4, 6.4), RECEIVE COPY RESULTS of old."""
 
     RECEIVE_COPY_STATUS_LID1 = 0x00
     RECEIVE_COPY_DATA_LID1 = 0x01
@@ -543,7 +543,7 @@ class ThirdPartyCopyInAction(IntEnum):
 
 
 class SanitizeAction(IntEnum):
-    """Service action of SANITIZE (SBC-4, 5.30)."""
+    """Service action of SANITIZE (SBC-4, 5.27)."""
 
     OVERWRITE = 0x01
     BLOCK_ERASE = 0x02
@@ -552,7 +552,7 @@ class SanitizeAction(IntEnum):
 
 
 class ReadBufferMode(IntEnum):
-    """Mode of READ BUFFER (SPC-5, 6.18.1)."""
+    """Mode of READ BUFFER (SPC-4, 6.18.1)."""
 
     COMBINED_HEADER_AND_DATA = 0x00
     VENDOR_SPECIFIC = 0x01
@@ -566,7 +566,7 @@ class ReadBufferMode(IntEnum):
 
 
 class WriteBufferMode(IntEnum):
-    """Mode of WRITE BUFFER (SPC-5, 6.49.1)."""
+    """Mode of WRITE BUFFER (SPC-4, 6.49.1)."""
 
     COMBINED_HEADER_AND_DATA = 0x00
     VENDOR_SPECIFIC = 0x01
@@ -585,7 +585,7 @@ class WriteBufferMode(IntEnum):
 
 
 class SelfTestCode(IntEnum):
-    """Self-test code of SEND DIAGNOSTIC (SPC-5, 6.42)."""
+    """Self-test code of SEND DIAGNOSTIC (SPC-4, 6.42)."""
 
     NONE = 0
     BACKGROUND_SHORT = 1
@@ -596,7 +596,7 @@ class SelfTestCode(IntEnum):
 
 
 class PowerCondition(IntEnum):
-    """Power condition that START STOP UNIT asks for (SBC-4, 5.31); SLEEP is MMC-6's."""
+    """Power condition that START STOP UNIT asks for (SBC-4, 5.28); SLEEP is MMC-6's."""
 
     START_VALID = 0x0
     ACTIVE = 0x1
@@ -609,7 +609,7 @@ class PowerCondition(IntEnum):
 
 
 class SelectReport(IntEnum):
-    """Which logical units REPORT LUNS lists (SPC-5, 6.33)."""
+    """Which logical units REPORT LUNS lists (SPC-4, 6.33)."""
 
     ADDRESSABLE = 0x00
     WELL_KNOWN = 0x01
@@ -620,7 +620,7 @@ class SelectReport(IntEnum):
 
 
 class ReportingOptions(IntEnum):
-    """What REPORT SUPPORTED OPERATION CODES reports (SPC-5, 6.35.1)."""
+    """What REPORT SUPPORTED OPERATION CODES reports (SPC-4, 6.35.1)."""
 
     ALL = 0
     ONE_OPCODE = 1
@@ -641,7 +641,7 @@ class DefectListFormat(IntEnum):
 
 
 class ByteCheck(IntEnum):
-    """BYTCHK of VERIFY and WRITE AND VERIFY (SBC-4, 5.36): what is compared with the data-out buffer."""
+    """BYTCHK of VERIFY and WRITE AND VERIFY (SBC-4, 5.33): what is compared with the data-out buffer."""
 
     NO_COMPARE = 0
     COMPARE = 1
@@ -649,7 +649,7 @@ class ByteCheck(IntEnum):
 
 
 class SecurityProtocol(IntEnum):
-    """Security protocol (SPC-5, 6.40.2)."""
+    """Security protocol (SPC-4, 6.40.2)."""
 
     INFORMATION = 0x00
     TCG_1 = 0x01
@@ -669,7 +669,7 @@ class SecurityProtocol(IntEnum):
 
 
 class AtaProtocol(IntEnum):
-    """Protocol of ATA PASS-THROUGH (SAT-4, 12.2.2.2)."""
+    """Protocol of ATA PASS-THROUGH (SAT-4)."""
 
     HARD_RESET = 0x0
     SRST = 0x1
@@ -686,7 +686,7 @@ class AtaProtocol(IntEnum):
 
 
 class AtaTransferLength(IntEnum):
-    """T_LENGTH of ATA PASS-THROUGH: which field holds the length (SAT-4, 12.2.2.2)."""
+    """T_LENGTH of ATA PASS-THROUGH: which field holds the length (SAT-4)."""
 
     NO_DATA = 0
     FEATURES = 1
@@ -695,7 +695,7 @@ class AtaTransferLength(IntEnum):
 
 
 class TocFormat(IntEnum):
-    """Format of READ TOC/PMA/ATIP (MMC-6, 6.25)."""
+    """Format of READ TOC/PMA/ATIP (MMC-6)."""
 
     TOC = 0
     SESSION_INFORMATION = 1
@@ -706,7 +706,7 @@ class TocFormat(IntEnum):
 
 
 class RequestedType(IntEnum):
-    """Which features GET CONFIGURATION reports (MMC-6, 6.6)."""
+    """Which features GET CONFIGURATION reports (MMC-6)."""
 
     ALL = 0
     CURRENT = 1
@@ -714,7 +714,7 @@ class RequestedType(IntEnum):
 
 
 class DiscInformationType(IntEnum):
-    """Data type of READ DISC INFORMATION (MMC-6, 6.21)."""
+    """Data type of READ DISC INFORMATION (MMC-6)."""
 
     STANDARD = 0
     TRACK_RESOURCES = 1
@@ -722,7 +722,7 @@ class DiscInformationType(IntEnum):
 
 
 class AddressNumberType(IntEnum):
-    """What the address of READ TRACK INFORMATION is (MMC-6, 6.26)."""
+    """What the address of READ TRACK INFORMATION is (MMC-6)."""
 
     LBA = 0
     TRACK = 1
@@ -730,7 +730,7 @@ class AddressNumberType(IntEnum):
 
 
 class NotificationClass(IntFlag):
-    """Event classes of GET EVENT STATUS NOTIFICATION, as bits of the request (MMC-6, 6.7)."""
+    """Event classes of GET EVENT STATUS NOTIFICATION, as bits of the request (MMC-6)."""
 
     OPERATIONAL_CHANGE = 0x02
     POWER_MANAGEMENT = 0x04
@@ -741,7 +741,7 @@ class NotificationClass(IntFlag):
 
 
 class ExpectedSectorType(IntEnum):
-    """Sector type that READ CD may meet (MMC-6, 6.19)."""
+    """Sector type that READ CD may meet (MMC-6)."""
 
     ANY = 0
     CD_DA = 1
@@ -752,7 +752,7 @@ class ExpectedSectorType(IntEnum):
 
 
 class SubChannelSelection(IntEnum):
-    """Sub-channel data that READ CD adds to each sector (MMC-6, 6.19)."""
+    """Sub-channel data that READ CD adds to each sector (MMC-6)."""
 
     NONE = 0
     RAW = 1
