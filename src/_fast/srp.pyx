@@ -35,7 +35,7 @@ cdef class Descriptor(Part):
     an indirect one whose entries all stand in the IU, or a descriptor made by its class.
     """
     cdef readonly Int format
-    cdef Int entries
+    cdef readonly Int entries
     cdef readonly tuple kinds
 
     def __init__(self, at, Int format, Int count, tuple kinds, *, str doc=""):

@@ -1,4 +1,3 @@
-from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import IntEnum
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar, final, overload
@@ -52,7 +51,8 @@ class View:
         fields: Iterable[str] | None = None,
         *,
         offset: int = 0,
-    ) -> dict[str, array[int] | bytes]: ...
+        out: dict[str, Any] | None = None,
+    ) -> dict[str, memoryview]: ...
 
 class Structure(View):
     def __init_subclass__(cls, size: int | None = None, **options: Any) -> None: ...

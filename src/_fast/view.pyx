@@ -32,12 +32,11 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_GET_SIZE, PyTuple_New, PyTuple_SET_ITEM
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport malloc
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
 from pysrp._fast.lun cimport lun_load, lun_store
 
-from array import array
 from collections import namedtuple
 
 from pysrp.errors import DecodeError, EncodeError, TruncatedError
@@ -374,15 +373,17 @@ cdef class View:
         return ()
 
     @classmethod
-    def columns(cls, buf, Py_ssize_t stride, fields=None, *, Py_ssize_t offset=0):
+    def columns(cls, buf, Py_ssize_t stride, fields=None, *, Py_ssize_t offset=0, out=None):
         """Decode an array of structures into one column per field, without an object per structure.
 
         ``buf`` holds a structure every ``stride`` bytes from ``offset`` on, as many as fit whole.
-        ``fields`` are names of fixed fields (default: all declared). Returns a dictionary of name to
-        ``array.array`` (integers in the narrowest type, a LUN as its 64-bit integer) or, for raw and
-        text fields, to ``bytes`` of the fields one behind the other. The GIL is released meanwhile.
+        ``fields`` are names of fixed fields (default: all declared). Returns a dictionary of name to a
+        memoryview of integers in the narrowest type (a LUN as its 64-bit integer), or of bytes, the fields
+        one behind the other, for raw and text fields. ``out``, a dictionary such as an earlier call
+        returned, lends memory for the columns that it has. The GIL is released meanwhile.
 
-        Raises KeyError for an unknown name, ValueError for a stride smaller than the structure.
+        Raises KeyError for an unknown name, ValueError for a stride smaller than the structure or for
+        memory in ``out`` that is too short or read-only.
         """
         cdef Layout layout = layout_of(cls)
         cdef Py_buffer view
@@ -400,9 +401,7 @@ cdef class View:
             if offset < 0 or offset > view.len:
                 raise ValueError(f"offset {offset} is outside the buffer, {view.len} bytes")
             count = (view.len - offset + stride - layout.size) // stride
-            return {
-                f.name: column(f, <const uint8_t *> view.buf + offset, stride, count) for f in wanted
-            }
+            return columns_of(wanted, <const uint8_t *> view.buf + offset, stride, count, out or {})
         finally:
             PyBuffer_Release(&view)
 
@@ -1164,70 +1163,101 @@ def wire_order(Field f):
     return f.offset, -<int> (<Int> f).shift if isinstance(f, Int) else 0
 
 
-cdef object column(Field f, const uint8_t *p, Py_ssize_t stride, Py_ssize_t count):
-    cdef Py_ssize_t i
-    cdef Int field
-    cdef unsigned int shift, size
-    cdef uint64_t mask
-    cdef uint8_t *out
-    cdef bint sign
-    p += f.offset
-    if not isinstance(f, (Int, LunField)):
-        raw = PyBytes_FromStringAndSize(NULL, f.size * count)
-        out = <uint8_t *> PyBytes_AS_STRING(raw)
-        size = <unsigned int> f.size
-        with nogil:
-            for i in range(count):
-                memcpy(out + i * size, p + i * stride, size)
-        return raw
-    field = <Int> f if isinstance(f, Int) else None
-    size = 1 if f.size == 1 else 2 if f.size == 2 else 4 if f.size <= 4 else 8
-    sign = field is not None and field.signed
-    codes = "bhiq" if sign else "BHIQ"
-    result = array(codes[(1, 2, 4, 8).index(size)], bytes(0))
-    result = result * 0
-    result.frombytes(bytes(size * count))
+cdef enum:
+    # Structures decoded at a time, all columns of them: few enough to stay in the first-level cache.
+    BLOCK = 128
+
+
+cdef struct Column:
+    uint8_t *out
+    Py_ssize_t offset
+    unsigned int size      # bytes of one value in the column
+    unsigned int nbytes    # bytes of the field
+    unsigned int shift
+    uint64_t mask
+    bint copied            # bytes as they are
+    bint whole
+
+
+cdef object columns_of(list fields, const uint8_t *p, Py_ssize_t stride, Py_ssize_t count, dict out):
+    cdef Py_ssize_t n = len(fields), i, start
+    cdef Column *plan
+    cdef Column *c
+    cdef Field f
     cdef Py_buffer view
-    PyObject_GetBuffer(result, &view, PyBUF_WRITABLE)
-    out = <uint8_t *> view.buf
+    result, held = {}, []
+    plan = <Column *> malloc(max(n, 1) * sizeof(Column))
+    if plan is NULL:
+        raise MemoryError
     try:
-        with nogil:
-            if field is None or field.whole and f.size == size:
-                gather(out, p, stride, count, size)
+        for i in range(n):
+            f, c = fields[i], plan + i
+            c.offset, c.nbytes = f.offset, <unsigned int> f.size
+            c.copied, c.whole, c.shift, c.mask = f.kind == KIND_OTHER, True, 0, 0
+            code = "B"
+            if c.copied:
+                c.size = c.nbytes
             else:
-                shift, mask = field.shift, field.mask
-                for i in range(count):
-                    scatter(out, i, size, wire_get(p + i * stride, field.nbytes) >> shift & mask)
+                c.size = 1 if f.size == 1 else 2 if f.size == 2 else 4 if f.size <= 4 else 8
+                c.whole = c.size == c.nbytes
+                code = {1: "B", 2: "H", 4: "I", 8: "Q"}[c.size]
+                if f.kind == KIND_INT:
+                    c.shift, c.mask = (<Int> f).shift, (<Int> f).mask
+                    c.whole = c.whole and (<Int> f).whole
+                    code = code.lower() if (<Int> f).signed else code
+            memory = out.get(f.name)
+            if memory is None:
+                memory = PyByteArray_FromStringAndSize(NULL, c.size * count)
+            column = memoryview(memory).cast("B")[:c.size * count]
+            if column.readonly or column.nbytes < c.size * count:
+                raise ValueError(f"out[{f.name!r}] has no {c.size * count} writable bytes")
+            # Held by ``column`` until we return: nobody can resize it meanwhile.
+            PyObject_GetBuffer(column, &view, PyBUF_WRITABLE)
+            c.out = <uint8_t *> view.buf
+            PyBuffer_Release(&view)
+            held.append(column)
+            result[f.name] = column.cast(code)
+        with nogil:
+            start = 0
+            while start < count:
+                for i in range(n):
+                    gather(plan + i, p, stride, start, min(start + BLOCK, count))
+                start += BLOCK
     finally:
-        PyBuffer_Release(&view)
+        free(plan)
     return result
 
 
-cdef inline void scatter(uint8_t *out, Py_ssize_t i, unsigned int size, uint64_t value) noexcept nogil:
-    if size == 1:
-        out[i] = <uint8_t> value
-    elif size == 2:
-        (<uint16_t *> out)[i] = <uint16_t> value
-    elif size == 4:
-        (<uint32_t *> out)[i] = <uint32_t> value
-    else:
-        (<uint64_t *> out)[i] = value
-
-
-cdef void gather(uint8_t *out, const uint8_t *p, Py_ssize_t stride, Py_ssize_t count, unsigned int size) noexcept nogil:
-    """Whole integers: one tight loop per width."""
-    cdef Py_ssize_t i
-    if size == 1:
-        for i in range(count):
+cdef void gather(const Column *c, const uint8_t *p, Py_ssize_t stride, Py_ssize_t i, Py_ssize_t end) noexcept nogil:
+    """One column of one block: a tight loop per width."""
+    cdef uint8_t *out = c.out
+    cdef uint64_t value
+    p += c.offset
+    if c.copied:
+        for i in range(i, end):
+            memcpy(out + i * c.size, p + i * stride, c.size)
+    elif not c.whole:
+        for i in range(i, end):
+            value = wire_get(p + i * stride, c.nbytes) >> c.shift & c.mask
+            if c.size == 1:
+                out[i] = <uint8_t> value
+            elif c.size == 2:
+                (<uint16_t *> out)[i] = <uint16_t> value
+            elif c.size == 4:
+                (<uint32_t *> out)[i] = <uint32_t> value
+            else:
+                (<uint64_t *> out)[i] = value
+    elif c.size == 1:
+        for i in range(i, end):
             out[i] = p[i * stride]
-    elif size == 2:
-        for i in range(count):
+    elif c.size == 2:
+        for i in range(i, end):
             (<uint16_t *> out)[i] = <uint16_t> wire_get16(p + i * stride)
-    elif size == 4:
-        for i in range(count):
+    elif c.size == 4:
+        for i in range(i, end):
             (<uint32_t *> out)[i] = <uint32_t> wire_get32(p + i * stride)
     else:
-        for i in range(count):
+        for i in range(i, end):
             (<uint64_t *> out)[i] = wire_get64(p + i * stride)
 
 
@@ -1412,6 +1442,8 @@ cdef object unpack_entry(object self, PyObject **args, Py_ssize_t nargs, PyObjec
     cdef Py_buffer view
     cdef const uint8_t *p
     cdef Field f
+    cdef Int field
+    cdef uint64_t raw
     cdef object value
     if not 1 <= nargs <= 2 or names is not NULL:
         raise TypeError(f"{layout.owner.__name__}.unpack(buf, offset=0, /)")
@@ -1426,7 +1458,14 @@ cdef object unpack_entry(object self, PyObject **args, Py_ssize_t nargs, PyObjec
         for i in range(n):
             f = <Field> PyTuple_GET_ITEM(layout.fixed, i)
             if f.kind == KIND_INT:
-                value = (<Int> f).value(p)
+                field = <Int> f
+                raw = wire_get(p + field.offset, field.nbytes) >> field.shift & field.mask
+                if field.plain:
+                    value = raw
+                elif field.members is not None:
+                    value = <object> PyList_GET_ITEM(field.members, <Py_ssize_t> raw)
+                else:
+                    value = field.value(p)
             elif f.kind == KIND_LUN:
                 value = lun_load(p + f.offset)
             else:

@@ -93,7 +93,7 @@ def test_columns_of_a_batch() -> None:
     columns = crq.Element.columns(batch, 16, ["IU_data_ptr", "IU_length", "timeout"])
     assert list(columns["IU_data_ptr"]) == list(range(256))
     assert list(columns["IU_length"]) == [64 + i for i in range(256)]
-    assert columns["timeout"].typecode == "H"
+    assert columns["timeout"].format == "H"
 
 
 def test_ring_refuses() -> None:

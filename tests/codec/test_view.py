@@ -123,7 +123,13 @@ def test_unpack_and_columns_agree_with_the_fields() -> None:
     assert list(columns["tag"]) == list(range(1000))
     assert list(columns["req_lim_delta"]) == [-i for i in range(1000)]
     assert list(columns["status"]) == [i & 255 for i in range(1000)]
-    assert {c.typecode for c in columns.values() if isinstance(c, array)} == {"B", "I", "Q", "i"}
+    assert {c.format for c in columns.values()} == {"B", "I", "Q", "i"}
+    again = srp.Rsp.columns(many[48:], 48, out=columns)
+    assert list(again["tag"]) == list(range(1, 1000))
+    assert list(columns["tag"]) == [*range(1, 1000), 999]
+    for lent in (bytearray(7999), bytes(8000)):
+        with pytest.raises(ValueError, match="writable"):
+            srp.Rsp.columns(many, 48, ["tag"], out={"tag": lent})
     assert len(srp.Rsp.columns(many[:-13], 48, ["tag"])["tag"]) == 999
     assert len(srp.Rsp.columns(many[:-12], 48, ["tag"])["tag"]) == 1000
     assert list(srp.Rsp.columns(many, 48, ["tag"], offset=48)["tag"]) == list(range(1, 1000))

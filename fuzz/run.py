@@ -1,0 +1,75 @@
+"""Fuzz the parsers with atheris, one after the other, each in a process of its own.
+
+    python fuzz/run.py --seconds 600            every parser for ten minutes
+    python fuzz/run.py --only iu cdb            some of them
+    python fuzz/run.py --target iu -- -runs=0   one, with libFuzzer's own flags (as OSS-Fuzz starts it)
+
+``make fuzz`` runs this on a build with ASan and UBSan. Inputs that were worth keeping go to
+fuzz/work/NAME; what breaks the invariant is written to fuzz/work/crash-NAME-* and printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from hashlib import sha1
+from pathlib import Path
+
+HERE = Path(__file__).parent
+WORK = HERE / "work"
+
+
+def one(name: str, flags: list[str]) -> None:
+    """Fuzz one parser in this process; does not return."""
+    import atheris
+
+    with atheris.instrument_imports(include=["pysrp"]):
+        import invariant
+        import targets
+    folder = WORK / name
+    folder.mkdir(parents=True, exist_ok=True)
+    for data in targets.corpus(name):
+        (folder / sha1(data).hexdigest()).write_bytes(data)
+    parse = targets.TARGETS[name]
+    atheris.Setup(
+        [sys.argv[0], str(folder), f"-artifact_prefix={WORK}/crash-{name}-", *flags],
+        lambda data: invariant.check(parse, data),
+    )
+    atheris.Fuzz()
+
+
+def main() -> int:
+    """Run what the command line asks for; 1 if anything was found."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=int, default=20, help="time for each parser (default: 20)")
+    parser.add_argument("--only", nargs="+", default=[], help="parsers to run (default: all)")
+    parser.add_argument("--target", help="fuzz this one parser in this process")
+    parser.add_argument("flags", nargs="*", help="flags for libFuzzer, after --")
+    chosen = parser.parse_args()
+    sys.path.insert(0, str(HERE))
+    if chosen.target:
+        one(chosen.target, chosen.flags)
+    import targets
+
+    unknown = set(chosen.only) - set(targets.TARGETS)
+    if unknown:
+        parser.error(f"no parser is named {', '.join(sorted(unknown))}; there are {', '.join(targets.TARGETS)}")
+    failed = []
+    for name in chosen.only or targets.TARGETS:
+        command = [sys.executable, __file__, "--target", name, "--"]
+        flags = [f"-max_total_time={chosen.seconds}", "-max_len=1024", "-timeout=10", "-rss_limit_mb=4096", "-print_final_stats=1"]
+        result = subprocess.run([*command, *flags], capture_output=True, text=True)
+        stats = dict(
+            line.removeprefix("stat::").split(":", 1) for line in result.stderr.splitlines() if line.startswith("stat::")
+        )
+        runs = stats.get("number_of_executed_units", "?").strip()
+        print(f"{name:<14} {runs:>9} inputs in {chosen.seconds} s  {'ok' if result.returncode == 0 else 'FAILED'}", flush=True)
+        if result.returncode:
+            failed.append(name)
+            print(result.stderr[-8000:], flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,246 @@
+"""Valid structures made at random, and structures bent on purpose: one field, one length, one cut at a time.
+
+Everything follows from the field tables, so a structure added by anyone can be fuzzed at once. All of it
+is reproducible: give the same seed (or ``random.Random``) and the same bytes come out::
+
+    from pysrp import fuzz, srp
+
+    cmd = fuzz.valid(srp.Cmd, random.Random(1))
+    for bend in fuzz.bends(cmd):            # every field at every boundary value
+        send(bend.data)
+    mutator = fuzz.Mutator(seed=1)
+    while True:
+        send(mutator.mutate(cmd))           # one to three random bends
+
+Hypothesis strategies are in :mod:`pysrp.fuzz.strategies`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import IntFlag
+from random import Random
+from typing import Any, NamedTuple
+
+from pysrp import crq, mad, scsi, srp
+from pysrp._fast.srp import Descriptor
+from pysrp.errors import DecodeError, EncodeError
+from pysrp.fields import Array, Dispatch, Field, Int, List, LunField, Part, Raw, Struct, Structure, Text, View
+from pysrp.lun import ACCESS_CONTROLS, REPORT_LUNS, TARGET_LOG_PAGES, Lun
+
+__all__ = ["KINDS", "Bend", "Mutator", "bends", "boundaries", "valid"]
+
+KINDS: dict[str, Any] = {
+    "iu": srp.parse,
+    "mad": mad.parse,
+    "crq": crq.parse,
+    "cdb": scsi.parse_cdb,
+    "sense": scsi.parse_sense,
+}
+"""What a fuzzer usually aims at: kind, parser."""
+
+
+class Bend(NamedTuple):
+    """One deliberate change: the field's name, the value it was given, the bytes that result."""
+
+    field: str
+    value: Any
+    data: bytes
+
+
+def boundaries(field: Int, value: int = 0) -> list[int]:
+    """The values of an integer field at which programs break, and the neighbours of ``value``."""
+    low, high = (-(1 << field.width - 1), (1 << field.width - 1) - 1) if field.signed else (0, (1 << field.width) - 1)
+    near = [0, 1, high, high - 1, low, high >> 1, (high >> 1) + 1, value - 1, value + 1, value ^ 1]
+    if field.enum is not None:
+        near += [int(member) for member in field.enum]
+    return [v for v in dict.fromkeys(near) if low <= v <= high]
+
+
+# ---------------------------------------------------------------------------------------------
+# Valid structures
+# ---------------------------------------------------------------------------------------------
+
+
+def _lun(rng: Random) -> Lun:
+    return rng.choice(
+        [
+            lambda: Lun(),
+            lambda: Lun.peripheral(rng.getrandbits(8)),
+            lambda: Lun.flat(rng.getrandbits(14)),
+            lambda: Lun.logical_unit(rng.getrandbits(6), rng.getrandbits(3), rng.getrandbits(5)),
+            lambda: Lun.extended_flat(rng.getrandbits(24)),
+            lambda: rng.choice([REPORT_LUNS, ACCESS_CONTROLS, TARGET_LOG_PAGES]),
+            lambda: Lun.multi_level(*(rng.getrandbits(14) for _ in range(4))),
+        ]
+    )()
+
+
+def _integer(field: Int, rng: Random) -> int:
+    if field.enum is not None:
+        member = int(rng.choice(list(field.enum)))
+        return rng.choice([0, member]) if issubclass(field.enum, IntFlag) else member
+    if rng.random() < 0.3:
+        return rng.choice(boundaries(field))
+    number = rng.getrandbits(field.width)
+    return number - (1 << field.width - 1) if field.signed else number
+
+
+def _part(part: Part, rng: Random) -> Any:
+    if isinstance(part, Descriptor):
+        entries = [(rng.getrandbits(40), rng.getrandbits(20)) for _ in range(rng.randrange(6))]
+        return rng.choice([None, *entries[:1], entries])
+    if isinstance(part, List):
+        item = part.item
+        classes = item.classes() if isinstance(item, Dispatch) else [item]
+        return [bytes(valid(rng.choice(classes), rng)) for _ in range(rng.randrange(4))]
+    return rng.randbytes(rng.choice([0, 1, 4, 18, rng.randrange(64)]) * min(part.unit, 16))
+
+
+def _value(field: Field, rng: Random) -> Any:
+    if isinstance(field, Int):
+        return _integer(field, rng)
+    if isinstance(field, LunField):
+        return _lun(rng)
+    if isinstance(field, Text):
+        return "".join(chr(rng.randrange(0x21, 0x7F)) for _ in range(rng.randrange(field.size + 1)))
+    if isinstance(field, Struct):
+        return bytes(valid(field.cls, rng))
+    if isinstance(field, Array):
+        return [rng.getrandbits(8 * field.size // field.count) for _ in range(field.count)]
+    if isinstance(field, Raw):
+        return rng.randbytes(field.size)
+    return _part(field, rng) if isinstance(field, Part) else None
+
+
+def valid(cls: type[Structure], rng: Random, *, tries: int = 20) -> Structure:
+    """A structure of ``cls`` that :meth:`problems` has nothing against, with random contents.
+
+    Fields that count or announce a part follow from it. Where chance finds nothing valid in ``tries``
+    attempts, the structure that ``cls.build()`` makes of nothing is returned.
+    """
+    derived: set[Field] = set()
+    for field in cls.FIELDS:
+        if isinstance(field, Part):
+            derived |= {f for f in (field.length, field.when) if isinstance(f, Int)}
+            if isinstance(field, Descriptor):
+                derived |= {field.format, field.entries}
+    counted = {(f.offset, f.size) for f in derived}
+    for _ in range(tries):
+        values = {}
+        for field in cls.FIELDS:
+            fixed = isinstance(field, Int) and (field.must is not None or field in derived)
+            if field.reserved or fixed or (not field.variable and (field.offset, field.size) in counted):
+                continue
+            if isinstance(field, Part) and callable(field.length) and not isinstance(field, Descriptor):
+                continue
+            if rng.random() < 0.8 or isinstance(field, Int) and field.enum is not None:
+                values[field.name] = _value(field, rng)
+        try:
+            made = cls.build(**values)
+            if not made.problems():
+                return made
+        except (EncodeError, DecodeError):
+            continue
+    return cls.build()
+
+
+# ---------------------------------------------------------------------------------------------
+# Bent structures
+# ---------------------------------------------------------------------------------------------
+
+
+def bends(view: View) -> Iterator[Bend]:
+    """Every single-field change of ``view`` at a boundary value, then every cut at a field's edge.
+
+    Counts and lengths are fields like all others: their bends are the lies. Nothing else is changed, no
+    length is mended behind a lie. Nested structures are bent in their places.
+    """
+    data = bytes(view)
+    edges = {len(data) - 1}
+    for field in view.FIELDS:
+        try:
+            offset, length = view.locate(field.name)
+            value = getattr(view, field.name)
+        except DecodeError:
+            continue
+        edges |= {offset, offset + length - 1}
+        if isinstance(field, Int):
+            for number in boundaries(field, int(value)):
+                changed = view.copy()
+                setattr(changed, field.name, number)
+                yield Bend(field.name, number, bytes(changed))
+        elif isinstance(value, View) or (isinstance(value, list) and value):
+            at = offset
+            for nested in value if isinstance(value, list) else [value]:
+                for bend in bends(nested):
+                    if len(bend.data) == len(nested):
+                        whole = data[:at] + bend.data + data[at + len(nested) :]
+                        yield Bend(f"{field.name}.{bend.field}", bend.value, whole)
+                at += len(nested)
+        else:
+            for pattern in (b"\0", b"\xff", b"\x55"):
+                filled = data[:offset] + pattern * length + data[offset + length :]
+                yield Bend(field.name, pattern * length, filled)
+    for edge in sorted(edges):
+        if 0 <= edge < len(data):
+            yield Bend("", edge, data[:edge])
+
+
+class Mutator:
+    """Mutator(seed): random bends without end, the same ones for the same seed.
+
+    ``mutate(view)`` returns new bytes. Half of the changes are aimed at a field (a boundary value, a lie
+    about a length, reserved bits), the rest at the bytes (flips, cuts, growth, splices with ``other``).
+    """
+
+    def __init__(self, seed: int | Random = 0) -> None:
+        self.rng = seed if isinstance(seed, Random) else Random(seed)
+        self._tables: dict[type, list[tuple[Int, list[int]]]] = {}
+
+    def _integers(self, cls: type[View]) -> list[tuple[Int, list[int]]]:
+        table = self._tables.get(cls)
+        if table is None:
+            table = [(f, boundaries(f)) for f in cls.FIELDS if isinstance(f, Int)]
+            self._tables[cls] = table
+        return table
+
+    def mutate(self, view: View, other: bytes | View | None = None, *, changes: int = 3) -> bytes:
+        """``view``'s bytes after one to ``changes`` changes; ``other`` is what splices take their tail from."""
+        rng = self.rng
+        changed = view.copy()
+        table = self._integers(type(view))
+        rounds = 1 + int(rng.random() * changes)
+        aimed = sum(rng.random() < 0.5 for _ in range(rounds)) if table else 0
+        for _ in range(aimed):
+            field, values = table[int(rng.random() * len(table))]
+            if field.offset + field.size > len(changed):
+                continue
+            value = values[int(rng.random() * len(values))]
+            if rng.random() < 0.25 and not field.signed:
+                value = rng.getrandbits(field.width)
+            setattr(changed, field.name, value)
+        data = bytearray(changed)
+        for _ in range(rounds - aimed):
+            self._rough(data, bytes(other) if other is not None else bytes(view))
+        return bytes(data)
+
+    def _rough(self, data: bytearray, other: Sequence[int]) -> None:
+        rng = self.rng
+        kind = int(rng.random() * 6)
+        if kind == 0 or not data:
+            data += rng.randbytes(1 + int(rng.random() * 32))
+        elif kind == 1:
+            del data[int(rng.random() * len(data)) :]
+        elif kind == 2:
+            at = int(rng.random() * len(data))
+            data[at] ^= 1 << int(rng.random() * 8)
+        elif kind == 3:
+            at = int(rng.random() * len(data))
+            data[at : at + 4] = rng.randbytes(min(4, len(data) - at))
+        elif kind == 4:
+            at = int(rng.random() * len(data))
+            data[at:] = bytes(other[at:])
+        else:
+            at, n = int(rng.random() * len(data)), int(rng.random() * 16)
+            data[at:at] = data[at : at + n]
