@@ -1,0 +1,195 @@
+"""The command table of a logical unit: one entry per CDB, one handler each.
+
+A handler is a method marked with :func:`command`. What a class handles, with what is inherited, is its
+``commands``, a :class:`CommandTable`; REPORT SUPPORTED OPERATION CODES is read from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+from pysrp.fields import Int
+from pysrp.scsi.cdb import Cdb
+from pysrp.scsi.codes import SenseKey
+from pysrp.scsi.sense import sense
+
+__all__ = ["Command", "CommandTable", "Fault", "Pointer", "command", "pointer"]
+
+Handler = TypeVar("Handler", bound=Callable[..., None])
+
+IGNORED = frozenset(
+    {
+        "obsolete_lun",  # Linux fills it in until it has read the version of the INQUIRY data
+        "rdprotect",  # these three are the same bits, and no unit here has protection information
+        "wrprotect",
+        "vrprotect",
+        "group_number",
+        "fua_nv",
+        "sync_nv",
+        "dld0",
+        "dld1",
+        "dld2",
+        "streaming",
+        "control_vendor_specific",
+        "reservation_identification",  # of extents and third parties, both refused
+        "third_party_device_id",
+        "extent_list_length",
+    }
+)
+"""CDB fields that may hold anything: hints of no use here, and what old initiators leave behind."""
+
+REFUSED = frozenset({"naca", "control_obsolete", "reladr"})
+"""CDB fields that ask for what no unit here does: ACA, linked commands and addresses relative to them."""
+
+
+Pointer = tuple[Literal["cdb", "data"], int, int | None]
+"""The field in error (SPC-5, 4.4.2.4.2): in the CDB or in the data-out, its first byte, and its highest bit
+where it is not whole bytes."""
+
+
+def pointer(field: Any, base: int | None = None) -> Pointer:
+    """To a field of a CDB, or of a structure that stands ``base`` bytes into the data-out."""
+    at: tuple[int, int | None] = (field.offset, None)
+    if isinstance(field, Int) and field.width != 8 * field.size:
+        top = field.shift + field.width - 1
+        at = field.offset + field.size - 1 - top // 8, top % 8
+    return ("cdb", *at) if base is None else ("data", base + at[0], at[1])
+
+
+class Fault(Exception):
+    """Ends a command with CHECK CONDITION: sense key, ``asc << 8 | ascq``, the field in error if one is."""
+
+    def __init__(self, key: SenseKey, code: int, pointer: Pointer | None = None) -> None:
+        super().__init__(f"{key.name} {code >> 8:02x}/{code & 0xFF:02x}")
+        self.key = key
+        self.code = code
+        self.pointer = pointer
+
+    def data(self, descriptor: bool = False) -> bytes:
+        """The sense data, in descriptor format or in fixed."""
+        return bytes(
+            sense(
+                self.key,
+                self.code >> 8,
+                self.code & 0xFF,
+                fmt="descriptor" if descriptor else "fixed",
+                field_pointer=self.pointer,
+            )
+        )
+
+
+@dataclass(frozen=True)
+class Command:
+    """One supported CDB: its class, the name of the method that handles it, and when it may run."""
+
+    cdb: type[Cdb]
+    handler: str = ""
+    medium: bool = False
+    """Needs the unit started and its medium there."""
+    reports_attention: bool = True
+    """A pending unit attention is reported instead of executing it (SAM-5, 5.14)."""
+    conflicts: bool | Callable[[Any], bool] = True
+    """RESERVATION CONFLICT while another nexus holds the unit; a function decides by the CDB."""
+    refuses: frozenset[str] = frozenset()
+    refused: int = field(default=0, repr=False)
+    """Mask over the CDB, as one big-endian integer, of the bits that must be zero."""
+
+    @property
+    def opcode(self) -> int:
+        """First byte of the CDB."""
+        found: Any = self.cdb.opcode
+        return int(found.must)
+
+    @property
+    def action(self) -> int | None:
+        """Service action, None for a command without."""
+        found = getattr(self.cdb, "service_action", None)
+        return None if found is None else int(found.must)
+
+    @property
+    def usage(self) -> bytes:
+        """CDB usage data (SPC-5, 6.35.3): the opcode and service action, ones for what else is looked at."""
+        mask = 0
+        for f in _fields(self.cdb):
+            if f.name not in IGNORED and f.name not in self.refuses:
+                mask |= _mask(self.cdb, f, f.must)
+        return mask.to_bytes(self.cdb.SIZE, "big")
+
+    def first_refused(self, bits: int) -> Pointer:
+        """The field that is not zero though it must be."""
+        for f in sorted((f for f in _fields(self.cdb) if f.name in self.refuses), key=lambda f: f.offset):
+            if bits & _mask(self.cdb, f):
+                return pointer(f)
+        raise ValueError("every refused field is zero")
+
+
+def _fields(cdb: type[Cdb]) -> Iterator[Any]:
+    return (f for f in cdb.FIELDS if not f.reserved and not f.variable)
+
+
+def _mask(cdb: type[Cdb], f: Any, value: int | None = None) -> int:
+    width, shift = (f.width, f.shift) if isinstance(f, Int) else (8 * f.size, 0)
+    bits = (1 << width) - 1 if value is None else int(value)
+    mask: int = bits << shift << 8 * (cdb.SIZE - f.offset - f.size)
+    return mask
+
+
+def command(
+    *cdbs: type[Cdb],
+    medium: bool = False,
+    reports_attention: bool = True,
+    conflicts: bool | Callable[[Any], bool] = True,
+    refuses: Iterable[str] = (),
+) -> Callable[[Handler], Handler]:
+    """Mark a method ``handler(self, task, cdb)`` as the one for these CDB classes.
+
+    ``refuses`` names fields that must be zero in addition to those that always must; the other keywords
+    are :class:`Command`'s.
+    """
+    marked = []
+    for cdb in cdbs:
+        names = {f.name for f in _fields(cdb)}
+        refused = frozenset(refuses) | REFUSED & names
+        if not refused <= names:
+            raise TypeError(f"{cdb.__name__} has no {', '.join(sorted(refused - names))}")
+        mask = sum(_mask(cdb, f) for f in _fields(cdb) if f.name in refused)
+        marked.append(Command(cdb, "", medium, reports_attention, conflicts, refused, mask))
+
+    def mark(handler: Handler) -> Handler:
+        handler.__scsi__ = [*getattr(handler, "__scsi__", ()), *marked]  # type: ignore[attr-defined]
+        return handler
+
+    return mark
+
+
+class CommandTable:
+    """What a class of logical units supports: opcode to :class:`Command`, or to a dictionary by action."""
+
+    def __init__(self, cls: type) -> None:
+        self.by_opcode: dict[int, Command | dict[int, Command]] = {}
+        handlers = {}
+        for base in reversed(cls.__mro__):
+            for name, value in vars(base).items():
+                if hasattr(value, "__scsi__"):
+                    handlers[name] = value.__scsi__
+        for name, marked in handlers.items():
+            for entry in marked:
+                self._add(Command(**{**vars(entry), "handler": name}))
+
+    def _add(self, entry: Command) -> None:
+        if entry.action is None:
+            self.by_opcode[entry.opcode] = entry
+            return
+        actions = self.by_opcode.setdefault(entry.opcode, {})
+        assert isinstance(actions, dict)
+        actions[entry.action] = entry
+
+    def __iter__(self) -> Iterator[Command]:
+        """Every command, by opcode and service action."""
+        for _, entry in sorted(self.by_opcode.items()):
+            if isinstance(entry, Command):
+                yield entry
+            else:
+                yield from (entry[action] for action in sorted(entry))
