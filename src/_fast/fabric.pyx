@@ -294,6 +294,10 @@ cdef class Adapter:
             if bell_watch(self.epoll, bell) < 0:
                 raise _oserror()
             self.link_bell = bell
+            # A bell counts from 1 and so begins with a ring that nobody made; our own may be in the same ear.
+            bell_hear(self.epoll, self.bell, bell, 0)
+            if shared_get(&self.woken):
+                bell_ring(self.bell)
         self.far_bell = far_bell
         shared_set(&self.near.state, self.state)
         if self.signalled:
@@ -310,6 +314,10 @@ cdef class Adapter:
         memset(&self.other, 0, sizeof(self.other))
         if was_there:
             self.note_event(code)
+
+    def presume_open(self):
+        """Take the partner for registered, as it said, though it has not seen the queues yet."""
+        shared_set(&self.far.state, CRQ_OPEN)
 
     def far_window(self, Region region, uint64_t window_size):
         """Give this end, the server, its second pane: the client's window."""

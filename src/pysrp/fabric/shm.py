@@ -52,17 +52,24 @@ _serial = itertools.count(1)
 class _Greeting:
     """The one message that each side sends: who it is, its sizes, or why it refuses.
 
-    magic, version, queue size, window size, unit address, partition number, partition name, location
-    code, system id, refusal (all text UTF-8, padded with zeros).
+    magic, version, whether its queue is registered, queue size, window size, unit address, partition
+    number, partition name, location code, system id, refusal (text is UTF-8, padded with zeros).
     """
 
-    LAYOUT = struct.Struct("<8sIQQQI96s96s96s128s")
+    LAYOUT = struct.Struct("<8sIIQQQI96s96s96s128s")
     MAGIC, VERSION = b"pysrpCRQ", 1
 
     def __init__(
-        self, identity: Identity, queue_size: int = 0, window_size: int = 0, refusal: str = ""
+        self,
+        identity: Identity,
+        queue_size: int = 0,
+        window_size: int = 0,
+        *,
+        registered: bool = False,
+        refusal: str = "",
     ) -> None:
         self.identity = identity
+        self.registered = registered
         self.queue_size = queue_size
         self.window_size = window_size
         self.refusal = refusal
@@ -70,20 +77,26 @@ class _Greeting:
     def pack(self) -> bytes:
         who = self.identity
         texts = (who.partition_name, who.location_code, who.system_id, self.refusal)
-        numbers = (self.queue_size, self.window_size, who.unit_address, who.partition_number)
+        numbers = (self.registered, self.queue_size, self.window_size, who.unit_address, who.partition_number)
         return self.LAYOUT.pack(self.MAGIC, self.VERSION, *numbers, *(text.encode() for text in texts))
 
     @classmethod
     def unpack(cls, data: bytes) -> _Greeting:
         if len(data) != cls.LAYOUT.size:
             raise _Refusal("this is not a pysrp greeting")
-        magic, version, queue, window, unit, number, *texts = cls.LAYOUT.unpack(data)
+        magic, version, registered, queue, window, unit, number, *texts = cls.LAYOUT.unpack(data)
         if magic != cls.MAGIC:
             raise _Refusal("this is not a pysrp greeting")
         if version != cls.VERSION:
             raise _Refusal(f"greeting of version {version}, this is version {cls.VERSION}")
         name, location, system, refusal = (text.rstrip(b"\0").decode(errors="replace") for text in texts)
-        return cls(Identity(unit, name, number, location, system), queue, window, refusal)
+        return cls(
+            Identity(unit, name, number, location, system),
+            queue,
+            window,
+            registered=registered != 0,
+            refusal=refusal,
+        )
 
 
 class _Refusal(Exception):
@@ -128,6 +141,12 @@ def _check_user(sock: socket.socket, uids: Collection[int] | None) -> None:
     pid, uid, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
     if uid not in ({os.geteuid(), 0} if uids is None else uids):
         raise _Refusal(f"process {pid} of user {uid} is not allowed; see the argument uids")
+
+
+def _has_hung_up(sock: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return any(events & select.POLLHUP for _, events in poll.poll(0))
 
 
 @contextlib.contextmanager
@@ -235,6 +254,8 @@ class ServerPort(_ShmPort):
             os.close(link)
         self.far_window(window, hello.window_size)
         self._join(region, hello, bells, hello.queue_size, self.queue_size)
+        if hello.registered:
+            self.presume_open()
         self._socket = sock
         self.watch(sock.fileno())
 
@@ -286,6 +307,26 @@ class ClientPort(_ShmPort):
         if self._socket is None:
             self._seek()
 
+    def hcall_register(self) -> int:
+        """H_REG_CRQ, also told to a server that has been called and has not answered yet."""
+        self.attend()
+        code = super().hcall_register()
+        self._call_again()
+        return code
+
+    def hcall_free(self) -> int:
+        """H_FREE_CRQ, likewise."""
+        self.attend()
+        code = super().hcall_free()
+        self._call_again()
+        return code
+
+    def _call_again(self) -> None:
+        """The greeting says whether the queue is registered, for the server's H_REG_CRQ: say it anew."""
+        if self._socket is not None and self._partner is None:
+            self._hang_up()
+            self._seek()
+
     def _seek(self) -> None:
         if self._watch < 0:
             try:
@@ -305,7 +346,7 @@ class ClientPort(_ShmPort):
         try:
             sock.connect(str(self._path))
             _check_user(sock, self._uids)
-            hello = _Greeting(self.identity, self.queue_size, self.window_size)
+            hello = _Greeting(self.identity, self.queue_size, self.window_size, registered=self.is_open)
             socket.send_fds(sock, [hello.pack()], [self._window])
         except (OSError, _Refusal) as problem:
             sock.close()
@@ -423,11 +464,6 @@ class UnixListener(Listener):
         except OSError:
             return
         sock.setblocking(False)
-        try:
-            _check_user(sock, self._uids)
-        except _Refusal as refusal:
-            self._refuse(sock, refusal)
-            return
         if len(self._pending) >= MAX_PENDING:
             self._forget(self._pending[0]).close()
         self._pending.append(sock)
@@ -438,14 +474,15 @@ class UnixListener(Listener):
         port = None
         try:
             with _receive(sock) as (data, fds):
-                if not data:
+                if not data or _has_hung_up(sock):
                     raise ConnectionResetError
+                _check_user(sock, self._uids)
                 hello = _Greeting.unpack(data)
                 if len(fds) != 1:
                     raise _Refusal("a greeting without a window")
                 if hello.queue_size % 4096 or not 0 < hello.queue_size <= fast.MAX_QUEUE:
                     raise _Refusal(f"queue of {hello.queue_size} bytes")
-                if hello.window_size % 4096 or not 0 < hello.window_size <= self._max_window:
+                if hello.window_size % 4096 or not 8192 <= hello.window_size <= self._max_window:
                     raise _Refusal(f"window of {hello.window_size} bytes, the limit is {self._max_window}")
                 window = _map(fds[0], fast.window_bytes(hello.window_size))
             region = fast.Region(fast.window_bytes(self._window_size))

@@ -1,0 +1,701 @@
+"""What every transport owes an engine (pysrp.fabric.Port)."""
+
+import asyncio
+import gc
+import selectors
+import threading
+
+import pytest
+
+from conftest import CLIENT, INIT, SERVER, WINDOW, element
+from pysrp.errors import HcallError, PartnerGone, QueueFull
+from pysrp.fabric import PAGE_SIZE, Access, Port, ReturnCode
+
+
+def event(code, status=0):
+    return bytes([0xFF, code, 0, status]) + bytes(12)
+
+
+def failure(code):
+    """Expect HcallError with that code."""
+    return pytest.raises(HcallError, match=f"{code.name} ")
+
+
+def test_facts(make_pair):
+    client, server = make_pair()
+    for port, other in ((client, server), (server, client)):
+        assert isinstance(port, Port)
+        assert port.queue_size % PAGE_SIZE == 0
+        assert port.window_size == WINDOW
+        assert port.max_transfer >= 128 << 10
+        assert port.partner == other.identity
+        assert not port.ended
+    assert (client.identity, server.identity) == (CLIENT, SERVER)
+    assert (client.is_server, server.is_server) == (False, True)
+
+
+class TestRegistration:
+    def test_first_hears_that_the_partner_is_missing(self, make_pair):
+        client, server = make_pair()
+        assert client.register() is False
+        assert not client.connected
+        with pytest.raises(PartnerGone):
+            client.send(INIT)
+        assert server.register() is True
+        assert client.connected
+        assert server.connected
+
+    def test_twice(self, pair):
+        with failure(ReturnCode.H_RESOURCE) as caught:
+            pair[0].register()
+        assert caught.value.code == -16
+
+    def test_unregistered_cannot_send(self, make_pair):
+        client, server = make_pair()
+        server.register()
+        with pytest.raises(PartnerGone):
+            client.send(INIT)
+
+    def test_free_of_what_is_not_registered(self, make_pair):
+        make_pair()[0].free()
+
+    def test_free_tells_the_partner(self, pair):
+        client, server = pair
+        client.send(INIT)
+        client.free()
+        assert server.poll() == [INIT, event(2)]
+        assert not server.connected
+        with pytest.raises(PartnerGone):
+            server.send(INIT)
+
+    def test_free_is_not_told_to_nobody(self, make_pair):
+        client, server = make_pair()
+        client.register()
+        client.free()
+        server.register()
+        assert server.poll() == []
+
+    def test_again(self, pair):
+        client, server = pair
+        for turn in range(300):  # more often than the queue has slots
+            server.send(element(turn))
+            client.free()
+            assert client.poll() == []
+            assert client.register() is True
+            assert client.poll() == []
+            client.send(element(turn))
+            assert server.poll() == [event(2), element(turn)]
+            server.send(element(1000 + turn))
+            assert client.poll() == [element(1000 + turn)]
+
+    def test_close_is_final(self, pair):
+        client, server = pair
+        client.close()
+        client.close()
+        assert server.poll() == [event(2)]
+        for call in (
+            client.register,
+            client.poll,
+            client.fileno,
+            lambda: client.send(INIT),
+            lambda: client.wait(0),
+        ):
+            with pytest.raises(ValueError, match="closed"):
+                call()
+        client.wake()
+
+    def test_server_port_ends_with_its_client(self, pair):
+        client, server = pair
+        client.close()
+        assert server.wait(60)
+        while not server.ended:
+            server.poll()
+        assert server.wait(None)
+        assert server.partner is None
+
+
+class TestElements:
+    def test_untouched(self, pair):
+        client, server = pair
+        sent = [bytes([head]) + bytes(range(1, 16)) for head in (0x80, 0x81, 0xC0, 0xFE)]
+        for one in sent:
+            client.send(one)
+        assert server.poll() == sent
+
+    @pytest.mark.parametrize("head", [0x00, 0x01, 0x7F, 0xFF])
+    def test_headers_that_may_not_be_sent(self, pair, head):
+        with failure(ReturnCode.H_PARAMETER):
+            pair[0].send(bytes([head]) + bytes(15))
+        assert pair[1].poll() == []
+
+    @pytest.mark.parametrize("size", [0, 15, 17])
+    def test_size(self, pair, size):
+        with pytest.raises(ValueError, match="16 bytes"):
+            pair[0].send(b"\x80" * size)
+
+    def test_both_ways_and_any_buffer(self, pair):
+        client, server = pair
+        client.send(bytearray(element(1)))
+        server.send(memoryview(element(2)))
+        assert server.poll() == [element(1)]
+        assert client.poll() == [element(2)]
+
+    def test_order_over_the_wrap(self, pair):
+        client, server = pair
+        number = 0
+        for burst in (1, 255, 256, 3, 200, 200, 256, 7):
+            batch = [element(number + i) for i in range(burst)]
+            for one in batch:
+                client.send(one)
+            assert server.poll(1000) == batch
+            number += burst
+
+    def test_poll_takes_no_more_than_asked(self, pair):
+        client, server = pair
+        assert client.send_many(map(element, range(10))) == 10
+        assert server.poll(0) == []
+        assert server.poll(3) == [element(0), element(1), element(2)]
+        assert server.poll(100) == [element(i) for i in range(3, 10)]
+
+    def test_full(self, pair):
+        client, server = pair
+        slots = server.queue_size // 16
+        for i in range(slots):
+            client.send(element(i))
+        with pytest.raises(QueueFull):
+            client.send(element(slots))
+        assert client.send_many([element(slots)]) == 0
+        assert server.poll(1) == [element(0)]
+        client.send(element(slots))
+        assert server.poll(slots + 1) == [element(i) for i in range(1, slots + 1)]
+
+    def test_send_many_stops_where_it_must(self, pair):
+        client, server = pair
+        slots = server.queue_size // 16
+        assert client.send_many(element(i) for i in range(slots + 5)) == slots
+        assert len(server.poll(slots + 5)) == slots
+        assert client.send_many([element(1), bytes(16), element(2)]) == 1
+        with failure(ReturnCode.H_PARAMETER):
+            client.send_many([bytes(16), element(2)])
+        with pytest.raises(ValueError, match="16 bytes"):
+            client.send_many([element(3), b"short"])
+        assert server.poll() == [element(1), element(3)]
+        server.free()
+        with pytest.raises(PartnerGone):
+            client.send_many([element(1)])
+
+    @pytest.mark.parametrize("offset", [0, 1, 100])
+    def test_event_overwrites_the_last_of_a_full_queue(self, pair, offset):
+        client, server = pair
+        slots = server.queue_size // 16
+        for i in range(offset):
+            client.send(element(i))
+        server.poll()
+        for i in range(slots):
+            client.send(element(i))
+        client.free()
+        got = server.poll(slots + 1)
+        assert got == [element(i) for i in range(slots - 1)] + [event(2, status=0x20)]
+
+    def test_larger_queue(self, make_pair):
+        client, server = make_pair(queue_size=3 * PAGE_SIZE)
+        client.register()
+        server.register()
+        assert server.queue_size == 3 * PAGE_SIZE
+        for turn in range(3):
+            assert client.send_many(map(element, range(1000))) == 768
+            assert server.poll(1000) == [element(i) for i in range(768)], turn
+
+
+class TestSuspension:
+    def test_suspended(self, pair):
+        client, server = pair
+        server.send(element(1))
+        client.suspend()
+        with pytest.raises(PartnerGone):
+            server.send(element(2))
+        assert client.wait(0)
+        assert client.poll() == [element(1), event(6)]
+        client.enable()
+        server.send(element(3))
+        client.send(element(4))
+        assert client.poll() == [element(3)]
+        assert server.poll() == [element(4)]
+
+    def test_event_overwrites(self, pair):
+        client, server = pair
+        slots = server.send_many(map(element, range(1000)))
+        client.suspend()
+        assert client.poll(1000) == [element(i) for i in range(slots - 1)] + [event(6, status=0x20)]
+
+    def test_enable_of_what_is_enabled(self, pair):
+        pair[0].enable()
+        assert pair[0].connected
+
+
+class TestInjection:
+    """The simulated transports' own: what a hypervisor may answer on a bad day."""
+
+    @pytest.mark.parametrize(
+        "code",
+        [
+            ReturnCode.H_BUSY,
+            ReturnCode.H_LONG_BUSY_10_MSEC,
+            ReturnCode.H_LONG_BUSY_100_SEC,
+            ReturnCode.H_HARDWARE,
+        ],
+    )
+    def test_busy(self, pair, code):
+        client, server = pair
+        client.inject("H_FREE_CRQ", code, times=2)
+        client.inject("H_ENABLE_CRQ", ReturnCode.H_IN_PROGRESS)
+        for _ in range(2):
+            with failure(code):
+                client.free()
+        with failure(ReturnCode.H_IN_PROGRESS):
+            client.enable()
+        assert client.connected
+        client.enable()
+        client.free()
+        assert server.poll() == [event(2)]
+
+    def test_swallowed(self, pair):
+        client, server = pair
+        client.inject("H_SEND_CRQ", times=2)
+        for i in range(3):
+            client.send(element(i))
+        assert server.poll() == [element(2)]
+
+    def test_every_call(self, pair):
+        server = pair[1]
+        memory = server.allocate(16)
+        server.free()
+        calls = {
+            "H_REG_CRQ": server.register,
+            "H_FREE_CRQ": server.free,
+            "H_ENABLE_CRQ": server.enable,
+            "H_VIO_SIGNAL": lambda: server.signal(True),
+            "H_SEND_CRQ": lambda: server.send(INIT),
+            "H_COPY_RDMA": lambda: server.copy_in(0, memory),
+            "H_PUT_TCE": lambda: server.allocate(1),
+        }
+        for name, call in calls.items():
+            server.inject(name, ReturnCode.H_RESCINDED)
+            with pytest.raises(HcallError, match=f"{name}: H_RESCINDED"):
+                call()
+        with pytest.raises(ValueError):
+            server.inject("H_NONSENSE")
+
+    def test_close_does_not_mind(self, pair):
+        client, server = pair
+        client.inject("H_FREE_CRQ", ReturnCode.H_BUSY, times=1000)
+        client.close()
+        assert server.poll() == [event(2)]
+
+
+class TestWaiting:
+    def test_looks(self, pair):
+        client, server = pair
+        assert server.wait(0) is False
+        client.send(INIT)
+        assert server.wait(0) is True
+        assert server.wait(None) is True
+        server.poll()
+        assert server.wait(0.001) is False
+
+    @pytest.mark.parametrize("spin", [0, 20000])
+    def test_ping_pong_between_threads(self, pair, spin):
+        client, server = pair
+        client.spin = server.spin = spin
+        rounds = 2000
+
+        def answer():
+            left = rounds
+            while left:
+                assert server.wait(60)
+                for one in server.poll():
+                    server.send(one)
+                    left -= 1
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        for i in range(rounds):
+            client.send(element(i))
+            got = []
+            while not got:
+                assert client.wait(60)
+                got = client.poll()
+            assert got == [element(i)]
+        thread.join()
+
+    def test_stream_between_threads(self, pair):
+        client, server = pair
+        total = 50000
+
+        def produce():
+            sent = 0
+            while sent < total:
+                sent += client.send_many(element(i) for i in range(sent, min(total, sent + 300)))
+
+        thread = threading.Thread(target=produce)
+        thread.start()
+        got = []
+        while len(got) < total:
+            assert server.wait(60)
+            got += server.poll(1000)
+        thread.join()
+        assert got == [element(i) for i in range(total)]
+
+    def test_wake_before(self, pair):
+        pair[0].wake()
+        assert pair[0].wait(None) is True
+        assert pair[0].poll() == []
+
+    def test_wake_from_a_thread(self, pair):
+        woken = threading.Event()
+
+        def sleep():
+            assert pair[0].wait(None)
+            woken.set()
+
+        thread = threading.Thread(target=sleep)
+        thread.start()
+        pair[0].wake()
+        thread.join()
+        assert woken.is_set()
+
+    def test_selector(self, pair):
+        client, server = pair
+        server.signal(True)
+        assert server.poll() == []
+        with selectors.DefaultSelector() as selector:
+            selector.register(server, selectors.EVENT_READ)
+            for number in range(5):
+                assert not selector.select(0)
+                client.send(element(number))
+                assert selector.select(60)
+                assert server.poll() == [element(number)]
+                server.poll()
+
+    def test_readable_until_seen_empty(self, pair):
+        client, server = pair
+        server.signal(True)
+        server.poll()
+        client.send_many(map(element, range(5)))
+        with selectors.DefaultSelector() as selector:
+            selector.register(server, selectors.EVENT_READ)
+            for number in range(5):
+                assert selector.select(60)
+                assert server.poll(1) == [element(number)]
+            assert server.poll(1) == []
+            server.poll()
+            assert not selector.select(0)
+
+    def test_no_signal_unless_wanted(self, pair):
+        client, server = pair
+        with selectors.DefaultSelector() as selector:
+            selector.register(server, selectors.EVENT_READ)
+            client.send(INIT)
+            assert not selector.select(0)
+            server.signal(True)
+            assert not selector.select(0)  # nothing in retrospect
+            assert server.poll() == [INIT]
+            client.send(INIT)
+            assert selector.select(60)
+            server.poll()
+            server.poll()
+            server.signal(False)
+            client.send(INIT)
+            assert not selector.select(0)
+
+    def test_wake_is_readable(self, pair):
+        with selectors.DefaultSelector() as selector:
+            selector.register(pair[0], selectors.EVENT_READ)
+            pair[0].wake()
+            assert selector.select(60)
+
+    def test_asyncio(self, pair):
+        client, server = pair
+
+        async def main():
+            loop = asyncio.get_running_loop()
+            done = loop.create_future()
+            got = []
+
+            def ready():
+                got.extend(server.poll())
+                if len(got) == 1000:
+                    done.set_result(None)
+
+            server.signal(True)
+            loop.add_reader(server.fileno(), ready)
+            sent = 0
+            while sent < 1000:
+                sent += client.send_many(map(element, range(sent, min(1000, sent + 64))))
+                await asyncio.sleep(0)
+            await asyncio.wait_for(done, 60)
+            loop.remove_reader(server.fileno())
+            return got
+
+        assert asyncio.run(main()) == [element(i) for i in range(1000)]
+
+
+class TestMemory:
+    def test_allocated(self, pair):
+        memory = pair[0].allocate(5000)
+        assert len(memory) == 5000
+        assert memory.address % PAGE_SIZE == 0
+        assert memory.address > 0
+        view = memoryview(memory)
+        assert view.nbytes == 5000
+        assert not view.readonly
+        assert bytes(view) == bytes(5000)
+
+    def test_no_two_share_a_page(self, pair):
+        pieces = [pair[0].allocate(size) for size in (1, 4096, 4097, 10000, 1)]
+        pages = [p for m in pieces for p in range(m.address, m.address + len(m), PAGE_SIZE)]
+        assert len(set(pages)) == len(pages)
+
+    def test_freed_is_used_again_and_zero(self, pair):
+        port = pair[0]
+        address = None
+        for _ in range(3):
+            memory = port.allocate(3 * PAGE_SIZE)
+            assert bytes(memory) == bytes(len(memory))
+            assert address in (None, memory.address)
+            address = memory.address
+            memoryview(memory)[:] = b"x" * len(memory)
+            memory.free()
+            memory.free()
+
+    def test_window_full(self, pair):
+        port = pair[0]
+        pieces = []
+        with failure(ReturnCode.H_NO_MEM):
+            while True:
+                pieces.append(port.allocate(PAGE_SIZE))
+        count = len(pieces)
+        assert count > 200
+        for memory in pieces[::2] + pieces[1::2]:
+            memory.free()
+        whole = port.allocate(count * PAGE_SIZE)
+        assert len(whole) == count * PAGE_SIZE
+
+    def test_forgotten_memory_comes_back(self, pair):
+        port = pair[0]
+        for _ in range(10):
+            port.allocate(port.window_size // 2)
+        gc.collect()
+
+    def test_not_freed_under_a_view(self, pair):
+        memory = pair[0].allocate(100)
+        view = memoryview(memory)
+        with pytest.raises(BufferError):
+            memory.free()
+        view.release()
+        memory.free()
+        with pytest.raises(BufferError):
+            memoryview(memory)
+
+    def test_outlives_its_port(self, pair):
+        memory = pair[0].allocate(100)
+        view = memoryview(memory)
+        pair[0].close()
+        view[:3] = b"abc"
+        assert bytes(view[:3]) == b"abc"
+
+    @pytest.mark.parametrize("size", [0, -1])
+    def test_sizes(self, pair, size):
+        with pytest.raises(ValueError):
+            pair[0].allocate(size)
+
+
+class TestCopy:
+    @pytest.fixture
+    def memories(self, pair):
+        client, server = pair
+        remote, local = client.allocate(400000), server.allocate(400000)
+        memoryview(remote)[:] = bytes(i * 7 % 251 for i in range(400000))
+        return server, remote, local
+
+    @pytest.mark.parametrize("length", [1, 4095, 4096, 4097, 131072, 131073, 400000])
+    def test_any_length(self, memories, length):
+        server, remote, local = memories
+        server.copy_in(remote.address, local, 0, length)
+        assert memoryview(local)[:length] == memoryview(remote)[:length]
+        assert bytes(local)[length:] == bytes(400000 - length)
+        memoryview(remote)[:] = bytes(400000)
+        server.copy_out(local, remote.address, 0, length)
+        assert memoryview(local)[:length] == memoryview(remote)[:length]
+        assert bytes(remote)[length:] == bytes(400000 - length)
+
+    def test_any_alignment(self, memories):
+        server, remote, local = memories
+        server.copy_in(remote.address + 4001, local, 33, 9000)
+        assert memoryview(local)[33:9033] == memoryview(remote)[4001:13001]
+        server.copy_out(local, remote.address + 5, 33, 9000)
+        assert memoryview(local)[33:9033] == memoryview(remote)[5:9005]
+
+    def test_to_the_end(self, memories):
+        server, remote, local = memories
+        server.copy_in(remote.address, local, 399990)
+        assert bytes(memoryview(local)[399990:]) == bytes(memoryview(remote)[:10])
+
+    def test_nothing(self, memories):
+        server, remote, local = memories
+        server.copy_in(remote.address, local, 0, 0)
+        server.copy_in((1 << 64) - 1, local, 400000)
+        server.copy_out(local, (1 << 64) - 1, 400000, 0)
+
+    def test_outside_local(self, memories):
+        server, remote, local = memories
+        for offset, length in ((400001, 0), (0, 400001), (399999, 2), (1 << 63, 1)):
+            with pytest.raises(ValueError):
+                server.copy_in(remote.address, local, offset, length)
+
+    @pytest.mark.parametrize("length", [1, 100, 4096, 200000])
+    @pytest.mark.parametrize(
+        "address",
+        [WINDOW, WINDOW + 1, (1 << 32) - 1, 1 << 52, (1 << 63) - 50, (1 << 64) - 4096, (1 << 64) - 1],
+    )
+    def test_outside_the_window(self, memories, address, length):
+        server, _, local = memories
+        with failure(ReturnCode.H_SOURCE_PARM):
+            server.copy_in(address, local, 0, length)
+        with failure(ReturnCode.H_DEST_PARM):
+            server.copy_out(local, address, 0, length)
+
+    def test_over_the_end_of_the_window(self, memories):
+        server, _, local = memories
+        with failure(ReturnCode.H_SOURCE_PARM):
+            server.copy_in(WINDOW - 100, local, 0, 101)
+
+    def test_not_mapped(self, memories):
+        server, _, local = memories
+        for address in (0, WINDOW - 100):
+            with failure(ReturnCode.H_PERMISSION):
+                server.copy_in(address, local, 0, 100)
+            with failure(ReturnCode.H_PERMISSION):
+                server.copy_out(local, address, 0, 100)
+
+    def test_freed(self, pair):
+        client, server = pair
+        memory, local = client.allocate(8192), server.allocate(8192)
+        server.copy_in(memory.address, local)
+        memory.free()
+        with failure(ReturnCode.H_PERMISSION):
+            server.copy_in(memory.address, local)
+
+    @pytest.mark.parametrize("access", list(Access.__members__.values())[:4])
+    def test_access(self, pair, access):
+        client, server = pair
+        memory, local = client.allocate(8192, access), server.allocate(8192)
+        for bit, call in (
+            (Access.READ, lambda: server.copy_in(memory.address, local)),
+            (Access.WRITE, lambda: server.copy_out(local, memory.address)),
+        ):
+            if access & bit:
+                call()
+            else:
+                with failure(ReturnCode.H_PERMISSION):
+                    call()
+
+    def test_one_page_of_many_forbids_all(self, pair):
+        client, server = pair
+        first = client.allocate(PAGE_SIZE)
+        second = client.allocate(PAGE_SIZE, Access.READ)
+        assert second.address == first.address + PAGE_SIZE
+        local = server.allocate(200)
+        memoryview(local)[:] = b"n" * 200
+        server.copy_in(second.address - 100, local)
+        with failure(ReturnCode.H_PERMISSION):
+            server.copy_out(local, second.address - 100)
+        assert bytes(first) == bytes(PAGE_SIZE)
+        server.copy_out(local, second.address - 200)
+
+    def test_only_while_both_are_registered(self, pair):
+        client, server = pair
+        remote, local = client.allocate(100), server.allocate(100)
+        client.free()
+        with failure(ReturnCode.H_PERMISSION):
+            server.copy_in(remote.address, local)
+        client.register()
+        server.copy_in(remote.address, local)
+        server.free()
+        with failure(ReturnCode.H_PERMISSION):
+            server.copy_in(remote.address, local)
+
+    def test_client_has_no_second_pane(self, pair):
+        client, server = pair
+        local, remote = client.allocate(100), server.allocate(100)
+        with failure(ReturnCode.H_SOURCE_PARM):
+            client.copy_in(remote.address, local)
+        with failure(ReturnCode.H_DEST_PARM):
+            client.copy_out(local, remote.address)
+
+    def test_memory_of_another_port(self, pair):
+        client, server = pair
+        with pytest.raises(ValueError):
+            server.copy_in(0, client.allocate(100))
+        with pytest.raises(TypeError):
+            server.copy_in(0, bytearray(100))
+
+
+class TestWindow:
+    def test_is_the_memory(self, pair):
+        client, server = pair
+        memory = client.allocate(10000)
+        view = server.window(memory.address + 10, 9000, Access.BOTH)
+        if view is None:
+            pytest.skip("this transport has no window")
+        view[:4] = b"abcd"
+        assert bytes(memoryview(memory)[10:14]) == b"abcd"
+        assert view.nbytes == 9000
+
+    def test_read_only(self, pair):
+        client, server = pair
+        memory = client.allocate(100, Access.READ)
+        view = server.window(memory.address, 100)
+        if view is None:
+            pytest.skip("this transport has no window")
+        assert view.readonly
+        with failure(ReturnCode.H_PERMISSION):
+            server.window(memory.address, 100, Access.WRITE)
+
+    def test_refuses_as_copies_do(self, pair):
+        client, server = pair
+        memory = client.allocate(100)
+        if server.window(memory.address, 100) is None:
+            pytest.skip("this transport has no window")
+        for address, length, access, code in (
+            (WINDOW, 1, Access.READ, ReturnCode.H_SOURCE_PARM),
+            (WINDOW, 1, Access.WRITE, ReturnCode.H_DEST_PARM),
+            ((1 << 64) - 1, 2, Access.READ, ReturnCode.H_SOURCE_PARM),
+            (memory.address, 1 << 63, Access.READ, ReturnCode.H_SOURCE_PARM),
+            (memory.address, 4097, Access.READ, ReturnCode.H_PERMISSION),
+            (0, 1, Access.READ, ReturnCode.H_PERMISSION),
+        ):
+            with failure(code):
+                server.window(address, length, access)
+        assert bytes(server.window(0, 0)) == b""
+        client.free()
+        with failure(ReturnCode.H_PERMISSION):
+            server.window(memory.address, 100)
+
+    def test_outlives_everything(self, pair):
+        client, server = pair
+        memory = client.allocate(100)
+        view = server.window(memory.address, 100, Access.BOTH)
+        if view is None:
+            pytest.skip("this transport has no window")
+        client.close()
+        server.close()
+        view[:2] = b"ok"
+        assert bytes(view[:2]) == b"ok"
+
+
+def test_return_codes():
+    assert ReturnCode.H_BUSY.retry_after == 0
+    assert ReturnCode.H_LONG_BUSY_1_MSEC.retry_after == pytest.approx(0.001)
+    assert ReturnCode.H_LONG_BUSY_100_SEC.retry_after == pytest.approx(100)
+    assert ReturnCode.H_DROPPED.retry_after is None
