@@ -722,3 +722,14 @@ def test_all_names_are_exported() -> None:
     assert len(set(scsi.__all__)) == len(scsi.__all__)
     for name in scsi.__all__:
         assert hasattr(scsi, name)
+
+
+@pytest.mark.parametrize("part", ["inquiry", "mode", "params", "sense"])
+def test_parameter_data_is_exported_behind_the_names_of_commands(part: str) -> None:
+    source = getattr(scsi, part)
+    taken = {*module.__all__, *scsi.codes.__all__}
+    for name in source.__all__:
+        if name != part:  # the function sense() stays in its module
+            exported = f"{name}Data" if name in taken else name
+            assert exported in scsi.__all__
+            assert getattr(scsi, exported) is getattr(source, name)

@@ -312,7 +312,12 @@ _nested: dict[int, Dispatch] = {}
 
 def _if_known(codes: Any, value: int) -> Any:
     """The enum, if it has the value: a command that a user adds is no violation of the standard's list."""
-    return codes if codes is not None and value in {int(x) for x in codes} else None
+    try:
+        if codes is not None:
+            codes(value)
+        return codes
+    except ValueError:
+        return None
 
 
 def _register(cls: type[Cdb], opcode: int, service_action: int | None) -> None:
