@@ -1,9 +1,40 @@
 """SCST's face: its sysfs tree, its files' contents, its commands and its errnos.
 
-The tree is reached from Python, from another process over a control socket (:mod:`.control`, ``pysrp scst``)
-and as a FUSE mount (:mod:`.fuse`).
+:class:`Tree` is reached from Python, from another process (:class:`Control` and :class:`Client`; on the
+command line ``pysrp scst``) and as a FUSE :class:`Mount`, where the shell lines of SCST's documentation work.
+:func:`load` and :func:`save` are for ``scst.conf``.
+
+=================================  ================================================================
+path                               what is there
+=================================  ================================================================
+``version`` ``setup_id``           as in SCST
+``last_sysfs_mgmt_res``
+``handlers/<handler>/mgmt``        ``add_device``, ``del_device`` (:mod:`.devices`)
+``devices/<name>/``                a disk
+``targets/ibmvstgt/<target>/``     an adapter: ``enabled``, ``luns/mgmt``, sessions (:mod:`.targets`)
+``class/ibmvstgt/<adapter>/``      what SCST's driver shows in ``/sys/class/ibmvstgt``
+=================================  ================================================================
 """
 
+from pysrp.scst.conf import load, save
+from pysrp.scst.control import Client, Control, socket_of
+from pysrp.scst.files import Files, Stat
+from pysrp.scst.fuse import Mount, mount
 from pysrp.scst.grammar import TreeError
+from pysrp.scst.targets import Adapter
+from pysrp.scst.tree import Tree
 
-__all__ = ["TreeError"]
+__all__ = [
+    "Adapter",
+    "Client",
+    "Control",
+    "Files",
+    "Mount",
+    "Stat",
+    "Tree",
+    "TreeError",
+    "load",
+    "mount",
+    "save",
+    "socket_of",
+]

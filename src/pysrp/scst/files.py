@@ -209,6 +209,8 @@ def _tell(path: str, do: Callable[[], T]) -> T:
         raise _at(path, problem) from problem.__cause__
     except ConfigError as problem:
         raise _at(path, refuse(errno.EINVAL, str(problem))) from problem
+    except OverflowError as problem:
+        raise _at(path, refuse(errno.ERANGE, str(problem))) from problem
     except MemoryError as problem:
         raise _at(path, refuse(errno.ENOMEM, "out of memory")) from problem
     except OSError as problem:

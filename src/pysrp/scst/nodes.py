@@ -72,7 +72,7 @@ class attribute:
     def __init__(
         self, show: Callable[[Any], str] | None = None, store: Callable[[Any, str], None] | None = None
     ):
-        self._show = show
+        self.show = show
         self._store = store
         self.__doc__ = (show or store).__doc__
 
@@ -83,7 +83,7 @@ class attribute:
 
     def bind(self, owner: Directory) -> File:
         """The file, of one directory."""
-        show, store = self._show, self._store
+        show, store = self.show, self._store
         return File(
             (lambda: show(owner)) if show else None,
             (lambda text: store(owner, text)) if store else None,

@@ -1,0 +1,458 @@
+"""``handlers/`` and ``devices/``: the disks that can be exported, and where their bytes are.
+
+=============  ================================================================================
+handler        a device of it is
+=============  ================================================================================
+vdisk_fileio   a file or a block device (``filename``, which must exist)
+vdisk_nullio   zeros of any size; what is written is gone
+vdisk_ram      memory of the server. **Ours**: SCST's RAM disks are block devices of its kernel
+=============  ================================================================================
+
+A device calls itself ``IBM VDASD blkdev 0001`` until its identity is written, because AIX and IBM i clients
+accept no other disks and the ibmvstgt of the time sent just that, whatever ``t10_vend_id``, ``prod_id`` and
+``prod_rev_lvl`` said. Here they say it.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from pysrp.backends import Backend, File, Null, Ram
+from pysrp.scst.grammar import Command, flag, number, refuse
+from pysrp.scst.nodes import Directory, Folder, Link, Node, attribute, line, store_only
+from pysrp.target.disk import Disk
+from pysrp.target.unit_identity import Identity, device_number
+
+__all__ = ["HANDLERS", "Device", "Devices", "FileIo", "Handler", "NullIo", "RamIo"]
+
+MIB = 1 << 20
+LONGEST_NAME = 64
+
+
+@dataclass
+class Parameters:
+    """What ``add_device`` can say, with SCST's defaults."""
+
+    filename: str = ""
+    size: int | None = None
+    blocksize: int = 512
+    read_only: bool = False
+    removable: bool = False
+    rotational: bool = True
+    write_through: bool = False
+    nv_cache: bool = False
+    t10_dev_id: str | None = None
+
+    def set(self, name: str, value: str) -> None:
+        """Take one parameter, of those that :class:`Handler` lets through."""
+        match name:
+            case "filename":
+                if self.filename or not value.startswith("/"):
+                    raise refuse(errno.EINVAL, f"filename {value!r}: one absolute path, given once")
+                self.filename = value
+            case "size" | "size_mb":
+                self.size = number(value, name) * (MIB if name == "size_mb" else 1)
+            case "blocksize":
+                self.blocksize = number(value, name)
+                if self.blocksize < 512 or self.blocksize & self.blocksize - 1:
+                    raise refuse(errno.EINVAL, f"blocksize {value}: a power of 2 from 512 on")
+            case "t10_dev_id":
+                self.t10_dev_id = _short(name, value, 25)
+            case _ if name in ONLY:
+                if number(value, name) != ONLY[name]:
+                    raise refuse(errno.EINVAL, f"{name} can only be {ONLY[name]} here")
+            case _ if name in IGNORED:
+                number(value, name)
+            case _:
+                setattr(self, name, flag(value, name))
+
+
+ONLY = {
+    "active": 1,
+    "async": 0,
+    "bind_alua_state": 1,
+    "cluster_mode": 0,
+    "dummy": 0,
+    "o_direct": 0,
+    "thin_provisioned": 0,
+    "tst": 1,
+}
+"""Parameters of SCST that are understood, but have only their default here."""
+
+IGNORED = ("lb_per_pb_exp",)
+"""Hints without any effect here."""
+
+
+def _short(name: str, value: str, limit: int) -> str:
+    if len(value.encode("utf-8", "surrogateescape")) > limit:
+        raise refuse(errno.EINVAL, f"{name}: at most {limit} characters")
+    return value
+
+
+def _identity(name: str, field: str, limit: int) -> attribute:
+    """A file with a text of the identity, of at most ``limit`` bytes; a change is told to every nexus."""
+
+    def show(self: Device) -> str:
+        return line(getattr(self.disk.identity, field), name in self.written)
+
+    def store(self: Device, text: str) -> None:
+        self.identify(name, **{field: _short(name, _first(text), limit)})
+
+    return attribute(show, store)
+
+
+def _hexadecimal(name: str, field: str) -> attribute:
+    """A file with bytes of the identity as hexadecimal digits; empty takes them away."""
+
+    def show(self: Device) -> str:
+        value = getattr(self.disk.identity, field).hex()
+        return line(value, bool(value))
+
+    def store(self: Device, text: str) -> None:
+        digits = _first(text).strip().removeprefix("0x")
+        try:
+            self.identify(name, **{field: bytes.fromhex(digits)})
+        except ValueError as problem:
+            raise refuse(errno.EINVAL, f"{name}: {problem}") from problem
+
+    return attribute(show, store)
+
+
+def _given(name: str, default: bool = False) -> attribute:
+    """A file with a parameter of ``add_device`` that is either 0 or 1."""
+
+    def show(self: Device) -> str:
+        value = getattr(self.given, name)
+        return line(int(value), value != default)
+
+    return attribute(show)
+
+
+def _first(text: str) -> str:
+    return text.partition("\n")[0]
+
+
+class Device(Directory):
+    """``devices/<name>``: one disk. ``exports`` gives the paths of the LUNs that it has."""
+
+    handler: ClassVar[str]
+    accepts: ClassVar[frozenset[str]]
+    """The parameters of ``add_device``."""
+
+    def __init__(self, name: str, given: Parameters, setup_id: int, exports: Callable[[], list[str]]) -> None:
+        self.name = name
+        self.given = given
+        self.written: set[str] = set()
+        self._exports = exports
+        identity = Identity.named(name, setup_id=setup_id)
+        if given.t10_dev_id is not None:
+            identity = replace(identity, t10_dev_id=given.t10_dev_id)
+            self.written.add("t10_dev_id")
+        self.backend = self.open()
+        try:
+            self.disk = self.make(identity)
+        except BaseException:
+            self.backend.close()
+            raise
+
+    def open(self) -> Backend:
+        """The backend that the parameters ask for."""
+        raise NotImplementedError
+
+    def make(self, identity: Identity) -> Disk:
+        """The logical unit over it."""
+        given = self.given
+        return Disk(
+            self.backend,
+            self.name,
+            identity=identity,
+            block_size=given.blocksize,
+            read_only=given.read_only,
+            removable=given.removable,
+            rotation_rate=15000 if given.rotational else 1,
+            # No cache here survives a power failure: what says it does is made true the hard way.
+            write_through=given.write_through or given.nv_cache,
+        )
+
+    def close(self) -> None:
+        """Put what was written on its medium and let go of it."""
+        try:
+            self.backend.flush()
+        finally:
+            self.backend.close()
+
+    def identify(self, name: str, **changes: Any) -> None:
+        """Change the identity for the file ``name``: 3F/03 INQUIRY DATA HAS CHANGED for every nexus."""
+        self.disk.identity = replace(self.disk.identity, **changes)
+        self.written.add(name)
+        self.disk.attention(0x3F, 0x03)
+
+    def entries(self) -> dict[str, Node]:
+        """The files, the handler, and where it is exported."""
+        exported = Folder(lambda: {f"export{i}": Link(path) for i, path in enumerate(self._exports())})
+        return {**super().entries(), "handler": Link(f"handlers/{self.handler}"), "exported": exported}
+
+    @attribute
+    def type(self) -> str:
+        """The peripheral device type."""
+        return line(int(self.disk.device_type))
+
+    @attribute
+    def size(self) -> str:
+        """Bytes."""
+        return line(self.backend.size, self.size_is_key())
+
+    def size_is_key(self) -> bool:
+        """Whether a saved configuration has to tell the size."""
+        return True
+
+    @attribute
+    def size_mb(self) -> str:
+        """MiB."""
+        return line(self.backend.size // MIB)
+
+    @attribute
+    def blocksize(self) -> str:
+        """Bytes of a logical block."""
+        return line(self.given.blocksize, self.given.blocksize != 512)
+
+    read_only = _given("read_only")
+    removable = _given("removable")
+    rotational = _given("rotational", True)
+
+    @attribute
+    def tst(self) -> str:
+        """Task set type of the control mode page: every nexus has a task set of its own."""
+        return line(1)
+
+    t10_vend_id = _identity("t10_vend_id", "vendor", 8)
+    prod_id = _identity("prod_id", "product", 16)
+    prod_rev_lvl = _identity("prod_rev_lvl", "revision", 4)
+    vend_specific_id = _identity("vend_specific_id", "vendor_specific_id", 128)
+    scsi_device_name = _identity("scsi_device_name", "scsi_name", 256)
+    t10_dev_id = _identity("t10_dev_id", "t10_dev_id", 25)
+    usn = _identity("usn", "serial", 20)
+    naa_id = _hexadecimal("naa_id", "naa")
+    eui64_id = _hexadecimal("eui64_id", "eui64")
+
+    @attribute
+    def inq_vend_specific(self) -> str:
+        """The vendor specific bytes of INQUIRY; empty: the serial number is there."""
+        value = self.disk.identity.vendor_specific or b""
+        return line(value.decode("utf-8", "surrogateescape"), bool(value))
+
+    @inq_vend_specific.store
+    def inq_vend_specific_store(self, text: str) -> None:
+        """At most 160 bytes; empty: the default again."""
+        value = _short("inq_vend_specific", _first(text), 160).encode("utf-8", "surrogateescape")
+        self.identify("inq_vend_specific", vendor_specific=value or None)
+
+    @store_only
+    def sync(self, text: str) -> None:
+        """Whatever is written: put everything on the medium."""
+        self.backend.flush()
+
+
+COMMON = frozenset({"blocksize", "read_only", "removable", "rotational", "tst", "t10_dev_id"})
+
+
+class FileIo(Device):
+    """A file or a block device. It must exist: SCST makes none."""
+
+    handler = "vdisk_fileio"
+    # SCST parses these for every vdisk and vdisk_fileio takes them all; the sizes mean nothing to it.
+    accepts = COMMON | {
+        *("filename", "write_through", "nv_cache", "o_direct", "async", "thin_provisioned"),
+        *("active", "bind_alua_state", "cluster_mode", "size", "size_mb", "dummy", "lb_per_pb_exp"),
+    }
+    backend: File
+
+    def open(self) -> File:
+        """The file."""
+        given = self.given
+        if not given.filename:
+            raise refuse(errno.EINVAL, "filename=/ABSOLUTE/PATH is missing")
+        if given.read_only and (given.write_through or given.nv_cache):
+            raise refuse(errno.EINVAL, "read_only has neither write_through nor nv_cache")
+        return File(given.filename, read_only=given.read_only)
+
+    @attribute
+    def filename(self) -> str:
+        """Where its bytes are."""
+        return line(self.given.filename, True)
+
+    write_through = _given("write_through")
+    nv_cache = _given("nv_cache")
+
+    @store_only
+    def resync_size(self, text: str) -> None:
+        """Whatever is written: look how large the file is now."""
+        self.backend.resize()
+        self.disk.resized()
+
+
+class Sized(Device):
+    """A device that is as large as one likes."""
+
+    default_size: ClassVar[int]
+
+    def wanted(self) -> int:
+        """The size asked for, in bytes."""
+        return self.checked(self.default_size if self.given.size is None else self.given.size)
+
+    def checked(self, size: int) -> int:
+        """``size``, if a disk can have that many bytes."""
+        if not size or size % self.given.blocksize:
+            raise refuse(errno.EINVAL, f"size {size}: a multiple of the block size, {self.given.blocksize}")
+        return size
+
+    def size_is_key(self) -> bool:
+        """The default need not be told."""
+        return self.backend.size != self.default_size
+
+
+class NullIo(Sized):
+    """Zeros."""
+
+    handler = "vdisk_nullio"
+    accepts = COMMON | {"size", "size_mb", "dummy", "cluster_mode"}
+    default_size = 2_748_779_069_440
+    backend: Null
+
+    def open(self) -> Null:
+        """As many zeros as asked for."""
+        return Null(self.wanted())
+
+    def resize(self, text: str, unit: int = 1) -> None:
+        """Make it larger or smaller: 2A/09 CAPACITY DATA HAS CHANGED for every nexus."""
+        self.backend.size = self.checked(number(text, "size") * unit)
+        self.disk.resized()
+
+    size = attribute(Device.size.show, resize)
+    size_mb = attribute(Device.size_mb.show, lambda self, text: self.resize(text, MIB))
+
+
+class RamIo(Sized):
+    """Memory of the server, zeros at first."""
+
+    handler = "vdisk_ram"
+    accepts = COMMON | {"size", "size_mb"}
+    default_size = 64 * MIB
+
+    def open(self) -> Ram:
+        """As much memory as asked for."""
+        return Ram(self.wanted())
+
+
+HANDLERS: dict[str, type[Device]] = {kind.handler: kind for kind in (FileIo, NullIo, RamIo)}
+
+
+class Devices:
+    """All devices of a tree. ``exports`` gives the LUN paths of a device, ``withdraw`` removes its LUNs."""
+
+    def __init__(self, exports: Callable[[Device], list[str]], withdraw: Callable[[Device], None]) -> None:
+        self.setup_id = 0
+        self.by_name: dict[str, Device] = {}
+        self._exports = exports
+        self._withdraw = withdraw
+
+    def of(self, handler: str) -> dict[str, Device]:
+        """Those of one handler."""
+        return {name: device for name, device in self.by_name.copy().items() if device.handler == handler}
+
+    def owner(self, unit: object) -> Device | None:
+        """The device whose logical unit this is."""
+        return next((device for device in list(self.by_name.values()) if device.disk is unit), None)
+
+    def add(self, kind: type[Device], name: str, given: Callable[[], Parameters]) -> None:
+        """Make a device."""
+        if not name:
+            raise refuse(errno.EINVAL, "add_device NAME [PARAMETER=VALUE; ...]")
+        if len(name) > LONGEST_NAME or "/" in name or name in (".", ".."):
+            raise refuse(errno.EINVAL, f"a device name has at most {LONGEST_NAME} characters and no slash")
+        if name in self.by_name or name in Handler._attributes:
+            raise refuse(errno.EEXIST, f"the name {name} is taken: del_device it first, or choose another")
+        parameters = given()
+        usn = f"{device_number(name, self.setup_id):x}"
+        for other in self.by_name.values():
+            if other.disk.identity.serial == usn:
+                raise refuse(
+                    errno.EEXIST, f"{other.name} has the usn {usn} that {name} would get: write another to it"
+                )
+        device = kind(name, parameters, self.setup_id, lambda: self._exports(device))
+        self.by_name[name] = device
+
+    def remove(self, kind: type[Device], name: str) -> None:
+        """Withdraw a device from everybody who sees it, then close it."""
+        device = self.by_name.get(name)
+        if not isinstance(device, kind):
+            raise refuse(errno.EINVAL, f"{kind.handler} has no device {name!r}")
+        self._withdraw(device)
+        del self.by_name[name]
+        device.close()
+
+    def close(self) -> None:
+        """Close them all; the first failure is raised when all have been tried."""
+        problems = []
+        while self.by_name:
+            _, device = self.by_name.popitem()
+            try:
+                device.close()
+            except OSError as problem:
+                problems.append(problem)
+        if problems:
+            raise problems[0]
+
+
+class Handler(Directory):
+    """``handlers/<handler>``: makes devices of one kind."""
+
+    def __init__(self, kind: type[Device], devices: Devices) -> None:
+        self._kind = kind
+        self._devices = devices
+
+    def entries(self) -> dict[str, Node]:
+        """The files, and links to its devices."""
+        return {
+            **super().entries(),
+            **{name: Link(f"devices/{name}") for name in self._devices.of(self._kind.handler)},
+        }
+
+    @attribute
+    def type(self) -> str:
+        """What its devices are."""
+        return line("0 - Direct-access device (e.g., magnetic disk)")
+
+    @attribute
+    def mgmt(self) -> str:
+        """How to use it."""
+        return (
+            'Usage: echo "add_device NAME [PARAMETER=VALUE; ...]" >mgmt\n'
+            '       echo "del_device NAME" >mgmt\n'
+            f"Parameters: {', '.join(sorted(self._kind.accepts))}\n"
+        )
+
+    @mgmt.store
+    def mgmt_store(self, text: str) -> None:
+        """``add_device`` or ``del_device``."""
+        command = Command(text)
+        verb = command.keyword("add_device", "del_device")
+        name = command.word()
+        if verb == "add_device":
+            self._devices.add(self._kind, name, lambda: self._parameters(command.parameters()))
+        else:
+            command.end()
+            self._devices.remove(self._kind, name)
+
+    def _parameters(self, pairs: Iterable[tuple[str, str]]) -> Parameters:
+        given = Parameters()
+        for name, value in pairs:
+            if name not in self._kind.accepts:
+                raise refuse(
+                    errno.EINVAL, f"unknown parameter {name!r}: {', '.join(sorted(self._kind.accepts))}"
+                )
+            given.set(name, value)
+        return given

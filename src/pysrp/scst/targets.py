@@ -1,0 +1,308 @@
+"""``targets/ibmvstgt/``: the adapters, what they export and who is logged in.
+
+The driver makes its targets itself, one for each adapter, and names them ``ibmvstgt_target_<n>``, n from 0 on
+and never used again. There is no ``mgmt`` file and there are no initiator groups.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Sequence
+from typing import Protocol
+
+from pysrp.fabric import Identity
+from pysrp.lun import AddressMethod
+from pysrp.scst.devices import Device, Devices
+from pysrp.scst.grammar import Command, flag, number, refuse, within
+from pysrp.scst.nodes import Directory, File, Folder, Link, Node, attribute, line
+from pysrp.target.lunmap import Export, LunMap
+from pysrp.target.task import Unit
+
+__all__ = ["DRIVER", "Adapter", "Luns", "Session", "Target", "Targets"]
+
+DRIVER = "ibmvstgt"
+HIGHEST_LUN = 0x3FFF
+HIGHEST_ID = 0xFFFF
+METHODS = ("PERIPHERAL", "FLAT", "LUN")
+
+
+class Login(Protocol):
+    """One session of an adapter."""
+
+    commands: int
+    """Commands under way."""
+
+
+class Adapter(Protocol):
+    """What the tree needs of whoever serves a target. Any thread may call."""
+
+    luns: LunMap
+    identity: Identity
+    """The server's: unit address, system id, partition number."""
+
+    enabled: bool
+    """Whether initiators are let in; may be set."""
+
+    def sessions(self) -> Sequence[Login]:
+        """Those logged in now, oldest first."""
+
+    def drain(self, unit: Unit) -> None:
+        """Return when no command of a unit that is no longer exported is under way."""
+
+
+class Target(Directory):
+    """``targets/ibmvstgt/<name>``: one adapter."""
+
+    def __init__(self, name: str, adapter: Adapter, targets: Targets) -> None:
+        self.name = name
+        self.path = f"targets/{DRIVER}/{name}"
+        self.adapter = adapter
+        self.luns = Luns(self.path, adapter, targets.devices)
+        self._targets = targets
+        self._id = 0
+        self._comment = ""
+
+    def entries(self) -> dict[str, Node]:
+        """The files, the LUNs and the sessions."""
+        return {**super().entries(), "luns": self.luns, "sessions": Folder(self._sessions)}
+
+    def _sessions(self) -> dict[str, Node]:
+        """Sessions by the initiator's name, which with VSCSI is the adapter's: more than one get a number."""
+        first = f"{self.adapter.identity.unit_address:x}"
+        return {
+            f"{first}_{i}" if i else first: Session(first, one, self.path)
+            for i, one in enumerate(self.adapter.sessions())
+        }
+
+    @property
+    def id(self) -> int:
+        """The relative target port id while enabled, else 0."""
+        return self._id if self.adapter.enabled else 0
+
+    @attribute
+    def enabled(self) -> str:
+        """Whether initiators may log in."""
+        return line(int(self.adapter.enabled))
+
+    @enabled.store
+    def enabled_store(self, text: str) -> None:
+        """The first character counts. Enabling gives a relative target port id to a target that has none."""
+        if text[:1] not in ("0", "1"):
+            raise refuse(errno.EINVAL, "write 1 to enable the target, 0 to disable it")
+        if text[0] == "1" and not self.adapter.enabled:
+            taken = self._targets.ids(self)
+            if self._id in taken:
+                raise refuse(
+                    errno.EBADSLT, f"rel_tgt_id {self._id} is {taken[self._id]}'s: write another first"
+                )
+            if not self._id:
+                self._id = next(i for i in range(1, HIGHEST_ID + 1) if i not in taken)
+        self.adapter.enabled = text[0] == "1"
+
+    @attribute
+    def rel_tgt_id(self) -> str:
+        """The relative target port id, 0 as long as there is none."""
+        return line(self._id, bool(self._id))
+
+    @rel_tgt_id.store
+    def rel_tgt_id_store(self, text: str) -> None:
+        """1 to 65535, or while disabled 0."""
+        new = number(text, "rel_tgt_id")
+        if new > HIGHEST_ID or (not new and self.adapter.enabled):
+            raise refuse(
+                errno.EINVAL, f"rel_tgt_id {new}: 1 to {HIGHEST_ID}, or 0 while the target is disabled"
+            )
+        taken = self._targets.ids(self)
+        if self.adapter.enabled and new in taken:
+            raise refuse(errno.EBADSLT, f"rel_tgt_id {new} is {taken[new]}'s")
+        self._id = new
+
+    @attribute
+    def comment(self) -> str:
+        """A remark; nothing at all if there is none."""
+        return line(self._comment, True) if self._comment else ""
+
+    @comment.store
+    def comment_store(self, text: str) -> None:
+        """Any line; an empty one clears it."""
+        self._comment = text.partition("\n")[0]
+
+    @attribute
+    def addr_method(self) -> str:
+        """How REPORT LUNS writes the LUNs: PERIPHERAL, FLAT or, as ibmvstgt prefers, LUN."""
+        method = self.adapter.luns.method
+        return line(method.name, method is not AddressMethod.LUN)
+
+    @addr_method.store
+    def addr_method_store(self, text: str) -> None:
+        """The shorter of what is written and a method's name decides, in any case: ``f``, ``lun, please``."""
+        wanted = text.upper()
+        for name in METHODS:
+            length = min(len(name), len(wanted))
+            if length and wanted[:length] == name[:length]:
+                self.adapter.luns.method = AddressMethod[name]
+                return
+        raise refuse(errno.EINVAL, f"{text.strip()!r} is none of {', '.join(METHODS)}")
+
+
+class Luns(Directory):
+    """``luns/`` of a target: a directory for each LUN, and ``mgmt``."""
+
+    def __init__(self, path: str, adapter: Adapter, devices: Devices) -> None:
+        self._path = f"{path}/luns"
+        self._adapter = adapter
+        self._devices = devices
+
+    def entries(self) -> dict[str, Node]:
+        """``mgmt`` and the LUNs."""
+        return {**super().entries(), **{str(one.lun): self._lun(one) for one in self._adapter.luns}}
+
+    def _lun(self, export: Export) -> Node:
+        device = self._devices.owner(export.unit)
+        read_only = export.read_only or bool(getattr(export.unit, "read_only", False))
+        files: dict[str, Node] = {"read_only": File(lambda: line(int(read_only), read_only))}
+        if device:
+            files["device"] = Link(f"devices/{device.name}")
+        return Folder(lambda: files)
+
+    def paths(self, unit: Unit) -> list[str]:
+        """Where a unit is exported."""
+        return [f"{self._path}/{one.lun}" for one in self._adapter.luns if one.unit is unit]
+
+    def withdraw(self, unit: Unit) -> None:
+        """Export a unit no longer; returns when nothing of it is under way."""
+        for one in self._adapter.luns:
+            if one.unit is unit:
+                self._adapter.luns.remove(one.lun)
+        # Also if it was exported nowhere any more: what replace took away may still be at work.
+        self._adapter.drain(unit)
+
+    @attribute
+    def mgmt(self) -> str:
+        """How to use it."""
+        return (
+            'Usage: echo "add DEVICE LUN [read_only=N]" >mgmt\n'
+            '       echo "replace DEVICE LUN [read_only=N]" >mgmt\n'
+            '       echo "replace_no_ua DEVICE LUN [read_only=N]" >mgmt\n'
+            '       echo "del LUN" >mgmt\n'
+            '       echo "clear" >mgmt\n'
+        )
+
+    @mgmt.store
+    def mgmt_store(self, text: str) -> None:
+        """``add``, ``replace``, ``replace_no_ua``, ``del`` or ``clear``, checked in SCST's order."""
+        command = Command(text)
+        luns = self._adapter.luns
+        match command.keyword("add", "replace", "replace_no_ua", "del", "clear"):
+            case "clear":
+                command.end()
+                gone = {id(one.unit): one.unit for one in luns}
+                luns.clear()
+                for unit in gone.values():
+                    self._adapter.drain(unit)
+            case "del":
+                lun = number(command.word(), "LUN")
+                command.end()
+                if lun not in luns:
+                    raise refuse(errno.EINVAL, f"there is no LUN {lun}")
+                unit = luns[lun].unit
+                luns.remove(lun)
+                self._adapter.drain(unit)
+            case verb:
+                name = command.word()
+                device = self._devices.by_name.get(name)
+                if not device:
+                    raise refuse(errno.EINVAL, f"there is no device {name!r}: make one with handlers/*/mgmt")
+                lun = within(command.word(), 0, HIGHEST_LUN, "LUN")
+                read_only = False
+                for parameter, value in command.parameters():
+                    if parameter != "read_only":
+                        raise refuse(errno.EINVAL, f"unknown parameter {parameter!r}: read_only")
+                    read_only = flag(value, parameter)
+                if verb != "add":
+                    luns.replace(lun, device.disk, read_only=read_only, attention=verb == "replace")
+                elif lun in luns:
+                    raise refuse(errno.EEXIST, f"LUN {lun} is taken: del it first, or replace it")
+                else:
+                    luns.add(lun, device.disk, read_only=read_only)
+
+
+class Session(Directory):
+    """``sessions/<name>``: one login. There is no ``force_close``: ibmvstgt cannot."""
+
+    def __init__(self, name: str, login: Login, target: str) -> None:
+        self._name = name
+        self._login = login
+        self._target = target
+
+    def entries(self) -> dict[str, Node]:
+        """The files, and the LUNs it sees."""
+        return {**super().entries(), "luns": Link(f"{self._target}/luns")}
+
+    @attribute
+    def initiator_name(self) -> str:
+        """The adapter's unit address, which is what ibmvstgt calls every initiator."""
+        return line(self._name)
+
+    @attribute
+    def commands(self) -> str:
+        """Commands under way."""
+        return line(self._login.commands)
+
+    active_commands = commands
+
+
+class ClassDevice(Directory):
+    """``class/ibmvstgt/ibmvstgt-<unit address>``: what ``/sys/class/ibmvstgt`` says of an adapter."""
+
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
+
+    @attribute
+    def system_id(self) -> str:
+        """Model and serial number of the machine."""
+        return line(self._identity.system_id)
+
+    @attribute
+    def partition_number(self) -> str:
+        """The server's partition, hexadecimal."""
+        return line(f"{self._identity.partition_number:x}")
+
+    @attribute
+    def unit_address(self) -> str:
+        """The adapter's, hexadecimal."""
+        return line(f"{self._identity.unit_address:x}")
+
+
+class Targets:
+    """All targets of a tree."""
+
+    def __init__(self) -> None:
+        self.devices = Devices(self._exports, self._withdraw)
+        self.by_name: dict[str, Target] = {}
+        self._next = 0
+
+    def add(self, adapter: Adapter) -> Target:
+        """A target for one more adapter."""
+        target = Target(f"{DRIVER}_target_{self._next}", adapter, self)
+        self._next += 1
+        self.by_name[target.name] = target
+        return target
+
+    def ids(self, besides: Target) -> dict[int, str]:
+        """The relative target port ids of the enabled targets, and whose they are."""
+        return {
+            one.id: one.name for one in self.by_name.values() if one is not besides and one.adapter.enabled
+        }
+
+    def classes(self) -> dict[str, Node]:
+        """``class/ibmvstgt``: an entry for each adapter, its unit address in decimal."""
+        adapters = [target.adapter for target in self.by_name.copy().values()]
+        return {f"{DRIVER}-{one.identity.unit_address}": ClassDevice(one.identity) for one in adapters}
+
+    def _exports(self, device: Device) -> list[str]:
+        return [path for target in self.by_name.copy().values() for path in target.luns.paths(device.disk)]
+
+    def _withdraw(self, device: Device) -> None:
+        for target in self.by_name.values():
+            target.luns.withdraw(device.disk)

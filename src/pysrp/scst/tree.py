@@ -1,0 +1,99 @@
+"""The tree as a whole."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import version
+
+from pysrp.scst.devices import HANDLERS, Handler
+from pysrp.scst.files import Filesystem
+from pysrp.scst.grammar import number
+from pysrp.scst.nodes import Directory, Folder, Node, attribute, line
+from pysrp.scst.targets import DRIVER, Adapter, Targets
+
+__all__ = ["Tree"]
+
+
+class Root(Directory):
+    """What is in ``/sys/kernel/scst_tgt``, and ``class/`` for what is in ``/sys/class/ibmvstgt``.
+
+    SCST's files about its threads, its memory and its tracing have no meaning here and are not there.
+    """
+
+    def __init__(self, tree: Tree, targets: Targets) -> None:
+        self._tree = tree
+        self._targets = targets
+        devices = targets.devices
+        handlers = {name: Handler(kind, devices) for name, kind in HANDLERS.items()}
+        self._folders: dict[str, Node] = {
+            "devices": Folder(lambda: {**devices.by_name}),
+            "handlers": Folder(lambda: {**handlers}),
+            "targets": Folder(lambda: {DRIVER: Folder(lambda: {**targets.by_name})}),
+            "class": Folder(lambda: {DRIVER: Folder(targets.classes)}),
+        }
+
+    def entries(self) -> dict[str, Node]:
+        """The files and the four directories."""
+        return {**super().entries(), **self._folders}
+
+    @attribute
+    def version(self) -> str:
+        """What serves this tree, and on what."""
+        system = os.uname()
+        return (
+            f"SCST version: pysrp {version('pysrp')}\n"
+            f"Linux kernel version: {system.release}\n"
+            f"Linux kernel arch: {system.machine}\n"
+        )
+
+    @attribute
+    def setup_id(self) -> str:
+        """Goes into the generated ids of devices."""
+        value = self._targets.devices.setup_id
+        return line(f"{value:#x}", value != 0)
+
+    @setup_id.store
+    def setup_id_store(self, text: str) -> None:
+        """A number; devices that are there keep their ids."""
+        self._targets.devices.setup_id = number(text, "setup_id")
+
+    @attribute
+    def last_sysfs_mgmt_res(self) -> str:
+        """0 or minus the errno of the last write; EAGAIN while one is under way."""
+        return line(self._tree.last_result())
+
+
+class Tree(Filesystem):
+    """SCST's management tree over the targets of this process.
+
+    ::
+
+        tree = Tree()
+        tree.write("handlers/vdisk_ram/mgmt", "add_device ram000 size_mb=64")
+        target = tree.add_target(server)                       # "ibmvstgt_target_0"
+        tree.write(f"targets/ibmvstgt/{target}/luns/mgmt", "add ram000 256")
+        tree.write(f"targets/ibmvstgt/{target}/enabled", "1")
+
+    Paths are relative to ``/sys/kernel/scst_tgt``; see :class:`Filesystem`. ``patience`` is how many seconds
+    a write may take before its writer gets EAGAIN.
+    """
+
+    def __init__(self, *, patience: float = 15.0) -> None:
+        self._targets = Targets()
+        super().__init__(Root(self, self._targets), patience=patience)
+
+    def add_target(self, adapter: Adapter) -> str:
+        """Show an adapter at ``targets/ibmvstgt/``; returns the name it has there."""
+        return self.manage(lambda: self._targets.add(adapter).name)
+
+    def remove_target(self, name: str) -> None:
+        """The adapter is gone. KeyError if there is no target of that name; the name is never used again."""
+        self.manage(lambda: self._targets.by_name.pop(name))
+
+    def close(self) -> None:
+        """Take no more writes, then flush and close the devices, which nobody may serve any more.
+
+        Harmless when repeated. Raises OSError when a device could not be flushed.
+        """
+        super().close()
+        self._targets.devices.close()
