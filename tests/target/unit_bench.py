@@ -1,0 +1,116 @@
+"""Tasks for a logical unit without a target: real tasks and data movers, real ``local:`` memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pysrp.fabric.local import pair
+from pysrp.lun import Lun
+from pysrp.scsi.sense import parse_sense
+from pysrp.target.data import DataMover
+from pysrp.target.task import Nexus, Task
+
+ROOM = 4 << 20
+
+
+@dataclass
+class Result:
+    """How a command ended."""
+
+    status: int
+    sense: bytes
+    data: bytes
+    task: Task
+
+    @property
+    def code(self) -> tuple[int, int, int]:
+        """Sense key, ASC and ASCQ of a CHECK CONDITION."""
+        assert self.status == 2, f"status {self.status:#x}"
+        sense = parse_sense(self.sense)
+        return sense.sense_key, sense.asc, sense.ascq
+
+    @property
+    def pointer(self) -> tuple[bool, int, int | None] | None:
+        """Field pointer: in the CDB, byte, bit."""
+        found = parse_sense(self.sense).sks
+        if found is None:
+            return None
+        return found.c_d, found.field_pointer, found.bit_pointer if found.bpv else None
+
+
+class Bench:
+    """An initiator's memory, and commands from it to one unit."""
+
+    def __init__(self, unit: Any) -> None:
+        self.unit = unit
+        self.client, self.server = pair(window_size=16 << 20)
+        self.client.register()
+        self.server.register()
+        self.memory = self.client.allocate(2 * ROOM)
+        self.view = memoryview(self.memory)
+        self.mover = DataMover(self.server, None, lambda call: call())
+        self.mover.prepare()
+        self.nexus = self.login("first")
+
+    def close(self) -> None:
+        self.view.release()
+        self.mover.staged.release()
+        self.client.close()
+        self.server.close()
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def login(self, name: str = "another") -> Nexus:
+        nexus = Nexus(name, lambda call: call())
+        self.unit.attach(nexus)
+        return nexus
+
+    def __call__(
+        self,
+        cdb: Any,
+        data: bytes = b"",
+        *,
+        room: int = 65536,
+        nexus: Nexus | None = None,
+        read_only: bool = False,
+    ) -> Result:
+        """Run a command (a CDB, its bytes, or hex) with ``data`` to send and ``room`` for an answer."""
+        raw = bytes.fromhex(cdb) if isinstance(cdb, str) else bytes(cdb)
+        ends = []
+        base = self.memory.address
+        self.view[: len(data)] = data
+        self.view[ROOM : ROOM + room] = b"\xee" * room
+        task = Task(
+            nexus or self.nexus,
+            Lun(bytes.fromhex("8100000000000000")),
+            1,
+            raw.ljust(16, b"\0"),
+            unit=self.unit,
+            mover=self.mover,
+            finish=ends.append,
+            data_out=[(base, len(data))] if data else [],
+            data_in=[(base + ROOM, room)] if room else [],
+            read_only=read_only,
+        )
+        task.attempt(self.unit.execute, task)
+        assert ends == [task], "ended once"
+        got = bytes(self.view[ROOM : ROOM + task.moved_in])
+        assert bytes(self.view[ROOM + task.moved_in : ROOM + room]) == b"\xee" * (room - task.moved_in)
+        return Result(task.status, task.sense, got, task)
+
+    def good(self, cdb: Any, data: bytes = b"", **options: Any) -> bytes:
+        """As calling, of a command that has to be GOOD: its data."""
+        result = self(cdb, data, **options)
+        assert result.status == 0, f"{result.status:#x} {result.sense.hex()}"
+        return result.data
+
+    def bad(self, cdb: Any, data: bytes = b"", **options: Any) -> tuple[int, int, int]:
+        """As calling, of a command that has to be CHECK CONDITION: key, ASC and ASCQ."""
+        result = self(cdb, data, **options)
+        assert not result.data
+        return result.code
