@@ -20,17 +20,36 @@ while a worker is busy with it: then nothing of the task happens any more, no by
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pysrp.errors import CheckCondition
+from pysrp.errors import CheckCondition, ScsiError, TransportError
 from pysrp.lun import Lun
+from pysrp.scsi.sense import sense
 from pysrp.srp import TaskAttribute
 
 if TYPE_CHECKING:
     from pysrp.target.data import Transfer
 
 __all__ = ["Backend", "Job", "Mover", "Nexus", "Segment", "Task", "Unit", "Workers"]
+
+log = logging.getLogger("pysrp.target")
+
+
+def fixed_sense(key: int, code: int) -> bytes:
+    """Sense data of 18 bytes: a sense key and ``asc << 8 | ascq``, nothing else (SPC-5, 4.4.3)."""
+    return bytes(sense(key, code >> 8, code & 0xFF, fmt="fixed"))
+
+
+INVALID_FIELD_IN_CDB = fixed_sense(5, 0x2400)
+LOGICAL_UNIT_NOT_SUPPORTED = fixed_sense(5, 0x2500)
+INVALID_FIELD_IN_IU = fixed_sense(5, 0x0E03)
+"""INVALID FIELD IN COMMAND INFORMATION UNIT: what is wrong with an SRP_CMD rather than its CDB."""
+DATA_PHASE_ERROR = fixed_sense(0xB, 0x4B00)
+"""The initiator's descriptors do not lead to memory that it shares."""
+INVALID_MESSAGE = fixed_sense(0xB, 0x4900)
+INTERNAL_TARGET_FAILURE = fixed_sense(4, 0x4400)
 
 Segment = tuple[int, int]
 """Address and length in bytes of one stretch of the initiator's memory."""
@@ -40,21 +59,26 @@ class Nexus:
     """One I_T nexus: an initiator that is logged in at one adapter. Compared and hashed by identity.
 
     ``name`` is for people; ``port_id`` the 16 bytes of the initiator port; ``max_transfer`` the bytes that
-    one command may move, as announced to this initiator (None: nothing was announced).
+    one command may move, and ``announced`` whether the initiator was told so.
     """
 
-    __slots__ = ("max_transfer", "name", "port_id", "post")
+    __slots__ = ("abort", "announced", "max_transfer", "name", "port_id", "post")
+
+    abort: Callable[[Unit, Callable[[], None]], None]
+    """End its tasks for a unit with TASK ABORTED, then call a function. Owner's thread: see ``post``."""
 
     def __init__(
         self,
         name: str,
         post: Callable[[Callable[[], None]], None],
         port_id: bytes = bytes(16),
-        max_transfer: int | None = None,
+        max_transfer: int = 1 << 32,
+        announced: bool = False,
     ) -> None:
         self.name = name
         self.port_id = port_id
         self.max_transfer = max_transfer
+        self.announced = announced
         self.post = post
         """Let the thread that owns this nexus call a function soon. From any thread."""
 
@@ -85,7 +109,7 @@ class Unit(Protocol):
     """
 
     max_transfer: int | None
-    """Bytes that one command can move, None: any number. A session that was told more does not see the unit."""
+    """Bytes that one command can move, None: any number. A nexus that was told more does not see the unit."""
 
     def execute(self, task: Task) -> None:
         """Carry out a command: end the task, or start work that will. Owner's thread.
@@ -278,9 +302,8 @@ class Task:
         """
         self._limit(length)
         self.wanted_in = length
-        self.transfer = self.mover.transfer(
-            self, backend, offset, min(length, self.data_in_length), False, False, then or self.good
-        )
+        length = min(length, self.data_in_length)
+        self.moving(self.mover.transfer(self, backend, offset, length, False, False, then or self.good))
 
     def write(
         self,
@@ -289,17 +312,18 @@ class Task:
         length: int,
         *,
         flush: bool = False,
+        block: int = 1,
         then: Callable[[], None] | None = None,
     ) -> None:
         """Data-out: ``length`` bytes to ``backend`` at ``offset``, ``flush``: on its medium (FUA); then GOOD.
 
-        Raises CheckCondition INVALID FIELD IN CDB, before a byte is written, when the initiator offers fewer.
+        When the initiator offers fewer, whole blocks of ``block`` bytes are written of what it offers.
         """
         self._limit(length)
         self.wanted_out = length
         if length > self.data_out_length:
-            self._refuse(f"{length} bytes to write, {self.data_out_length} offered")
-        self.transfer = self.mover.transfer(self, backend, offset, length, True, flush, then or self.good)
+            length = self.data_out_length // block * block
+        self.moving(self.mover.transfer(self, backend, offset, length, True, flush, then or self.good))
 
     def run(
         self, backend: Backend, work: Callable[[], None], *, then: Callable[[], None] | None = None
@@ -308,7 +332,7 @@ class Task:
 
         What ``work`` raises goes to :meth:`Unit.failed`. It must not touch the task.
         """
-        self.transfer = self.mover.run(self, backend, work, then or self.good)
+        self.moving(self.mover.run(self, backend, work, then or self.good))
 
     # Ends.
 
@@ -330,15 +354,28 @@ class Task:
         self.transfer = None
         self.finish(self)
 
+    def moving(self, transfer: Transfer | None) -> None:
+        """Remember what a worker does for this task, unless that is over already."""
+        if transfer is not None and not self.ended:
+            self.transfer = transfer
+
+    def attempt(self, call: Callable[..., None], *arguments: object) -> None:
+        """Call something that carries this task on; what it raises ends the task."""
+        try:
+            call(*arguments)
+        except ScsiError as error:
+            self.end(error.status, error.sense)
+        except TransportError as error:
+            log.warning("%r: the initiator's memory: %s", self, error)
+            self.check(DATA_PHASE_ERROR)
+        except Exception:
+            log.exception("%r: a bug", self)
+            self.check(INTERNAL_TARGET_FAILURE)
+
     def _limit(self, length: int) -> None:
         limit = self.nexus.max_transfer
-        if limit is not None and length > limit:
+        if length > limit:
             self.too_large = True
-            self._refuse(f"{length} bytes wanted, {limit} announced")
-
-    def _refuse(self, why: str) -> None:
-        raise CheckCondition(why, status=2, sense=INVALID_FIELD_IN_CDB)
-
-
-INVALID_FIELD_IN_CDB = bytes.fromhex("70 00 05 00000000 0a 00000000 24 00 00 000000")
-"""ILLEGAL REQUEST, fixed format, 18 bytes (SPC-5, 4.4.3)."""
+            raise CheckCondition(
+                f"{length} bytes wanted, {limit} allowed", status=2, sense=INVALID_FIELD_IN_CDB
+            )

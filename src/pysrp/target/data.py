@@ -1,0 +1,324 @@
+"""Moving data between the initiator's memory and backends.
+
+Two ways. A backend that cannot block is handed the initiator's own memory where the transport shares it
+(:meth:`pysrp.fabric.Port.window`), else staged DMA memory, and is called in place. One that can block works
+on staged memory only, on a worker: then a task can be aborted in the middle, and the worker that is still
+busy with it reaches nothing of the initiator's, only staged memory that is not used again before it is done.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+from pysrp.errors import TransportError
+from pysrp.target.task import Backend, Job, Segment, Task, Workers
+
+__all__ = ["DataMover", "DmaPort", "Transfer"]
+
+CHUNK = 256 << 10
+"""Bytes that one task has staged at a time."""
+
+CHUNKS = 16
+
+READ, WRITE = 1, 2
+
+
+class DmaPort(Protocol):
+    """What is needed of a :class:`pysrp.fabric.Port`."""
+
+    def allocate(self, size: int, /) -> Any:
+        """DMA memory."""
+
+    def copy_in(self, remote: int, local: Any, offset: int, length: int, /) -> None:
+        """From the partner."""
+
+    def copy_out(self, local: Any, remote: int, offset: int, length: int, /) -> None:
+        """To the partner."""
+
+    def window(self, remote: int, length: int, access: Any, /) -> memoryview | None:
+        """The partner's memory itself."""
+
+
+def clip(segments: Sequence[Segment], skip: int, length: int) -> Iterator[Segment]:
+    """The stretches that hold bytes ``skip`` to ``skip + length`` of the segments."""
+    for address, size in segments:
+        if skip >= size:
+            skip -= size
+            continue
+        size = min(size - skip, length)
+        if not size:
+            return
+        yield address + skip, size
+        skip = 0
+        length -= size
+
+
+class Transfer:
+    """What workers do for one task: a chain of jobs, one chunk each, or one ``work`` without data."""
+
+    __slots__ = (
+        "backend",
+        "cancelled",
+        "chunk",
+        "done",
+        "flush",
+        "job",
+        "length",
+        "mover",
+        "offset",
+        "task",
+        "then",
+        "write",
+    )
+
+    def __init__(
+        self,
+        mover: DataMover,
+        task: Task,
+        backend: Backend,
+        then: Callable[[], None],
+        offset: int = 0,
+        length: int = 0,
+        write: bool = False,
+        flush: bool = False,
+    ) -> None:
+        self.mover, self.task, self.backend, self.then = mover, task, backend, then
+        self.offset, self.length, self.write, self.flush = offset, length, write, flush
+        self.done = 0
+        self.chunk: int | None = None
+        self.job: Job | None = None
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        """Nothing of this must have an effect on the initiator from now on."""
+        self.cancelled = True
+        if self.job is None:
+            self.mover.waiting.remove(self)
+        elif self.job.abandon():
+            self.mover.release(self)
+
+    def run(self, work: Callable[[], None]) -> None:
+        """Give ``work`` to the pool."""
+        assert self.mover.workers
+        self.job = self.mover.workers.submit(self.backend, work, self._ended)
+
+    def proceed(self, chunk: int) -> None:
+        """The next part, staged in ``chunk``."""
+        self.chunk = chunk
+        size = min(CHUNK, self.length - self.done)
+        try:
+            if self.write:
+                self.mover.stage_in(self.task.data_out, self.done, size, chunk)
+            last = self.done + size == self.length
+            self.run(partial(self._work, self.mover.staged[chunk : chunk + size], last))
+        except BaseException:
+            self.mover.release(self)
+            raise
+
+    def _work(self, view: memoryview, last: bool) -> None:
+        # On a worker.
+        if self.write:
+            self.backend.write_from(self.offset + self.done, view)
+            if last and self.flush:
+                self.backend.flush()
+        else:
+            self.backend.read_into(self.offset + self.done, view)
+
+    def _ended(self, error: Exception | None) -> None:
+        # On a worker.
+        self.mover.post(partial(self._after, error))
+
+    def _after(self, error: Exception | None) -> None:
+        if self.cancelled:
+            self.mover.release(self)
+        elif error is not None:
+            self.mover.release(self)
+            self.task.attempt(self.task.unit.failed, self.task, error)
+        else:
+            self.task.attempt(self._advance)
+
+    def _advance(self) -> None:
+        if self.chunk is None:
+            self.then()
+            return
+        chunk, size = self.chunk, min(CHUNK, self.length - self.done)
+        try:
+            if self.write:
+                self.task.moved_out += size
+            else:
+                self.mover.stage_out(self.task.data_in, self.done, size, chunk)
+                self.task.moved_in += size
+        except TransportError:
+            self.mover.release(self)
+            raise
+        self.done += size
+        if self.done < self.length:
+            self.proceed(chunk)
+        else:
+            self.mover.release(self)
+            self.then()
+
+
+class DataMover:
+    """The data path of one port. ``post`` lets the port's owner call a function soon, from any thread."""
+
+    def __init__(
+        self, port: DmaPort, workers: Workers | None, post: Callable[[Callable[[], None]], None]
+    ) -> None:
+        self.port, self.workers, self.post = port, workers, post
+        self.waiting: deque[Transfer] = deque()
+        self._memory: Any = None
+        self._free: list[int] = []
+        self.staged = memoryview(b"")
+
+    def prepare(self) -> None:
+        """Allocate the staged memory, if it is not there yet. HcallError when the window is full."""
+        if self._memory is None:
+            self._memory = self.port.allocate(CHUNK * CHUNKS)
+            self.staged = memoryview(self._memory).cast("B")
+            # The first chunk is scratch memory for what is done at once.
+            self._free = list(range(CHUNK, CHUNK * CHUNKS, CHUNK))
+
+    def retire(self) -> None:
+        """The port is about to be closed. What a worker still has stays readable for it."""
+        self.staged = memoryview(b"")
+        self._memory = None
+
+    # Staged memory.
+
+    def stage_in(self, segments: Sequence[Segment], skip: int, length: int, chunk: int) -> None:
+        """Copy a part of the initiator's data into a chunk."""
+        for address, size in clip(segments, skip, length):
+            self.port.copy_in(address, self._memory, chunk, size)
+            chunk += size
+
+    def stage_out(self, segments: Sequence[Segment], skip: int, length: int, chunk: int) -> None:
+        """Copy a chunk to its part of the initiator's memory."""
+        for address, size in clip(segments, skip, length):
+            self.port.copy_out(self._memory, address, chunk, size)
+            chunk += size
+
+    def release(self, transfer: Transfer) -> None:
+        """Take the chunk back and give it to who waits longest."""
+        chunk, transfer.chunk = transfer.chunk, None
+        if chunk is None:
+            return
+        if self.waiting:
+            waiter = self.waiting.popleft()
+            waiter.task.attempt(waiter.proceed, chunk)
+        else:
+            self._free.append(chunk)
+
+    # pysrp.target.task.Mover
+
+    def fetch(self, segments: Sequence[Segment], length: int) -> memoryview:
+        """Private memory with the first ``length`` bytes."""
+        data = memoryview(bytearray(length))
+        done = 0
+        for address, size in clip(segments, 0, length):
+            near = self.port.window(address, size, READ)
+            if near is not None:
+                data[done : done + size] = near
+                done += size
+                continue
+            self.prepare()
+            while size:
+                part = min(size, CHUNK)
+                self.port.copy_in(address, self._memory, 0, part)
+                data[done : done + part] = self.staged[:part]
+                address, size, done = address + part, size - part, done + part
+        return data[:done]
+
+    def store(self, segments: Sequence[Segment], data: memoryview) -> None:
+        """Put ``data`` into the initiator's memory."""
+        done = 0
+        for address, size in clip(segments, 0, len(data)):
+            near = self.port.window(address, size, WRITE)
+            if near is not None:
+                near[:] = data[done : done + size]
+                done += size
+                continue
+            self.prepare()
+            while size:
+                part = min(size, CHUNK)
+                self.staged[:part] = data[done : done + part]
+                self.port.copy_out(self._memory, address, 0, part)
+                address, size, done = address + part, size - part, done + part
+
+    def transfer(
+        self,
+        task: Task,
+        backend: Backend,
+        offset: int,
+        length: int,
+        write: bool,
+        flush: bool,
+        then: Callable[[], None],
+    ) -> Transfer | None:
+        """Move data and call ``then``."""
+        if length and backend.blocking and self.workers is not None:
+            transfer = Transfer(self, task, backend, then, offset, length, write, flush)
+            if self._free:
+                transfer.proceed(self._free.pop())
+            else:
+                self.waiting.append(transfer)
+            return transfer
+        if self._in_place(task, backend, offset, length, write, flush):
+            then()
+        return None
+
+    def run(
+        self, task: Task, backend: Backend, work: Callable[[], None], then: Callable[[], None]
+    ) -> Transfer | None:
+        """Call ``work``, then ``then``."""
+        if backend.blocking and self.workers is not None:
+            transfer = Transfer(self, task, backend, then)
+            transfer.run(work)
+            return transfer
+        try:
+            work()
+        except (OSError, ValueError) as error:
+            task.unit.failed(task, error)
+        else:
+            then()
+        return None
+
+    def _in_place(
+        self, task: Task, backend: Backend, offset: int, length: int, write: bool, flush: bool
+    ) -> bool:
+        segments = list(clip(task.data_out if write else task.data_in, 0, length))
+        # All of them first: a descriptor that leads nowhere is found before a byte has moved.
+        windows = [self.port.window(address, size, READ if write else WRITE) for address, size in segments]
+        for (address, size), near in zip(segments, windows, strict=True):
+            done = 0
+            while done < size:
+                part = size - done if near is not None else min(size - done, CHUNK)
+                view = near if near is not None else self.staged[:part]
+                if near is None and write:
+                    self.port.copy_in(address + done, self._memory, 0, part)
+                try:
+                    if write:
+                        backend.write_from(offset, view)
+                    else:
+                        backend.read_into(offset, view)
+                except (OSError, ValueError) as error:
+                    task.unit.failed(task, error)
+                    return False
+                if near is None and not write:
+                    self.port.copy_out(self._memory, address + done, 0, part)
+                done += part
+                offset += part
+                if write:
+                    task.moved_out += part
+                else:
+                    task.moved_in += part
+        if write and flush and length:
+            try:
+                backend.flush()
+            except (OSError, ValueError) as error:
+                task.unit.failed(task, error)
+                return False
+        return True

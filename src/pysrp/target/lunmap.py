@@ -1,0 +1,253 @@
+"""Which logical units a target exports, and at which LUN, in SCST's numbering (scst_lib.c)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from pysrp.errors import ConfigError, DecodeError
+from pysrp.lun import AddressMethod, Lun, scst_pack, scst_unpack
+from pysrp.scsi import cdb, params
+from pysrp.scsi.codes import SelectReport
+from pysrp.scsi.inquiry import Inquiry
+from pysrp.scsi.sense import sense
+from pysrp.target.task import (
+    INVALID_FIELD_IN_CDB,
+    LOGICAL_UNIT_NOT_SUPPORTED,
+    Nexus,
+    Task,
+    Unit,
+)
+
+__all__ = ["Export", "LunMap"]
+
+REPORTED_LUNS_DATA_HAS_CHANGED = 0x3F, 0x0E
+INQUIRY_DATA_HAS_CHANGED = 0x3F, 0x03
+HIGHEST = 0x3FFF
+
+REPORTS = SelectReport.ADDRESSABLE, SelectReport.WELL_KNOWN, SelectReport.ALL
+
+ABSENT = bytes(
+    Inquiry.build(
+        peripheral_qualifier=3,
+        peripheral_device_type=0x1F,
+        version=6,
+        additional_length=31,
+        vendor="IBM",
+    )
+)
+"""Standard INQUIRY data of a LUN without a unit, 36 bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A unit at a LUN. ``lun`` is SCST's number, 0 to 16383."""
+
+    lun: int
+    unit: Unit
+    read_only: bool = False
+
+
+class LunMap:
+    """SCST's LUN numbers (14 bits) and the units behind them, for any number of sessions at once.
+
+    ::
+
+        luns = LunMap()                      # addressing method LUN, as ibmvstgt's default
+        luns.add(256, disk)                  # 3F/0E to every session: REPORTED LUNS DATA HAS CHANGED
+        luns.replace(256, other)             # 3F/03 as well: INQUIRY DATA HAS CHANGED
+        luns.remove(256)
+
+    May be changed at any time from any thread. Tasks of a unit that is removed run to their end
+    (:meth:`pysrp.target.serve.Server.drain` waits for them). Iterating gives :class:`Export` in order.
+    """
+
+    def __init__(
+        self, units: Iterable[tuple[int, Unit]] = (), *, method: AddressMethod | int | str = AddressMethod.LUN
+    ) -> None:
+        self._lock = threading.Lock()
+        self._exports: dict[int, Export] = {}
+        self._nexuses: set[Nexus] = set()
+        self.method = method
+        for lun, unit in units:
+            self.add(lun, unit)
+
+    @property
+    def method(self) -> AddressMethod:
+        """How REPORT LUNS writes the numbers: PERIPHERAL, FLAT or LUN. Commands may use all three."""
+        return self._method
+
+    @method.setter
+    def method(self, value: AddressMethod | int | str) -> None:
+        scst_pack(0, value)
+        self._method = (
+            AddressMethod[value.strip().upper()] if isinstance(value, str) else AddressMethod(value)
+        )
+
+    @property
+    def exports(self) -> dict[int, Export]:
+        """The map as it is now; never changed, but replaced by another when the map changes."""
+        return self._exports
+
+    def __len__(self) -> int:
+        return len(self._exports)
+
+    def __iter__(self) -> Iterator[Export]:
+        exports = self._exports
+        return iter([exports[lun] for lun in sorted(exports)])
+
+    def __contains__(self, lun: int) -> bool:
+        return lun in self._exports
+
+    def __getitem__(self, lun: int) -> Export:
+        return self._exports[lun]
+
+    # Changing it.
+
+    def add(self, lun: int, unit: Unit, *, read_only: bool = False) -> None:
+        """Export ``unit`` at ``lun``. ConfigError when the number is taken or not in 0..16383."""
+        with self._lock:
+            if lun in self._exports:
+                raise ConfigError(f"LUN {lun} is in use")
+            self._put(Export(lun, unit, read_only))
+            self._changed(self._nexuses)
+
+    def replace(self, lun: int, unit: Unit, *, read_only: bool = False, attention: bool = True) -> None:
+        """Export ``unit`` instead of what is there, or :meth:`add` it. ``attention``: tell the sessions."""
+        with self._lock:
+            old = self._exports.get(lun)
+            self._put(Export(lun, unit, read_only))
+            if not attention:
+                return
+            if old is None:
+                self._changed(self._nexuses)
+            else:
+                for nexus in self._nexuses:
+                    if self.sees(nexus, unit):
+                        unit.attention(*INQUIRY_DATA_HAS_CHANGED, nexus)
+
+    def remove(self, lun: int) -> None:
+        """Export it no longer. ConfigError when there is none."""
+        with self._lock:
+            if lun not in self._exports:
+                raise ConfigError(f"LUN {lun} is not in use")
+            self._drop([lun])
+
+    def clear(self) -> None:
+        """Remove all; one unit attention."""
+        with self._lock:
+            self._drop(list(self._exports))
+
+    def _put(self, export: Export) -> None:
+        if not 0 <= export.lun <= HIGHEST:
+            raise ConfigError(f"LUN {export.lun} is not in 0..{HIGHEST}")
+        old = self._exports.get(export.lun)
+        self._exports = {**self._exports, export.lun: export}
+        for nexus in self._nexuses:
+            if self.sees(nexus, export.unit):
+                export.unit.attach(nexus)
+        if old is not None:
+            self._detach([old.unit])
+
+    def _drop(self, luns: list[int]) -> None:
+        gone = [self._exports[lun].unit for lun in luns]
+        self._exports = {lun: export for lun, export in self._exports.items() if lun not in luns}
+        self._detach(gone)
+        if gone:
+            self._changed(self._nexuses)
+
+    def _detach(self, units: list[Unit]) -> None:
+        left = [export.unit for export in self._exports.values()]
+        for unit in units:
+            if unit not in left:
+                for nexus in self._nexuses:
+                    unit.detach(nexus)
+
+    def _changed(self, nexuses: Iterable[Nexus]) -> None:
+        for nexus in nexuses:
+            for export in self.visible(nexus):
+                export.unit.attention(*REPORTED_LUNS_DATA_HAS_CHANGED, nexus)
+
+    # Sessions.
+
+    def bind(self, nexus: Nexus) -> None:
+        """A session begins. Or it has been told another largest transfer, which changes what it sees."""
+        with self._lock:
+            self._nexuses.add(nexus)
+            for export in self._exports.values():
+                if self.sees(nexus, export.unit):
+                    export.unit.attach(nexus)
+                else:
+                    export.unit.detach(nexus)
+
+    def unbind(self, nexus: Nexus) -> None:
+        """It has ended."""
+        with self._lock:
+            self._nexuses.discard(nexus)
+            for export in self._exports.values():
+                export.unit.detach(nexus)
+
+    def nexuses(self) -> list[Nexus]:
+        """Those that are bound."""
+        with self._lock:
+            return list(self._nexuses)
+
+    @staticmethod
+    def sees(nexus: Nexus, unit: Unit) -> bool:
+        """Whether the unit can do what the initiator was promised (LoPAR: others are hidden from it)."""
+        return not nexus.announced or unit.max_transfer is None or unit.max_transfer >= nexus.max_transfer
+
+    def visible(self, nexus: Nexus) -> list[Export]:
+        """What one session sees, in order."""
+        return [export for export in self if self.sees(nexus, export.unit)]
+
+    def find(self, nexus: Nexus, lun: Lun | bytes) -> Export | None:
+        """The unit behind eight bytes of a command, in any of SCST's three methods."""
+        try:
+            export = self._exports.get(scst_unpack(lun))
+        except DecodeError:
+            return None
+        return export if export is not None and self.sees(nexus, export.unit) else None
+
+    # Commands that need no unit.
+
+    def report_luns(self, task: Task, per_target: bool = False) -> None:
+        """Answer REPORT LUNS (SPC-5, 6.33), which SCST does at any LUN.
+
+        ``per_target`` is for SLOF, which asks LUN 0 of every bus and target and does not understand the
+        logical unit method: the LUNs of the bus and target that were addressed, in the peripheral method.
+        """
+        wanted = cdb.ReportLuns(task.cdb)
+        if wanted.select_report not in REPORTS:
+            task.check(INVALID_FIELD_IN_CDB)
+            return
+        exports = self.visible(task.nexus)
+        if wanted.select_report == SelectReport.WELL_KNOWN:
+            found = []
+        elif per_target:
+            try:
+                here = scst_unpack(task.lun) >> 5
+            except DecodeError:
+                here = -1
+            found = [Lun.multi_level(export.lun & 31) for export in exports if export.lun >> 5 == here]
+        else:
+            found = [scst_pack(export.lun, self._method) for export in exports]
+        for export in exports:
+            export.unit.forget(task.nexus, *REPORTED_LUNS_DATA_HAS_CHANGED)
+        task.reply(bytes(params.ReportLuns.build(luns=found)), wanted.allocation_length)
+
+    @staticmethod
+    def absent(task: Task) -> None:
+        """Answer a command to a LUN without a unit (SPC-5, 4.2.5.5 and 6.5.2)."""
+        match cdb.parse_cdb(task.cdb):
+            case cdb.Inquiry() as inquiry:
+                if inquiry.evpd or inquiry.page_code:
+                    task.check(INVALID_FIELD_IN_CDB)
+                else:
+                    task.reply(ABSENT, inquiry.allocation_length)
+            case cdb.RequestSense() as request:
+                data = sense(5, 0x25, fmt="descriptor" if request.desc else "fixed")
+                task.reply(bytes(data), request.allocation_length)
+            case _:
+                task.check(LOGICAL_UNIT_NOT_SUPPORTED)

@@ -1,0 +1,170 @@
+"""Answers to management datagrams (LoPAR virtual SCSI; what clients make of them: ibmvscsi, FreeBSD)."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pysrp import mad
+from pysrp.errors import DecodeError, TransportError
+from pysrp.mad import CapFlags, MadStatus, MadType, OsType, ServerSupport
+from pysrp.target.task import Mover
+
+__all__ = ["Client", "Host", "MadServer", "Parked"]
+
+log = logging.getLogger("pysrp.target")
+
+LARGEST_LOG = 4096
+LARGEST_CAPABILITIES = 4096
+
+LENGTHS: dict[int, int] = {
+    MadType.EMPTY_IU: 28,
+    MadType.ERROR_LOG: 24,
+    MadType.ADAPTER_INFO: 24,
+    MadType.HOST_CONFIG: 24,
+    MadType.CAPABILITIES: 24,
+    MadType.PHYS_ADAPTER_INFO: 24,
+    MadType.TAPE_PASSTHROUGH: 32,
+}
+"""Bytes of each datagram, and so of its answer; the header alone for the rest."""
+
+
+@dataclass(frozen=True)
+class Client:
+    """What a client said of itself in its adapter info; until it does, nothing is known."""
+
+    partition_name: str = ""
+    partition_number: int = 0
+    os_type: int = 0
+    srp_version: str = ""
+
+    @property
+    def linux(self) -> bool:
+        """Whether it is Linux, which reads residuals in a way of its own."""
+        return self.os_type == OsType.LINUX
+
+
+@dataclass(frozen=True)
+class Host:
+    """What this end says of itself; ``max_transfer`` in bytes."""
+
+    partition_name: str
+    partition_number: int
+    os_type: int
+    max_transfer: int
+    adapter_name: str
+    location_code: str
+
+
+class Parked(NamedTuple):
+    """Where an EMPTY_IU lets us write a T_LOGOUT, and the tag to send it with."""
+
+    buffer: int
+    tag: int
+
+
+class MadServer:
+    """Answers one client's datagrams and keeps what came of them.
+
+    ``client`` is who it is, ``announced`` the largest transfer that it was told (None before that).
+    """
+
+    def __init__(self, mover: Mover) -> None:
+        self._mover = mover
+        self.forget()
+
+    def forget(self) -> None:
+        """Another client, who has said nothing yet."""
+        self.client = Client()
+        self.announced: int | None = None
+        self.reset()
+
+    def reset(self) -> None:
+        """The queue was closed: fast fail is off, nothing is parked (LoPAR)."""
+        self.fast_fail = False
+        self.parked: Parked | None = None
+
+    def answer(self, raw: bytes, host: Host, logged_in: bool) -> bytes:
+        """The datagram to write over ``raw``, which has 16 bytes at least."""
+        request = mad.Mad(bytearray(raw[:16]))
+        try:
+            request = mad.parse(bytearray(raw))
+            status = self._handle(request, host, logged_in)
+        except (DecodeError, TransportError) as error:
+            log.warning("datagram of type %d: %s", request.type, error)
+            status = MadStatus.FAILED
+        request.status = status
+        return bytes(memoryview(request)[: LENGTHS.get(request.type, mad.Mad.SIZE)])
+
+    def _handle(self, request: mad.Mad, host: Host, logged_in: bool) -> MadStatus:
+        match request:
+            case mad.AdapterInfo():
+                return self._adapter_info(request, host)
+            case mad.EnableFastFail():
+                if logged_in:
+                    return MadStatus.FAILED
+                self.fast_fail = True
+                return MadStatus.SUCCESS
+            case mad.Capabilities():
+                return self._capabilities(request, host)
+            case mad.EmptyIu():
+                self.parked = Parked(request.buffer, request.tag)
+                return MadStatus.SUCCESS
+            case mad.ErrorLog():
+                return self._error_log(request)
+        return MadStatus.NOT_SUPPORTED
+
+    def _adapter_info(self, request: mad.AdapterInfo, host: Host) -> MadStatus:
+        size = mad.AdapterInfoData.SIZE
+        if request.length < size:
+            return MadStatus.FAILED
+        where = [(request.buffer, size)]
+        theirs = mad.AdapterInfoData(self._mover.fetch(where, size))
+        ours = mad.AdapterInfoData.build(
+            partition_name=host.partition_name,
+            partition_number=host.partition_number,
+            os_type=host.os_type,
+            port_max_txu=[host.max_transfer],
+        )
+        self._mover.store(where, memoryview(ours))
+        self.client = Client(
+            str(theirs.partition_name),
+            int(theirs.partition_number),
+            int(theirs.os_type),
+            str(theirs.srp_version),
+        )
+        self.announced = host.max_transfer
+        log.info(
+            "client srp version: %s, client partition %s (%d), OS %d, max io %d",
+            self.client.srp_version,
+            self.client.partition_name,
+            self.client.partition_number,
+            self.client.os_type,
+            host.max_transfer,
+        )
+        return MadStatus.SUCCESS
+
+    def _capabilities(self, request: mad.Capabilities, host: Host) -> MadStatus:
+        if not mad.CapabilitiesData.SIZE <= request.length <= LARGEST_CAPABILITIES:
+            return MadStatus.FAILED
+        where = [(request.buffer, request.length)]
+        data = mad.CapabilitiesData(self._mover.fetch(where, request.length))
+        for record in data.records:
+            if record.length < record.SIZE:
+                return MadStatus.FAILED
+            # RESERVE and RELEASE are the units' own; partition mobility has nothing to move here.
+            supported = isinstance(record, mad.ReserveCap)
+            record.server_support = ServerSupport.SUPPORTED if supported else ServerSupport.NOT_SUPPORTED
+        data.flags = int(data.flags) & ~CapFlags.CAP_LIST_SUPPORTED
+        data.name = host.adapter_name[:31]
+        data.loc = host.location_code[:31]
+        self._mover.store(where, memoryview(data))
+        return MadStatus.SUCCESS
+
+    def _error_log(self, request: mad.ErrorLog) -> MadStatus:
+        if not mad.ErrorLogData.SIZE <= request.length <= LARGEST_LOG:
+            return MadStatus.FAILED
+        data = mad.ErrorLogData(self._mover.fetch([(request.buffer, request.length)], request.length))
+        log.warning("error log of the client: %s", data.show())
+        return MadStatus.SUCCESS

@@ -1,0 +1,233 @@
+"""Serving logical units at a URL: the code that joins target engines to fabric ports.
+
+::
+
+    from pysrp.backends import Ram
+    from pysrp.target.disk import Disk
+    from pysrp.target.lunmap import LunMap
+    from pysrp.target.serve import Server
+
+    with Server("unix:/run/vscsi", LunMap([(256, Disk(Ram(64 << 20)))])) as server:
+        server.wait()
+
+Each client gets a port, an engine, and a thread that owns both. Backends that block share a pool
+(:mod:`.workers`). :meth:`Server.stop` ends the sessions, waits for writes that are under way and flushes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import selectors
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from pysrp import fabric
+from pysrp.errors import SrpError
+from pysrp.target.engine import Settings, Target
+from pysrp.target.lunmap import LunMap
+from pysrp.target.task import Unit
+from pysrp.target.workers import Pool
+
+__all__ = ["Adapter", "Server"]
+
+log = logging.getLogger("pysrp.target")
+
+Self = TypeVar("Self", bound="Server")
+
+LAST_WORDS = 5.0
+"""Seconds that closing a queue may take when the server stops."""
+
+LunChoice = LunMap | Callable[[fabric.Identity | None], LunMap]
+
+
+class Adapter(threading.Thread):
+    """One port, its engine, and the thread that owns both. ``target`` may be looked at, not called."""
+
+    def __init__(self, port: fabric.Port, luns: LunMap, settings: Settings, pool: Pool) -> None:
+        super().__init__(name=f"pysrp target {port.identity.unit_address:08x}", daemon=True)
+        self.port = port
+        self.target = Target(port, luns, settings, pool)
+        self._stopping = False
+
+    def call(self, work: Callable[[], Any]) -> None:
+        """Let the thread call ``work`` soon."""
+        self.target.post(work)
+
+    def stop(self) -> None:
+        """Close the queue and end the thread."""
+        self._stopping = True
+        self.port.wake()
+
+    def run(self) -> None:
+        """The owner's loop."""
+        target, port = self.target, self.port
+        try:
+            while not self._stopping:
+                due = target.process(time.monotonic())
+                if port.ended:
+                    target.process(time.monotonic())  # its last elements
+                    log.info("%s: the client has gone", target.name)
+                    break
+                port.wait(None if due is None else max(0.0, due - time.monotonic()))
+        except Exception:
+            log.exception("%s: the adapter's engine failed", target.name)
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        target = self.target
+        try:
+            target.remove()
+            end = time.monotonic() + LAST_WORDS
+            while not target.removed and (now := time.monotonic()) < end:
+                due = target.process(now)
+                if not target.removed:
+                    self.port.wait(0.01 if due is None else min(max(due - now, 0.0), 1.0))
+        except Exception:
+            log.exception("%s: closing the adapter", target.name)
+        finally:
+            target.retire()
+            self.port.close()
+
+
+class Server:
+    """Serves ``luns`` to every client that comes to ``url``: a thread per client, until :meth:`stop`.
+
+    ``luns`` may be a function that gives each client its map, by its :class:`pysrp.fabric.Identity`. Other
+    keywords go to :func:`pysrp.fabric.listen`. With ``enabled`` False clients find the target disabled until
+    :meth:`enable`. The server listens when it has been made; ConfigError or TransportError where it cannot.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        luns: LunChoice,
+        settings: Settings | None = None,
+        *,
+        enabled: bool = True,
+        **options: Any,
+    ) -> None:
+        self.url = url
+        self.settings = settings or Settings()
+        self.enabled = enabled
+        self.pool = Pool()
+        self._luns = luns
+        self._maps: list[LunMap] = []
+        self._lock = threading.Lock()
+        self._adapters: set[Adapter] = set()
+        self._stopped = threading.Event()
+        self._listener = fabric.listen(url, **options)
+        self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._thread = threading.Thread(target=self._accept, name=f"pysrp {url}", daemon=True)
+        self._thread.start()
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
+    # Clients.
+
+    def _accept(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._listener.fileno(), selectors.EVENT_READ)
+            selector.register(self._bell, selectors.EVENT_READ)
+            while not self._stopped.is_set():
+                selector.select()
+                if self._stopped.is_set():
+                    break
+                try:
+                    port = self._listener.accept(0)
+                    if port is not None:
+                        self._welcome(port)
+                except SrpError as error:
+                    log.error("%s: a client was turned away: %s", self.url, error)
+        self._listener.close()
+
+    def _welcome(self, port: fabric.Port) -> None:
+        luns = self._luns if isinstance(self._luns, LunMap) else self._luns(port.partner)
+        adapter = Adapter(port, luns, self.settings, self.pool)
+        log.info("%s: client %s", adapter.target.name, port.partner)
+        with self._lock:
+            self._adapters = {each for each in self._adapters if each.is_alive()} | {adapter}
+            if luns not in self._maps:
+                self._maps.append(luns)
+            if self.enabled:
+                adapter.call(adapter.target.enable)
+            adapter.start()
+
+    def adapters(self) -> list[Adapter]:
+        """The adapters whose clients are there; ``adapter.target.session`` is a client's login."""
+        with self._lock:
+            return [each for each in self._adapters if each.is_alive()]
+
+    # For the administrator: any thread.
+
+    def enable(self) -> None:
+        """Let clients in."""
+        with self._lock:
+            self.enabled = True
+            for adapter in self._adapters:
+                adapter.call(adapter.target.enable)
+
+    def disable(self) -> None:
+        """Close the queues: clients see their server go down, and wait until it is enabled again."""
+        with self._lock:
+            self.enabled = False
+            for adapter in self._adapters:
+                adapter.call(adapter.target.disable)
+
+    def drain(self, unit: Unit, timeout: float | None = None) -> bool:
+        """Wait until no session has a task for ``unit`` and no worker is busy with it: after it was removed.
+
+        False when time is up.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        for adapter in self.adapters():
+            done = threading.Event()
+            adapter.call(lambda target=adapter.target, done=done: target.when_idle(unit, done.set))  # type: ignore[misc]
+            left = None if end is None else max(0.0, end - time.monotonic())
+            if not done.wait(left):
+                return False
+        left = None if end is None else max(0.0, end - time.monotonic())
+        return self.pool.drain(getattr(unit, "backend", None), left)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Until somebody calls :meth:`stop`; False if ``timeout`` seconds passed first."""
+        return self._stopped.wait(timeout)
+
+    def stop(self, timeout: float | None = 30.0) -> None:
+        """Take leave of all clients, let what is under way end within ``timeout`` seconds, and flush.
+
+        Harmless when repeated.
+        """
+        self._stopped.set()
+        with contextlib.suppress(OSError):
+            os.eventfd_write(self._bell, 1)
+        self._thread.join(timeout)
+        with self._lock:
+            adapters, self._adapters = self._adapters, set()
+        for adapter in adapters:
+            adapter.stop()
+        for adapter in adapters:
+            adapter.join(timeout)
+        if not self.pool.drain(timeout=timeout):
+            log.error("%s: a backend is still busy: what it was writing may be lost", self.url)
+        for unit in self._units():
+            try:
+                backend = getattr(unit, "backend", None)
+                if backend is not None:
+                    backend.flush()
+            except (OSError, ValueError) as error:
+                log.error("%s: flushing %r: %s", self.url, unit, error)
+        if self._bell >= 0:
+            os.close(self._bell)
+            self._bell = -1
+
+    def _units(self) -> Iterable[Unit]:
+        return {export.unit for luns in self._maps for export in luns}

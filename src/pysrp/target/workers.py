@@ -1,0 +1,125 @@
+"""Threads for backends that block."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+__all__ = ["Pool"]
+
+THREADS = 4
+"""For one backend: enough to keep a disk busy, and no other backend waits for them."""
+
+
+class Work:
+    """One piece of work: :class:`pysrp.target.task.Job`."""
+
+    __slots__ = ("_lane", "call", "ended", "left")
+
+    def __init__(
+        self, lane: Lane, call: Callable[[], None], ended: Callable[[Exception | None], None]
+    ) -> None:
+        self._lane = lane
+        self.call = call
+        self.ended = ended
+        self.left = False
+
+    def abandon(self) -> bool:
+        """See :class:`pysrp.target.task.Job`."""
+        return self._lane.abandon(self)
+
+
+class Lane:
+    """The work of one backend, and up to :data:`THREADS` threads that come and go with it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Condition()
+        self.waiting: deque[Work] = deque()
+        self.running: set[Work] = set()
+        self.stragglers: set[Work] = set()
+        self.threads = 0
+
+    def submit(self, work: Work) -> None:
+        """Begin it, or let it wait."""
+        with self.lock:
+            self.waiting.append(work)
+            if self.threads < THREADS and self.threads - len(self.running) < len(self.waiting):
+                self.threads += 1
+                threading.Thread(target=self._serve, name="pysrp backend", daemon=True).start()
+            else:
+                self.lock.notify()
+
+    def abandon(self, work: Work) -> bool:
+        """What nobody wants any more either never begins, or goes before everything that comes after it."""
+        with self.lock:
+            if work in self.waiting:
+                self.waiting.remove(work)
+                return True
+            if work in self.running:
+                self.stragglers.add(work)
+            return False
+
+    def drain(self, timeout: float | None) -> bool:
+        """Wait until there is nothing to do."""
+        with self.lock:
+            return self.lock.wait_for(lambda: not self.waiting and not self.running, timeout)
+
+    def _serve(self) -> None:
+        while True:
+            with self.lock:
+                # What an abandoned write still puts on the medium must not overtake what is written later.
+                while not self.waiting or self.stragglers:
+                    if not self.lock.wait(IDLE) and not self.waiting:
+                        self.threads -= 1
+                        return
+                work = self.waiting.popleft()
+                self.running.add(work)
+            error: Exception | None = None
+            try:
+                work.call()
+            except Exception as raised:
+                error = raised
+            with self.lock:
+                self.running.remove(work)
+                if work in self.stragglers or not self.running:
+                    self.stragglers.discard(work)
+                    self.lock.notify_all()
+            work.ended(error)
+            del work
+
+
+IDLE = 5.0
+"""Seconds after which a thread without work ends."""
+
+
+class Pool:
+    """The lanes of all backends. Safe from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lanes: dict[object, Lane] = {}
+
+    def submit(
+        self, key: object, work: Callable[[], None], ended: Callable[[Exception | None], None]
+    ) -> Work:
+        """Call ``work``, then ``ended`` with what it raised. See :class:`pysrp.target.task.Workers`."""
+        with self._lock:
+            lane = self._lanes.get(key)
+            if lane is None:
+                lane = self._lanes[key] = Lane()
+        job = Work(lane, work, ended)
+        lane.submit(job)
+        return job
+
+    def drain(self, key: object = None, timeout: float | None = None) -> bool:
+        """Wait until all work, or that of one ``key``, is over; False if ``timeout`` seconds pass first."""
+        end = None if timeout is None else time.monotonic() + timeout
+        with self._lock:
+            lanes = [lane for each, lane in self._lanes.items() if key is None or each == key]
+        for lane in lanes:
+            left = None if end is None else max(0.0, end - time.monotonic())
+            if not lane.drain(left):
+                return False
+        return True
