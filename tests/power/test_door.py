@@ -6,6 +6,7 @@ import pytest
 
 pytestmark = pytest.mark.power
 
+
 @pytest.fixture
 def image(tmp_path):
     """1 MiB; every 4 bytes of a sector are its number."""
@@ -16,6 +17,8 @@ def image(tmp_path):
 
 @pytest.mark.parametrize(("cpus", "machine"), [(1, ""), (2, "ic-mode=xics")], ids=["1cpu-xive", "2cpus-xics"])
 def test_door(lab, door, image, cpus, machine):
-    result = lab.run("door.py", 0x30000028, path=[door], adapters={0x30000028: [image]}, cpus=cpus, machine=machine)
+    result = lab.run(
+        "door.py", 0x30000028, path=[door], adapters={0x30000028: [image]}, cpus=cpus, machine=machine
+    )
     result.check()
     assert image.read_bytes()[7 * 512 : 8 * 512] == b"from the guest!!" * 32

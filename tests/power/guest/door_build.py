@@ -1,4 +1,4 @@
-"""The door's header for the lab's own scripts, as a cffi module `_door`; numbers and layouts come from the compiler."""
+"""The door's header for the lab's own scripts, as a cffi module `_door`. The compiler knows the numbers."""
 
 from cffi import FFI
 
@@ -62,7 +62,9 @@ ffibuilder.cdef("""
     struct vscsi_crq_signal { uint32_t enable, reserved; int64_t hrc; ...; };
     struct vscsi_crq_dma { uint64_t size, bus, offset; ...; };
     struct vscsi_crq_dma_free { uint64_t bus; ...; };
-    struct vscsi_crq_copy { uint32_t direction, reserved; uint64_t local, remote, length, done; int64_t hrc; ...; };
+    struct vscsi_crq_copy {
+        uint32_t direction, reserved; uint64_t local, remote, length, done; int64_t hrc; ...;
+    };
     struct vscsi_crq_suspend { uint32_t request, timeout_ms; int64_t hrc; ...; };
     struct vscsi_crq_event { uint32_t interrupts, events; ...; };
 

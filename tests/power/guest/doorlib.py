@@ -1,4 +1,4 @@
-"""A plain view of the door for the lab's own scripts. Not pysrp: what tests the door must not depend on it."""
+"""A plain view of the door for the lab's own scripts. Not pysrp: tests of the door must not depend on it."""
 
 import errno
 import os
@@ -8,7 +8,8 @@ import time
 
 from _door import ffi, lib
 
-H_SUCCESS, H_CLOSED, H_PARAMETER, H_PERMISSION, H_DROPPED, H_SOURCE_PARM, H_DEST_PARM = 0, 2, -4, -11, -12, -13, -14
+H_SUCCESS, H_CLOSED, H_PARAMETER = 0, 2, -4
+H_PERMISSION, H_DROPPED, H_SOURCE_PARM, H_DEST_PARM = -11, -12, -13, -14
 INIT = bytes([0xC0, 1]) + bytes(14)
 INIT_COMPLETE = bytes([0xC0, 2]) + bytes(14)
 PROT_READ, PROT_WRITE, PROT_EXEC, MAP_SHARED, MAP_PRIVATE = 1, 2, 4, 1, 2
@@ -92,7 +93,8 @@ class Door:
     def send(self, *elements):
         """(accepted, answer to the last one tried)"""
         data = ffi.from_buffer(b"".join(elements))
-        arg = ffi.new("struct vscsi_crq_send *", {"elements": int(ffi.cast("uintptr_t", data)), "count": len(elements)})
+        at = int(ffi.cast("uintptr_t", data))
+        arg = ffi.new("struct vscsi_crq_send *", {"elements": at, "count": len(elements)})
         self.ioctl(lib.VSCSI_CRQ_SEND, arg)
         return arg.done, arg.hrc
 
@@ -106,8 +108,8 @@ class Door:
 
     def copy(self, direction, local, remote, length):
         """(bytes done, PAPR's answer)"""
-        arg = ffi.new("struct vscsi_crq_copy *",
-                      {"direction": direction, "local": local, "remote": remote, "length": length})  # fmt: skip
+        values = {"direction": direction, "local": local, "remote": remote, "length": length}
+        arg = ffi.new("struct vscsi_crq_copy *", values)
         self.ioctl(lib.VSCSI_CRQ_COPY, arg)
         return arg.done, arg.hrc
 
@@ -146,6 +148,8 @@ class Door:
 class Client(Door):
     """Just enough of an initiator: handshake, adapter info, login, one command at a time."""
 
+    patient = False  # look at the queue only after an interrupt, however early the answer is there
+
     def connect(self):
         self.register()
         self.bus, self.memory = self.allocate(0x40000)
@@ -159,6 +163,10 @@ class Client(Door):
         self.signal(1)
         done, hrc = self.send(struct.pack(">BBBBHHQ", 0x80, kind, 0, 0, 60, len(iu), self.bus))
         assert (done, hrc) == (1, 0), (done, hrc)
+        if self.patient:
+            if not select.select([self.fd], [], [], 5)[0]:
+                raise TimeoutError("no interrupt")
+            self.interrupts += self.read()[0]
         element = self.wait()
         return element, bytes(self.memory[0:0x400])
 
@@ -170,7 +178,8 @@ class Client(Door):
         mad = struct.pack(">IHHQQ", 3, 0, len(ours), 0xFEED, self.bus + at)
         _, answer = self.request(mad, 2)
         (status,) = struct.unpack_from(">H", answer, 4)
-        version, name, number, _, os_type, *_ = struct.unpack_from(">8s96sIII8I", bytes(self.memory[at : at + 152]))
+        theirs = bytes(self.memory[at : at + len(ours)])
+        version, name, number, _, os_type, *_ = struct.unpack(">8s96sIII8I", theirs)
         return status, version.rstrip(b"\0").decode(), name.rstrip(b"\0").decode(), number, os_type
 
     def login(self):
@@ -188,7 +197,7 @@ class Client(Door):
         if length:
             iu += struct.pack(">QII", self.bus + 0x10000, 0, length)
         element, answer = self.request(iu)
-        assert element[:2] == b"\x80\x01" and element[8:] == tag.to_bytes(8, "big"), element
+        assert (element[:2], element[8:]) == (b"\x80\x01", tag.to_bytes(8, "big")), element
         opcode, flags, status = answer[0], answer[18], answer[19]
         sense_length, response_length = struct.unpack_from(">II", answer, 28)
         assert opcode == 0xC1, answer[:36]

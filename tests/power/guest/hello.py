@@ -7,8 +7,9 @@ from labguest import check, main, record
 
 
 def machine():
-    record("machine", release=os.uname().release, machine=os.uname().machine, python=sys.version, cpus=os.cpu_count())
-    check("ppc64le", os.uname().machine == "ppc64le")
+    uname = os.uname()
+    record("uname", release=uname.release, machine=uname.machine, python=sys.version, cpus=os.cpu_count())
+    check("ppc64le", uname.machine == "ppc64le")
 
 
 main(machine)

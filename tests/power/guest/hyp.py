@@ -1,4 +1,4 @@
-"""Both sides of a connection through the lab's hypervisor: vscsi_crq (redirected) as client, vscsi_lab's server unit."""
+"""Both sides of a connection through the lab's hypervisor: vscsi_crq, redirected, and vscsi_lab's unit."""
 
 import os
 import random
@@ -10,8 +10,17 @@ from pathlib import Path
 
 from _door import ffi, lib
 from doorlib import (
-    H_CLOSED, H_DEST_PARM, H_DROPPED, H_PARAMETER, H_PERMISSION, H_SOURCE_PARM, H_SUCCESS, INIT, INIT_COMPLETE,
-    Door, name,
+    H_CLOSED,
+    H_DEST_PARM,
+    H_DROPPED,
+    H_PARAMETER,
+    H_PERMISSION,
+    H_SOURCE_PARM,
+    H_SUCCESS,
+    INIT,
+    INIT_COMPLETE,
+    Door,
+    name,
 )  # fmt: skip
 from labguest import Hypervisor, check, insmod, main, record, rmmod, until
 
@@ -99,8 +108,9 @@ def copies():
 
     size = 8 * PAGE
     for local, remote, length in (
-        (near, far, 0), (near - 1, far, 1), (near + size, far, 1), (near + size - 1, far, 2), (near, far, size + 1),
-        (0, far, 1), (server.registered.bus, far, 16), (near, far, 1 << 63), ((1 << 64) - 1, far, 2),
+        (near, far, 0), (near - 1, far, 1), (near + size, far, 1), (near + size - 1, far, 2),
+        (near, far, size + 1), (0, far, 1), (server.registered.bus, far, 16), (near, far, 1 << 63),
+        ((1 << 64) - 1, far, 2),
         (near, (1 << 64) - 1, 2), (near + 1, far, (1 << 64) - 1),
     ):  # fmt: skip
         raises("EINVAL", server.copy, IN, local, remote, length)
@@ -155,7 +165,7 @@ def full_queue():
 
 
 def answers_of_the_hypervisor():
-    """Numbers come back as they are; a busy H_FREE_CRQ keeps the queue, and close goes on until it is free."""
+    """Numbers come back as they are; a busy H_FREE_CRQ keeps the queue, and close goes on until free."""
     client, server = connected()
     hypervisor.answer("server", "send", H_PARAMETER)
     check("send", server.send(INIT, INIT) == (0, H_PARAMETER))
@@ -186,7 +196,8 @@ def suspended():
     hypervisor.answer("client", "enable", 14, 2)
     check("in progress", (client.enable(), client.enable(), client.enable()) == (14, 14, 0))
     check("enabled", server.send(INIT) == (1, 0))
-    arg = ffi.new("struct vscsi_crq_suspend *", {"request": lib.VSCSI_CRQ_SUSPEND_ENABLE, "timeout_ms": 30000})
+    prepare = {"request": lib.VSCSI_CRQ_SUSPEND_ENABLE, "timeout_ms": 30000}
+    arg = ffi.new("struct vscsi_crq_suspend *", prepare)
     check("prepare for suspend", server.ioctl(lib.VSCSI_CRQ_SUSPEND, arg).hrc == 0)
     for request, timeout in ((0, 0), (0, 30001), (1, 1), (2, 0)):
         arg = ffi.new("struct vscsi_crq_suspend *", {"request": request, "timeout_ms": timeout})

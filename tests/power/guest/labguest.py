@@ -1,5 +1,7 @@
 """For scripts that run in the lab's guest: records for the host, kernel modules, the lab's hypervisor.
 
+A script, from end to end::
+
     from labguest import check, main, modprobe
 
     def scan():
@@ -18,7 +20,7 @@ import time
 import traceback
 from pathlib import Path
 
-_results = open("/share/results.jsonl", "a", buffering=1)  # noqa: SIM115 - open until the end
+_results = Path("/share/results.jsonl").open("a", buffering=1)  # noqa: SIM115 - open until the end
 _failed = False
 _marker = ""
 
@@ -53,7 +55,8 @@ def main(*functions):
         except Exception as error:
             traceback.print_exc()
             why = f"{type(error).__name__}: {error}"
-        check(function.__name__, why is None, seconds=round(time.monotonic() - start, 3), **({"why": why} if why else {}))
+        fields = {"why": why} if why else {}
+        check(function.__name__, why is None, seconds=round(time.monotonic() - start, 3), **fields)
     sys.exit(_failed)
 
 
@@ -97,7 +100,7 @@ def modprobe(name, *parameters):
 
 def insmod(file, *parameters):
     """Load a module file; a bare name is one of ours, in /modules. Raises OSError with the tool's words."""
-    path = file if os.path.isabs(file) else f"/modules/{file}.ko"
+    path = file if Path(file).is_absolute() else f"/modules/{file}.ko"
     done = run("insmod", path, *parameters)
     if done.returncode:
         raise OSError(done.stdout.strip())
@@ -126,7 +129,10 @@ def until(condition, timeout=20.0, step=0.02):
 
 
 class Hypervisor:
-    """The controls of vscsi_lab.ko for one connection, named by its client unit; the server's is unit + 0x01000000."""
+    """The controls of vscsi_lab.ko for one connection, by its client unit; the server's is + 0x01000000.
+
+    Ends are called "client" and "server".
+    """
 
     def __init__(self, client=0x30000003):
         self.client = client
@@ -134,11 +140,11 @@ class Hypervisor:
         self._folder = Path(f"/sys/kernel/debug/vscsi_lab/{client:x}")
 
     def event(self, end, code):
-        """A transport event (1 failed, 2 deregistered, 6 suspended, 9, 10) into the queue of "client" or "server"."""
+        """A transport event (1 failed, 2 deregistered, 6 suspended) into the queue of that end."""
         (self._folder / "inject").write_text(f"{end} event {code}")
 
     def answer(self, end, call, code, count=1):
-        """The next `count` calls (reg, free, send, enable, signal, copy) of that end get `code` and do nothing."""
+        """The next `count` calls (reg, free, send, enable, signal, copy) of that end only get `code`."""
         (self._folder / "inject").write_text(f"{end} {call} {code} {count}")
 
     def state(self):

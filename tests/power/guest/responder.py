@@ -1,4 +1,4 @@
-"""A throwaway target over a server door: enough for the handshake, adapter info, login and INQUIRY of nothing.
+"""A throwaway target over a server door: enough for the handshake, adapter info, login, and no disks.
 
 Not pysrp's target: it shows that the lab's hypervisor works. Run as a thread, `Responder(unit).start()`.
 """
@@ -66,13 +66,18 @@ class Responder(threading.Thread):
         if kind == MAD_ADAPTER_INFO:
             self.log.append("adapter info")
             name = ffi.string(self.info.partition_name)
-            data = struct.pack(">8s96sIII8I", b"16.a", name, self.info.partition, 1, self.os_type, self.max_io,
-                               *[0] * 7)[:length]  # fmt: skip
+            values = (b"16.a", name, self.info.partition, 1, self.os_type, self.max_io)
+            data = struct.pack(">8s96sIII8I", *values, *[0] * 7)[:length]
             self.memory[0x1000 : 0x1000 + len(data)] = data
-            assert self.door.copy(lib.VSCSI_CRQ_COPY_OUT, self.bus + 0x1000, buffer, len(data)) == (len(data), 0)
+            assert self.door.copy(lib.VSCSI_CRQ_COPY_OUT, self.bus + 0x1000, buffer, len(data)) == (
+                len(data),
+                0,
+            )
             status = 0
         else:
-            self.log.append({MAD_CAPABILITIES: "capabilities", MAD_FAST_FAIL: "fast fail"}.get(kind, f"mad {kind}"))
+            self.log.append(
+                {MAD_CAPABILITIES: "capabilities", MAD_FAST_FAIL: "fast fail"}.get(kind, f"mad {kind}")
+            )
             status = 0xF1
         return iu[:4] + struct.pack(">H", status) + iu[6:24]
 

@@ -15,9 +15,11 @@ from pathlib import Path
 from .debian import Debian, digest, digest_files, made, run
 
 TRIPLET = {"ppc64el": "powerpc64le-linux-gnu", "s390x": "s390x-linux-gnu"}
+PIP = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--only-binary", ":all:",
+       "--target"]  # fmt: skip
 SOURCES = (".py", ".pyx", ".pxd", ".pyi", ".h", ".c", ".csv", ".json", ".toml", ".typed", ".txt")
 
-# Runs setup.py in a copy of the tree and writes down what it would build, C text included, instead of building.
+# Runs setup.py in a copy of the tree and writes down, instead of building, what it would build.
 ASK_SETUP = """
 import json, runpy, sys, setuptools
 found = {"extensions": []}
@@ -69,14 +71,22 @@ def compile_extensions(
             f"-I{sysroot}/usr/include", *flags, *sources, "-o", output)  # fmt: skip
 
 
+def wheels(cache: Path, *packages: str) -> Path:
+    """A folder with packages from the index, pure Python only, so that a guest can import them too."""
+    return made(
+        cache / f"wheels-{digest(packages, 1)}",
+        lambda to: run(*PIP, to, "--platform", "any", "--python-version", "3.11", *packages) and None,
+    )
+
+
 def python_with(cache: Path, *modules: str) -> tuple[list[str], dict[str, str]]:
-    """A host Python, and an environment, that can import `modules`: this one, or this one plus a private folder."""
+    """A host Python, and an environment, that can import `modules`: this one, or with a private folder."""
     lacking = [m for m in modules if importlib.util.find_spec(m) is None]
     environment = dict(os.environ)
     if lacking:
         extra = made(
             cache / f"python-{digest(lacking, sys.version)}",
-            lambda to: run(sys.executable, "-m", "pip", "install", "-q", "--target", to, *lacking) and None,
+            lambda to: run(*PIP, to, *lacking) and None,
         )
         environment["PYTHONPATH"] = f"{extra}:{environment.get('PYTHONPATH', '')}"
     return [sys.executable], environment
@@ -84,12 +94,16 @@ def python_with(cache: Path, *modules: str) -> tuple[list[str], dict[str, str]]:
 
 def _extensions(cache: Path, work: Path, cffi: str = "") -> list[dict[str, list[str]]]:
     (work / "build").mkdir(exist_ok=True)
-    python, environment = python_with(cache, *(("cffi", "setuptools") if cffi else ("Cython", "cffi", "setuptools")))
+    python, environment = python_with(
+        cache, *(("cffi", "setuptools") if cffi else ("Cython", "cffi", "setuptools"))
+    )
     run(*python, "-c", f"CFFI = {cffi!r}\n" + ASK_SETUP, cwd=work, env=environment)
     return list(json.loads((work / "extensions.json").read_text())["extensions"])
 
 
-def _compile_all(debian: Debian, arch: str, work: Path, extensions: list[dict[str, list[str]]], target: Path) -> None:
+def _compile_all(
+    debian: Debian, arch: str, work: Path, extensions: list[dict[str, list[str]]], target: Path
+) -> None:
     for e in extensions:
         output = target / (str(e["name"]).replace(".", "/") + suffix(arch))
         macros = [f"-D{name}={value}" if value is not None else f"-D{name}" for name, value in e["macros"]]
@@ -103,30 +117,41 @@ def _byte_compile(folder: Path) -> None:
         run(python, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "-s", folder, folder)
 
 
-def build_pysrp(debian: Debian, cache: Path, repo: Path, arch: str) -> Path:
-    """The whole package for `arch`, as setup.py describes it (extensions and cffi modules), in a folder to import from."""
+def _generate(cache: Path, repo: Path) -> Path:
+    """A copy of the tree with the C text of every extension, and extensions.json; good for every target."""
     tree = [repo / "setup.py", repo / "pyproject.toml"]
     for part in ("src", "kernel/include"):
         tree += [p for p in (repo / part).rglob("*") if p.suffix in SOURCES and ".egg-info" not in str(p)]
     tree = sorted(p for p in tree if p.is_file())
-    key = digest(arch, sys.version, digest_files([Path(__file__)]),
-                 [(str(p.relative_to(repo)), digest_files([p])) for p in tree])  # fmt: skip
+    key = digest(
+        digest_files([Path(__file__)]), [(str(p.relative_to(repo)), digest_files([p])) for p in tree]
+    )
 
-    def make(target: Path) -> None:
-        work = target / "build"
+    def make(work: Path) -> None:
         for file in tree:
             copy = work / file.relative_to(repo)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, copy)
-        _compile_all(debian, arch, work, _extensions(cache, work), target)
+        _extensions(cache, work)
+
+    return made(cache / f"generated-{key}", make)
+
+
+def build_pysrp(debian: Debian, cache: Path, repo: Path, arch: str) -> Path:
+    """The whole package for `arch`, as setup.py describes it, in a folder to import from."""
+    work = _generate(cache, repo)
+
+    def make(target: Path) -> None:
+        _compile_all(
+            debian, arch, work, json.loads((work / "extensions.json").read_text())["extensions"], target
+        )
         for source, package in ((work / "src/pysrp", "pysrp"), (work / "src/_fast", "pysrp/_fast")):
             if source.is_dir():
                 shutil.copytree(source, target / package, dirs_exist_ok=True,
                                 ignore=shutil.ignore_patterns("*.c", "*.pyx", "__pycache__"))  # fmt: skip
-        shutil.rmtree(work)
         _byte_compile(target)
 
-    return made(cache / f"pysrp-{arch}-{key}", make)
+    return made(cache / f"pysrp-{arch}-{work.name.removeprefix('generated-')}", make)
 
 
 def build_cffi(debian: Debian, cache: Path, script: Path, arch: str, *depends: Path) -> Path:
@@ -151,10 +176,14 @@ def build_cffi(debian: Debian, cache: Path, script: Path, arch: str, *depends: P
 
 
 class Foreign:
-    """Debian's Python of another architecture, run on this host through qemu-user; pysrp is importable in it."""
+    """Debian's Python of another architecture, run on this host through qemu-user; pysrp is importable in it.
+
+    Its sys.executable is a script of the host that starts it again, so children work too, without binfmt.
+    """
 
     def __init__(self, debian: Debian, cache: Path, repo: Path, arch: str) -> None:
         self.arch = arch
+        self.cache = cache
         self.root = debian.guest_root(arch)
         self._make = lambda: build_pysrp(debian, cache, repo, arch)
 
@@ -163,9 +192,34 @@ class Foreign:
         """Folder with the cross-built pysrp; built when first asked for."""
         return self._make()
 
-    def python(self, *args: object, pysrp: bool = True, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-        """Run `python3.11 ARGS` of that architecture; paths are the host's. Output is captured, nothing is raised."""
-        environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(self.pysrp) if pysrp else ""}
-        command = [f"qemu-{self.arch}-static", "-L", str(self.root), str(self.root / "usr/bin/python3.11")]
-        return subprocess.run([*command, *map(str, args)], env=environment, capture_output=True, text=True,
-                              timeout=timeout, check=False)  # fmt: skip
+    @cached_property
+    def executable(self) -> Path:
+        """The Python, as a program of this host."""
+        inside = self.root / "usr/bin/python3.11"
+        script = f'#!/bin/sh\nexec qemu-{self.arch}-static -L {self.root} {inside} "$@"\n'
+
+        def make(target: Path) -> None:
+            (target / "python3.11").write_text(script)
+            (target / "python3.11").chmod(0o755)
+            name = str(target.with_name(target.name.removesuffix(".new")) / "python3.11")
+            (target / "sitecustomize.py").write_text(f"import sys\n\nsys.executable = {name!r}\n")
+
+        return made(self.cache / f"python-{self.arch}-{digest(script, 1)}", make) / "python3.11"
+
+    def python(
+        self, *args: object, pysrp: bool = True, path: Sequence[Path] = (), timeout: float = 300
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `python3.11 ARGS` of that architecture; paths are the host's. Captures, never raises."""
+        imports = [self.executable.parent, *([self.pysrp] if pysrp else []), *path]
+        environment = {
+            **os.environ,
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPATH": ":".join(map(str, imports)),
+        }
+        return subprocess.run([str(self.executable), *map(str, args)], env=environment, capture_output=True,
+                              text=True, timeout=timeout, check=False)  # fmt: skip
+
+    def pytest(self, *args: object, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        """Run pytest (with hypothesis) in that Python; paths are the host's."""
+        path = [wheels(self.cache, "pytest>=8", "hypothesis>=6.100")]
+        return self.python("-m", "pytest", "-p", "no:cacheprovider", *args, path=path, timeout=timeout)

@@ -18,17 +18,48 @@ from pathlib import Path
 SUITE = "bookworm"  # its Python and its kernel are what the guest's parts are built for
 ARCHITECTURES = ("ppc64el", "s390x")
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+APPLETS = Path(__file__).parents[1] / "guest/applets.txt"  # of busybox, that scripts may use
 FRESH = 7 * 24 * 3600  # seconds for which package lists are believed
 
-PYTHON = (
-    "libc6 libgcc-s1 zlib1g libexpat1 libssl3 libffi8 libbz2-1.0 liblzma5 libcrypt1 libsqlite3-0 libuuid1 "
-    "libncursesw6 libtinfo6 libreadline8 python3.11-minimal libpython3.11-minimal libpython3.11-stdlib "
-    "python3-cffi-backend"
-).split()
-TOOLS = (
-    "busybox-static lsscsi sg3-utils libsgutils2-1.46-2 e2fsprogs libext2fs2 libcom-err2 libss2 libblkid1 "
-    "fdisk libfdisk1 libmount1 libsmartcols1 libselinux1 libpcre2-8-0 fuse3 libfuse3-3"
-).split()
+PYTHON = [
+    "libc6",
+    "libgcc-s1",
+    "zlib1g",
+    "libexpat1",
+    "libssl3",
+    "libffi8",
+    "libbz2-1.0",
+    "liblzma5",
+    "libcrypt1",
+    "libsqlite3-0",
+    "libuuid1",
+    "libncursesw6",
+    "libtinfo6",
+    "libreadline8",
+    "python3.11-minimal",
+    "libpython3.11-minimal",
+    "libpython3.11-stdlib",
+    "python3-cffi-backend",
+]
+TOOLS = [
+    "busybox-static",
+    "lsscsi",
+    "sg3-utils",
+    "libsgutils2-1.46-2",
+    "e2fsprogs",
+    "libext2fs2",
+    "libcom-err2",
+    "libss2",
+    "libblkid1",
+    "fdisk",
+    "libfdisk1",
+    "libmount1",
+    "libsmartcols1",
+    "libselinux1",
+    "libpcre2-8-0",
+    "fuse3",
+    "libfuse3-3",
+]
 GUEST = {"ppc64el": PYTHON + TOOLS, "s390x": PYTHON}
 HEADERS = ["libpython3.11-dev"]
 
@@ -80,11 +111,11 @@ def made(target: Path, make: Callable[[Path], None]) -> Path:
 
 def run(*command: object, **options: object) -> str:
     """Run a tool; its output, or an exception that shows it."""
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload]
+    words = [str(c) for c in command]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload]
     if done.returncode:
-        raise RuntimeError(
-            f"{' '.join(map(str, command))}: exit {done.returncode}\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
-        )
+        said = done.stdout[-4000:] + done.stderr[-4000:]
+        raise RuntimeError(f"{' '.join(words)}: exit {done.returncode}\n{said}")
     return str(done.stdout)
 
 
@@ -112,11 +143,16 @@ class Debian:
             if not re.search("security|updates|backports", release):
                 return uri
         raise LabUnavailable(
-            "no Debian mirror among this host's apt sources (after apt-get update); set PYSRP_LAB_MIRROR to one"
+            "no Debian mirror among this host's apt sources (apt-get update first), nor in PYSRP_LAB_MIRROR"
         )
 
     def _configure(self) -> None:
-        for folder in ("etc/preferences.d", "etc/apt.conf.d", "state/lists/partial", "cache/archives/partial"):
+        for folder in (
+            "etc/preferences.d",
+            "etc/apt.conf.d",
+            "state/lists/partial",
+            "cache/archives/partial",
+        ):
             (self.apt / folder).mkdir(parents=True, exist_ok=True)
         self.debs.mkdir(exist_ok=True)
         (self.apt / "status").touch()
@@ -127,7 +163,7 @@ class Debian:
         (self.apt / "apt.conf").write_text(
             f'Dir::Etc "{self.apt}/etc";\nDir::State "{self.apt}/state";\nDir::Cache "{self.apt}/cache";\n'
             f'Dir::State::status "{self.apt}/status";\nAPT::Architecture "{self.native}";\n'
-            f'APT::Architectures {{ {" ".join(f"{a!r};" for a in all_of_them)} }};\n'.replace("'", '"')
+            f"APT::Architectures {{ {' '.join(f'{a!r};' for a in all_of_them)} }};\n".replace("'", '"')
             + 'Acquire::Languages "none";\nAcquire::Retries "3";\nAPT::Sandbox::User "";\n'
         )
 
@@ -196,7 +232,9 @@ class Debian:
             fetching = self.debs / "fetching"
             shutil.rmtree(fetching, ignore_errors=True)
             fetching.mkdir()
-            names = [f"{r['Package']}:{r['Architecture']}={r['Version']}".replace(":all=", "=") for r in absent]
+            names = [
+                f"{r['Package']}:{r['Architecture']}={r['Version']}".replace(":all=", "=") for r in absent
+            ]
             try:
                 run("apt-get", "download", "-qq", *names, env=self.environment, cwd=fetching)
             except RuntimeError as error:
@@ -220,7 +258,10 @@ class Debian:
     def guest_root(self, arch: str) -> Path:
         """A file system with Debian's Python, byte-compiled, and on ppc64el the tools of scenarios."""
         records = self.packages(GUEST[arch], arch)
-        return made(self.cache / f"root-{arch}-{digest(records, 1)}", lambda to: self._make_root(records, to))
+        return made(
+            self.cache / f"root-{arch}-{digest(records, APPLETS.read_text())}",
+            lambda to: self._make_root(records, to),
+        )
 
     def _make_root(self, records: Sequence[dict[str, str]], root: Path) -> None:
         self.unpack(records, root)
@@ -235,7 +276,7 @@ class Debian:
         (root / "etc/group").write_text("root:x:0:\n")
         (root / "etc/mtab").symlink_to("/proc/self/mounts")
         if (root / "bin/busybox").exists():
-            for applet in BUSYBOX:
+            for applet in APPLETS.read_text().split():
                 place = root / "bin" / applet
                 if not place.exists():
                     place.symlink_to("busybox")
@@ -249,12 +290,3 @@ class Debian:
                  str(root / "usr/lib/python3.11")],
                 check=False, capture_output=True,
             )  # fmt: skip
-
-
-BUSYBOX = (
-    "sh ash awk base64 basename blockdev cat chmod chown cmp cp cut date dd df diff dirname dmesg du echo env "
-    "expr false find free grep gzip gunzip head hexdump id insmod kill killall ln losetup ls lsmod md5sum mkdir "
-    "mknod mktemp mount mv nproc od pidof pkill printf ps pwd readlink realpath rm rmdir rmmod sed seq sha1sum "
-    "sha256sum sleep sort stat stty sync tail tar tee test timeout touch tr true umount uname uniq usleep wc "
-    "which xargs xxd yes"
-).split()

@@ -94,7 +94,7 @@ class Result:
         return found + [f"kernel: {line}" for line in self.faults]
 
     def check(self) -> Result:
-        """Raise AssertionError unless the script ended with 0, recorded no failure, and the kernel is well."""
+        """Raise AssertionError unless the script ended with 0, recorded no failure, and the kernel is well"""
         problems = self.problems()
         if problems:
             tail = "\n".join((self.output or self.console).splitlines()[-40:])
@@ -123,8 +123,12 @@ def prepare(lab: Lab) -> Path:
 def cpio(files: Sequence[tuple[str, bytes]]) -> bytes:
     """An initramfs (cpio, "newc") of executable files; folders are made as needed."""
     out = bytearray()
-    folders = dict.fromkeys(str(p) for name, _ in files for p in reversed(Path(name).parents) if str(p) != ".")
-    entries = [(f, 0o40755, b"") for f in folders] + [(n, 0o100755, d) for n, d in files] + [("TRAILER!!!", 0, b"")]
+    folders = dict.fromkeys(
+        str(p) for name, _ in files for p in reversed(Path(name).parents) if str(p) != "."
+    )
+    entries = (
+        [(f, 0o40755, b"") for f in folders] + [(n, 0o100755, d) for n, d in files] + [("TRAILER!!!", 0, b"")]
+    )
     for number, (name, mode, data) in enumerate(entries):
         numbers = (number + 1, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0)
         out += b"070701" + b"".join(b"%08X" % n for n in numbers) + name.encode() + b"\0"
@@ -168,7 +172,7 @@ def run(
 ) -> Result:
     """Boot, run `script` (a name in tests/power/guest, or a path) with `args`, power off, report.
 
-    disks        behind the one client adapter, unit 0x30000003; a plain path is the disk at id, lun, channel 0
+    disks        behind one client adapter, unit 0x30000003; a plain path is the disk at id, lun, channel 0
     adapters     instead of disks: unit address to disks. Low digits must differ, and not be 0 (the console's)
     pysrp        cross-build pysrp and put it on the script's PYTHONPATH
     path         more host folders for PYTHONPATH, read-only in the guest
@@ -179,7 +183,7 @@ def run(
     kernel_args  more kernel command line
     timeout      in seconds, from power-on; the machine is then killed and Result.timed_out set
 
-    In the guest: /share is Result.folder (writable), /guest is tests/power/guest, /modules our kernel modules.
+    In the guest: /share is Result.folder (writable), /guest tests/power/guest, /modules our modules.
     Scripts import `labguest` for records, module loading and the like.
     """
     initrd = prepare(lab)
@@ -209,13 +213,13 @@ def run(
     )  # fmt: skip
 
     qemu: list[object] = ["nice", "qemu-system-ppc64", "-M", "pseries,x-vof=on" + (machine and "," + machine),
-                          "-cpu", "power9", "-smp", cpus, "-m", f"{memory}M", "-name", "pysrp-lab", "-nodefaults",
-                          "-display", "none", "-monitor", "none", "-no-reboot",
+                          "-cpu", "power9", "-smp", cpus, "-m", f"{memory}M", "-name", "pysrp-lab",
+                          "-nodefaults", "-display", "none", "-monitor", "none", "-no-reboot",
                           "-serial", f"file:{folder / 'console.txt'}",
                           "-kernel", lab.kernel.image, "-initrd", initrd,
                           "-append", f"console=hvc0 panic=-1 {kernel_args}".strip()]  # fmt: skip
     for tag, host, readonly in mounts:
-        options = f"local,path={host},mount_tag={tag},security_model=none,multidevs=remap"
+        options = f"local,path={_escape(host)},mount_tag={tag},security_model=none,multidevs=remap"
         qemu += ["-virtfs", options + (",readonly=on" if readonly else "")]
     qemu += _adapters({0x30000003: disks} if adapters is None else adapters)
 
@@ -248,6 +252,11 @@ def run(
     )
 
 
+def _escape(path: Path | str) -> str:
+    """A path in a QEMU option list, where a comma is doubled."""
+    return os.fspath(path).replace(",", ",,")
+
+
 def _adapters(adapters: Mapping[int, Sequence[Disk | Path | str]]) -> list[str]:
     options: list[str] = []
     number = itertools.count()
@@ -258,7 +267,7 @@ def _adapters(adapters: Mapping[int, Sequence[Disk | Path | str]]) -> list[str]:
             n = next(number)
             readonly = "on" if d.readonly or d.cdrom else "off"
             kind = "cd" if d.cdrom else "hd"
-            options += ["-drive", f"if=none,id=d{n},format=raw,file={os.fspath(d.image)},readonly={readonly}"]
-            options += ["-device", f"scsi-{kind},bus=v{unit:x}.0,drive=d{n},channel={d.channel},scsi-id={d.id},"
-                        f"lun={d.lun}" + (d.options and "," + d.options)]  # fmt: skip
+            options += ["-drive", f"if=none,id=d{n},format=raw,file={_escape(d.image)},readonly={readonly}"]
+            place = f"channel={d.channel},scsi-id={d.id},lun={d.lun}" + (d.options and "," + d.options)
+            options += ["-device", f"scsi-{kind},bus=v{unit:x}.0,drive=d{n},{place}"]
     return options

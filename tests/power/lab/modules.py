@@ -1,4 +1,4 @@
-"""The guest's kernel: Debian's image and modules, our modules, and drivers redirected to the lab's hypervisor."""
+"""The guest's kernel: Debian's image and modules, ours, and drivers redirected to the lab's hypervisor."""
 
 from __future__ import annotations
 
@@ -97,7 +97,9 @@ def load_order(folder: Path) -> dict[str, list[str]]:
 def build(kernel: Kernel, cache: Path, repo: Path) -> Path:
     """Our modules for the guest's kernel, and the drivers redirected to vscsi_lab."""
     door, hyp = repo / "kernel", repo / "tests/power/hyp"
-    sources = [p for p in [*door.rglob("*"), *hyp.iterdir()] if p.suffix in (".c", ".h") or p.name == "Kbuild"]
+    sources = [
+        p for p in [*door.rglob("*"), *hyp.iterdir()] if p.suffix in (".c", ".h") or p.name == "Kbuild"
+    ]
     key = digest(kernel.key, digest_files(sources), digest_files([Path(__file__)]))
     return made(cache / f"modules-{key}", lambda to: _build(kernel, door, hyp, to))
 
@@ -126,8 +128,8 @@ def _versions(symvers: Path) -> dict[str, int]:
 def redirect(driver: Path, target: Path, versions: dict[str, int]) -> None:
     """Copy a module, with the imports of `REDIRECT` renamed; nothing else of it changes.
 
-    The kernel also wants a version of every import: records of 64 bytes, a checksum and a name, in the section
-    __versions. They get the new name and the checksum that `versions` has for it.
+    The kernel also wants a version of every import: records of 64 bytes, a checksum and a name, in the
+    section __versions. They get the new name and the checksum that `versions` has for it.
     """
     names = [word for old, new in REDIRECT.items() for word in ("--redefine-sym", f"{old}={new}")]
     run(CROSS + "objcopy", "--strip-debug", *names, driver, target)
