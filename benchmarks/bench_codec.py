@@ -264,9 +264,9 @@ def bench_decode_sense(benchmark: Any, who: str) -> None:
 
 @pytest.mark.parametrize("who", ["pysrp", "python-scsi"])
 def bench_decode_inquiry(benchmark: Any, who: str) -> None:
-    raw = bytes(scsi.Inquiry.build(vendor="IBM", product="VDASD blkdev", revision="0001", version=6))
+    raw = bytes(scsi.InquiryData.build(vendor="IBM", product="VDASD blkdev", revision="0001", version=6))
     if who == "pysrp":
-        inquiry = scsi.Inquiry
+        inquiry = scsi.InquiryData
         def case() -> Any:
             data = inquiry(raw)
             return data.vendor.encode(), data.product.encode()

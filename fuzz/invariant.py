@@ -27,7 +27,7 @@ def check(parse: Callable[[Any], View], data: bytes) -> None:
     memory = bytearray(data)
     writable = parse(memory)
     for field in writable.FIELDS:
-        if isinstance(field, Int):
+        if isinstance(field, Int) and not writable.readonly:
             try:
                 setattr(writable, field.name, int(getattr(writable, field.name)))
             except DecodeError:

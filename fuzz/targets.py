@@ -39,7 +39,7 @@ TARGETS: dict[str, Callable[[Any], View]] = {
     "lun": parse_lun,
     "cdb": scsi.parse_cdb,
     "sense": scsi.parse_sense,
-    "inquiry": scsi.Inquiry,
+    "inquiry": scsi.InquiryData,
     "vpd": scsi.parse_vpd,
     "mode6": scsi.parse_mode6,
     "mode10": scsi.parse_mode10,

@@ -279,18 +279,25 @@ cdef class View:
         return type(self), (bytes(self),)
 
     def __repr__(self):
+        # What build() would have to be told: a field that has its default is left out.
+        cdef Layout layout = layout_of(type(self))
+        cdef Py_ssize_t offset, length
         cdef Field f
         parts = []
-        for f in layout_of(type(self)).declared:
-            if isinstance(f, Int) and (<Int> f).must is not None:
-                continue
+        for f in layout.declared:
             try:
+                place(f, self, &offset, &length)
                 value = f.get(self)
             except DecodeError:
-                parts.append(f"{f.name}=<truncated>")
+                if f.variable or f.end <= layout.size:
+                    parts.append(f"{f.name}=<truncated>")
                 continue
-            if not f.variable or value is not None and len(value):
-                parts.append(f"{f.name}={brief(f, value)}")
+            if isinstance(f, Int):
+                if value == ((<Int> f).default or 0):
+                    continue
+            elif not any(PyBytes_FromStringAndSize(<char *> self.p + offset, length)):
+                continue
+            parts.append(f"{f.name}={brief(f, value)}")
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def to_dict(self):
@@ -488,8 +495,12 @@ cdef list rows(View v, Py_ssize_t base, int depth):
         meaning = "" if isinstance(value, memoryview) else brief(f, value)
         if type(value) is not int and isinstance(value, int) and not isinstance(value, bool):
             meaning = f"{int(value):#x} {meaning}" if value else meaning
+        shown = max(len(raw.rstrip(b"\0")), 16)
         for at in range(0, max(len(raw), 1), 16):
             label = f.name if at == 0 else ""
+            if at >= shown:
+                lines.append(f"{base + offset + at:5}  {indent}{'':<24}  {len(raw) - at} more, zeros")
+                break
             lines.append(f"{base + offset + at:5}  {indent}{label:<24}  {raw[at:at + 16].hex(' '):<47}  {meaning}".rstrip())
             meaning = ""
     if end < v.n:
@@ -607,7 +618,7 @@ cdef class Int(Field):
         self.known = 0
         for member in enum or ():
             self.known |= <uint64_t> member
-        self.members = members_of(enum, self.width) if enum is not None and self.width <= 8 else None
+        self.members = None
 
     def __get__(self, obj, owner):
         cdef View v
@@ -631,9 +642,11 @@ cdef class Int(Field):
         if self.plain:
             return raw
         if self.enum is not None:
-            if self.members is not None:
-                return <object> PyList_GET_ITEM(self.members, <Py_ssize_t> raw)
-            return member_of(self.enum, raw)
+            if self.members is None:
+                if self.width > 8:
+                    return member_of(self.enum, raw)
+                self.members = members_of(self.enum, self.width)
+            return <object> PyList_GET_ITEM(self.members, <Py_ssize_t> raw)
         if self.signed:
             if raw >> (self.width - 1):
                 return <int64_t> (raw | ~self.mask)
@@ -1102,6 +1115,9 @@ cdef class Layout:
                     table[name] = value
                 elif name in table and not isinstance(value, Field):
                     del table[name]
+        for name in table:
+            if hasattr(View, name):
+                raise TypeError(f"{owner.__name__}.{name}: every view has a method of that name; call the field otherwise")
         self.owner = owner
         self.parts = tuple([f for f in table.values() if f.variable])
         plain = sorted([f for f in table.values() if not f.variable], key=wire_order)

@@ -179,8 +179,11 @@ def test_show_is_the_table() -> None:
     text = srp.parse(CMD).show()
     assert text.splitlines()[0] == "Cmd, 64 bytes"
     assert "    8  tag                       00 00 00 00 00 00 00 07                          0x7" in text
-    assert "DirectBuf(va=0x1000, key=0x0, len=512)" in text
+    assert "DirectBuf(va=0x1000, len=512)" in text
     assert repr(text) == text
+    assert repr(srp.ILogout.build(tag=5)) == "ILogout(tag=0x5)"
+    long = mad.AdapterInfoData.build(partition_name="x" * 20).show()
+    assert "   40                            64 more, zeros" in long
     bad = srp.Rsp.build(flags=2, sense_data_len=99)
     assert "claims 99 bytes at offset 36, 0 there" in bad.show()
     assert "sense=<truncated>" in repr(bad)
@@ -225,7 +228,7 @@ def test_a_new_structure_is_a_few_lines() -> None:
         length = U16(12)
         numbers = Array(14, 2, 3)
         big = U24(20)
-        raw = Raw(23, 1)
+        odd = Raw(23, 1)
         items = List(24, length, item=Item)
 
     made = Vendor.build(
@@ -274,6 +277,11 @@ def test_what_makes_no_table_is_refused() -> None:
             make()
     with pytest.raises(TypeError):
         Part(0, "length")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="method of that name"):
+
+        class Clash(Structure):
+            __slots__ = ()
+            show = U8(0)
 
 
 def test_endless_lists_end() -> None:

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import click
 
-from pysrp import scsi, srp
+from pysrp import crq, scsi, srp
 from pysrp.cli import records
 from pysrp.errors import DecodeError
 from pysrp.fields import View
@@ -54,6 +54,20 @@ def inside(view: View) -> Iterator[tuple[str, View]]:
             yield "sense", scsi.parse_sense(view.sense)
     except DecodeError:
         return
+
+
+def title(view: View | None) -> str:
+    """What the record is in one or two words, where its class does not say so already."""
+    if isinstance(view, crq.Element):
+        kind = view.ping_code or view.kind
+        return "" if kind is None else kind.name.replace("_", " ")
+    if isinstance(view, (srp.Cmd, scsi.Cdb)):
+        try:
+            cdb = scsi.parse_cdb(view.cdb) if isinstance(view, srp.Cmd) else view
+            return cdb.name if isinstance(cdb, scsi.Cdb) else ""
+        except DecodeError:
+            return ""
+    return ""
 
 
 def malformed(view: View) -> DecodeError | None:
@@ -108,7 +122,8 @@ def decode(file: BinaryIO, kind: str | None, as_json: bool, strict: bool) -> Non
                 entry["hex"] = record.data.hex()
             click.echo(json.dumps(entry))
             continue
-        click.secho(f"-- {record.where}{'  ' + record.note if view is None and record.note else ''}", bold=True)
+        about = title(view) or (record.note if view is None else "")
+        click.secho(f"-- {record.where}  {about}".rstrip(), bold=True)
         if error:
             click.secho(f"! {error}", fg="red")
         elif view is None:

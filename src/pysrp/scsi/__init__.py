@@ -11,6 +11,7 @@ from __future__ import annotations
 from pysrp.scsi import cdb, codes, inquiry, mode, params, sense
 from pysrp.scsi.cdb import *  # noqa: F403
 from pysrp.scsi.codes import *  # noqa: F403
+from pysrp.scsi.data import parse_data_in, parse_data_out
 from pysrp.scsi.inquiry import (
     AtaInformation,
     BlockDeviceCharacteristics,
@@ -324,6 +325,8 @@ __all__ = [
     "VerifyErrorRecoveryPage",
     "Vpd",
     "WriteSpeed",
+    "parse_data_in",
+    "parse_data_out",
     "parse_designator",
     "parse_mode10",
     "parse_mode6",

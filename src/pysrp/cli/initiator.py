@@ -1,0 +1,313 @@
+"""The commands of an initiator: look for devices, ask them, read and write them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import deque
+from typing import Any, BinaryIO
+
+import click
+
+from pysrp import scsi
+from pysrp.cli.common import Progress, device, initiator_options, logged_in, size
+from pysrp.errors import ConfigError, DecodeError, ScsiError, SrpError
+from pysrp.initiator.session import Device, Pending, Session
+from pysrp.scsi import params
+from pysrp.scsi.codes import PeripheralDeviceType, Status
+
+TYPES = {0: "disk", 1: "tape", 4: "worm", 5: "cd/dvd", 7: "optical", 8: "mediumx", 0xC: "storage", 0xD: "enclosu"}
+"""Peripheral device type: lsscsi's word for it."""
+
+CHUNK = 1 << 20
+DEPTH = 8
+
+
+def row(host: int, found: Device) -> str:
+    """A line of lsscsi: address, type, vendor, product, revision, node (there is none here)."""
+    place = f"[{host}:{found.hctl.channel}:{found.hctl.id}:{found.hctl.lun}]"
+    kind = TYPES.get(found.type, f"type {found.type:x}")
+    return f"{place:<12} {kind:<7} {found.vendor:<8} {found.product:<16} {found.revision:<4}  -"
+
+
+def record(host: int, found: Device) -> dict[str, Any]:
+    """The same for --json."""
+    return {
+        "hctl": [host, *found.hctl],
+        "lun": str(found.lun),
+        "type": int(found.type),
+        "vendor": found.vendor,
+        "product": found.product,
+        "revision": found.revision,
+    }
+
+
+def span(text: str, most: int) -> range:
+    """Numbers from text such as 0-31 or 5; below ``most``."""
+    first, _, last = text.partition("-")
+    try:
+        numbers = range(int(first), int(last or first) + 1)
+    except ValueError:
+        raise ConfigError(f"{text!r} is no range; write 0-31 or 5") from None
+    if not numbers or numbers[-1] >= most or numbers[0] < 0:
+        raise ConfigError(f"{text}: only 0 to {most - 1} can be addressed")
+    return numbers
+
+
+@click.command()
+@click.option("--channels", default="0-3", show_default=True, help="Channels to look at.")
+@click.option("--ids", default="0-63", show_default=True, help="Target ids to look at.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON list.")
+@initiator_options
+def rescan(server: str, timeout: float, host: int, verbose: bool, channels: str, ids: str, as_json: bool) -> None:
+    """Scan the bus as rescan-scsi-bus does, and print every device found.
+
+    \b
+    Example: pysrp rescan -s unix:/run/vios --ids 0-31
+    """
+    with logged_in(server, timeout, host, verbose) as session:
+        found = session.scan(channels=span(channels, 4), ids=span(ids, 64))
+        if as_json:
+            click.echo(json.dumps([record(host, d) for d in found], indent=1))
+            return
+        for d in found:
+            click.echo(f"Host: scsi{host} Channel: {d.hctl.channel:02} Id: {d.hctl.id:02} Lun: {d.hctl.lun:02}")
+            click.echo(f"  Vendor: {d.vendor:<8} Model: {d.product:<16} Rev: {d.revision}")
+            kind = PeripheralDeviceType(d.type).name if d.type in list(PeripheralDeviceType) else f"{d.type:#x}"
+            click.echo(f"  Type:   {kind.replace('_', ' ').title()}")
+        click.echo(f"{len(found)} device(s) found.")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="A JSON list.")
+@initiator_options
+def lsscsi(server: str, timeout: float, host: int, verbose: bool, as_json: bool) -> None:
+    """List the devices in lsscsi's columns: address, type, vendor, product, revision, node.
+
+    \b
+    Example: pysrp lsscsi -s unix:/run/vios
+    """
+    with logged_in(server, timeout, host, verbose) as session:
+        found = session.scan()
+        if as_json:
+            click.echo(json.dumps([record(host, d) for d in found], indent=1))
+        else:
+            for d in found:
+                click.echo(row(host, d))
+
+
+@click.command()
+@click.argument("where", metavar="DEVICE")
+@click.option("-p", "--page", default=None, help="VPD page, hexadecimal (such as 83); without it the standard data.")
+@click.option("--json", "as_json", is_flag=True, help="The fields as JSON.")
+@initiator_options
+def inq(server: str, timeout: float, host: int, verbose: bool, where: str, page: str | None, as_json: bool) -> None:
+    """Print a device's INQUIRY data, or one of its VPD pages, field by field.
+
+    DEVICE is HOST:CHANNEL:ID:LUN, CHANNEL:ID:LUN, an id, or a LUN in hexadecimal.
+
+    \b
+    Examples:
+      pysrp inq -s unix:/run/vios 0:0:1:0
+      pysrp inq -s unix:/run/vios -p 83 1
+    """
+    from pysrp.cli.decode import fields_of
+
+    try:
+        code = None if page is None else int(page, 16)
+    except ValueError:
+        raise ConfigError(f"{page!r} is no VPD page; write it in hexadecimal, such as 83 or b0") from None
+    with logged_in(server, timeout, host, verbose) as session:
+        data = device(session, where).inquiry(code)
+        click.echo(json.dumps(fields_of(data), indent=1) if as_json else data.show())
+
+
+@click.command()
+@click.argument("where", metavar="DEVICE")
+@click.option("--json", "as_json", is_flag=True, help="A JSON list.")
+@initiator_options
+def luns(server: str, timeout: float, host: int, verbose: bool, where: str, as_json: bool) -> None:
+    """Print what REPORT LUNS, sent to DEVICE, lists."""
+    with logged_in(server, timeout, host, verbose) as session:
+        target = device(session, where)
+        cdb = scsi.ReportLuns.build(allocation_length=65536)
+        listed = params.ReportLuns(target.execute(cdb, data_in_length=65536, retries=3).data).luns
+        if as_json:
+            click.echo(json.dumps([str(lun) for lun in listed]))
+        else:
+            for lun in listed:
+                click.echo(f"{lun}  {lun!r}")
+
+
+@click.command()
+@click.argument("where", metavar="DEVICE")
+@click.option("--json", "as_json", is_flag=True, help="The numbers as JSON.")
+@initiator_options
+def readcap(server: str, timeout: float, host: int, verbose: bool, where: str, as_json: bool) -> None:
+    """Print the capacity of DEVICE."""
+    with logged_in(server, timeout, host, verbose) as session:
+        capacity = device(session, where).capacity()
+        if as_json:
+            click.echo(json.dumps({**capacity._asdict(), "size": capacity.size}))
+        else:
+            click.echo(f"{capacity.blocks} blocks of {capacity.block_size} bytes: {capacity.size} bytes")
+
+
+def extent(target: Device, lba: int, count: int | None, length: str | None) -> tuple[int, int]:
+    """First block and number of blocks; raises ConfigError if the device does not have them."""
+    capacity = target.capacity()
+    if length is not None:
+        bytes_wanted = size(length)
+        if bytes_wanted % capacity.block_size:
+            raise ConfigError(f"{length} is not a multiple of the block size, {capacity.block_size} bytes")
+        count = bytes_wanted // capacity.block_size
+    if count is None:
+        count = capacity.blocks - lba
+    if lba < 0 or count < 0 or lba + count > capacity.blocks:
+        raise ConfigError(f"blocks {lba} to {lba + count - 1}: the device has {capacity.blocks}")
+    return count, capacity.block_size
+
+
+def copy_out(session: Session, target: Device, lba: int, count: int, block: int, sink: BinaryIO) -> Progress:
+    """Read ``count`` blocks with several commands under way, and write them to ``sink`` in order."""
+    step = max(min(CHUNK, session.max_transfer) // block, 1)
+    progress, waiting = Progress("read", count * block), deque[Pending]()
+    for at in range(lba, lba + count, step):
+        waiting.append(target.submit_read(at, min(step, lba + count - at)))
+        if len(waiting) >= DEPTH:
+            progress.add(sink.write(waiting.popleft().result().data))
+    while waiting:
+        progress.add(sink.write(waiting.popleft().result().data))
+    return progress
+
+
+def copy_in(session: Session, target: Device, lba: int, blocks: int, block: int, source: BinaryIO) -> Progress:
+    """Write what ``source`` has, at most ``blocks`` blocks, with several commands under way; then flush."""
+    step = max(min(CHUNK, session.max_transfer) // block, 1) * block
+    progress, waiting, left = Progress("write", 0), deque[tuple[Pending, int]](), blocks * block
+
+    def settle() -> None:
+        pending, length = waiting.popleft()
+        pending.result()
+        progress.add(length)
+
+    while data := source.read(step):
+        if len(data) > left:
+            raise ConfigError(f"the data is longer than the device: {blocks} blocks from {lba} on")
+        if len(data) % block:
+            raise ConfigError(f"the data ends within a block of {block} bytes; pad it with zeros")
+        waiting.append((target.submit_write(lba, data), len(data)))
+        lba, left = lba + len(data) // block, left - len(data)
+        if len(waiting) >= DEPTH:
+            settle()
+    while waiting:
+        settle()
+    target.flush()
+    return progress
+
+
+@click.command()
+@click.argument("where", metavar="DEVICE")
+@click.argument("file", type=click.File("wb"), default="-")
+@click.option("--lba", default=0, show_default=True, help="First block.")
+@click.option("--count", type=int, default=None, help="Number of blocks (default: to the end).")
+@click.option("--size", "length", default=None, help="Length instead: 4096, 64k, 256M.")
+@initiator_options
+def read(
+    server: str, timeout: float, host: int, verbose: bool, where: str, file: BinaryIO, lba: int, count: int | None,
+    length: str | None,
+) -> None:  # fmt: skip
+    """Read blocks of DEVICE into FILE (default: standard output).
+
+    \b
+    Example: pysrp read -s unix:/run/vios 0:0:1:0 boot.img --size 1M
+    """
+    with logged_in(server, timeout, host, verbose) as session:
+        target = device(session, where)
+        count, block = extent(target, lba, count, length)
+        click.echo(copy_out(session, target, lba, count, block, file).finish(), err=True)
+
+
+@click.command()
+@click.argument("where", metavar="DEVICE")
+@click.argument("file", type=click.File("rb"), default="-")
+@click.option("--lba", default=0, show_default=True, help="First block.")
+@initiator_options
+def write(server: str, timeout: float, host: int, verbose: bool, where: str, file: BinaryIO, lba: int) -> None:
+    """Write FILE (default: standard input) to DEVICE, whole blocks, and flush its cache.
+
+    \b
+    Example: pysrp write -s unix:/run/vios 0:0:1:0 boot.img
+    """
+    with logged_in(server, timeout, host, verbose) as session:
+        target = device(session, where)
+        blocks, block = extent(target, lba, None, None)
+        click.echo(copy_in(session, target, lba, blocks, block, file).finish(), err=True)
+
+
+@click.command()
+@click.argument("where", metavar="DEVICE")
+@click.argument("cdb", nargs=-1, required=True)
+@click.option("-r", "--request", default=0, metavar="BYTES", help="Room for data-in.")
+@click.option("-i", "--infile", type=click.File("rb"), default=None, help="File with data-out.")
+@click.option("-o", "--outfile", type=click.File("wb"), default=None, help="File for data-in (default: printed).")
+@click.option("--json", "as_json", is_flag=True, help="Status, sense, residual and data as JSON.")
+@initiator_options
+def raw(
+    server: str, timeout: float, host: int, verbose: bool, where: str, cdb: tuple[str, ...], request: int,
+    infile: BinaryIO | None, outfile: BinaryIO | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Send any CDB (hexadecimal) to DEVICE; print status, sense and data. Exits with 1 unless GOOD.
+
+    \b
+    Example: pysrp raw -s unix:/run/vios 1 -r 36 12 00 00 00 24 00
+    """
+    try:
+        command = bytes.fromhex("".join(cdb))
+    except ValueError:
+        raise ConfigError(f"{' '.join(cdb)!r} is not hexadecimal text") from None
+    if not command:
+        raise ConfigError("a CDB has at least 6 bytes")
+    with logged_in(server, timeout, host, verbose) as session:
+        target = device(session, where)
+        out = infile.read() if infile else None
+        result = target.execute(command, data_out=out, data_in_length=request, check=False, timeout=60)
+        status = Status(result.status).name if result.status in list(Status) else f"{result.status:#04x}"
+        if as_json:
+            sense, data = result.sense.hex(), result.data.hex()
+            click.echo(
+                json.dumps({"status": status, "sense": sense, "residual": result.residual, "data": data})
+            )
+        else:
+            click.echo(f"{scsi.parse_cdb(command).name}: {status.replace('_', ' ')}", err=True)
+            if result.sense:
+                try:
+                    click.echo(scsi.parse_sense(result.sense).text, err=True)
+                except DecodeError:
+                    click.echo(result.sense.hex(" "), err=True)
+            if outfile:
+                outfile.write(result.data)
+            else:
+                for at in range(0, len(result.data), 16):
+                    click.echo(f"{at:08x}: {result.data[at : at + 16].hex(' ')}")
+        if result.status:
+            sys.exit(1)
+
+
+@click.command()
+@click.argument("where", metavar="DEVICE", required=False)
+@initiator_options
+def reset(server: str, timeout: float, host: int, verbose: bool, where: str | None) -> None:
+    """Reset the logical unit DEVICE, or without it the host: close the queue and log in again."""
+    with logged_in(server, timeout, host, verbose) as session:
+        if where is None:
+            session.host_reset(timeout)
+            click.echo("host reset: logged in again")
+        else:
+            target = device(session, where)
+            target.reset(timeout)
+            try:
+                target.test_unit_ready()
+            except ScsiError as error:
+                raise SrpError(f"after the reset: {error}") from None
+            click.echo("logical unit reset: ready")
