@@ -21,11 +21,9 @@ from pysrp.scst.control import Client, Control, socket_of
 from pysrp.scst.files import Files, Stat
 from pysrp.scst.fuse import Mount, mount
 from pysrp.scst.grammar import TreeError
-from pysrp.scst.targets import Adapter
 from pysrp.scst.tree import Tree
 
 __all__ = [
-    "Adapter",
     "Client",
     "Control",
     "Files",

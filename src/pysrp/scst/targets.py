@@ -7,18 +7,20 @@ and never used again. There is no ``mgmt`` file and there are no initiator group
 from __future__ import annotations
 
 import errno
-from collections.abc import Sequence
-from typing import Protocol
+import itertools
+import threading
 
 from pysrp.fabric import Identity
 from pysrp.lun import AddressMethod
 from pysrp.scst.devices import Device, Devices
 from pysrp.scst.grammar import Command, flag, number, refuse, within
 from pysrp.scst.nodes import Directory, File, Folder, Link, Node, attribute, line
+from pysrp.target.engine import Session as Login
 from pysrp.target.lunmap import Export, LunMap
+from pysrp.target.serve import Server
 from pysrp.target.task import Unit
 
-__all__ = ["DRIVER", "Adapter", "Luns", "Session", "Target", "Targets"]
+__all__ = ["DRIVER", "Luns", "Session", "Target", "Targets"]
 
 DRIVER = "ibmvstgt"
 HIGHEST_LUN = 0x3FFF
@@ -26,70 +28,55 @@ HIGHEST_ID = 0xFFFF
 METHODS = ("PERIPHERAL", "FLAT", "LUN")
 
 
-class Login(Protocol):
-    """One session of an adapter."""
-
-    commands: int
-    """Commands under way."""
-
-
-class Adapter(Protocol):
-    """What the tree needs of whoever serves a target. Any thread may call."""
-
-    luns: LunMap
-    identity: Identity
-    """The server's: unit address, system id, partition number."""
-
-    enabled: bool
-    """Whether initiators are let in; may be set."""
-
-    def sessions(self) -> Sequence[Login]:
-        """Those logged in now, oldest first."""
-
-    def drain(self, unit: Unit) -> None:
-        """Return when no command of a unit that is no longer exported is under way."""
-
-
 class Target(Directory):
     """``targets/ibmvstgt/<name>``: one adapter."""
 
-    def __init__(self, name: str, adapter: Adapter, targets: Targets) -> None:
+    def __init__(self, name: str, server: Server, luns: LunMap, identity: Identity, targets: Targets) -> None:
         self.name = name
         self.path = f"targets/{DRIVER}/{name}"
-        self.adapter = adapter
-        self.luns = Luns(self.path, adapter, targets.devices)
+        self.server = server
+        self.luns = luns
+        self.identity = identity
+        self.exports = Luns(self, targets.devices)
         self._targets = targets
         self._id = 0
         self._comment = ""
+        self._lock = threading.Lock()
+        self._logins: dict[int, Login] = {}
 
     def entries(self) -> dict[str, Node]:
         """The files, the LUNs and the sessions."""
-        return {**super().entries(), "luns": self.luns, "sessions": Folder(self._sessions)}
+        return {**super().entries(), "luns": self.exports, "sessions": Folder(self._sessions)}
 
     def _sessions(self) -> dict[str, Node]:
-        """Sessions by the initiator's name, which with VSCSI is the adapter's: more than one get a number."""
-        first = f"{self.adapter.identity.unit_address:x}"
-        return {
-            f"{first}_{i}" if i else first: Session(first, one, self.path)
-            for i, one in enumerate(self.adapter.sessions())
-        }
+        """Sessions by the initiator's name, which with VSCSI is the adapter's; further ones get a number."""
+        there = [one for one in (adapter.target.session for adapter in self.server.adapters()) if one]
+        with self._lock:
+            # A session keeps its number, and a new one gets the lowest that is free.
+            self._logins = {i: one for i, one in self._logins.items() if one in there}
+            for one in there:
+                if one not in self._logins.values():
+                    self._logins[next(i for i in itertools.count() if i not in self._logins)] = one
+            logins = sorted(self._logins.items())
+        name = f"{self.identity.unit_address:x}"
+        return {f"{name}_{i}" if i else name: Session(name, one, self.path) for i, one in logins}
 
     @property
     def id(self) -> int:
         """The relative target port id while enabled, else 0."""
-        return self._id if self.adapter.enabled else 0
+        return self._id if self.server.enabled else 0
 
     @attribute
     def enabled(self) -> str:
         """Whether initiators may log in."""
-        return line(int(self.adapter.enabled))
+        return line(int(self.server.enabled))
 
     @enabled.store
     def enabled_store(self, text: str) -> None:
         """The first character counts. Enabling gives a relative target port id to a target that has none."""
         if text[:1] not in ("0", "1"):
             raise refuse(errno.EINVAL, "write 1 to enable the target, 0 to disable it")
-        if text[0] == "1" and not self.adapter.enabled:
+        if text[0] == "1" and not self.server.enabled:
             taken = self._targets.ids(self)
             if self._id in taken:
                 raise refuse(
@@ -97,7 +84,10 @@ class Target(Directory):
                 )
             if not self._id:
                 self._id = next(i for i in range(1, HIGHEST_ID + 1) if i not in taken)
-        self.adapter.enabled = text[0] == "1"
+        if text[0] == "1":
+            self.server.enable()
+        else:
+            self.server.disable()
 
     @attribute
     def rel_tgt_id(self) -> str:
@@ -108,12 +98,12 @@ class Target(Directory):
     def rel_tgt_id_store(self, text: str) -> None:
         """1 to 65535, or while disabled 0."""
         new = number(text, "rel_tgt_id")
-        if new > HIGHEST_ID or (not new and self.adapter.enabled):
+        if new > HIGHEST_ID or (not new and self.server.enabled):
             raise refuse(
                 errno.EINVAL, f"rel_tgt_id {new}: 1 to {HIGHEST_ID}, or 0 while the target is disabled"
             )
         taken = self._targets.ids(self)
-        if self.adapter.enabled and new in taken:
+        if self.server.enabled and new in taken:
             raise refuse(errno.EBADSLT, f"rel_tgt_id {new} is {taken[new]}'s")
         self._id = new
 
@@ -130,7 +120,7 @@ class Target(Directory):
     @attribute
     def addr_method(self) -> str:
         """How REPORT LUNS writes the LUNs: PERIPHERAL, FLAT or, as ibmvstgt prefers, LUN."""
-        method = self.adapter.luns.method
+        method = self.luns.method
         return line(method.name, method is not AddressMethod.LUN)
 
     @addr_method.store
@@ -140,7 +130,7 @@ class Target(Directory):
         for name in METHODS:
             length = min(len(name), len(wanted))
             if length and wanted[:length] == name[:length]:
-                self.adapter.luns.method = AddressMethod[name]
+                self.luns.method = AddressMethod[name]
                 return
         raise refuse(errno.EINVAL, f"{text.strip()!r} is none of {', '.join(METHODS)}")
 
@@ -148,14 +138,15 @@ class Target(Directory):
 class Luns(Directory):
     """``luns/`` of a target: a directory for each LUN, and ``mgmt``."""
 
-    def __init__(self, path: str, adapter: Adapter, devices: Devices) -> None:
-        self._path = f"{path}/luns"
-        self._adapter = adapter
+    def __init__(self, target: Target, devices: Devices) -> None:
+        self._path = f"{target.path}/luns"
+        self._server = target.server
+        self._luns = target.luns
         self._devices = devices
 
     def entries(self) -> dict[str, Node]:
         """``mgmt`` and the LUNs."""
-        return {**super().entries(), **{str(one.lun): self._lun(one) for one in self._adapter.luns}}
+        return {**super().entries(), **{str(one.lun): self._lun(one) for one in self._luns}}
 
     def _lun(self, export: Export) -> Node:
         device = self._devices.owner(export.unit)
@@ -167,15 +158,15 @@ class Luns(Directory):
 
     def paths(self, unit: Unit) -> list[str]:
         """Where a unit is exported."""
-        return [f"{self._path}/{one.lun}" for one in self._adapter.luns if one.unit is unit]
+        return [f"{self._path}/{one.lun}" for one in self._luns if one.unit is unit]
 
     def withdraw(self, unit: Unit) -> None:
         """Export a unit no longer; returns when nothing of it is under way."""
-        for one in self._adapter.luns:
+        for one in self._luns:
             if one.unit is unit:
-                self._adapter.luns.remove(one.lun)
+                self._luns.remove(one.lun)
         # Also if it was exported nowhere any more: what replace took away may still be at work.
-        self._adapter.drain(unit)
+        self._server.drain(unit)
 
     @attribute
     def mgmt(self) -> str:
@@ -192,14 +183,14 @@ class Luns(Directory):
     def mgmt_store(self, text: str) -> None:
         """``add``, ``replace``, ``replace_no_ua``, ``del`` or ``clear``, checked in SCST's order."""
         command = Command(text)
-        luns = self._adapter.luns
+        luns = self._luns
         match command.keyword("add", "replace", "replace_no_ua", "del", "clear"):
             case "clear":
                 command.end()
                 gone = {id(one.unit): one.unit for one in luns}
                 luns.clear()
                 for unit in gone.values():
-                    self._adapter.drain(unit)
+                    self._server.drain(unit)
             case "del":
                 lun = number(command.word(), "LUN")
                 command.end()
@@ -207,7 +198,7 @@ class Luns(Directory):
                     raise refuse(errno.EINVAL, f"there is no LUN {lun}")
                 unit = luns[lun].unit
                 luns.remove(lun)
-                self._adapter.drain(unit)
+                self._server.drain(unit)
             case verb:
                 name = command.word()
                 device = self._devices.by_name.get(name)
@@ -247,7 +238,7 @@ class Session(Directory):
     @attribute
     def commands(self) -> str:
         """Commands under way."""
-        return line(self._login.commands)
+        return line(len(self._login.tasks))
 
     active_commands = commands
 
@@ -282,9 +273,9 @@ class Targets:
         self.by_name: dict[str, Target] = {}
         self._next = 0
 
-    def add(self, adapter: Adapter) -> Target:
-        """A target for one more adapter."""
-        target = Target(f"{DRIVER}_target_{self._next}", adapter, self)
+    def add(self, server: Server, luns: LunMap, identity: Identity) -> Target:
+        """One more target."""
+        target = Target(f"{DRIVER}_target_{self._next}", server, luns, identity, self)
         self._next += 1
         self.by_name[target.name] = target
         return target
@@ -292,17 +283,17 @@ class Targets:
     def ids(self, besides: Target) -> dict[int, str]:
         """The relative target port ids of the enabled targets, and whose they are."""
         return {
-            one.id: one.name for one in self.by_name.values() if one is not besides and one.adapter.enabled
+            one.id: one.name for one in self.by_name.values() if one is not besides and one.server.enabled
         }
 
     def classes(self) -> dict[str, Node]:
         """``class/ibmvstgt``: an entry for each adapter, its unit address in decimal."""
-        adapters = [target.adapter for target in self.by_name.copy().values()]
-        return {f"{DRIVER}-{one.identity.unit_address}": ClassDevice(one.identity) for one in adapters}
+        found = [target.identity for target in self.by_name.copy().values()]
+        return {f"{DRIVER}-{identity.unit_address}": ClassDevice(identity) for identity in found}
 
     def _exports(self, device: Device) -> list[str]:
-        return [path for target in self.by_name.copy().values() for path in target.luns.paths(device.disk)]
+        return [path for target in self.by_name.copy().values() for path in target.exports.paths(device.disk)]
 
     def _withdraw(self, device: Device) -> None:
         for target in self.by_name.values():
-            target.luns.withdraw(device.disk)
+            target.exports.withdraw(device.disk)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from importlib.metadata import version
+from types import TracebackType
 
+from pysrp.fabric import Identity
 from pysrp.scst.devices import HANDLERS, Handler
 from pysrp.scst.files import Filesystem
 from pysrp.scst.grammar import number
 from pysrp.scst.nodes import Directory, Folder, Node, attribute, line
-from pysrp.scst.targets import DRIVER, Adapter, Targets
+from pysrp.scst.targets import DRIVER, Targets
+from pysrp.target.lunmap import LunMap
+from pysrp.target.serve import Server
 
 __all__ = ["Tree"]
 
@@ -68,11 +72,13 @@ class Tree(Filesystem):
 
     ::
 
-        tree = Tree()
-        tree.write("handlers/vdisk_ram/mgmt", "add_device ram000 size_mb=64")
-        target = tree.add_target(server)                       # "ibmvstgt_target_0"
-        tree.write(f"targets/ibmvstgt/{target}/luns/mgmt", "add ram000 256")
-        tree.write(f"targets/ibmvstgt/{target}/enabled", "1")
+        luns = LunMap()
+        with Tree() as tree, Server("unix:/run/vscsi", luns, enabled=False) as server:
+            name = tree.add_target(server, luns)                   # "ibmvstgt_target_0"
+            tree.write("handlers/vdisk_ram/mgmt", "add_device ram000 size_mb=64")
+            tree.write(f"targets/ibmvstgt/{name}/luns/mgmt", "add ram000 256")
+            tree.write(f"targets/ibmvstgt/{name}/enabled", "1")
+            server.wait()
 
     Paths are relative to ``/sys/kernel/scst_tgt``; see :class:`Filesystem`. ``patience`` is how many seconds
     a write may take before its writer gets EAGAIN.
@@ -82,13 +88,24 @@ class Tree(Filesystem):
         self._targets = Targets()
         super().__init__(Root(self, self._targets), patience=patience)
 
-    def add_target(self, adapter: Adapter) -> str:
-        """Show an adapter at ``targets/ibmvstgt/``; returns the name it has there."""
-        return self.manage(lambda: self._targets.add(adapter).name)
+    def add_target(self, server: Server, luns: LunMap, identity: Identity | None = None) -> str:
+        """Show a server at ``targets/ibmvstgt/``; returns the name it has there.
+
+        ``luns`` is what it exports and ``identity`` who it is, both as they were given to it.
+        """
+        return self.manage(lambda: self._targets.add(server, luns, identity or Identity()).name)
 
     def remove_target(self, name: str) -> None:
-        """The adapter is gone. KeyError if there is no target of that name; the name is never used again."""
+        """The server has gone. KeyError if there is no target of that name, which is never used again."""
         self.manage(lambda: self._targets.by_name.pop(name))
+
+    def __enter__(self) -> Tree:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def close(self) -> None:
         """Take no more writes, then flush and close the devices, which nobody may serve any more.
