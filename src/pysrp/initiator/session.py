@@ -463,10 +463,14 @@ class Base:
             except ValueError:
                 return  # closed by its owner already
 
-    def _task(self, function: TskMgmtFunc, lun: Lun, task: Command | None, timeout: float) -> TaskManagement:
+    def _task(
+        self, function: TskMgmtFunc, lun: Lun, task: Command | None, timeout: float, done: Any = None
+    ) -> TaskManagement:
         request = TaskManagement(function, lun, task, timeout=timeout)
+        request.owner = done
         self.engine.submit(request, time.monotonic())
         self._flush()
+        self._finish()
         return request
 
     @staticmethod
@@ -677,7 +681,7 @@ class Session(Base):
         return pending.result(check)
 
     def abort(self, pending: Pending, timeout: float = 0) -> bool:
-        """ABORT TASK: then the command is over, see its ``outcome()``. TransportError if the target refused."""
+        """ABORT TASK: then the command is over, see its outcome. TransportError if the target refused."""
         if pending.done:
             return True
         if self._abandon(pending, Aborted("the command was aborted before it was sent")):

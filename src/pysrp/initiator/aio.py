@@ -1,0 +1,291 @@
+"""The initiator in asyncio: the names of :mod:`pysrp.initiator.session`, to be awaited.
+
+::
+
+    async with Session("unix:/run/vios") as session:
+        disks = await session.scan()
+        first, second = await asyncio.gather(disks[0].read(0), disks[1].read(0))
+
+A session belongs to the event loop in which it was connected. Cancelling an await aborts the command.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from pysrp.errors import PartnerGone
+from pysrp.initiator.engine import Aborted, Command, State, TaskManagement
+from pysrp.initiator.session import FOREVER, Base, Options, TimedOut
+from pysrp.initiator.units import Capacity, Pending, Result, Steps, Unit, scan
+from pysrp.lun import Hctl, Lun
+from pysrp.scsi.inquiry import Inquiry
+from pysrp.srp import TaskAttribute, TskMgmtFunc
+
+__all__ = ["Device", "Options", "Session"]
+
+T = TypeVar("T")
+
+
+class Device(Unit):
+    """A logical unit; the methods are those of :class:`pysrp.initiator.session.Device`."""
+
+    session: Session
+
+    async def inquiry(self, vpd: int | None = None) -> Any:
+        """Standard INQUIRY data, or VPD page ``vpd``."""
+        return await self.session.run_steps(self.inquiry_steps(vpd))
+
+    async def capacity(self) -> Capacity:
+        """Number of blocks and bytes in one."""
+        return await self.session.run_steps(self.capacity_steps())
+
+    async def test_unit_ready(self) -> None:
+        """Return if the unit can take reads and writes."""
+        await self.session.run_steps(self.ready_steps())
+
+    async def read(self, lba: int, blocks: int = 1) -> bytes:
+        """``blocks`` blocks from ``lba`` on."""
+        return await self.session.run_steps(self.read_steps(lba, blocks, None))
+
+    async def read_into(self, lba: int, buffer: Any) -> None:
+        """Fill ``buffer`` (writable, whole blocks) from ``lba`` on."""
+        view = memoryview(buffer).cast("B")
+        size = await self.session.run_steps(self.block_size_steps())
+        await self.session.run_steps(self.read_steps(lba, view.nbytes // size, view))
+
+    async def write(self, lba: int, data: Any, fua: bool = False) -> None:
+        """Write whole blocks from ``lba`` on."""
+        await self.session.run_steps(self.write_steps(lba, data, fua))
+
+    async def flush(self) -> None:
+        """SYNCHRONIZE CACHE."""
+        await self.session.run_steps(self.flush_steps())
+
+    async def execute(self, cdb: Any, **arguments: Any) -> Result:
+        """Any command; see :meth:`Session.execute`."""
+        return await self.session.execute(self.lun, cdb, **arguments)
+
+    async def reset(self, timeout: float = 0) -> None:
+        """LUN RESET."""
+        await self.session.lun_reset(self.lun, timeout)
+
+
+class Session(Base):
+    """One connection; the arguments are those of :class:`pysrp.initiator.session.Base`."""
+
+    _loop: asyncio.AbstractEventLoop | None = None
+    _timer: asyncio.TimerHandle | None = None
+    _timer_at = FOREVER
+    _watchers: list[asyncio.Future[None]]
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self._watchers = []
+        self._signals = True
+
+    async def connect(self, timeout: float | None = 60) -> None:
+        """Open the queue and log in; raises as the blocking one."""
+        self._loop = asyncio.get_running_loop()
+        self._start()
+        self._loop.add_reader(self.port.fileno(), self._readable)
+        self._readable()
+        await self.wait_connected(timeout)
+
+    async def wait_connected(self, timeout: float | None = 60) -> None:
+        """Wait until the session is logged in (again)."""
+        limit = FOREVER if timeout is None else time.monotonic() + timeout
+        engine = self.engine
+        while not self.connected:
+            if engine.rejection is not None and engine.state is State.REJECTED:
+                raise engine.rejection
+            if engine.state is State.CLOSED:
+                raise PartnerGone("the session is closed")
+            watcher = asyncio.get_running_loop().create_future()
+            self._watchers.append(watcher)
+            left = None if limit == FOREVER else max(0.0, limit - time.monotonic())
+            try:
+                await asyncio.wait_for(watcher, left)
+            except asyncio.TimeoutError:
+                raise TimedOut(f"not logged in within {timeout:g} s: {engine.state.value}") from None
+
+    async def close(self) -> None:
+        """Close the queue. Harmless when repeated."""
+        if self._loop is not None:
+            self._loop.remove_reader(self.port.fileno())
+            self._loop = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._shut()
+        self._wake_watchers()
+
+    async def __aenter__(self) -> Session:
+        try:
+            await self.connect()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    # The loop.
+
+    def _readable(self) -> None:
+        try:
+            self._turn(self.port.poll())
+        finally:
+            self._wake_watchers()
+            self._schedule()
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._timer_at = FOREVER
+        self._readable()
+
+    def _schedule(self) -> None:
+        until = self._pause()
+        if until >= self._timer_at or self._loop is None:
+            return  # a timer that comes too early finds nothing to do and sets the next
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = until
+        self._timer = self._loop.call_later(max(0.0, until - time.monotonic()), self._on_timer)
+
+    def _wake_watchers(self) -> None:
+        watchers, self._watchers = self._watchers, []
+        for watcher in watchers:
+            if not watcher.done():
+                watcher.set_result(None)
+
+    # Commands.
+
+    def submit(self, lun: Lun, cdb: bytes, **arguments: Any) -> Pending:
+        """Start a command, see :meth:`pysrp.initiator.session.Base.submit`; then :meth:`wait` for it."""
+        pending = super().submit(lun, cdb, **arguments)
+        self._schedule()
+        return pending
+
+    async def wait(self, pending: Pending) -> None:
+        """Wait until a command is done; being cancelled aborts it."""
+        if pending.done:
+            return
+        future = asyncio.get_running_loop().create_future()
+        before = pending.waiter
+
+        def done(pending: Pending) -> None:
+            if not future.done():
+                future.set_result(None)
+            if before is not None:
+                before(pending)
+
+        pending.waiter = done
+        try:
+            await future
+        except asyncio.CancelledError:
+            error = Aborted("the command was aborted before it was sent")
+            if not pending.done and not self._abandon(pending, error):
+                self.engine.abort(pending, time.monotonic())
+                self._flush()
+                self._finish()
+                self._schedule()
+            raise
+
+    async def gather(self, commands: Iterable[Pending], check: bool = True) -> list[Result]:
+        """Wait for all of them; their results in order. Raises the first error, when all are done."""
+        commands = list(commands)
+        for pending in commands:
+            await self.wait(pending)
+        return [pending.outcome(check) for pending in commands]
+
+    async def run_steps(self, steps: Steps[T]) -> T:
+        """Carry out a sequence of :mod:`pysrp.initiator.units`."""
+        try:
+            while True:
+                waiting = list(next(steps))
+                try:
+                    for pending in waiting:
+                        await self.wait(pending)
+                except asyncio.CancelledError:
+                    for pending in waiting:
+                        if not pending.done:
+                            self.engine.abort(pending, time.monotonic())
+                    self._flush()
+                    steps.close()
+                    raise
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    async def scan(
+        self, channels: Iterable[int] = range(4), ids: Iterable[int] = range(64), luns: int = 32
+    ) -> list[Device]:
+        """All logical units, as Linux looks for them."""
+
+        def make(lun: Lun, address: Hctl, data: Inquiry) -> Device:
+            return Device(self, lun, address, data)
+
+        return await self.run_steps(scan(self, make, channels, ids, luns))
+
+    async def execute(
+        self,
+        lun: Lun,
+        cdb: Any,
+        *,
+        data_out: Any = None,
+        data_in_length: int = 0,
+        timeout: float = 60,
+        check: bool = True,
+        retries: int = 0,
+        block_size: int = 0,
+        replay: bool = False,
+        attribute: int = TaskAttribute.SIMPLE,
+    ) -> Result:
+        """Any command, and its result; see :meth:`pysrp.initiator.session.Session.execute`."""
+        pending = self.submit(
+            lun, bytes(cdb), data_out=data_out, data_in_length=data_in_length, timeout=timeout,
+            retries=retries, block_size=block_size, replay=replay, attribute=attribute,
+        )  # fmt: skip
+        await self.wait(pending)
+        return pending.outcome(check)
+
+    async def abort(self, pending: Pending, timeout: float = 0) -> bool:
+        """ABORT TASK: then the command is over, see its outcome. TransportError if the target refused."""
+        error = Aborted("the command was aborted before it was sent")
+        if pending.done or self._abandon(pending, error):
+            return True
+        if not pending.tag:
+            self.engine.abort(pending, time.monotonic())
+            self._finish()
+            return True
+        return await self.task_management(TskMgmtFunc.ABORT_TASK, pending.lun, pending, timeout)
+
+    async def lun_reset(self, lun: Lun | Device, timeout: float = 0) -> None:
+        """LUN RESET: commands of this session that the unit had end with :class:`Aborted`."""
+        where = lun.lun if isinstance(lun, Device) else lun
+        await self.task_management(TskMgmtFunc.LUN_RESET, where, None, timeout)
+
+    async def task_management(
+        self, function: TskMgmtFunc, lun: Lun, task: Command | None = None, timeout: float = 0
+    ) -> bool:
+        """Any task management function; TransportError if the target answers anything but success."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def done(_: TaskManagement) -> None:
+            if not future.done():
+                future.set_result(None)
+
+        request = self._task(function, lun, task, timeout, done)
+        self._schedule()
+        await future
+        return self._task_outcome(request)
+
+    async def host_reset(self, timeout: float | None = 60) -> None:
+        """Close and reopen the queue and log in again, as the blocking one."""
+        self.engine.host_reset()
+        self._readable()
+        await self.wait_connected(timeout)
