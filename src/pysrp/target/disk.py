@@ -166,38 +166,49 @@ class Disk(LogicalUnit):
 
     # Reading and writing.
 
-    def _extent(self, cdb: Any, blocks: int) -> int:
+    def _start(self, cdb: Any, blocks: int) -> int:
         """Where the command's blocks begin, in bytes, if all of them are on the disk."""
         lba: int = cdb.lba
         if lba >= self.blocks or blocks > self.blocks - lba:
             raise Fault(SenseKey.ILLEGAL_REQUEST, SenseCode.LBA_OUT_OF_RANGE, pointer(type(cdb).lba))
         return lba * self.block_size
 
-    def _length(self, cdb: Any, blocks: int) -> int:
+    def _length(self, cdb: Any, blocks: int, name: str = "transfer_length") -> int:
         """Bytes that the command moves, if that is not too much at once."""
         length = blocks * self.block_size
         if self.max_transfer is not None and length > self.max_transfer:
-            name = "transfer_length" if hasattr(cdb, "transfer_length") else "verification_length"
             raise invalid(type(cdb), name)
         return length
 
-    @command(cdbs.Read6, cdbs.Read10, cdbs.Read12, cdbs.Read16, medium=True)
+    @command(cdbs.Read10, cdbs.Read12, cdbs.Read16, medium=True)
     def read(self, task: Task, cdb: Any) -> None:
-        """READ(6), (10), (12), (16). FUA and DPO ask for nothing here: a backend has one copy of a byte."""
-        blocks = cdb.blocks
-        task.read(self.backend, self._extent(cdb, blocks), self._length(cdb, blocks))
+        """READ(10), (12), (16). FUA and DPO ask for nothing here: a backend has one copy of a byte."""
+        blocks = cdb.transfer_length
+        task.read(self.backend, self._start(cdb, blocks), self._length(cdb, blocks))
 
-    @command(cdbs.Write6, cdbs.Write10, cdbs.Write12, cdbs.Write16, medium=True)
-    def write(self, task: Task, cdb: Any) -> None:
-        """WRITE(6), (10), (12), (16)."""
+    @command(cdbs.Read6, medium=True)
+    def read_6(self, task: Task, cdb: cdbs.Read6) -> None:
+        """READ(6), of 1 to 256 blocks."""
         blocks = cdb.blocks
-        start, length = self._extent(cdb, blocks), self._length(cdb, blocks)
+        task.read(self.backend, self._start(cdb, blocks), self._length(cdb, blocks))
+
+    @command(cdbs.Write10, cdbs.Write12, cdbs.Write16, medium=True)
+    def write(self, task: Task, cdb: Any) -> None:
+        """WRITE(10), (12), (16)."""
+        self._write(task, cdb, cdb.transfer_length, cdb.fua)
+
+    @command(cdbs.Write6, medium=True)
+    def write_6(self, task: Task, cdb: cdbs.Write6) -> None:
+        """WRITE(6), of 1 to 256 blocks."""
+        self._write(task, cdb, cdb.blocks, False)
+
+    def _write(self, task: Task, cdb: Any, blocks: int, fua: bool) -> None:
+        start, length = self._start(cdb, blocks), self._length(cdb, blocks)
         if self.read_only or task.read_only:
             raise Fault(SenseKey.DATA_PROTECT, SenseCode.WRITE_PROTECTED)
         if self._software_protected:
             raise Fault(SenseKey.DATA_PROTECT, SenseCode.SOFTWARE_WRITE_PROTECTED)
-        # WRITE(6) has no FUA.
-        flush = not self._write_cache or (type(cdb) is not cdbs.Write6 and cdb.fua)
+        flush = fua or not self._write_cache
         task.write(self.backend, start, length, flush=flush, block=self.block_size)
 
     @command(cdbs.Verify10, cdbs.Verify16, medium=True)
@@ -206,12 +217,12 @@ class Disk(LogicalUnit):
         the one block of it (3).
         """
         blocks = cdb.blocks
-        start = self._extent(cdb, blocks)
+        start = self._start(cdb, blocks)
         length = blocks * self.block_size
         check = cdb.bytchk
         data = None
         if check == ByteCheck.COMPARE:
-            data = task.fetch(self._length(cdb, blocks))
+            data = task.fetch(self._length(cdb, blocks, "verification_length"))
         elif check == ByteCheck.COMPARE_ONE_BLOCK:
             if length > MAX_IN_PLACE and not self.backend.blocking:
                 raise invalid(type(cdb), "verification_length")
@@ -247,7 +258,7 @@ class Disk(LogicalUnit):
     @command(cdbs.SynchronizeCache10, cdbs.SynchronizeCache16, medium=True)
     def synchronize_cache(self, task: Task, cdb: Any) -> None:
         """SYNCHRONIZE CACHE(10) and (16): all of the disk. With IMMED too, GOOD comes when it is done."""
-        self._extent(cdb, cdb.blocks)
+        self._start(cdb, cdb.blocks)
         task.run(self.backend, self.backend.flush)
 
     # Capacity.

@@ -238,7 +238,7 @@ class LogicalUnit:
                 entry = found.get(action)
             else:
                 entry = found  # type: ignore[assignment]
-            if not self.plain(task.nexus):
+            if task.nexus in self._pending or self._holder is not None or self._not_ready is not None:
                 self._admit(task, entry)
             if entry is None:
                 if found is None:
@@ -246,13 +246,12 @@ class LogicalUnit:
                         SenseKey.ILLEGAL_REQUEST, SenseCode.INVALID_COMMAND_OPERATION_CODE, ("cdb", 0, None)
                     )
                 raise invalid(next(iter(found.values())).cdb, "service_action")  # type: ignore[union-attr]
-            size = entry.cdb.SIZE
-            if len(cdb) < size:
+            if len(cdb) < entry.cdb.SIZE:
                 raise invalid(entry.cdb, "additional_cdb_length")
-            bits = int.from_bytes(cdb[:size], "big")
+            bits = int.from_bytes(cdb, "little")
             if bits & entry.refused:
                 raise _invalid_at(entry.first_refused(bits))
-            getattr(self, entry.handler)(task, entry.cdb(cdb))
+            entry.handler(self, task, entry.cdb(cdb))
         except Fault as fault:
             task.check(fault.data(self._descriptor_sense))
 

@@ -7,13 +7,14 @@ A handler is a method marked with :func:`command`. What a class handles, with wh
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 from pysrp.fields import Int
 from pysrp.scsi.cdb import Cdb
 from pysrp.scsi.codes import SenseKey
 from pysrp.scsi.sense import sense
+from pysrp.target.task import Task
 
 __all__ = ["Command", "CommandTable", "Fault", "Pointer", "command", "pointer"]
 
@@ -82,10 +83,10 @@ class Fault(Exception):
 
 @dataclass(frozen=True)
 class Command:
-    """One supported CDB: its class, the name of the method that handles it, and when it may run."""
+    """One supported CDB: its class, the method that handles it, and when it may run."""
 
     cdb: type[Cdb]
-    handler: str = ""
+    handler: Callable[[Any, Task, Any], None]
     medium: bool = False
     """Needs the unit started and its medium there."""
     reports_attention: bool = True
@@ -94,7 +95,7 @@ class Command:
     """RESERVATION CONFLICT while another nexus holds the unit; a function decides by the CDB."""
     refuses: frozenset[str] = frozenset()
     refused: int = field(default=0, repr=False)
-    """Mask over the CDB, as one big-endian integer, of the bits that must be zero."""
+    """Mask over the CDB, as one integer of its bytes from the first up, of the bits that must be zero."""
 
     @property
     def opcode(self) -> int:
@@ -114,13 +115,13 @@ class Command:
         mask = 0
         for f in _fields(self.cdb):
             if f.name not in IGNORED and f.name not in self.refuses:
-                mask |= _mask(self.cdb, f, f.must)
-        return mask.to_bytes(self.cdb.SIZE, "big")
+                mask |= _mask(f, f.must)
+        return mask.to_bytes(self.cdb.SIZE, "little")
 
     def first_refused(self, bits: int) -> Pointer:
         """The field that is not zero though it must be."""
         for f in sorted((f for f in _fields(self.cdb) if f.name in self.refuses), key=lambda f: f.offset):
-            if bits & _mask(self.cdb, f):
+            if bits & _mask(f):
                 return pointer(f)
         raise ValueError("every refused field is zero")
 
@@ -129,10 +130,11 @@ def _fields(cdb: type[Cdb]) -> Iterator[Any]:
     return (f for f in cdb.FIELDS if not f.reserved and not f.variable)
 
 
-def _mask(cdb: type[Cdb], f: Any, value: int | None = None) -> int:
+def _mask(f: Any, value: int | None = None) -> int:
+    """The bits of a field, or a value in it, in a little-endian integer of all bytes."""
     width, shift = (f.width, f.shift) if isinstance(f, Int) else (8 * f.size, 0)
-    bits = (1 << width) - 1 if value is None else int(value)
-    mask: int = bits << shift << 8 * (cdb.SIZE - f.offset - f.size)
+    bits: int = ((1 << width) - 1 if value is None else int(value)) << shift
+    mask: int = int.from_bytes(bits.to_bytes(f.size, "big"), "little") << 8 * f.offset
     return mask
 
 
@@ -148,17 +150,22 @@ def command(
     ``refuses`` names fields that must be zero in addition to those that always must; the other keywords
     are :class:`Command`'s.
     """
-    marked = []
+    marked: list[tuple[type[Cdb], frozenset[str], int]] = []
     for cdb in cdbs:
         names = {f.name for f in _fields(cdb)}
         refused = frozenset(refuses) | REFUSED & names
         if not refused <= names:
             raise TypeError(f"{cdb.__name__} has no {', '.join(sorted(refused - names))}")
-        mask = sum(_mask(cdb, f) for f in _fields(cdb) if f.name in refused)
-        marked.append(Command(cdb, "", medium, reports_attention, conflicts, refused, mask))
+        mask = sum(_mask(f) for f in _fields(cdb) if f.name in refused)
+        marked.append((cdb, refused, mask))
 
     def mark(handler: Handler) -> Handler:
-        handler.__scsi__ = [*getattr(handler, "__scsi__", ()), *marked]  # type: ignore[attr-defined]
+        found = getattr(handler, "__scsi__", ())
+        more = [
+            Command(cdb, handler, medium, reports_attention, conflicts, refused, mask)
+            for cdb, refused, mask in marked
+        ]
+        handler.__scsi__ = [*found, *more]  # type: ignore[attr-defined]
         return handler
 
     return mark
@@ -176,7 +183,8 @@ class CommandTable:
                     handlers[name] = value.__scsi__
         for name, marked in handlers.items():
             for entry in marked:
-                self._add(Command(**{**vars(entry), "handler": name}))
+                # An overriding method is the handler without a mark of its own.
+                self._add(replace(entry, handler=getattr(cls, name)))
 
     def _add(self, entry: Command) -> None:
         if entry.action is None:
