@@ -124,6 +124,7 @@ class Rig:
         workers: Any = None,
         *,
         window_size: int = 64 * MIB,
+        server_window: int | None = None,
         queue_size: int = 4096,
         client: Identity | None = None,
     ) -> None:
@@ -132,6 +133,7 @@ class Rig:
             Identity(0x30000028, "VIOS3-P6", 40, "U9117-V6-C40"),
             window_size=window_size,
             queue_size=queue_size,
+            server_window=server_window,
         )
         self.luns = luns if luns is not None else LunMap()
         self.target = Target(far, self.luns, settings, workers)

@@ -41,6 +41,7 @@ twice; that many more than the limit are not held against a client.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import struct
 from collections import deque
@@ -94,7 +95,7 @@ REPORT_LUNS = 0xA0
 READ_WRITE = 0x08, 0x0A
 HARDWARE_ERROR = 4
 ANSWERED = crq.Status.OK
-FORMATS = srp.SupportedFormats.DIRECT | srp.SupportedFormats.INDIRECT
+FORMATS = int(srp.SupportedFormats.DIRECT | srp.SupportedFormats.INDIRECT)
 
 EVENTS = {
     crq.TransportEvent.MIGRATED: Event.MIGRATE,
@@ -269,12 +270,10 @@ class Target:
 
     def disable(self) -> None:
         """Close the queue: the client sees its server go down. Tasks are aborted."""
-        self._flush()
         self._fire(Event.DISABLE)
 
     def remove(self) -> None:
         """Close the queue for good. When that is done the state is REMOVED; closing the port is up to you."""
-        self._flush()
         self._fire(Event.REMOVE)
 
     def retire(self) -> None:
@@ -323,7 +322,7 @@ class Target:
                 break
             self._flush()
             batch = self._batch = self.port.poll(BATCH)
-            if not batch and not self._inbox:
+            if not batch and not self._inbox and (not self._out or self._backlog or self._held is not None):
                 break
             batch.reverse()
             while batch:
@@ -380,7 +379,10 @@ class Target:
         self._begin(self.port.enable)
 
     def _begin(self, call: Callable[[], None]) -> None:
-        """A hypervisor call that ends the connection: what belonged to it is void."""
+        """A hypervisor call that ends the connection: what belonged to it is void, once answers are sent."""
+        if self._out:
+            with contextlib.suppress(TransportError):
+                self.port.send_many(self._out)
         self._clear()
         self._batch.clear()
         self._mads.reset()
@@ -447,7 +449,6 @@ class Target:
                 log.warning("%s: T_LOGOUT: %s", self.name, error)
             else:
                 self._send(element.pack(0x80, crq.Format.SRP, 0, ANSWERED, 0, logout.SIZE, parked.tag))
-                self._flush()
         self._fire(Event.VIOLATION)
 
     # Elements.
@@ -701,8 +702,8 @@ class Target:
             if raw[31] & 0xFC:
                 cdb = bytes(iu.cdb)
             if raw[5]:
-                out, out_length = self._segments(iu.data_out)
-                inward, in_length = self._segments(iu.data_in)
+                out, out_length = self._segments(iu.data_out, raw[5] >> 4)
+                inward, in_length = self._segments(iu.data_in, raw[5] & 15)
         except (DecodeError, TransportError) as error:
             fault = error
         lun = raw[20:28]
@@ -742,9 +743,9 @@ class Target:
                 tasks = session.sets[unit] = TaskSet(begin)
             tasks.add(task)
 
-    def _segments(self, descriptor: Any) -> tuple[list[Segment], int]:
+    def _segments(self, descriptor: Any, form: int) -> tuple[list[Segment], int]:
         """What a descriptor allows: stretches of the client's memory, and bytes in all."""
-        if descriptor is None:
+        if form == srp.BufferFormat.NONE:
             return [], 0
         if isinstance(descriptor, srp.DirectBuf):
             length = descriptor.len
@@ -753,7 +754,7 @@ class Target:
             entries = descriptor.segments(lambda va, length: self._mover.fetch([(va, length)], length))
             segments = [(entry.va, entry.len) for entry in entries]
             return segments, min(sum(length for _, length in segments), descriptor.len)
-        raise DecodeError("immediate data was not agreed on at login", field="data_out", offset=5)
+        raise DecodeError(f"buffer format {form} was not agreed on at login", field="buf_fmt", offset=5)
 
     def _finish(self, task: Task) -> None:
         """A task has ended: answer it."""
