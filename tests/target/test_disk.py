@@ -181,6 +181,7 @@ def test_read_only(tmp_path, bench):
             assert (result.code, result.task.moved_out) == (PROTECTED, 0)
         assert parse_mode6(protected.good("1a003f000400")).wp
         assert not parse_mode6(protected.good("1a000800ff00")).pages[0].wce
+        assert not inquiry.parse_vpd(protected.good("12018600ff00")).v_sup
         assert protected.good(cdb.Read10.build(transfer_length=8)) == bytes(4096)
         protected.good(cdb.SynchronizeCache10.build())
     with Bench(Disk(Ram(4096), read_only=True)) as protected:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from unit_bench import Bench
 
 from pysrp.backends import Ram
-from pysrp.errors import ConfigError
+from pysrp.errors import Busy, ConfigError
 from pysrp.fields import U16, U32
 from pysrp.scsi import cdb, inquiry, params
 from pysrp.scsi.codes import DesignatorType, PeripheralDeviceType
@@ -456,7 +456,7 @@ def test_mode_select_with_block_descriptor(bench):
         ("000000", (5, 0x1A, 0), None),
         ("00000008", (5, 0x1A, 0), None),
         ("0000000000", (5, 0x1A, 0), None),
-        ("00000000 08", (5, 0x1A, 0), None),
+        ("00000000 0812 04" + "00" * 17 + "0a", (5, 0x1A, 0), None),
         ("00000000 0812 0400", (5, 0x1A, 0), None),
         ("00010000", BAD_LIST, (False, 1, None)),
         ("00000007 00000000000200", BAD_LIST, (False, 3, None)),
@@ -628,6 +628,17 @@ def test_a_unit_of_ones_own():
         assert bytes(found.cdb_usage_data).hex() == "7f00000000000018f1230000ffffffff" + "00" * 16
 
 
+def test_mode_pages_of_a_unit_without_blocks():
+    with Bench(Turntable("table")) as bench:
+        six = parse_mode6(bench.good("1a003f00ff00"))
+        assert (six.block_descriptor_length, six.device_specific_parameter) == (0, 0)
+        assert [p.page_code for p in six.pages] == [0xA, 0x1C]
+        assert select6(bench, bytes(4) + mode_page(bench, 0xA, d_sense=1)).status == 0
+        assert bench("ff").sense[0] == 0x72
+        result = select6(bench, b"\0\0\0\x08" + bytes(8))
+        assert (result.code, result.pointer) == (BAD_LIST, (False, 4, None))
+
+
 def test_a_mark_for_a_field_that_is_not_there():
     with pytest.raises(TypeError):
         command(Turn, refuses=["speed"])
@@ -647,3 +658,6 @@ def test_a_bug_is_a_hardware_error(bench):
     task.ended = False
     bench.unit.failed(task, RuntimeError("a bug"))
     assert parse_sense(task.sense).sense_key == 4
+    task.ended = False
+    bench.unit.failed(task, Busy("later", status=8))
+    assert task.status == 8

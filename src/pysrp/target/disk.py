@@ -118,14 +118,14 @@ class Disk(LogicalUnit):
         self.blocks = backend.size // block_size
         self.read_only = read_only or backend.read_only
         self.rotation_rate = rotation_rate
-        self._write_cache = not write_through
+        self._write_cache = not (write_through or self.read_only)
         self._software_protected = False
         super().__init__(
             name,
             identity=identity,
             removable=removable,
             max_transfer=None if max_transfer is None else max_transfer // block_size * block_size,
-            pages=_pages(write_through, self.read_only),
+            pages=_pages(self._write_cache, self.read_only),
         )
 
     def resized(self) -> None:
@@ -401,10 +401,10 @@ class Disk(LogicalUnit):
             task.run(self.backend, self.backend.flush)
 
 
-def _pages(write_through: bool, read_only: bool) -> list[Page]:
-    """Read-Write Error Recovery and Caching, of which WCE can change."""
-    caching = CachingPage.build(wce=not write_through and not read_only)
+def _pages(write_cache: bool, read_only: bool) -> list[Page]:
+    """Read-Write Error Recovery and Caching, of which WCE can change where anything can be written."""
+    changeable = CachingPage.build(wce=not read_only)
     return [
         Page(bytes(ReadWriteErrorRecoveryPage.build(awre=True, arre=True))),
-        Page(bytes(caching), None if read_only else bytes(CachingPage.build(wce=True))),
+        Page(bytes(CachingPage.build(wce=write_cache)), bytes(changeable)),
     ]

@@ -80,8 +80,8 @@ class Identity:
             raise ConfigError(f"naa: {self.naa.hex()} is neither 8 bytes of type 2, 3 or 5 nor 16 of type 6")
         if len(self.eui64) not in (0, 8, 12, 16):
             raise ConfigError(f"eui64: {len(self.eui64)} bytes, not 8, 12 or 16")
-        if len(self.scsi_name.encode()) > 246:
-            raise ConfigError("scsi_name is longer than 246 bytes")
+        if len(self.scsi_name.encode()) > 251:
+            raise ConfigError("scsi_name is longer than 251 bytes")
 
     @classmethod
     def named(cls, name: str, *, setup_id: int = 0, **given: Any) -> Identity:
