@@ -1,6 +1,8 @@
 """targets/ and class/: attributes, luns/mgmt and its errnos, sessions (facts 6.4, 6.5, 6.7, 6.16, 6.17)."""
 
+import contextlib
 import errno
+import threading
 
 import pytest
 
@@ -9,7 +11,7 @@ from pysrp.fabric import Identity
 from pysrp.initiator.session import Session
 from pysrp.lun import Lun, scst_pack
 from pysrp.scsi import parse_sense
-from pysrp.scst import TreeError
+from pysrp.scst import Client, Control, TreeError
 
 LUN_256 = scst_pack(256, "LUN")
 
@@ -349,6 +351,65 @@ def test_a_lun_that_is_exported_read_only(target, disks):
         assert parse_sense(caught.value.sense).sense_key == 7
         free.write(0, b"x" * 512)
         assert protected.read(0) == b"x" * 512
+
+
+def test_everything_at_once(tree, target, disks, tmp_path):
+    """An initiator works on one LUN while others come and go and the tree is looked at."""
+    target.luns("add ram000 256")
+    tree.write(f"{target.path}/enabled", "1")
+    over = threading.Event()
+    problems = []
+
+    def change(name, lun):
+        for i in range(60):
+            target.luns(f"add {name} {lun}")
+            target.luns(f"replace null0 {lun} read_only={i % 2}")
+            tree.write(f"devices/{name}/prod_id", f"disk {i}")
+            target.luns(f"del {lun}")
+
+    def look(files):
+        while not over.is_set():
+            for place in ("devices", target.path + "/luns", target.path + "/sessions", "devices/ram001"):
+                for name in files.ls(place):
+                    # What was listed may have gone.
+                    with contextlib.suppress(TreeError):
+                        files.read(f"{place}/{name}")
+
+    def insist(work, *arguments):
+        # The changes come faster than an initiator's few retries have read its unit attentions.
+        while True:
+            try:
+                return work(*arguments)
+            except CheckCondition as problem:
+                if parse_sense(problem.sense).sense_key != 6:
+                    raise
+
+    def guarded(work, *arguments):
+        try:
+            work(*arguments)
+        except BaseException as problem:
+            problems.append(problem)
+
+    with (
+        Control(tree, tmp_path / "c.scst"),
+        Client(tmp_path / "c.scst") as client,
+        Session(target.url) as session,
+    ):
+        (disk,) = session.scan(channels=[0], ids=[1])
+        watchers = [threading.Thread(target=guarded, args=(look, files)) for files in (tree, client)]
+        changers = [threading.Thread(target=guarded, args=(change, f"ram{i:03}", 512 + i)) for i in range(2)]
+        for thread in watchers + changers:
+            thread.start()
+        i = 0
+        while any(thread.is_alive() for thread in changers) or i < 50:
+            i += 1
+            insist(disk.write, i % 64, i.to_bytes(4, "big") * 128)
+            assert insist(disk.read, i % 64) == i.to_bytes(4, "big") * 128
+        over.set()
+        for thread in watchers + changers:
+            thread.join()
+    assert problems == []
+    assert tree.ls(f"{target.path}/luns") == ["256", "mgmt"]
 
 
 def test_the_readmes_scenario(tree, target):

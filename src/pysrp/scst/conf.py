@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from pysrp.errors import ConfigError
@@ -190,10 +191,11 @@ def _device(tree: Files, handler: str, block: Block) -> None:
     elif name not in tree.ls(f"handlers/{handler}"):
         raise block.wrong(f"{name} is a device of another handler")
     for one in attributes:
-        # What only its creation can set is not an error if it is so already.
-        if tree.stat(f"devices/{name}/{one.keyword}").mode & 0o200 or _value(
-            tree, f"devices/{name}/{one.keyword}"
-        ) != " ".join(one.words[1:]):
+        path = f"devices/{name}/{one.keyword}"
+        with _blaming(one):
+            # What only add_device can set is no error if it is so already.
+            as_it_is = not tree.stat(path).mode & 0o200 and _value(tree, path) == " ".join(one.words[1:])
+        if not as_it_is:
             _write(tree, one, f"devices/{name}", one.words)
 
 
@@ -212,8 +214,15 @@ def _lun(tree: Files, target: str, block: Block) -> None:
 
 def _write(tree: Files, block: Block, place: str, words: list[str]) -> None:
     """Write the words after the first to the file that the first names."""
-    try:
+    with _blaming(block):
         tree.write(f"{place}/{words[0]}".lstrip("/"), " ".join(words[1:]) + "\n")
+
+
+@contextmanager
+def _blaming(block: Block) -> Iterator[None]:
+    """Let a refusal name the line that caused it."""
+    try:
+        yield
     except OSError as problem:
         raise TreeError(
             problem.errno, f"line {block.line}: {problem.strerror}", problem.filename
@@ -226,7 +235,7 @@ def _keys(tree: Files, place: str) -> list[tuple[str, str]]:
     for name in tree.ls(place):
         path = f"{place}/{name}".lstrip("/")
         kind, mode = tree.stat(path)
-        if kind == "file" and mode & 0o400 and name != "mgmt":
+        if kind == "file" and mode & 0o400 and name != "last_sysfs_mgmt_res":
             text = tree.read(path)
             if text.endswith(f"\n{MARK}"):
                 found.append((name, text.removesuffix(f"\n{MARK}")))

@@ -26,6 +26,9 @@ from pysrp.scst.grammar import refuse
 
 __all__ = ["Mount", "mount"]
 
+SIGNALLED = 7, 8
+"""What fuse_main returns, by its version, when a signal made it unmount."""
+
 KINDS = {"directory": stat.S_IFDIR, "file": stat.S_IFREG, "link": stat.S_IFLNK}
 
 
@@ -42,6 +45,15 @@ def _mfusepy() -> Any:
         ) from problem
 
 
+def unavailable() -> str:
+    """What this machine lacks for a mount, empty if nothing."""
+    try:
+        _mfusepy()
+    except UnavailableError as problem:
+        return str(problem)
+    return ""
+
+
 def mount(tree: Files, where: str | os.PathLike[str]) -> None:
     """Mount ``tree`` on the directory ``where``; returns when it has been unmounted.
 
@@ -51,20 +63,28 @@ def mount(tree: Files, where: str | os.PathLike[str]) -> None:
     path = Path(where)
     if not path.is_dir():
         raise refuse(errno.ENOTDIR, f"{path} is not a directory to mount on")
-    options = {"fsname": "scst_tgt", "subtype": "pysrp", "direct_io": True, "use_ino": False}
+    options = {"fsname": "scst_tgt", "subtype": "pysrp", "direct_io": True}
     options |= dict.fromkeys(("attr_timeout", "entry_timeout", "negative_timeout"), 0)
     try:
         fuse.FUSE(_operations(fuse, tree), str(path), foreground=True, default_permissions=True, **options)
     except RuntimeError as problem:
+        if problem.args[0] in SIGNALLED:
+            return
         raise refuse(errno.EIO, f"libfuse could not mount on {path} (it printed why)") from problem
 
 
 class Mount:
-    """``tree`` mounted on ``where`` by a thread of this process, until the context ends or :meth:`close`."""
+    """``tree`` mounted on ``where`` by a thread of this process, until the context ends or :meth:`close`.
+
+    As long as it lasts, libfuse unmounts on SIGTERM and SIGHUP if nobody else handles them.
+    """
 
     def __init__(self, tree: Files, where: str | os.PathLike[str]) -> None:
         self.path = Path(where)
         self._problem: BaseException | None = None
+        _mfusepy()
+        if not self.path.is_dir():
+            raise refuse(errno.ENOTDIR, f"{self.path} is not a directory to mount on")
         device = self.path.stat().st_dev
         self._thread = threading.Thread(target=self._run, args=(tree,), name="scst-fuse", daemon=True)
         self._thread.start()

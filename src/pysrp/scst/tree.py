@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from importlib.metadata import version
 from types import TracebackType
 
 from pysrp.fabric import Identity
@@ -43,6 +42,8 @@ class Root(Directory):
     @attribute
     def version(self) -> str:
         """What serves this tree, and on what."""
+        from importlib.metadata import version  # slow to import, and seldom needed
+
         system = os.uname()
         return (
             f"SCST version: pysrp {version('pysrp')}\n"

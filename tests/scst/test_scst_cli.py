@@ -1,0 +1,114 @@
+"""``pysrp scst``: ls, cat and write against a server's control socket."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from pysrp.scst import Control, Mount
+from pysrp.scst.fuse import unavailable
+
+pytest.importorskip("click")
+
+COMMAND = [sys.executable, "-c", "from pysrp.scst.cli import scst; scst(prog_name='pysrp scst')"]
+
+
+@pytest.fixture
+def url(tree, tmp_path):
+    with Control(tree, tmp_path / "vscsi.scst"):
+        yield f"unix:{tmp_path}/vscsi"
+
+
+@pytest.fixture
+def scst(url):
+    """A function that runs ``pysrp scst`` with arguments: status, output, errors."""
+
+    def scst(*arguments, **options):
+        command = [*COMMAND, "--server", url, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, **options)
+        return done.returncode, done.stdout, done.stderr
+
+    return scst
+
+
+def test_ls(scst, disks):
+    assert scst("ls", "devices") == (0, "null0\nram000\nram001\n", "")
+    status, output, _ = scst("ls", "-l", "devices/ram000")
+    assert status == 0
+    assert "0644 file      t10_vend_id\n" in output
+    assert "0777 link      handler -> ../../handlers/vdisk_ram\n" in output
+    status, output, _ = scst("ls", "--json", "devices/ram000")
+    entries = {entry.pop("name"): entry for entry in json.loads(output)}
+    assert entries["sync"] == {"kind": "file", "mode": "0200"}
+    assert entries["handler"] == {"kind": "link", "mode": "0777", "target": "../../handlers/vdisk_ram"}
+    assert entries["exported"]["kind"] == "directory"
+    assert scst("ls")[1].splitlines() == [
+        "class", "devices", "handlers", "last_sysfs_mgmt_res", "setup_id", "targets", "version",
+    ]  # fmt: skip
+
+
+def test_cat(scst, disks):
+    assert scst("cat", "devices/ram000/size", "devices/ram000/type") == (0, "1048576\n[key]\n0\n", "")
+    status, output, _ = scst("cat", "--json", "devices/ram000/size", "devices/ram000/naa_id")
+    assert (status, json.loads(output)) == (
+        0,
+        {
+            "devices/ram000/size": {"value": "1048576", "key": True},
+            "devices/ram000/naa_id": {"value": "", "key": False},
+        },
+    )
+
+
+def test_write(scst, tree, target, disks):
+    luns = "/sys/kernel/scst_tgt/targets/ibmvstgt/ibmvstgt_target_0/luns/mgmt"
+    assert scst("write", luns, "add", "ram000", "256") == (0, "", "")
+    assert scst("write", luns, "add ram001 512") == (0, "", "")
+    assert scst("write", luns, input="del 256\nadd null0 768\n") == (0, "", "")
+    assert tree.ls(f"{target.path}/luns") == ["512", "768", "mgmt"]
+
+
+def test_failures_name_the_errno_and_say_what_to_do(scst, disks):
+    for arguments, code, hint in (
+        (("write", "handlers/vdisk_ram/mgmt", "add_device", "ram000"), errno.EEXIST, "del_device it first"),
+        (("write", "version", "8"), errno.EACCES, "can only be read"),
+        (("cat", "devices/ram000/sync"), errno.EACCES, "can only be written"),
+        (("cat", "devices"), errno.EISDIR, "list it"),
+        (("ls", "devices/nope"), errno.ENOENT, "'nope'"),
+    ):
+        status, output, errors = scst(*arguments)
+        assert (status, output) == (1, "")
+        assert errors.startswith(f"pysrp: {arguments[1]}: {os.strerror(code)}: ")
+        assert hint in errors
+        assert errors.count("\n") == 1
+
+
+def test_without_a_server(tmp_path):
+    done = subprocess.run(
+        [*COMMAND, "-s", f"unix:{tmp_path}/none", "ls"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert "no server answers" in done.stderr
+    done = subprocess.run([*COMMAND, "-s", "vio:30000003", "ls"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "unix:PATH" in done.stderr
+
+
+@pytest.mark.skipif(bool(unavailable()), reason=f"NO FUSE HERE: {unavailable()}")
+def test_mount(url, tree, tmp_path):
+    where = tmp_path / "tree"
+    where.mkdir()
+    device = where.stat().st_dev
+    with subprocess.Popen(
+        [*COMMAND, "-s", url, "mount", str(where)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == f"{where} is the tree of {url}; Ctrl-C unmounts it\n"
+        while where.stat().st_dev == device and process.poll() is None:
+            pass
+        assert (where / "version").read_text() == tree.read("version")
+        process.terminate()
+        assert process.wait(60) == 0
+    assert where.stat().st_dev == device
+    assert Mount  # the same from Python is in test_scst_fuse.py
