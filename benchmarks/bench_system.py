@@ -1,0 +1,203 @@
+"""How many commands a second does the whole system do, from one process to another, and how long do they take?
+
+::
+
+    python benchmarks/bench_system.py [--seconds 2] [--rounds 3] [--only pysrp,floor] [--rows random] [--json FILE]
+    pytest benchmarks/bench_system.py
+
+4 KiB random and 256 KiB sequential, one command at a time and 32, each side a process of its own on this
+machine: pysrp over ``unix:``, with a RAM disk; beside it what people use for the same (tgtd and libiscsi;
+NBD by nbdkit or qemu-storage-daemon, loaded by fio), and the floor: the same messages in C over shared
+memory (``system/floor.c``). Disks are memory, and full. The figures are the load generators' own.
+
+Contestants take turns in short runs, row by row, so that whatever else the machine does hits all alike;
+what is printed is the median of a contestant's runs, with the lowest and highest rate beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import signal
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from system.contestants import CONTESTANTS, ROWS, Failed, Figures, Missing, Row
+
+OWN, AIMS = "pysrp", ("tgtd + libiscsi", "tgtd + iscsi-perf", "nbdkit + fio")
+SHORT = 0.25
+"""Seconds of a run under pytest."""
+
+PERCENTILES = "50", "99", "99.9"
+
+
+class Field:
+    """Those who take part. Servers are started when they are first loaded, and live until the end."""
+
+    def __init__(self, where: Path) -> None:
+        self._where = where
+        self._stack = ExitStack()
+        self._runs: dict[str, Any] = {}
+
+    def __enter__(self) -> Field:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def enter(self, who: str) -> None:
+        """Start a contestant's server. Raises Missing, saying what to install."""
+        if who not in self._runs:
+            where = self._where / str(len(self._runs))
+            where.mkdir()
+            self._runs[who] = self._stack.enter_context(CONTESTANTS[who](where))
+
+    def run(self, who: str, row: Row, seconds: float) -> Figures:
+        self.enter(who)
+        figures: Figures = self._runs[who](row, seconds)
+        return figures
+
+
+@contextmanager
+def field() -> Iterator[Field]:
+    with tempfile.TemporaryDirectory(prefix="pysrp-bench-") as where, Field(Path(where)) as entered:
+        yield entered
+
+
+def median(runs: list[Figures]) -> dict[str, Any]:
+    rates = [run.iops for run in runs]
+    known = [run.us for run in runs if run.us]
+    us = {at: statistics.median(us[at] for us in known) for at in PERCENTILES} if known else {}
+    return {"iops": statistics.median(rates), "lowest": min(rates), "highest": max(rates), "us": us}
+
+
+def print_row(row: Row, results: dict[str, dict[str, Any]]) -> None:
+    own = results.get(OWN, {}).get("iops")
+    mib = row.size / (1 << 20)
+    print(f"\n{row.name:<30}{'IOPS':>10}  {'lowest..highest':>20}{'MiB/s':>8}", end="")
+    print("".join(f"{'p' + at + ' us':>10}" for at in PERCENTILES) + f"{'x pysrp':>9}")
+    for who, result in sorted(results.items(), key=lambda each: -each[1]["iops"]):
+        spread = f"{result['lowest']:,.0f}..{result['highest']:,.0f}"
+        print(f"  {who:<28}{result['iops']:>10,.0f}  {spread:>20}{result['iops'] * mib:>8,.0f}", end="")
+        print("".join(f"{result['us'][at]:>10,.1f}" if result["us"] else f"{'-':>10}" for at in PERCENTILES), end="")
+        print(f"{result['iops'] / own:>9.2f}" if own else "", flush=True)
+
+
+def print_aims(table: dict[str, dict[str, dict[str, Any]]]) -> None:
+    """The first aim: ahead of tgtd and of nbdkit on every row."""
+    behind = []
+    for row, results in table.items():
+        for rival in AIMS:
+            if OWN in results and rival in results and results[OWN]["iops"] <= results[rival]["iops"]:
+                behind.append(f"  {row}: {rival} is {results[rival]['iops'] / results[OWN]['iops']:.2f} x as fast")
+    if any(OWN in results and set(AIMS) & set(results) for results in table.values()):
+        print("\npysrp is behind:" if behind else "\npysrp is ahead of tgtd and nbdkit on every row measured.")
+        print("\n".join(behind))
+
+
+def choose(names: list[str], wanted: str, what: str) -> list[str]:
+    """Those whose name contains one of the words."""
+    words = [word.strip() for word in wanted.split(",")]
+    unknown = [word for word in words if not any(word in name for name in names)]
+    if unknown:
+        raise SystemExit(f"no {what} is called {', '.join(unknown)}; there are: {'; '.join(names)}")
+    return [name for name in names if any(word in name for word in words)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--seconds", type=float, default=2.0, help="of load per contestant and row, in all rounds")
+    parser.add_argument("--rounds", type=int, default=3, help="runs that the seconds are divided into")
+    parser.add_argument("--only", metavar="WORD,...", default="", help="contestants with such a word in their name")
+    parser.add_argument("--rows", metavar="WORD,...", default="", help="rows with such a word in their name")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write all figures there")
+    args = parser.parse_args()
+    if args.rounds < 1 or not 0.05 <= args.seconds / args.rounds <= 600:
+        parser.error("a run takes 0.05 to 600 seconds")
+    who = choose(list(CONTESTANTS), args.only, "contestant")
+    wanted = choose([row.name for row in ROWS], args.rows, "row")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of everybody's clean-up
+
+    report: dict[str, Any] = {
+        "machine": platform.processor() or platform.machine(),
+        "cpus": os.cpu_count(),
+        "python": platform.python_version(),
+        "load": os.getloadavg(),
+        "seconds": args.seconds,
+        "rounds": args.rounds,
+        "missing": {},
+        "failed": {},
+        "rows": {},
+    }
+    load = report["load"][0]
+    print(f"{args.rounds} runs of {args.seconds / args.rounds:.2f} s each, {os.cpu_count()} CPUs, load {load:.1f}", end="")
+    print(": others are using this machine, see the spread" if load > 0.5 else "")
+    with field() as entered:
+        for name in list(who):
+            try:
+                entered.enter(name)
+            except Missing as why:
+                who.remove(name)
+                report["missing"][name] = str(why)
+                print(f"NOT INSTALLED, NOT MEASURED: {name}: {why}", flush=True)
+        for row in ROWS:
+            if row.name not in wanted:
+                continue
+            runs: dict[str, list[Figures]] = {}
+            for turn in range(args.rounds):
+                for name in who[turn % len(who) :] + who[: turn % len(who)]:
+                    try:
+                        runs.setdefault(name, []).append(entered.run(name, row, args.seconds / args.rounds))
+                    except Missing:
+                        del runs[name]  # has no such row, as the contestant's description says
+                    except Failed as why:
+                        report["failed"].setdefault(name, []).append(f"{row.name}: {why}")
+                        print(f"FAILED: {name}, {row.name}: {why}", flush=True)
+            report["rows"][row.name] = {name: median(each) for name, each in runs.items() if each}
+            print_row(row, report["rows"][row.name])
+    print_aims(report["rows"])
+    if args.json:
+        args.json.write_text(json.dumps(report, indent=1) + "\n")
+    if report["failed"]:
+        sys.exit(1)
+
+
+@pytest.fixture(scope="module")
+def contestants() -> Iterator[Field]:
+    with field() as entered:
+        yield entered
+
+
+@pytest.mark.parametrize("who", list(CONTESTANTS))
+@pytest.mark.parametrize("row", [row.name for row in ROWS])
+def bench_system(benchmark: Any, contestants: Field, row: str, who: str) -> None:
+    """One short run; ``per`` makes the summary's figure the time per command."""
+    asked = next(each for each in ROWS if each.name == row)
+    try:
+        contestants.enter(who)
+        benchmark.group = row
+        figures: Figures = benchmark.pedantic(contestants.run, args=(who, asked, SHORT), rounds=1)
+    except Missing as why:
+        pytest.skip(f"NOT MEASURED: {why}")
+    assert figures.iops > 0
+    benchmark.extra_info.update(iops=figures.iops, us=figures.us)
+    if benchmark.stats is not None:  # not --benchmark-disable
+        benchmark.extra_info["per"] = benchmark.stats.stats.median * figures.iops
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

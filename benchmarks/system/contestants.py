@@ -1,0 +1,333 @@
+"""The contestants of the system benchmark: how each is started, loaded and read.
+
+Each is a server process, that this process starts and ends, and a load generator, started for every run.
+The figures are what the load generators print. Everything listens on a Unix socket or on 127.0.0.1, and dies
+with this process, however it ends.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+HERE = Path(__file__).parent
+BUILD = HERE.parent.parent / "build" / "benchmarks"
+MEBIBYTES = 64
+"""Of every contestant's disk: larger than the caches close to a core, and quickly filled."""
+
+GRACE = 30.0
+"""Seconds that a run may take beyond its own."""
+
+libc = ctypes.CDLL(None)
+
+
+class Row(NamedTuple):
+    """What is asked of all contestants."""
+
+    name: str
+    kind: str
+    """``read`` or ``write``."""
+    order: str
+    """``random`` or ``sequential``."""
+    size: int
+    """Bytes of a command."""
+    depth: int
+    """Commands under way."""
+
+
+ROWS = [
+    Row(f"{size >> 10} KiB {order} {kind}, depth {depth}", kind, order, size, depth)
+    for size, order in ((4096, "random"), (256 << 10, "sequential"))
+    for kind in ("read", "write")
+    for depth in (1, 32)
+]
+
+
+class Figures(NamedTuple):
+    """What one run gave."""
+
+    iops: float
+    us: dict[str, float]
+    """Latency in microseconds: the percentiles 50, 99 and 99.9, or nothing if the tool does not tell."""
+
+
+class Missing(Exception):
+    """Why a contestant cannot take part, and what to install."""
+
+
+class Failed(Exception):
+    """A contestant did not do what was asked, with what it said."""
+
+
+def need(what: str, *packages: str, tools: tuple[str, ...] = (), headers: tuple[str, ...] = ()) -> None:
+    """Missing unless all of it is there. tgtd lives in /usr/sbin, which not everybody's path has."""
+    absent = [tool for tool in tools if not find(tool)]
+    absent += [header for header in headers if not Path("/usr/include", header).exists()]
+    if absent:
+        raise Missing(f"{what} ({', '.join(absent)}): apt-get install {' '.join(packages)}")
+
+
+def find(tool: str) -> str | None:
+    return shutil.which(tool) or shutil.which(tool, path="/usr/sbin:/sbin:/usr/local/sbin")
+
+
+def die_with_parent() -> None:
+    libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def compiled(source: str, *libraries: str) -> str:
+    """A C program of this directory, built once per change."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    program, sources = BUILD / Path(source).stem, [HERE / source, HERE / "load.h"]
+    if not program.exists() or program.stat().st_mtime < max(path.stat().st_mtime for path in sources):
+        command = [os.environ.get("CC", "cc"), "-O2", "-o", str(program), str(HERE / source), *libraries]
+        subprocess.run(command, check=True)
+    return str(program)
+
+
+def output(command: list[str], seconds: float) -> str:
+    """A load generator's standard output."""
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=seconds + GRACE, preexec_fn=die_with_parent
+        )
+    except subprocess.TimeoutExpired as late:
+        raise Failed(f"{command[0]} has not ended after {late.timeout:g} s") from None
+    if done.returncode:
+        raise Failed(f"{' '.join(command)}: exit status {done.returncode}\n{done.stderr.strip()}")
+    return done.stdout
+
+
+def own_figures(line: str) -> Figures:
+    """Of the load generators in this directory."""
+    report = json.loads(line)
+    return Figures(report["commands"] / report["seconds"], report["us"])
+
+
+@contextmanager
+def process(command: list[str], log: Path, **more: Any) -> Iterator[subprocess.Popen[str]]:
+    """A server, killed at the end: none has anything to save."""
+    with log.open("w") as stderr:
+        server = subprocess.Popen(command, stderr=stderr, text=True, preexec_fn=die_with_parent, **more)
+        try:
+            yield server
+        finally:
+            server.kill()
+            server.communicate()
+
+
+def until(ready: Callable[[], object], server: subprocess.Popen[str], log: Path) -> None:
+    """Wait for a server that has just been started."""
+    end = time.monotonic() + GRACE
+    while not ready():
+        if server.poll() is not None or time.monotonic() > end:
+            raise Failed(f"{server.args} does not start:\n{log.read_text().strip()}")
+        time.sleep(0.01)
+
+
+def answers(path: Path) -> bool:
+    """Whether somebody listens on a Unix socket."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
+Run = Callable[[Row, float], Figures]
+
+
+@contextmanager
+def medium() -> Iterator[str]:
+    """A file in memory, for servers that have no RAM disk of their own."""
+    path = Path("/dev/shm", f"pysrp-benchmark-{os.getpid()}-{time.monotonic_ns()}")
+    path.write_bytes(os.urandom(1 << 20) * MEBIBYTES)
+    try:
+        yield str(path)
+    finally:
+        path.unlink()
+
+
+# The floor.
+
+
+@contextmanager
+def floor(where: Path, spin: int) -> Iterator[Run]:
+    """``floor.c``, which is both processes."""
+    need("a C compiler", "gcc", "libc6-dev", tools=(os.environ.get("CC", "cc"),))
+    program = compiled("floor.c")
+
+    def run(row: Row, seconds: float) -> Figures:
+        command = [program, row.kind, row.order, str(row.size), str(row.depth), str(seconds), str(spin)]
+        return own_figures(output(command, seconds))
+
+    yield run
+
+
+# iSCSI.
+
+
+@contextmanager
+def tgtd(where: Path) -> Iterator[str]:
+    """tgtd with one disk; gives its URL."""
+    ports = [socket.socket() for _ in range(1)]
+    with medium() as image, ports[0] as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", 0))
+        portal = f"127.0.0.1:{probe.getsockname()[1]}"
+        probe.close()
+        name, control, log = "iqn.2026-01.org.pysrp:bench", str(os.getpid() % 32768), where / "tgtd.log"
+        environment = {**os.environ, "TGT_IPC_SOCKET": str(where / "tgtd")}
+        program, admin = find("tgtd"), find("tgtadm")
+        assert program is not None
+        assert admin is not None
+        command = [program, "-f", "-C", control, "--iscsi", f"portal={portal}"]
+
+        def tell(*words: str) -> bool:
+            call = [admin, "-C", control, "--lld", "iscsi", *words]
+            return subprocess.run(call, env=environment, capture_output=True, timeout=GRACE).returncode == 0
+
+        with process(command, log, env=environment, stdout=subprocess.DEVNULL) as server:
+            until(partial(tell, "--op", "show", "--mode", "target"), server, log)
+            for words in (
+                ["--op", "new", "--mode", "target", "--tid", "1", "-T", name],
+                ["--op", "new", "--mode", "logicalunit", "--tid", "1", "--lun", "1", "-b", image],
+                ["--op", "bind", "--mode", "target", "--tid", "1", "-I", "127.0.0.1"],
+            ):
+                if not tell(*words):
+                    raise Failed(f"tgtadm {' '.join(words)} failed:\n{log.read_text().strip()}")
+            yield f"iscsi://{portal}/{name}/1"
+
+
+@contextmanager
+def libiscsi(where: Path) -> Iterator[Run]:
+    """tgtd, loaded by ``iscsi_load.c``."""
+    packages = "tgt", "libiscsi-dev", "gcc", "libc6-dev"
+    need("tgtd, libiscsi", *packages, tools=("tgtd", "tgtadm", "cc"), headers=("iscsi/iscsi.h",))
+    program = compiled("iscsi_load.c", "-liscsi")
+    with tgtd(where) as url:
+
+        def run(row: Row, seconds: float) -> Figures:
+            command = [program, url, row.kind, row.order, str(row.size), str(row.depth), str(seconds)]
+            return own_figures(output(command, seconds))
+
+        yield run
+
+
+@contextmanager
+def iscsi_perf(where: Path) -> Iterator[Run]:
+    """tgtd, loaded by libiscsi's own tool: it only reads, once a second says the rate, never the latency."""
+    need("tgtd, iscsi-perf", "tgt", "libiscsi-bin", tools=("tgtd", "tgtadm", "iscsi-perf"))
+    with tgtd(where) as url:
+
+        def run(row: Row, seconds: float) -> Figures:
+            if row.kind != "read":
+                raise Missing("iscsi-perf does not write")
+            order = ["-r"] if row.order == "random" else []
+            command = ["iscsi-perf", "-m", str(row.depth), "-b", str(row.size // 512), *order, url]
+            perf = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=die_with_parent
+            )
+            try:
+                time.sleep(max(seconds, 1.0) + 0.3)
+                perf.send_signal(signal.SIGINT)
+                said = perf.communicate(timeout=GRACE)[0].decode()
+            finally:
+                perf.kill()
+                perf.wait()
+            rates = re.findall(r"iops average (\d+)", said)
+            if not rates:
+                raise Failed(f"iscsi-perf told no rate:\n{said}")
+            return Figures(float(rates[-1]), {})
+
+        yield run
+
+
+# NBD.
+
+
+def fio(path: Path, row: Row, seconds: float) -> Figures:
+    """fio with its NBD engine, over a Unix socket."""
+    kind = f"rand{row.kind}" if row.order == "random" else row.kind
+    command = ["fio", "--name=bench", "--ioengine=nbd", f"--uri=nbd+unix:///?socket={path}", f"--rw={kind}"]
+    command += [f"--bs={row.size}", f"--iodepth={row.depth}", f"--size={MEBIBYTES}M", "--norandommap"]
+    command += ["--time_based", f"--runtime={round(seconds * 1000)}ms"]
+    command += ["--percentile_list=50:99:99.9", "--output-format=json"]
+    said = output(command, seconds)
+    job = json.loads(said[said.index("{\n") :])["jobs"][0]
+    if job["error"]:
+        raise Failed(f"fio: error {job['error']}")
+    report = job[row.kind]
+    us = {f"{float(at):g}": ns / 1e3 for at, ns in report["clat_ns"]["percentile"].items()}
+    return Figures(report["iops"], us)
+
+
+@contextmanager
+def loaded_by_fio(command: list[str], path: Path, log: Path) -> Iterator[Run]:
+    with process(command, log, stdout=subprocess.DEVNULL) as server:
+        until(lambda: answers(path), server, log)
+        fio(path, Row("fill", "write", "sequential", 1 << 20, 1), 0.5)  # pages that exist
+        yield partial(fio, path)
+
+
+@contextmanager
+def nbdkit(where: Path) -> Iterator[Run]:
+    """nbdkit's memory plugin."""
+    need("nbdkit, fio", "nbdkit", "fio", tools=("nbdkit", "fio"))
+    path = where / "nbdkit"
+    command = ["nbdkit", "--foreground", "--unix", str(path), "memory", f"{MEBIBYTES}M"]
+    with loaded_by_fio(command, path, where / "nbdkit.log") as run:
+        yield run
+
+
+@contextmanager
+def qemu(where: Path) -> Iterator[Run]:
+    """qemu-storage-daemon, a file in memory."""
+    need("qemu-storage-daemon, fio", "qemu-system-common", "fio", tools=("qemu-storage-daemon", "fio"))
+    path = where / "qemu"
+    with medium() as image:
+        command = ["qemu-storage-daemon", "--blockdev", f"driver=file,node-name=disk,filename={image}"]
+        command += ["--nbd-server", f"addr.type=unix,addr.path={path}"]
+        command += ["--export", "type=nbd,id=bench,node-name=disk,name=,writable=on"]
+        with loaded_by_fio(command, path, where / "qemu.log") as run:
+            yield run
+
+
+# pysrp.
+
+
+@contextmanager
+def pysrp(where: Path) -> Iterator[Run]:
+    """The target with a RAM disk, and the blocking initiator, over ``unix:``."""
+    log, path = where / "pysrp.log", where / "pysrp"
+    server_command = [sys.executable, str(HERE / "pysrp_server.py"), f"unix:{path}", str(MEBIBYTES)]
+    with process(server_command, log, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        until(path.exists, server, log)
+
+        def run(row: Row, seconds: float) -> Figures:
+            command = [sys.executable, str(HERE / "pysrp_load.py"), f"unix:{path}", row.kind, row.order]
+            command += [str(row.size), str(row.depth), str(seconds)]
+            return own_figures(output(command, seconds))
+
+        yield run
+
+
+CONTESTANTS: dict[str, Callable[[Path], Any]] = {
+    "pysrp": pysrp,
+    "floor": partial(floor, spin=20),
+    "floor, eventfd alone": partial(floor, spin=0),
+    "tgtd + libiscsi": libiscsi,
+    "tgtd + iscsi-perf": iscsi_perf,
+    "nbdkit + fio": nbdkit,
+    "qemu-storage-daemon + fio": qemu,
+}
