@@ -2,6 +2,8 @@
 
 import errno
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -450,6 +452,75 @@ def test_block_device_characteristics(bench):
     assert inquiry.parse_vpd(bench.good("1201b100ff00")).medium_rotation_rate == 1
     with Bench(Disk(Ram(1 << 20), rotation_rate=15000)) as spinning:
         assert inquiry.parse_vpd(spinning.good("1201b100ff00")).medium_rotation_rate == 0x3A98
+
+
+# What sg3_utils make of it
+
+
+def sg(tool, data, tmp_path, *options):
+    """The output of a tool that reads an answer from a file of hexadecimal bytes."""
+    if shutil.which(tool) is None:
+        pytest.skip(f"{tool} is not installed (sg3-utils)")
+    path = tmp_path / "answer"
+    path.write_text(data.hex(" ") + "\n")
+    done = subprocess.run([tool, *options, f"--inhex={path}"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_sg_inq(bench, tmp_path):
+    text = sg("sg_inq", bench.good("120000010000"), tmp_path, "--descriptors")
+    for words in (
+        "[SPC-4]",
+        "CmdQue=1",
+        "Vendor identification: IBM",
+        "Product identification: VDASD blkdev",
+        "Product revision level: 0001",
+        "SRP T10/1415-D revision 16a",
+        "SAM-4 T10/1683-D revision 14",
+        "SPC-4 T10/BSR INCITS 513 revision 23",
+    ):
+        assert words in text
+
+
+def test_sg_vpd(tmp_path):
+    with Bench(Disk(Ram(1 << 20), "disk1", max_transfer=1 << 20)) as bench:
+        text = "".join(
+            sg("sg_vpd", bench.good(f"1201{page:02x}00ff00"), tmp_path)
+            for page in (0, 0x80, 0x83, 0x86, 0xB0, 0xB1)
+        )
+        serial = bench.unit.identity.serial
+    for words in (
+        "Block limits (SBC) [bl]",
+        f"Unit serial number: {serial}",
+        f"vendor specific: {serial}-disk1",
+        "Relative target port: 0x1",
+        "HEADSUP=1 ORDSUP=1 SIMPSUP=1",
+        "Maximum transfer length: 2048 blocks",
+        "Optimal transfer length granularity: 8 blocks",
+        "Non-rotating medium",
+    ):
+        assert words in text
+
+
+@pytest.mark.parametrize("descriptor", [False, True])
+def test_sg_decode_sense(bench, descriptor):
+    if shutil.which("sg_decode_sense") is None:
+        pytest.skip("sg_decode_sense is not installed (sg3-utils)")
+    page = bytearray(bench.good("1a080a00ff00")[4:])
+    page[2] |= 4 * descriptor
+    bench.good("15100000100000", bytes(4) + page)
+    for refused, words in (
+        ("1a00c8", ("Saving parameters not supported", "byte 2 bit 7")),
+        (cdb.Read10.build(lba=4096), ("Logical block address out of range", "byte 2")),
+    ):
+        sense = bench(refused).sense
+        text = subprocess.run(
+            ["sg_decode_sense", *sense.hex(" ").split()], capture_output=True, text=True, check=True
+        ).stdout
+        assert ("Descriptor format" in text) == descriptor
+        assert all(w in text for w in ("Illegal Request", *words))
 
 
 # What the real drivers sent to QEMU's disk
