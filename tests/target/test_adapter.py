@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable
 
 import pytest
-from conftest import Client, Rig
+from target_rig import Client, Rig
 
 from pysrp import crq, srp
 from pysrp.fabric import ReturnCode

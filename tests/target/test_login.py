@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from conftest import MIB, Rig
+from target_rig import MIB, Rig
 
 from pysrp import crq, mad, srp
 from pysrp.backends import Ram

@@ -13,10 +13,14 @@ THREADS = 4
 """For one backend: enough to keep a disk busy, and no other backend waits for them."""
 
 
+def nothing(*arguments: object) -> None:
+    """Does nothing."""
+
+
 class Work:
     """One piece of work: :class:`pysrp.target.task.Job`."""
 
-    __slots__ = ("_lane", "call", "ended", "left")
+    __slots__ = ("_lane", "call", "ended")
 
     def __init__(
         self, lane: Lane, call: Callable[[], None], ended: Callable[[Exception | None], None]
@@ -24,7 +28,11 @@ class Work:
         self._lane = lane
         self.call = call
         self.ended = ended
-        self.left = False
+
+    def forget(self) -> None:
+        """It is over: hold on to nothing, as what holds on to this may live long."""
+        self.call = nothing
+        self.ended = nothing
 
     def abandon(self) -> bool:
         """See :class:`pysrp.target.task.Job`."""
@@ -56,6 +64,7 @@ class Lane:
         with self.lock:
             if work in self.waiting:
                 self.waiting.remove(work)
+                work.forget()
                 return True
             if work in self.running:
                 self.stragglers.add(work)
@@ -77,17 +86,19 @@ class Lane:
                 work = self.waiting.popleft()
                 self.running.add(work)
             error: Exception | None = None
+            ended = work.ended
             try:
                 work.call()
             except Exception as raised:
                 error = raised
+            work.forget()
             with self.lock:
                 self.running.remove(work)
                 if work in self.stragglers or not self.running:
                     self.stragglers.discard(work)
                     self.lock.notify_all()
-            work.ended(error)
-            del work
+            ended(error)
+            del work, ended, error
 
 
 IDLE = 5.0

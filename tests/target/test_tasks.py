@@ -1,0 +1,625 @@
+"""Task sets, task management, and units that block: with real workers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from target_rig import MIB, Rig, SlowRam
+
+from pysrp import srp
+from pysrp.backends import Ram
+from pysrp.lun import Lun
+from pysrp.srp import RspCode, RspFlags, TaskAttribute, TskMgmtFunc
+from pysrp.target.data import CHUNK, CHUNKS
+from pysrp.target.disk import Disk
+from pysrp.target.engine import Settings
+from pysrp.target.lunmap import LunMap
+from pysrp.target.task import Nexus, Task
+from pysrp.target.taskset import TaskSet
+from pysrp.target.workers import THREADS, Pool
+
+SIMPLE, HEAD, ORDERED = TaskAttribute.SIMPLE, TaskAttribute.HEAD_OF_QUEUE, TaskAttribute.ORDERED
+Make = Callable[..., Rig]
+RESET = b"\x29\x00"
+
+
+# Task sets by themselves
+
+
+class Bench:
+    """A task set whose tasks go on until they are told to end."""
+
+    def __init__(self) -> None:
+        self.running: list[str] = []
+        self.began: list[str] = []
+        self.tasks: dict[str, Task] = {}
+        self.set = TaskSet(self._begin)
+        self._nexus = Nexus("test", lambda work: None)
+
+    def _begin(self, task: Task) -> None:
+        name = next(name for name, each in self.tasks.items() if each is task)
+        self.running.append(name)
+        self.began.append(name)
+
+    def add(self, *names: str) -> None:
+        """``s`` SIMPLE, ``o`` ORDERED, ``h`` HEAD OF QUEUE, by first letter."""
+        for name in names:
+            attribute = {"s": SIMPLE, "o": ORDERED, "h": HEAD}[name[0]]
+            task = Task(
+                self._nexus, Lun(), 0, bytes(16), unit=None, mover=None, finish=None, attribute=attribute
+            )  # type: ignore[arg-type]
+            self.tasks[name] = task
+            self.set.add(task)
+
+    def end(self, *names: str) -> None:
+        for name in names:
+            if name in self.running:
+                self.running.remove(name)
+            self.set.discard(self.tasks[name])
+            self.set.pump()
+
+
+def test_simple_tasks_run_together() -> None:
+    bench = Bench()
+    bench.add("s1", "s2", "s3")
+    assert bench.running == ["s1", "s2", "s3"]
+    bench.end("s2")
+    bench.add("s4")
+    assert bench.running == ["s1", "s3", "s4"]
+    assert len(bench.set) == 3
+
+
+def test_ordered_waits_for_all_before_it_and_all_after_wait() -> None:
+    bench = Bench()
+    bench.add("s1", "s2", "o1", "s3", "s4", "o2", "s5")
+    assert bench.running == ["s1", "s2"]
+    bench.end("s2")
+    assert bench.running == ["s1"]
+    bench.end("s1")
+    assert bench.running == ["o1"]
+    bench.end("o1")
+    assert bench.running == ["s3", "s4"]
+    bench.end("s3", "s4")
+    assert bench.running == ["o2"]
+    bench.end("o2")
+    assert bench.running == ["s5"]
+
+
+def test_head_of_queue_begins_at_once_and_simple_ones_wait_for_it() -> None:
+    bench = Bench()
+    bench.add("s1", "o1", "s2", "h1", "h2", "s3")
+    assert bench.running == ["s1", "h1", "h2"]
+    bench.end("s1", "h1")
+    assert bench.running == ["h2"]
+    bench.end("h2")
+    assert bench.running == ["o1"]
+    bench.end("o1")
+    assert bench.running == ["s2", "s3"]
+    bench.add("h3", "s4")
+    assert bench.running == ["s2", "s3", "h3"]
+    bench.end("h3")
+    assert bench.running == ["s2", "s3", "s4"]
+
+
+def test_a_dormant_task_that_is_aborted_frees_the_way() -> None:
+    bench = Bench()
+    bench.add("s1", "o1", "s2")
+    bench.end("o1")
+    assert bench.running == ["s1", "s2"]
+
+
+def test_many_tasks_that_end_at_once_do_not_nest() -> None:
+    bench = Bench()
+    tasks: list[Task] = []
+
+    def begin(task: Task) -> None:
+        tasks.append(task)
+        if len(tasks) > 1:
+            bench.set.discard(task)
+            bench.set.pump()
+
+    bench.set = TaskSet(begin)
+    nexus = Nexus("test", lambda work: None)
+    for _ in range(5000):
+        bench.set.add(
+            Task(nexus, Lun(), 0, bytes(16), unit=None, mover=None, finish=None, attribute=ORDERED)  # type: ignore[arg-type]
+        )
+    assert len(tasks) == 1
+    bench.set.discard(tasks[0])
+    bench.set.pump()
+    assert len(tasks) == 5000
+    assert len(bench.set) == 0
+
+
+# Blocking backends
+
+
+@pytest.fixture
+def slow(pool: Pool) -> Iterator[SlowRam]:
+    backend = SlowRam(4 * MIB)
+    yield backend
+    backend.gate.set()
+
+
+@pytest.fixture
+def pool() -> Iterator[Pool]:
+    pool = Pool()
+    yield pool
+    assert pool.drain(timeout=20)
+
+
+@pytest.fixture
+def busy(make: Make, slow: SlowRam, pool: Pool) -> Rig:
+    """A slow disk at LUN 256, a fast one at LUN 512."""
+    rig = make(LunMap([(256, Disk(slow, name="slow")), (512, Disk(Ram(MIB), name="fast"))]), None, pool)
+    rig.login()
+    return rig
+
+
+def free(rig: Rig, slow: SlowRam) -> None:
+    """Let the slow disk go on, and wait until nothing is under way."""
+    slow.gate.set()
+    rig.run()
+    session = rig.target.session
+    assert session
+    rig.settle(lambda: session.outstanding == 0)
+
+
+def test_slow_disk_holds_up_nobody_else(busy: Rig, slow: SlowRam) -> None:
+    client = busy.client
+    late = [client.read(256, at, 1, offset=4096 * at) for at in range(40)]
+    fast = [client.write(512, at, bytes([at]) * 512, offset=MIB + 512 * at) for at in range(40)]
+    busy.run()
+    for tag in fast:
+        assert client.answer(tag).status == 0
+    assert not client.answers
+    free(busy, slow)
+    for tag in late:
+        assert client.answer(tag).status == 0
+
+
+def test_data_through_workers(busy: Rig, slow: SlowRam) -> None:
+    slow.gate.set()
+    client = busy.client
+    data = bytes(range(256)) * 4096
+    tag = client.write(256, 3, data)
+    free(busy, slow)
+    assert client.answer(tag).status == 0
+    assert slow.memory()[3 * 512 : 3 * 512 + len(data)] == data
+    segments = [(client.data(2 * MIB + 100 * at), 100) for at in range(10)]
+    tag = client.read(256, 3, 2, data_in=segments)
+    free(busy, slow)
+    answer = client.answer(tag)
+    assert answer.data_in_res_cnt == 24
+    assert answer.flags == RspFlags.DIOVER
+    assert client.peek(1000, 2 * MIB) == data[:1000]
+
+
+def test_more_transfers_than_staged_memory(busy: Rig, slow: SlowRam) -> None:
+    client = busy.client
+    blocks = CHUNK // 512 + 1  # two chunks each
+    tags = [client.read(256, 0, blocks) for _ in range(3 * CHUNKS)]
+    busy.run()
+    free(busy, slow)
+    for tag in tags:
+        assert client.answer(tag).status == 0
+    assert len(busy.target._mover._free) == CHUNKS - 1
+    assert not busy.target._mover.waiting
+
+
+@pytest.mark.parametrize("number", [5, 28])
+def test_errors_of_a_worker(busy: Rig, slow: SlowRam, number: int) -> None:
+    client = busy.client
+    slow.error = number
+    read, write = client.read(256, 0, 1), client.write(256, 0, bytes(512), offset=8192)
+    busy.run()
+    free(busy, slow)
+    key = 3 if number == 5 else 7  # MEDIUM ERROR, DATA PROTECT: the unit decides
+    assert client.answer(read).sense[2] == key
+    answer = client.answer(write)
+    assert answer.sense[2] == key
+    assert answer.data_out_res_cnt == 512
+    assert len(busy.target._mover._free) == CHUNKS - 1
+
+
+def test_bad_address_after_work(busy: Rig, slow: SlowRam) -> None:
+    client = busy.client
+    tag = client.read(256, 0, 1, data_in=(1 << 40, 512))
+    bad = client.cmd(256, "2a 00 00000000 00 0001 00", data_out=(1 << 40, 512))
+    busy.run()
+    assert client.answer(bad).sense[12] == 0x4B  # at once: nothing had to be read for it
+    free(busy, slow)
+    assert client.answer(tag).sense[12] == 0x4B
+    assert len(busy.target._mover._free) == CHUNKS - 1
+
+
+# Ordering, with work that overlaps
+
+
+def test_ordered_command_waits(busy: Rig, slow: SlowRam) -> None:
+    client = busy.client
+    first = client.write(256, 0, b"1" * 512)
+    barrier = client.write(256, 0, b"2" * 512, offset=4096, task_attr=ORDERED)
+    after = client.read(256, 0, 1, offset=8192)
+    other = client.cmd(512, "00")  # another unit, another task set
+    ahead = client.cmd(256, "00", task_attr=HEAD)
+    busy.run()
+    assert client.answer(other).status == 0
+    assert client.answer(ahead).status == 0
+    assert not client.answers
+    free(busy, slow)
+    assert [raw[8:] for raw in client.answers] == [tag.to_bytes(8, "big") for tag in (first, barrier, after)]
+    assert client.peek(512, 8192) == b"2" * 512
+
+
+@pytest.mark.parametrize("attribute", [3, 5, 6, 7])
+def test_attributes_that_are_none_count_as_ordered(busy: Rig, slow: SlowRam, attribute: int) -> None:
+    client = busy.client
+    client.read(256, 0, 1)
+    client.cmd(256, "00", task_attr=attribute)
+    busy.run()
+    assert not client.answers
+    free(busy, slow)
+
+
+def test_aca_attribute(rig: Rig) -> None:
+    tag = rig.client.cmd(256, "00", task_attr=TaskAttribute.ACA)
+    rig.run()
+    answer = rig.client.answer(tag)
+    assert answer.sense[2] == 0xB
+    assert answer.sense[12:14] == b"\x49\x00"
+
+
+# Task management
+
+
+def managed(rig: Rig, tag: int, code: int, credits: int = 1, sol_not: int = 0) -> None:
+    """The answer of a function; it is the last thing that was sent."""
+    assert rig.client.answers[-1][8:] == tag.to_bytes(8, "big")
+    answer = rig.client.answer(tag)
+    assert isinstance(answer, srp.Rsp)
+    assert len(bytes(answer)) == 40
+    assert (answer.flags, answer.status, answer.resp_data_len) == (RspFlags.RSPVALID, 0, 4)
+    assert bytes(answer.resp_data) == bytes((0, 0, 0, code))
+    assert answer.req_lim_delta == credits
+    assert answer.sol_not == sol_not
+
+
+def test_abort_of_what_a_worker_is_busy_with(busy: Rig, slow: SlowRam) -> None:
+    """Answered at once, though the disk still hangs; nothing of the command ever arrives."""
+    client = busy.client
+    client.poke(b"before" * 100)
+    victim = client.read(256, 0, 1)
+    busy.run()
+    assert slow.started.acquire(timeout=20)
+    tag = client.manage(256, TskMgmtFunc.ABORT_TASK, victim)
+    busy.run()
+    managed(busy, tag, RspCode.NO_FAILURE, credits=2)
+    slow.gate.set()
+    assert slow.started.acquire(timeout=0) is False
+    tag = client.cmd(256, "00")
+    busy.settle(lambda: len(busy.target._mover._free) == CHUNKS - 1)
+    assert client.answer(tag).status == 0
+    assert not client.answers
+    assert client.peek(600) == b"before" * 100
+
+
+def test_abort_of_what_waits(busy: Rig, slow: SlowRam) -> None:
+    """In the task set, in the pool's queue, and for staged memory."""
+    client = busy.client
+    reads = [client.read(256, 0, 1) for _ in range(CHUNKS + 8)]
+    dormant = client.cmd(256, "00", task_attr=ORDERED)
+    busy.run()
+    for victim in (dormant, reads[-1], reads[THREADS], reads[CHUNKS - 2]):
+        tag = client.manage(256, TskMgmtFunc.ABORT_TASK, victim)
+        busy.run()
+        managed(busy, tag, RspCode.NO_FAILURE, credits=2)
+        reads = [each for each in reads if each != victim]
+    free(busy, slow)
+    for tag in reads:
+        assert client.answer(tag).status == 0
+    assert not client.answers
+    assert len(busy.target._mover._free) == CHUNKS - 1
+
+
+def test_aborted_write_does_not_overtake_a_later_one(busy: Rig, slow: SlowRam, pool: Pool) -> None:
+    client = busy.client
+    victim = client.write(256, 0, b"old" * 170 + b"ol")
+    busy.run()
+    assert slow.started.acquire(timeout=20)
+    tag = client.manage(256, TskMgmtFunc.ABORT_TASK, victim)
+    busy.run()
+    managed(busy, tag, RspCode.NO_FAILURE, credits=2)
+    later = client.write(256, 0, b"new" * 170 + b"ne", offset=4096)
+    busy.run()
+    assert slow.started.acquire(timeout=0.05) is False, "it began beside the aborted one"
+    free(busy, slow)
+    assert client.answer(later).status == 0
+    assert bytes(slow.memory()[:510]) == b"new" * 170
+
+
+def test_abort_of_what_has_ended_or_never_was(rig: Rig) -> None:
+    client = rig.client
+    done = client.cmd(256, "00")
+    tag = client.manage(256, TskMgmtFunc.ABORT_TASK, done)
+    other = client.manage(256, TskMgmtFunc.ABORT_TASK, 0x123456)
+    rig.run()
+    assert client.answer(done).status == 0
+    assert client.answer(tag).rsp_code == RspCode.NO_FAILURE
+    managed(rig, other, RspCode.NO_FAILURE)
+
+
+def test_abort_looks_at_the_lun(busy: Rig, slow: SlowRam) -> None:
+    client = busy.client
+    victim = client.read(256, 0, 1)
+    tag = client.manage(512, TskMgmtFunc.ABORT_TASK, victim)
+    busy.run()
+    managed(busy, tag, RspCode.NO_FAILURE)
+    free(busy, slow)
+    assert client.answer(victim).status == 0
+
+
+@pytest.mark.parametrize("function", [TskMgmtFunc.ABORT_TASK_SET, TskMgmtFunc.CLEAR_TASK_SET])
+def test_abort_task_set(busy: Rig, slow: SlowRam, function: int) -> None:
+    client = busy.client
+    for at in range(10):
+        client.read(256, at, 1)
+    client.cmd(256, "00", task_attr=ORDERED)
+    client.cmd(256, "00")
+    tag = client.manage(256, function, sol_not=2)
+    busy.run()
+    managed(busy, tag, RspCode.NO_FAILURE, credits=13, sol_not=1)
+    assert not client.answers
+    fine = client.cmd(256, "00")
+    busy.run()
+    assert client.answer(fine).status == 0  # no unit attention
+    slow.gate.set()
+    busy.settle(lambda: len(busy.target._mover._free) == CHUNKS - 1)
+    assert not client.answers
+
+
+def test_lun_reset(busy: Rig, slow: SlowRam) -> None:
+    client = busy.client
+    for at in range(3):
+        client.read(256, at, 1)
+    tag = client.manage(256, TskMgmtFunc.LUN_RESET)
+    busy.run()
+    managed(busy, tag, RspCode.NO_FAILURE, credits=4)
+    told, again, other = client.cmd(256, "00"), client.cmd(256, "00"), client.cmd(512, "00")
+    busy.run()
+    assert client.answer(told).sense[12:14] == RESET
+    assert client.answer(again).status == 0
+    assert client.answer(other).status == 0
+
+
+@pytest.mark.parametrize("function", [0, 3, 0x10, 0x20, 0x40, 0x80, 0xFF])
+def test_function_not_supported(rig: Rig, function: int) -> None:
+    tag = rig.client.manage(256, function, sol_not=4)
+    rig.run()
+    managed(rig, tag, RspCode.TSK_MGMT_FUNC_NOT_SUPP, sol_not=1)
+
+
+@pytest.mark.parametrize("lun", [512, bytes.fromhex("c101000000000000"), bytes.fromhex("8100000100000000")])
+@pytest.mark.parametrize("function", [1, 2, 4, 8])
+def test_lun_without_a_unit(rig: Rig, lun: int | bytes, function: int) -> None:
+    tag = rig.client.manage(lun, function)
+    rig.run()
+    managed(rig, tag, RspCode.FIELDS_INVALID)
+
+
+def test_tsk_mgmt_cut_short(rig: Rig) -> None:
+    tag = rig.client.iu(bytes(srp.TskMgmt.build(tag=0x44, tsk_mgmt_func=1))[:47])
+    rig.run()
+    managed(rig, tag, RspCode.FIELDS_INVALID)
+
+
+def test_what_waited_for_an_aborted_task_begins(busy: Rig, slow: SlowRam) -> None:
+    client = busy.client
+    client.read(256, 0, 1)
+    barrier = client.cmd(256, "00", task_attr=ORDERED)
+    after = client.cmd(256, "00")
+    busy.run()
+    assert not client.answers
+    tag = client.manage(256, TskMgmtFunc.ABORT_TASK, barrier)
+    busy.run()
+    assert client.answer(tag).rsp_code == RspCode.NO_FAILURE
+    assert client.answer(after).status == 0
+    free(busy, slow)
+
+
+# Credits
+
+
+def test_no_credit_is_lost_or_made(make: Make, slow: SlowRam, pool: Pool) -> None:
+    """What every answer gives back adds up to what was sent, whatever was aborted."""
+    rig = make(LunMap([(256, Disk(slow, name="slow"))]), Settings(request_limit=16), pool)
+    client = rig.login()
+    sent = given = 0
+    for turn in range(200):
+        tags = [client.read(256, at, 1) for at in range(turn % 14)]
+        function = (TskMgmtFunc.ABORT_TASK, TskMgmtFunc.ABORT_TASK_SET, TskMgmtFunc.LUN_RESET)[turn % 3]
+        tag = client.manage(256, function, tags[0] if tags else 0)
+        sent += len(tags) + 1
+        rig.run()
+        assert rig.target.session, "the client was thrown out"
+        if turn % 3 == 0:
+            free(rig, slow)
+            slow.gate.clear()
+        for each in [*tags, tag]:
+            if any(raw[8:] == each.to_bytes(8, "big") for raw in client.answers):
+                given += client.answer(each).req_lim_delta
+        assert given == sent
+    slow.gate.set()
+
+
+def test_linux_counts_aborted_commands_itself(make: Make, slow: SlowRam, pool: Pool) -> None:
+    """It then sends more than it was granted; that is not held against it."""
+    rig = make(LunMap([(256, Disk(slow, name="slow"))]), Settings(request_limit=8), pool)
+    client = rig.login()
+    for _ in range(3):
+        victim = client.read(256, 0, 1)
+        client.manage(256, TskMgmtFunc.ABORT_TASK, victim)
+        rig.run()
+    for _ in range(11):
+        client.read(256, 0, 1)
+    rig.run()
+    assert rig.target.session
+    client.read(256, 0, 1)
+    rig.run()
+    assert rig.target.session is None, "this one was granted by nobody"
+
+
+# Two initiators
+
+
+@pytest.fixture
+def two(make: Make, slow: SlowRam, pool: Pool) -> tuple[Rig, Rig]:
+    """Two adapters that export one slow disk."""
+    disk = Disk(slow, name="shared")
+    first, second = (make(LunMap([(256, disk)]), None, pool) for _ in range(2))
+    first.login()
+    second.login()
+    return first, second
+
+
+def test_lun_reset_ends_the_others_tasks(two: tuple[Rig, Rig], slow: SlowRam) -> None:
+    one, other = two
+    victims = [other.client.read(256, at, 1) for at in range(3)]
+    victims.append(other.client.cmd(256, "00", task_attr=ORDERED))
+    other.run()
+    tag = one.client.manage(256, TskMgmtFunc.LUN_RESET)
+    one.run()
+    assert not one.client.answers, "before the other nexus' tasks have ended"
+    other.run()
+    for victim in victims:
+        answer = other.client.answer(victim)
+        assert answer.status == 0x40
+        assert answer.req_lim_delta == 1
+    one.run()
+    managed(one, tag, RspCode.NO_FAILURE)
+    for rig in two:
+        told = rig.client.cmd(256, "00")
+        rig.run()
+        assert rig.client.answer(told).sense[12:14] == RESET
+
+
+def test_abort_task_set_leaves_the_others_tasks_alone(two: tuple[Rig, Rig], slow: SlowRam) -> None:
+    one, other = two
+    theirs = other.client.read(256, 0, 1)
+    other.run()
+    for function in (TskMgmtFunc.ABORT_TASK_SET, TskMgmtFunc.CLEAR_TASK_SET):
+        tag = one.client.manage(256, function)
+        one.run()
+        managed(one, tag, RspCode.NO_FAILURE)
+    free(other, slow)
+    assert other.client.answer(theirs).status == 0
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_lun_reset_while_the_other_adapter_goes(two: tuple[Rig, Rig], before: bool) -> None:
+    one, other = two
+    other.client.read(256, 0, 1)
+    other.run()
+    if before:
+        other.target.remove()
+    tag = one.client.manage(256, TskMgmtFunc.LUN_RESET)
+    one.run()
+    if not before:
+        other.target.retire()
+    one.run()
+    managed(one, tag, RspCode.NO_FAILURE)
+
+
+def test_a_session_that_ends_takes_its_tasks_along(busy: Rig, slow: SlowRam) -> None:
+    client = busy.client
+    client.poke(b"mine" * 128)
+    client.read(256, 0, 1)
+    client.write(256, 1, bytes(512), offset=4096)
+    busy.run()
+    assert slow.started.acquire(timeout=20)
+    client.port.free()
+    busy.run()
+    assert busy.target.session is None
+    client.port.register()
+    client.element(bytes.fromhex("c001" + "00" * 14))
+    client.login()
+    busy.run()
+    slow.gate.set()
+    client.answers.clear()
+    tag = client.read(256, 8, 1, offset=16384)
+    busy.run()
+    session: Any = busy.target.session
+    busy.settle(lambda: session.outstanding == 0)
+    assert client.answer(tag).status == 0
+    assert not client.answers
+    assert client.peek(512) == b"mine" * 128
+
+
+def test_logout_and_second_login_abort_too(busy: Rig, slow: SlowRam) -> None:
+    client = busy.client
+    client.read(256, 0, 1)
+    client.login()
+    busy.run()
+    client.answers.clear()
+    client.read(256, 0, 1)
+    client.iu(bytes(srp.ILogout.build(tag=9)))
+    busy.run()
+    assert client.element_of(9).IU_length == 16
+    slow.gate.set()
+    busy.settle(lambda: len(busy.target._mover._free) == CHUNKS - 1)
+    assert not client.answers
+
+
+# The pool
+
+
+def test_pool_keeps_keys_apart(pool: Pool) -> None:
+    gate, done = threading.Event(), threading.Semaphore(0)
+    for _ in range(2 * THREADS):
+        pool.submit("slow", lambda: gate.wait(20) and None, lambda error: done.release())
+    pool.submit("fast", lambda: None, lambda error: done.release())
+    assert done.acquire(timeout=20)
+    assert pool.drain("fast", 20)
+    assert not pool.drain("slow", 0.01)
+    gate.set()
+    assert pool.drain("slow", 20)
+
+
+def test_pool_hands_on_exceptions(pool: Pool) -> None:
+    errors: list[Exception | None] = []
+    done = threading.Event()
+
+    def work() -> None:
+        raise OSError(5, "bad")
+
+    def ended(error: Exception | None) -> None:
+        errors.append(error)
+        done.set()
+
+    pool.submit(1, work, ended)
+    assert done.wait(20)
+    assert isinstance(errors[0], OSError)
+
+
+def test_abandoned_work(pool: Pool) -> None:
+    gate, began = threading.Event(), threading.Semaphore(0)
+    order: list[str] = []
+
+    def hold() -> None:
+        began.release()
+        assert gate.wait(20)
+        order.append("abandoned")
+
+    running = pool.submit("disk", hold, lambda error: None)
+    assert began.acquire(timeout=20)
+    assert running.abandon() is False
+    pool.submit("disk", lambda: order.append("later"), lambda error: None)
+    waiting = pool.submit("disk", lambda: order.append("never"), lambda error: None)
+    assert waiting.abandon() is True
+    gate.set()
+    assert pool.drain("disk", 20)
+    assert order == ["abandoned", "later"]
+    assert running.abandon() is False
