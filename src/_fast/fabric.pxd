@@ -114,6 +114,7 @@ cdef class Adapter:
     cdef int far_bell
     cdef uint32_t woken
     cdef public int64_t spin            # nanoseconds to look before sleeping
+    cdef uint32_t misses                # sleeps since looking last paid
     cdef readonly bint closed
     cdef readonly uint64_t max_transfer
     cdef readonly uint64_t queue_size

@@ -94,6 +94,8 @@ cdef extern from "fabric.h" nogil:
 
 cdef enum:
     SPIN_NS = 20000         # longer does not pay: a sleeping partner is reached in about that time
+    SPIN_MISSES = 4         # futile spins in a row before spinning stops
+    SPIN_PROBE = 16         # then every so many sleeps one spin, lest the partner has moved
     RELEASE_GIL = 1 << 16   # bytes: below this a copy is over sooner than the GIL is back
     CTL_NEXT = 128          # apart by two cache lines, which processors fetch in pairs
     BATCH = 256
@@ -868,15 +870,18 @@ cdef class Adapter:
             return READY
         if shared_get(&self.woken) and shared_swap(&self.woken, 0):
             return WOKEN
-        if nanoseconds and self.spin:
+        # A partner on the same processor cannot answer while we spin: after a few misses only try now and then.
+        if nanoseconds and self.spin and (self.misses < SPIN_MISSES or self.misses % SPIN_PROBE == 0):
             end = clock_ns() + (min(self.spin, nanoseconds) if nanoseconds > 0 else self.spin)
             while True:
                 cpu_relax()
                 if self.available():
+                    self.misses = 0
                     return READY
                 turn += 1
                 if turn & 31 == 0 and (shared_get(&self.woken) or clock_ns() >= end):
                     break
+        self.misses += 1
         self.arm()
         # Between the last look and the flag something may have come: look once more, then sleep.
         heard = bell_hear(self.epoll, self.bell, self.link_bell,

@@ -209,11 +209,14 @@ class TestRdma:
         assert copy(PAGE_SIZE) is H.H_SUCCESS
         client.h_put_tce(client.liobn, page, 0)
         assert copy(1, source=PAGE_SIZE) is H.H_PERMISSION
-        assert (
-            copy(1, dest=PAGE_SIZE, source_liobn=copy.server.liobn, dest_liobn=copy.server.riobn)
-            is H.H_SUCCESS
-            or True
-        )
+
+    def test_the_other_direction(self, copy):
+        client, server, page = copy.client, copy.server, copy.remote.address
+        client.h_put_tce(client.liobn, page, page | Access.READ)
+        out = server.liobn, copy.mine.address, server.riobn
+        assert server.h_copy_rdma(1, *out, page) is H.H_PERMISSION
+        assert server.h_copy_rdma(1, *out, page + PAGE_SIZE) is H.H_SUCCESS
+        assert memoryview(copy.remote)[PAGE_SIZE] == 0
 
     def test_own_pages_too(self, copy):
         server, page = copy.server, copy.mine.address
