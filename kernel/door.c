@@ -24,7 +24,11 @@
 #include <linux/version.h>
 #include <linux/wait.h>
 #include <linux/xarray.h>
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#include <linux/unaligned.h>
+#else
 #include <asm/unaligned.h>
+#endif
 
 #include "door.h"
 
@@ -804,7 +808,6 @@ static const struct file_operations door_fops = {
 	.mmap = door_mmap,
 	.unlocked_ioctl = door_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
-	.llseek = no_llseek,
 	.owner = THIS_MODULE,
 };
 

@@ -53,6 +53,14 @@ else:
     runpy.run_path("setup.py")
 """
 
+# A pytest plugin: emulation is twenty times slower, and what it looks for shows in the first examples.
+EMULATED = """
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("emulated", max_examples=20, deadline=None,
+                          suppress_health_check=[HealthCheck.too_slow])
+"""
+
 
 def suffix(arch: str) -> str:
     """The file name ending under which Debian's Python 3.11 finds an extension module."""
@@ -203,8 +211,9 @@ class Foreign:
             (target / "python3.11").chmod(0o755)
             name = str(target.with_name(target.name.removesuffix(".new")) / "python3.11")
             (target / "sitecustomize.py").write_text(f"import sys\n\nsys.executable = {name!r}\n")
+            (target / "emulated.py").write_text(EMULATED)
 
-        return made(self.cache / f"python-{self.arch}-{digest(script, 1)}", make) / "python3.11"
+        return made(self.cache / f"python-{self.arch}-{digest(script, EMULATED)}", make) / "python3.11"
 
     def python(
         self, *args: object, pysrp: bool = True, path: Sequence[Path] = (), timeout: float = 300
@@ -220,6 +229,7 @@ class Foreign:
                               text=True, timeout=timeout, check=False)  # fmt: skip
 
     def pytest(self, *args: object, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-        """Run pytest (with hypothesis) in that Python; paths are the host's."""
+        """Run pytest in that Python, hypothesis with fewer examples; paths are the host's."""
         path = [wheels(self.cache, "pytest>=8", "hypothesis>=6.100")]
-        return self.python("-m", "pytest", "-p", "no:cacheprovider", *args, path=path, timeout=timeout)
+        options = ["-p", "no:cacheprovider", "-p", "emulated", "--hypothesis-profile", "emulated"]
+        return self.python("-m", "pytest", *options, *args, path=path, timeout=timeout)

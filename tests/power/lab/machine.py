@@ -168,7 +168,7 @@ def run(
     memory: int = 1024,
     machine: str = "",
     kernel_args: str = "",
-    timeout: float = 120,
+    timeout: float = 240,
 ) -> Result:
     """Boot, run `script` (a name in tests/power/guest, or a path) with `args`, power off, report.
 
