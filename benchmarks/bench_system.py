@@ -11,7 +11,9 @@ NBD by nbdkit or qemu-storage-daemon, loaded by fio), and the floor: the same me
 memory (``system/floor.c``). Disks are memory, and full. The figures are the load generators' own.
 
 Contestants take turns in short runs, row by row, so that whatever else the machine does hits all alike;
-what is printed is the median of a contestant's runs, with the lowest and highest rate beside it.
+what is printed is the median of a contestant's runs, with the lowest and highest rate beside it. "cpu us" is
+the processor time that both sides together spend on a command: on a machine that others use too, it tells
+more than the rate.
 """
 
 from __future__ import annotations
@@ -79,17 +81,25 @@ def median(runs: list[Figures]) -> dict[str, Any]:
     rates = [run.iops for run in runs]
     known = [run.us for run in runs if run.us]
     us = {at: statistics.median(us[at] for us in known) for at in PERCENTILES} if known else {}
-    return {"iops": statistics.median(rates), "lowest": min(rates), "highest": max(rates), "us": us}
+    cpu = [run.cpu for run in runs if run.cpu is not None]
+    return {
+        "iops": statistics.median(rates),
+        "lowest": min(rates),
+        "highest": max(rates),
+        "cpu_us": statistics.median(cpu) if cpu else None,
+        "us": us,
+    }
 
 
 def print_row(row: Row, results: dict[str, dict[str, Any]]) -> None:
     own = results.get(OWN, {}).get("iops")
     mib = row.size / (1 << 20)
-    print(f"\n{row.name:<30}{'IOPS':>10}  {'lowest..highest':>20}{'MiB/s':>8}", end="")
+    print(f"\n{row.name:<30}{'IOPS':>10}  {'lowest..highest':>20}{'MiB/s':>8}{'cpu us':>8}", end="")
     print("".join(f"{'p' + at + ' us':>10}" for at in PERCENTILES) + f"{'x pysrp':>9}")
     for who, result in sorted(results.items(), key=lambda each: -each[1]["iops"]):
         spread = f"{result['lowest']:,.0f}..{result['highest']:,.0f}"
         print(f"  {who:<28}{result['iops']:>10,.0f}  {spread:>20}{result['iops'] * mib:>8,.0f}", end="")
+        print(f"{result['cpu_us']:>8.1f}" if result["cpu_us"] else f"{'-':>8}", end="")
         print("".join(f"{result['us'][at]:>10,.1f}" if result["us"] else f"{'-':>10}" for at in PERCENTILES), end="")
         print(f"{result['iops'] / own:>9.2f}" if own else "", flush=True)
 
@@ -191,7 +201,7 @@ def bench_system(benchmark: Any, contestants: Field, row: str, who: str) -> None
     except Missing as why:
         pytest.skip(f"NOT MEASURED: {why}")
     assert figures.iops > 0
-    benchmark.extra_info.update(iops=figures.iops, us=figures.us)
+    benchmark.extra_info.update(iops=figures.iops, cpu_us=figures.cpu, us=figures.us)
     if benchmark.stats is not None:  # not --benchmark-disable
         benchmark.extra_info["per"] = benchmark.stats.stats.median * figures.iops
 

@@ -60,6 +60,8 @@ class Figures(NamedTuple):
     """What one run gave."""
 
     iops: float
+    cpu: float | None
+    """Processor time of both sides per command, in microseconds; None if it cannot be told."""
     us: dict[str, float]
     """Latency in microseconds: the percentiles 50, 99 and 99.9, or nothing if the tool does not tell."""
 
@@ -111,10 +113,18 @@ def output(command: list[str], seconds: float) -> str:
     return done.stdout
 
 
-def own_figures(line: str) -> Figures:
-    """Of the load generators in this directory."""
-    report = json.loads(line)
-    return Figures(report["commands"] / report["seconds"], report["us"])
+def cpu_time(process: subprocess.Popen[str] | None) -> float:
+    """Seconds that all threads of a process have run, the ended ones too."""
+    return time.clock_gettime(~process.pid << 3 | 2) if process else 0.0  # clock_getcpuclockid(3)
+
+
+def own_figures(command: list[str], seconds: float, server: subprocess.Popen[str] | None = None) -> Figures:
+    """Run one of the load generators in this directory."""
+    before = cpu_time(server)
+    report = json.loads(output(command, seconds))
+    cpu = report["cpu"] + cpu_time(server) - before
+    commands = report["commands"]
+    return Figures(commands / report["seconds"], cpu / commands * 1e6, report["us"])
 
 
 @contextmanager
@@ -169,7 +179,7 @@ def floor(where: Path, spin: int) -> Iterator[Run]:
 
     def run(row: Row, seconds: float) -> Figures:
         command = [program, row.kind, row.order, str(row.size), str(row.depth), str(seconds), str(spin)]
-        return own_figures(output(command, seconds))
+        return own_figures(command, seconds)
 
     yield run
 
@@ -178,14 +188,12 @@ def floor(where: Path, spin: int) -> Iterator[Run]:
 
 
 @contextmanager
-def tgtd(where: Path) -> Iterator[str]:
-    """tgtd with one disk; gives its URL."""
-    ports = [socket.socket() for _ in range(1)]
-    with medium() as image, ports[0] as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("127.0.0.1", 0))
-        portal = f"127.0.0.1:{probe.getsockname()[1]}"
-        probe.close()
+def tgtd(where: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """tgtd with one disk; gives its URL and the process."""
+    with medium() as image:
+        with socket.socket() as probe:  # a port that is free now
+            probe.bind(("127.0.0.1", 0))
+            portal = f"127.0.0.1:{probe.getsockname()[1]}"
         name, control, log = "iqn.2026-01.org.pysrp:bench", str(os.getpid() % 32768), where / "tgtd.log"
         environment = {**os.environ, "TGT_IPC_SOCKET": str(where / "tgtd")}
         program, admin = find("tgtd"), find("tgtadm")
@@ -206,7 +214,7 @@ def tgtd(where: Path) -> Iterator[str]:
             ):
                 if not tell(*words):
                     raise Failed(f"tgtadm {' '.join(words)} failed:\n{log.read_text().strip()}")
-            yield f"iscsi://{portal}/{name}/1"
+            yield f"iscsi://{portal}/{name}/1", server
 
 
 @contextmanager
@@ -215,11 +223,11 @@ def libiscsi(where: Path) -> Iterator[Run]:
     packages = "tgt", "libiscsi-dev", "gcc", "libc6-dev"
     need("tgtd, libiscsi", *packages, tools=("tgtd", "tgtadm", "cc"), headers=("iscsi/iscsi.h",))
     program = compiled("iscsi_load.c", "-liscsi")
-    with tgtd(where) as url:
+    with tgtd(where) as (url, server):
 
         def run(row: Row, seconds: float) -> Figures:
             command = [program, url, row.kind, row.order, str(row.size), str(row.depth), str(seconds)]
-            return own_figures(output(command, seconds))
+            return own_figures(command, seconds, server)
 
         yield run
 
@@ -228,7 +236,7 @@ def libiscsi(where: Path) -> Iterator[Run]:
 def iscsi_perf(where: Path) -> Iterator[Run]:
     """tgtd, loaded by libiscsi's own tool: it only reads, once a second says the rate, never the latency."""
     need("tgtd, iscsi-perf", "tgt", "libiscsi-bin", tools=("tgtd", "tgtadm", "iscsi-perf"))
-    with tgtd(where) as url:
+    with tgtd(where) as (url, _):
 
         def run(row: Row, seconds: float) -> Figures:
             if row.kind != "read":
@@ -248,7 +256,7 @@ def iscsi_perf(where: Path) -> Iterator[Run]:
             rates = re.findall(r"iops average (\d+)", said)
             if not rates:
                 raise Failed(f"iscsi-perf told no rate:\n{said}")
-            return Figures(float(rates[-1]), {})
+            return Figures(float(rates[-1]), None, {})
 
         yield run
 
@@ -256,8 +264,9 @@ def iscsi_perf(where: Path) -> Iterator[Run]:
 # NBD.
 
 
-def fio(path: Path, row: Row, seconds: float) -> Figures:
+def fio(server: subprocess.Popen[str], path: Path, row: Row, seconds: float) -> Figures:
     """fio with its NBD engine, over a Unix socket."""
+    before = cpu_time(server)
     kind = f"rand{row.kind}" if row.order == "random" else row.kind
     command = ["fio", "--name=bench", "--ioengine=nbd", f"--uri=nbd+unix:///?socket={path}", f"--rw={kind}"]
     command += [f"--bs={row.size}", f"--iodepth={row.depth}", f"--size={MEBIBYTES}M", "--norandommap"]
@@ -269,15 +278,16 @@ def fio(path: Path, row: Row, seconds: float) -> Figures:
         raise Failed(f"fio: error {job['error']}")
     report = job[row.kind]
     us = {f"{float(at):g}": ns / 1e3 for at, ns in report["clat_ns"]["percentile"].items()}
-    return Figures(report["iops"], us)
+    own = (job["usr_cpu"] + job["sys_cpu"]) / 100 * report["runtime"] / 1000
+    return Figures(report["iops"], (own + cpu_time(server) - before) / report["total_ios"] * 1e6, us)
 
 
 @contextmanager
 def loaded_by_fio(command: list[str], path: Path, log: Path) -> Iterator[Run]:
     with process(command, log, stdout=subprocess.DEVNULL) as server:
         until(lambda: answers(path), server, log)
-        fio(path, Row("fill", "write", "sequential", 1 << 20, 1), 0.5)  # pages that exist
-        yield partial(fio, path)
+        fio(server, path, Row("fill", "write", "sequential", 1 << 20, 1), 0.5)  # pages that exist
+        yield partial(fio, server, path)
 
 
 @contextmanager
@@ -317,7 +327,7 @@ def pysrp(where: Path) -> Iterator[Run]:
         def run(row: Row, seconds: float) -> Figures:
             command = [sys.executable, str(HERE / "pysrp_load.py"), f"unix:{path}", row.kind, row.order]
             command += [str(row.size), str(row.depth), str(seconds)]
-            return own_figures(output(command, seconds))
+            return own_figures(command, seconds, server)
 
         yield run
 

@@ -2,11 +2,13 @@
  * The floor: the messages of Virtual SCSI between two processes, and nothing else. Per command the client
  * writes a 64-byte command IU and a 16-byte queue element, the server fetches the IU, copies the data between
  * its disk (memory) and the client's, writes a 36-byte response and an element. Both look for elements for a
- * while (SPIN microseconds) and then sleep on an eventfd.
+ * while (SPIN microseconds) and then sleep on an eventfd. Where the scheduler has put both on one processor,
+ * which it does whenever others want the rest, nothing can come while one of them looks: then they do not.
  *
  *     floor read|write random|sequential BYTES DEPTH SECONDS SPIN
  */
 #define _GNU_SOURCE
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
@@ -26,6 +28,7 @@ struct element {
 
 struct queue {
 	_Alignas(64) _Atomic uint32_t asleep;
+	_Atomic int cpu;	/* where its consumer was last seen */
 	_Alignas(64) struct element slot[SLOTS];
 };
 
@@ -103,11 +106,14 @@ static void ring(struct queue *q, int bell)
 /* Until there is an element. */
 static void pause_for(struct queue *q, uint32_t at, int bell)
 {
+	struct queue *other = q == &shared->to_server ? &shared->to_client : &shared->to_server;
 	int64_t end = spin ? now_ns() + spin : 0;
+	int i, cpu = spin ? sched_getcpu() : 0;
 	uint64_t count;
-	int i;
 
-	while (spin) {
+	if (spin)
+		atomic_store_explicit(&q->cpu, cpu, memory_order_relaxed);
+	while (spin && atomic_load_explicit(&other->cpu, memory_order_relaxed) != cpu) {
 		for (i = 0; i < 32; i++) {
 			if (ready(q, at))
 				return;
@@ -197,7 +203,8 @@ int main(int argc, char **argv)
 	struct load load;
 	uint32_t sent = 0, taken = 0, iu;
 	uint64_t first;
-	int64_t start, now, end;
+	int64_t start, now, end, cpu;
+	clockid_t server_cpu;
 	int status;
 	pid_t server;
 
@@ -227,6 +234,8 @@ int main(int argc, char **argv)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		serve();
 	}
+	if (clock_getcpuclockid(server, &server_cpu))
+		return 1;
 	alarm(load.nanoseconds / 1000000000 + 20);	/* whatever happens, this ends, and the server with it */
 
 	/* One command first, so that the server has made its disk. */
@@ -235,6 +244,7 @@ int main(int argc, char **argv)
 	pause_for(&shared->to_client, 0, client_bell);
 	take(&shared->to_client, taken++);
 
+	cpu = clock_value(CLOCK_PROCESS_CPUTIME_ID) + clock_value(server_cpu);
 	start = now = now_ns();
 	end = start + load.nanoseconds;
 	for (iu = 0; iu < load.depth; iu++) {
@@ -261,9 +271,10 @@ int main(int argc, char **argv)
 			submit(&load, iu, sent++);
 		}
 	}
+	cpu = clock_value(CLOCK_PROCESS_CPUTIME_ID) + clock_value(server_cpu) - cpu;
 	put(&shared->to_server, sent, (uint64_t)SRP << 56, MAX_DEPTH);
 	ring(&shared->to_server, server_bell);
 	waitpid(server, &status, 0);
-	load_report(&latencies, now - start);
+	load_report(&latencies, now - start, cpu);
 	return 0;
 }

@@ -75,7 +75,7 @@ int main(int argc, char **argv)
 	struct scsi_task *task;
 	struct pollfd fd;
 	uint32_t i;
-	int64_t start;
+	int64_t start, cpu;
 
 	if (argc != 7) {
 		fprintf(stderr, "usage: iscsi_load URL read|write random|sequential BYTES DEPTH SECONDS\n");
@@ -103,6 +103,7 @@ int main(int argc, char **argv)
 			die("memory");
 		memset(slots[i].data, 0xa5, load.bytes);
 	}
+	cpu = clock_value(CLOCK_PROCESS_CPUTIME_ID);
 	start = now_ns();
 	end = start + load.nanoseconds;
 	for (i = 0; i < load.depth; i++) {
@@ -115,7 +116,7 @@ int main(int argc, char **argv)
 		if (poll(&fd, 1, 1000) < 0 || iscsi_service(iscsi, fd.revents))
 			die("the connection failed");
 	}
-	load_report(&latencies, now_ns() - start);
+	load_report(&latencies, now_ns() - start, clock_value(CLOCK_PROCESS_CPUTIME_ID) - cpu);
 	iscsi_logout_sync(iscsi);
 	iscsi_destroy_context(iscsi);
 	return 0;

@@ -22,12 +22,17 @@ struct load {
 	uint64_t next;		/* sequential: the next address; random: the generator's state */
 };
 
-static inline int64_t now_ns(void)
+static inline int64_t clock_value(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(clock, &t);
 	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static inline int64_t now_ns(void)
+{
+	return clock_value(CLOCK_MONOTONIC);
 }
 
 /* read|write random|sequential BYTES DEPTH SECONDS; 0, or -1 with a message */
@@ -95,10 +100,12 @@ static inline double latency_us(const struct latencies *h, double percent)
 	return 0;
 }
 
-static inline void load_report(const struct latencies *h, int64_t ns)
+static inline void load_report(const struct latencies *h, int64_t ns, int64_t cpu)
 {
-	printf("{\"commands\": %llu, \"seconds\": %.6f, \"us\": {\"50\": %.3f, \"99\": %.3f, \"99.9\": %.3f}}\n",
-	       (unsigned long long)h->total, ns / 1e9, latency_us(h, 50), latency_us(h, 99), latency_us(h, 99.9));
+	printf("{\"commands\": %llu, \"seconds\": %.6f, \"cpu\": %.6f, ", (unsigned long long)h->total, ns / 1e9,
+	       cpu / 1e9);
+	printf("\"us\": {\"50\": %.3f, \"99\": %.3f, \"99.9\": %.3f}}\n", latency_us(h, 50), latency_us(h, 99),
+	       latency_us(h, 99.9));
 }
 
 #endif /* LOAD_H */

@@ -67,10 +67,12 @@ def main() -> None:
         (disk,) = session.scan(channels=[0], ids=[0], luns=1)
         check(disk, size)
         where = addresses(disk.capacity().blocks, size // BLOCK, order == "sequential")
+        cpu = time.process_time()
         took, latencies = from_python(session, disk, kind == "write", where, size, depth, seconds)
+        cpu = time.process_time() - cpu
     ranked = sorted(latencies)
     us = {str(p): ranked[min(len(ranked) - 1, int(len(ranked) * p / 100))] / 1e3 for p in (50, 99, 99.9)}
-    print(json.dumps({"commands": len(ranked), "seconds": took, "us": us}))
+    print(json.dumps({"commands": len(ranked), "seconds": took, "cpu": cpu, "us": us}))
 
 
 if __name__ == "__main__":
