@@ -5,7 +5,7 @@
 #
 # ROOT is the management tree of a running server, mounted with FUSE:
 #
-#   pysrp scst -s unix:/run/srp mount ROOT
+#   pysrp scst mount -s unix:/run/srp ROOT
 #
 # or, on a machine that runs SCST and has the RAM disks already, /sys/kernel/scst_tgt.
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from pysrp.scst import Control, Mount
+from pysrp.scst import Control, save
 from pysrp.scst.fuse import unavailable
 
 pytest.importorskip("click")
@@ -27,7 +27,7 @@ def scst(url):
     """A function that runs ``pysrp scst`` with arguments: status, output, errors."""
 
     def scst(*arguments, **options):
-        command = [*COMMAND, "--server", url, *arguments]
+        command = [*COMMAND, *arguments, "--server", url]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, **options)
         return done.returncode, done.stdout, done.stderr
 
@@ -70,6 +70,21 @@ def test_write(scst, tree, target, disks):
     assert tree.ls(f"{target.path}/luns") == ["512", "768", "mgmt"]
 
 
+def test_load_and_save(scst, tree, tmp_path):
+    (tmp_path / "scst.conf").write_text("HANDLER vdisk_ram {\n\tDEVICE d {\n\t\tsize_mb 3\n\t}\n}\n")
+    assert scst("load", str(tmp_path / "scst.conf")) == (0, "", "")
+    assert tree.read("devices/d/size_mb") == "3\n"
+    status, output, _ = scst("save")
+    assert (status, output) == (0, save(tree))
+    assert scst("load", "-", input=output) == (0, "", "")
+    status, _, errors = scst("load", "-", input="setup_id 1\nHANDLER vdisk_ram {\n")
+    assert (status, errors) == (1, "pysrp: line 2: the block of HANDLER is not closed\n")
+    status, _, errors = scst("load", "-", input="\nsetup_id x\n")
+    assert (status, errors) == (
+        1, "pysrp: setup_id: line 2: Invalid argument: setup_id: 'x' is not a number\n"
+    )  # fmt: skip
+
+
 def test_failures_name_the_errno_and_say_what_to_do(scst, disks):
     for arguments, code, hint in (
         (("write", "handlers/vdisk_ram/mgmt", "add_device", "ram000"), errno.EEXIST, "del_device it first"),
@@ -87,11 +102,11 @@ def test_failures_name_the_errno_and_say_what_to_do(scst, disks):
 
 def test_without_a_server(tmp_path):
     done = subprocess.run(
-        [*COMMAND, "-s", f"unix:{tmp_path}/none", "ls"], capture_output=True, text=True, timeout=60
+        [*COMMAND, "ls", "-s", f"unix:{tmp_path}/none"], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 1
     assert "no server answers" in done.stderr
-    done = subprocess.run([*COMMAND, "-s", "vio:30000003", "ls"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*COMMAND, "ls", "-s", "vio:30000003"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert "unix:PATH" in done.stderr
 
@@ -102,7 +117,7 @@ def test_mount(url, tree, tmp_path):
     where.mkdir()
     device = where.stat().st_dev
     with subprocess.Popen(
-        [*COMMAND, "-s", url, "mount", str(where)], stdout=subprocess.PIPE, text=True
+        [*COMMAND, "mount", "-s", url, str(where)], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout.readline() == f"{where} is the tree of {url}; Ctrl-C unmounts it\n"
         while where.stat().st_dev == device and process.poll() is None:
@@ -111,4 +126,3 @@ def test_mount(url, tree, tmp_path):
         process.terminate()
         assert process.wait(60) == 0
     assert where.stat().st_dev == device
-    assert Mount  # the same from Python is in test_scst_fuse.py

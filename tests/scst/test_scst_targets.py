@@ -6,12 +6,16 @@ import threading
 
 import pytest
 
+from pysrp.backends import Null
 from pysrp.errors import CheckCondition
 from pysrp.fabric import Identity
 from pysrp.initiator.session import Session
 from pysrp.lun import Lun, scst_pack
 from pysrp.scsi import parse_sense
-from pysrp.scst import Client, Control, TreeError
+from pysrp.scst import Client, Control, Tree, TreeError
+from pysrp.target.disk import Disk
+from pysrp.target.lunmap import LunMap
+from pysrp.target.serve import Server
 
 LUN_256 = scst_pack(256, "LUN")
 
@@ -351,6 +355,60 @@ def test_a_lun_that_is_exported_read_only(target, disks):
         assert parse_sense(caught.value.sense).sense_key == 7
         free.write(0, b"x" * 512)
         assert protected.read(0) == b"x" * 512
+
+
+class Slow(Null):
+    """A null disk whose reads wait for a gate."""
+
+    blocking = True
+
+    def __init__(self, size):
+        super().__init__(size)
+        self.gate = threading.Event()
+        self.reading = threading.Event()
+
+    def read_into(self, offset, view):
+        self.reading.set()
+        self.gate.wait()
+        super().read_into(offset, view)
+
+
+def test_del_waits_for_the_commands_of_the_lun(tmp_path):
+    """The writer gives up with EAGAIN, the job goes on, and last_sysfs_mgmt_res tells how it ended."""
+    backend = Slow(1 << 20)
+    luns = LunMap([(256, Disk(backend)), (512, Disk(Null(1 << 20)))])
+    with contextlib.closing(Tree(patience=0)) as tree, Server(f"unix:{tmp_path}/s", luns) as server:
+
+        def settled(path=None, text=""):
+            if path:
+                with contextlib.suppress(TreeError):
+                    tree.write(path, text)
+            while True:
+                with contextlib.suppress(TreeError):
+                    return tree.read("last_sysfs_mgmt_res")
+
+        with contextlib.suppress(TreeError):
+            tree.add_target(server, luns)
+        settled()
+        mgmt = "targets/ibmvstgt/ibmvstgt_target_0/luns/mgmt"
+        with Session(f"unix:{tmp_path}/s") as session:
+            slow, other = session.scan(channels=[0], ids=[1, 2])
+            slow.capacity()
+            pending = slow.submit_read(0)
+            while not backend.reading.is_set():
+                session.poll()
+            with pytest.raises(TreeError) as caught:
+                tree.write(mgmt, "del 256")
+            assert caught.value.errno == errno.EAGAIN
+            with pytest.raises(TreeError) as caught:
+                tree.read("last_sysfs_mgmt_res")
+            assert caught.value.errno == errno.EAGAIN
+            other.read(0)
+            backend.gate.set()
+            assert session.gather([pending])[0].data == bytes(512)
+            assert settled() == "0\n"
+            assert tree.ls("targets/ibmvstgt/ibmvstgt_target_0/luns") == ["512", "mgmt"]
+            assert settled(mgmt, "del 256") == f"-{errno.EINVAL}\n"
 
 
 def test_everything_at_once(tree, target, disks, tmp_path):

@@ -7,29 +7,31 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import click
 
 from pysrp.errors import SrpError
+from pysrp.scst import conf
 from pysrp.scst.control import Client, socket_of
 from pysrp.scst.fuse import mount as mount_tree
 
 __all__ = ["scst"]
 
 
-@click.group()
-@click.option(
+_server = click.option(
     "-s", "--server", required=True, envvar="PYSRP_SERVER", metavar="URL",
     help="Where the server serves, as it was told: unix:PATH, or PATH (environment: PYSRP_SERVER).",
 )  # fmt: skip
-@click.pass_context
-def scst(context: click.Context, server: str) -> None:
-    """The server's management tree: SCST's files and directories.
+
+
+@click.group()
+def scst() -> None:
+    """The management tree of a running server: SCST's files and directories.
 
     PATH is relative to the tree's root; /sys/kernel/scst_tgt/... and /sys/class/ibmvstgt/... mean the same
     as on a machine that runs SCST.
     """
-    context.obj = server
 
 
 @contextmanager
@@ -51,7 +53,7 @@ def _tree(server: str, path: str = "") -> Iterator[Client]:
 @click.option(
     "--json", "as_json", is_flag=True, help="A list of objects: name, kind, mode and, of a link, target."
 )
-@click.pass_obj
+@_server
 def ls(server: str, path: str, long: bool, as_json: bool) -> None:
     """List a directory."""
     with _tree(server, path) as tree:
@@ -81,7 +83,7 @@ def ls(server: str, path: str, long: bool, as_json: bool) -> None:
 @click.option(
     "--json", "as_json", is_flag=True, help="One object: path to value and whether it has a [key] line."
 )
-@click.pass_obj
+@_server
 def cat(server: str, paths: tuple[str, ...], as_json: bool) -> None:
     """Print files."""
     with _tree(server) as tree:
@@ -101,7 +103,7 @@ def cat(server: str, paths: tuple[str, ...], as_json: bool) -> None:
 @scst.command()
 @click.argument("path")
 @click.argument("text", nargs=-1)
-@click.pass_obj
+@_server
 def write(server: str, path: str, text: tuple[str, ...]) -> None:
     """Write TEXT, or without it each line of standard input, to a file.
 
@@ -116,9 +118,26 @@ def write(server: str, path: str, text: tuple[str, ...]) -> None:
 
 @scst.command()
 @click.argument("directory", type=click.Path(exists=True, file_okay=False))
-@click.pass_obj
+@_server
 def mount(server: str, directory: str) -> None:
     """Mount the tree on DIRECTORY until it is unmounted (fusermount3 -u DIRECTORY) or interrupted."""
     with _tree(server) as tree:
         click.echo(f"{Path(directory).absolute()} is the tree of {server}; Ctrl-C unmounts it")
         mount_tree(tree, directory)
+
+
+@scst.command()
+@click.argument("file", type=click.File("r"))
+@_server
+def load(server: str, file: TextIO) -> None:
+    """Make the tree what FILE says, a scst.conf (- is standard input). Deletes nothing."""
+    with _tree(server) as tree:
+        conf.load(tree, file.read())
+
+
+@scst.command()
+@_server
+def save(server: str) -> None:
+    """Print the tree as a scst.conf: every attribute that is not its default."""
+    with _tree(server) as tree:
+        click.echo(conf.save(tree), nl=False)

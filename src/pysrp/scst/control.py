@@ -200,7 +200,7 @@ class Client:
         except OSError as problem:
             sock.close()
             raise UnavailableError(
-                f"no server answers at {self.path} ({problem.strerror}): start one with pysrp serve"
+                f"no server answers at {self.path}: {problem.strerror or problem}; pysrp serve starts one"
             ) from problem
         return sock
 
@@ -291,7 +291,8 @@ def _claim(listener: socket.socket, path: Path) -> int:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             if not probe.connect_ex(str(path)):
                 raise ConfigError(f"{path}: a server answers there already")
-    hidden = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident():x}")
+    # Short, because the path of a socket has 107 bytes at most.
+    hidden = path.with_name(f".{os.getpid():x}-{threading.get_ident() & 0xFFFF:x}")
     os.fchmod(listener.fileno(), 0o600)
     listener.bind(str(hidden))
     try:
