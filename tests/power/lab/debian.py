@@ -20,6 +20,7 @@ ARCHITECTURES = ("ppc64el", "s390x")
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 APPLETS = Path(__file__).parents[1] / "guest/applets.txt"  # of busybox, that scripts may use
 FRESH = 7 * 24 * 3600  # seconds for which package lists are believed
+FORGET = 30 * 24 * 3600  # and for which what was built is kept unused
 
 PYTHON = [
     "libc6",
@@ -96,8 +97,12 @@ _held: set[Path] = set()
 
 
 def made(target: Path, make: Callable[[Path], None]) -> Path:
-    """The folder `target`, made by `make(folder)` if it is not there: complete or absent, never half."""
+    """The folder `target`, made by `make(folder)` if it is not there: complete or absent, never half.
+
+    Others of its kind (the name up to the last dash) that no one has asked for in a month are removed.
+    """
     if target.exists():
+        os.utime(target)
         return target
     with locked(target.parent):
         if not target.exists():
@@ -105,7 +110,11 @@ def made(target: Path, make: Callable[[Path], None]) -> Path:
             shutil.rmtree(building, ignore_errors=True)
             building.mkdir(parents=True)
             make(building)
+            os.utime(building)
             building.rename(target)
+            for other in target.parent.glob(target.name.rpartition("-")[0] + "-*"):
+                if other.is_dir() and time.time() - other.stat().st_mtime > FORGET:
+                    shutil.rmtree(other, ignore_errors=True)
     return target
 
 
