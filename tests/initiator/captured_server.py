@@ -78,6 +78,7 @@ class CapturedServer(threading.Thread):
         self.view = memoryview(self.memory)
         self.seen: list[tuple[bytes, bytes]] = []
         self.infos: list[bytes] = []
+        self.pongs: list[tuple[bytes, bytes]] = []
         self.error: BaseException | None = None
         port.register()
 
@@ -104,6 +105,8 @@ class CapturedServer(threading.Thread):
         if element[:2] == b"\xc0\x01":
             self.seen.append((element, b""))
             self.port.send(b"\xc0\x02".ljust(16, b"\0"))
+        elif element[:2] == b"\x80\x06":
+            self.pongs.append((element, b""))
         elif element[0] == 0x80:
             view = crq.Element(element)
             self.port.copy_in(view.IU_data_ptr, self.memory, 0, view.IU_length)

@@ -310,6 +310,75 @@ def _asked(command: Command) -> int | None:
         return None
 
 
+def read_answer(
+    answer: bytes, tag: int, status: int, kind: int, claimed: int
+) -> tuple[srp.Rsp | SrpError, int]:
+    """The SRP_RSP that answers tag ``tag``, or what is wrong with it; and the credits that it brings.
+
+    ``status``, ``kind`` and ``claimed`` are the element's status, format and length. Answered is answered:
+    where there is no delta to be read, one credit has come back.
+    """
+    wrong: SrpError | None = None
+    delta = 1
+    rsp: srp.Rsp | None = None
+    if kind != _SRP:
+        wrong = ProtocolError(f"an SRP request was answered in format {kind}")
+    elif len(answer) < 36:
+        wrong = ProtocolError(f"an answer of {claimed} bytes, SRP_RSP has 36")
+    elif answer[0] != _RSP:
+        wrong = ProtocolError(f"the answer has opcode 0x{answer[0]:02x}, which does not answer a request")
+    else:
+        rsp = srp.Rsp(answer)
+        if rsp.tag != tag:
+            wrong = ProtocolError(f"the answer to tag 0x{tag:x} has tag 0x{rsp.tag:x}")
+        else:
+            delta = rsp.req_lim_delta
+    if status != 0 and status != Status.OK2:
+        try:
+            text = Status(status).name
+        except ValueError:
+            text = "unknown"
+        wrong = TransportError(f"the server failed: status 0x{status:02x} ({text}) in the element")
+    return wrong or rsp, delta  # type: ignore[return-value]
+
+
+def conclude(command: Command, rsp: srp.Rsp | SrpError, strict: bool = False) -> None:
+    """Write what an answer says into its command; ``strict`` as in :class:`Options`."""
+    if isinstance(rsp, SrpError):
+        command.error = rsp
+        return
+    flags = int(rsp.flags)
+    if flags:
+        answer = memoryview(rsp)
+        if flags & _RSPVALID and any(answer[36:40]) and rsp.resp_data_len >= 4:
+            command.error = ProtocolError(f"the command was not carried out: response code {answer[39]}")
+            return
+        if flags & _SNSVALID:
+            try:
+                command.sense = bytes(rsp.sense)
+            except DecodeError:
+                # It claims more than it sent: what there is, is what there is.
+                skip = rsp.resp_data_len if flags & _RSPVALID else 0
+                command.sense = bytes(answer[min(36 + skip, len(answer)) :])
+        if flags & _RESIDUALS:
+            _residual(command, rsp, flags, strict)
+    command.status = rsp.status
+
+
+def _residual(command: Command, rsp: srp.Rsp, flags: int, strict: bool) -> None:
+    inward = bool(command.data_in) or not command.data_out
+    count = int(rsp.data_in_res_cnt if inward else rsp.data_out_res_cnt)
+    length = sum(size for _, size in (command.data_in if inward else command.data_out))
+    over, under = flags & _OVER[inward], flags & _UNDER[inward]
+    if over and not under and not strict:
+        asked = _asked(command)
+        under = asked is not None and asked <= length
+    if under:
+        command.residual = min(count, length)
+    elif over:
+        command.overflow = count
+
+
 class Initiator:
     """One client adapter's end of a connection.
 
@@ -369,7 +438,8 @@ class Initiator:
         # First in, first out: the memory of a request that a dead connection left behind rests longest.
         self._free: deque[int] = deque(range(slots))
         self._heads: dict[float, bytes] = {}
-        self._serial = 0
+        self.serial = 0
+        """Of the last request sent; the upper bits of its tag."""
         self._waiting: deque[Command] = deque()
         self._urgent: deque[TaskManagement] = deque()
         self._exchange: _Exchange | None = None
@@ -492,6 +562,24 @@ class Initiator:
         self._forget_partner()
         self._wait_for_partner()
         self.action = Action.RESET
+
+    def lend(self, count: int) -> list[int]:
+        """Up to ``count`` slots for a driver that sends commands itself, while nothing else is under way.
+
+        The driver counts on from :attr:`serial` and :attr:`credits`, gives each tag as this engine would
+        (``serial << 16 | slot``), hands in elements that are not for it, and ends with :meth:`settle`.
+        Raises ValueError if something is under way, or nobody is logged in.
+        """
+        if self.state is not State.LOGGED_IN or self.debits or self._waiting or self._urgent:
+            raise ValueError(f"other commands are under way, or none can be sent: {self.state.value}")
+        return [self._free.popleft() for _ in range(min(count, len(self._free) - SPARE_SLOTS))]
+
+    def settle(self, slots: Sequence[int], serial: int, credits: int) -> None:
+        """Take back what :meth:`lend` gave; ``serial`` is the last one used, ``credits`` what is left."""
+        self.serial = max(self.serial, serial)
+        self._free.extend(slots)
+        if self.state is State.LOGGED_IN:
+            self.credits = credits
 
     def deadline(self) -> float:
         """When :meth:`tick` is wanted at the latest; infinity if nothing is pending."""
@@ -617,28 +705,10 @@ class Initiator:
     def _open_answer(
         self, answer: bytes, request: Request, status: int, kind: int, claimed: int
     ) -> srp.Rsp | SrpError:
-        """The SRP_RSP that answers a request, or what is wrong with it; its credit is taken either way."""
-        rsp: srp.Rsp | None = None
-        wrong: SrpError | None = None
-        if kind != _SRP:
-            wrong = ProtocolError(f"an SRP request was answered in format {kind}")
-        elif len(answer) < 36:
-            wrong = ProtocolError(f"an answer of {claimed} bytes, SRP_RSP has 36")
-        elif answer[0] != _RSP:
-            wrong = ProtocolError(f"the answer has opcode 0x{answer[0]:02x}, which does not answer a request")
-        else:
-            rsp = srp.Rsp(answer)
-            if rsp.tag != request.tag:
-                wrong = ProtocolError(f"the answer to tag 0x{request.tag:x} has tag 0x{rsp.tag:x}")
-        # Answered is answered: where there is no delta to be read, one credit has come back.
-        self._credit(rsp.req_lim_delta if rsp is not None and wrong is None else 1, request)
-        if status != 0 and status != Status.OK2:
-            try:
-                text = Status(status).name
-            except ValueError:
-                text = "unknown"
-            return TransportError(f"the server failed: status 0x{status:02x} ({text}) in the element")
-        return wrong or rsp  # type: ignore[return-value]
+        """As :func:`read_answer`, and its credit is taken."""
+        rsp, delta = read_answer(answer, request.tag, status, kind, claimed)
+        self._credit(delta, request)
+        return rsp
 
     def _command_answered(
         self, command: Command, answer: bytes, status: int, kind: int, claimed: int
@@ -652,36 +722,7 @@ class Initiator:
         self.ended.append(command)
         if isinstance(rsp, Exception):
             self.log.error("%s", rsp)
-            command.error = rsp
-            return
-        flags = int(rsp.flags)
-        if flags:
-            if flags & _RSPVALID and any(answer[36:40]) and rsp.resp_data_len >= 4:
-                command.error = ProtocolError(f"the command was not carried out: response code {answer[39]}")
-                return
-            if flags & _SNSVALID:
-                try:
-                    command.sense = bytes(rsp.sense)
-                except DecodeError:
-                    # It claims more than it sent: what there is, is what there is.
-                    skip = rsp.resp_data_len if flags & _RSPVALID else 0
-                    command.sense = answer[min(36 + skip, len(answer)) :]
-            if flags & _RESIDUALS:
-                self._residual(command, rsp, flags)
-        command.status = rsp.status
-
-    def _residual(self, command: Command, rsp: srp.Rsp, flags: int) -> None:
-        inward = bool(command.data_in) or not command.data_out
-        count = int(rsp.data_in_res_cnt if inward else rsp.data_out_res_cnt)
-        length = sum(size for _, size in (command.data_in if inward else command.data_out))
-        over, under = flags & _OVER[inward], flags & _UNDER[inward]
-        if over and not under and not self.options.strict:
-            asked = _asked(command)
-            under = asked is not None and asked <= length
-        if under:
-            command.residual = min(count, length)
-        elif over:
-            command.overflow = count
+        conclude(command, rsp, self.options.strict)
 
     def _task_answered(
         self, function: TaskManagement, answer: bytes, status: int, kind: int, claimed: int, now: float
@@ -728,7 +769,7 @@ class Initiator:
                 spare -= 1
                 if spare < 0:
                     self._owed += 1
-        self._owed_since = self._serial
+        self._owed_since = self.serial
 
     def _credit(self, delta: int, request: Request) -> None:
         """Add what an answer gives back.
@@ -924,7 +965,7 @@ class Initiator:
         memory = self._memory
         # ibmvscsi's commands end in zeros too.
         memory[start : start + IU_SIZE] = _EMPTY
-        tag = (self._serial + 1) << 16 | slot
+        tag = (self.serial + 1) << 16 | slot
         out, into = command.data_out, command.data_in
         if not out and len(into) == 1:
             srp.Cmd.pack_into(
@@ -1022,10 +1063,10 @@ class Initiator:
     def _take_slot(self, request: Request) -> tuple[int, int]:
         """A free slot and a tag that says which: the serial number above 16 bits of slot."""
         slot = self._free.popleft()
-        self._serial += 1
-        request.serial = self._serial
+        self.serial += 1
+        request.serial = self.serial
         request.slot = slot
-        request.tag = tag = self._serial << 16 | slot
+        request.tag = tag = self.serial << 16 | slot
         self._requests[slot] = request
         return slot, tag
 

@@ -19,6 +19,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 from pysrp import fabric
+from pysrp._fast import queue
+from pysrp._fast.fabric import Adapter
+from pysrp._fast.queue import Lane
 from pysrp.errors import HcallError, PartnerGone, TransportError
 from pysrp.fabric import Identity, Port, ReturnCode
 from pysrp.initiator.engine import (
@@ -35,6 +38,8 @@ from pysrp.initiator.engine import (
     TimedOut,
 )
 from pysrp.initiator.units import (
+    IO_RETRIES,
+    IO_TIMEOUT,
     SHORT_TIMEOUT,
     Capacity,
     Pending,
@@ -43,12 +48,15 @@ from pysrp.initiator.units import (
     Unit,
     scan,
 )
+from pysrp.initiator.workload import READ, WRITE, Job, Workload
 from pysrp.lun import Hctl, Lun
 from pysrp.scsi.codes import Status
 from pysrp.scsi.inquiry import Inquiry
 from pysrp.srp import RspCode, TaskAttribute, TskMgmtFunc
 
 __all__ = [
+    "READ",
+    "WRITE",
     "Aborted",
     "Base",
     "Capacity",
@@ -59,9 +67,11 @@ __all__ = [
     "Result",
     "Session",
     "TimedOut",
+    "Workload",
 ]
 
 T = TypeVar("T")
+
 
 CHUNK = 64 << 10
 """Bytes of a piece of data memory, and of the longest segment (Linux's default for a scatter list)."""
@@ -71,6 +81,12 @@ QUEUE_FULL_WAIT = 0.001
 
 BUSY_WAIT = 0.1
 """Seconds until a command is tried again that was answered with BUSY or TASK SET FULL."""
+
+LANE_SLICE = 50_000_000
+"""Nanoseconds that a workload runs in C before Python sees to signals."""
+
+CLOSED_WAIT = 0.01
+"""Seconds that a workload waits for an event after it has found the partner's queue closed."""
 
 FOREVER = float("inf")
 
@@ -186,8 +202,14 @@ class Base:
         again after a unit attention, BUSY, and what else passes by itself. ``timeout``, ``block_size`` and
         ``replay`` are those of :class:`~pysrp.initiator.engine.Command`.
 
-        Raises ValueError for more data than one command of this session can move.
+        Raises ValueError for more data than one command of this session can move, TypeError for an
+        ``into`` that cannot be written.
         """
+        if into is not None:
+            if into.readonly:
+                raise TypeError("data-in for a buffer that is read-only")
+            if into.nbytes != data_in_length or into.format != "B":
+                raise ValueError(f"a buffer of {into.nbytes} bytes for {data_in_length} bytes of data-in")
         pending = Pending(self, lun, cdb, data_in_length, timeout)
         pending.retries = retries
         pending.block_size = block_size
@@ -536,6 +558,12 @@ class Device(Unit):
         known = self.known_capacity or self.capacity()
         return self.start_write(lba, data, known.block_size)
 
+    def run(
+        self, ops: int | bytes, lbas: Iterable[int], blocks: int | Iterable[int], **options: Any
+    ) -> Workload:
+        """Many reads and writes; see :meth:`Session.run`."""
+        return self.session.run(self, ops, lbas, blocks, **options)
+
     def execute(
         self,
         cdb: Any,
@@ -706,6 +734,110 @@ class Session(Base):
         self.wait(request)
         self._finish()
         return self._task_outcome(request)
+
+    def run(
+        self,
+        unit: Unit,
+        ops: int | bytes | bytearray,
+        lbas: Iterable[int],
+        blocks: int | Iterable[int],
+        *,
+        depth: int = 32,
+        data: Any = None,
+        timeout: float = IO_TIMEOUT,
+        fua: bool = False,
+        retry: bool = True,
+    ) -> Workload:
+        """Carry out many reads and writes of one unit, ``depth`` at a time, without an object for each.
+
+        Columns: ``ops`` (READ or WRITE), ``lbas``, ``blocks``; ``ops`` and ``blocks`` may be one value for
+        all. ``data`` holds the data of all commands one behind the other: what is written, and where reads
+        go; without it the data stays behind in the session's memory. With ``retry`` commands that Linux
+        would try again are, in the usual way, at the end. On shared-memory transports the loop runs in C
+        without the GIL.
+
+        Nothing else may be under way (ValueError). Raises ValueError for a command of more than
+        :attr:`max_transfer` bytes. If the connection breaks, PartnerGone, or TimedOut after ``timeout``
+        seconds without an answer; but with the session's ``replay`` what was not answered is sent again.
+        """
+        size = self.run_steps(unit.block_size_steps())
+        job = Job(unit, size, ops, lbas, blocks, data, timeout, fua)
+        if max(job.blocks, default=0) * size > self.max_transfer:
+            most = max(job.blocks) * size
+            raise ValueError(f"a command of {most} bytes, one can move {self.max_transfer}")
+        if self._staged or self._delayed or len(self._chunks) < self._all_chunks:
+            raise ValueError("other commands are under way")
+        begun = time.perf_counter()
+        if isinstance(self.port, Adapter):
+            self._run_lane(job, depth)
+        else:
+            self._run_plain(job, depth)
+        for item, pending in sorted(job.troubled.items()):
+            if retry and pending.worth_retrying():
+                pending = job.submit(item, IO_RETRIES)
+                self.wait(pending)
+            job.account(item, pending)
+        job.work.seconds = time.perf_counter() - begun
+        return job.work
+
+    def _run_lane(self, job: Job, depth: int) -> None:
+        engine = self.engine
+        while True:
+            slots = engine.lend(max(1, min(depth, len(self._data) // job.stride)))
+            lane: Lane | None = None
+            try:
+                lane = job.lane(
+                    self.port, self._iu_view, self._iu_memory.address, self._data, self._data_address,
+                    slots, engine.serial, engine.credits,
+                )  # fmt: skip
+                while not self._drive_lane(lane):
+                    pass
+            except BaseException:
+                if lane is not None and lane.in_flight:
+                    engine.host_reset("a workload was interrupted")
+                raise
+            finally:
+                if lane is None:
+                    engine.settle(slots, engine.serial, engine.credits)
+                else:
+                    engine.settle(slots, lane.serial, lane.credits)
+                self._turn([])
+            left = job.take(lane)
+            if not left:
+                return
+            if not self.replay:
+                raise PartnerGone(f"the connection broke, {left} of {job.count} commands were not answered")
+            self.wait_connected()
+
+    def _drive_lane(self, lane: Lane) -> bool:
+        """One slice of a workload. True when it is over, be it that the connection is."""
+        engine = self.engine
+        why = lane.run(LANE_SLICE)
+        if why & queue.LOOK:
+            self.port.wait(0)  # sees to what is not an element
+        if why & queue.ODD:
+            elements = lane.odd[:]
+            lane.odd.clear()
+            engine.receive(elements, time.monotonic())
+            self._flush()
+        if why & queue.LATE:
+            engine.host_reset("a command of a workload was not answered")
+            raise TimedOut("a command of a workload was not answered in time")
+        if why & queue.CLOSED and not why & queue.ODD:
+            self.port.wait(CLOSED_WAIT)  # the event that says why has not come yet
+        return bool(why & queue.FINISHED) or engine.state is not State.LOGGED_IN
+
+    def _run_plain(self, job: Job, depth: int) -> None:
+        """The same for ports that C code does not know."""
+        flying: deque[tuple[int, Pending, int]] = deque()
+        for item in range(job.count + depth):
+            if flying and (len(flying) == depth or item >= job.count):
+                number, pending, begun = flying.popleft()
+                self.wait(pending)
+                job.work.latency[number] = time.perf_counter_ns() - begun
+                job.account(number, pending)
+            if item < job.count:
+                flying.append((item, job.submit(item, 0), time.perf_counter_ns()))
 
     def host_reset(self, timeout: float | None = 60) -> None:
         """Close and reopen the queue and log in again, as Linux does when nothing else helps.

@@ -97,7 +97,10 @@ def scsi_error(cdb: bytes, status: int, sense: bytes) -> ScsiError:
             what += f": {parse_sense(sense).text}"
         except DecodeError:
             what += f": sense {sense.hex()}"
-    name = cdbs.parse_cdb(cdb).name if cdb else "a command without CDB"
+    try:
+        name = cdbs.parse_cdb(cdb).name
+    except DecodeError:
+        name = f"CDB {cdb.hex()}"
     return _ERRORS.get(status, ScsiError)(f"{name}: {what}", status=status, sense=sense)
 
 
@@ -325,7 +328,14 @@ class Unit:
             raise ValueError(f"one block has {size} bytes, one command can move {self.session.max_transfer}")
         return [(at, min(most, lba + blocks - at)) for at in range(lba, lba + blocks, most)] or [(lba, 0)]
 
-    def start_read(self, lba: int, blocks: int, block_size: int, into: memoryview | None = None) -> Pending:
+    def start_read(
+        self,
+        lba: int,
+        blocks: int,
+        block_size: int,
+        into: memoryview | None = None,
+        retries: int = IO_RETRIES,
+    ) -> Pending:
         """Submit one READ: (10) where that can say it, else (16), as Linux does."""
         session = self.session
         if lba + blocks <= LAST_LBA_10 and blocks <= BLOCKS_10:
@@ -334,10 +344,12 @@ class Unit:
             cdb = cdbs.Read16.build(lba=lba, transfer_length=blocks)
         return session.submit(
             self.lun, bytes(cdb), data_in_length=blocks * block_size, into=into, timeout=IO_TIMEOUT,
-            retries=IO_RETRIES, block_size=block_size, replay=session.replay,
+            retries=retries, block_size=block_size, replay=session.replay,
         )  # fmt: skip
 
-    def start_write(self, lba: int, data: Any, block_size: int, fua: bool = False) -> Pending:
+    def start_write(
+        self, lba: int, data: Any, block_size: int, fua: bool = False, retries: int = IO_RETRIES
+    ) -> Pending:
         """Submit one WRITE of whole blocks, as :meth:`start_read`."""
         session = self.session
         blocks = len(data) // block_size
@@ -346,7 +358,7 @@ class Unit:
         else:
             cdb = cdbs.Write16.build(lba=lba, transfer_length=blocks, fua=fua)
         return session.submit(
-            self.lun, bytes(cdb), data_out=data, timeout=IO_TIMEOUT, retries=IO_RETRIES,
+            self.lun, bytes(cdb), data_out=data, timeout=IO_TIMEOUT, retries=retries,
             block_size=block_size, replay=session.replay,
         )  # fmt: skip
 

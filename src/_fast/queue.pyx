@@ -1,0 +1,336 @@
+"""A workload of reads and writes driven in C: the inner loop of an initiator without Python objects.
+
+:class:`Lane` sends commands from columns and notes how each ended. It knows READ and WRITE, direct
+descriptors and SRP_RSP; everything else that comes goes back to its caller, who has an engine for it.
+"""
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy, memset
+
+from pysrp._fast.fabric cimport ATTEND, H_CLOSED, H_DROPPED, H_SUCCESS, INTERRUPTED, Adapter, crq_elem
+
+
+cdef extern from "fabric.h" nogil:
+    int64_t clock_ns()
+
+cdef extern from "wire.h" nogil:
+    unsigned int wire_get32(const uint8_t *p)
+    uint64_t wire_get64(const uint8_t *p)
+    void wire_put16(uint8_t *p, unsigned int v)
+    void wire_put32(uint8_t *p, unsigned int v)
+    void wire_put64(uint8_t *p, uint64_t v)
+
+
+cdef enum:
+    IU = 256
+    BATCH = 256
+    RSP = 36
+    RESERVED_CREDITS = 2
+    OK2 = 0x99
+
+    UNANSWERED = 0xFF
+
+# Why `run` came back; several may hold.
+cdef enum:
+    END = 1             # all commands have been answered
+    OTHER = 2           # an element that is not a command's answer: see Lane.odd
+    ATTENTION = 4       # the port's attend() wants to be called
+    TIME = 8            # the time given is over, or a signal came
+    SHUT = 16           # the partner's queue is not open
+    OVERDUE = 32        # a command was not answered in time
+
+FINISHED, ODD, LOOK, PAUSED, CLOSED, LATE = END, OTHER, ATTENTION, TIME, SHUT, OVERDUE
+
+#: In the status column: not answered, or by something that is no answer.
+NO_ANSWER = UNANSWERED
+
+
+cdef struct Flight:
+    uint64_t tag
+    int64_t item        # -1: free
+    int64_t started
+
+
+cdef class Lane:
+    """Lane(port, iu, iu_address, slots, data, data_address, stride, lun, ...): up to len(slots) commands at a time.
+
+    ``iu`` is the memory of IUs of 256 bytes, of which ``slots`` are this lane's, at bus address
+    ``iu_address``; ``data`` at ``data_address`` holds ``stride`` bytes for each of them. ``ops`` (uint8, 0
+    read, 1 write), ``lbas`` (uint64) and ``blocks`` (uint32) are the commands. ``status`` (uint8) and
+    ``latency`` (uint64, nanoseconds) are filled. ``buffer``, if there is one, holds the data of all commands,
+    one behind the other. ``serial`` is the last tag's, ``credits`` what may be sent, ``timeout`` in seconds.
+
+    Raises ValueError for columns that do not fit each other or a command that does not fit ``stride``.
+    """
+
+    cdef Adapter port
+    cdef Py_buffer iu, data, ops, lbas, blocks, status, latency, buffer
+    cdef int held
+    cdef Flight *flights
+    cdef int32_t *idle
+    cdef uint16_t *slots
+    cdef int32_t *places            # slot to place in flights, -1 where it is not ours
+    cdef uint64_t *offsets
+    cdef Py_ssize_t depth, idles
+    cdef uint64_t iu_address, data_address, stride, block_size, lun
+    cdef uint16_t timeout
+    cdef bint fua
+    cdef int64_t limit              # nanoseconds that a command may take, 0: any
+    cdef readonly uint64_t serial
+    cdef readonly int64_t credits
+    cdef readonly int64_t count, sent, done
+    cdef crq_elem batch[BATCH]
+    cdef Py_ssize_t have, at
+    cdef readonly dict trouble      # item: its tag, the answer's bytes, the element's status
+    cdef readonly list odd          # elements for the caller, in order
+
+    def __cinit__(
+        self, Adapter port not None, iu, uint64_t iu_address, list slots not None, data, uint64_t data_address,
+        uint64_t stride, uint64_t lun, ops, lbas, blocks, status, latency, buffer, uint32_t block_size, *,
+        uint64_t serial, int64_t credits, uint16_t timeout=0, int64_t limit=0, bint fua=False,
+    ):
+        cdef int64_t i
+        cdef uint64_t total = 0, most = 0, size
+        self.port = port
+        self.trouble, self.odd = {}, []
+        PyObject_GetBuffer(iu, &self.iu, PyBUF_WRITABLE)
+        self.held = 1
+        PyObject_GetBuffer(data, &self.data, PyBUF_WRITABLE)
+        self.held = 2
+        PyObject_GetBuffer(ops, &self.ops, PyBUF_SIMPLE)
+        self.held = 3
+        PyObject_GetBuffer(lbas, &self.lbas, PyBUF_SIMPLE)
+        self.held = 4
+        PyObject_GetBuffer(blocks, &self.blocks, PyBUF_SIMPLE)
+        self.held = 5
+        PyObject_GetBuffer(status, &self.status, PyBUF_WRITABLE)
+        self.held = 6
+        PyObject_GetBuffer(latency, &self.latency, PyBUF_WRITABLE)
+        self.held = 7
+        self.count = self.ops.len
+        if (self.lbas.len != 8 * self.count or self.blocks.len != 4 * self.count
+                or self.status.len != self.count or self.latency.len != 8 * self.count):
+            raise ValueError("columns of different lengths")
+        self.depth = len(slots)
+        if self.depth < 1 or <uint64_t>self.data.len < stride * <uint64_t>self.depth:
+            raise ValueError("not enough memory for the data of that many commands")
+        for i in range(self.count):
+            size = <uint64_t>(<uint32_t *>self.blocks.buf)[i] * block_size
+            total += size
+            most = max(most, size)
+        if most > stride:
+            raise ValueError(f"a command of {most} bytes, {stride} bytes for each")
+        if buffer is not None:
+            PyObject_GetBuffer(buffer, &self.buffer, PyBUF_SIMPLE if all(ops) else PyBUF_WRITABLE)
+            self.held = 8
+            if <uint64_t>self.buffer.len != total:
+                raise ValueError(f"a buffer of {self.buffer.len} bytes for {total} bytes of data")
+            self.offsets = <uint64_t *>calloc(self.count + 1, sizeof(uint64_t))
+            if self.offsets is NULL:
+                raise MemoryError
+            total = 0
+            for i in range(self.count):
+                self.offsets[i] = total
+                total += <uint64_t>(<uint32_t *>self.blocks.buf)[i] * block_size
+        self.flights = <Flight *>calloc(self.depth, sizeof(Flight))
+        self.idle = <int32_t *>calloc(self.depth, sizeof(int32_t))
+        self.slots = <uint16_t *>calloc(self.depth, sizeof(uint16_t))
+        self.places = <int32_t *>calloc(1 << 16, sizeof(int32_t))
+        if self.flights is NULL or self.idle is NULL or self.slots is NULL or self.places is NULL:
+            raise MemoryError
+        memset(self.places, 0xFF, (1 << 16) * sizeof(int32_t))
+        for i in range(self.depth):
+            self.slots[i] = slots[i]
+            if <Py_ssize_t>(self.slots[i] + 1) * IU > self.iu.len:
+                raise ValueError(f"slot {self.slots[i]} is outside the memory of IUs")
+            self.flights[i].item = -1
+            self.places[self.slots[i]] = <int32_t>i
+            self.idle[i] = <int32_t>(self.depth - 1 - i)
+        self.idles = self.depth
+        self.iu_address, self.data_address, self.stride = iu_address, data_address, stride
+        self.block_size, self.lun, self.timeout, self.fua, self.limit = block_size, lun, timeout, fua, limit
+        self.serial, self.credits = serial, credits
+        memset(self.status.buf, UNANSWERED, self.count)
+
+    def __dealloc__(self):
+        cdef Py_buffer *all[8]
+        all[:] = [&self.iu, &self.data, &self.ops, &self.lbas, &self.blocks, &self.status, &self.latency, &self.buffer]
+        while self.held:
+            self.held -= 1
+            PyBuffer_Release(all[self.held])
+        free(self.flights)
+        free(self.idle)
+        free(self.slots)
+        free(self.places)
+        free(self.offsets)
+
+    @property
+    def in_flight(self):
+        """Commands that have been sent and not answered."""
+        return self.depth - self.idles
+
+    def run(self, int64_t nanoseconds):
+        """Go on until all is done, ``nanoseconds`` are over, or something comes that is not ours: bits, see above."""
+        cdef int why
+        with nogil:
+            why = self.go(clock_ns() + nanoseconds)
+        return why
+
+    cdef int go(self, int64_t end) noexcept nogil:
+        cdef int64_t now = clock_ns()
+        cdef int code, seen, why = 0
+        while True:
+            code = self.send_more(now)
+            if code == H_CLOSED:
+                why |= SHUT
+            if self.have == self.at:
+                self.have, self.at = self.port.drain(self.batch, BATCH), 0
+                if not self.have and not why:
+                    if self.done == self.count:
+                        return why | END
+                    if now >= end:
+                        return why | (OVERDUE if self.is_late(now) else TIME)
+                    # A full queue is tried again soon, anything else wakes us.
+                    seen = self.port.pause(1000000 if code == H_DROPPED else end - now)
+                    if seen & ATTEND:
+                        return why | ATTENTION
+                    if seen & INTERRUPTED:
+                        return why | TIME
+                    self.have = self.port.drain(self.batch, BATCH)
+                now = clock_ns()
+            while self.at < self.have:
+                if not self.answered(&self.batch[self.at], now):
+                    with gil:
+                        self.hand_over()
+                    why |= OTHER
+                self.at += 1
+            if self.done == self.count:
+                return why | END
+            if why:
+                return why
+            if now >= end:
+                return why | (OVERDUE if self.is_late(now) else TIME)
+
+    cdef bint is_late(self, int64_t now) noexcept nogil:
+        cdef Py_ssize_t i
+        if self.limit:
+            for i in range(self.depth):
+                if self.flights[i].item >= 0 and now - self.flights[i].started > self.limit:
+                    return True
+        return False
+
+    cdef int send_more(self, int64_t now) noexcept nogil:
+        """Send what credits and slots allow; H_SUCCESS, or why not more."""
+        cdef int code = H_SUCCESS
+        cdef bint any = False
+        cdef int32_t i
+        cdef uint64_t address
+        while self.idles and self.sent < self.count:
+            # As the engine: the last two credits are task management's, where there are more.
+            if self.credits <= (RESERVED_CREDITS if self.credits + self.depth - self.idles > RESERVED_CREDITS else 0):
+                break
+            i = self.idle[self.idles - 1]
+            self.build(i, self.sent)
+            address = self.iu_address + <uint64_t>self.slots[i] * IU
+            code = self.port.put16(<uint64_t>0x8001 << 48 | <uint64_t>self.timeout << 16 | IU, address)
+            if code != H_SUCCESS:
+                break
+            any = True
+            self.serial += 1
+            self.flights[i].item = self.sent
+            self.flights[i].started = now
+            self.idles -= 1
+            self.sent += 1
+            self.credits -= 1
+        if any:
+            self.port.ring()
+        return code
+
+    cdef void build(self, int32_t i, int64_t item) noexcept nogil:
+        """The IU of a command, and its data."""
+        cdef uint8_t *p = <uint8_t *>self.iu.buf + <Py_ssize_t>self.slots[i] * IU
+        cdef uint64_t lba = (<uint64_t *>self.lbas.buf)[item]
+        cdef uint32_t blocks = (<uint32_t *>self.blocks.buf)[item]
+        cdef uint32_t size = <uint32_t>(blocks * self.block_size)
+        cdef bint write = (<uint8_t *>self.ops.buf)[item] != 0
+        cdef uint64_t tag = (self.serial + 1) << 16 | self.slots[i]
+        memset(p, 0, 80)
+        p[0] = 2
+        p[5] = 0 if not size else 0x10 if write else 0x01
+        wire_put64(p + 8, tag)
+        wire_put64(p + 20, self.lun)
+        p[33] = 8 if self.fua and write else 0
+        if lba + blocks <= <uint64_t>0xFFFFFFFF and blocks <= 0xFFFF:
+            p[32] = 0x2A if write else 0x28
+            wire_put32(p + 34, <unsigned int>lba)
+            wire_put16(p + 39, blocks)
+        else:
+            p[32] = 0x8A if write else 0x88
+            wire_put64(p + 34, lba)
+            wire_put32(p + 42, blocks)
+        if size:
+            wire_put64(p + 48, self.data_address + <uint64_t>i * self.stride)
+            wire_put32(p + 60, size)
+            if write and self.offsets is not NULL:
+                memcpy(<uint8_t *>self.data.buf + <uint64_t>i * self.stride,
+                       <uint8_t *>self.buffer.buf + self.offsets[item], size)
+        self.flights[i].tag = tag
+
+    cdef bint answered(self, crq_elem *element, int64_t now) noexcept nogil:
+        """Take an element; False if it is not the answer to a command of this lane."""
+        cdef uint8_t rsp[RSP]
+        cdef uint64_t tag = element.lo
+        cdef unsigned int slot = tag & 0xFFFF, length = element.hi & 0xFFFF, status = (element.hi >> 32) & 0xFF
+        cdef int32_t i = self.places[slot]
+        cdef int64_t item
+        cdef uint64_t size
+        cdef bint good
+        if element.hi >> 48 != 0x8001 or i < 0:
+            return False
+        item = self.flights[i].item
+        if item < 0 or self.flights[i].tag != tag:
+            return False
+        # The partner can still write there: copied once, then believed.
+        memcpy(rsp, <uint8_t *>self.iu.buf + <Py_ssize_t>slot * IU, RSP)
+        good = (status == 0 or status == OK2) and length >= RSP and rsp[0] == 0xC1 and wire_get64(rsp + 8) == tag
+        self.credits += <int32_t>wire_get32(rsp + 4) if good else 1
+        (<uint64_t *>self.latency.buf)[item] = <uint64_t>(now - self.flights[i].started)
+        if good and not (rsp[18] | rsp[19]):
+            (<uint8_t *>self.status.buf)[item] = 0
+            if self.offsets is not NULL and not (<uint8_t *>self.ops.buf)[item]:
+                size = (<uint32_t *>self.blocks.buf)[item] * self.block_size
+                memcpy(<uint8_t *>self.buffer.buf + self.offsets[item],
+                       <uint8_t *>self.data.buf + <uint64_t>i * self.stride, size)
+        else:
+            if good:
+                (<uint8_t *>self.status.buf)[item] = rsp[19]
+            with gil:
+                self.note(item, tag, rsp, min(length, IU), status)
+        self.flights[i].item = -1
+        self.idle[self.idles] = i
+        self.idles += 1
+        self.done += 1
+        return True
+
+    cdef int note(self, int64_t item, uint64_t tag, uint8_t *rsp, unsigned int length, unsigned int status) except -1:
+        cdef bytes answer = PyBytes_FromStringAndSize(<char *>rsp, min(length, RSP))
+        if length > RSP:
+            answer += PyBytes_FromStringAndSize(
+                <char *>self.iu.buf + <Py_ssize_t>(tag & 0xFFFF) * IU + RSP, length - RSP)
+        self.trouble[item] = (tag, answer, status)
+        return 0
+
+    cdef int hand_over(self) except -1:
+        cdef uint8_t raw[16]
+        wire_put64(raw, self.batch[self.at].hi)
+        wire_put64(raw + 8, self.batch[self.at].lo)
+        self.odd.append(PyBytes_FromStringAndSize(<char *>raw, 16))
+        return 0
+
+    def unfinished(self):
+        """Items that have not been answered: what was in flight, then what was not sent."""
+        flying = sorted(self.flights[i].item for i in range(self.depth) if self.flights[i].item >= 0)
+        return [*flying, *range(self.sent, self.count)]

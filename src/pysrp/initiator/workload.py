@@ -1,0 +1,163 @@
+"""Workloads: many reads and writes of one unit as columns, and what came of them."""
+
+from __future__ import annotations
+
+import itertools
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pysrp._fast.queue import NO_ANSWER, Lane
+from pysrp.crq import Format
+from pysrp.errors import SrpError
+from pysrp.initiator.engine import conclude, read_answer
+from pysrp.initiator.units import Pending, Unit
+
+__all__ = ["NO_ANSWER", "READ", "WRITE", "Job", "Workload"]
+
+READ, WRITE = 0, 1
+
+PAGE = 4096
+
+
+@dataclass
+class Workload:
+    """What came of many commands: columns with a value for each, in the order given.
+
+    ``status`` are SCSI statuses (:data:`NO_ANSWER`, FFh: none), ``latency`` nanoseconds from sending to
+    answer, ``errors`` what went wrong, by the command's number; ``seconds`` the time that all took.
+    """
+
+    status: array[int]
+    latency: array[int]
+    errors: dict[int, Exception] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+class Job:
+    """A workload on its way. ``todo`` are the numbers of the commands that have not been answered.
+
+    Arguments as in :meth:`pysrp.initiator.session.Session.run`; ``size`` is the unit's block size. Raises
+    ValueError for columns of different lengths or data of another length than theirs, TypeError for reads
+    into memory that cannot be written.
+    """
+
+    def __init__(
+        self,
+        unit: Unit,
+        size: int,
+        ops: int | bytes | bytearray,
+        lbas: Iterable[int],
+        blocks: int | Iterable[int],
+        data: Any,
+        timeout: float,
+        fua: bool,
+    ) -> None:
+        self.unit = unit
+        self.size = size
+        self.lbas = lbas if isinstance(lbas, array) and lbas.typecode == "Q" else array("Q", lbas)
+        self.count = count = len(self.lbas)
+        self.blocks = array("I", [blocks]) * count if isinstance(blocks, int) else array("I", blocks)
+        self.ops = bytes((ops,)) * count if isinstance(ops, int) else bytes(ops)
+        if len(self.ops) != count or len(self.blocks) != count:
+            raise ValueError(f"columns of {len(self.ops)}, {count} and {len(self.blocks)} entries")
+        self.data = None if data is None else memoryview(data).cast("B")
+        if self.data is not None and self.data.nbytes != sum(self.blocks) * size:
+            raise ValueError(f"{self.data.nbytes} bytes for {sum(self.blocks) * size} bytes of data")
+        if self.data is not None and self.data.readonly and not all(self.ops):
+            raise TypeError("reads into a buffer that is read-only")
+        self.timeout = timeout
+        self.fua = fua
+        self.stride = max(PAGE, -(-max(self.blocks, default=0) * size // PAGE) * PAGE)
+        self.work = Workload(array("B", bytes(count)), array("Q", bytes(8 * count)))
+        self.troubled: dict[int, Pending] = {}
+        """Commands of a lane that were answered, but not by plain success."""
+        self.todo: list[int] | None = None
+        self._part: Job | None = None
+        self._offsets: list[int] | None = None
+
+    def view(self, item: int) -> memoryview | None:
+        """Where the data of one command is."""
+        if self.data is None:
+            return None
+        if self._offsets is None:
+            self._offsets = list(itertools.accumulate((n * self.size for n in self.blocks), initial=0))
+        return self.data[self._offsets[item] : self._offsets[item + 1]]
+
+    def submit(self, item: int, retries: int) -> Pending:
+        """Start one command in the usual way."""
+        view = self.view(item)
+        lba, blocks = self.lbas[item], self.blocks[item]
+        if self.ops[item]:
+            content = bytes(blocks * self.size) if view is None else view
+            return self.unit.start_write(lba, content, self.size, fua=self.fua, retries=retries)
+        return self.unit.start_read(lba, blocks, self.size, into=view, retries=retries)
+
+    def account(self, item: int, pending: Pending) -> None:
+        """Write down how one command ended."""
+        self.work.status[item] = NO_ANSWER if pending.status is None else pending.status
+        self.work.errors.pop(item, None)
+        try:
+            short, length = pending.outcome().residual, self.blocks[item] * self.size
+            if short:
+                raise SrpError(f"{short} bytes of {length} were not moved, without an error")
+        except SrpError as error:
+            self.work.errors[item] = error
+
+    def lane(
+        self, port: Any, iu: memoryview, iu_address: int, data: memoryview, data_address: int,
+        slots: list[int], serial: int, credits: int,
+    ) -> Lane:  # fmt: skip
+        """A lane for all commands, or for those that are left."""
+        part = self if self.todo is None else self._rest(self.todo)
+        self._part = part
+        return Lane(
+            port, iu, iu_address, slots, data, data_address, self.stride,
+            int.from_bytes(bytes(self.unit.lun), "big"), part.ops, part.lbas, part.blocks,
+            part.work.status, part.work.latency, part.data, self.size, serial=serial, credits=credits,
+            timeout=min(0xFFFF, -int(-self.timeout // 1)), limit=int(self.timeout * 1e9), fua=self.fua,
+        )  # fmt: skip
+
+    def _rest(self, items: list[int]) -> Job:
+        """Some of the commands as a workload: writes keep their data, reads get new room for it."""
+        data = None
+        if self.data is not None:
+            data = bytearray().join(self.view(item) or b"" for item in items)
+        return Job(
+            self.unit, self.size, bytes(self.ops[i] for i in items), (self.lbas[i] for i in items),
+            (self.blocks[i] for i in items), data, self.timeout, self.fua,
+        )  # fmt: skip
+
+    def take(self, lane: Lane) -> int:
+        """Take over what a lane has come to; how many commands are left."""
+        numbers = range(self.count) if self.todo is None else self.todo
+        part = self._part
+        assert part is not None
+        if part is not self:
+            for place, item in enumerate(numbers):
+                self.work.status[item] = part.work.status[place]
+                self.work.latency[item] = part.work.latency[place]
+                mine, its = self.view(item), part.view(place)
+                if mine is not None and its is not None and not self.ops[item]:
+                    mine[:] = its
+        for place, (tag, answer, status) in lane.trouble.items():
+            self.troubled[numbers[place]] = self._explain(numbers[place], tag, answer, status)
+        self.todo = [numbers[place] for place in lane.unfinished()]
+        return len(self.todo)
+
+    def _explain(self, item: int, tag: int, answer: bytes, status: int) -> Pending:
+        """A command of a lane as if it had been submitted."""
+        length = self.blocks[item] * self.size
+        cdb = (b"\x2a" if self.ops[item] else b"\x28") + bytes(9)
+        pending = Pending(self.unit.session, self.unit.lun, cdb, length, 0)
+        if self.ops[item]:
+            pending.data_out = ((0, length),)
+        else:
+            pending.data_in = ((0, length),)
+        rsp, _ = read_answer(answer, tag, status, Format.SRP, len(answer))
+        conclude(pending, rsp, strict=True)
+        # The CDB asked for what the buffer takes: whatever is left over has not been moved.
+        pending.residual = pending.residual or min(pending.overflow, length)
+        pending.done = True
+        return pending
