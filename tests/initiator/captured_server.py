@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from conftest import VECTORS, capture_records
+from captures import VECTORS, capture_records
 from pysrp import crq, mad, srp
 from pysrp.errors import TransportError
 from pysrp.fabric import Port

@@ -9,7 +9,7 @@ import pytest
 from captured_server import CapturedServer, Exchange, commands, exchanges
 from initiator_bench import BASE, Bench
 
-from conftest import VECTORS, capture_records
+from captures import VECTORS, capture_records
 from pysrp import crq, mad, srp
 from pysrp.errors import CheckCondition
 from pysrp.fabric import Identity

@@ -79,6 +79,7 @@ class Session(Base):
     _loop: asyncio.AbstractEventLoop | None = None
     _timer: asyncio.TimerHandle | None = None
     _timer_at = FOREVER
+    _flushing = False
     _watchers: list[asyncio.Future[None]]
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
@@ -142,6 +143,13 @@ class Session(Base):
             self._wake_watchers()
             self._schedule()
 
+    def _flush_soon(self) -> None:
+        """Send what the tasks of this round of the loop have submitted."""
+        self._flushing = False
+        if self._loop is not None:
+            self.flush()
+            self._schedule()
+
     def _on_timer(self) -> None:
         self._timer = None
         self._timer_at = FOREVER
@@ -167,6 +175,9 @@ class Session(Base):
     def submit(self, lun: Lun, cdb: bytes, **arguments: Any) -> Pending:
         """Start a command, see :meth:`pysrp.initiator.session.Base.submit`; then :meth:`wait` for it."""
         pending = super().submit(lun, cdb, **arguments)
+        if self.engine.output and not self._flushing and self._loop is not None:
+            self._flushing = True
+            self._loop.call_soon(self._flush_soon)
         self._schedule()
         return pending
 

@@ -76,6 +76,9 @@ T = TypeVar("T")
 CHUNK = 64 << 10
 """Bytes of a piece of data memory, and of the longest segment (Linux's default for a scatter list)."""
 
+SEND_BATCH = 8
+"""Elements that are collected before they are sent."""
+
 QUEUE_FULL_WAIT = 0.001
 """Seconds until sending is tried again when the partner's queue was full."""
 
@@ -196,6 +199,9 @@ class Base:
     ) -> Pending:
         """Start a command and return at once; it is sent as soon as credits and memory allow it.
 
+        While others are unanswered up to eight are collected, as each sending may wake the server: they go
+        out when the caller waits for anything, or by :meth:`flush`.
+
         ``data_out`` is bytes-like and copied before it is sent, which may be later: leave it alone until
         the command is done. ``data_in_length`` is the room for data in bytes; they end in the result, or in
         ``into``, a writable memoryview of bytes of that length. ``retries``: how often it is submitted
@@ -228,11 +234,16 @@ class Base:
             return pending
         engine = self.engine
         engine.submit(pending, time.monotonic())
-        if engine.output:
+        if engine.output and (engine.debits < 2 or len(engine.output) >= SEND_BATCH):
             self._flush()
         if engine.ended:
             self._finish()
         return pending
+
+    def flush(self) -> None:
+        """Send what :meth:`submit` has collected."""
+        if self.engine.output and time.monotonic() >= self._retry_output:
+            self._flush()
 
     def _place(self, pending: Pending) -> bool:
         """Give a command its data memory; False if there is not enough now."""
@@ -532,6 +543,11 @@ class Device(Unit):
 
     def read(self, lba: int, blocks: int = 1) -> bytes:
         """``blocks`` blocks from ``lba`` on, however many: long reads go out as several commands."""
+        known = self.known_capacity
+        if known is not None and 0 < blocks * known.block_size <= self.session.max_transfer:
+            result = self.start_read(lba, blocks, known.block_size).result()
+            if not result.residual:
+                return result.data
         return self.session.run_steps(self.read_steps(lba, blocks, None))
 
     def read_into(self, lba: int, buffer: Any) -> None:
@@ -603,9 +619,11 @@ class Session(Base):
         self.wait_connected(timeout)
 
     def wait_connected(self, timeout: float | None = 60) -> None:
-        """Wait until the session is logged in (again)."""
+        """Wait until the session is logged in (again), if it is not; what has come meanwhile counts."""
         limit = FOREVER if timeout is None else time.monotonic() + timeout
         engine = self.engine
+        if engine.state is not State.CLOSED:
+            self.poll()
         while not self.connected:
             if engine.rejection is not None and engine.state is State.REJECTED:
                 raise engine.rejection
@@ -635,6 +653,8 @@ class Session(Base):
         self._turn(self.port.poll())
 
     def _once(self, limit: float) -> None:
+        if self.engine.output:
+            self.flush()
         until = min(limit, self._pause())
         port = self.port
         if until == FOREVER:
@@ -782,6 +802,7 @@ class Session(Base):
 
     def _run_lane(self, job: Job, depth: int) -> None:
         engine = self.engine
+        self.flush()
         while True:
             slots = engine.lend(max(1, min(depth, len(self._data) // job.stride)))
             lane: Lane | None = None
