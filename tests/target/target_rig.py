@@ -25,9 +25,9 @@ tags = itertools.count(0xC0DE0001)
 class Client:
     """Sends what it is told to, at addresses of its own, and keeps what comes back."""
 
-    def __init__(self, port: local.LocalPort) -> None:
+    def __init__(self, port: local.LocalPort, size: int = 8 * MIB) -> None:
         self.port = port
-        self.memory = port.allocate(8 * MIB)
+        self.memory = port.allocate(size)
         self.view = memoryview(self.memory).cast("B")
         self.base = self.memory.address
         self._slots = itertools.cycle(range(0, 512 << 10, 256))
@@ -124,6 +124,7 @@ class Rig:
         server_window: int | None = None,
         queue_size: int = 4096,
         client: Identity | None = None,
+        client_memory: int = 8 * MIB,
     ) -> None:
         near, far = local.pair(
             client or Identity(partition_name="lparA", partition_number=3),
@@ -135,7 +136,7 @@ class Rig:
         self.luns = luns if luns is not None else LunMap()
         self.target = Target(far, self.luns, settings, workers)
         self.server = far
-        self.client = Client(near)
+        self.client = Client(near, client_memory)
         self.now = 1000.0
 
     def run(self, seconds: float = 0.0) -> float | None:
@@ -165,8 +166,14 @@ class Rig:
         tag = client.login(**fields)
         self.run()
         assert isinstance(client.answer(tag), srp.LoginRsp)
-        assert self.target.state is State.SRP_PROCESSING
+        self.attended()
         return client
+
+    def attended(self) -> None:
+        """Take back the unit attentions of the login."""
+        assert self.target.session
+        for export in self.luns:
+            export.unit.forget(self.target.session.nexus, 0x29, 0)
 
     def reconnected(self) -> bool:
         """Whether the target has closed its queue and opened it again."""

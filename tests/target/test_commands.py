@@ -204,6 +204,12 @@ def test_memory_that_may_not_be_written(rig: Rig) -> None:
     good(rig, client.cmd(256, "2a 00 00000000 00 0001 00", data_out=(memory.address, 512)))
 
 
+def test_second_segment_that_wraps(rig: Rig) -> None:
+    client = rig.client
+    tag = client.read(256, 0, 2, data_in=[(client.data(), 512), (2**64 - 256, 512)])
+    refused(rig, tag, 0xB, DATA_PHASE_ERROR)
+
+
 def raw_cmd(client: Client, data: bytes, *, fmt: int, counts: tuple[int, int] = (0, 0)) -> bytes:
     raw = bytearray(srp.Cmd.build(tag=0x99, lun=bytes.fromhex("8100") + bytes(6), cdb=b"\x28" + bytes(15)))
     raw[5], raw[6], raw[7] = fmt, *counts
@@ -227,6 +233,9 @@ BAD_DESCRIPTORS: dict[str, Callable[[Client], bytes]] = {
     ),
     "indirect, table outside the window": lambda c: raw_cmd(
         c, struct.pack(">QIII", 1 << 50, 0, 32, 24), fmt=0x02
+    ),
+    "indirect, the rest of its table wraps": lambda c: raw_cmd(
+        c, struct.pack(">QIII", 2**64 - 8, 0, 32, 24) + bytes(16), fmt=0x02, counts=(0, 1)
     ),
     "add_cdb_len beyond the IU": lambda c: (
         raw_cmd(c, bytes(16), fmt=0x01)[:31] + b"\xfc" + raw_cmd(c, bytes(16), fmt=0x01)[32:]

@@ -148,6 +148,8 @@ def test_fast_fail(make: Make, disk: Disk) -> None:
     tag = client.mad(mad.EnableFastFail.build(tag=4))
     rig.run()
     assert client.answer(tag).status == MadStatus.FAILED
+    rig.run()
+    rig.attended()
     # A failure of the hardware is told in the element too.
     disk.backend.close()
     tag = client.read(256, 0, 1)
@@ -303,6 +305,19 @@ def test_target_port_id_of_ours(make: Make) -> None:
     assert isinstance(client.answer(tag), srp.LoginRsp)
 
 
+def test_power_on_is_told_once(make: Make, disk: Disk) -> None:
+    """To a client that is new, but not when it comes back."""
+    rig = make(LunMap([(256, disk)]))
+    client = rig.connect()
+    for expected in 2, 0:
+        client.login()
+        tag = client.cmd(256, "00")
+        rig.run()
+        answer = client.answer(tag)
+        assert answer.status == expected
+        assert bytes(answer.sense[12:14]) == b"\x29\x00"[:expected]
+
+
 def test_second_login_replaces_the_first(rig: Rig, disk: Disk) -> None:
     client = rig.client
     first = rig.target.session
@@ -369,6 +384,8 @@ def test_unit_that_cannot_take_what_was_announced(make: Make) -> None:
     assert mad.AdapterInfoData(rig.client.peek(148)).port_max_txu[0] == 0x80000
     client = rig.client
     client.login()
+    rig.run()
+    rig.attended()
     absent, there = client.cmd(256, "00"), client.cmd(512, "00")
     rig.run()
     assert client.answer(absent).sense[12:14] == b"\x25\x00"
@@ -413,6 +430,8 @@ def test_larger_transfers_than_announced_are_refused(make: Make, disk: Disk) -> 
     adapter_info(rig)
     client = rig.client
     client.login()
+    rig.run()
+    rig.attended()
     fits, larger = client.read(256, 0, 512), client.read(256, 0, 513)
     rig.run()
     assert client.answer(fits).status == 0

@@ -24,6 +24,7 @@ CHUNK = 256 << 10
 CHUNKS = 16
 
 READ, WRITE = 1, 2
+ADDRESSES = 1 << 64
 
 
 class DmaPort(Protocol):
@@ -43,7 +44,10 @@ class DmaPort(Protocol):
 
 
 def clip(segments: Sequence[Segment], skip: int, length: int) -> Iterator[Segment]:
-    """The stretches that hold bytes ``skip`` to ``skip + length`` of the segments."""
+    """The stretches that hold bytes ``skip`` to ``skip + length`` of the segments.
+
+    Raises TransportError for one that goes past the end of all addresses.
+    """
     for address, size in segments:
         if skip >= size:
             skip -= size
@@ -51,6 +55,8 @@ def clip(segments: Sequence[Segment], skip: int, length: int) -> Iterator[Segmen
         size = min(size - skip, length)
         if not size:
             return
+        if address + skip + size > ADDRESSES:
+            raise TransportError(f"{size} bytes at {address + skip:#x} wrap")
         yield address + skip, size
         skip = 0
         length -= size

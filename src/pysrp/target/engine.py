@@ -82,6 +82,9 @@ SMALLEST_LOGIN = 64
 SENSE_SIZE = 96
 """What ibmvscsi has room for."""
 
+LARGEST_TABLE = 65536
+"""Bytes of an indirect table: 4096 descriptors."""
+
 LEAST_TRANSFER = 0x40000
 """Bytes that every client may expect (LoPAR)."""
 
@@ -91,6 +94,7 @@ BACKLOG = 4096
 RESERVED_SLOTS = 16
 EXTRA_CREDITS = 1024
 TASK_ABORTED = 0x40
+POWER_ON = 0x29, 0x00
 REPORT_LUNS = 0xA0
 READ_WRITE = 0x08, 0x0A
 HARDWARE_ERROR = 4
@@ -250,6 +254,7 @@ class Target:
         self._held: list[bytes] | None = None
         self._batch: list[bytes] = []
         self._calling: Callable[[], None] | None = None
+        self._known = False
         self._now = 0.0
         self._due = 0.0
         self._pause = 0.0
@@ -612,6 +617,12 @@ class Target:
         if reason is None:
             again = self.session is not None
             session = self._open(bytes(request.initiator_port_id), self.settings.report_per_target)
+            if not self._known:
+                # This nexus is new: its units have been powered on since (SAM-5, 5.14). One that comes back
+                # has been told, and the firmware that came before an operating system takes nothing away.
+                self._known = True
+                for export in self.luns.visible(session.nexus):
+                    export.unit.attention(*POWER_ON, session.nexus)
             answer: srp.IU = srp.LoginRsp.build(
                 req_lim_delta=session.limit,
                 tag=request.tag,
@@ -751,10 +762,21 @@ class Target:
             length = descriptor.len
             return [(descriptor.va, length)], length
         if isinstance(descriptor, srp.IndirectBuf):
-            entries = descriptor.segments(lambda va, length: self._mover.fetch([(va, length)], length))
+            entries = self._entries(descriptor)
             segments = [(entry.va, entry.len) for entry in entries]
             return segments, min(sum(length for _, length in segments), descriptor.len)
         raise DecodeError(f"buffer format {form} was not agreed on at login", field="buf_fmt", offset=5)
+
+    def _entries(self, descriptor: srp.IndirectBuf) -> list[srp.DirectBuf]:
+        """The entries of an indirect descriptor: those in the IU, the rest from where the table is."""
+        table, inline = descriptor.table_desc, descriptor.desc_list
+        va, length, have = table.va, table.len, 16 * len(inline)
+        if have < length <= LARGEST_TABLE and not length % 16:
+            rest = self._mover.fetch([(va + have, length - have)], length - have)
+            return [*inline, *(srp.DirectBuf(rest[at : at + 16]) for at in range(0, length - have, 16))]
+        return descriptor.segments(
+            lambda va, length: self._mover.fetch([(va, length)], length), limit=LARGEST_TABLE
+        )
 
     def _finish(self, task: Task) -> None:
         """A task has ended: answer it."""

@@ -219,7 +219,8 @@ class LunMap:
         logical unit method: the LUNs of the bus and target that were addressed, in the peripheral method.
         """
         wanted = cdb.ReportLuns(task.cdb)
-        if wanted.select_report not in REPORTS:
+        # SPC-2 refuses less than 16 bytes, and so do devices since; later editions leave it open.
+        if wanted.select_report not in REPORTS or wanted.allocation_length < 16:
             task.check(INVALID_FIELD_IN_CDB)
             return
         exports = self.visible(task.nexus)

@@ -16,7 +16,6 @@ Each client gets a port, an engine, and a thread that owns both. Backends that b
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import selectors
@@ -120,6 +119,7 @@ class Server:
         self._lock = threading.Lock()
         self._adapters: set[Adapter] = set()
         self._stopped = threading.Event()
+        self._ending = threading.RLock()  # a signal handler may call stop in the thread that is stopping
         self._listener = fabric.listen(url, **options)
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._thread = threading.Thread(target=self._accept, name=f"pysrp {url}", daemon=True)
@@ -207,8 +207,12 @@ class Server:
         Harmless when repeated.
         """
         self._stopped.set()
-        with contextlib.suppress(OSError):
-            os.eventfd_write(self._bell, 1)
+        with self._ending:
+            if self._bell >= 0:
+                self._stop(timeout)
+
+    def _stop(self, timeout: float | None) -> None:
+        os.eventfd_write(self._bell, 1)
         self._thread.join(timeout)
         with self._lock:
             adapters, self._adapters = self._adapters, set()
@@ -225,9 +229,8 @@ class Server:
                     backend.flush()
             except (OSError, ValueError) as error:
                 log.error("%s: flushing %r: %s", self.url, unit, error)
-        if self._bell >= 0:
-            os.close(self._bell)
-            self._bell = -1
+        os.close(self._bell)
+        self._bell = -1
 
     def _units(self) -> Iterable[Unit]:
         return {export.unit for luns in self._maps for export in luns}

@@ -1,0 +1,228 @@
+"""The server: threads, several clients, going away, stopping."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from target_rig import MIB, Client, SlowRam
+
+from pysrp import crq, fabric, srp
+from pysrp.backends import File, Ram
+from pysrp.errors import ConfigError
+from pysrp.target.disk import Disk
+from pysrp.target.lunmap import LunMap
+from pysrp.target.serve import Server
+from pysrp.target.states import State
+
+names = itertools.count()
+
+
+@pytest.fixture(params=["local", "unix"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return f"local:serve{next(names)}" if request.param == "local" else f"unix:{tmp_path}/vscsi"
+
+
+class Remote(Client):
+    """A client whose target lives in a thread of its own."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(fabric.connect(url, window_size=32 * MIB))  # type: ignore[arg-type]
+        self.elements: list[bytes] = []
+
+    def until(self, found: Callable[[], Any]) -> None:
+        end = time.monotonic() + 20
+        while not found():
+            assert self.port.wait(max(0.0, end - time.monotonic())), "nothing comes"
+            self.answers.extend(self.port.poll())
+
+    def until_answered(self, tag: int) -> Any:
+        self.until(lambda: any(raw[8:] == tag.to_bytes(8, "big") for raw in self.answers))
+        return self.answer(tag)
+
+    def greet(self) -> None:
+        """INIT both ways, whoever was first."""
+        if self.port.register():
+            self.element(crq.Element.init())
+        while True:
+            self.until(lambda: self.answers)
+            raw = self.answers.popleft()
+            if raw[:2] == b"\xc0\x02":
+                return
+            if raw[:2] == b"\xc0\x01":
+                self.element(crq.Element.init_complete())
+                if not any(each[:2] == b"\xc0\x02" for each in self.answers):
+                    return
+
+    def enter(self) -> None:
+        self.greet()
+        answer = self.until_answered(self.login())
+        assert isinstance(answer, srp.LoginRsp)
+
+    def do(self, tag: int) -> Any:
+        """The answer of a command, after the unit attentions that come first."""
+        return self.until_answered(tag)
+
+    def ready(self, lun: int) -> None:
+        for _ in range(5):
+            if not self.do(self.cmd(lun, "00")).status:
+                return
+        raise AssertionError("not ready")
+
+    def close(self) -> None:
+        self.view.release()
+        self.port.close()
+
+
+@pytest.fixture
+def clients(url: str) -> Iterator[Callable[[], Remote]]:
+    made: list[Remote] = []
+
+    def make() -> Remote:
+        made.append(Remote(url))
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.close()
+
+
+def test_serves(url: str, clients: Callable[[], Remote]) -> None:
+    disk = Disk(Ram(4 * MIB))
+    with Server(url, LunMap([(256, disk)])) as server:
+        client = clients()
+        client.enter()
+        client.ready(256)
+        assert client.do(client.write(256, 7, b"served" * 256)).status == 0
+        assert client.do(client.read(256, 7, 3, offset=8192)).status == 0
+        assert client.peek(1536, 8192) == b"served" * 256
+        (adapter,) = server.adapters()
+        assert adapter.target.state is State.SRP_PROCESSING
+        assert not server.wait(0)
+    assert server.wait(0)
+    client.until(lambda: any(raw[0] == 0xFF for raw in client.answers))
+
+
+def test_several_clients_see_each_others_writes_only_on_shared_disks(
+    url: str, clients: Callable[[], Remote]
+) -> None:
+    shared, own = Disk(Ram(MIB), name="shared"), itertools.count()
+
+    def luns(who: fabric.Identity | None) -> LunMap:
+        assert who is not None
+        return LunMap([(256, shared), (512, Disk(Ram(MIB), name=f"own{next(own)}"))])
+
+    with Server(url, luns) as server:
+        first, second = clients(), clients()
+        for client in (first, second):
+            client.enter()
+            client.ready(256)
+            client.ready(512)
+        assert len(server.adapters()) == 2
+        for lun in (256, 512):
+            assert first.do(first.write(lun, 0, b"1" * 512)).status == 0
+        for lun, expected in ((256, b"1"), (512, b"\0")):
+            assert second.do(second.read(lun, 0, 1)).status == 0
+            assert second.peek(512) == expected * 512
+
+
+def test_client_goes_and_another_comes(url: str, clients: Callable[[], Remote]) -> None:
+    disk = Disk(Ram(MIB))
+    with Server(url, LunMap([(256, disk)])) as server:
+        for turn in range(5):
+            client = clients()
+            client.enter()
+            client.ready(256)
+            assert client.do(client.write(256, turn, bytes([turn]) * 512)).status == 0
+            for _ in range(20):
+                client.read(256, 0, 8)
+            client.close()
+        client = clients()
+        client.enter()
+        client.ready(256)
+        assert client.do(client.read(256, 0, 5)).status == 0
+        assert client.peek(2560) == b"".join(bytes([turn]) * 512 for turn in range(5))
+        end = time.monotonic() + 20
+        while len(server.adapters()) > 1:
+            assert time.monotonic() < end
+        assert len(disk.nexuses()) == 1
+
+
+def test_disable_and_enable(url: str, clients: Callable[[], Remote]) -> None:
+    with Server(url, LunMap([(256, Disk(Ram(MIB)))]), enabled=False) as server:
+        client = clients()
+        assert not client.port.register()
+        server.enable()
+        client.until(lambda: client.answers)
+        assert client.answers.popleft()[:2] == b"\xc0\x01"
+        client.element(crq.Element.init_complete())
+        assert isinstance(client.until_answered(client.login()), srp.LoginRsp)
+        server.disable()
+        client.until(lambda: client.answers)
+        assert client.answers.popleft()[:2] == b"\xff\x02"
+        server.enable()
+        client.until(lambda: client.answers)
+        assert client.answers.popleft()[:2] == b"\xc0\x01"
+        client.element(crq.Element.init_complete())
+        assert isinstance(client.until_answered(client.login()), srp.LoginRsp)
+
+
+def test_stop_flushes(url: str, clients: Callable[[], Remote], tmp_path: Path) -> None:
+    flushed: list[int] = []
+
+    class Watched(File):
+        def flush(self) -> None:
+            flushed.append(1)
+            super().flush()
+
+    with Watched(tmp_path / "disk", MIB) as backend:
+        server = Server(url, LunMap([(256, Disk(backend))]))
+        client = clients()
+        client.enter()
+        client.ready(256)
+        assert client.do(client.write(256, 1, b"kept" * 128)).status == 0
+        assert not flushed
+        server.stop()
+        server.stop()
+        assert flushed
+        assert not server.adapters()
+    assert (tmp_path / "disk").read_bytes()[512:1024] == b"kept" * 128
+
+
+def test_stop_with_commands_under_way(url: str, clients: Callable[[], Remote]) -> None:
+    slow = SlowRam(MIB)
+    server = Server(url, LunMap([(256, Disk(slow))]))
+    client = clients()
+    client.enter()
+    client.ready(256)
+    client.write(256, 0, b"late" * 128)
+    assert slow.started.acquire(timeout=20)
+    server.stop(timeout=0.1)  # the disk hangs: told in the log, and not waited for
+    slow.gate.set()
+    assert server.pool.drain(timeout=20)
+
+
+def test_drain(url: str, clients: Callable[[], Remote]) -> None:
+    slow = SlowRam(MIB)
+    disk = Disk(slow)
+    luns = LunMap([(256, disk)])
+    with Server(url, luns) as server:
+        client = clients()
+        client.enter()
+        client.ready(256)
+        tag = client.read(256, 0, 1)
+        assert slow.started.acquire(timeout=20)
+        luns.remove(256)
+        assert not server.drain(disk, 0.01)
+        slow.gate.set()
+        assert server.drain(disk, 20)
+        assert client.do(tag).status == 0
+
+
+def test_a_name_in_use(url: str) -> None:
+    with Server(url, LunMap()), pytest.raises(ConfigError):
+        Server(url, LunMap())
