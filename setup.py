@@ -63,7 +63,7 @@ extensions = cythonize(
             f"pysrp._fast.{source.stem}",
             [str(source)],
             include_dirs=[str(FAST)],
-            depends=[str(FAST / "wire.h")],
+            depends=[str(header) for header in FAST.glob("*.h")],
             extra_compile_args=cflags,
             extra_link_args=ldflags,
             define_macros=macros,

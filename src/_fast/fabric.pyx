@@ -207,7 +207,10 @@ cdef class Memory:
         self.port.give_back(self.address >> TCE_SHIFT, (self.size + TCE_PAGE - 1) >> TCE_SHIFT)
 
     def __del__(self):
-        self.free()
+        # The collector may take it together with a memoryview that lives a moment longer; the port gives
+        # its memory back when it closes.
+        if not self.exports:
+            self.free()
 
 
 @cython.final

@@ -12,9 +12,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from fabric_rig import INIT, WINDOW, element, unix_pair
 from pysrp._fast import fabric as fast
 
-from conftest import INIT, WINDOW, element, unix_pair
 from pysrp import fabric
 from pysrp.errors import ConfigError, HcallError, PartnerGone, TransportError
 from pysrp.fabric import Identity, shm
@@ -704,3 +704,23 @@ def test_no_descriptor_stays_open(url):
 
 def test_mode_of_the_parent_is_not_touched(listener, path):
     assert Path(path.parent).stat().st_mode & 0o777 == 0o700
+
+
+def test_closing_leaves_nothing_open(tmp_path: Path) -> None:
+    """Not even the watch for another server, whichever end closes first, and whether there was a server."""
+
+    def watches() -> int:
+        links = (os.readlink(entry) for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink())
+        return sum("inotify" in link for link in links)
+
+    before = watches()
+    for server_first in (True, False):
+        with ExitStack() as stack:
+            client, server = unix_pair(stack, tmp_path)
+            client.register()
+            server.register()
+            for port in (server, client) if server_first else (client, server):
+                port.close()
+    with fabric.connect(f"unix:{tmp_path}/nobody", timeout=0) as lonely:
+        lonely.register()
+    assert watches() == before

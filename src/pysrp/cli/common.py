@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 
 import click
 
+from pysrp import scsi
 from pysrp.errors import ConfigError, DecodeError
 from pysrp.initiator.session import Device, Session
-from pysrp.initiator.units import Unit
 from pysrp.lun import Hctl, Lun, from_hctl, hctl
 
 _C = TypeVar("_C", bound=Callable[..., Any])
@@ -121,7 +121,8 @@ def address(text: str) -> tuple[Lun, Hctl]:
 def device(session: Session, text: str) -> Device:
     """The device that ``text`` names, after an INQUIRY; raises ConfigError if nothing is there."""
     lun, place = address(text)
-    data = Unit.first_inquiry(session, lun)
+    cdb = scsi.Inquiry.build(allocation_length=36)
+    data = scsi.InquiryData(session.execute(lun, cdb, data_in_length=36, retries=3).data)
     if data.peripheral_qualifier:
         raise ConfigError(f"no device at {text}; 'pysrp lsscsi' lists what there is")
     return Device(session, lun, place, data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import deque
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import click
 
@@ -168,7 +168,14 @@ def extent(target: Device, lba: int, count: int | None, length: str | None) -> t
     return count, capacity.block_size
 
 
-def copy_out(session: Session, target: Device, lba: int, count: int, block: int, sink: BinaryIO) -> Progress:
+class Sink(Protocol):
+    """Where data goes."""
+
+    def write(self, data: bytes, /) -> int:
+        """Take it; returns how many bytes."""
+
+
+def copy_out(session: Session, target: Device, lba: int, count: int, block: int, sink: Sink) -> Progress:
     """Read ``count`` blocks with several commands under way, and write them to ``sink`` in order."""
     step = max(min(CHUNK, session.max_transfer) // block, 1)
     progress, waiting = Progress("read", count * block), deque[Pending]()

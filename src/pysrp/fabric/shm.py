@@ -284,6 +284,7 @@ class ClientPort(_ShmPort):
         """Why there is no partner, in words."""
         self.refused = False
         """Whether the problem is that one side will not have the other."""
+        self._leaving = False
 
     @property
     def ended(self) -> bool:
@@ -304,7 +305,7 @@ class ClientPort(_ShmPort):
                 return  # what the last partner sent comes first; the socket stays readable
             else:
                 self._hear_welcome()
-        if self._socket is None:
+        if self._socket is None and not self._leaving:
             self._seek()
 
     def hcall_register(self) -> int:
@@ -323,7 +324,7 @@ class ClientPort(_ShmPort):
 
     def _call_again(self) -> None:
         """The greeting says whether the queue is registered, for the server's H_REG_CRQ: say it anew."""
-        if self._socket is not None and self._partner is None:
+        if self._socket is not None and self._partner is None and not self._leaving:
             self._hang_up()
             self._seek()
 
@@ -393,6 +394,7 @@ class ClientPort(_ShmPort):
     def close(self) -> None:
         """Free the queue, hang up, give the window back."""
         if not self.closed:
+            self._leaving = True
             self._stop_watching()
             super().close()
             os.close(self._window)

@@ -1,0 +1,129 @@
+"""``pysrp serve``: a target of one's own, with SCST's management tree beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import click
+
+from pysrp.cli.common import size
+from pysrp.errors import ConfigError
+from pysrp.fabric import Identity
+from pysrp.mad import OsType
+from pysrp.scst import Control, Tree, load, socket_of
+from pysrp.target.engine import Settings
+from pysrp.target.lunmap import LunMap
+from pysrp.target.serve import Server
+
+OS_TYPES = {"os400": OsType.OS400, "linux": OsType.LINUX, "aix": OsType.AIX, "ofw": OsType.OFW}
+
+
+def pairs(texts: tuple[str, ...], what: str) -> list[tuple[str, str]]:
+    """NAME=VALUE arguments taken apart."""
+    found = []
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise ConfigError(f"{text!r}: write {what}")
+        found.append((name, value))
+    return found
+
+
+@click.command()
+@click.argument("url")
+@click.option("--ram", multiple=True, metavar="NAME=SIZE", help="Add a RAM disk, such as ram000=64M. Repeatable.")
+@click.option(
+    "--file", "files", multiple=True, metavar="NAME=PATH[,SIZE]",
+    help="Add a disk in a file; with SIZE a sparse file is made if there is none. Repeatable.",
+)  # fmt: skip
+@click.option("--lun", "luns", multiple=True, metavar="NAME=LUN", help="Export a disk, such as ram000=256. Repeatable.")
+@click.option("--conf", type=click.File("r"), default=None, help="Load an scst.conf.")
+@click.option("--enable/--disable", default=None, help="Let clients log in (default: if anything is exported).")
+@click.option("--partition-name", default="VIOS3-P6", show_default=True, help="What the adapter info says.")
+@click.option("--partition-number", default=40, show_default=True, help="What the adapter info says.")
+@click.option("--unit-address", default="30000028", show_default=True, metavar="HEX", help="Of the adapter.")
+@click.option("--os-type", type=click.Choice(list(OS_TYPES)), default="linux", show_default=True, help="aix makes Linux send fast fail and capabilities.")
+@click.option("--max-transfer", default="64M", show_default=True, help="Largest transfer announced (port_max_txu).")
+@click.option("--no-login", is_flag=True, help="Also serve clients that never log in, such as SLOF.")
+@click.option("--mode", default="600", show_default=True, metavar="OCTAL", help="Permissions of the socket.")
+@click.option("--json", "as_json", is_flag=True, help="Print where it listens as one JSON object.")
+@click.option("-q", "--quiet", is_flag=True, help="No log lines.")
+def serve(
+    url: str, ram: tuple[str, ...], files: tuple[str, ...], luns: tuple[str, ...], conf: click.utils.LazyFile | None,
+    enable: bool | None, partition_name: str, partition_number: int, unit_address: str, os_type: str,
+    max_transfer: str, no_login: bool, mode: str, as_json: bool, quiet: bool,
+) -> None:  # fmt: skip
+    """Serve disks at URL (unix:PATH; on POWER vio:UNIT) until SIGTERM or Ctrl-C.
+
+    What is exported can be changed while it runs, through SCST's management tree: 'pysrp scst'.
+
+    \b
+    Examples:
+      pysrp serve unix:/tmp/vios --ram ram000=64M --lun ram000=256
+      pysrp serve unix:/tmp/vios --conf /etc/scst.conf
+      pysrp scst -s unix:/tmp/vios write targets/ibmvstgt/ibmvstgt_target_0/luns/mgmt add ram000 512
+    """
+    if not quiet:
+        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    url = url if ":" in url else f"unix:{url}"
+    try:
+        address, permissions = int(unit_address, 16), int(mode, 8)
+    except ValueError:
+        raise ConfigError("--unit-address is hexadecimal, --mode is octal") from None
+    identity = Identity(
+        unit_address=address,
+        partition_name=partition_name,
+        partition_number=partition_number,
+        location_code=f"U9117.MMA.107086C-V{partition_number}-C1-T1",
+        system_id="IBM,9117-MMA-IBM,02107086C",
+    )
+    settings = Settings(
+        partition_name=partition_name,
+        partition_number=partition_number,
+        os_type=OS_TYPES[os_type],
+        max_transfer=size(max_transfer),
+        require_login=not no_login,
+    )
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+
+    exports = LunMap()
+    with contextlib.ExitStack() as stack:
+        tree = stack.enter_context(contextlib.closing(Tree()))
+        server = Server(url, exports, settings, enabled=False, identity=identity, mode=permissions)
+        stack.callback(server.stop)
+        target = f"targets/ibmvstgt/{tree.add_target(server, exports, identity)}"
+        for name, text in pairs(ram, "NAME=SIZE, such as ram000=64M"):
+            tree.write("handlers/vdisk_ram/mgmt", f"add_device {name} size={size(text)}")
+        for name, text in pairs(files, "NAME=PATH or NAME=PATH,SIZE"):
+            path, _, length = text.partition(",")
+            place = Path(path).absolute()
+            if length and not place.exists():
+                place.touch()
+                with place.open("r+b") as file:
+                    file.truncate(size(length))
+            tree.write("handlers/vdisk_fileio/mgmt", f"add_device {name} filename={place}")
+        for name, text in pairs(luns, "NAME=LUN, such as ram000=256"):
+            tree.write(f"{target}/luns/mgmt", f"add {name} {text}")
+        if conf is not None:
+            load(tree, conf.read())
+        if enable or (enable is None and len(exports)):
+            tree.write(f"{target}/enabled", "1")
+        control = socket_of(url)
+        stack.enter_context(Control(tree, control))
+        if as_json:
+            click.echo(json.dumps({"url": url, "control": str(control), "target": target}))
+        else:
+            click.echo(f"serving {url} as {target}")
+            click.echo(f"management: pysrp scst -s {url} ls {target}")
+        sys.stdout.flush()
+        stop.wait()
+        if not quiet:
+            click.echo("stopping: sessions end, writes under way finish, disks are flushed", err=True)
