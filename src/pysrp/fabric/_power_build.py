@@ -1,0 +1,87 @@
+"""Builds ``pysrp.fabric._power``: the door's header, with every number and layout from the compiler."""
+
+from cffi import FFI
+
+ffibuilder = FFI()
+ffibuilder.set_source(
+    "pysrp.fabric._power",
+    """
+    #include <errno.h>
+    #include <stdint.h>
+    #include <string.h>
+    #include <sys/ioctl.h>
+    #include <sys/mman.h>
+    #include "vscsi_crq.h"
+
+    static int power_ioctl(int fd, unsigned long request, void *argument)
+    {
+        return ioctl(fd, request, argument) < 0 ? -errno : 0;
+    }
+
+    /* Map at a place that is reserved already, or (at == NULL) anywhere. NULL and errno: it failed. */
+    static void *power_map(void *at, size_t length, int fd, uint64_t offset)
+    {
+        void *where = mmap(at, length, PROT_READ | PROT_WRITE, MAP_SHARED | (at ? MAP_FIXED : 0), fd, offset);
+        return where == MAP_FAILED ? NULL : where;
+    }
+
+    /*
+     * Take up to max elements out of the queue, beginning at slot next; their number. The first byte of
+     * an element is written last by the hypervisor, and zeroed last here: POWER reorders both.
+     */
+    static unsigned power_take(unsigned char *queue, uint32_t slots, uint32_t next, unsigned char *out, unsigned max)
+    {
+        unsigned taken;
+        for (taken = 0; taken < max; taken++, out += VSCSI_CRQ_ELEMENT) {
+            unsigned char *element = queue + (size_t)((next + taken) % slots) * VSCSI_CRQ_ELEMENT;
+            if (!__atomic_load_n(element, __ATOMIC_ACQUIRE))
+                break;
+            memcpy(out, element, VSCSI_CRQ_ELEMENT);
+            __atomic_store_n(element, 0, __ATOMIC_RELEASE);
+        }
+        return taken;
+    }
+    """,
+    include_dirs=["kernel/include"],
+    depends=["kernel/include/vscsi_crq.h"],
+)
+ffibuilder.cdef("""
+    #define VSCSI_CRQ_VERSION ...
+    #define VSCSI_CRQ_SERVER ...
+    #define VSCSI_CRQ_SEND_MAX ...
+    #define VSCSI_CRQ_COPY_IN ...
+    #define VSCSI_CRQ_COPY_OUT ...
+    #define VSCSI_CRQ_INFO ...
+    #define VSCSI_CRQ_REGISTER ...
+    #define VSCSI_CRQ_FREE ...
+    #define VSCSI_CRQ_ENABLE ...
+    #define VSCSI_CRQ_SEND ...
+    #define VSCSI_CRQ_SIGNAL ...
+    #define VSCSI_CRQ_DMA_ALLOC ...
+    #define VSCSI_CRQ_DMA_FREE ...
+    #define VSCSI_CRQ_COPY ...
+
+    struct vscsi_crq_window { uint64_t start, size; ...; };
+    struct vscsi_crq_info {
+        uint32_t version, kind, unit, page_size;
+        struct vscsi_crq_window window[2];
+        uint64_t area_max, copy_max;
+        uint32_t partition;
+        char partition_name[128];
+        char location[128];
+        ...;
+    };
+    struct vscsi_crq_result { int64_t hrc; ...; };
+    struct vscsi_crq_register { uint32_t size; uint64_t offset; int64_t hrc; ...; };
+    struct vscsi_crq_send { uint64_t elements; uint32_t count, done; int64_t hrc; ...; };
+    struct vscsi_crq_signal { uint32_t enable; int64_t hrc; ...; };
+    struct vscsi_crq_dma { uint64_t size, bus, offset; ...; };
+    struct vscsi_crq_dma_free { uint64_t bus; ...; };
+    struct vscsi_crq_copy { uint32_t direction; uint64_t local, remote, length; int64_t hrc; ...; };
+    struct vscsi_crq_event { uint32_t interrupts, events; ...; };
+
+    int power_ioctl(int fd, unsigned long request, void *argument);
+    void *power_map(void *at, size_t length, int fd, uint64_t offset);
+    unsigned power_take(unsigned char *queue, uint32_t slots, uint32_t next, unsigned char *out, unsigned max);
+    int munmap(void *address, size_t length);
+""")
