@@ -6,7 +6,7 @@
     pytest benchmarks/bench_system.py
 
 4 KiB random and 256 KiB sequential, one command at a time and 32, each side a process of its own on this
-machine: pysrp over ``unix:``, with a RAM disk; beside it what people use for the same (tgtd and libiscsi;
+machine: pysrp over ``unix:``, with a RAM disk, given columns of commands and given each by a call; beside it what people use for the same (tgtd and libiscsi;
 NBD by nbdkit or qemu-storage-daemon, loaded by fio), and the floor: the same messages in C over shared
 memory (``system/floor.c``). Disks are memory, and full. The figures are the load generators' own.
 
@@ -61,8 +61,7 @@ class Field:
     def enter(self, who: str) -> None:
         """Start a contestant's server. Raises Missing, saying what to install."""
         if who not in self._runs:
-            where = self._where / str(len(self._runs))
-            where.mkdir()
+            where = Path(tempfile.mkdtemp(dir=self._where))
             self._runs[who] = self._stack.enter_context(CONTESTANTS[who](where))
 
     def run(self, who: str, row: Row, seconds: float) -> Figures:
@@ -118,7 +117,7 @@ def print_aims(table: dict[str, dict[str, dict[str, Any]]]) -> None:
 
 def choose(names: list[str], wanted: str, what: str) -> list[str]:
     """Those whose name contains one of the words."""
-    words = [word.strip() for word in wanted.split(",")]
+    words = [word.strip() for word in wanted.split(",")]  # an empty one is in every name
     unknown = [word for word in words if not any(word in name for name in names)]
     if unknown:
         raise SystemExit(f"no {what} is called {', '.join(unknown)}; there are: {'; '.join(names)}")

@@ -49,7 +49,7 @@ class Row(NamedTuple):
 
 
 ROWS = [
-    Row(f"{size >> 10} KiB {order} {kind}, depth {depth}", kind, order, size, depth)
+    Row(f"{size >> 10} KiB {order} {kind} at depth {depth}", kind, order, size, depth)
     for size, order in ((4096, "random"), (256 << 10, "sequential"))
     for kind in ("read", "write")
     for depth in (1, 32)
@@ -159,13 +159,14 @@ Run = Callable[[Row, float], Figures]
 
 @contextmanager
 def medium() -> Iterator[str]:
-    """A file in memory, for servers that have no RAM disk of their own."""
-    path = Path("/dev/shm", f"pysrp-benchmark-{os.getpid()}-{time.monotonic_ns()}")
-    path.write_bytes(os.urandom(1 << 20) * MEBIBYTES)
+    """A file in memory, for servers that have no RAM disk of their own; gone with this process."""
+    fd = os.memfd_create("pysrp-benchmark")
     try:
-        yield str(path)
+        for _ in range(MEBIBYTES):
+            os.write(fd, os.urandom(1 << 20))
+        yield f"/proc/{os.getpid()}/fd/{fd}"
     finally:
-        path.unlink()
+        os.close(fd)
 
 
 # The floor.
@@ -317,25 +318,26 @@ def qemu(where: Path) -> Iterator[Run]:
 
 
 @contextmanager
-def pysrp(where: Path) -> Iterator[Run]:
-    """The target with a RAM disk, and the blocking initiator, over ``unix:``."""
+def pysrp(where: Path, how: str) -> Iterator[Run]:
+    """The target with a RAM disk, and the blocking initiator, over ``unix:``; ``how`` as in ``pysrp_load.py``."""
     log, path = where / "pysrp.log", where / "pysrp"
     server_command = [sys.executable, str(HERE / "pysrp_server.py"), f"unix:{path}", str(MEBIBYTES)]
     with process(server_command, log, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
         until(path.exists, server, log)
 
         def run(row: Row, seconds: float) -> Figures:
-            command = [sys.executable, str(HERE / "pysrp_load.py"), f"unix:{path}", row.kind, row.order]
-            command += [str(row.size), str(row.depth), str(seconds)]
+            command = [sys.executable, str(HERE / "pysrp_load.py"), f"unix:{path}", how, row.kind]
+            command += [row.order, str(row.size), str(row.depth), str(seconds)]
             return own_figures(command, seconds, server)
 
         yield run
 
 
 CONTESTANTS: dict[str, Callable[[Path], Any]] = {
-    "pysrp": pysrp,
+    "pysrp": partial(pysrp, how="batch"),
+    "pysrp (a call each)": partial(pysrp, how="call"),
     "floor": partial(floor, spin=20),
-    "floor, eventfd alone": partial(floor, spin=0),
+    "floor (not spinning)": partial(floor, spin=0),
     "tgtd + libiscsi": libiscsi,
     "tgtd + iscsi-perf": iscsi_perf,
     "nbdkit + fio": nbdkit,
