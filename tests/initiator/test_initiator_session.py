@@ -173,6 +173,7 @@ def test_errors_are_raised_and_may_be_looked_at(session: Session) -> None:
 
 def test_short_answers(session: Session) -> None:
     """What comes is cut to what has come, whichever way the target says so."""
+    session.scan(channels=[0], ids=[1])[0].test_unit_ready()
     result = session.execute(Lun.logical_unit(1), cdb.ReadCapacity10.build(), data_in_length=100)
     assert len(result.data) == 8
     assert result.residual == 92

@@ -101,7 +101,8 @@ class Base:
     session. ``identity`` is this end (for a URL; a port has its own). ``host`` is the host number in the
     addresses of devices. ``options`` are the engine's. ``max_requests`` bounds what is under way at a time
     (ibmvscsi: 100), ``max_transfer`` the bytes of one command, ``buffers`` the bytes of data memory for all
-    of them. ``replay``: sequences of this package send again what a dying partner has left unanswered,
+    of them (EncodeError for names that are not ASCII, HcallError for memory that the port does not have).
+    ``replay``: sequences of this package send again what a dying partner has left unanswered,
     which is right as long as nobody else writes. Further arguments go to :func:`pysrp.fabric.connect`.
     """
 
@@ -131,20 +132,29 @@ class Base:
             options = Options(
                 partition_name=own.partition_name,
                 partition_number=own.partition_number or Options.partition_number,
-                location_code=own.location_code,
+                location_code=own.location_code[:32],
                 host_name=f"host{host}",
             )
         segments = max(1, -(-max_transfer // CHUNK))
         slots = max_requests + 4
         chunks = max(-(-buffers // CHUNK), segments)
+        unit = own.unit_address or (self.port.partner.unit_address if self.port.partner else 0)
         try:
             self._iu_memory = self.port.allocate(Initiator.memory_size(slots, segments))
+            self._iu_view = memoryview(self._iu_memory).cast("B")
+            self.engine = Initiator(
+                self._iu_view,
+                self._iu_memory.address,
+                slots=slots,
+                segments=segments,
+                name=f"{unit:x}",
+                options=options,
+            )
             self._memory = self.port.allocate(chunks * CHUNK)
         except BaseException:
             if self._owns_port:
                 self.port.close()
             raise
-        self._iu_view = memoryview(self._iu_memory).cast("B")
         self._data = memoryview(self._memory).cast("B")
         self._data_address = self._memory.address
         self._chunks = list(range(chunks - 1, -1, -1))
@@ -156,15 +166,6 @@ class Base:
         self._retry_action = 0.0
         self._signals = False
         self._opened = False
-        unit = own.unit_address or (self.port.partner.unit_address if self.port.partner else 0)
-        self.engine = Initiator(
-            self._iu_view,
-            self._iu_memory.address,
-            slots=slots,
-            segments=segments,
-            name=f"{unit:x}",
-            options=options,
-        )
 
     @property
     def server(self) -> Host | None:
@@ -246,7 +247,11 @@ class Base:
             self._flush()
 
     def _place(self, pending: Pending) -> bool:
-        """Give a command its data memory; False if there is not enough now."""
+        """Give a command its data memory; False if there is not enough now.
+
+        Room for data-in is zeroed, unless it is for whole blocks: a server may send less and not say so
+        (QEMU answers INQUIRY like that), and what an earlier command left there is not an answer.
+        """
         length = pending.length
         out = pending.out
         if out is None:
@@ -257,7 +262,10 @@ class Base:
                     return False
                 chunk = self._chunks.pop()
                 pending.chunks = (chunk,)
-                pending.data_in = ((self._data_address + chunk * CHUNK, length),)
+                start = chunk * CHUNK
+                pending.data_in = ((self._data_address + start, length),)
+                if not pending.block_size:
+                    self._data[start : start + length] = bytes(length)
                 return True
         outgoing = out.nbytes if out is not None and isinstance(out, memoryview) else 0
         need_in, need_out = -(-length // CHUNK), -(-outgoing // CHUNK)
@@ -271,6 +279,10 @@ class Base:
         pending.chunks = chunks
         pending.data_in = self._segments(chunks[:need_in], length)
         pending.data_out = self._segments(chunks[need_in:], outgoing)
+        if not pending.block_size:
+            for address, size in pending.data_in:
+                start = address - self._data_address
+                self._data[start : start + size] = bytes(size)
         if out is not None:
             at = 0
             for address, size in pending.data_out:
@@ -426,7 +438,7 @@ class Base:
 
     def _collect(self, pending: Pending) -> None:
         """Copy the data out of the memory that the server wrote to."""
-        length = pending.length - (pending.residual if not pending.data_out or pending.residual else 0)
+        length = pending.length - pending.residual
         into = pending.into
         segments = pending.data_in
         if len(segments) == 1:
