@@ -99,7 +99,10 @@ def print_row(row: Row, results: dict[str, dict[str, Any]]) -> None:
         spread = f"{result['lowest']:,.0f}..{result['highest']:,.0f}"
         print(f"  {who:<28}{result['iops']:>10,.0f}  {spread:>20}{result['iops'] * mib:>8,.0f}", end="")
         print(f"{result['cpu_us']:>8.1f}" if result["cpu_us"] else f"{'-':>8}", end="")
-        print("".join(f"{result['us'][at]:>10,.1f}" if result["us"] else f"{'-':>10}" for at in PERCENTILES), end="")
+        print(
+            "".join(f"{result['us'][at]:>10,.1f}" if result["us"] else f"{'-':>10}" for at in PERCENTILES),
+            end="",
+        )
         print(f"{result['iops'] / own:>9.2f}" if own else "", flush=True)
 
 
@@ -109,9 +112,13 @@ def print_aims(table: dict[str, dict[str, dict[str, Any]]]) -> None:
     for row, results in table.items():
         for rival in AIMS:
             if OWN in results and rival in results and results[OWN]["iops"] <= results[rival]["iops"]:
-                behind.append(f"  {row}: {rival} is {results[rival]['iops'] / results[OWN]['iops']:.2f} x as fast")
+                behind.append(
+                    f"  {row}: {rival} is {results[rival]['iops'] / results[OWN]['iops']:.2f} x as fast"
+                )
     if any(OWN in results and set(AIMS) & set(results) for results in table.values()):
-        print("\npysrp is behind:" if behind else "\npysrp is ahead of tgtd and nbdkit on every row measured.")
+        print(
+            "\npysrp is behind:" if behind else "\npysrp is ahead of tgtd and nbdkit on every row measured."
+        )
         print("\n".join(behind))
 
 
@@ -126,9 +133,13 @@ def choose(names: list[str], wanted: str, what: str) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of load per contestant and row, in all rounds")
+    parser.add_argument(
+        "--seconds", type=float, default=2.0, help="of load per contestant and row, in all rounds"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="runs that the seconds are divided into")
-    parser.add_argument("--only", metavar="WORD,...", default="", help="contestants with such a word in their name")
+    parser.add_argument(
+        "--only", metavar="WORD,...", default="", help="contestants with such a word in their name"
+    )
     parser.add_argument("--rows", metavar="WORD,...", default="", help="rows with such a word in their name")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write all figures there")
     args = parser.parse_args()
@@ -150,7 +161,10 @@ def main() -> None:
         "rows": {},
     }
     load = report["load"][0]
-    print(f"{args.rounds} runs of {args.seconds / args.rounds:.2f} s each, {os.cpu_count()} CPUs, load {load:.1f}", end="")
+    print(
+        f"{args.rounds} runs of {args.seconds / args.rounds:.2f} s each, {os.cpu_count()} CPUs, load {load:.1f}",
+        end="",
+    )
     print(": others are using this machine, see the spread" if load > 0.5 else "")
     with field() as entered:
         for name in list(who):

@@ -115,7 +115,12 @@ def output(command: list[str], seconds: float) -> str:
 
 def cpu_time(process: subprocess.Popen[str] | None) -> float:
     """Seconds that all threads of a process have run, the ended ones too."""
-    return time.clock_gettime(~process.pid << 3 | 2) if process else 0.0  # clock_getcpuclockid(3)
+    if process is None:
+        return 0.0
+    try:
+        return time.clock_gettime(~process.pid << 3 | 2)  # clock_getcpuclockid(3)
+    except OSError:
+        raise Failed(f"{process.args} has ended, status {process.poll()}") from None
 
 
 def own_figures(command: list[str], seconds: float, server: subprocess.Popen[str] | None = None) -> Figures:
@@ -278,6 +283,8 @@ def fio(server: subprocess.Popen[str], path: Path, row: Row, seconds: float) -> 
     if job["error"]:
         raise Failed(f"fio: error {job['error']}")
     report = job[row.kind]
+    if not report["total_ios"]:
+        raise Failed("fio: not one command was answered")
     us = {f"{float(at):g}": ns / 1e3 for at, ns in report["clat_ns"]["percentile"].items()}
     own = (job["usr_cpu"] + job["sys_cpu"]) / 100 * report["runtime"] / 1000
     return Figures(report["iops"], (own + cpu_time(server) - before) / report["total_ios"] * 1e6, us)

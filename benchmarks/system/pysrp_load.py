@@ -29,7 +29,9 @@ CHUNK = 0.1
 def addresses(blocks: int, each: int, sequential: bool) -> array[int]:
     """The commands' addresses, to be repeated; commands do not straddle multiples of their length."""
     places = range(blocks // each)
-    return array("Q", [place * each for place in (places if sequential else random.choices(places, k=1 << 14))])
+    return array(
+        "Q", [place * each for place in (places if sequential else random.choices(places, k=1 << 14))]
+    )
 
 
 def check(disk: Device, size: int) -> None:
