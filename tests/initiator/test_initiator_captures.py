@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from captured_server import CapturedServer, Exchange, commands, exchanges
-from initiator_bench import BASE, Bench
 
+from captured_server import CapturedServer, Exchange, commands, exchanges
 from captures import VECTORS, capture_records
+from initiator_bench import BASE, Bench
 from pysrp import crq, mad, srp
 from pysrp.errors import CheckCondition
 from pysrp.fabric import Identity

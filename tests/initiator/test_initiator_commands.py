@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
-from initiator_bench import BASE, DISK, INIT, OTHER, READ, Bench, event
 
+from initiator_bench import BASE, DISK, INIT, OTHER, READ, Bench, event
 from pysrp import crq, srp
 from pysrp.errors import PartnerGone, ProtocolError, TransportError
 from pysrp.initiator.engine import Aborted, Action, Command, TaskManagement, TimedOut

@@ -6,8 +6,8 @@ import logging
 from typing import Any
 
 import pytest
-from initiator_bench import INIT, INIT_COMPLETE, Bench, event
 
+from initiator_bench import INIT, INIT_COMPLETE, Bench, event
 from pysrp import crq, mad, srp
 from pysrp.errors import PartnerGone
 from pysrp.initiator.engine import Action, LoginRejected, State, TimedOut

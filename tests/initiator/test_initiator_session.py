@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from captured_server import CapturedServer
 
+from captured_server import CapturedServer
 from pysrp import srp
 from pysrp.backends import Ram
 from pysrp.errors import CheckCondition, PartnerGone, TransportError

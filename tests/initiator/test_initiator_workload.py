@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from captured_server import CapturedServer
 
+from captured_server import CapturedServer
 from pysrp import srp
 from pysrp.backends import Ram
 from pysrp.errors import CheckCondition, PartnerGone, ProtocolError, SrpError, TransportError
