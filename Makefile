@@ -38,9 +38,9 @@ lint: $(VENV)/test
 	@$(PIP) install --group lint
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/cython-lint --max-line-length=120 src/_fast
+	PATH="$(abspath $(VENV))/bin:$$PATH" cython-lint --max-line-length=120 src/_fast
 	$(VENV)/bin/mypy
-	cd build && ../$(VENV)/bin/stubtest pysrp._fast --mypy-config-file ../pyproject.toml --allowlist ../tools/stubtest.allow
+	cd build && ../$(VENV)/bin/stubtest pysrp._fast --mypy-config-file ../pyproject.toml --allowlist ../tools/stubtest.allow --ignore-unused-allowlist --ignore-disjoint-bases
 
 # Bounds checks and line tracing in every Cython module, then the test suite on that build.
 debug:

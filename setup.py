@@ -28,7 +28,7 @@ def package_view() -> str:
     if not link.exists():
         link.unlink(missing_ok=True)
         link.symlink_to(os.path.relpath(HERE / FAST, link.parent), target_is_directory=True)
-    return str(view.relative_to(HERE)) if HERE == Path.cwd() else str(view)
+    return str(view.relative_to(HERE)) if Path.cwd() == HERE else str(view)
 
 
 debug, sanitize = switch("PYSRP_DEBUG"), switch("PYSRP_SANITIZE")

@@ -16,7 +16,11 @@ import pytest
 
 from pysrp import crq, scsi, srp
 
-TAG, LUN, CDB = 0x6003F803000000C0, bytes.fromhex("8100000000000000"), bytes.fromhex("28000000000800000800") + bytes(6)
+TAG, LUN, CDB = (
+    0x6003F803000000C0,
+    bytes.fromhex("8100000000000000"),
+    bytes.fromhex("28000000000800000800") + bytes(6),
+)
 DESC = (0x0C160000, 0, 4096)
 RAW = bytes(srp.Cmd.build(tag=TAG, lun=LUN, cdb=CDB, data_in=DESC))
 STRUCT = struct.Struct(">BB3xBBBQ4x8sxBxB16sQII")
@@ -87,24 +91,40 @@ def measure(benchmark: Any, group: str, case: Callable[[], Any], expected: Any =
     benchmark.pedantic(case, rounds=400, iterations=200, warmup_rounds=20)
 
 
-@pytest.mark.parametrize("who", ["pysrp", "hand-written cython", "struct (tuple)", "ctypes (view)", "ctypes (copy)", "construct", "cstruct", "scapy"])
+@pytest.mark.parametrize(
+    "who",
+    [
+        "pysrp",
+        "hand-written cython",
+        "struct (tuple)",
+        "ctypes (view)",
+        "ctypes (copy)",
+        "construct",
+        "cstruct",
+        "scapy",
+    ],
+)
 def bench_parse_and_three_fields(benchmark: Any, who: str, floor: ModuleType) -> None:
     parse, hand = srp.parse, floor.parse_hand_written
     if who == "pysrp":
+
         def case() -> Any:
             iu = parse(RAW)
             return iu.tag, iu.add_cdb_len, iu.data_in_desc_cnt
     elif who == "hand-written cython":
+
         def case() -> Any:
             iu = hand(RAW)
             return iu.tag, iu.add_cdb_len, iu.data_in_desc_cnt
     elif who == "struct (tuple)":
         three = struct.Struct(">7xBQ15xB").unpack_from
+
         def case() -> Any:
             count, tag, length = three(RAW)
             return tag, length, count
     elif who == "ctypes (view)":
         view, memory = rival_ctypes().from_buffer, bytearray(RAW)
+
         def case() -> Any:
             iu = view(memory)
             return iu.tag, iu.add_cdb_len, iu.data_in_desc_cnt
@@ -115,9 +135,11 @@ def bench_parse_and_three_fields(benchmark: Any, who: str, floor: ModuleType) ->
             "cstruct": rival_cstruct,
             "scapy": rival_scapy,
         }[who]()
+
         def case() -> Any:
             iu = make(RAW)
             return iu.tag, iu.add_cdb_len, iu.data_in_desc_cnt
+
     measure(benchmark, "parse an SRP_CMD, read three fields", case, THREE)
 
 
@@ -125,7 +147,11 @@ def bench_parse_and_three_fields(benchmark: Any, who: str, floor: ModuleType) ->
 def bench_all_fixed_fields(benchmark: Any, who: str) -> None:
     fixed = struct.Struct(">BB3xBBBQ4x8sxBxB16s").unpack_from  # a value less: both nibbles are one
     unpack = srp.Cmd.unpack
-    measure(benchmark, "all fixed fields in one call", (lambda: unpack(RAW)) if who == "pysrp" else (lambda: fixed(RAW)))
+    measure(
+        benchmark,
+        "all fixed fields in one call",
+        (lambda: unpack(RAW)) if who == "pysrp" else (lambda: fixed(RAW)),
+    )
 
 
 @pytest.mark.parametrize("who", ["pysrp", "struct (tuple)"])
@@ -142,12 +168,17 @@ def bench_set_one_u64(benchmark: Any, who: str) -> None:
     measure(benchmark, "set one u64 in place", pysrp if who == "pysrp" else rival)
 
 
-@pytest.mark.parametrize("who", ["pysrp", "pysrp, all by name", "struct (tuple)", "ctypes", "construct", "cstruct", "scapy"])
+@pytest.mark.parametrize(
+    "who", ["pysrp", "pysrp, all by name", "struct (tuple)", "ctypes", "construct", "cstruct", "scapy"]
+)
 def bench_build(benchmark: Any, who: str) -> None:
     memory = bytearray(64)
     if who == "pysrp":
         pack = srp.Cmd.pack_into
-        case: Callable[[], Any] = lambda: (pack(memory, 0, tag=TAG, lun=LUN, cdb=CDB, data_in=DESC), bytes(memory))[1]
+        case: Callable[[], Any] = lambda: (
+            pack(memory, 0, tag=TAG, lun=LUN, cdb=CDB, data_in=DESC),
+            bytes(memory),
+        )[1]
     elif who == "pysrp, all by name":
         pack = srp.Cmd.pack_into
         case = lambda: (
@@ -170,7 +201,9 @@ def bench_build(benchmark: Any, who: str) -> None:
         case = lambda: make(values)
     elif who == "cstruct":
         make = rival_cstruct()
-        case = lambda: make(opcode=2, buf_fmt=1, tag=TAG, lun=list(LUN), cdb=list(CDB), va=DESC[0], len=DESC[2]).dumps()
+        case = lambda: make(
+            opcode=2, buf_fmt=1, tag=TAG, lun=list(LUN), cdb=list(CDB), va=DESC[0], len=DESC[2]
+        ).dumps()
     else:
         make = rival_scapy()
         case = lambda: bytes(make(opcode=2, buf_fmt=1, tag=TAG, lun=LUN, cdb=CDB, va=DESC[0], len=DESC[2]))
@@ -226,6 +259,7 @@ def bench_decode_a_read10(benchmark: Any, who: str) -> None:
     raw = CDB[:10]
     if who == "pysrp":
         parse = scsi.parse_cdb
+
         def case() -> Any:
             cdb = parse(raw)
             return cdb.lba, cdb.transfer_length
@@ -234,13 +268,16 @@ def bench_decode_a_read10(benchmark: Any, who: str) -> None:
         from pyscsi.pyscsi.scsi_cdb_read10 import Read10
 
         unmarshall = Read10.unmarshall_cdb
+
         def case() -> Any:
             cdb = unmarshall(bytearray(raw))
             return cdb["lba"], cdb["tl"]
     else:
         unpack = struct.Struct(">2xIxH").unpack_from
+
         def case() -> Any:
             return unpack(raw)
+
     measure(benchmark, "decode a READ(10)", case, (0x800, 8))
 
 
@@ -249,6 +286,7 @@ def bench_decode_sense(benchmark: Any, who: str) -> None:
     raw = bytes.fromhex("700005000000000a00000000240000c00002")
     if who == "pysrp":
         parse = scsi.parse_sense
+
         def case() -> Any:
             sense = parse(raw)
             return int(sense.sense_key), sense.asc, sense.ascq
@@ -259,6 +297,7 @@ def bench_decode_sense(benchmark: Any, who: str) -> None:
         def case() -> Any:
             sense = SCSICheckCondition(bytearray(raw))
             return sense.data["sense_key"], sense.asc, sense.ascq
+
     measure(benchmark, "decode fixed format sense", case, (5, 0x24, 0))
 
 
@@ -267,6 +306,7 @@ def bench_decode_inquiry(benchmark: Any, who: str) -> None:
     raw = bytes(scsi.InquiryData.build(vendor="IBM", product="VDASD blkdev", revision="0001", version=6))
     if who == "pysrp":
         inquiry = scsi.InquiryData
+
         def case() -> Any:
             data = inquiry(raw)
             return data.vendor.encode(), data.product.encode()
@@ -275,7 +315,11 @@ def bench_decode_inquiry(benchmark: Any, who: str) -> None:
         from pyscsi.pyscsi.scsi_cdb_inquiry import Inquiry
 
         padded = bytearray(raw.ljust(96, b"\0"))
+
         def case() -> Any:
             data = Inquiry.unmarshall_datain(padded)
-            return bytes(data["t10_vendor_identification"]).rstrip(), bytes(data["product_identification"]).rstrip()
+            return bytes(data["t10_vendor_identification"]).rstrip(), bytes(
+                data["product_identification"]
+            ).rstrip()
+
     measure(benchmark, "decode standard INQUIRY data", case, (b"IBM", b"VDASD blkdev"))

@@ -27,7 +27,17 @@ def build_floor() -> ModuleType:
     if not library.exists() or library.stat().st_mtime < source.stat().st_mtime:
         subprocess.run([sys.executable, "-m", "cython", "-3", "-o", c_file, source], check=True)
         include = ["-I", sysconfig.get_paths()["include"], "-I", str(resources.files("pysrp._fast"))]
-        command = [os.environ.get("CC", "gcc"), "-O2", "-g0", "-shared", "-fPIC", *include, "-o", library, c_file]
+        command = [
+            os.environ.get("CC", "gcc"),
+            "-O2",
+            "-g0",
+            "-shared",
+            "-fPIC",
+            *include,
+            "-o",
+            library,
+            c_file,
+        ]
         subprocess.run(command, check=True)
     spec = importlib.util.spec_from_file_location("floor", library)
     assert spec is not None

@@ -41,7 +41,9 @@ def one(name: str, flags: list[str]) -> None:
 
 def main() -> int:
     """Run what the command line asks for; 1 if anything was found."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=int, default=20, help="time for each parser (default: 20)")
     parser.add_argument("--only", nargs="+", default=[], help="parsers to run (default: all)")
     parser.add_argument("--target", help="fuzz this one parser in this process")
@@ -54,17 +56,30 @@ def main() -> int:
 
     unknown = set(chosen.only) - set(targets.TARGETS)
     if unknown:
-        parser.error(f"no parser is named {', '.join(sorted(unknown))}; there are {', '.join(targets.TARGETS)}")
+        parser.error(
+            f"no parser is named {', '.join(sorted(unknown))}; there are {', '.join(targets.TARGETS)}"
+        )
     failed = []
     for name in chosen.only or targets.TARGETS:
         command = [sys.executable, __file__, "--target", name, "--"]
-        flags = [f"-max_total_time={chosen.seconds}", "-max_len=1024", "-timeout=10", "-rss_limit_mb=4096", "-print_final_stats=1"]
+        flags = [
+            f"-max_total_time={chosen.seconds}",
+            "-max_len=1024",
+            "-timeout=10",
+            "-rss_limit_mb=4096",
+            "-print_final_stats=1",
+        ]
         result = subprocess.run([*command, *flags], capture_output=True, text=True)
         stats = dict(
-            line.removeprefix("stat::").split(":", 1) for line in result.stderr.splitlines() if line.startswith("stat::")
+            line.removeprefix("stat::").split(":", 1)
+            for line in result.stderr.splitlines()
+            if line.startswith("stat::")
         )
         runs = stats.get("number_of_executed_units", "?").strip()
-        print(f"{name:<14} {runs:>9} inputs in {chosen.seconds} s  {'ok' if result.returncode == 0 else 'FAILED'}", flush=True)
+        print(
+            f"{name:<14} {runs:>9} inputs in {chosen.seconds} s  {'ok' if result.returncode == 0 else 'FAILED'}",
+            flush=True,
+        )
         if result.returncode:
             failed.append(name)
             print(result.stderr[-8000:], flush=True)

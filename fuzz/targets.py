@@ -76,9 +76,12 @@ def corpus(name: str) -> Iterator[bytes]:
                 cdb = cdbs[record["txn"]]
                 if name == "data_in":
                     yield cdb + data
-                elif (name == "inquiry" and cdb[:2] == b"\x12\x00") or (name == "vpd" and cdb[:2] == b"\x12\x01"):
-                    yield data
-                elif (name == "mode6" and cdb[0] == 0x1A) or (name == "mode10" and cdb[0] == 0x5A):
+                elif (
+                    (name == "inquiry" and cdb[:2] == b"\x12\x00")
+                    or (name == "vpd" and cdb[:2] == b"\x12\x01")
+                    or (name == "mode6" and cdb[0] == 0x1A)
+                    or (name == "mode10" and cdb[0] == 0x5A)
+                ):
                     yield data
     dispatch = {"iu": srp.iu, "mad": mad.mads}.get(name)
     rng = Random(name)

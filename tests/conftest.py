@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from captures import CAPTURES, capture_records
 from hypothesis import HealthCheck, settings
+
+from captures import CAPTURES, capture_records
 
 settings.register_profile("pysrp", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("pysrp")

@@ -48,8 +48,16 @@ def test_wheel_holds_what_others_need(artifacts: dict[str, Path]) -> None:
 
 
 def test_sdist_holds_sources_only(artifacts: dict[str, Path]) -> None:
-    names = [n.split("/", 1)[1] for n in tarfile.open(artifacts["sdist"]).getnames() if "/" in n]
-    for wanted in ("src/_fast/view.pyx", "src/_fast/view.pxd", "src/_fast/wire.h", "setup.py", "LICENSE", "README.md"):
+    with tarfile.open(artifacts["sdist"]) as archive:
+        names = [n.split("/", 1)[1] for n in archive.getnames() if "/" in n]
+    for wanted in (
+        "src/_fast/view.pyx",
+        "src/_fast/view.pxd",
+        "src/_fast/wire.h",
+        "setup.py",
+        "LICENSE",
+        "README.md",
+    ):
         assert wanted in names
     assert not [n for n in names if n.endswith((".c", ".so")) and not n.startswith(("kernel/", "tests/"))]
 
@@ -57,7 +65,9 @@ def test_sdist_holds_sources_only(artifacts: dict[str, Path]) -> None:
 def test_wheel_works_in_a_fresh_environment(artifacts: dict[str, Path], tmp_path: Path) -> None:
     venv.create(tmp_path / "venv", with_pip=True)
     python = tmp_path / "venv/bin/python"
-    subprocess.run([python, "-m", "pip", "install", "--quiet", artifacts["wheel"]], check=True, capture_output=True)
+    subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", artifacts["wheel"]], check=True, capture_output=True
+    )
     shown = subprocess.run([python, "-c", ONE_IU], check=True, capture_output=True, text=True, cwd=tmp_path)
     assert "tag=0x5" in shown.stdout
     missing = subprocess.run([tmp_path / "venv/bin/pysrp"], capture_output=True, text=True, cwd=tmp_path)
@@ -83,6 +93,6 @@ def test_other_cython_code_can_cimport(artifacts: dict[str, Path], tmp_path: Pat
     subprocess.run([*pip, artifacts["wheel"], "cython", "setuptools"], check=True, capture_output=True)
     subprocess.run([python, "setup.py", "build_ext", "-i"], check=True, capture_output=True, cwd=tmp_path)
     code = "import user; from pysrp import srp; from pysrp.lun import Lun; print(user.first(srp.Cmd.build()), user.top(Lun.flat(1)))"
-    assert subprocess.run([python, "-c", code], check=True, capture_output=True, text=True, cwd=tmp_path).stdout == (
-        "(2, 48) 64\n"
-    )
+    assert subprocess.run(
+        [python, "-c", code], check=True, capture_output=True, text=True, cwd=tmp_path
+    ).stdout == ("(2, 48) 64\n")

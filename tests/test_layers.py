@@ -64,7 +64,9 @@ def test_imports_point_up(path: Path) -> None:
     for target in imports(path, module):
         other, other_name = room(target)
         assert other <= layer, f"{module} (layer {layer}) imports {target} (layer {other})"
-        assert other_name not in SEPARATE.get(name, set()), f"{module} imports {target}: neither may know the other"
+        assert other_name not in SEPARATE.get(name, set()), (
+            f"{module} imports {target}: neither may know the other"
+        )
         if layer == 0 and name == "_fast":
             assert other_name in ("_fast", "errors"), f"{module} imports {target}"
 

@@ -1120,15 +1120,15 @@ cdef class Layout:
                 raise TypeError(f"{owner.__name__}.{name}: every view has a method of that name; call the field otherwise")
         self.owner = owner
         self.parts = tuple([f for f in table.values() if f.variable])
-        plain = sorted([f for f in table.values() if not f.variable], key=wire_order)
-        self.fixed = tuple(sorted([f for f in table.values() if f.size or not f.variable], key=wire_order))
+        plain = sorted([f for f in table.values() if not f.variable], key=_wire_order)
+        self.fixed = tuple(sorted([f for f in table.values() if f.size or not f.variable], key=_wire_order))
         self.full = max([f.end for f in self.fixed], default=0)
         self.size = self.full if size is None else size
         gaps = self.gaps()
         for f in gaps:
             setattr(owner, f.name, f)
         self.declared = (*plain, *self.parts)
-        self.fields = (*sorted([*plain, *gaps], key=wire_order), *self.parts)
+        self.fields = (*sorted([*plain, *gaps], key=_wire_order), *self.parts)
         self.index = {f.name: f for f in self.fields}
         self.names = tuple(self.index)
         template = bytearray(max(self.full, self.size))
@@ -1174,7 +1174,7 @@ cdef class Layout:
         return found
 
 
-def wire_order(Field f):
+def _wire_order(Field f):
     # Within a byte the standards' tables print bit 7 first.
     return f.offset, -<int> (<Int> f).shift if isinstance(f, Int) else 0
 

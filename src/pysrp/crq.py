@@ -13,7 +13,17 @@ from pysrp.errors import DecodeError
 from pysrp.fields import U8, U16, U64, Structure
 from pysrp.fields import Dispatch as _Dispatch
 
-__all__ = ["Element", "Format", "InitFormat", "PingCode", "Ring", "Status", "TransportEvent", "Valid", "parse"]
+__all__ = [
+    "Element",
+    "Format",
+    "InitFormat",
+    "PingCode",
+    "Ring",
+    "Status",
+    "TransportEvent",
+    "Valid",
+    "parse",
+]
 
 
 class Valid(IntEnum):

@@ -56,7 +56,9 @@ class DecodeError(SrpError, ValueError):
         return _rebuild, (type(self), str(self), self.field, self.offset, self.need, self.have)
 
 
-def _rebuild(cls: type[DecodeError], message: str, field: str, offset: int, need: int, have: int) -> DecodeError:
+def _rebuild(
+    cls: type[DecodeError], message: str, field: str, offset: int, need: int, have: int
+) -> DecodeError:
     return cls(message, field=field, offset=offset, need=need, have=have)
 
 

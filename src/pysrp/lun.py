@@ -54,7 +54,9 @@ def _method(method: AddressMethod | int | str) -> AddressMethod:
         try:
             return AddressMethod[method.strip().upper()]
         except KeyError:
-            raise EncodeError(f"{method!r} is no addressing method: PERIPHERAL, FLAT or LUN", field="method") from None
+            raise EncodeError(
+                f"{method!r} is no addressing method: PERIPHERAL, FLAT or LUN", field="method"
+            ) from None
     return AddressMethod(method)
 
 

@@ -11,12 +11,12 @@ from enum import IntEnum, IntFlag
 from typing import Any
 
 from pysrp.fields import (
+    I32,
     U16,
     U32,
     U64,
     Array,
     Dispatch,
-    I32,
     List,
     LunField,
     Part,

@@ -222,12 +222,17 @@ class IndirectBuf(Structure):
         length = table.len
         inline = self.desc_list
         if length % 16:
-            raise DecodeError(f"indirect table of {length} bytes is not whole descriptors", field="table_desc")
+            raise DecodeError(
+                f"indirect table of {length} bytes is not whole descriptors", field="table_desc"
+            )
         if length == 16 * len(inline):
             return inline
         if length > limit:
             raise DecodeError(
-                f"indirect table of {length} bytes, {limit} allowed", field="table_desc", need=length, have=limit
+                f"indirect table of {length} bytes, {limit} allowed",
+                field="table_desc",
+                need=length,
+                have=limit,
             )
         if fetch is None:
             raise DecodeError(
@@ -425,9 +430,17 @@ class Cmd(IU, opcode=Opcode.CMD, size=48):
                 offset = self.locate(name)[0]
                 entries, rest = divmod(desc.table_desc.len, 16)
                 if rest:
-                    yield f"{name}.table_desc.len", offset + 12, f"{desc.table_desc.len} is not whole descriptors"
+                    yield (
+                        f"{name}.table_desc.len",
+                        offset + 12,
+                        f"{desc.table_desc.len} is not whole descriptors",
+                    )
                 elif entries < len(desc.desc_list):
-                    yield f"{name}.table_desc.len", offset + 12, "the table is shorter than its part in the IU"
+                    yield (
+                        f"{name}.table_desc.len",
+                        offset + 12,
+                        "the table is shorter than its part in the IU",
+                    )
                 elif entries == len(desc.desc_list) and sum(d.len for d in desc.desc_list) != desc.len:
                     yield f"{name}.len", offset + 16, "not the sum of the descriptors"
 
@@ -467,10 +480,13 @@ class Rsp(IU, opcode=Opcode.RSP, size=36):
         flags = self.flags
         if flags & RspFlags.RSPVALID and self.resp_data_len != 4:
             yield "resp_data_len", 32, f"{self.resp_data_len} bytes of response data where the standard has 4"
-        for direction, over, under in ("out", RspFlags.DOOVER, RspFlags.DOUNDER), (
-            "in",
-            RspFlags.DIOVER,
-            RspFlags.DIUNDER,
+        for direction, over, under in (
+            ("out", RspFlags.DOOVER, RspFlags.DOUNDER),
+            (
+                "in",
+                RspFlags.DIOVER,
+                RspFlags.DIUNDER,
+            ),
         ):
             if flags & over and flags & under:
                 yield "flags", 18, f"overflow and underflow of data-{direction} at once"

@@ -13,7 +13,9 @@ NAMES = {"SRP_" + re.sub("(?<!^)(?=[A-Z])", "_", cls.__name__).upper(): cls for 
 def views(capture: list[dict[str, Any]]) -> list[tuple[dict[str, Any], Any]]:
     """Every element, IU and datagram with its record; kinds follow from the queue element's format."""
     formats = {
-        r["txn"]: r["data"][1] for r in capture if r["what"] == "crq" and r["dir"] == "i2t" and r["data"][0] == 0x80
+        r["txn"]: r["data"][1]
+        for r in capture
+        if r["what"] == "crq" and r["dir"] == "i2t" and r["data"][0] == 0x80
     }
     found = []
     for record in capture:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-import reference
 from hypothesis import given
 from hypothesis import strategies as st
 
+import reference
 from pysrp import crq, mad, srp
 from pysrp.fields import View
 
@@ -77,6 +77,14 @@ def test_codes(name: str, code: int) -> None:
 
 
 def test_sizes() -> None:
-    optional = {"EmptyIu", "ErrorLog", "AdapterInfo", "HostConfig", "Capabilities", "PhysAdapterInfo", "TapePassthrough"}
+    optional = {
+        "EmptyIu",
+        "ErrorLog",
+        "AdapterInfo",
+        "HostConfig",
+        "Capabilities",
+        "PhysAdapterInfo",
+        "TapePassthrough",
+    }
     for name, (size, _) in reference.STRUCTURES.items():
-        assert size if name not in optional else 16 == CLASSES[name].SIZE, name
+        assert size if name not in optional else CLASSES[name].SIZE == 16, name

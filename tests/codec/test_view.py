@@ -16,7 +16,22 @@ import pytest
 
 from pysrp import crq, mad, srp
 from pysrp.errors import DecodeError, EncodeError, TruncatedError
-from pysrp.fields import U8, U16, U24, U48, Array, Bits, Dispatch, Flag, List, Part, Raw, Struct, Structure, Text
+from pysrp.fields import (
+    U8,
+    U16,
+    U24,
+    U48,
+    Array,
+    Bits,
+    Dispatch,
+    Flag,
+    List,
+    Part,
+    Raw,
+    Struct,
+    Structure,
+    Text,
+)
 
 CMD = bytes(srp.Cmd.build(tag=7, lun=0x8100 << 48, cdb=bytes(range(16)), data_in=(0x1000, 512)))
 
@@ -118,7 +133,9 @@ def test_unpack_and_columns_agree_with_the_fields() -> None:
         srp.Cmd.unpack(CMD)
     )
     assert srp.Cmd.unpack(b"junk" + CMD, 4) == srp.Cmd.unpack(CMD)
-    many = b"".join(bytes(srp.Rsp.build(tag=i, req_lim_delta=-i, status=i & 255)).ljust(48, b"!") for i in range(1000))
+    many = b"".join(
+        bytes(srp.Rsp.build(tag=i, req_lim_delta=-i, status=i & 255)).ljust(48, b"!") for i in range(1000)
+    )
     columns = srp.Rsp.columns(many, 48)
     assert list(columns["tag"]) == list(range(1000))
     assert list(columns["req_lim_delta"]) == [-i for i in range(1000)]
@@ -146,7 +163,10 @@ def test_unpack_and_columns_agree_with_the_fields() -> None:
 
 def test_pack_into_writes_in_place() -> None:
     memory = bytearray(b"\xee" * 80)
-    assert srp.Cmd.pack_into(memory, 8, tag=7, lun=0x8100 << 48, cdb=bytes(range(16)), data_in=(0x1000, 512)) == 64
+    assert (
+        srp.Cmd.pack_into(memory, 8, tag=7, lun=0x8100 << 48, cdb=bytes(range(16)), data_in=(0x1000, 512))
+        == 64
+    )
     assert memory == b"\xee" * 8 + CMD + b"\xee" * 8
     for offset in (-1, 17, 81, 1 << 62):
         with pytest.raises(EncodeError):
@@ -238,7 +258,10 @@ def test_a_new_structure_is_a_few_lines() -> None:
         big=0xABCDEF,
         items=[{"code": 1, "data": b"xyz"}, Item.build(code=2)],
     )
-    assert bytes(made).hex() == "c085800000000000" + "61622020" + "0007" + "000100020000" + "abcdef00" + "010378797a" + "0200"
+    assert (
+        bytes(made).hex()
+        == "c085800000000000" + "61622020" + "0007" + "000100020000" + "abcdef00" + "010378797a" + "0200"
+    )
     assert made.header.urgent is True
     assert [i.code for i in made.items] == [1, 2]
     assert Vendor.build(**made.to_dict()) == made
@@ -371,6 +394,7 @@ def test_nothing_leaks() -> None:
 
 def test_import_is_light() -> None:
     code = "import sys, pysrp; print([m for m in ('click', 'numpy', 'hypothesis', 'rich', 'cffi') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
-
-
+    assert (
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+        == "[]\n"
+    )

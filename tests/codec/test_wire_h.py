@@ -29,11 +29,11 @@ def test_offsets_and_sizes(tmp_path: Path) -> None:
     lines = []
     for struct, body in bodies.items():
         for name in re.findall(r"(\w+)(?:\[\d+\])?(?=[,;])", body):
-            lines.append(f'P({struct}, {name});')
+            lines.append(f"P({struct}, {name});")
     program = tmp_path / "offsets.c"
     program.write_text(
         '#include <stdio.h>\n#include "wire.h"\n'
-        "#define P(s, m) printf(#s \" \" #m \" %zu %zu\\n\", offsetof(struct s, m), sizeof(((struct s *)0)->m))\n"
+        '#define P(s, m) printf(#s " " #m " %zu %zu\\n", offsetof(struct s, m), sizeof(((struct s *)0)->m))\n'
         "int main(void) {" + "".join(lines) + "return 0; }\n"
     )
     compiler = os.environ.get("CC", "gcc")
@@ -56,7 +56,9 @@ def test_other_compilers_are_refused(tmp_path: Path) -> None:
     header = resources.files("pysrp._fast") / "wire.h"
     with resources.as_file(header) as path:
         result = subprocess.run(
-            [os.environ.get("CC", "gcc"), "-U__GNUC__", "-fsyntax-only", "-x", "c", path], capture_output=True, text=True
+            [os.environ.get("CC", "gcc"), "-U__GNUC__", "-fsyntax-only", "-x", "c", path],
+            capture_output=True,
+            text=True,
         )
     if result.returncode == 0:
         pytest.fail("wire.h must not compile where its builtins are missing")

@@ -9,7 +9,11 @@ from typing import Any
 from pysrp.errors import SrpError
 
 COMMANDS = {
-    "demo": ("pysrp.cli.demo", "demo", "Show it all: sixteen disks from one process to another, with verified data."),
+    "demo": (
+        "pysrp.cli.demo",
+        "demo",
+        "Show it all: sixteen disks from one process to another, with verified data.",
+    ),
     "serve": ("pysrp.cli.serve", "serve", "Be a target: serve disks until told to stop."),
     "scst": ("pysrp.scst.cli", "scst", "The management tree of a running server: SCST's files and words."),
     "lsscsi": ("pysrp.cli.initiator", "lsscsi", "Log in and list the devices."),
@@ -21,7 +25,11 @@ COMMANDS = {
     "write": ("pysrp.cli.initiator", "write", "Copy blocks to a device."),
     "raw": ("pysrp.cli.initiator", "raw", "Send any CDB."),
     "reset": ("pysrp.cli.initiator", "reset", "Reset a logical unit or the host."),
-    "decode": ("pysrp.cli.decode", "decode", "Print queue elements, IUs, datagrams, CDBs and sense, field by field."),
+    "decode": (
+        "pysrp.cli.decode",
+        "decode",
+        "Print queue elements, IUs, datagrams, CDBs and sense, field by field.",
+    ),
     "fields": ("pysrp.cli.fields", "fields", "Print the table of a structure: offsets, sizes, meanings."),
 }
 """Subcommand: module, attribute, one line for ``pysrp --help``."""

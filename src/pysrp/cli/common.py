@@ -66,7 +66,9 @@ class Progress:
         """Clear the line; the summary as text."""
         if self.live:
             sys.stderr.write("\r\x1b[K")
-        return f"{self.what}: {human(self.done)} in {time.monotonic() - self.start:.2f} s, {human(self.rate)}/s"
+        return (
+            f"{self.what}: {human(self.done)} in {time.monotonic() - self.start:.2f} s, {human(self.rate)}/s"
+        )
 
 
 def initiator_options(command: _C) -> _C:

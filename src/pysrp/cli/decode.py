@@ -39,7 +39,9 @@ def fields_of(view: View) -> dict[str, Any]:
             value = getattr(view, f.name)
         except DecodeError:
             continue
-        if (f.reserved and not any(bytes(view.raw(f.name)))) or (f.variable and (value is None or not len(value))):
+        if (f.reserved and not any(bytes(view.raw(f.name)))) or (
+            f.variable and (value is None or not len(value))
+        ):
             continue
         result[f.name] = jsonable(value, not f.variable and f.size == 8)
     return result
@@ -82,7 +84,11 @@ def malformed(view: View) -> DecodeError | None:
 @click.command()
 @click.argument("file", type=click.File("rb"), default="-")
 @click.option(
-    "--as", "kind", type=click.Choice(list(records.KINDS)), default=None, help="What the bytes are (default: guess)."
+    "--as",
+    "kind",
+    type=click.Choice(list(records.KINDS)),
+    default=None,
+    help="What the bytes are (default: guess).",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per record instead of tables.")
 @click.option("--strict", is_flag=True, help="Any violation of the standard counts as an error.")
@@ -109,7 +115,9 @@ def decode(file: BinaryIO, kind: str | None, as_json: bool, strict: bool) -> Non
             except DecodeError as caught:
                 error = f"offset {caught.offset}: {caught}"
         problems = view.problems() if view is not None else []
-        failed |= bool(error) or (view is not None and malformed(view) is not None) or (strict and bool(problems))
+        failed |= (
+            bool(error) or (view is not None and malformed(view) is not None) or (strict and bool(problems))
+        )
         if as_json:
             entry: dict[str, Any] = {"record": record.where, **record.extra}
             if view is not None:
@@ -127,7 +135,9 @@ def decode(file: BinaryIO, kind: str | None, as_json: bool, strict: bool) -> Non
         if error:
             click.secho(f"! {error}", fg="red")
         elif view is None:
-            click.echo(f"{len(record.data)} bytes  {record.data[:16].hex(' ')}{' ...' if record.data[16:] else ''}")
+            click.echo(
+                f"{len(record.data)} bytes  {record.data[:16].hex(' ')}{' ...' if record.data[16:] else ''}"
+            )
         else:
             click.echo(view.show())
             for name, part in inside(view):

@@ -49,6 +49,7 @@ class Terminal(logging.Handler):
     """The initiator's kernel log."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Print it."""
         say(record.getMessage())
 
 
@@ -74,7 +75,9 @@ def server(folder: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
 def columns(names: list[str], width: int = 8) -> str:
     """Names as ls prints them."""
     per = max(shutil.get_terminal_size().columns // width, 1) if sys.stdout.isatty() else 8
-    lines = ["  ".join(f"{n:<{width - 2}}" for n in names[i : i + per]).rstrip() for i in range(0, len(names), per)]
+    lines = [
+        "  ".join(f"{n:<{width - 2}}" for n in names[i : i + per]).rstrip() for i in range(0, len(names), per)
+    ]
     return "\n".join(lines)
 
 
@@ -127,7 +130,12 @@ def verify(session: Session, disks: list[Device]) -> dict[str, Any]:
         if sink.sum.digest() != sums[d.hctl]:
             bad.append(d.hctl)
     end = time.monotonic()
-    return {"bytes": written, "write": written / (middle - start), "read": written / (end - middle), "bad": bad}
+    return {
+        "bytes": written,
+        "write": written / (middle - start),
+        "read": written / (end - middle),
+        "bad": bad,
+    }
 
 
 @click.command()
@@ -171,5 +179,7 @@ def demo(as_json: bool) -> None:
         click.echo(json.dumps({"disks": len(disks), "seconds": seconds, **result}))
         return
     each = result["bytes"] // DISKS
-    say(f"{DISKS} disks, {human(each)} each: written at {human(result['write'])}/s, read at {human(result['read'])}/s, equal")
+    say(
+        f"{DISKS} disks, {human(each)} each: written at {human(result['write'])}/s, read at {human(result['read'])}/s, equal"
+    )
     say(f"The target has stopped, exit status {process.returncode}. All of it took {seconds:.1f} s.")

@@ -41,7 +41,9 @@ def fields(name: str | None) -> None:
     click.echo("offset  bits   bytes  field")
     for f in chosen.FIELDS:
         if f.variable:
-            click.echo(f"{'then' if getattr(f, 'after', None) is not None else f.offset:>6}         var  {f.name}")
+            click.echo(
+                f"{'then' if getattr(f, 'after', None) is not None else f.offset:>6}         var  {f.name}"
+            )
             continue
         width = getattr(f, "width", 8 * f.size)
         shift = getattr(f, "shift", 0)

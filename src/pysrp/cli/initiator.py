@@ -16,7 +16,16 @@ from pysrp.initiator.session import Device, Pending, Session
 from pysrp.scsi import params
 from pysrp.scsi.codes import PeripheralDeviceType, Status
 
-TYPES = {0: "disk", 1: "tape", 4: "worm", 5: "cd/dvd", 7: "optical", 8: "mediumx", 0xC: "storage", 0xD: "enclosu"}
+TYPES = {
+    0: "disk",
+    1: "tape",
+    4: "worm",
+    5: "cd/dvd",
+    7: "optical",
+    8: "mediumx",
+    0xC: "storage",
+    0xD: "enclosu",
+}
 """Peripheral device type: lsscsi's word for it."""
 
 CHUNK = 1 << 20
@@ -59,7 +68,9 @@ def span(text: str, most: int) -> range:
 @click.option("--ids", default="0-63", show_default=True, help="Target ids to look at.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON list.")
 @initiator_options
-def rescan(server: str, timeout: float, host: int, verbose: bool, channels: str, ids: str, as_json: bool) -> None:
+def rescan(
+    server: str, timeout: float, host: int, verbose: bool, channels: str, ids: str, as_json: bool
+) -> None:
     """Scan the bus as rescan-scsi-bus does, and print every device found.
 
     \b
@@ -71,9 +82,13 @@ def rescan(server: str, timeout: float, host: int, verbose: bool, channels: str,
             click.echo(json.dumps([record(host, d) for d in found], indent=1))
             return
         for d in found:
-            click.echo(f"Host: scsi{host} Channel: {d.hctl.channel:02} Id: {d.hctl.id:02} Lun: {d.hctl.lun:02}")
+            click.echo(
+                f"Host: scsi{host} Channel: {d.hctl.channel:02} Id: {d.hctl.id:02} Lun: {d.hctl.lun:02}"
+            )
             click.echo(f"  Vendor: {d.vendor:<8} Model: {d.product:<16} Rev: {d.revision}")
-            kind = PeripheralDeviceType(d.type).name if d.type in list(PeripheralDeviceType) else f"{d.type:#x}"
+            kind = (
+                PeripheralDeviceType(d.type).name if d.type in list(PeripheralDeviceType) else f"{d.type:#x}"
+            )
             click.echo(f"  Type:   {kind.replace('_', ' ').title()}")
         click.echo(f"{len(found)} device(s) found.")
 
@@ -98,10 +113,14 @@ def lsscsi(server: str, timeout: float, host: int, verbose: bool, as_json: bool)
 
 @click.command()
 @click.argument("where", metavar="DEVICE")
-@click.option("-p", "--page", default=None, help="VPD page, hexadecimal (such as 83); without it the standard data.")
+@click.option(
+    "-p", "--page", default=None, help="VPD page, hexadecimal (such as 83); without it the standard data."
+)
 @click.option("--json", "as_json", is_flag=True, help="The fields as JSON.")
 @initiator_options
-def inq(server: str, timeout: float, host: int, verbose: bool, where: str, page: str | None, as_json: bool) -> None:
+def inq(
+    server: str, timeout: float, host: int, verbose: bool, where: str, page: str | None, as_json: bool
+) -> None:
     """Print a device's INQUIRY data, or one of its VPD pages, field by field.
 
     DEVICE is HOST:CHANNEL:ID:LUN, CHANNEL:ID:LUN, an id, or a LUN in hexadecimal.
@@ -188,7 +207,9 @@ def copy_out(session: Session, target: Device, lba: int, count: int, block: int,
     return progress
 
 
-def copy_in(session: Session, target: Device, lba: int, blocks: int, block: int, source: BinaryIO) -> Progress:
+def copy_in(
+    session: Session, target: Device, lba: int, blocks: int, block: int, source: BinaryIO
+) -> Progress:
     """Write what ``source`` has, at most ``blocks`` blocks, with several commands under way; then flush."""
     step = max(min(CHUNK, session.max_transfer) // block, 1) * block
     progress, waiting, left = Progress("write", 0), deque[tuple[Pending, int]](), blocks * block
@@ -240,7 +261,9 @@ def read(
 @click.argument("file", type=click.File("rb"), default="-")
 @click.option("--lba", default=0, show_default=True, help="First block.")
 @initiator_options
-def write(server: str, timeout: float, host: int, verbose: bool, where: str, file: BinaryIO, lba: int) -> None:
+def write(
+    server: str, timeout: float, host: int, verbose: bool, where: str, file: BinaryIO, lba: int
+) -> None:
     """Write FILE (default: standard input) to DEVICE, whole blocks, and flush its cache.
 
     \b
@@ -257,7 +280,9 @@ def write(server: str, timeout: float, host: int, verbose: bool, where: str, fil
 @click.argument("cdb", nargs=-1, required=True)
 @click.option("-r", "--request", default=0, metavar="BYTES", help="Room for data-in.")
 @click.option("-i", "--infile", type=click.File("rb"), default=None, help="File with data-out.")
-@click.option("-o", "--outfile", type=click.File("wb"), default=None, help="File for data-in (default: printed).")
+@click.option(
+    "-o", "--outfile", type=click.File("wb"), default=None, help="File for data-in (default: printed)."
+)
 @click.option("--json", "as_json", is_flag=True, help="Status, sense, residual and data as JSON.")
 @initiator_options
 def raw(

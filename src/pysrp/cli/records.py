@@ -49,7 +49,7 @@ def guess(data: bytes) -> str:
         return "iu"
     if 8 <= len(data) <= 252 and first & 0x7F in (0x70, 0x71, 0x72, 0x73):
         return "sense"
-    if len(data) in (6, 10, 12, 16) or first == 0x7F and 16 <= len(data) <= 260:
+    if len(data) in (6, 10, 12, 16) or (first == 0x7F and 16 <= len(data) <= 260):
         return "cdb"
     raise DecodeError(
         f"{len(data)} bytes beginning {data[:4].hex(' ') or 'with nothing'} look like nothing known here; "
@@ -101,7 +101,9 @@ def from_captures(text: str) -> Iterator[Record]:
             yield Record(b"", f"line {number}", error=f"not a capture record: {error!r}")
             continue
         where = f"{entry.get('seq', f'line {number}')} {direction.replace('2', '->')} {what}"
-        record = Record(data, where, note=entry.get("note", ""), extra={"seq": entry.get("seq"), "dir": direction})
+        record = Record(
+            data, where, note=entry.get("note", ""), extra={"seq": entry.get("seq"), "dir": direction}
+        )
         txn = entry.get("txn")
         if what == "crq":
             record.kind = "crq"
@@ -153,6 +155,6 @@ def decode(record: Record, kind: str = "") -> View | None:
     chosen = kind or record.kind
     if chosen == "data":
         return scsi.parse_data_in(scsi.parse_cdb(record.cdb), record.data) if record.cdb else None
-    if chosen == "none" or not record.data and not kind:
+    if chosen == "none" or (not record.data and not kind):
         return None
     return KINDS[chosen or guess(record.data)](record.data)

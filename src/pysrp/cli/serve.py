@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -37,25 +38,39 @@ def pairs(texts: tuple[str, ...], what: str) -> list[tuple[str, str]]:
 
 @click.command()
 @click.argument("url")
-@click.option("--ram", multiple=True, metavar="NAME=SIZE", help="Add a RAM disk, such as ram000=64M. Repeatable.")
+@click.option(
+    "--ram", multiple=True, metavar="NAME=SIZE", help="Add a RAM disk, such as ram000=64M. Repeatable."
+)
 @click.option(
     "--file", "files", multiple=True, metavar="NAME=PATH[,SIZE]",
     help="Add a disk in a file; with SIZE a sparse file is made if there is none. Repeatable.",
 )  # fmt: skip
-@click.option("--lun", "luns", multiple=True, metavar="NAME=LUN", help="Export a disk, such as ram000=256. Repeatable.")
+@click.option(
+    "--lun", "luns", multiple=True, metavar="NAME=LUN", help="Export a disk, such as ram000=256. Repeatable."
+)
 @click.option("--conf", type=click.File("r"), default=None, help="Load an scst.conf.")
-@click.option("--enable/--disable", default=None, help="Let clients log in (default: if anything is exported).")
+@click.option(
+    "--enable/--disable", default=None, help="Let clients log in (default: if anything is exported)."
+)
 @click.option("--partition-name", default="VIOS3-P6", show_default=True, help="What the adapter info says.")
 @click.option("--partition-number", default=40, show_default=True, help="What the adapter info says.")
 @click.option("--unit-address", default="30000028", show_default=True, metavar="HEX", help="Of the adapter.")
-@click.option("--os-type", type=click.Choice(list(OS_TYPES)), default="linux", show_default=True, help="aix makes Linux send fast fail and capabilities.")
-@click.option("--max-transfer", default="64M", show_default=True, help="Largest transfer announced (port_max_txu).")
+@click.option(
+    "--os-type",
+    type=click.Choice(list(OS_TYPES)),
+    default="linux",
+    show_default=True,
+    help="aix makes Linux send fast fail and capabilities.",
+)
+@click.option(
+    "--max-transfer", default="64M", show_default=True, help="Largest transfer announced (port_max_txu)."
+)
 @click.option("--no-login", is_flag=True, help="Also serve clients that never log in, such as SLOF.")
 @click.option("--mode", default="600", show_default=True, metavar="OCTAL", help="Permissions of the socket.")
 @click.option("--json", "as_json", is_flag=True, help="Print where it listens as one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="No log lines.")
 def serve(
-    url: str, ram: tuple[str, ...], files: tuple[str, ...], luns: tuple[str, ...], conf: click.utils.LazyFile | None,
+    url: str, ram: tuple[str, ...], files: tuple[str, ...], luns: tuple[str, ...], conf: TextIO | None,
     enable: bool | None, partition_name: str, partition_number: int, unit_address: str, os_type: str,
     max_transfer: str, no_login: bool, mode: str, as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip

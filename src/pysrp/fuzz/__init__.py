@@ -50,7 +50,9 @@ class Bend(NamedTuple):
 
 def boundaries(field: Int, value: int = 0) -> list[int]:
     """The values of an integer field at which programs break, and the neighbours of ``value``."""
-    low, high = (-(1 << field.width - 1), (1 << field.width - 1) - 1) if field.signed else (0, (1 << field.width) - 1)
+    low, high = (
+        (-(1 << field.width - 1), (1 << field.width - 1) - 1) if field.signed else (0, (1 << field.width) - 1)
+    )
     near = [0, 1, high, high - 1, low, high >> 1, (high >> 1) + 1, value - 1, value + 1, value ^ 1]
     if field.enum is not None:
         near += [int(member) for member in field.enum]
@@ -63,17 +65,20 @@ def boundaries(field: Int, value: int = 0) -> list[int]:
 
 
 def _lun(rng: Random) -> Lun:
-    return rng.choice(
-        [
-            lambda: Lun(),
-            lambda: Lun.peripheral(rng.getrandbits(8)),
-            lambda: Lun.flat(rng.getrandbits(14)),
-            lambda: Lun.logical_unit(rng.getrandbits(6), rng.getrandbits(3), rng.getrandbits(5)),
-            lambda: Lun.extended_flat(rng.getrandbits(24)),
-            lambda: rng.choice([REPORT_LUNS, ACCESS_CONTROLS, TARGET_LOG_PAGES]),
-            lambda: Lun.multi_level(*(rng.getrandbits(14) for _ in range(4))),
-        ]
-    )()
+    method = rng.randrange(7)
+    if method == 0:
+        return Lun()
+    if method == 1:
+        return Lun.peripheral(rng.getrandbits(8))
+    if method == 2:
+        return Lun.flat(rng.getrandbits(14))
+    if method == 3:
+        return Lun.logical_unit(rng.getrandbits(6), rng.getrandbits(3), rng.getrandbits(5))
+    if method == 4:
+        return Lun.extended_flat(rng.getrandbits(24))
+    if method == 5:
+        return rng.choice([REPORT_LUNS, ACCESS_CONTROLS, TARGET_LOG_PAGES])
+    return Lun.multi_level(*(rng.getrandbits(14) for _ in range(4)))
 
 
 def _integer(field: Int, rng: Random) -> int:
@@ -134,7 +139,7 @@ def valid(cls: type[Structure], rng: Random, *, tries: int = 20) -> Structure:
                 continue
             if isinstance(field, Part) and callable(field.length) and not isinstance(field, Descriptor):
                 continue
-            if rng.random() < 0.8 or isinstance(field, Int) and field.enum is not None:
+            if rng.random() < 0.8 or (isinstance(field, Int) and field.enum is not None):
                 values[field.name] = _value(field, rng)
         try:
             made = cls.build(**values)
