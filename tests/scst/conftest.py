@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,22 +75,38 @@ def disks(tree):
     tree.write("handlers/vdisk_nullio/mgmt", "add_device null0 size_mb=1")
 
 
-@pytest.fixture
-def attentions():
-    """A function that asks a LUN with TEST UNIT READY: the unit attentions it tells, "3f/0e" each."""
-
-    def attentions(session: Session, lun: int) -> list[str]:
-        found: list[str] = []
-        while len(found) < 10:
-            try:
-                session.execute(scst_pack(lun, "LUN"), bytes(6))
-            except CheckCondition as problem:
-                sense = parse_sense(problem.sense)
-                found.append(f"{sense.asc:02x}/{sense.ascq:02x}")
-                if sense.sense_key != 6:
-                    break
-            else:
+def attentions(session: Session, lun: int) -> list[str]:
+    """Ask a LUN with TEST UNIT READY until it is ready or no more attentive: what it tells, "3f/0e" each."""
+    found: list[str] = []
+    while len(found) < 10:
+        try:
+            session.execute(scst_pack(lun, "LUN"), bytes(6))
+        except CheckCondition as problem:
+            sense = parse_sense(problem.sense)
+            found.append(f"{sense.asc:02x}/{sense.ascq:02x}")
+            if sense.sense_key != 6:
                 break
-        return found
+        else:
+            break
+    return found
 
+
+@pytest.fixture(name="attentions")
+def attentions_of():
     return attentions
+
+
+@pytest.fixture
+def login():
+    """A function that logs in to a target as a new initiator, which has heard of the units' power-on."""
+
+    @contextlib.contextmanager
+    def login(target: Target, **options: Any) -> Iterator[Session]:
+        with Session(target.url, **options) as session:
+            for name in target.tree.ls(f"{target.path}/luns"):
+                if name.isdigit():
+                    # Once for each unit, however many LUNs it has.
+                    assert attentions(session, int(name)) in (["29/00"], [])
+            yield session
+
+    return login

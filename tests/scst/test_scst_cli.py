@@ -100,6 +100,24 @@ def test_failures_name_the_errno_and_say_what_to_do(scst, disks):
         assert errors.count("\n") == 1
 
 
+def test_where_the_server_is_said(url, tree):
+    for arguments, environment in (
+        (["-s", url, "ls", "targets"], {}),
+        (["ls", "targets", "-s", url], {}),
+        (["-s", "unix:/nowhere", "ls", "-s", url, "targets"], {}),
+        (["ls", "targets"], {"PYSRP_SERVER": url}),
+    ):
+        environment = {**os.environ, **environment}
+        done = subprocess.run(
+            [*COMMAND, *arguments], capture_output=True, text=True, timeout=60, env=environment
+        )
+        assert (done.returncode, done.stdout) == (0, "ibmvstgt\n"), done.stderr
+    done = subprocess.run([*COMMAND, "ls"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, "whose tree?" in done.stderr) == (2, True)
+    done = subprocess.run([*COMMAND, "ls", "--help"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, "List a directory" in done.stdout) == (0, True)
+
+
 def test_without_a_server(tmp_path):
     done = subprocess.run(
         [*COMMAND, "ls", "-s", f"unix:{tmp_path}/none"], capture_output=True, text=True, timeout=60

@@ -185,11 +185,11 @@ def test_addr_method(target):
     assert target.show("addr_method") == "LUN\n"
 
 
-def test_addr_method_shows_in_report_luns(target, disks, attentions):
+def test_addr_method_shows_in_report_luns(target, disks, attentions, login):
     target.luns("add ram000 256")
     target.luns("add ram001 0")
     target.tree.write(f"{target.path}/enabled", "1")
-    with Session(target.url) as session:
+    with login(target) as session:
         for method, first in (("LUN", "8100"), ("FLAT", "4100"), ("PERIPHERAL", "0100")):
             target.tree.write(f"{target.path}/addr_method", method)
             cdb = bytes.fromhex("a0000000000000000100 0000")
@@ -223,13 +223,13 @@ def test_the_class_of_the_driver(tree, serve):
 # With initiators logged in.
 
 
-def test_sessions(tree, target, disks):
+def test_sessions(tree, target, disks, login):
     target.luns("add ram000 256")
     target.tree.write(f"{target.path}/enabled", "1")
     assert tree.ls(f"{target.path}/sessions") == []
-    with Session(target.url) as first:
+    with login(target) as first:
         assert tree.ls(f"{target.path}/sessions") == ["30000028"]
-        with Session(target.url) as second:
+        with login(target) as second:
             assert tree.ls(f"{target.path}/sessions") == ["30000028", "30000028_1"]
             here = f"{target.path}/sessions/30000028_1"
             assert tree.ls(here) == ["active_commands", "commands", "initiator_name", "luns"]
@@ -241,10 +241,10 @@ def test_sessions(tree, target, disks):
         first.execute(LUN_256, bytes(6))
 
 
-def test_adding_and_deleting_luns_is_told_once_to_every_session(target, disks, attentions):
+def test_adding_and_deleting_luns_is_told_once_to_every_session(target, disks, attentions, login):
     target.luns("add ram000 256")
     target.tree.write(f"{target.path}/enabled", "1")
-    with Session(target.url) as one, Session(target.url) as two:
+    with login(target) as one, login(target) as two:
         for session in (one, two):
             assert attentions(session, 256) == []
         target.luns("add ram001 512")
@@ -263,11 +263,11 @@ def test_adding_and_deleting_luns_is_told_once_to_every_session(target, disks, a
         assert attentions(one, 256) == ["25/00"]
 
 
-def test_replacing_a_lun_is_told_as_other_inquiry_data(target, disks, attentions):
+def test_replacing_a_lun_is_told_as_other_inquiry_data(target, disks, attentions, login):
     target.luns("add ram000 256")
     target.luns("add ram001 512")
     target.tree.write(f"{target.path}/enabled", "1")
-    with Session(target.url) as session:
+    with login(target) as session:
         target.luns("replace null0 256")
         assert attentions(session, 256) == ["3f/03"]
         assert attentions(session, 512) == []
@@ -277,11 +277,11 @@ def test_replacing_a_lun_is_told_as_other_inquiry_data(target, disks, attentions
         assert attentions(session, 512) == ["3f/0e"]
 
 
-def test_deleting_a_device_takes_it_from_those_who_use_it(tree, target, disks, attentions):
+def test_deleting_a_device_takes_it_from_those_who_use_it(tree, target, disks, attentions, login):
     for command in ("add ram000 256", "add ram001 512", "add ram000 768"):
         target.luns(command)
     target.tree.write(f"{target.path}/enabled", "1")
-    with Session(target.url) as session:
+    with login(target) as session:
         tree.write("handlers/vdisk_ram/mgmt", "del_device ram000")
         assert tree.ls(f"{target.path}/luns") == ["512", "mgmt"]
         assert attentions(session, 512) == ["3f/0e"]
@@ -304,10 +304,10 @@ IDENTITIES = [
 
 
 @pytest.mark.parametrize(("file", "value", "seen"), IDENTITIES, ids=[row[0] for row in IDENTITIES])
-def test_a_written_identity_is_told_and_seen(tree, target, disks, attentions, file, value, seen):
+def test_a_written_identity_is_told_and_seen(tree, target, disks, attentions, file, value, seen, login):
     target.luns("add ram000 256")
     target.tree.write(f"{target.path}/enabled", "1")
-    with Session(target.url) as session:
+    with login(target) as session:
         (disk,) = session.scan(channels=[0], ids=[1])
         assert not seen(disk)
         tree.write(f"devices/ram000/{file}", f"{value}\n")
@@ -315,10 +315,10 @@ def test_a_written_identity_is_told_and_seen(tree, target, disks, attentions, fi
         assert seen(disk)
 
 
-def test_a_new_size_is_told_and_seen(tree, target, disks, attentions):
+def test_a_new_size_is_told_and_seen(tree, target, disks, attentions, login):
     target.luns("add null0 256")
     target.tree.write(f"{target.path}/enabled", "1")
-    with Session(target.url) as session:
+    with login(target) as session:
         (disk,) = session.scan(channels=[0], ids=[1])
         assert disk.capacity().size == 1 << 20
         tree.write("devices/null0/size_mb", "7")
@@ -326,13 +326,13 @@ def test_a_new_size_is_told_and_seen(tree, target, disks, attentions):
         assert disk.capacity().size == 7 << 20
 
 
-def test_a_grown_file_is_told_and_seen(tree, target, tmp_path, attentions):
+def test_a_grown_file_is_told_and_seen(tree, target, tmp_path, attentions, login):
     image = tmp_path / "image"
     image.write_bytes(bytes(1 << 16))
     tree.write("handlers/vdisk_fileio/mgmt", f"add_device f filename={image}")
     target.luns("add f 256")
     target.tree.write(f"{target.path}/enabled", "1")
-    with Session(target.url) as session:
+    with login(target) as session:
         (disk,) = session.scan(channels=[0], ids=[1])
         disk.write(0, b"pysrp" + bytes(507))
         image.write_bytes(image.read_bytes() + bytes(1 << 16))
@@ -344,11 +344,11 @@ def test_a_grown_file_is_told_and_seen(tree, target, tmp_path, attentions):
     assert image.read_bytes()[:5] == b"pysrp"
 
 
-def test_a_lun_that_is_exported_read_only(target, disks):
+def test_a_lun_that_is_exported_read_only(target, disks, login):
     target.luns("add ram000 256 read_only=1")
     target.luns("add ram000 512")
     target.tree.write(f"{target.path}/enabled", "1")
-    with Session(target.url) as session:
+    with login(target) as session:
         protected, free = session.scan(channels=[0], ids=[1, 2])
         with pytest.raises(CheckCondition) as caught:
             protected.write(0, bytes(512))
@@ -411,7 +411,7 @@ def test_del_waits_for_the_commands_of_the_lun(tmp_path):
             assert settled(mgmt, "del 256") == f"-{errno.EINVAL}\n"
 
 
-def test_everything_at_once(tree, target, disks, tmp_path):
+def test_everything_at_once(tree, target, disks, tmp_path, login):
     """An initiator works on one LUN while others come and go and the tree is looked at."""
     target.luns("add ram000 256")
     tree.write(f"{target.path}/enabled", "1")
@@ -451,7 +451,7 @@ def test_everything_at_once(tree, target, disks, tmp_path):
     with (
         Control(tree, tmp_path / "c.scst"),
         Client(tmp_path / "c.scst") as client,
-        Session(target.url) as session,
+        login(target) as session,
     ):
         (disk,) = session.scan(channels=[0], ids=[1])
         watchers = [threading.Thread(target=guarded, args=(look, files)) for files in (tree, client)]
@@ -470,7 +470,7 @@ def test_everything_at_once(tree, target, disks, tmp_path):
     assert tree.ls(f"{target.path}/luns") == ["256", "mgmt"]
 
 
-def test_the_readmes_scenario(tree, target):
+def test_the_readmes_scenario(tree, target, login):
     names = [f"ram{i:03}" for i in range(16)]
     for name in names:
         tree.write("handlers/vdisk_ram/mgmt", f"add_device {name} size_mb=1")
@@ -483,7 +483,7 @@ def test_the_readmes_scenario(tree, target):
     assert target.show("addr_method") == "LUN\n"
     assert tree.ls(f"{target.path}/luns") == [str(256 * i) for i in range(1, 17)] + ["mgmt"]
     assert target.show("enabled") == "1\n"
-    with Session(target.url, host=2) as session:
+    with login(target, host=2) as session:
         disks = session.scan(channels=[0], ids=range(32))
         assert [(*disk.hctl, disk.vendor, disk.product, disk.revision) for disk in disks] == [
             (0, i, 0, "IBM", "VDASD blkdev", "0001") for i in range(1, 17)

@@ -19,14 +19,23 @@ from pysrp.scst.fuse import mount as mount_tree
 __all__ = ["scst"]
 
 
+def _keep(context: click.Context, _: click.Parameter, server: str | None) -> str:
+    """The server given here, or before the subcommand."""
+    context.obj = server or context.obj
+    if not context.obj and context.command is not scst:
+        raise click.UsageError("Missing option '-s' / '--server': whose tree?", context)
+    return context.obj or ""
+
+
 _server = click.option(
-    "-s", "--server", required=True, envvar="PYSRP_SERVER", metavar="URL",
+    "-s", "--server", envvar="PYSRP_SERVER", metavar="URL", callback=_keep,
     help="Where the server serves, as it was told: unix:PATH, or PATH (environment: PYSRP_SERVER).",
 )  # fmt: skip
 
 
 @click.group()
-def scst() -> None:
+@_server
+def scst(server: str) -> None:
     """The management tree of a running server: SCST's files and directories.
 
     PATH is relative to the tree's root; /sys/kernel/scst_tgt/... and /sys/class/ibmvstgt/... mean the same
