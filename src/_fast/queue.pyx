@@ -308,7 +308,7 @@ cdef class Lane:
             if good:
                 (<uint8_t *>self.status.buf)[item] = rsp[19]
             with gil:
-                self.note(item, tag, rsp, min(length, IU), status)
+                self.note(item, tag, rsp, min(length, <unsigned int>IU), status)
         self.flights[i].item = -1
         self.idle[self.idles] = i
         self.idles += 1
@@ -316,7 +316,7 @@ cdef class Lane:
         return True
 
     cdef int note(self, int64_t item, uint64_t tag, uint8_t *rsp, unsigned int length, unsigned int status) except -1:
-        cdef bytes answer = PyBytes_FromStringAndSize(<char *>rsp, min(length, RSP))
+        cdef bytes answer = PyBytes_FromStringAndSize(<char *>rsp, min(length, <unsigned int>RSP))
         if length > RSP:
             answer += PyBytes_FromStringAndSize(
                 <char *>self.iu.buf + <Py_ssize_t>(tag & 0xFFFF) * IU + RSP, length - RSP)
@@ -332,5 +332,10 @@ cdef class Lane:
 
     def unfinished(self):
         """Items that have not been answered: what was in flight, then what was not sent."""
-        flying = sorted(self.flights[i].item for i in range(self.depth) if self.flights[i].item >= 0)
-        return [*flying, *range(self.sent, self.count)]
+        cdef list flying = []
+        for i in range(self.depth):
+            if self.flights[i].item >= 0:
+                flying.append(self.flights[i].item)
+        flying.sort()
+        flying.extend(range(self.sent, self.count))
+        return flying
