@@ -9,7 +9,7 @@ from cpython.buffer cimport PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuf
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
 from libc.errno cimport errno
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memmove, memset
 
 import os
@@ -690,7 +690,8 @@ cdef class Adapter:
         self.check_open()
         if size < 1:
             raise ValueError(f"{size} bytes of memory")
-        for at, hole in enumerate(self.holes):
+        for at in range(len(self.holes)):
+            hole = self.holes[at]
             if hole[1] >= pages:
                 break
         else:
@@ -824,7 +825,8 @@ cdef class Adapter:
                 if bad == self.near_count:
                     break
         if n < limit and self.event:
-            out[n].hi = <uint64_t>CRQ_EVENT << 56 | <uint64_t>(self.event & 0xff) << 48 | <uint64_t>(self.event >> 8) << 32
+            out[n].hi = <uint64_t>CRQ_EVENT << 56 | <uint64_t>(self.event & 0xff) << 48
+            out[n].hi |= <uint64_t>(self.event >> 8) << 32
             out[n].lo = 0
             self.event = 0
             n += 1

@@ -1,12 +1,10 @@
 """Memory descriptors inside SRP_CMD: their place follows from two format nibbles and two counts."""
 
-from cpython.buffer cimport PyObject_CheckBuffer
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memset
 
 from pysrp._fast.view cimport (
     Int,
-    Layout,
     Part,
     View,
     layout_of,

@@ -31,7 +31,7 @@ from cpython.memoryview cimport PyMemoryView_FromObject
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_GET_SIZE, PyTuple_New, PyTuple_SET_ITEM
-from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
@@ -487,7 +487,8 @@ cdef list rows(View v, Py_ssize_t base, int depth):
                 if (<View> x).n <= 16 and all([not isinstance(g, (Struct, Part)) for g in type(x).FIELDS]):
                     raw = bytes(x)
                     meaning = brief(f, x)
-                    lines.append(f"{base + ((<View> x).p - v.p):5}  {indent}{f.name:<24}  {raw.hex(' '):<47}  {meaning}")
+                    at = base + ((<View> x).p - v.p)
+                    lines.append(f"{at:5}  {indent}{f.name:<24}  {raw.hex(' '):<47}  {meaning}")
                     continue
                 lines.append(f"{base + ((<View> x).p - v.p):5}  {indent}{f.name:<24}  {type(x).__name__}")
                 lines.extend(rows(<View> x, base + ((<View> x).p - v.p), depth + 1))
@@ -501,7 +502,8 @@ cdef list rows(View v, Py_ssize_t base, int depth):
             if at >= shown:
                 lines.append(f"{base + offset + at:5}  {indent}{'':<24}  {len(raw) - at} more, zeros")
                 break
-            lines.append(f"{base + offset + at:5}  {indent}{label:<24}  {raw[at:at + 16].hex(' '):<47}  {meaning}".rstrip())
+            line = f"{base + offset + at:5}  {indent}{label:<24}  {raw[at:at + 16].hex(' '):<47}  {meaning}"
+            lines.append(line.rstrip())
             meaning = ""
     if end < v.n:
         raw = PyBytes_FromStringAndSize(<char *> v.p + end, v.n - end)
@@ -1107,7 +1109,6 @@ cdef class Layout:
 
     def __init__(self, type owner, size=None):
         cdef Field f
-        cdef Int i
         table = {}
         for base in reversed(owner.__mro__):
             for name, value in list(base.__dict__.items()):
@@ -1117,7 +1118,7 @@ cdef class Layout:
                     del table[name]
         for name in table:
             if hasattr(View, name):
-                raise TypeError(f"{owner.__name__}.{name}: every view has a method of that name; call the field otherwise")
+                raise TypeError(f"{owner.__name__}.{name}: every view has a method of that name; rename the field")
         self.owner = owner
         self.parts = tuple([f for f in table.values() if f.variable])
         plain = sorted([f for f in table.values() if not f.variable], key=_wire_order)
@@ -1603,7 +1604,7 @@ cdef object parse_entry(object self, PyObject **args, Py_ssize_t nargs, PyObject
             cls = dispatch.select(<const uint8_t *> view.buf, view.len)
             layout = layout_of(cls)
             v = <View> view_alloc(cls)
-        except:
+        except BaseException:
             PyBuffer_Release(&view)
             raise
         # A simple buffer has no pointers into itself: it may move.
