@@ -125,6 +125,7 @@ class Rig:
         queue_size: int = 4096,
         client: Identity | None = None,
         client_memory: int = 8 * MIB,
+        fast: bool = True,
     ) -> None:
         near, far = local.pair(
             client or Identity(partition_name="lparA", partition_number=3),
@@ -134,7 +135,7 @@ class Rig:
             server_window=server_window,
         )
         self.luns = luns if luns is not None else LunMap()
-        self.target = Target(far, self.luns, settings, workers)
+        self.target = Target(far, self.luns, settings, workers, fast=fast)
         self.server = far
         self.client = Client(near, client_memory)
         self.now = 1000.0

@@ -51,11 +51,14 @@ from functools import partial
 from typing import Any, Protocol
 
 from pysrp import crq, srp
+from pysrp._fast.fabric import Adapter
+from pysrp._fast.lane import Lane
 from pysrp.errors import DecodeError, HcallError, PartnerGone, SrpError, TransportError
 from pysrp.lun import Lun
 from pysrp.mad import OsType
 from pysrp.srp import RspCode, RspFlags, SolNot, TaskAttribute, TskMgmtFunc
 from pysrp.target.data import DataMover, DmaPort
+from pysrp.target.direct import doors
 from pysrp.target.lunmap import LunMap
 from pysrp.target.mads import Client, Host, MadServer
 from pysrp.target.states import TRANSITIONS, Action, Event, State
@@ -100,6 +103,11 @@ READ_WRITE = 0x08, 0x0A
 HARDWARE_ERROR = 4
 ANSWERED = crq.Status.OK
 FORMATS = int(srp.SupportedFormats.DIRECT | srp.SupportedFormats.INDIRECT)
+
+RSPVALID, SNSVALID = int(RspFlags.RSPVALID), int(RspFlags.SNSVALID)
+DOOVER, DOUNDER = int(RspFlags.DOOVER), int(RspFlags.DOUNDER)
+DIOVER, DIUNDER = int(RspFlags.DIOVER), int(RspFlags.DIUNDER)
+SCSOLNT, UCSOLNT = int(SolNot.SCSOLNT), int(SolNot.UCSOLNT)
 
 EVENTS = {
     crq.TransportEvent.MIGRATED: Event.MIGRATE,
@@ -192,6 +200,8 @@ class Session:
         self.idle: list[tuple[Unit, Callable[[], None]]] = []
         self.found: dict[bytes, Any] = {}
         self.exports: Any = None
+        self.opened: Any = None
+        """The map for which the short way is laid."""
 
     def find(self, luns: LunMap, lun: bytes) -> Any:
         """What is at a LUN; asked for each command, so remembered until the map changes."""
@@ -229,11 +239,20 @@ class Reset:
 class Target:
     """The engine of one adapter. ``workers`` runs what may block; without it, that is done in place.
 
+    Plain reads and writes of disks in memory are done by :mod:`pysrp._fast.lane` where the transport shares
+    memory too; not with ``fast`` False.
+
     ``state`` says where it is, ``session`` is the login (None without one), ``client`` who the client is.
     """
 
     def __init__(
-        self, port: Port, luns: LunMap, settings: Settings | None = None, workers: Workers | None = None
+        self,
+        port: Port,
+        luns: LunMap,
+        settings: Settings | None = None,
+        workers: Workers | None = None,
+        *,
+        fast: bool = True,
     ) -> None:
         self.port = port
         self.luns = luns
@@ -255,6 +274,7 @@ class Target:
         self._batch: list[bytes] = []
         self._calling: Callable[[], None] | None = None
         self._known = False
+        self._lane = Lane(port) if fast and isinstance(port, Adapter) else None
         self._now = 0.0
         self._due = 0.0
         self._pause = 0.0
@@ -326,17 +346,68 @@ class Target:
             if self.state in DEAF:
                 break
             self._flush()
-            batch = self._batch = self.port.poll(BATCH)
-            if not batch and not self._inbox and (not self._out or self._backlog or self._held is not None):
-                break
-            batch.reverse()
-            while batch:
-                self._receive(batch.pop())
+            more = self._receive_some()
             if len(self._out) > BACKLOG:
                 self._violation("answers are not fetched")
+            if not more and not self._inbox and (not self._out or self._backlog or self._held is not None):
+                break
         else:
             return now  # there is more, but the caller may have something else to do
         return self._due if self._calling or self._backlog else None
+
+    def _receive_some(self) -> bool:
+        """Deal with a batch of elements; False when there were none."""
+        for count in range(BATCH):
+            raw = self._batch.pop() if self._batch else self._next()
+            if not raw:
+                return raw is not None or count > 0
+            self._receive(raw)
+            if self.state in DEAF:
+                self._discard()
+                break
+        return True
+
+    def _next(self) -> bytes | None:
+        """The next element; None if there is none now, nothing if something else should be done first."""
+        lane, session = self._lane, self.session
+        if lane is None:
+            self._batch = self.port.poll(BATCH)
+            self._batch.reverse()
+            return self._batch.pop() if self._batch else None
+        fast = (
+            session is not None
+            and self.state is State.SRP_PROCESSING
+            and not self._backlog
+            and self._held is None
+            and not session.owed
+        )
+        allowed = 0
+        if fast:
+            assert session
+            allowed = session.allowed - session.outstanding
+            if session.opened is not self.luns.exports:
+                session.opened = self.luns.exports
+                visible = self.luns.visible(session.nexus)
+                lane.bind(doors(visible, session.nexus, session.sets), session.nexus.max_transfer)
+        raw = lane.next(fast, allowed)
+        if raw is None:
+            if lane.signalled:
+                # Who watches the descriptor is told of what comes from now on only by a poll that sees nothing.
+                self._batch = self.port.poll(BATCH)
+                self._batch.reverse()
+                return self._batch.pop() if self._batch else None
+        elif len(raw) == 1:
+            assert session
+            session.outstanding += 1
+            self._send(lane.unsent(), session)
+            return b""
+        return raw
+
+    def _discard(self) -> None:
+        """What has been taken from the queue belongs to a connection that is over."""
+        self._batch.clear()
+        if self._lane is not None:
+            self._lane.clear()
 
     def _errands(self) -> None:
         while self._inbox:
@@ -389,7 +460,7 @@ class Target:
             with contextlib.suppress(TransportError):
                 self.port.send_many(self._out)
         self._clear()
-        self._batch.clear()
+        self._discard()
         self._mads.reset()
         self._calling = call
         self._call()
@@ -424,6 +495,8 @@ class Target:
         if session is None:
             return
         session.over = True
+        if self._lane is not None:
+            self._lane.bind((), 0)
         self._abort(session, list(session.tasks))
         self.luns.unbind(session.nexus)
         log.info("%s: session of %s ended", self.name, session.nexus.name)
@@ -441,7 +514,9 @@ class Target:
 
     def _violation(self, why: str, reason: int = srp.TLogoutReason.NO_REASON) -> None:
         log.error("%s: protocol violation: %s", self.name, why)
-        if any(raw[0] == crq.Valid.TRANSPORT_EVENT for raw in self._batch):
+        if any(raw[0] == crq.Valid.TRANSPORT_EVENT for raw in self._batch) or (
+            self._lane is not None and self._lane.event_ahead()
+        ):
             # The client has gone already, so this was its old connection: what follows is the new one.
             self._fire(Event.CLIENT_GONE)
             return
@@ -543,7 +618,7 @@ class Target:
         answer = self._mads.answer(raw, self._host(), self.session is not None)[:length]
         if self.session is not None and self._mads.announced != before:
             self._tell(self.session.nexus)
-            self.session.exports = None
+            self.session.exports = self.session.opened = None
             self.luns.bind(self.session.nexus)
         status = self._write(address, answer)
         self._send(element.pack(0x80, form, 0, status, 0, len(answer), tag_of(raw)))
@@ -591,7 +666,7 @@ class Target:
         session = self.session
         if opcode == srp.Opcode.CMD or opcode == srp.Opcode.TSK_MGMT:
             assert session
-            if session.outstanding >= session.allowed:
+            if session.outstanding + (self._lane.answered if self._lane else 0) >= session.allowed:
                 self._violation(f"more than {session.limit} requests at once")
                 return
             session.outstanding += 1
@@ -783,30 +858,30 @@ class Target:
         assert isinstance(task, Command)
         session = task.session
         del session.tasks[task]
-        flags = 0
+        flags = 0  # plain numbers: operators of enum flags are slow
         out_residual = in_residual = 0
         linux = self._mads.client.linux
         if task.data_out_length or task.wanted_out:
             under, over = task.data_out_length - task.moved_out, task.wanted_out - task.data_out_length
             if under > 0:
-                flags |= RspFlags.DOUNDER | (RspFlags.DOOVER if linux else 0)
+                flags |= DOUNDER | (DOOVER if linux else 0)
                 out_residual = min(under, 0xFFFFFFFF)
             elif over > 0 and not linux:
-                flags |= RspFlags.DOOVER
+                flags |= DOOVER
                 out_residual = min(over, 0xFFFFFFFF)
         if task.data_in_length or task.wanted_in:
             under, over = task.data_in_length - task.moved_in, task.wanted_in - task.data_in_length
             if under > 0:
-                flags |= RspFlags.DIUNDER | (RspFlags.DIOVER if linux else 0)
+                flags |= DIUNDER | (DIOVER if linux else 0)
                 in_residual = min(under, 0xFFFFFFFF)
             elif over > 0 and not linux:
-                flags |= RspFlags.DIOVER
+                flags |= DIOVER
                 in_residual = min(over, 0xFFFFFFFF)
         sense = task.sense[:SENSE_SIZE]
         if sense:
-            flags |= RspFlags.SNSVALID
+            flags |= SNSVALID
         delta = 1 + session.owed
-        wish = SolNot.UCSOLNT if task.status else SolNot.SCSOLNT
+        wish = UCSOLNT if task.status else SCSOLNT
         rsp.pack_into(
             self._answer,
             0,
@@ -901,7 +976,7 @@ class Target:
         session.outstanding -= aborted
         session.allowed = min(session.allowed + aborted, session.limit + EXTRA_CREDITS)
         delta = 1 + aborted + session.owed
-        wish = SolNot.UCSOLNT if code else SolNot.SCSOLNT
+        wish = UCSOLNT if code else SCSOLNT
         rsp.pack_into(
             self._answer,
             0,
@@ -909,7 +984,7 @@ class Target:
             1 if sol_not & wish else 0,
             delta,
             tag,
-            RspFlags.RSPVALID,
+            RSPVALID,
             0,
             0,
             0,
