@@ -1,0 +1,427 @@
+"""A port that writes down what passes through it, both directions, as JSON lines.
+
+::
+
+    with Recorder(fabric.connect("vio:30000003"), "session.jsonl") as port, Session(port) as session:
+        ...
+
+A line is one record, in the form that ``pysrp decode`` reads and tests/vectors/captures explains:
+
+============  ======================================================================================
+``seq``       number of the record, from 1
+``dir``       ``i2t`` from the initiator to the target, ``t2i`` the other way
+``what``      ``crq`` a queue element, ``iu`` an information unit or datagram, ``data`` memory that
+              belongs to one, ``hcall`` a call of this end: its arguments as big-endian u64
+``hex``       the bytes; of more than 8192 only the first 64, with ``truncated`` and ``sha256`` of all
+``len``       how many bytes there were
+``addr``      bus address in the client's window, hexadecimal
+``txn``       the same number for all that belongs to one request
+``note``      for the reader
+============  ======================================================================================
+
+On the server's side the records are what was copied. A client's end does not see its partner reach into
+its memory: what a request needs is read when it is sent, what the answer brought when it is taken from
+the queue. :meth:`Recorder.window` gives nothing, so that all data has to be copied, and is seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TextIO
+
+from pysrp import crq, mad, scsi, srp
+from pysrp.errors import DecodeError
+from pysrp.fabric import Access, Identity, Memory, Port
+
+__all__ = ["Recorder"]
+
+LONGEST = 8192
+HEAD = 64
+
+Element = bytes | bytearray | memoryview
+Stretch = tuple[int, int]
+
+
+class _Exchange:
+    """One request: its number, its element, and, when its IU is known, where its data is."""
+
+    def __init__(self, number: int, element: bytes) -> None:
+        self.number = number
+        self.format = element[1]
+        self.length, self.address = struct.unpack_from(">HQ", element, 6)
+        self.iu = b""
+        self.name = ""
+        self.table: Stretch | None = None
+        self.outgoing: list[Stretch] = []
+        self.incoming: list[Stretch] = []
+
+    def holds(self, address: int) -> bool:
+        """Whether an address belongs to the buffers of the request."""
+        stretches = [*self.outgoing, *self.incoming, *([self.table] if self.table else [])]
+        return any(start <= address < start + size for start, size in stretches)
+
+
+class Recorder(Port):
+    """Wraps an open ``port``; use it instead. ``file`` is a path, which is written anew, or an open text file.
+
+    Closing it closes the port, and the file if it was given as a path. What it does not record, it passes
+    on: attributes of the port's own are reached through the recorder too. Memory allocated through it is
+    kept until it is freed.
+    """
+
+    def __init__(self, port: Port, file: str | os.PathLike[str] | TextIO) -> None:
+        self.port = port
+        self.identity = port.identity
+        self.is_server = port.is_server
+        self.queue_size = port.queue_size
+        self.window_size = port.window_size
+        self.max_transfer = port.max_transfer
+        self._owns_file = isinstance(file, (str, os.PathLike))
+        self._file: TextIO = Path(file).open("w") if isinstance(file, (str, os.PathLike)) else file
+        self._seq = 0
+        self._transactions = 0
+        self._by_address: dict[int, _Exchange] = {}
+        self._by_tag: dict[bytes, _Exchange] = {}
+        self._memories: list[Memory] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.port, name)
+
+    # Records.
+
+    def _record(
+        self,
+        direction: str,
+        what: str,
+        data: bytes,
+        note: str,
+        *,
+        address: int | None = None,
+        exchange: _Exchange | None = None,
+    ) -> None:
+        self._seq += 1
+        record: dict[str, Any] = {
+            "seq": self._seq,
+            "dir": direction,
+            "what": what,
+            "hex": data.hex(),
+            "note": note,
+            "len": len(data),
+            "txn": exchange.number if exchange else None,
+        }
+        if address is not None:
+            record["addr"] = f"{address:x}"
+        if len(data) > LONGEST:
+            record |= {
+                "hex": data[:HEAD].hex(),
+                "truncated": True,
+                "sha256": hashlib.sha256(data).hexdigest(),
+            }
+        if not self._file.closed:
+            self._file.write(json.dumps(record) + "\n")
+
+    def _call(self, name: str, *arguments: int) -> None:
+        text = ", ".join(f"{a:x}" for a in arguments)
+        data = struct.pack(f">{len(arguments)}Q", *arguments)
+        self._record("t2i" if self.is_server else "i2t", "hcall", data, f"{name}({text})")
+
+    def _request(self, element: bytes) -> _Exchange | None:
+        """What begins with an element from the initiator."""
+        self._transactions += 1
+        exchange = _Exchange(self._transactions, element)
+        if element[0] != crq.Valid.CMD_RESP or exchange.format not in (crq.Format.SRP, crq.Format.MAD):
+            return None
+        return exchange
+
+    def _understand(self, exchange: _Exchange, iu: bytes) -> None:
+        """Read from an IU where its data is; what cannot be read is nobody's."""
+        exchange.iu = iu
+        self._by_tag[iu[8:16]] = exchange
+        try:
+            if exchange.format == crq.Format.MAD:
+                datagram = mad.parse(iu)
+                exchange.name = type(datagram).__name__
+                if isinstance(datagram, (mad.AdapterInfo, mad.Capabilities)):
+                    buffer = int.from_bytes(iu[16:24], "big"), int(datagram.length)
+                    exchange.outgoing, exchange.incoming = [buffer], [buffer]
+                return
+            unit = srp.parse(iu)
+            exchange.name = type(unit).__name__
+            if isinstance(unit, srp.Cmd):
+                exchange.name = getattr(scsi.parse_cdb(unit.cdb), "name", exchange.name)
+                exchange.outgoing = self._stretches(exchange, unit.data_out)
+                exchange.incoming = self._stretches(exchange, unit.data_in)
+        except DecodeError:
+            exchange.name = exchange.name or "unreadable"
+
+    def _stretches(self, exchange: _Exchange, descriptor: Any) -> list[Stretch]:
+        if isinstance(descriptor, srp.DirectBuf):
+            return [(descriptor.va, descriptor.len)]
+        if not isinstance(descriptor, srp.IndirectBuf):
+            return []
+
+        def fetch(address: int, size: int) -> bytes:
+            exchange.table = (address, size)
+            return self._own(address, size)
+
+        return [(each.va, each.len) for each in descriptor.segments(fetch)]
+
+    def _own(self, address: int, size: int) -> bytes:
+        """The client's memory by bus address, as far as it is there; the server has to copy it first."""
+        for memory in () if self.is_server else self._memories:
+            start = address - memory.address
+            try:
+                if 0 <= start < len(memory):
+                    with memoryview(memory) as view:
+                        return bytes(view[start : start + size])
+            except (BufferError, ValueError):
+                continue  # freed
+        return b""
+
+    # The queue.
+
+    def register(self) -> bool:
+        """See :meth:`Port.register`."""
+        there = self.port.register()
+        self._by_address.clear()
+        self._by_tag.clear()
+        # PAPR's second argument, the queue's address, is the port's own business.
+        self._call("H_REG_CRQ", self.identity.unit_address, 0, self.queue_size)
+        return there
+
+    def free(self) -> None:
+        """See :meth:`Port.free`."""
+        self.port.free()
+        self._call("H_FREE_CRQ", self.identity.unit_address)
+
+    def enable(self) -> None:
+        """See :meth:`Port.enable`."""
+        self.port.enable()
+        self._call("H_ENABLE_CRQ", self.identity.unit_address)
+
+    def send(self, element: Element) -> None:
+        """See :meth:`Port.send`."""
+        pending = self._before(bytes(element))
+        self.port.send(element)
+        self._sent(bytes(element), *pending)
+
+    def send_many(self, elements: Iterable[Element]) -> int:
+        """See :meth:`Port.send_many`."""
+        batch = [bytes(one) for one in elements]
+        # A target can answer, and overwrite the request, before the call is back.
+        pending = [self._before(one) for one in batch]
+        count = self.port.send_many(batch)
+        for one, before in zip(batch[:count], pending[:count], strict=True):
+            self._sent(one, *before)
+        return count
+
+    def _before(self, element: bytes) -> tuple[_Exchange | None, list[tuple[Stretch, bytes]]]:
+        """On the client's side: the request that an element begins, and the memory that it refers to now."""
+        if self.is_server or len(element) != crq.Element.SIZE:
+            return None, []
+        exchange = self._request(element)
+        if exchange is None:
+            return None, []
+        self._understand(exchange, self._own(exchange.address, exchange.length))
+        stretches = ([exchange.table] if exchange.table else []) + exchange.outgoing
+        return exchange, [(each, self._own(*each)) for each in stretches]
+
+    def _sent(
+        self, element: bytes, exchange: _Exchange | None, memory: list[tuple[Stretch, bytes]]
+    ) -> None:
+        if self.is_server:
+            exchange = self._by_tag.pop(element[8:16], None) if element[0] == crq.Valid.CMD_RESP else None
+            if exchange is not None and self._by_address.get(exchange.address) is exchange:
+                del self._by_address[exchange.address]
+            self._record("t2i", "crq", element, _title(element), exchange=exchange)
+            return
+        self._record("i2t", "crq", element, _title(element), exchange=exchange)
+        if exchange is not None:
+            self._record(
+                "i2t", "iu", exchange.iu, exchange.name, address=exchange.address, exchange=exchange
+            )
+            for (address, _), data in memory:
+                self._data("i2t", data, address, exchange)
+
+    def _data(self, direction: str, data: bytes, address: int, exchange: _Exchange | None) -> None:
+        name = exchange.name if exchange else "nothing known"
+        if exchange and exchange.table and exchange.table[0] <= address < sum(exchange.table):
+            name += ", descriptor table"
+        self._record(direction, "data", data, f"of {name}", address=address, exchange=exchange)
+
+    def poll(self, max: int = 256) -> list[bytes]:
+        """See :meth:`Port.poll`."""
+        elements = self.port.poll(max)
+        for element in elements:
+            if self.is_server:
+                self._asked(element)
+            else:
+                self._answered(element)
+        return elements
+
+    def _asked(self, element: bytes) -> None:
+        exchange = self._request(element)
+        if exchange is not None:
+            self._by_address[exchange.address] = exchange
+        self._record("i2t", "crq", element, _title(element), exchange=exchange)
+
+    def _answered(self, element: bytes) -> None:
+        exchange = self._by_tag.pop(element[8:16], None) if element[0] == crq.Valid.CMD_RESP else None
+        if exchange is not None:
+            (length,) = struct.unpack_from(">H", element, 6)
+            iu = self._own(exchange.address, length)
+            for address, size in exchange.incoming:
+                here = min(size, self._brought(exchange, iu) - self._so_far(exchange, address))
+                if here > 0:
+                    self._data("t2i", self._own(address, here), address, exchange)
+            self._record(
+                "t2i", "iu", iu, f"answer to {exchange.name}", address=exchange.address, exchange=exchange
+            )
+        self._record("t2i", "crq", element, _title(element), exchange=exchange)
+
+    @staticmethod
+    def _so_far(exchange: _Exchange, address: int) -> int:
+        """Bytes of data in the stretches before this one."""
+        total = 0
+        for start, size in exchange.incoming:
+            if start == address:
+                break
+            total += size
+        return total
+
+    @staticmethod
+    def _brought(exchange: _Exchange, iu: bytes) -> int:
+        """How many bytes of data came with an answer, as far as it says so."""
+        total = sum(size for _, size in exchange.incoming)
+        if exchange.format == crq.Format.MAD:
+            return total
+        try:
+            answer = srp.parse(iu)
+        except DecodeError:
+            return 0
+        if not isinstance(answer, srp.Rsp):
+            return 0
+        if answer.flags & srp.RspFlags.DIUNDER:
+            return total - int(answer.data_in_res_cnt)
+        return 0 if answer.status else total
+
+    # Memory.
+
+    def allocate(self, size: int, access: Access = Access.BOTH) -> Memory:
+        """See :meth:`Port.allocate`."""
+        memory = self.port.allocate(size, access)
+        self._memories.append(memory)
+        return memory
+
+    def copy_in(self, remote: int, local: Memory, offset: int = 0, length: int | None = None) -> None:
+        """See :meth:`Port.copy_in`."""
+        self.port.copy_in(remote, local, offset, length)
+        data = self._copied(local, offset, length)
+        exchange = self._by_address.get(remote)
+        if exchange is not None and not exchange.iu:
+            self._understand(exchange, data)
+            self._record("i2t", "iu", data, exchange.name, address=remote, exchange=exchange)
+        elif data:
+            owner = self._owner(remote)
+            self._data("i2t", data, remote, owner)
+            if owner is not None and not owner.outgoing and not owner.incoming:
+                self._learn(owner, remote, data)
+
+    def copy_out(self, local: Memory, remote: int, offset: int = 0, length: int | None = None) -> None:
+        """See :meth:`Port.copy_out`."""
+        self.port.copy_out(local, remote, offset, length)
+        data = self._copied(local, offset, length)
+        exchange = self._by_address.get(remote)
+        if exchange is not None and exchange.iu:
+            self._record(
+                "t2i", "iu", data, f"answer to {exchange.name}", address=remote, exchange=exchange
+            )
+        elif data:
+            self._data("t2i", data, remote, self._owner(remote))
+
+    @staticmethod
+    def _copied(local: Memory, offset: int, length: int | None) -> bytes:
+        with memoryview(local) as view:
+            return bytes(view[offset : None if length is None else offset + length])
+
+    def _owner(self, address: int) -> _Exchange | None:
+        return next((each for each in self._by_address.values() if each.holds(address)), None)
+
+    def _learn(self, exchange: _Exchange, address: int, data: bytes) -> None:
+        """A server has fetched the table, or what the IU does not have of it, to know where the data is."""
+        if exchange.table is None:
+            return
+        before, rest = divmod(address - exchange.table[0], 16)
+        unit = srp.parse(exchange.iu)
+        for name in ("data_out", "data_in"):
+            descriptor = getattr(unit, name)
+            if rest or not isinstance(descriptor, srp.IndirectBuf):
+                continue
+            table = b"".join(map(bytes, descriptor.desc_list[:before])) + data
+            try:
+                stretches = [(d.va, d.len) for d in descriptor.segments(lambda _a, _s, t=table: t)]  # type: ignore[misc]
+            except DecodeError:
+                continue
+            setattr(exchange, "outgoing" if name == "data_out" else "incoming", stretches)
+
+    def window(self, remote: int, length: int, access: Access = Access.READ) -> memoryview | None:
+        """None: what is copied can be recorded."""
+        return None
+
+    # The rest.
+
+    @property
+    def partner(self) -> Identity | None:
+        """See :attr:`Port.partner`."""
+        return self.port.partner
+
+    @property
+    def connected(self) -> bool:
+        """See :attr:`Port.connected`."""
+        return self.port.connected
+
+    @property
+    def ended(self) -> bool:
+        """See :attr:`Port.ended`."""
+        return self.port.ended
+
+    def signal(self, on: bool) -> None:
+        """See :meth:`Port.signal`."""
+        self.port.signal(on)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """See :meth:`Port.wait`."""
+        return self.port.wait(timeout)
+
+    def wake(self) -> None:
+        """See :meth:`Port.wake`."""
+        self.port.wake()
+
+    def fileno(self) -> int:
+        """See :meth:`Port.fileno`."""
+        return self.port.fileno()
+
+    def close(self) -> None:
+        """Close the port and, if the recorder opened it, the file."""
+        self.port.close()
+        self._memories.clear()
+        if self._owns_file:
+            self._file.close()
+        elif not self._file.closed:
+            self._file.flush()
+
+
+def _title(element: bytes) -> str:
+    """A few words on a queue element."""
+    header, kind = element[0], element[1]
+    if header == crq.Valid.INIT:
+        return {1: "INIT", 2: "INIT COMPLETE"}.get(kind, f"initialization {kind}")
+    if header == crq.Valid.TRANSPORT_EVENT:
+        return f"transport event {kind}"
+    length, address = struct.unpack_from(">HQ", element, 6)
+    return f"format {kind}, {length} bytes, {address:x}"
