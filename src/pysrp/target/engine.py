@@ -369,6 +369,8 @@ class Target:
 
     def _next(self) -> bytes | None:
         """The next element; None if there is none now, nothing if something else should be done first."""
+        if self._out:
+            self._flush()  # answers keep their order: the lane sends its own at once
         lane, session = self._lane, self.session
         if lane is None:
             self._batch = self.port.poll(BATCH)

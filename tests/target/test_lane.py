@@ -1,0 +1,466 @@
+"""The short way of reads and writes: it must not be told from the long one."""
+
+from __future__ import annotations
+
+import random
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pysrp._fast.lane import Lane
+
+from pysrp import crq, srp
+from pysrp.backends import Ram
+from pysrp.fabric import ReturnCode
+from pysrp.lun import scst_pack
+from pysrp.srp import TaskAttribute, TskMgmtFunc
+from pysrp.target.direct import doors
+from pysrp.target.disk import Disk
+from pysrp.target.engine import Settings
+from pysrp.target.lunmap import LunMap
+from pysrp.target.states import State
+from target_rig import MIB, Rig
+
+Make = Callable[..., Rig]
+BLOCKS = 256
+LUNS = [bytes.fromhex(each) for each in ("81", "82", "8200000100000000", "c1", "41", "00", "83")]
+OPCODES = [0x08, 0x0A, 0x28, 0x2A, 0x88, 0x8A, 0xA8, 0xAA, 0x00, 0x2F]
+
+
+def lane(rig: Rig) -> Lane:
+    found = rig.target._lane
+    assert found is not None
+    return found
+
+
+def went_short(rig: Rig, work: Callable[[], Any]) -> bool:
+    before = lane(rig).total
+    work()
+    rig.run()
+    return lane(rig).total > before
+
+
+# What goes there, and what does not
+
+
+def test_plain_reads_and_writes(rig: Rig, disk: Disk) -> None:
+    client = rig.client
+    data = random.Random(1).randbytes(4096)
+    tags = []
+    assert went_short(rig, lambda: tags.append(client.write(256, 8, data)))
+    assert disk.backend.memory()[8 * 512 : 16 * 512] == data
+    assert went_short(rig, lambda: tags.append(client.read(256, 8, 8, offset=8192)))
+    assert client.peek(4096, 8192) == data
+    for tag in tags:
+        answer = client.answer(tag)
+        assert (answer.status, answer.flags, answer.req_lim_delta) == (0, 0, 1)
+        assert len(bytes(answer)) == 36
+
+
+@pytest.mark.parametrize(
+    ("cdb", "short"),
+    [
+        ("28 00 00000001 00 0001 00", True),
+        ("28 10 00000001 00 0001 00", True),  # DPO: a hint
+        ("28 e0 00000001 00 0001 00", True),  # the LUN of SCSI-2
+        ("08 00 0001 01 00", True),
+        ("88 00 0000000000000001 00000001 00 00", True),
+        ("a8 00 00000001 00000001 00 00", True),
+        ("28 08 00000001 00 0001 00", False),  # FUA
+        ("28 00 00000001 00 0001 04", False),  # NACA
+        ("28 00 00000001 01 0001 00", False),  # a group number
+        ("28 00 00000001 00 0000 00", False),  # no blocks
+        ("28 00 00002000 00 0001 00", False),  # past the end
+        ("28 00 ffffffff 00 0001 00", False),
+        ("88 00 ffffffffffffffff 00000001 00 00", False),
+        ("2f 00 00000001 00 0001 00", False),  # VERIFY
+    ],
+)
+def test_cdbs(rig: Rig, cdb: str, short: bool) -> None:
+    client = rig.client
+    assert went_short(rig, lambda: client.cmd(256, cdb, data_in=(client.data(), 512))) is short
+
+
+@pytest.mark.parametrize(
+    ("fields", "short"),
+    [
+        ({}, True),
+        ({"sol_not": 6}, True),
+        ({"data_in_desc_cnt": 1}, True),
+        ({"task_attr": TaskAttribute.ORDERED}, False),
+        ({"task_attr": TaskAttribute.HEAD_OF_QUEUE}, False),
+        ({"task_attr": TaskAttribute.ACA}, False),
+    ],
+)
+def test_fields(rig: Rig, fields: dict[str, int], short: bool) -> None:
+    assert went_short(rig, lambda: rig.client.read(256, 0, 1, **fields)) is short
+
+
+def test_descriptors(rig: Rig) -> None:
+    client = rig.client
+    at = client.data()
+    for where, short in (
+        ([(at, 100), (at + 4096, 412)], True),
+        ([(at, 0), (at, 512), (at, 0)], True),
+        ([(at, 256), (at, 256)], True),  # overlapping
+        ([(at, 100), (at + 4096, 411)], False),  # too little
+        ([(at, 100), (at + 4096, 413)], False),  # too much
+        ([(at, 100), (1 << 40, 412)], False),
+        ((at, 511), False),
+        ((at, 513), False),
+        ((1 << 40, 512), False),
+        ((2**64 - 256, 512), False),
+    ):
+        assert went_short(rig, lambda where=where: client.read(256, 0, 1, data_in=where)) is short, where
+
+
+def test_unit_attention_comes_first(rig: Rig, disk: Disk) -> None:
+    client = rig.client
+    disk.attention(0x2A, 0x09)
+    tag = client.read(256, 0, 1)
+    rig.run()
+    assert client.answer(tag).sense[12:14] == b"\x2a\x09"
+    assert went_short(rig, lambda: client.read(256, 0, 1))
+
+
+def test_reservations(make: Make, disk: Disk) -> None:
+    one, other = make(LunMap([(256, disk)])), make(LunMap([(256, disk)]))
+    for rig in (one, other):
+        rig.login()
+    reserve = one.client.cmd(256, "16")
+    one.run()
+    assert one.client.answer(reserve).status == 0
+    assert went_short(one, lambda: one.client.read(256, 0, 1))
+    assert not went_short(other, lambda: other.client.read(256, 0, 1))
+    assert other.client.port.poll() == []
+    tag = other.client.read(256, 0, 1)
+    other.run()
+    assert other.client.answer(tag).status == 0x18
+    one.client.cmd(256, "17")
+    one.run()
+    assert went_short(other, lambda: other.client.read(256, 0, 1))
+
+
+def test_protected_disks(make: Make) -> None:
+    plain, protected, through = (
+        Disk(Ram(MIB)),
+        Disk(Ram(MIB), read_only=True),
+        Disk(Ram(MIB), write_through=True),
+    )
+    luns = LunMap([(256, plain), (512, protected), (768, through)])
+    luns.add(1024, plain, read_only=True)
+    rig = make(luns)
+    client = rig.login()
+    for lun, writes in ((256, True), (512, False), (768, False), (1024, False)):
+        assert went_short(rig, lambda lun=lun: client.read(lun, 0, 1))
+        assert went_short(rig, lambda lun=lun: client.write(lun, 0, bytes(512))) is writes
+
+
+def test_map_that_changes(rig: Rig, disk: Disk) -> None:
+    client = rig.client
+    other = Disk(Ram(MIB), name="other")
+    other.backend.write_from(0, memoryview(b"o" * 512))
+    assert went_short(rig, lambda: client.read(256, 0, 1))
+    rig.luns.replace(256, other, attention=False)
+    assert went_short(rig, lambda: client.read(256, 0, 1))
+    assert client.peek(512) == b"o" * 512
+    rig.luns.remove(256)
+    assert not went_short(rig, lambda: client.read(256, 0, 1))
+
+
+def test_backends_that_are_not_what_they_seem(make: Make) -> None:
+    class Odd(Ram):
+        def read_into(self, offset: int, view: memoryview) -> None:
+            raise OSError(5, "as a fault test does it")
+
+    rig = make(LunMap([(256, Disk(Odd(MIB)))]))
+    client = rig.login()
+    tag = client.read(256, 0, 1)
+    rig.run()
+    assert client.answer(tag).sense[2] == 3
+    assert not lane(rig).total
+
+
+def test_closed_backend(rig: Rig, disk: Disk) -> None:
+    disk.backend.close()
+    tag = rig.client.read(256, 0, 1)
+    rig.run()
+    assert rig.client.answer(tag).status == 2
+
+
+def test_a_unit_with_tasks_of_the_long_way(rig: Rig, disk: Disk) -> None:
+    assert rig.target.session
+    session = rig.target.session
+    rig.client.read(256, 0, 1)
+    rig.run()
+    (door,) = doors(list(rig.luns), session.nexus, {disk: [1]})  # type: ignore[dict-item]
+    assert door.allows() == 0
+    (door,) = doors(list(rig.luns), session.nexus, {})
+    assert door.allows() == 3
+
+
+# In order
+
+
+def test_what_is_special_keeps_its_place(rig: Rig) -> None:
+    client = rig.client
+    expected = []
+    for at in range(300):
+        kind = at % 5
+        if kind == 4:
+            expected.append(client.cmd(256, "00"))
+        elif kind == 3:
+            expected.append(client.manage(256, TskMgmtFunc.ABORT_TASK, 1))
+        elif kind == 2:
+            expected.append(client.write(256, 0, bytes([at & 255]) * 512, offset=512 * (at % 100)))
+        else:
+            expected.append(client.read(256, 0, 1, offset=MIB + 512 * at))
+        if at % 50 == 49:
+            rig.run()
+    rig.run()
+    assert sorted(int.from_bytes(raw[8:], "big") for raw in client.answers) == expected
+    last = b"\0"
+    for at in range(300):
+        if at % 5 == 2:
+            last = bytes([at & 255])
+        elif at % 5 < 2:
+            assert client.peek(512, MIB + 512 * at) == last * 512
+
+
+def test_second_login_between_reads(rig: Rig) -> None:
+    client = rig.client
+    first, login, second = client.read(256, 0, 1), client.login(), client.read(256, 1, 1)
+    rig.run()
+    assert [raw[8:] for raw in client.answers] == [each.to_bytes(8, "big") for each in (first, login, second)]
+
+
+def test_reads_behind_a_logout_are_violations(rig: Rig) -> None:
+    client = rig.client
+    client.iu(bytes(srp.ILogout.build(tag=5)))
+    client.read(256, 0, 1)
+    client.read(256, 0, 1)
+    rig.run()
+    assert rig.reconnected()
+    assert lane(rig).total == 0
+
+
+def test_flood(make: Make, disk: Disk) -> None:
+    rig = make(LunMap([(256, disk)]), Settings(request_limit=20))
+    client = rig.login()
+    for _ in range(20):
+        client.read(256, 0, 1)
+    rig.run()
+    assert len(client.answers) == 20
+    assert rig.target.session
+    for _ in range(21):
+        client.read(256, 0, 1)
+    rig.run()
+    assert rig.target.state is State.WAIT_CONNECTION
+
+
+# What goes wrong on the way
+
+
+def test_full_client_queue(rig: Rig) -> None:
+    client = rig.client
+    tags = [client.read(256, 0, 1) for _ in range(40)]
+    rig.server.inject("H_SEND_CRQ", ReturnCode.H_DROPPED, 1)
+    rig.run()  # faults are the engine's
+    rig.run(0.01)
+    for tag in tags:
+        client.answer(tag)
+
+
+def test_really_full_client_queue(rig: Rig) -> None:
+    client, session = rig.client, rig.target.session
+    assert session
+    given = 0
+    tags: list[int] = []
+    for _ in range(3):
+        tags += [client.read(256, 0, 1) for _ in range(100)]
+        rig.target.process(rig.now)
+    assert session.outstanding
+    assert len(client.port.poll(1000)) == 256
+    for _ in range(5):
+        rig.target.process(rig.now + 2)
+    assert session.outstanding == 0
+    client.answers.extend(client.port.poll(1000))
+    assert len(client.answers) == 300 - 256
+    for raw in client.answers:
+        slot = client.sent[int.from_bytes(raw[8:], "big")]
+        given += srp.Rsp(bytes(client.view[slot : slot + 36])).req_lim_delta
+    assert given == 44
+
+
+def test_client_gone_when_sending(rig: Rig) -> None:
+    client = rig.client
+    for _ in range(10):
+        client.read(256, 0, 1)
+    client.port.free()
+    rig.run()
+    assert rig.target.state is State.WAIT_CONNECTION
+    assert rig.target.session is None
+
+
+def test_event_behind_a_violation(rig: Rig) -> None:
+    """The lane holds what comes after the offence: the new connection must not be closed for the old one's."""
+    client = rig.client
+    for _ in range(3):
+        client.read(256, 0, 1)
+    client.iu(b"\x04" + bytes(63))
+    client.port.free()
+    client.port.register()
+    client.element(crq.Element.init())
+    rig.run()
+    assert rig.target.state is State.CONNECTED
+
+
+def test_elements_of_an_old_connection(rig: Rig) -> None:
+    client = rig.client
+    client.iu(b"\x04" + bytes(63))
+    for _ in range(30):
+        client.read(256, 0, 1)
+    rig.run()
+    assert rig.reconnected()
+    assert rig.target.state is State.WAIT_CONNECTION
+
+
+def test_no_views_are_left_behind(make: Make) -> None:
+    backend = Ram(MIB)
+    rig = make(LunMap([(256, Disk(backend))]))
+    client = rig.login()
+    client.read(256, 0, 1)
+    rig.run()
+    assert lane(rig).total == 1
+    rig.target.remove()
+    rig.luns.clear()
+    backend.close()
+    assert backend._map.closed
+
+
+def test_watched_by_its_descriptor(rig: Rig) -> None:
+    """As asyncio does it: signals on, poll once, then only when the descriptor is readable."""
+    import select
+
+    client = rig.client
+    rig.server.signal(True)
+    rig.run()
+    for turn in range(5):
+        assert not select.select([rig.server.fileno()], [], [], 0)[0]
+        tag = client.read(256, turn, 1)
+        assert select.select([rig.server.fileno()], [], [], 20)[0]
+        rig.run()
+        assert client.answer(tag).status == 0
+
+
+# Both ways, side by side
+
+
+def command(draw: Any) -> dict[str, Any]:
+    """A command that is right, nearly right, or wrong."""
+    number = draw(st.sampled_from(OPCODES))
+    lba = draw(st.one_of(st.integers(0, BLOCKS), st.integers(0, 0xFFFFFFFF)))
+    blocks = draw(st.integers(0, 5))
+    flags = draw(st.sampled_from([0, 0, 0, 0x08, 0x10, 0xE0, 1]))
+    control = draw(st.sampled_from([0, 0, 0, 0, 4, 1]))
+    if number in (0x08, 0x0A):
+        cdb = bytes((number, lba >> 16 & 31 | flags & 0xE0, lba >> 8 & 255, lba & 255, blocks, control))
+    elif number in (0x88, 0x8A):
+        cdb = struct.pack(">BBQIBB", number, flags, lba, blocks, 0, control)
+    elif number in (0xA8, 0xAA):
+        cdb = struct.pack(">BBIIBB", number, flags, lba, blocks, 0, control)
+    else:
+        cdb = struct.pack(">BBIBHB", number, flags, lba, 0, blocks, control)
+    write = number in (0x0A, 0x2A, 0x8A, 0xAA)
+    length = (blocks or 256 if number in (0x08, 0x0A) else blocks) * 512
+    length = max(0, length + draw(st.sampled_from([0, 0, 0, 0, 1, -1, 512, -512])))
+    offset = draw(st.integers(0, 100_000))
+    cut = sorted(draw(st.lists(st.integers(0, length), max_size=draw(st.sampled_from([0, 0, 3, 12])))))
+    segments = [(offset + a, b - a) for a, b in zip([0, *cut], [*cut, length], strict=True)]
+    stray = draw(st.sampled_from([None, None, None, None, None, 1 << 40, 2**64 - 100]))
+    return {
+        "lun": draw(st.sampled_from(LUNS)),
+        "cdb": cdb,
+        "segments": segments,
+        "stray": stray,
+        "write": write != draw(st.sampled_from([False, False, False, False, True])),
+        "sol_not": draw(st.sampled_from([0, 2, 4, 6])),
+        "task_attr": draw(st.sampled_from([0, 0, 0, 0, 1, 2, 4])),
+        "length": draw(st.sampled_from([None, None, None, 256, 63, 47])),
+    }
+
+
+commands = st.composite(command)()
+
+
+def send(rig: Rig, fields: dict[str, Any], tag: int) -> None:
+    client = rig.client
+    segments = [(client.data(at), size) for at, size in fields["segments"]]
+    if fields["stray"] is not None:
+        segments[-1] = (fields["stray"], segments[-1][1])
+    where = segments if len(segments) > 1 else segments[0]
+    raw = bytes(
+        srp.Cmd.build(
+            tag=tag,
+            lun=fields["lun"].ljust(8, b"\0"),
+            cdb=fields["cdb"].ljust(16, b"\0"),
+            sol_not=fields["sol_not"],
+            task_attr=fields["task_attr"],
+            **{"data_out" if fields["write"] else "data_in": where},
+        )
+    )
+    if len(raw) > 256:
+        raw = raw[:256]
+    length = fields["length"]
+    client.iu(raw, length=None if length is None else max(16, min(length, 256)))
+
+
+@given(st.lists(st.lists(commands, min_size=1, max_size=8), min_size=1, max_size=4))
+def test_both_ways_give_the_same(batches: list[list[dict[str, Any]]]) -> None:
+    rigs = []
+    try:
+        for fast in (True, False):
+            luns = LunMap(
+                [
+                    (256, Disk(Ram(BLOCKS * 512), name="a")),
+                    (512, Disk(Ram(BLOCKS * 512), name="b", read_only=True)),
+                ]
+            )
+            rig = Rig(luns, Settings(max_transfer=1 << 20), fast=fast, window_size=16 * MIB)
+            rigs.append(rig)
+            rig.login(tag=99)
+            rig.client.poke(random.Random(7).randbytes(1 << 18))
+        tag = 1
+        for batch in batches:
+            for fields in batch:
+                for rig in rigs:
+                    send(rig, fields, tag)
+                tag += 1
+            for rig in rigs:
+                rig.run()
+            short, long = (list(rig.client.answers) for rig in rigs)
+            assert short == long
+            short, long = (bytes(rig.client.view) for rig in rigs)  # type: ignore[assignment]
+            assert short == long
+            short, long = (  # type: ignore[assignment]
+                [bytes(export.unit.backend.memory()) for export in rig.luns]  # type: ignore[attr-defined]
+                for rig in rigs
+            )
+            assert short == long
+            assert rigs[1].target._lane is None
+    finally:
+        for rig in rigs:
+            rig.close()
+
+
+def test_lun_table_is_scst_s(rig: Rig) -> None:
+    client = rig.client
+    for method in ("LUN", "FLAT", "PERIPHERAL"):
+        where = bytes(scst_pack(256, method))
+        assert went_short(
+            rig,
+            lambda where=where: client.cmd(where, "28 00 00000000 00 0001 00", data_in=(client.data(), 512)),
+        )
