@@ -28,7 +28,7 @@ cdef enum:
     IU = 256
     CMD = 48            # the fixed part of SRP_CMD
     RSP = 36
-    BATCH = 64
+    BATCH = 256
     BUDGET = 4096       # commands after which others get a turn
     EAGER = 8           # answers after which the client's doorbell is rung
     LUNS = 16384        # numbers that SCST's LUNs have
@@ -59,8 +59,10 @@ cdef class Lane:
     cdef Adapter port
     cdef crq_elem batch[BATCH]
     cdef Py_ssize_t have, at
-    cdef readonly Py_ssize_t answered
-    """Commands answered since the last elements were taken: until then they were all outstanding."""
+    cdef public Py_ssize_t before
+    """Requests that were outstanding when the last elements were taken."""
+    cdef public Py_ssize_t seen
+    """Requests among those elements so far: they were all outstanding too, whether answered by now or not."""
     cdef readonly uint64_t total
     """Commands answered in all."""
     cdef Py_ssize_t quiet           # answers since the doorbell
@@ -139,11 +141,12 @@ cdef class Lane:
         """The answer that found no room, as an element: the engine has to send it."""
         return element_bytes(&self.stuck)
 
-    def next(self, bint fast, Py_ssize_t allowed):
+    def next(self, bint fast, Py_ssize_t outstanding, Py_ssize_t allowed):
         """The next element for the engine; None when the queue is empty.
 
-        With ``fast`` commands that can are dealt with on the way, as long as not more than ``allowed`` came at
-        once. An empty string: others should have a turn now. One byte: see :meth:`unsent`.
+        With ``fast`` commands that can are dealt with on the way, as long as not more than ``allowed`` requests
+        were outstanding at once; ``outstanding`` are the engine's. An empty string: others should have a turn
+        now. One byte: see :meth:`unsent`.
         """
         cdef int code
         cdef Py_ssize_t budget = BUDGET
@@ -153,6 +156,7 @@ cdef class Lane:
         while True:
             if self.at == self.have:
                 self.take()
+                self.before = outstanding
                 if not self.have:
                     return None
             if not fast:
@@ -177,7 +181,7 @@ cdef class Lane:
     cdef void take(self):
         cdef Py_ssize_t i
         self.tell()
-        self.answered = 0
+        self.seen = 0
         self.at = 0
         self.have = 0 if self.port.closed else self.port.drain(self.batch, BATCH)
         if self.have:
@@ -201,13 +205,13 @@ cdef class Lane:
     cdef int run(self, Py_ssize_t allowed, Py_ssize_t *budget) noexcept nogil:
         cdef int code = DONE
         while self.at < self.have and budget[0] > 0:
-            if self.answered >= allowed:
+            if self.before + self.seen >= allowed:
                 return STRANGE      # more than it has credits for: the engine knows what to do
             code = self.serve(&self.batch[self.at])
             if code == ASK or code == STRANGE:
                 return code
             self.at += 1
-            self.answered += 1
+            self.seen += 1
             self.total += 1
             budget[0] -= 1
             if code == STUCK:

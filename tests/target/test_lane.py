@@ -255,8 +255,11 @@ def test_flood(make: Make, disk: Disk) -> None:
     rig.run()
     assert len(client.answers) == 20
     assert rig.target.session
-    for _ in range(21):
-        client.read(256, 0, 1)
+    for at in range(21):
+        if at % 3:
+            client.read(256, 0, 1)
+        else:
+            client.cmd(256, "00")
     rig.run()
     assert rig.target.state is State.WAIT_CONNECTION
 
@@ -282,6 +285,7 @@ def test_really_full_client_queue(rig: Rig) -> None:
     for _ in range(3):
         tags += [client.read(256, 0, 1) for _ in range(100)]
         rig.target.process(rig.now)
+    assert rig.target.session is session
     assert session.outstanding
     assert len(client.port.poll(1000)) == 256
     for _ in range(5):

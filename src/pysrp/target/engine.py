@@ -192,6 +192,8 @@ class Session:
         """How many requests may be outstanding: the limit, and what a client may have counted twice."""
         self.outstanding = 0
         """Requests whose answer has not been sent."""
+        self.before = self.seen = 0
+        """How many there were when elements were last taken from the queue, and how many were among those."""
         self.owed = 0
         """Credits that could not be given back, as an answer could not be written."""
         self.tasks: dict[Command, None] = {}
@@ -369,10 +371,12 @@ class Target:
 
     def _next(self) -> bytes | None:
         """The next element; None if there is none now, nothing if something else should be done first."""
-        if self._out:
+        if self._out and not self._backlog:
             self._flush()  # answers keep their order: the lane sends its own at once
         lane, session = self._lane, self.session
         if lane is None:
+            if session is not None:
+                session.before, session.seen = session.outstanding, 0
             self._batch = self.port.poll(BATCH)
             self._batch.reverse()
             return self._batch.pop() if self._batch else None
@@ -383,15 +387,16 @@ class Target:
             and self._held is None
             and not session.owed
         )
-        allowed = 0
+        outstanding = allowed = 0
+        if session is not None:
+            outstanding, allowed = session.outstanding, session.allowed
         if fast:
             assert session
-            allowed = session.allowed - session.outstanding
             if session.opened is not self.luns.exports:
                 session.opened = self.luns.exports
                 visible = self.luns.visible(session.nexus)
                 lane.bind(doors(visible, session.nexus, session.sets), session.nexus.max_transfer)
-        raw = lane.next(fast, allowed)
+        raw = lane.next(fast, outstanding, allowed)
         if raw is None:
             if lane.signalled:
                 # Who watches the descriptor is told of what comes from now on only by a poll that sees nothing.
@@ -668,9 +673,11 @@ class Target:
         session = self.session
         if opcode == srp.Opcode.CMD or opcode == srp.Opcode.TSK_MGMT:
             assert session
-            if session.outstanding + (self._lane.answered if self._lane else 0) >= session.allowed:
+            count = self._lane or session
+            if count.before + count.seen >= session.allowed:
                 self._violation(f"more than {session.limit} requests at once")
                 return
+            count.seen += 1
             session.outstanding += 1
             if opcode == srp.Opcode.CMD:
                 self._command(session, raw, address)
@@ -755,6 +762,8 @@ class Target:
         session = Session(nexus, max(min(self.settings.request_limit, slots), 2), per_target)
         nexus.abort = partial(self._abort_for_other, session)
         self.session = session
+        if self._lane is not None:
+            self._lane.before = self._lane.seen = 0
         self.luns.bind(nexus)
         return session
 
