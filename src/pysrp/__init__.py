@@ -1,1 +1,52 @@
-"""pysrp: IBM Virtual SCSI and the SCSI RDMA Protocol."""
+"""IBM Virtual SCSI and the SCSI RDMA Protocol: codecs, target and initiator.
+
+``import pysrp`` loads nothing; ``pysrp.srp``, ``pysrp.scsi`` and the rest are imported when they are used.
+
+=========================  ============================================================================
+:mod:`pysrp.srp`           SRP information units
+:mod:`pysrp.mad`           VIOSRP management datagrams
+:mod:`pysrp.crq`           command/response queue elements and rings
+:mod:`pysrp.lun`           logical unit numbers
+:mod:`pysrp.scsi`          CDBs, sense data, INQUIRY and VPD, mode pages, parameter data
+:mod:`pysrp.fields`        the descriptors that all of these are made of
+:mod:`pysrp.fuzz`          valid structures at random, and structures bent on purpose
+:mod:`pysrp.fabric`        the hypervisor, simulated or real
+:mod:`pysrp.initiator`     the client
+:mod:`pysrp.target`        the server; :mod:`pysrp.backends` hold its bytes
+:mod:`pysrp.scst`          SCST's management tree
+:mod:`pysrp.errors`        every exception
+=========================  ============================================================================
+"""
+
+from importlib import import_module
+from types import ModuleType
+
+__version__ = "0.1.0"
+
+_MODULES = frozenset(
+    (
+        "backends",
+        "crq",
+        "errors",
+        "fabric",
+        "fields",
+        "fuzz",
+        "initiator",
+        "lun",
+        "mad",
+        "scsi",
+        "scst",
+        "srp",
+        "target",
+    )
+)
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _MODULES:
+        return import_module(f"pysrp.{name}")
+    raise AttributeError(f"module 'pysrp' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_MODULES])

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,10 +89,14 @@ def configure(tree: Client) -> None:
     shell(f"ls {ROOT}/devices")
     names = sorted(tree.ls("devices"))
     say(columns(names))
-    shell(f'for each of them: lun=$((lun+256)); echo "add $name $lun" > {ROOT}/{TARGET}/luns/mgmt')
+    lines = textwrap.wrap(
+        f"for name in {' '.join(names)}", 60, subsequent_indent=" " * 12, break_on_hyphens=False
+    )
+    say("\n  lun=0\n  " + " \\\n  ".join(lines) + "\n  do")
+    say(f'    lun=$((lun+256))\n    echo "add $name $lun" \\\n      >{ROOT}/{TARGET}/luns/mgmt\n  done')
     for i, name in enumerate(names, 1):
         tree.write(f"{TARGET}/luns/mgmt", f"add {name} {256 * i}")
-    shell(f"echo 1 > {ROOT}/{TARGET}/enabled")
+    say(f"  echo 1 >{ROOT}/{TARGET}/enabled\n")
     tree.write(f"{TARGET}/enabled", "1")
     shell(f"cat {ROOT}/{TARGET}/addr_method")
     say(tree.read(f"{TARGET}/addr_method").rstrip())
