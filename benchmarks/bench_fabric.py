@@ -422,7 +422,7 @@ def test_floor_socketpair_stream(benchmark, loops):
 def test_port_stream(benchmark, loops, tmp_path):
     with port_and_partner(tmp_path, lambda port: loops.produce(port, STREAM * ROUNDS)) as port:
         places = [0]
-        call = lambda: loops.consume(port, places, STREAM)  # noqa: E731
+        call = lambda: loops.consume(port, places, STREAM)
         measure(benchmark, "unix: from C, stream", call, STREAM, BARE_STREAM)
 
 

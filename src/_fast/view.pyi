@@ -3,7 +3,6 @@ from enum import IntEnum
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar, final, overload
 
 from _typeshed import ReadableBuffer, WriteableBuffer
-
 from pysrp._fast.lun import Lun
 
 _F = TypeVar("_F", bound="Field")

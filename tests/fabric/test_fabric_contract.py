@@ -6,8 +6,8 @@ import selectors
 import threading
 
 import pytest
-from fabric_rig import CLIENT, INIT, SERVER, WINDOW, element
 
+from fabric_rig import CLIENT, INIT, SERVER, WINDOW, element
 from pysrp.errors import HcallError, PartnerGone, QueueFull
 from pysrp.fabric import PAGE_SIZE, Access, Port, ReturnCode
 

@@ -1,8 +1,8 @@
 """local: as the reference model: every hypervisor call and return code of PAPR that VSCSI meets."""
 
 import pytest
-from fabric_rig import CLIENT, INIT, SERVER, element
 
+from fabric_rig import CLIENT, INIT, SERVER, element
 from pysrp import fabric
 from pysrp.errors import ConfigError, HcallError, PartnerGone
 from pysrp.fabric import PAGE_SIZE, Access, ReturnCode, local

@@ -12,9 +12,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from fabric_rig import INIT, WINDOW, element, unix_pair
 from pysrp._fast import fabric as fast
 
+from fabric_rig import INIT, WINDOW, element, unix_pair
 from pysrp import fabric
 from pysrp.errors import ConfigError, HcallError, PartnerGone, TransportError
 from pysrp.fabric import Identity, shm

@@ -328,9 +328,7 @@ def test_parse_reads_the_fields_of_the_table(layout: Layout, data: st.DataObject
     changed = view.copy()
     for field, (_, width) in layout.fields.items():
         setattr(changed, field, values[field] ^ (1 << width) - 1)
-    assert plain(changed, layout.fields) == {
-        f: v ^ (1 << layout.fields[f][1]) - 1 for f, v in values.items()
-    }
+    assert plain(changed, layout.fields) == {f: v ^ (1 << layout.fields[f][1]) - 1 for f, v in values.items()}
 
 
 @layouts

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_params import check_capture, check_table, check_view, classes_of, data_records, noise, size_of
 
 from pysrp.errors import DecodeError, TruncatedError
 from pysrp.fields import Structure
 from pysrp.scsi import inquiry
 from pysrp.scsi.codes import PeripheralDeviceType, VpdPage
 from pysrp.scsi.params import SrpTransportId
+from test_params import check_capture, check_table, check_view, classes_of, data_records, noise, size_of
 
 PAGE = "peripheral_qualifier.3 peripheral_device_type.5 page_code:1 page_length:2"
 NAMED = "protocol_identifier.4 code_set.4 piv - association.2 designator_type.4 -:1 designator_length:1"

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_params import check_capture, check_table, check_view, classes_of, data_records, noise, size_of
 
 from pysrp.errors import DecodeError, TruncatedError
 from pysrp.fields import Structure
 from pysrp.scsi import mode
 from pysrp.scsi.codes import LogPage, ModePage
+from test_params import check_capture, check_table, check_view, classes_of, data_records, noise, size_of
 
 PAGE = "ps spf page_code.6 page_length:1"
 SUBPAGE = "ps spf page_code.6 subpage_code:1 page_length:2"

@@ -9,6 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from pysrp import srp
+from pysrp.errors import DecodeError, EncodeError, TruncatedError
+from pysrp.fields import Structure
+from pysrp.scsi import sense as module
+from pysrp.scsi.codes import SenseKey, Status
+from pysrp.scsi.sense import parse_sense, sense
 from test_params import (
     CAPTURES,
     check_capture,
@@ -19,13 +26,6 @@ from test_params import (
     noise,
     size_of,
 )
-
-from pysrp import srp
-from pysrp.errors import DecodeError, EncodeError, TruncatedError
-from pysrp.fields import Structure
-from pysrp.scsi import sense as module
-from pysrp.scsi.codes import SenseKey, Status
-from pysrp.scsi.sense import parse_sense, sense
 
 HEAD = "descriptor_type:1 additional_length:1"
 

@@ -535,9 +535,7 @@ class Inquiry(Cdb6, opcode=Opcode.INQUIRY, name="INQUIRY", data_in="allocation_l
             yield "page_code", 2, "a page code without EVPD"
 
 
-class ModeSelect6(
-    Cdb6, opcode=Opcode.MODE_SELECT_6, name="MODE SELECT(6)", data_out="parameter_list_length"
-):
+class ModeSelect6(Cdb6, opcode=Opcode.MODE_SELECT_6, name="MODE SELECT(6)", data_out="parameter_list_length"):
     """MODE SELECT(6), 6 bytes (SPC-4, 6.11)."""
 
     __slots__ = ()
