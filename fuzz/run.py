@@ -2,10 +2,9 @@
 
     python fuzz/run.py --seconds 600            every parser for ten minutes
     python fuzz/run.py --only iu cdb            some of them
-    python fuzz/run.py --target iu -- -runs=0   one, with libFuzzer's own flags (as OSS-Fuzz starts it)
+    python fuzz/fuzz_iu.py -runs=1000           one, with libFuzzer's own flags
 
-``make fuzz`` runs this on a build with ASan and UBSan. Inputs that were worth keeping go to
-fuzz/work/NAME; what breaks the invariant is written to fuzz/work/crash-NAME-* and printed.
+``make fuzz`` runs this on a build with ASan and UBSan.
 """
 
 from __future__ import annotations
@@ -13,30 +12,9 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-from hashlib import sha1
 from pathlib import Path
 
 HERE = Path(__file__).parent
-WORK = HERE / "work"
-
-
-def one(name: str, flags: list[str]) -> None:
-    """Fuzz one parser in this process; does not return."""
-    import atheris
-
-    with atheris.instrument_imports(include=["pysrp"]):
-        import invariant
-        import targets
-    folder = WORK / name
-    folder.mkdir(parents=True, exist_ok=True)
-    for data in targets.corpus(name):
-        (folder / sha1(data).hexdigest()).write_bytes(data)
-    parse = targets.TARGETS[name]
-    atheris.Setup(
-        [sys.argv[0], str(folder), f"-artifact_prefix={WORK}/crash-{name}-", *flags],
-        lambda data: invariant.check(parse, data),
-    )
-    atheris.Fuzz()
 
 
 def main() -> int:
@@ -46,8 +24,6 @@ def main() -> int:
     )
     parser.add_argument("--seconds", type=int, default=20, help="time for each parser (default: 20)")
     parser.add_argument("--only", nargs="+", default=[], help="parsers to run (default: all)")
-    parser.add_argument("--target", help="fuzz this one parser in this process")
-    parser.add_argument("flags", nargs="*", help="flags for libFuzzer, after --")
     chosen = parser.parse_args()
     sys.path.insert(0, str(HERE))
     if chosen.target:
@@ -60,8 +36,8 @@ def main() -> int:
             f"no parser is named {', '.join(sorted(unknown))}; there are {', '.join(targets.TARGETS)}"
         )
     failed = []
-    for name in chosen.only or targets.TARGETS:
-        command = [sys.executable, __file__, "--target", name, "--"]
+    for name in chosen.only or known:
+        command = [sys.executable, str(HERE / f"fuzz_{name}.py")]
         flags = [
             f"-max_total_time={chosen.seconds}",
             "-max_len=1024",

@@ -1,0 +1,5 @@
+"""Fuzz mad.AdapterInfoData; the invariant stands in invariant.py."""
+
+import harness
+
+harness.fuzz("adapter_info")

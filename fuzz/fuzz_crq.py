@@ -1,0 +1,5 @@
+"""Fuzz crq.parse; the invariant stands in invariant.py."""
+
+import harness
+
+harness.fuzz("crq")

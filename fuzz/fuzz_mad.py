@@ -1,0 +1,5 @@
+"""Fuzz mad.parse; the invariant stands in invariant.py."""
+
+import harness
+
+harness.fuzz("mad")

@@ -1,0 +1,5 @@
+"""Fuzz scsi.parse_mode10; the invariant stands in invariant.py."""
+
+import harness
+
+harness.fuzz("mode10")

@@ -1,0 +1,144 @@
+"""pysrp.fuzz: what it makes is valid, what it bends is bent, and the same seed gives the same bytes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given
+
+from pysrp import crq, fuzz, mad, scsi, srp
+from pysrp.errors import DecodeError
+from pysrp.fields import Int, Structure
+from pysrp.fuzz import strategies
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "fuzz"))
+import invariant  # noqa: E402
+import targets  # noqa: E402
+
+CLASSES: list[type[Structure]] = [
+    *srp.iu.classes(),
+    *mad.mads.classes(),
+    crq.Element,
+    mad.CapabilitiesData,
+    mad.AdapterInfoData,
+    *scsi.commands.classes(),
+]
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_valid_is_valid_and_reproducible(cls: type[Structure]) -> None:
+    for seed in range(20):
+        made = fuzz.valid(cls, Random(seed))
+        assert type(made) is cls
+        assert made.problems() == []
+        assert made == fuzz.valid(cls, Random(seed))
+    assert len({bytes(fuzz.valid(cls, Random(seed))) for seed in range(20)}) > 1
+
+
+def test_valid_commands_have_every_kind_of_descriptor() -> None:
+    kinds = {type(fuzz.valid(srp.Cmd, Random(seed)).data_in) for seed in range(200)}
+    assert kinds == {type(None), srp.DirectBuf, srp.IndirectBuf}
+
+
+def test_bends_change_one_thing() -> None:
+    cmd = srp.Cmd.build(tag=5, cdb=bytes(range(16)), data_in=[(0x1000, 512), (0x2000, 512)])
+    bends = list(fuzz.bends(cmd))
+    fields = {f.name for f in srp.Cmd.FIELDS if isinstance(f, Int)}
+    assert fields <= {b.field for b in bends}
+    assert "data_in.table_desc.len" in {b.field for b in bends}
+    for bend in bends:
+        if not bend.field:
+            assert bytes(cmd).startswith(bend.data)
+            continue
+        assert len(bend.data) == len(cmd)
+        changed = [i for i, (a, b) in enumerate(zip(bytes(cmd), bend.data, strict=True)) if a != b]
+        top = bend.field.split(".")[0]
+        offset, length = cmd.locate(top)
+        assert all(offset <= i < offset + length for i in changed), bend
+    lies = {b.value for b in bends if b.field == "data_in_desc_cnt"}
+    assert {0, 1, 3, 127, 128, 254, 255} <= lies
+
+
+def test_boundaries() -> None:
+    tag = srp.Cmd.tag
+    assert {0, 1, 2**64 - 1, 2**63, 2**63 - 1, 41, 43} <= set(fuzz.boundaries(tag, 42))
+    delta = srp.Rsp.req_lim_delta
+    assert {-(2**31), 2**31 - 1, -1, 0, 1} <= set(fuzz.boundaries(delta, 0))
+    assert set(fuzz.boundaries(srp.Cmd.task_attr)) <= set(range(8))
+
+
+def test_mutator_is_reproducible_and_thorough() -> None:
+    cmd = fuzz.valid(srp.Cmd, Random(3))
+    rsp = fuzz.valid(srp.Rsp, Random(4))
+    first = [fuzz.Mutator(7).mutate(cmd, rsp) for _ in range(1)]
+    assert first == [fuzz.Mutator(7).mutate(cmd, rsp)]
+    mutator = fuzz.Mutator(1)
+    made = [mutator.mutate(cmd, rsp) for _ in range(3000)]
+    assert len(set(made)) > 2000
+    assert {len(m) < len(cmd) for m in made} == {len(m) > len(cmd) for m in made} == {True, False}
+    touched = {
+        i
+        for m in made
+        if len(m) == len(cmd)
+        for i, (a, b) in enumerate(zip(bytes(cmd), m, strict=True))
+        if a != b
+    }
+    assert touched == set(range(len(cmd)))
+
+
+@pytest.mark.parametrize("name", targets.TARGETS)
+def test_the_invariant_holds_for_the_corpus_and_its_bends(name: str) -> None:
+    parse = targets.TARGETS[name]
+    rng = Random(name)
+    seen = 0
+    for data in sorted(set(targets.corpus(name)))[:60]:
+        invariant.check(parse, data)
+        for _ in range(10):
+            bent = bytearray(data)
+            for _ in range(rng.randrange(1, 4)):
+                if bent:
+                    bent[rng.randrange(len(bent))] = rng.choice([0, 1, 0x7F, 0x80, 0xFF, rng.getrandbits(8)])
+            invariant.check(
+                parse, bytes(bent[: rng.randrange(len(bent) + 1)] if rng.random() < 0.3 else bent)
+            )
+        seen += 1
+    assert seen or name in ("lun", "error_log")
+
+
+def test_the_invariant_can_fail() -> None:
+    class Liar(srp.Rsp):
+        __slots__ = ()
+
+        def to_dict(self) -> dict[str, object]:
+            return {}
+
+    with pytest.raises(AssertionError):
+        invariant.check(Liar, bytes(srp.Rsp.build(tag=1)))
+
+
+@given(strategies.bent(srp.iu))
+def test_bent_ius(data: bytes) -> None:
+    invariant.check(srp.parse, data)
+
+
+@given(strategies.raw(mad.mads))
+def test_raw_datagrams(data: bytes) -> None:
+    invariant.check(mad.parse, data)
+
+
+@given(strategies.structures(scsi.commands))
+def test_valid_commands_parse_to_themselves(cdb: scsi.Cdb) -> None:
+    try:
+        again = scsi.parse_cdb(bytes(cdb))
+    except DecodeError:
+        pytest.fail("a valid CDB did not parse")
+    assert type(again) is type(cdb)
+    assert again == cdb.trim()
+
+
+def test_every_parser_has_a_fuzz_target() -> None:
+    files = {path.stem.removeprefix("fuzz_") for path in Path(targets.__file__).parent.glob("fuzz_*.py")}
+    assert files == set(targets.TARGETS)
