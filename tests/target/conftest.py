@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from target_rig import MIB, Rig
 
 from pysrp.backends import Ram
 from pysrp.target.disk import Disk
 from pysrp.target.lunmap import LunMap
+from target_rig import MIB, Rig
 
 
 @pytest.fixture

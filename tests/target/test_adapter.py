@@ -6,13 +6,13 @@ import struct
 from collections.abc import Callable
 
 import pytest
-from target_rig import Client, Rig
 
 from pysrp import crq, srp
 from pysrp.fabric import ReturnCode
 from pysrp.target.engine import Settings
 from pysrp.target.lunmap import LunMap
 from pysrp.target.states import State
+from target_rig import Client, Rig
 
 INIT, INIT_COMPLETE = bytes(crq.Element.init()), bytes(crq.Element.init_complete())
 Make = Callable[..., Rig]
@@ -155,6 +155,21 @@ def test_client_partition_fails(rig: Rig) -> None:
     rig.run()
     assert client.answers.popleft() == INIT_COMPLETE
     works(rig)
+
+
+def test_client_that_fails_with_a_command_on_its_way(rig: Rig) -> None:
+    """Its memory is gone before its transport event is seen: no violation, and no reset of ours."""
+    client = rig.client
+    for _ in range(3):
+        client.cmd(256, "00")
+    assert rig.target._lane
+    first = rig.target._lane.next(False, 0, 0)  # the queue has been emptied just before
+    assert first
+    client.port.crash()
+    rig.run()
+    assert rig.target.state is State.WAIT_CONNECTION
+    client.port.register()
+    assert [raw[:2] for raw in client.port.poll()] == []
 
 
 def test_event_that_overwrote_the_last_element(make: Make) -> None:

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from target_rig import MIB, Rig
 
 from pysrp import crq, mad, srp
 from pysrp.backends import Ram
@@ -29,6 +28,7 @@ from pysrp.srp import RspFlags
 from pysrp.target.disk import Disk
 from pysrp.target.engine import Settings
 from pysrp.target.lunmap import LunMap
+from target_rig import MIB, Rig
 
 CAPTURES = sorted((Path(__file__).parents[1] / "vectors" / "captures").glob("*.jsonl"))
 WINDOW = 1 << 30

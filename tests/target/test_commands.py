@@ -7,7 +7,6 @@ import struct
 from collections.abc import Callable
 
 import pytest
-from target_rig import BLOCK, MIB, Client, Rig
 
 from pysrp import mad, srp
 from pysrp.backends import Ram
@@ -18,6 +17,7 @@ from pysrp.target.disk import Disk
 from pysrp.target.engine import Settings
 from pysrp.target.lunmap import LunMap
 from pysrp.target.states import State
+from target_rig import BLOCK, MIB, Client, Rig
 
 Make = Callable[..., Rig]
 INVALID_FIELD_IN_IU = b"\x0e\x03"

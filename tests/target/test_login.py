@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from target_rig import MIB, Rig
 
 from pysrp import crq, mad, srp
 from pysrp.backends import Ram
@@ -16,6 +15,7 @@ from pysrp.target.disk import Disk
 from pysrp.target.engine import Settings
 from pysrp.target.lunmap import LunMap
 from pysrp.target.states import State
+from target_rig import MIB, Rig
 
 Make = Callable[..., Rig]
 PARTITION = {"partition_name": "lparA", "partition_number": 3}

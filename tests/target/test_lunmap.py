@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from target_rig import MIB, Rig
 
 from pysrp.backends import Ram
 from pysrp.errors import ConfigError, EncodeError
@@ -16,6 +15,7 @@ from pysrp.scsi.sense import parse_sense
 from pysrp.target.disk import Disk
 from pysrp.target.engine import Settings
 from pysrp.target.lunmap import LunMap
+from target_rig import MIB, Rig
 
 Make = Callable[..., Rig]
 REPORT = "a0 00 00 000000 00001000 00 00"

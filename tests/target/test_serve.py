@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from target_rig import MIB, Client, SlowRam
 
 from pysrp import crq, fabric, srp
 from pysrp.backends import File, Ram
@@ -18,6 +17,7 @@ from pysrp.target.disk import Disk
 from pysrp.target.lunmap import LunMap
 from pysrp.target.serve import Server
 from pysrp.target.states import State
+from target_rig import MIB, Client, SlowRam
 
 names = itertools.count()
 

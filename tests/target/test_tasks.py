@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from target_rig import MIB, Rig, SlowRam
 
 from pysrp import srp
 from pysrp.backends import Ram
@@ -20,6 +19,7 @@ from pysrp.target.lunmap import LunMap
 from pysrp.target.task import Nexus, Task
 from pysrp.target.taskset import TaskSet
 from pysrp.target.workers import THREADS, Pool
+from target_rig import MIB, Rig, SlowRam
 
 SIMPLE, HEAD, ORDERED = TaskAttribute.SIMPLE, TaskAttribute.HEAD_OF_QUEUE, TaskAttribute.ORDERED
 Make = Callable[..., Rig]
@@ -623,3 +623,18 @@ def test_abandoned_work(pool: Pool) -> None:
     assert pool.drain("disk", 20)
     assert order == ["abandoned", "later"]
     assert running.abandon() is False
+
+
+def test_drain_does_not_wait_for_what_was_abandoned() -> None:
+    """Whoever waits for the pool must hear of it when the last work is withdrawn."""
+    pool, gate = Pool(), threading.Event()
+    jobs = [
+        pool.submit("disk", lambda: gate.wait(20) and None, lambda error: None) for _ in range(THREADS + 1)
+    ]
+    drained = threading.Event()
+    waiter = threading.Thread(target=lambda: pool.drain(timeout=20) and drained.set())
+    waiter.start()
+    jobs[-1].abandon()
+    gate.set()
+    assert drained.wait(20)
+    waiter.join()

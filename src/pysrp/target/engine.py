@@ -153,6 +153,10 @@ class Port(DmaPort, Protocol):
     def partner(self) -> Any:
         """The other end."""
 
+    @property
+    def connected(self) -> bool:
+        """Whether both queues are open."""
+
     def register(self) -> bool:
         """H_REG_CRQ."""
 
@@ -575,7 +579,10 @@ class Target:
         try:
             self.port.copy_in(address, self._iu, 0, length)
         except TransportError as error:
-            self._violation(f"IU at {address:#x}: {error}")
+            if self.port.connected:
+                self._violation(f"IU at {address:#x}: {error}")
+            else:
+                self._fire(Event.CLIENT_GONE)  # its transport event comes next
             return None
         return bytes(self._request[:length])
 

@@ -65,6 +65,8 @@ class Lane:
             if work in self.waiting:
                 self.waiting.remove(work)
                 work.forget()
+                if not self.waiting and not self.running:
+                    self.lock.notify_all()
                 return True
             if work in self.running:
                 self.stragglers.add(work)
