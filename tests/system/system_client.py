@@ -1,0 +1,41 @@
+"""A client to kill: writes blocks and says which ones were acknowledged.
+
+    system_client.py URL LIFE
+
+Every block holds its number and the client's life. Half of the writes go through a workload.
+"""
+
+import json
+import random
+import sys
+
+from pysrp.initiator.session import WRITE, Session
+
+
+def block(lba: int, life: int) -> bytes:
+    """512 bytes that say where they belong."""
+    return (lba.to_bytes(8, "big") + life.to_bytes(8, "big")) * 32
+
+
+def main(url: str, life: int) -> None:
+    """Write until killed."""
+    rng = random.Random(life)
+    with Session(url, window_size=64 << 20) as session:
+        (disk,) = session.scan(channels=[0], ids=[1])
+        blocks, _ = disk.capacity()
+        print(json.dumps("ready"), flush=True)
+        while True:
+            some = rng.sample(range(blocks), 64)
+            data = {lba: block(lba, life) for lba in some}
+            if rng.random() < 0.5:
+                assert disk.run(WRITE, some, 1, data=b"".join(data.values())).errors == {}
+                print(json.dumps(some), flush=True)
+                continue
+            flying = [(lba, disk.submit_write(lba, data[lba])) for lba in some]
+            for lba, pending in flying:
+                pending.result()
+                print(json.dumps([lba]), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))
