@@ -1,0 +1,145 @@
+"""What the scenarios with the real ibmvscsi driver share: the target's process, the driver, its disks."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from labguest import insmod, kernel_log, modprobe, rmmod, run, until
+
+from pysrp.errors import SrpError
+from pysrp.scst import Client
+
+SYSTEM = Path("/sys")
+MOUNTED = SYSTEM / "kernel/scst_tgt"
+TARGET = "targets/ibmvstgt/ibmvstgt_target_0"
+NAMES = [f"ram{n:03}" for n in range(16)]
+
+README = """
+lun=0
+for name in ram000 ram001 ram002 ram003 ram004 ram005 ram006 ram007 \
+            ram008 ram009 ram010 ram011 ram012 ram013 ram014 ram015
+do
+  lun=$((lun+256))
+  echo "add $name $lun" \
+    >/sys/kernel/scst_tgt/targets/ibmvstgt/ibmvstgt_target_0/luns/mgmt
+done
+echo 1 >/sys/kernel/scst_tgt/targets/ibmvstgt/ibmvstgt_target_0/enabled
+"""
+"""The lines of SCST's README.ibmvstgt, as they stand there."""
+
+
+class Target:
+    """A process of scenario_server.py, and its management tree."""
+
+    def __init__(self, hypervisor, os_type=2, **options):
+        self.socket = "/run/scst.socket"
+        Path(self.socket).unlink(missing_ok=True)
+        command = [sys.executable, "/guest/scenario_server.py", hex(hypervisor.server), str(os_type), self.socket]
+        command += [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        self.log = Path("/share/target.log")
+        # What mfusepy looks for with ldconfig, which the guest does not have.
+        (libfuse,) = Path("/").glob("lib/powerpc64le-linux-gnu/libfuse3.so.3")
+        environment = {**os.environ, "FUSE_LIBRARY_PATH": str(libfuse)}
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        until(lambda: self._answers() or self.process.poll() is not None, 30)
+        assert self.process.poll() is None, self.log.read_text()
+        self.tree = Client(self.socket)
+
+    def _answers(self):
+        try:
+            with Client(self.socket) as tree:
+                return tree.ls(TARGET)
+        except (OSError, SrpError):
+            return False
+
+    def add_ram(self, size=4 << 20):
+        for name in NAMES:
+            self.tree.write("handlers/vdisk_ram/mgmt", f"add_device {name} size={size}")
+
+    def add_file(self, name, path, lun, size=None):
+        if size and not Path(path).exists():
+            with open(path, "wb") as file:
+                file.truncate(size)
+        self.tree.write("handlers/vdisk_fileio/mgmt", f"add_device {name} filename={path}")
+        self.tree.write(f"{TARGET}/luns/mgmt", f"add {name} {lun}")
+
+    def enable(self, on=True):
+        self.tree.write(f"{TARGET}/enabled", str(int(on)))
+
+    def stop(self):
+        """End it in good order."""
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(30) == 0, self.log.read_text()[-2000:]
+
+    def kill(self):
+        """kill -9"""
+        self.process.kill()
+        self.process.wait()
+
+
+def put_tree_where_scst_has_it():
+    """/sys/kernel/scst_tgt, in which nothing can be made, as an empty folder to mount on."""
+    for command in (
+        "mount -t tmpfs tmpfs /sys/kernel",
+        "mkdir /sys/kernel/debug /sys/kernel/scst_tgt",
+        "mount -t debugfs debug /sys/kernel/debug",
+    ):
+        done = run(*command.split())
+        assert not done.returncode, done.stdout
+    modprobe("fuse")
+
+
+def load_driver(max_id=32, **parameters):
+    modprobe("sd_mod")
+    modprobe("sg")
+    modprobe("scsi_transport_srp")
+    options = {"max_id": max_id, "max_channel": 0, "init_timeout": 20, **parameters}
+    insmod("ibmvscsi_lab", *(f"{name}={value}" for name, value in options.items()))
+
+
+def unload_driver():
+    return until(lambda: rmmod("ibmvscsi") == "", 20)
+
+
+def said(text, timeout=60):
+    """The lines of the kernel's log with a text, as soon as there is one."""
+    return until(lambda: [line for line in kernel_log().splitlines() if text in line], timeout)
+
+
+def host():
+    """The number of the SCSI host."""
+    (found,) = Path("/sys/class/scsi_host").iterdir()
+    return int(found.name.removeprefix("host"))
+
+
+def rescan():
+    (SYSTEM / f"class/scsi_host/host{host()}/scan").write_text("- - -")
+
+
+def lsscsi(*arguments):
+    return run("/usr/bin/lsscsi", *arguments).stdout.splitlines()
+
+
+def disk(target_id, lun=0):
+    """/dev/sdX of an id, as soon as it is there."""
+    folder = SYSTEM / f"class/scsi_disk/{host()}:0:{target_id}:{lun}/device/block"
+    found = until(lambda: folder.exists() and [Path("/dev", p.name) for p in folder.iterdir()], 30)[0]
+    until(found.exists)
+    return str(found)
+
+
+def sg(target_id, lun=0):
+    """/dev/sgN of an id."""
+    folder = SYSTEM / f"class/scsi_device/{host()}:0:{target_id}:{lun}/device/scsi_generic"
+    return f"/dev/{next(folder.iterdir()).name}"
+
+
+def queue(device, name, value=None):
+    """Read, or write, an attribute of a disk's queue."""
+    file = SYSTEM / "block" / Path(device).name / "queue" / name
+    if value is not None:
+        file.write_text(str(value))
+    return file.read_text().strip()
