@@ -64,5 +64,9 @@ def main() -> None:
 
     try:
         pysrp(prog_name="pysrp")
+    except OSError as error:
+        # Some are an SrpError, too; those have a text of their own.
+        place = f"{error.filename}: " if error.filename else ""
+        sys.exit(f"pysrp: {place}{error.strerror or error}")
     except SrpError as error:
         sys.exit(f"pysrp: {error}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections import deque
@@ -213,6 +214,7 @@ def copy_in(
     """Write what ``source`` has, at most ``blocks`` blocks, with several commands under way; then flush."""
     step = max(min(CHUNK, session.max_transfer) // block, 1) * block
     progress, waiting, left = Progress("write", 0), deque[tuple[Pending, int]](), blocks * block
+    first = lba
 
     def settle() -> None:
         pending, length = waiting.popleft()
@@ -221,7 +223,7 @@ def copy_in(
 
     while data := source.read(step):
         if len(data) > left:
-            raise ConfigError(f"the data is longer than the device: {blocks} blocks from {lba} on")
+            raise ConfigError(f"the data is longer than the device: {blocks} blocks from {first} on")
         if len(data) % block:
             raise ConfigError(f"the data ends within a block of {block} bytes; pad it with zeros")
         waiting.append((target.submit_write(lba, data), len(data)))
@@ -278,7 +280,7 @@ def write(
 @click.command()
 @click.argument("where", metavar="DEVICE")
 @click.argument("cdb", nargs=-1, required=True)
-@click.option("-r", "--request", default=0, metavar="BYTES", help="Room for data-in.")
+@click.option("-r", "--request", type=click.IntRange(0), default=0, metavar="BYTES", help="Room for data-in.")
 @click.option("-i", "--infile", type=click.File("rb"), default=None, help="File with data-out.")
 @click.option(
     "-o", "--outfile", type=click.File("wb"), default=None, help="File for data-in (default: printed)."
@@ -298,11 +300,15 @@ def raw(
         command = bytes.fromhex("".join(cdb))
     except ValueError:
         raise ConfigError(f"{' '.join(cdb)!r} is not hexadecimal text") from None
-    if not command:
+    if len(command) < 6:
         raise ConfigError("a CDB has at least 6 bytes")
     with logged_in(server, timeout, host, verbose) as session:
         target = device(session, where)
         out = infile.read() if infile else None
+        if (most := max(request, len(out or b""))) > session.max_transfer:
+            raise ConfigError(f"{most} bytes: one command here can move {session.max_transfer}")
+        with contextlib.suppress(ScsiError):
+            target.test_unit_ready()  # the unit attentions of this login are not what was asked for
         result = target.execute(command, data_out=out, data_in_length=request, check=False, timeout=60)
         status = Status(result.status).name if result.status in list(Status) else f"{result.status:#04x}"
         if as_json:

@@ -108,7 +108,10 @@ def from_captures(text: str) -> Iterator[Record]:
         if what == "crq":
             record.kind = "crq"
             if direction == "i2t" and len(data) == 16 and data[0] == 0x80:
+                # A number may come again, where several captures stand one behind the other.
                 formats[txn] = data[1]
+                cdbs.pop(txn, None)
+                datagrams.pop(txn, None)
         elif what == "iu" and data:
             known = formats.get(txn)
             record.kind = "mad" if known == crq.Format.MAD else "iu" if known == crq.Format.SRP else ""
@@ -128,14 +131,19 @@ def from_captures(text: str) -> Iterator[Record]:
 
 
 def read(data: bytes, kind: str = "") -> Iterator[Record]:
-    """Records of a file: capture lines, hex text, or binary (elements of 16 bytes if ``kind`` is crq)."""
+    """Records of a file: capture lines, hex text, or binary (elements of 16 bytes if ``kind`` is crq).
+
+    Text with one line of hexadecimal digits is hex text, whatever the others are: they are errors.
+    """
     head = data[:4096].lstrip()
     if head.startswith(b"{"):
         yield from from_captures(data.decode("utf-8", "replace"))
         return
     try:
         text = data.decode("ascii")
-        if re.fullmatch(r"[0-9a-fA-FxX\s:,;_|#-]*", re.sub(r"#.*|\|.*", "", text)):
+        lines = [re.sub(r"#.*|\|.*", "", line).strip() for line in text.splitlines()]
+        hexadecimal = any(re.fullmatch(r"[0-9a-fA-FxX\s:,;_-]+", line) for line in lines)
+        if not any(lines) or (hexadecimal and all(map(str.isprintable, "".join(text.split())))):
             yield from from_hex(text)
             return
     except UnicodeDecodeError:
