@@ -1,14 +1,16 @@
 """A client to kill: writes blocks and says which ones were acknowledged.
 
-    system_client.py URL LIFE
+    system_client.py URL LIFE [ID]
 
 Every block holds its number and the client's life. Half of the writes go through a workload.
 """
 
+import contextlib
 import json
 import random
 import sys
 
+from pysrp.errors import PartnerGone
 from pysrp.initiator.session import WRITE, Session
 
 
@@ -17,11 +19,11 @@ def block(lba: int, life: int) -> bytes:
     return (lba.to_bytes(8, "big") + life.to_bytes(8, "big")) * 32
 
 
-def main(url: str, life: int) -> None:
-    """Write until killed."""
+def main(url: str, life: int, target: int) -> None:
+    """Write until killed, or until the server has gone."""
     rng = random.Random(life)
     with Session(url, window_size=64 << 20) as session:
-        (disk,) = session.scan(channels=[0], ids=[1])
+        (disk,) = session.scan(channels=[0], ids=[target])
         blocks, _ = disk.capacity()
         print(json.dumps("ready"), flush=True)
         while True:
@@ -38,4 +40,5 @@ def main(url: str, life: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    with contextlib.suppress(PartnerGone):
+        main(sys.argv[1], int(sys.argv[2]), int((*sys.argv, 1)[3]))

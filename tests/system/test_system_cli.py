@@ -1,0 +1,452 @@
+"""The command line from end to end: real processes, exit statuses, messages, terminals."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from captures import CAPTURES
+from system_client import block
+from system_rig import MIB, Child
+
+pytest.importorskip("click")
+
+COMMAND = [sys.executable, "-m", "pysrp.cli"]
+LUNS = "targets/ibmvstgt/ibmvstgt_target_0/luns"
+ROW = "[{}:0:{}:0]".format
+Done = subprocess.CompletedProcess[str]
+
+
+def pysrp(*arguments: object, server: str = "", **options: Any) -> Done:
+    """Run it to its end."""
+    environment = {**os.environ, "PYSRP_SERVER": server, "NO_COLOR": "", "COLUMNS": "200"}
+    if not server:
+        del environment["PYSRP_SERVER"]
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        **{"capture_output": True, "text": True, "timeout": 120, "env": environment, **options},
+    )
+
+
+class Serving:
+    """``pysrp serve`` in the background, with a RAM disk at LUN 256 and a file at 512."""
+
+    def __init__(self, folder: Path, *more: object) -> None:
+        self.url = f"unix:{folder}/vios"
+        self.disk = folder / "disk"
+        self.process = subprocess.Popen(
+            [*COMMAND, "serve", self.url, "--ram", "ram000=8M", "--file", f"file000={self.disk},4M", "--json"]
+            + ["--lun", "ram000=256", "--lun", "file000=512", *map(str, more)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        self.where = json.loads(self.process.stdout.readline())
+
+    def __call__(self, *arguments: object, **options: Any) -> Done:
+        """One command against it."""
+        return pysrp(*arguments, server=self.url, **options)
+
+    def json(self, *arguments: object) -> Any:
+        """What a command with --json prints."""
+        done = self(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def stop(self, number: int = signal.SIGTERM) -> tuple[int, str, str]:
+        """Exit status, rest of the output, errors."""
+        self.process.send_signal(number)
+        output, errors = self.process.communicate(timeout=60)
+        return self.process.returncode, output, errors
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    server = Serving(tmp_path_factory.mktemp("serve"), "--quiet")
+    yield server
+    if server.process.poll() is None:
+        server.stop()
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Serving]]:
+    started: list[Serving] = []
+
+    def start(*more: object) -> Serving:
+        started.append(Serving(tmp_path, *more))
+        return started[-1]
+
+    yield start
+    for server in started:
+        if server.process.poll() is None:
+            server.process.kill()
+        server.process.communicate()
+
+
+# Devices.
+
+
+def test_list(served: Serving) -> None:
+    done = served("lsscsi", "--host", 2)
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = [f"{ROW(2, i):<12} disk    IBM      VDASD blkdev     0001  -" for i in (1, 2)]
+    assert done.stdout.splitlines() == rows
+    assert [(each["hctl"], each["lun"], each["vendor"]) for each in served.json("lsscsi")] == [
+        ([0, 0, 1, 0], "8100000000000000", "IBM"),
+        ([0, 0, 2, 0], "8200000000000000", "IBM"),
+    ]
+    done = served("rescan", "--channels", 0, "--ids", "2-5")
+    assert done.returncode == 0
+    assert "Host: scsi0 Channel: 00 Id: 02 Lun: 00\n" in done.stdout
+    assert done.stdout.endswith("1 device(s) found.\n")
+    assert len(served.json("rescan", "--ids", "0-31")) == 2
+
+
+@pytest.mark.parametrize("name", ["2", "0:0:2:0", "[7:0:2:0]", "0:2:0", "8200", "8200000000000000"])
+def test_every_way_to_name_a_device(served: Serving, name: str) -> None:
+    assert served.json("readcap", name) == {"blocks": 8192, "block_size": 512, "size": 4 * MIB}
+
+
+def test_ask(served: Serving) -> None:
+    assert served("readcap", 1).stdout == "16384 blocks of 512 bytes: 8388608 bytes\n"
+    assert served.json("inq", 1)["product"] == "VDASD blkdev"
+    assert re.search(r"^ +16  product .*'VDASD blkdev'$", served("inq", 1).stdout, re.MULTILINE)
+    assert served.json("inq", 1, "-p", "83")["page_code"] == 0x83
+    assert served.json("luns", 1) == ["8100000000000000", "8200000000000000"]
+    assert served("luns", 1).stdout.splitlines()[0].startswith("8100000000000000  ")
+
+
+def test_write_and_read(served: Serving, tmp_path: Path) -> None:
+    content = os.urandom(3 * MIB)
+    (tmp_path / "in").write_bytes(content)
+    done = served("write", 2, tmp_path / "in", "--lba", 16)
+    assert done.returncode == 0
+    assert re.fullmatch(r"write: 3\.0 MiB in [\d.]+ s, [\d.]+ \wiB/s\n", done.stderr)
+    assert (served.disk.read_bytes())[8192 : 8192 + len(content)] == content
+    done = served("read", 2, tmp_path / "out", "--lba", 16, "--size", "3M")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert (tmp_path / "out").read_bytes() == content
+    done = served("read", 2, "--lba", 17, "--count", 3, text=False)
+    assert done.stdout == content[512:2048]  # type: ignore[comparison-overlap]
+    done = served("write", 1, input=b"from a pipe." * 128, text=False)
+    assert done.returncode == 0
+    done = served("read", 1, "--count", 3, text=False)
+    assert done.stdout == b"from a pipe." * 128  # type: ignore[comparison-overlap]
+
+
+def test_raw(served: Serving, tmp_path: Path) -> None:
+    done = served("raw", 1, "-r", 36, "12", "00", "00", "00", "24", "00")
+    assert (done.returncode, done.stderr) == (0, "INQUIRY: GOOD\n")
+    assert done.stdout.splitlines()[0].startswith("00000000: 00 00 06 ")
+    data = os.urandom(1024)
+    (tmp_path / "in").write_bytes(data)
+    done = served("raw", 1, "2a 00 00 00 10 00 00 00 02 00", "-i", tmp_path / "in")
+    assert done.returncode == 0
+    done = served("raw", 1, "2800000010000000 0200", "-r", 1024, "-o", tmp_path / "out")
+    assert done.returncode == 0
+    assert (tmp_path / "out").read_bytes() == data
+    # What the unit has to say of the login is not taken for the answer.
+    done = served("raw", 1, "28 00 7f ff ff ff 00 00 01 00", "-r", 512)
+    assert done.returncode == 1
+    assert done.stderr == ("READ(10): CHECK CONDITION\nILLEGAL REQUEST, Logical block address out of range\n")
+    done = served("raw", 1, "c0 00 00 00 00 00", "--json")
+    assert done.returncode == 1
+    answer = json.loads(done.stdout)
+    assert answer["status"] == "CHECK_CONDITION"
+    assert bytes.fromhex(answer["sense"])[2] & 15 == 5
+    assert served.json("raw", 1, "00 00 00 00 00 00") == {
+        "status": "GOOD", "sense": "", "residual": 0, "data": "",
+    }  # fmt: skip
+
+
+def test_reset(served: Serving) -> None:
+    done = served("reset")
+    assert (done.returncode, done.stdout) == (0, "host reset: logged in again\n")
+    done = served("reset", 1)
+    assert (done.returncode, done.stdout) == (0, "logical unit reset: ready\n")
+
+
+def test_verbose_shows_what_an_ibmvscsi_user_knows(served: Serving) -> None:
+    log = served("lsscsi", "-v").stderr
+    assert "host srp version: 16.a, host partition VIOS3-P6 (40), OS 2, max io 67108864" in log
+    assert "SRP_LOGIN succeeded" in log
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("readcap", 9), "no device at 9; 'pysrp lsscsi' lists what there is"),
+        (("inq", "x"), "'x' is no device"),
+        (("inq", 1, "-p", "zz"), "'zz' is no VPD page"),
+        (("inq", 1, "-p", "42"), "INQUIRY: CHECK CONDITION: ILLEGAL REQUEST, Invalid field in cdb"),
+        (("rescan", "--ids", "0-99"), "0-99: only 0 to 63 can be addressed"),
+        (("rescan", "--ids", "a"), "'a' is no range"),
+        (("read", 1, "--count", 16385), "blocks 0 to 16384: the device has 16384"),
+        (("read", 1, "--size", "100"), "100 is not a multiple of the block size, 512 bytes"),
+        (("read", 1, "--size", "many"), "'many' is no size"),
+        (("read", 1, "/dev/full"), "No space left on device"),
+        (("write", 1, "--lba", -1), "the device has 16384"),
+        (("raw", 1, "zz"), "'zz' is not hexadecimal text"),
+        (("raw", 1, "00 00"), "a CDB has at least 6 bytes"),
+        (("raw", 1, "120000002400", "-r", 1 << 40), f"{1 << 40} bytes: one command here can move"),
+        (("reset", 40), "no device at 40"),
+        (("scst", "cat", "nothing"), "nothing: No such file or directory"),
+        (("scst", "write", f"{LUNS}/mgmt", "frob"), "Invalid argument"),
+        (("lsscsi", "-s", "unix:/nowhere/at/all"), "No such file or directory"),
+        (("lsscsi", "-s", "tcp:1"), "a transport URL begins with"),
+        (("serve", "unix:/nowhere/at/all"), "No such file or directory"),
+        (("serve", "unix:/tmp/x", "--ram", "a"), "write NAME=SIZE"),
+        (("serve", "unix:/tmp/x", "--mode", "9"), "--mode is octal"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_line(served: Serving, arguments: tuple[Any, ...], message: str) -> None:
+    done = served(*arguments, stdin=subprocess.DEVNULL)
+    assert done.returncode == 1
+    assert done.stderr.startswith("pysrp: ")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nonsense",), ("lsscsi", "--nonsense"), ("inq",), ("lsscsi",), ("fields", "Nonsense"), ("scst", "ls"),
+        ("raw", 1, "00", "-r", "-5"), ("decode", "--as", "poetry"), ("write", 1, "/nowhere/at/all"),
+    ],
+)  # fmt: skip
+def test_wrong_usage(arguments: tuple[Any, ...]) -> None:
+    done = pysrp(*arguments)
+    assert done.returncode == 2
+    assert "Usage: pysrp" in done.stderr
+
+
+def test_data_that_does_not_fit(served: Serving, tmp_path: Path) -> None:
+    done = served("write", 2, "--lba", 8190, input=bytes(2048), text=False)
+    assert done.returncode == 1
+    assert b"longer than the device: 2 blocks from 8190 on" in done.stderr  # type: ignore[operator]
+    done = served("write", 2, input=bytes(700), text=False)
+    assert done.returncode == 1
+    assert b"ends within a block of 512 bytes" in done.stderr  # type: ignore[operator]
+
+
+def test_nobody_reads_the_output(served: Serving) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "read", "1", "-s", served.url], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    errors = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(60) == 1
+    assert b"Traceback" not in errors
+
+
+# Serving.
+
+
+def test_what_is_served_changes(serve: Callable[..., Serving], tmp_path: Path) -> None:
+    server = serve("--quiet")
+    assert server.where == {
+        "url": server.url, "control": f"{tmp_path}/vios.scst", "target": "targets/ibmvstgt/ibmvstgt_target_0",
+    }  # fmt: skip
+    assert server("scst", "ls", "devices").stdout == "file000\nram000\n"
+    assert server("scst", "write", "handlers/vdisk_ram/mgmt", "add_device more size_mb=1").returncode == 0
+    assert server("scst", "write", f"{LUNS}/mgmt", "add more 768").returncode == 0
+    assert [each["hctl"][2] for each in server.json("lsscsi")] == [1, 2, 3]
+    assert server("scst", "write", f"{LUNS}/mgmt", input="del 768\ndel 512\n").returncode == 0
+    assert [each["hctl"][2] for each in server.json("rescan")] == [1]
+    done = server("scst", "write", f"{LUNS}/mgmt", "add ram000 256")
+    assert done.returncode == 1
+    assert "File exists" in done.stderr
+    (tmp_path / "saved").write_text(server("scst", "save").stdout)
+    assert server("scst", "load", tmp_path / "saved").returncode == 0
+    assert server.stop()[0] == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_clean_shutdown(serve: Callable[..., Serving], tmp_path: Path, child: Any, number: int) -> None:
+    """Flushed, exit status 0, sockets gone, while a client is still writing; what it was told is there."""
+    server = serve("--partition-name", "somebody")
+    client: Child = child("system_client.py", server.url, 1, 2)
+    assert client.line() == "ready"
+    acknowledged = set(client.line())
+    status, output, errors = server.stop(number)
+    assert (status, output) == (0, "")
+    assert "SRP_LOGIN of UNKNOWN succeeded" in errors
+    assert "stopping: " in errors
+    assert "Traceback" not in errors
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["disk"]
+    client.process.wait(60)
+    for some in client.rest():
+        acknowledged.update(some)
+    content = server.disk.read_bytes()
+    assert len(content) == 4 * MIB  # the file was made, of the size that was asked for
+    for lba in acknowledged:
+        assert content[512 * lba : 512 * lba + 512] == block(lba, 1)
+
+
+def test_one_at_a_time(serve: Callable[..., Serving]) -> None:
+    server = serve("-q")
+    done = pysrp("serve", server.url)
+    assert (done.returncode, "somebody listens there already" in done.stderr) == (1, True)
+    server.process.kill()  # leaves its socket behind
+    server.process.wait()
+    again = serve("-q")
+    assert len(again.json("lsscsi")) == 2
+    assert again.stop() == (0, "", "")
+
+
+def test_the_socket_s_mode(serve: Callable[..., Serving], tmp_path: Path) -> None:
+    serve("-q", "--mode", "660")
+    assert (tmp_path / "vios").stat().st_mode & 0o777 == 0o660
+    assert (tmp_path / "vios.scst").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_medium_that_is_full(tmp_path: Path, child: Any) -> None:
+    """The sense data reaches the one who typed the command."""
+    with (tmp_path / "disk").open("wb") as file:
+        file.truncate(4 * MIB)
+    server: Child = child("system_server.py", f"unix:{tmp_path}/s", tmp_path / "disk", MIB)
+    assert server.line() == "ready"
+    done = pysrp("write", 1, server=f"unix:{tmp_path}/s", input=bytes(2 * MIB), text=False)
+    assert done.returncode == 1
+    assert b"CHECK CONDITION: DATA PROTECT, Space allocation failed write protect" in done.stderr  # type: ignore[operator]
+
+
+# Terminals.
+
+
+def in_a_terminal(*arguments: object, server: str = "") -> tuple[int, str]:
+    """Run it in a pseudo terminal; exit status and all that it showed."""
+    near, far = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "PYSRP_SERVER": server}
+    environment.pop("NO_COLOR", None)
+    process = subprocess.Popen(
+        [*COMMAND, *map(str, arguments)], stdin=far, stdout=far, stderr=far, env=environment
+    )
+    os.close(far)
+    shown = b""
+    try:
+        while more := os.read(near, 65536):
+            shown += more
+    except OSError:
+        pass  # EIO: the last one has closed it
+    os.close(near)
+    return process.wait(60), shown.decode()
+
+
+def test_progress_is_for_terminals(serve: Callable[..., Serving], tmp_path: Path) -> None:
+    """A line that rewrites itself, and is gone in the end; without a terminal only the summary."""
+    server = serve("-q", "--ram", "large=512M", "--lun", "large=768")
+    status, shown = in_a_terminal("read", 3, tmp_path / "out", server=server.url)
+    assert status == 0
+    assert re.search(r"\rread: +\d+% [\d.]+ MiB, [\d.]+ \wiB/s", shown)
+    assert shown.replace("\r\n", "\n").split("\x1b[K")[-1].startswith("read: 512.0 MiB in ")
+    done = server("read", 3, "/dev/null")
+    assert re.fullmatch(r"read: 512\.0 MiB in [\d.]+ s, [\d.]+ \wiB/s\n", done.stderr)
+
+
+def test_colours_are_for_terminals(tmp_path: Path) -> None:
+    (tmp_path / "hex").write_text("120000002400\nff\n")
+    status, shown = in_a_terminal("decode", tmp_path / "hex")
+    assert status == 1
+    assert "\x1b[1m-- line 1" in shown
+    assert "\x1b[31m! offset 0" in shown
+    assert "\x1b" not in pysrp("decode", tmp_path / "hex").stdout
+
+
+# Decoding.
+
+
+def test_decode_captures(tmp_path: Path) -> None:
+    """All of them at once, in JSON: every record of every file, and none that cannot be read."""
+    (tmp_path / "all").write_text("".join(path.read_text() for path in CAPTURES))
+    done = pysrp("decode", "--json", tmp_path / "all")
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(records) == len((tmp_path / "all").read_text().splitlines())
+    assert [each for each in records if "error" in each] == []
+    assert done.returncode == 0
+    assert {"LoginReq", "LoginRsp", "Cmd", "Rsp", "TskMgmt", "Element", "Inquiry"} <= {
+        each.get("class") for each in records
+    }
+    done = pysrp("decode", CAPTURES[0])
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("-- ")
+
+
+def test_decode_hex_and_binary(tmp_path: Path) -> None:
+    element = bytes.fromhex("80010000003c01000000000000001000")
+    for text in (
+        element.hex(),
+        element.hex(" "),
+        f"0x{element.hex(':')} # a command",
+        f"00000000: {element.hex(' ')}",
+    ):
+        done = pysrp("decode", "--json", input=text + "\n")
+        assert done.returncode == 0, done.stderr
+        (record,) = [json.loads(line) for line in done.stdout.splitlines()]
+        assert record["class"] == "Element"
+        assert record["fields"]["IU_length"] == 256
+    (tmp_path / "queue").write_bytes(3 * element)
+    done = pysrp("decode", "--as", "crq", "--json", tmp_path / "queue")
+    assert [json.loads(line)["record"] for line in done.stdout.splitlines()] == [
+        "offset 0", "offset 16", "offset 32",
+    ]  # fmt: skip
+
+
+def test_decode_goes_on_after_what_is_malformed(tmp_path: Path) -> None:
+    lines = ["120000002400", "zz", "02000000", "", "# nothing", "28000000001000000800"]
+    done = pysrp("decode", input="\n".join(lines))
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "Inquiry" in done.stdout
+    capture = CAPTURES[0].read_text().splitlines()[:3]
+    done = pysrp(
+        "decode", "--json", input="\n".join([capture[0], "{}", '{"hex": 5}', "nonsense", *capture[1:]])
+    )
+    assert done.returncode == 1
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert ["error" in each for each in found] == [False, True, True, True, False, False]
+    done = pysrp("decode", input=os.urandom(300), text=False)
+    assert done.returncode in (0, 1)
+    assert b"Traceback" not in done.stderr  # type: ignore[operator]
+
+
+def test_decode_strictly() -> None:
+    assert pysrp("decode", input="00ff00000000").returncode == 0
+    done = pysrp("decode", "--strict", input="00ff00000000")
+    assert done.returncode == 1
+    assert "! " in done.stdout
+
+
+def test_fields() -> None:
+    done = pysrp("fields", "read10")
+    assert done.returncode == 0
+    assert re.search(r"^ +2 +4  lba$", done.stdout, re.MULTILINE)
+    names = pysrp("fields").stdout
+    for name in "pysrp.srp.Cmd", "pysrp.crq.Element", "pysrp.mad.AdapterInfo", "pysrp.scsi.cdb.Read16":
+        assert f"{name} " in names
+
+
+# The demo.
+
+
+def test_demo() -> None:
+    done = pysrp("demo", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    result = json.loads(done.stdout)
+    assert result["disks"] == 16
+    assert result["bytes"] == 16 * 32 * MIB
+    assert result["bad"] == []
