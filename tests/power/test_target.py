@@ -3,6 +3,8 @@
 import pytest
 from lab import cross
 
+from pysrp.cli import records
+
 pytestmark = pytest.mark.power
 
 UNIT = 0x30000028
@@ -18,6 +20,25 @@ def test_readme_filesystems_and_tools(lab, wheels):
     lab.run("scenario_target.py", hex(UNIT), adapters={UNIT: []}, pysrp=True, path=wheels, cpus=2).check()
 
 
-@pytest.mark.parametrize(("cpus", "machine"), [(1, "ic-mode=xics"), (2, "")], ids=["1cpu-xics", "2cpus-xive"])
-def test_faults(lab, cpus, machine):
-    lab.run("scenario_faults.py", hex(UNIT), adapters={UNIT: []}, pysrp=True, cpus=cpus, machine=machine).check()
+@pytest.mark.parametrize(
+    ("cpus", "machine", "more"), [(1, "ic-mode=xics", []), (2, "", ["record"])], ids=["1cpu-xics", "2cpus-xive"]
+)
+def test_faults(lab, cpus, machine, more):
+    result = lab.run(
+        "scenario_faults.py", hex(UNIT), *more, adapters={UNIT: []}, pysrp=True, cpus=cpus, machine=machine
+    ).check()
+    for file in result.folder.glob("*.jsonl"):
+        if file.name != "results.jsonl":
+            assert decoded(file) > 100
+
+
+def decoded(file):
+    """How many records of a capture decode; each must."""
+    count = 0
+    for record in records.read(file.read_bytes()):
+        assert not record.error, record.where
+        view = records.decode(record)
+        if view is not None:
+            view.extent()
+            count += 1
+    return count

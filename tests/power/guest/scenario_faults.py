@@ -1,0 +1,251 @@
+"""What goes wrong on a bad day, with I/O running: ibmvscsi has to get over it, and nothing acknowledged may be lost."""
+
+import mmap
+import os
+import struct
+import sys
+import threading
+import time
+from pathlib import Path
+
+from labguest import Hypervisor, check, insmod, kernel_log, main, record, rmmod, run, until
+from scenario_lib import SYSTEM, Target, disk, host, load_driver, lsscsi, rescan, said, sg, unload_driver
+
+CLIENT = int(sys.argv[1], 0)
+insmod("vscsi_lab")
+hypervisor = Hypervisor(CLIENT)
+target = None
+IMAGE = "/tmp/disk.img"
+SIZE = 32 << 20
+CHUNK = 64 << 10
+SLOTS = 64
+
+
+def start(os_type=2, **options):
+    """A target with one disk, in a file that outlives it, at id 1."""
+    global target
+    target = Target(hypervisor, os_type, **options)
+    target.add_file("disk", IMAGE, 256, SIZE)
+    target.enable()
+
+
+class Writer(threading.Thread):
+    """Writes to the disk without a pause, and remembers what was acknowledged.
+
+    While the target is gone ibmvscsi fails commands, so that multipath could take another way: with
+    ``patient`` a failed write is tried again, as an application above multipath would.
+    """
+
+    def __init__(self, patient=False):
+        super().__init__(daemon=True)
+        self.patient = patient
+        self.errors = 0
+        self.device = disk(1)
+        self.acknowledged = {}
+        self.count = 0
+        self.error = None
+        self.stopping = False
+
+    def __enter__(self):
+        self.start()
+        self.more()
+        return self
+
+    def more(self, number=20):
+        """Until that many more writes have been acknowledged."""
+        goal = self.count + number
+        until(lambda: self.count >= goal or self.error, 60)
+        if self.error:
+            raise self.error
+
+    def run(self):
+        fd = os.open(self.device, os.O_WRONLY | os.O_DIRECT)
+        try:
+            with mmap.mmap(-1, CHUNK) as buffer:
+                while not self.stopping:
+                    slot = self.count % SLOTS
+                    buffer[:] = struct.pack(">Q", self.count) * (CHUNK // 8)
+                    try:
+                        assert os.pwrite(fd, buffer, slot * CHUNK) == CHUNK
+                    except OSError:
+                        if not self.patient:
+                            raise
+                        self.errors += 1
+                        time.sleep(0.05)
+                        continue
+                    self.acknowledged[slot] = self.count
+                    self.count += 1
+        except (OSError, AssertionError) as error:
+            self.error = error
+        finally:
+            os.close(fd)
+
+    def __exit__(self, *_):
+        self.stopping = True
+        self.join(60)
+        check("writer ended", not self.is_alive() and not self.error, got=self.error)
+        wrong = {}
+        with open(IMAGE, "rb") as file:
+            for slot, number in self.acknowledged.items():
+                file.seek(slot * CHUNK)
+                if file.read(CHUNK) != struct.pack(">Q", number) * (CHUNK // 8):
+                    wrong[slot] = number
+        check("no acknowledged write is lost", not wrong and self.count > 20, wrong=wrong, writes=self.count)
+
+
+def recorded(os_type):
+    """A short session on record: login, scan, a little of everything, unloading."""
+    start(os_type, record=f"/share/ibmvscsi_os{os_type}.jsonl")
+    load_driver(max_id=2)
+    device = disk(1)
+    Path(SYSTEM / "block" / Path(device).name / "queue/read_ahead_kb").write_text("0")
+    fd = os.open(device, os.O_RDWR | os.O_DIRECT)
+    with mmap.mmap(-1, 1 << 20) as buffer:
+        buffer[:] = bytes(range(256)) * 4096
+        for size in (512, 4096, 1 << 20):
+            os.pwrite(fd, memoryview(buffer)[:size], 1 << 20)
+            os.preadv(fd, [memoryview(buffer)[:size]], 1 << 20)
+        os.fsync(fd)
+    os.close(fd)
+    for command in ("sg_inq --page=0x83", "sg_modes -a", "sg_luns", "sg_readcap -l"):
+        run("/usr/bin/" + command.split()[0], *command.split()[1:], sg(1))
+    run("/usr/bin/sg_raw", "-r", "512", sg(1), *"28 00 ff ff ff ff 00 00 01 00".split())
+    run("/usr/bin/sg_reset", "-d", sg(1))
+    run("/usr/bin/sg_turs", sg(1))
+    run("/usr/bin/sg_turs", sg(1))
+    check("unloads", unload_driver())
+    target.stop()
+
+
+def recorded_linux():
+    recorded(2)
+
+
+def recorded_aix():
+    recorded(3)
+
+
+def driver_before_target():
+    load_driver(max_id=4)
+    check("driver waits", hypervisor.state()["client"]["registered"] == 1)
+    start()
+    said("SRP_LOGIN succeeded")
+    rescan()
+    check("the disk", disk(1))
+    with Writer():
+        pass
+
+
+def killed():
+    """kill -9 of the target under load; the next process takes over the same file."""
+    with Writer(patient=True) as writer:
+        for _ in range(2):
+            before = writer.count
+            target.kill()
+            until(lambda: not hypervisor.state()["server"]["registered"])
+            start()
+            writer.more()
+            record("killed", before=before, after=writer.count, errors=writer.errors)
+        check("logged in again", len(said("SRP_LOGIN succeeded")) >= 2)
+
+
+def swallowed():
+    """A command without an answer: the driver aborts it and tries again."""
+    device = disk(1)
+    timeout = SYSTEM / "block" / Path(device).name / "device/timeout"
+    usual = timeout.read_text()
+    timeout.write_text("2")
+    hang = Path(f"{IMAGE}.hang")
+    hang.touch()
+    got = []
+
+    def read():
+        fd = os.open(device, os.O_RDONLY | os.O_DIRECT)
+        with mmap.mmap(-1, 4096) as buffer:
+            got.append(os.preadv(fd, [buffer], 20 << 20))
+        os.close(fd)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    said("aborting command")
+    said("successfully aborted task")
+    hang.unlink()
+    reader.join(60)
+    check("the read is answered in the end", got == [4096], got=got)
+    timeout.write_text(usual)
+    with Writer():
+        pass
+
+
+def resets():
+    """Of another disk's LUN, and of the host.
+
+    Not of the LUN that is written to: for each command that such a reset ends, ibmvscsi calls scsi_done()
+    with its host lock held, and on one CPU hangs; with QEMU's target too.
+    """
+    with Writer() as writer:
+        done = run("/usr/bin/sg_reset", "-d", sg(3))
+        check("LUN reset", done.returncode == 0, got=done.stdout)
+        said("resetting device")
+        writer.more()
+        logins = len(said("SRP_LOGIN succeeded")) if "SRP_LOGIN succeeded" in kernel_log() else 0
+        done = run("/usr/bin/sg_reset", "-H", sg(1))
+        check("host reset", done.returncode == 0, got=done.stdout)
+        until(lambda: kernel_log().count("SRP_LOGIN succeeded") > logins)
+        writer.more()
+
+
+def hot_plug():
+    with Writer() as writer:
+        check("one disk", len(lsscsi()) == 1)
+        target.add_file("second", "/tmp/second.img", 512, 1 << 20)
+        rescan()
+        device = disk(2)
+        Path("/tmp/second.img").write_bytes(b"second!!" * (1 << 17))
+        with open(device, "rb") as file:
+            check("reads", file.read(8) == b"second!!")
+        folder = SYSTEM / f"class/scsi_device/{host()}:0:2:0/device"
+        target.tree.write("targets/ibmvstgt/ibmvstgt_target_0/luns/mgmt", "del 512")
+        run("blockdev", "--flushbufs", device)
+        check("reads no more", run("/usr/bin/sg_raw", "-r", "512", sg(2), *"28 00 00 00 00 00 00 00 01 00".split()).returncode)
+        (folder / "delete").write_text("1")
+        rescan()
+        check("gone", len(lsscsi()) == 1, got=lsscsi())
+        target.tree.write("targets/ibmvstgt/ibmvstgt_target_0/luns/mgmt", "add second 768")
+        rescan()
+        check("elsewhere", disk(3))
+        writer.more()
+
+
+def disabled():
+    """Nobody gets in while the target is disabled; enabled again, it goes on."""
+    with Writer(patient=True) as writer:
+        target.enable(False)
+        until(lambda: not hypervisor.state()["server"]["registered"])
+        before = writer.count
+        check("no session", target.tree.ls("targets/ibmvstgt/ibmvstgt_target_0/sessions") == [])
+        target.enable()
+        writer.more()
+        record("disabled", before=before, after=writer.count, errors=writer.errors)
+
+
+def unloaded_and_loaded():
+    for _ in range(2):
+        check("unloads", unload_driver())
+        load_driver(max_id=4)
+        until(lambda: len(lsscsi()) == 2)
+    with Writer():
+        pass
+
+
+def goes():
+    check("unloads", unload_driver())
+    target.stop()
+    check("nothing stays mapped", until(lambda: hypervisor.state()["mapped"] == 0))
+    check("lab unloads", until(lambda: rmmod("vscsi_lab") == ""))
+
+
+main(
+    *((recorded_linux, recorded_aix) if "record" in sys.argv else ()), driver_before_target, killed, swallowed,
+    hot_plug, resets, disabled, unloaded_and_loaded, goes,
+)  # fmt: skip
