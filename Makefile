@@ -30,6 +30,11 @@ demo: $(VENV)/installed
 test: $(VENV)/test
 	$(PYTHON) -m pytest
 
+# Real drivers and a real target in QEMU; installs what the lab needs where it may, else says what is missing.
+power: $(VENV)/test
+	tests/power/setup.sh
+	PYSRP_LAB_REQUIRED=1 $(PYTHON) -m pytest tests/power
+
 bench: $(VENV)/test
 	@$(PIP) install --group bench
 	$(PYTHON) -m pytest benchmarks --benchmark-json=build/benchmarks.json -q

@@ -17,7 +17,7 @@ LAYERS = [
     (1, ("fields", "crq", "srp", "mad", "lun", "scsi")),
     (2, ("initiator", "target")),
     (3, ("fabric", "backends")),
-    (4, ("initiator.session", "initiator.aio", "target.serve")),
+    (4, ("initiator.session", "initiator.aio", "target.serve", "target.workers")),
     (5, ("scst",)),
     (6, ("cli", "fuzz")),
 ]

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from unit_bench import Bench
 
 from pysrp import srp
 from pysrp.backends import File, Null, Ram
@@ -19,6 +18,7 @@ from pysrp.scsi import cdb, inquiry, params
 from pysrp.scsi.mode import parse_mode6, parse_mode10
 from pysrp.scsi.sense import parse_sense
 from pysrp.target.disk import MAX_IN_PLACE, Disk
+from unit_bench import Bench
 
 CAPTURES = Path(__file__).parents[1] / "vectors" / "captures"
 BAD_FIELD = 5, 0x24, 0

@@ -558,6 +558,24 @@ def test_a_session_that_ends_takes_its_tasks_along(busy: Rig, slow: SlowRam) -> 
     assert client.peek(512) == b"mine" * 128
 
 
+def test_more_tasks_than_staged_memory_end_together(busy: Rig, slow: SlowRam) -> None:
+    """What a running task gives back must not start one that ends with it: the client's memory has gone."""
+    client = busy.client
+    tags = [client.write(256, i, bytes(512), offset=4096) for i in range(CHUNKS + 8)]
+    busy.run()
+    assert slow.started.acquire(timeout=20)
+    session: Any = busy.target.session
+    assert len(session.tasks) == len(tags)
+    assert len(busy.target._mover.waiting) == len(tags) - (CHUNKS - 1)
+    client.port.free()
+    busy.run()
+    assert busy.target.session is None
+    assert not busy.target._mover.waiting
+    slow.gate.set()
+    busy.settle(lambda: len(busy.target._mover._free) == CHUNKS - 1)
+    assert not session.tasks
+
+
 def test_logout_and_second_login_abort_too(busy: Rig, slow: SlowRam) -> None:
     client = busy.client
     client.read(256, 0, 1)

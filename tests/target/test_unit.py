@@ -6,7 +6,6 @@ import threading
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from unit_bench import Bench
 
 from pysrp.backends import Ram
 from pysrp.errors import Busy, ConfigError
@@ -19,6 +18,7 @@ from pysrp.target.disk import Disk
 from pysrp.target.unit import LogicalUnit
 from pysrp.target.unit_commands import command
 from pysrp.target.unit_identity import Identity, device_number
+from unit_bench import Bench
 
 TUR = "000000000000"
 INQUIRY = "120000006000"

@@ -43,7 +43,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import struct
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -104,7 +103,7 @@ HARDWARE_ERROR = 4
 ANSWERED = crq.Status.OK
 FORMATS = int(srp.SupportedFormats.DIRECT | srp.SupportedFormats.INDIRECT)
 
-RSPVALID, SNSVALID = int(RspFlags.RSPVALID), int(RspFlags.SNSVALID)
+SNSVALID = int(RspFlags.SNSVALID)
 DOOVER, DOUNDER = int(RspFlags.DOOVER), int(RspFlags.DOUNDER)
 DIOVER, DIUNDER = int(RspFlags.DIOVER), int(RspFlags.DIUNDER)
 SCSOLNT, UCSOLNT = int(SolNot.SCSOLNT), int(SolNot.UCSOLNT)
@@ -115,8 +114,6 @@ EVENTS = {
     crq.TransportEvent.RESUME: Event.RESUME,
 }
 """Transport events that do not mean that the partner is lost."""
-
-element = struct.Struct(">BBBBHHQ")
 
 
 @dataclass(frozen=True)
@@ -539,13 +536,13 @@ class Target:
             except TransportError as error:
                 log.warning("%s: T_LOGOUT: %s", self.name, error)
             else:
-                self._send(element.pack(0x80, crq.Format.SRP, 0, ANSWERED, 0, logout.SIZE, parked.tag))
+                self._send(answered(crq.Format.SRP, ANSWERED, logout.SIZE, parked.tag))
         self._fire(Event.VIOLATION)
 
     # Elements.
 
     def _receive(self, raw: bytes) -> None:
-        header, form, reserved, status, _, length, address = element.unpack(raw)
+        header, form, reserved, status, _, length, address = crq.Element.unpack(raw)
         if header == crq.Valid.TRANSPORT_EVENT:
             log.info("%s: transport event %d, status %d", self.name, form, status)
             self._fire(EVENTS.get(form, Event.PARTNER_LOST))
@@ -635,7 +632,7 @@ class Target:
             self.session.exports = self.session.opened = None
             self.luns.bind(self.session.nexus)
         status = self._write(address, answer)
-        self._send(element.pack(0x80, form, 0, status, 0, len(answer), tag_of(raw)))
+        self._send(answered(form, status, len(answer), tag_of(raw)))
 
     def _host(self) -> Host:
         settings, identity = self.settings, self.port.identity
@@ -692,7 +689,7 @@ class Target:
                 self._manage(session, raw, address)
         elif opcode == srp.Opcode.I_LOGOUT and session is not None:
             self._fire(Event.LOGOUT)
-            self._send(element.pack(0x80, crq.Format.SRP, 0, ANSWERED, 0, srp.ILogout.SIZE, tag_of(raw)))
+            self._send(answered(crq.Format.SRP, ANSWERED, srp.ILogout.SIZE, tag_of(raw)))
         else:
             self._violation(f"an IU with opcode {opcode:#x}", srp.TLogoutReason.INVALID_IU_TYPE)
 
@@ -727,7 +724,7 @@ class Target:
             log.warning("%s: SRP_LOGIN rejected: %s", self.name, reason.name)
             answer = srp.LoginRej.build(reason=reason, tag=request.tag, buf_fmt=FORMATS)
         status = self._write(address, bytes(answer))
-        self._send(element.pack(0x80, crq.Format.SRP, 0, status, 0, answer.SIZE, tag_of(raw)))
+        self._send(answered(crq.Format.SRP, status, answer.SIZE, tag_of(raw)))
 
     def _login_fault(self, request: srp.LoginReq) -> srp.LoginRejReason | None:
         reasons = srp.LoginRejReason
@@ -900,22 +897,17 @@ class Target:
             flags |= SNSVALID
         delta = 1 + session.owed
         wish = UCSOLNT if task.status else SCSOLNT
-        rsp.pack_into(
+        length = srp.Rsp.pack_into(
             self._answer,
-            0,
-            srp.Opcode.RSP,
-            1 if task.sol_not & wish else 0,
-            delta,
-            task.tag,
-            flags,
-            task.status,
-            out_residual,
-            in_residual,
-            len(sense),
-            0,
+            sol_not=1 if int(task.sol_not) & wish else 0,
+            req_lim_delta=delta,
+            tag=task.tag,
+            status=task.status,
+            data_out_res_cnt=out_residual,
+            data_in_res_cnt=in_residual,
+            sense=sense,
+            flags=flags,
         )
-        length = RSP_SIZE + len(sense)
-        self._answer[RSP_SIZE:length] = sense
         crq_status = int(crq.Status.VIOLATES_MAX_XFER) if task.too_large else 0
         if self._mads.fast_fail and task.cdb[0] & 0x1F in READ_WRITE and sense_key(sense) == HARDWARE_ERROR:
             crq_status = int(crq.Status.ADAPTER_FAIL)
@@ -940,7 +932,7 @@ class Target:
             session.owed = delta
         else:
             session.owed = 0
-        self._send(element.pack(0x80, crq.Format.SRP, 0, crq_status, 0, length, tag), session)
+        self._send(answered(crq.Format.SRP, crq_status, length, tag), session)
 
     def _write(self, address: int, answer: bytes) -> int:
         """Write an answer over its request; the status byte for its element."""
@@ -995,29 +987,23 @@ class Target:
         session.allowed = min(session.allowed + aborted, session.limit + EXTRA_CREDITS)
         delta = 1 + aborted + session.owed
         wish = UCSOLNT if code else SCSOLNT
-        rsp.pack_into(
+        srp.Rsp.pack_into(
             self._answer,
-            0,
-            srp.Opcode.RSP,
-            1 if sol_not & wish else 0,
-            delta,
-            tag,
-            RSPVALID,
-            0,
-            0,
-            0,
-            0,
-            4,
+            sol_not=1 if int(sol_not) & wish else 0,
+            req_lim_delta=delta,
+            tag=tag,
+            resp_data=bytes((0, 0, 0, code)),
         )
-        self._answer[RSP_SIZE : RSP_SIZE + 4] = bytes((0, 0, 0, code))
-        self._reply(session, address, RSP_SIZE + 4, tag, delta)
+        self._reply(session, address, srp.Rsp.SIZE + 4, tag, delta)
 
     def _take_back(self, session: Session, tasks: Sequence[Command]) -> None:
         """Nothing more happens in these tasks, and they stand in nobody's way."""
+        transfers = [task.transfer for task in tasks if task.transfer is not None]
+        # Those that wait for staged memory first: what a running one gives back must not start them.
+        for transfer in sorted(transfers, key=lambda transfer: transfer.job is not None):
+            transfer.cancel()
         for task in tasks:
-            if task.transfer is not None:
-                task.transfer.cancel()
-                task.transfer = None
+            task.transfer = None
             if task.unit in session.sets:
                 session.sets[task.unit].discard(task)
 
@@ -1074,6 +1060,15 @@ def tag_of(raw: bytes) -> int:
     return int.from_bytes(raw[8:16], "big")
 
 
+def answered(form: int, status: int, length: int, tag: int) -> bytes:
+    """The element that tells the client of an answer."""
+    return bytes(
+        crq.Element.build(
+            valid=crq.Valid.CMD_RESP, format=form, status=status, IU_length=length, IU_data_ptr=tag
+        )
+    )
+
+
 def retry_after(code: int) -> float | None:
     """Seconds after which a hypervisor call is to be repeated; None if its code does not ask for that."""
     if code in (1, 14):  # H_BUSY, H_IN_PROGRESS
@@ -1083,8 +1078,6 @@ def retry_after(code: int) -> float | None:
     return None
 
 
-rsp = struct.Struct(">BB2xiQ2xBBIIII")
-RSP_SIZE = srp.Rsp.SIZE
 INIT = bytes(crq.Element.init())
 INIT_COMPLETE = bytes(crq.Element.init_complete())
 PONG = bytes(crq.Element.ping(crq.PingCode.PING_RESPONSE))
