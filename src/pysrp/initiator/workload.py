@@ -111,7 +111,8 @@ class Job:
     ) -> Lane:  # fmt: skip
         """A lane for all commands, or for those that are left."""
         part = self if self.todo is None else self._rest(self.todo)
-        self._part = part
+        # Never itself: the cycle would keep all the data until the garbage collector comes by.
+        self._part = None if part is self else part
         return Lane(
             port, iu, iu_address, slots, data, data_address, self.stride,
             int.from_bytes(bytes(self.unit.lun), "big"), part.ops, part.lbas, part.blocks,
@@ -132,8 +133,7 @@ class Job:
     def take(self, lane: Lane) -> int:
         """Take over what a lane has come to; how many commands are left."""
         numbers = range(self.count) if self.todo is None else self.todo
-        part = self._part
-        assert part is not None
+        part = self._part or self
         if part is not self:
             for place, item in enumerate(numbers):
                 self.work.status[item] = part.work.status[place]
