@@ -36,7 +36,9 @@ def open_it(request):
 def test_this_machine(open_it):
     if platform.machine().startswith("ppc64"):
         pytest.skip("this may be a POWER partition")
-    with pytest.raises(UnavailableError, match=rf"{platform.machine()}\) is not a POWER partition.*unix:PATH"):
+    with pytest.raises(
+        UnavailableError, match=rf"{platform.machine()}\) is not a POWER partition.*unix:PATH"
+    ):
         open_it(URL)
 
 
@@ -60,7 +62,9 @@ def test_module_not_loaded(partition, open_it):
 def test_no_such_unit(partition, open_it):
     (partition / "dev/vscsi_crq-30000007").touch()
     (partition / "dev/vscsi_crq-30000005").touch()
-    with pytest.raises(UnavailableError, match=r"vio:99: no such unit here; there are vio:30000005, vio:30000007") as e:
+    with pytest.raises(
+        UnavailableError, match=r"vio:99: no such unit here; there are vio:30000005, vio:30000007"
+    ) as e:
         open_it("vio:99")
     assert "profile has no such slot" in str(e.value)
 

@@ -4,6 +4,7 @@ import re
 import shutil
 
 import pytest
+
 from lab import REPO, cross
 
 pytestmark = pytest.mark.power
@@ -18,7 +19,9 @@ def test_contract(lab, tmp_path):
         shutil.copyfile(file, folder / file.name)
     # The factory of guest/scenario_vio.py in the place of the simulated transports'.
     rig = folder / "fabric_rig.py"
-    text, count = re.subn("^FACTORIES = .*$", "from scenario_vio import FACTORIES", rig.read_text(), flags=re.M)
+    text, count = re.subn(
+        "^FACTORIES = .*$", "from scenario_vio import FACTORIES", rig.read_text(), flags=re.M
+    )
     assert count == 1
     rig.write_text(text)
     packages = cross.wheels(lab.cache, "pytest>=8", "hypothesis>=6.100")

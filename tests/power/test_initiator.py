@@ -4,6 +4,7 @@ import random
 import struct
 
 import pytest
+
 from lab import Disk
 
 pytestmark = pytest.mark.power
@@ -27,7 +28,13 @@ def test_against_qemu(lab, tmp_path, cpus, machine):
         Disk(images[3], id=3, channel=2, cdrom=True),
     ]
     result = lab.run(
-        "scenario_initiator.py", hex(UNIT), BLOCKS, adapters={UNIT: places}, pysrp=True, cpus=cpus, machine=machine
+        "scenario_initiator.py",
+        hex(UNIT),
+        BLOCKS,
+        adapters={UNIT: places},
+        pysrp=True,
+        cpus=cpus,
+        machine=machine,
     )
     result.check()
 

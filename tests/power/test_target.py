@@ -1,8 +1,8 @@
 """pysrp's target under an initiator that nobody here wrote: Debian's ibmvscsi, in the lab."""
 
 import pytest
-from lab import cross
 
+from lab import cross
 from pysrp.cli import records
 
 pytestmark = pytest.mark.power
@@ -21,7 +21,9 @@ def test_readme_filesystems_and_tools(lab, wheels):
 
 
 @pytest.mark.parametrize(
-    ("cpus", "machine", "more"), [(1, "ic-mode=xics", []), (2, "", ["record"])], ids=["1cpu-xics", "2cpus-xive"]
+    ("cpus", "machine", "more"),
+    [(1, "ic-mode=xics", []), (2, "", ["record"])],
+    ids=["1cpu-xics", "2cpus-xive"],
 )
 def test_faults(lab, cpus, machine, more):
     result = lab.run(

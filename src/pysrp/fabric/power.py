@@ -139,7 +139,9 @@ class PowerPort(Port):
         except OSError as problem:
             if problem.errno == errno.EBUSY:
                 fail("H_REG_CRQ", H.H_RESOURCE)
-            raise TransportError(problem.errno, f"the queue cannot be registered: {problem.strerror}") from problem
+            raise TransportError(
+                problem.errno, f"the queue cannot be registered: {problem.strerror}"
+            ) from problem
         if new.hrc not in (H.H_SUCCESS, H.H_CLOSED):
             fail("H_REG_CRQ", new.hrc)
         queue = lib.power_map(ffi.NULL, self.queue_size, self._fd, new.offset)
@@ -262,7 +264,11 @@ class PowerPort(Port):
         slots = self.queue_size // ELEMENT_SIZE
         max = min(max, slots)
         # _elements is free: what was sent from there has been sent.
-        out = self._elements if max <= lib.VSCSI_CRQ_SEND_MAX else ffi.new(f"unsigned char[{max * ELEMENT_SIZE}]")
+        out = (
+            self._elements
+            if max <= lib.VSCSI_CRQ_SEND_MAX
+            else ffi.new(f"unsigned char[{max * ELEMENT_SIZE}]")
+        )
         taken = lib.power_take(self._queue, slots, self._next, out, max)
         if not taken:
             return []
@@ -463,7 +469,10 @@ def _open(address: str, identity: Identity, queue_size: int, server: bool) -> Po
     try:
         info = _read_info(url, device)
         if (info.kind == lib.VSCSI_CRQ_SERVER) != server:
-            kinds = ("a client slot (IBM,v-scsi): connect to it", "a server slot (IBM,v-scsi-host): listen at it")
+            kinds = (
+                "a client slot (IBM,v-scsi): connect to it",
+                "a server slot (IBM,v-scsi-host): listen at it",
+            )
             raise ConfigError(f"{url} is {kinds[not server]} instead")
         return PowerPort(device, info, _identify(info, identity), queue_size)
     except BaseException:
@@ -556,7 +565,10 @@ def _system_id() -> str:
     """Model and serial number of the machine, as PAPR's device tree has them."""
     tree = SYSTEM / "firmware/devicetree/base"
     try:
-        parts = [(tree / name).read_bytes().rstrip(b"\0").decode(errors="replace") for name in ("model", "system-id")]
+        parts = [
+            (tree / name).read_bytes().rstrip(b"\0").decode(errors="replace")
+            for name in ("model", "system-id")
+        ]
     except OSError:
         return ""
     return "-".join(parts)

@@ -231,9 +231,7 @@ class Recorder(Port):
         stretches = ([exchange.table] if exchange.table else []) + exchange.outgoing
         return exchange, [(each, self._own(*each)) for each in stretches]
 
-    def _sent(
-        self, element: bytes, exchange: _Exchange | None, memory: list[tuple[Stretch, bytes]]
-    ) -> None:
+    def _sent(self, element: bytes, exchange: _Exchange | None, memory: list[tuple[Stretch, bytes]]) -> None:
         if self.is_server:
             exchange = self._by_tag.pop(element[8:16], None) if element[0] == crq.Valid.CMD_RESP else None
             if exchange is not None and self._by_address.get(exchange.address) is exchange:
@@ -242,9 +240,7 @@ class Recorder(Port):
             return
         self._record("i2t", "crq", element, _title(element), exchange=exchange)
         if exchange is not None:
-            self._record(
-                "i2t", "iu", exchange.iu, exchange.name, address=exchange.address, exchange=exchange
-            )
+            self._record("i2t", "iu", exchange.iu, exchange.name, address=exchange.address, exchange=exchange)
             for (address, _), data in memory:
                 self._data("i2t", data, address, exchange)
 
@@ -338,9 +334,7 @@ class Recorder(Port):
         data = self._copied(local, offset, length)
         exchange = self._by_address.get(remote)
         if exchange is not None and exchange.iu:
-            self._record(
-                "t2i", "iu", data, f"answer to {exchange.name}", address=remote, exchange=exchange
-            )
+            self._record("t2i", "iu", data, f"answer to {exchange.name}", address=remote, exchange=exchange)
         elif data:
             self._data("t2i", data, remote, self._owner(remote))
 

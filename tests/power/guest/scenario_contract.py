@@ -53,7 +53,9 @@ def contract():
     insmod("vscsi_crq_lab")
     sys.path.insert(0, str(FOLDER))
     arguments = ["-q", "-p", "no:cacheprovider", "-c", "/dev/null"]
-    status = pytest.main([*arguments, "--rootdir", str(FOLDER), str(FOLDER / "test_fabric_contract.py")], [Plugin()])
+    status = pytest.main(
+        [*arguments, "--rootdir", str(FOLDER), str(FOLDER / "test_fabric_contract.py")], [Plugin()]
+    )
     check("pytest", status == 0, got=status)
 
 

@@ -207,7 +207,10 @@ def hot_plug():
         folder = SYSTEM / f"class/scsi_device/{host()}:0:2:0/device"
         target.tree.write("targets/ibmvstgt/ibmvstgt_target_0/luns/mgmt", "del 512")
         run("blockdev", "--flushbufs", device)
-        check("reads no more", run("/usr/bin/sg_raw", "-r", "512", sg(2), *"28 00 00 00 00 00 00 00 01 00".split()).returncode)
+        check(
+            "reads no more",
+            run("/usr/bin/sg_raw", "-r", "512", sg(2), *"28 00 00 00 00 00 00 00 01 00".split()).returncode,
+        )
         (folder / "delete").write_text("1")
         rescan()
         check("gone", len(lsscsi()) == 1, got=lsscsi())

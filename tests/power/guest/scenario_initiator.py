@@ -149,7 +149,10 @@ def sense():
     for function, wanted in (
         (lambda: disks[0].read(BLOCKS, 1), (5, 0x21, 0)),
         (lambda: session.execute(disks[0].lun, bytes([0xC1] + [0] * 5)), (5, 0x20, 0)),
-        (lambda: session.execute(disks[0].lun, bytes([0x12, 1, 0xEE, 0, 252, 0]), data_in_length=252), (5, 0x24, 0)),
+        (
+            lambda: session.execute(disks[0].lun, bytes([0x12, 1, 0xEE, 0, 252, 0]), data_in_length=252),
+            (5, 0x24, 0),
+        ),
     ):
         try:
             function()

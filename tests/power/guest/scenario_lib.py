@@ -36,7 +36,13 @@ class Target:
     def __init__(self, hypervisor, os_type=2, **options):
         self.socket = "/run/scst.socket"
         Path(self.socket).unlink(missing_ok=True)
-        command = [sys.executable, "/guest/scenario_server.py", hex(hypervisor.server), str(os_type), self.socket]
+        command = [
+            sys.executable,
+            "/guest/scenario_server.py",
+            hex(hypervisor.server),
+            str(os_type),
+            self.socket,
+        ]
         command += [word for name, value in options.items() for word in (f"--{name}", str(value))]
         self.log = Path("/share/target.log")
         # What mfusepy looks for with ldconfig, which the guest does not have.

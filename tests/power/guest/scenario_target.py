@@ -28,8 +28,6 @@ from scenario_lib import (
     unload_driver,
 )
 
-from pysrp import scsi
-
 CLIENT = int(sys.argv[1], 0)
 hypervisor = Hypervisor(CLIENT)
 target = None
@@ -203,7 +201,11 @@ def tool(name, *arguments, exits=0, says=()):
 
 def sg3_utils():
     device = sg(1)
-    tool("sg_inq", device, says=("Vendor identification: IBM", "Product identification: VDASD blkdev", "level: 0001"))
+    tool(
+        "sg_inq",
+        device,
+        says=("Vendor identification: IBM", "Product identification: VDASD blkdev", "level: 0001"),
+    )
     pages = run("/usr/bin/sg_vpd", "-p", "sv", "-H", device).stdout
     record("VPD pages", text=pages)
     data = bytes.fromhex("".join(re.findall(r"(?<=  )(?:[0-9a-f]{2}[ ]+)+", pages)).replace(" ", ""))
@@ -247,12 +249,18 @@ def sg3_utils():
         ("8e 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00", 9, "WRITE AND VERIFY(16), which is not there"),
     )
     for cdb, exits, why in raw:
-        room = ["-r", "255"] if cdb[:2] in ("12", "1a", "5a", "a3") else ["-r", "512"] if cdb[:2] == "28" else []
+        room = (
+            ["-r", "255"] if cdb[:2] in ("12", "1a", "5a", "a3") else ["-r", "512"] if cdb[:2] == "28" else []
+        )
         done = run("/usr/bin/sg_raw", *room, device, *cdb.split())
         check(f"sg_raw {why}", done.returncode == exits, exit=done.returncode, got=done.stdout)
     tool("sg_raw", "-r", "36", device, *"12 00 00 00 24 00".split(), says=("49 42 4d",))
     log = kernel_log()
-    bad = [line for line in log.splitlines() if "I/O error" in line or "ibmvscsi" in line and "bad" in line.lower()]
+    bad = [
+        line
+        for line in log.splitlines()
+        if "I/O error" in line or "ibmvscsi" in line and "bad" in line.lower()
+    ]
     check("nothing in the kernel's log", not bad, got=bad)
 
 
