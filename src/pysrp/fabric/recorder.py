@@ -82,7 +82,7 @@ class Recorder(Port):
         self.window_size = port.window_size
         self.max_transfer = port.max_transfer
         self._owns_file = isinstance(file, (str, os.PathLike))
-        self._file: TextIO = Path(file).open("w") if isinstance(file, (str, os.PathLike)) else file
+        self._file: TextIO = Path(file).open("w") if isinstance(file, (str, os.PathLike)) else file  # noqa: SIM115
         self._seq = 0
         self._transactions = 0
         self._by_address: dict[int, _Exchange] = {}
