@@ -519,6 +519,8 @@ class Conversation(RuleBasedStateMachine):
         lun, medium = self.choose(number)
         self.ready(lun)
         data = random.Random(seed).randbytes(BLOCK)
+        # In place, so that it is the answer that is lost, and not that of the abort which may come before.
+        server = server and not medium.disk.backend.blocking
         if server:
             self.there(lambda adapter: adapter.port.inject("H_SEND_CRQ", 0, 1))  # type: ignore[attr-defined]
         else:
