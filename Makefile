@@ -10,7 +10,7 @@ SECONDS_PER_PARSER ?= 20
 
 sources := $(shell find src setup.py pyproject.toml Makefile -type f -not -name '*.so' -not -path '*/__pycache__/*' -not -path '*.egg-info/*')
 
-.PHONY: demo test bench fuzz lint debug sanitize power clean
+.PHONY: demo test bench fuzz lint debug sanitize power power-setup clean
 .DELETE_ON_ERROR:
 
 $(VENV)/installed: $(sources)
@@ -31,9 +31,11 @@ test: $(VENV)/test
 	$(PYTHON) -m pytest
 
 # Real drivers and a real target in QEMU; installs what the lab needs where it may, else says what is missing.
-power: $(VENV)/test
-	tests/power/setup.sh
+power: power-setup $(VENV)/test
 	PYSRP_LAB_REQUIRED=1 $(PYTHON) -m pytest tests/power
+
+power-setup: $(VENV)/test
+	PYTHON="$(abspath $(PYTHON))" tests/power/setup.sh
 
 bench: $(VENV)/test
 	@$(PIP) install --group bench

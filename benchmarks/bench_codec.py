@@ -96,6 +96,7 @@ def measure(benchmark: Any, group: str, case: Callable[[], Any], expected: Any =
     [
         "pysrp",
         "hand-written cython",
+        "(the harness)",
         "struct (tuple)",
         "ctypes (view)",
         "ctypes (copy)",
@@ -116,6 +117,10 @@ def bench_parse_and_three_fields(benchmark: Any, who: str, floor: ModuleType) ->
         def case() -> Any:
             iu = hand(RAW)
             return iu.tag, iu.add_cdb_len, iu.data_in_desc_cnt
+    elif who == "(the harness)":
+
+        def case() -> Any:  # what every row of this group pays for being measured
+            return TAG, 0, 0
     elif who == "struct (tuple)":
         three = struct.Struct(">7xBQ15xB").unpack_from
 

@@ -3,6 +3,7 @@
 import os
 
 import pytest
+
 from lab import REPO, Lab, LabUnavailable, cross
 
 

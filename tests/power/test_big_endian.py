@@ -1,6 +1,7 @@
 """The codecs on a big-endian machine: Debian's s390x Python under qemu-user, pysrp cross-built for it."""
 
 import pytest
+
 from lab import REPO
 
 pytestmark = pytest.mark.power

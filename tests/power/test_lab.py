@@ -1,6 +1,7 @@
 """The lab itself: it boots, reports failures as failures, and has pysrp in it."""
 
 import pytest
+
 from lab.machine import cpio
 
 pytestmark = pytest.mark.power

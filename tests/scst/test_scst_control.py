@@ -203,5 +203,6 @@ def test_a_client_outlives_its_server(tree, tmp_path):
 def test_where_the_socket_is():
     assert str(socket_of("unix:/run/srp")) == str(socket_of("/run/srp")) == "/run/srp.scst"
     assert str(socket_of("/run/srp.scst")) == "/run/srp.scst"
+    assert socket_of("vio:30000003").name == "pysrp-vio-30000003.scst"
     with pytest.raises(ConfigError):
-        socket_of("vio:30000003")
+        socket_of("local:somewhere")

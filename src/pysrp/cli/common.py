@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import click
 
 from pysrp import scsi
 from pysrp.errors import ConfigError, DecodeError
+from pysrp.fabric import Identity
 from pysrp.initiator.session import Device, Session
 from pysrp.lun import Hctl, Lun, from_hctl, hctl
 
@@ -91,7 +93,9 @@ def logged_in(server: str, timeout: float, host: int, verbose: bool = False) -> 
     """A session with the server, logged in; closed in the end."""
     if verbose:
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    session = Session(server if ":" in server else f"unix:{server}", host=host, timeout=timeout)
+    url = server if ":" in server else f"unix:{server}"
+    identity = Identity(partition_name=socket.gethostname())
+    session = Session(url, identity=identity, host=host, timeout=timeout)
     try:
         session.connect(timeout)
         yield session

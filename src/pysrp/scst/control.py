@@ -44,13 +44,17 @@ CONNECTIONS = 64
 def socket_of(address: str | os.PathLike[str]) -> Path:
     """Where the control socket of a server is: ``unix:PATH`` and ``PATH`` have theirs at ``PATH.scst``.
 
-    A path that ends in ``.scst`` already is itself. ConfigError for the URL of another transport.
+    That of ``vio:UNIT`` is ``/run/pysrp-vio-UNIT.scst``, or in XDG_RUNTIME_DIR for other users than root. A path
+    that ends in ``.scst`` already is itself. ConfigError for the URL of another transport.
     """
     text = os.fspath(address)
     scheme, colon, rest = text.partition(":")
     if colon and "/" not in scheme:
-        if scheme != "unix":
-            raise ConfigError(f"{text!r}: only a server at unix:PATH has a control socket beside it")
+        if scheme == "vio":
+            folder = "/run" if os.geteuid() == 0 else os.environ.get("XDG_RUNTIME_DIR", "/run")
+            rest = f"{folder}/pysrp-vio-{rest}"
+        elif scheme != "unix":
+            raise ConfigError(f"{text!r}: only a server at unix:PATH or vio:UNIT has a control socket")
         text = rest
     return Path(text if text.endswith(".scst") else f"{text}.scst")
 
