@@ -1,5 +1,5 @@
 # make demo     the main job, embedded, no root
-# make test     everything that can be tested on this machine
+# make test     the test suite
 # Both set up what they need in .venv; CONTRIBUTING.md explains the rest.
 
 VENV   ?= .venv
@@ -32,7 +32,7 @@ test: $(VENV)/test
 
 # Real drivers and a real target in QEMU; installs what the lab needs where it may, else says what is missing.
 power: power-setup $(VENV)/test
-	PYSRP_LAB_REQUIRED=1 $(PYTHON) -m pytest tests/power
+	PYSRP_LAB_REQUIRED=1 $(PYTHON) -m pytest -m power tests/power
 
 power-setup: $(VENV)/test
 	PYTHON="$(abspath $(PYTHON))" tests/power/setup.sh

@@ -42,6 +42,7 @@ class Disk:
     cdrom: bool = False
     readonly: bool = False
     options: str = ""  # more -device options, "logical_block_size=4096"
+    drive: str = ""  # more -drive options, "throttling.iops-total=100"
 
 
 @dataclass
@@ -268,6 +269,7 @@ def _adapters(adapters: Mapping[int, Sequence[Disk | Path | str]]) -> list[str]:
             readonly = "on" if d.readonly or d.cdrom else "off"
             kind = "cd" if d.cdrom else "hd"
             options += ["-drive", f"if=none,id=d{n},format=raw,file={_escape(d.image)},readonly={readonly}"]
+            options[-1] += d.drive and "," + d.drive
             place = f"channel={d.channel},scsi-id={d.id},lun={d.lun}" + (d.options and "," + d.options)
             options += ["-device", f"scsi-{kind},bus=v{unit:x}.0,drive=d{n},{place}"]
     return options
