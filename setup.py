@@ -48,7 +48,6 @@ directives = {
     "boundscheck": debug,
     "wraparound": debug,
     "initializedcheck": debug,
-    "nonecheck": debug,
     "linetrace": debug,
     "cdivision": True,
     "auto_pickle": False,
