@@ -124,7 +124,9 @@ def test_without_a_server(tmp_path):
     )
     assert done.returncode == 1
     assert "no server answers" in done.stderr
-    done = subprocess.run([*COMMAND, "ls", "-s", "local:somewhere"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [*COMMAND, "ls", "-s", "local:somewhere"], capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 1
     assert "unix:PATH" in done.stderr
 
