@@ -631,14 +631,6 @@ cdef class Int(Field):
             overrun(type(v).__name__, self.name, self.offset, self.size, v.n - self.offset)
         return self.value(v.p)
 
-    def __set__(self, obj, value):
-        cdef View v = <View?> obj
-        if self.end > v.n:
-            overrun(type(v).__name__, self.name, self.offset, self.size, v.n - self.offset)
-        if v.buffer.readonly:
-            readonly_memory(v, self.name)
-        self.put(v.p, value)
-
     cdef object value(self, const uint8_t *base):
         cdef uint64_t raw = wire_get(base + self.offset, self.nbytes) >> self.shift & self.mask
         if self.plain:
