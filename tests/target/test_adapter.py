@@ -416,6 +416,63 @@ def test_disable_and_enable(rig: Rig) -> None:
     works(rig)
 
 
+def test_disabled_target_that_rejects(make: Make) -> None:
+    """As ibmvstgt did: the queue is open, logins are rejected, and enabling brings those back who were turned away."""
+    rig = make(settings=Settings(reject_disabled=True, require_login=False))
+    client = rig.client
+
+    def handshake() -> None:
+        client.element(INIT)
+        rig.run()
+        assert INIT_COMPLETE in client.answers
+        client.answers.clear()
+
+    def rejected() -> bool:
+        tag = client.login()
+        rig.run()
+        answer = client.answer(tag)
+        return isinstance(answer, srp.LoginRej) and answer.reason == srp.LoginRejReason.INSUFFICIENT_RESOURCES
+
+    rig.target.disable()
+    assert rig.target.state is State.WAIT_CONNECTION
+    client.port.register()
+    handshake()
+    assert rejected()
+    assert rejected()
+    assert rig.target.state is State.CONNECTED
+
+    rig.target.enable()
+    rig.run()
+    assert rig.reconnected()
+    client.answers.clear()
+    client.element(INIT_COMPLETE)
+    rig.run()
+    works(rig)
+    rig.target.enable()
+    rig.run()
+    assert not client.answers, "enabled already"
+    works(rig)
+
+    rig.target.disable()
+    rig.run()
+    assert rig.reconnected()
+    client.answers.clear()
+    handshake()
+    assert rejected()
+    client.cmd(256, "00")
+    rig.run()
+    assert rig.reconnected(), "nor is a client served that never logs in"
+
+
+def test_disabled_target_that_rejects_after_the_hypervisor_refused(make: Make) -> None:
+    rig = make(settings=Settings(reject_disabled=True))
+    rig.server.inject("H_REG_CRQ", ReturnCode.H_RESOURCE, 1)
+    rig.target.disable()
+    assert rig.target.state is State.ERR_DISCONNECTED
+    rig.target.disable()
+    assert rig.target.state is State.WAIT_CONNECTION
+
+
 def test_closing_takes_time(rig: Rig) -> None:
     rig.server.inject("H_FREE_CRQ", ReturnCode.H_LONG_BUSY_1_SEC, 1)
     rig.target.disable()

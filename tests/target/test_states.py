@@ -40,7 +40,7 @@ def test_a_session_ends_whenever_its_state_does() -> None:
             assert step.state in with_session or Action.END_SESSION in step.actions, (state, event)
 
 
-def test_only_an_error_of_the_client_makes_us_close_an_open_queue() -> None:
+def test_only_an_error_of_the_client_or_the_administrator_makes_us_close_an_open_queue() -> None:
     """Two partners that close in answer to each other's closing would never stop."""
     for state in OPEN:
         for event, step in TRANSITIONS[state].items():
@@ -49,6 +49,7 @@ def test_only_an_error_of_the_client_makes_us_close_an_open_queue() -> None:
                     Event.VIOLATION,
                     Event.DISABLE,
                     Event.REMOVE,
+                    Event.RESTART,
                     Event.INIT,
                     Event.INIT_COMPLETE,
                 )

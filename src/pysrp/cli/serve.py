@@ -66,13 +66,17 @@ def pairs(texts: tuple[str, ...], what: str) -> list[tuple[str, str]]:
     "--max-transfer", default="64M", show_default=True, help="Largest transfer announced (port_max_txu)."
 )
 @click.option("--no-login", is_flag=True, help="Also serve clients that never log in, such as SLOF.")
+@click.option(
+    "--reject-disabled", is_flag=True,
+    help="While disabled keep the queue open and reject logins, as ibmvstgt did, instead of closing it.",
+)  # fmt: skip
 @click.option("--mode", default="600", show_default=True, metavar="OCTAL", help="Permissions of the socket.")
 @click.option("--json", "as_json", is_flag=True, help="Print where it listens as one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="No log lines.")
 def serve(
     url: str, ram: tuple[str, ...], files: tuple[str, ...], luns: tuple[str, ...], conf: TextIO | None,
     enable: bool | None, partition_name: str, partition_number: int, unit_address: str, os_type: str,
-    max_transfer: str, no_login: bool, mode: str, as_json: bool, quiet: bool,
+    max_transfer: str, no_login: bool, reject_disabled: bool, mode: str, as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Serve disks at URL (unix:PATH; on POWER vio:UNIT) until SIGTERM or Ctrl-C.
 
@@ -104,6 +108,7 @@ def serve(
         os_type=OS_TYPES[os_type],
         max_transfer=size(max_transfer),
         require_login=not no_login,
+        reject_disabled=reject_disabled,
     )
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

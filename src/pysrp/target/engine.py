@@ -123,9 +123,11 @@ class Settings:
     ``partition_name`` and ``partition_number`` default to those of the port. ``os_type`` 3 (AIX) makes Linux
     send fast fail and capabilities. ``max_transfer`` is announced as port_max_txu. ``request_limit`` are the
     credits of a session, 2 at least. ``require_login`` False also serves clients that never log in, such as
-    SLOF. With ``replace_login`` False a second login is rejected. ``report_per_target``: as SLOF understands
-    it, see :meth:`LunMap.report_luns`; that is so anyway without login. ``name`` is the adapter's, for
-    capabilities. ``target_port_id`` is what a login may ask for besides zeros.
+    SLOF. With ``replace_login`` False a second login is rejected. With ``reject_disabled`` a disabled target
+    keeps its queue open and rejects logins, as ibmvstgt did; otherwise it closes the queue, as ibmvscsis does.
+    ``report_per_target``: as SLOF understands it, see :meth:`LunMap.report_luns`; that is so anyway without
+    login. ``name`` is the adapter's, for capabilities. ``target_port_id`` is what a login may ask for besides
+    zeros.
     """
 
     partition_name: str = ""
@@ -135,6 +137,7 @@ class Settings:
     request_limit: int = 128
     require_login: bool = True
     replace_login: bool = True
+    reject_disabled: bool = False
     report_per_target: bool = False
     name: str = "ibmvstgt"
     target_port_id: bytes = bytes(16)
@@ -261,6 +264,7 @@ class Target:
         self.luns = luns
         self.settings = settings or Settings()
         self.state = State.WAIT_ENABLED
+        self.enabled = False
         self.session: Session | None = None
         self.name = f"{port.identity.unit_address:08x}"
         self._inbox: deque[Callable[[], None]] = deque()
@@ -277,6 +281,7 @@ class Target:
         self._batch: list[bytes] = []
         self._calling: Callable[[], None] | None = None
         self._known = False
+        self._turned_away = False
         self._lane = Lane(port) if fast and isinstance(port, Adapter) else None
         self._now = 0.0
         self._due = 0.0
@@ -293,12 +298,21 @@ class Target:
         return self._mads.client
 
     def enable(self) -> None:
-        """Open the queue and greet the client."""
+        """Let the client log in: open the queue and greet it. One whose login was rejected begins anew."""
+        self.enabled = True
+        if self._turned_away:
+            self._turned_away = False
+            self._fire(Event.RESTART)
         self._fire(Event.ENABLE)
 
     def disable(self) -> None:
-        """Close the queue: the client sees its server go down. Tasks are aborted."""
-        self._fire(Event.DISABLE)
+        """End the session, whose tasks are aborted. The client sees its server go down.
+
+        It stays down; with ``reject_disabled`` it comes back, but lets nobody log in.
+        """
+        self.enabled = False
+        for event in (Event.RESTART, Event.ENABLE) if self.settings.reject_disabled else (Event.DISABLE,):
+            self._fire(event)
 
     def remove(self) -> None:
         """Close the queue for good. When that is done the state is REMOVED; closing the port is up to you."""
@@ -667,7 +681,7 @@ class Target:
             self._login(raw, address)
             return
         if self.session is None and opcode in (srp.Opcode.CMD, srp.Opcode.TSK_MGMT):
-            if self.settings.require_login:
+            if self.settings.require_login or not self.enabled:
                 self._violation("a command before login")
                 return
             if not self._prepared():
@@ -728,6 +742,9 @@ class Target:
 
     def _login_fault(self, request: srp.LoginReq) -> srp.LoginRejReason | None:
         reasons = srp.LoginRejReason
+        if not self.enabled:
+            self._turned_away = True
+            return reasons.INSUFFICIENT_RESOURCES
         size = request.req_it_iu_len
         if size > IU_SIZE:
             return reasons.REQ_IT_IU_LENGTH_TOO_LARGE

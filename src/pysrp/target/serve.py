@@ -157,8 +157,7 @@ class Server:
             self._adapters = {each for each in self._adapters if each.is_alive()} | {adapter}
             if luns not in self._maps:
                 self._maps.append(luns)
-            if self.enabled:
-                adapter.call(adapter.target.enable)
+            adapter.call(adapter.target.enable if self.enabled else adapter.target.disable)
             adapter.start()
 
     def adapters(self) -> list[Adapter]:
@@ -176,7 +175,7 @@ class Server:
                 adapter.call(adapter.target.enable)
 
     def disable(self) -> None:
-        """Close the queues: clients see their server go down, and wait until it is enabled again."""
+        """End the sessions, and let nobody log in until :meth:`enable`; see :meth:`Target.disable`."""
         with self._lock:
             self.enabled = False
             for adapter in self._adapters:

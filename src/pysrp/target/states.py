@@ -36,6 +36,7 @@ class Event(Enum):
     ENABLE = "the administrator enables the target"
     DISABLE = "… disables it"
     REMOVE = "… removes the adapter"
+    RESTART = "… wants the client to begin anew"
     INIT = "the client's INITIALIZE"
     INIT_COMPLETE = "its answer to ours"
     LOGIN = "a login that can be accepted"
@@ -82,6 +83,7 @@ _VIOLATION = Step(S.ERR_DISCONNECT_RECONNECT, (A.END_SESSION, A.FREE))
 _DISABLE = Step(S.ERR_DISCONNECT, (A.END_SESSION, A.FREE))
 _REMOVE = Step(S.UNCONFIGURING, (A.END_SESSION, A.FREE))
 _MIGRATE = Step(S.MIGRATED, (A.END_SESSION, A.ENABLE_QUEUE))
+_RESTART = _VIOLATION
 
 _OPEN: dict[Event, Step] = {
     E.DISABLE: _DISABLE,
@@ -112,6 +114,7 @@ TRANSITIONS: dict[State, dict[Event, Step]] = {
     },
     S.CONNECTED: {
         **_OPEN,
+        E.RESTART: _RESTART,
         # Both sides say INIT when they register, so both messages can come after the handshake is done.
         E.INIT: Step(S.CONNECTED, (A.SEND_INIT_COMPLETE,)),
         E.INIT_COMPLETE: Step(S.CONNECTED),
@@ -120,6 +123,7 @@ TRANSITIONS: dict[State, dict[Event, Step]] = {
     },
     S.SRP_PROCESSING: {
         **_OPEN,
+        E.RESTART: _RESTART,
         E.INIT: _VIOLATION,
         E.INIT_COMPLETE: _VIOLATION,
         E.LOGIN: Step(S.SRP_PROCESSING, (A.END_SESSION,)),
@@ -128,10 +132,12 @@ TRANSITIONS: dict[State, dict[Event, Step]] = {
     },
     S.SUSPENDED: {
         **_OPEN,
+        E.RESTART: _RESTART,
         E.RESUME: Step(S.CONNECTED, (A.LET_GO,)),
     },
     S.SRP_SUSPENDED: {
         **_OPEN,
+        E.RESTART: _RESTART,
         E.RESUME: Step(S.SRP_PROCESSING, (A.LET_GO,)),
     },
     S.MIGRATED: {
@@ -160,6 +166,7 @@ TRANSITIONS: dict[State, dict[Event, Step]] = {
     S.ERR_DISCONNECTED: {
         E.DISABLE: Step(S.ERR_DISCONNECT, (A.FREE,)),
         E.REMOVE: Step(S.UNCONFIGURING, (A.FREE,)),
+        E.RESTART: Step(S.ERR_DISCONNECT_RECONNECT, (A.FREE,)),
     },
     S.REMOVED: {},
 }
