@@ -37,6 +37,7 @@
 #define AREA_MAX	min_t(size_t, 16 * 1024 * 1024, KMALLOC_MAX_SIZE)
 #define AREA_COUNT	1024
 #define FREE_TRIES	1000		/* of H_FREE_CRQ, on close */
+#define ACCESS_BOTH	(VSCSI_CRQ_DMA_READ | VSCSI_CRQ_DMA_WRITE)
 
 /* Area number n is mapped at offset n << 32; the queue is number 0. */
 #define AREA_SHIFT	32
@@ -50,6 +51,7 @@ struct vscsi_area {
 	u64 bus;
 	size_t size;		/* as asked for */
 	size_t bytes;		/* whole pages */
+	u32 access;
 };
 
 struct vscsi_door {
@@ -75,7 +77,8 @@ struct vscsi_door {
  * Single pages, each with its own count: a mapping holds the pages it maps,
  * so they outlive the area if need be.
  */
-static struct vscsi_area *area_alloc(struct vscsi_unit *unit, size_t size)
+static struct vscsi_area *area_alloc(struct vscsi_unit *unit, size_t size,
+				     u32 access)
 {
 	struct vscsi_area *area;
 
@@ -84,11 +87,13 @@ static struct vscsi_area *area_alloc(struct vscsi_unit *unit, size_t size)
 		return NULL;
 	area->size = size;
 	area->bytes = PAGE_ALIGN(size);
+	area->access = access;
 	area->va = alloc_pages_exact(area->bytes, GFP_KERNEL_ACCOUNT |
 				     __GFP_ZERO | __GFP_NOWARN);
 	if (!area->va)
 		goto no_pages;
-	if (unit->platform->map(unit, area->va, area->bytes, &area->bus))
+	if (unit->platform->map(unit, area->va, area->bytes, access,
+				&area->bus))
 		goto no_window;
 	return area;
 
@@ -101,7 +106,7 @@ no_pages:
 
 static void area_free(struct vscsi_unit *unit, struct vscsi_area *area)
 {
-	unit->platform->unmap(unit, area->bus, area->bytes);
+	unit->platform->unmap(unit, area->bus, area->bytes, area->access);
 	free_pages_exact(area->va, area->bytes);
 	kfree(area);
 }
@@ -453,7 +458,7 @@ static int door_register(struct vscsi_door *door,
 		rc = -EBUSY;
 		goto out;
 	}
-	area = area_alloc(unit, size);
+	area = area_alloc(unit, size, ACCESS_BOTH);
 	if (!area) {
 		rc = -ENOMEM;
 		goto out;
@@ -582,7 +587,8 @@ static int door_dma_alloc(struct vscsi_door *door, struct vscsi_crq_dma *arg)
 	u32 number;
 	int rc;
 
-	if (!arg->size || arg->size % PAGE_SIZE || arg->size > AREA_MAX)
+	if (!arg->size || arg->size % PAGE_SIZE || arg->size > AREA_MAX ||
+	    !arg->access || arg->access & ~ACCESS_BOTH || arg->reserved)
 		return -EINVAL;
 
 	down_write(&door->state);
@@ -594,7 +600,7 @@ static int door_dma_alloc(struct vscsi_door *door, struct vscsi_crq_dma *arg)
 		rc = -ENOSPC;
 		goto out;
 	}
-	area = area_alloc(unit, arg->size);
+	area = area_alloc(unit, arg->size, arg->access);
 	if (!area) {
 		rc = -ENOMEM;
 		goto out;

@@ -45,9 +45,14 @@ struct vscsi_platform {
 	long (*copy)(struct vscsi_unit *unit, u64 length, u32 from_liobn,
 		     u64 from, u32 to_liobn, u64 to);
 	long (*suspend)(struct vscsi_unit *unit, u32 request, u32 timeout_ms);
-	/* Whole pages, physically contiguous, in the first window; 0 or -errno */
-	int (*map)(struct vscsi_unit *unit, void *va, size_t size, u64 *bus);
-	void (*unmap)(struct vscsi_unit *unit, u64 bus, size_t size);
+	/*
+	 * Whole pages, physically contiguous, in the first window, with access
+	 * VSCSI_CRQ_DMA_*; 0 or -errno
+	 */
+	int (*map)(struct vscsi_unit *unit, void *va, size_t size, u32 access,
+		   u64 *bus);
+	void (*unmap)(struct vscsi_unit *unit, u64 bus, size_t size,
+		      u32 access);
 };
 
 struct vscsi_door;

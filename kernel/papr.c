@@ -82,10 +82,23 @@ static long papr_suspend(struct vscsi_unit *unit, u32 request, u32 timeout_ms)
 
 /* DMA on this bus is coherent: mapping is all there is to do */
 
-static int papr_map(struct vscsi_unit *unit, void *va, size_t size, u64 *bus)
+static enum dma_data_direction papr_direction(u32 access)
+{
+	switch (access) {
+	case VSCSI_CRQ_DMA_READ:
+		return DMA_TO_DEVICE;
+	case VSCSI_CRQ_DMA_WRITE:
+		return DMA_FROM_DEVICE;
+	default:
+		return DMA_BIDIRECTIONAL;
+	}
+}
+
+static int papr_map(struct vscsi_unit *unit, void *va, size_t size, u32 access,
+		    u64 *bus)
 {
 	struct device *dev = &papr_vdev(unit)->dev;
-	dma_addr_t addr = dma_map_single(dev, va, size, DMA_BIDIRECTIONAL);
+	dma_addr_t addr = dma_map_single(dev, va, size, papr_direction(access));
 
 	if (dma_mapping_error(dev, addr))
 		return -ENOMEM;
@@ -93,9 +106,11 @@ static int papr_map(struct vscsi_unit *unit, void *va, size_t size, u64 *bus)
 	return 0;
 }
 
-static void papr_unmap(struct vscsi_unit *unit, u64 bus, size_t size)
+static void papr_unmap(struct vscsi_unit *unit, u64 bus, size_t size,
+		       u32 access)
 {
-	dma_unmap_single(&papr_vdev(unit)->dev, bus, size, DMA_BIDIRECTIONAL);
+	dma_unmap_single(&papr_vdev(unit)->dev, bus, size,
+			 papr_direction(access));
 }
 
 static const struct vscsi_platform papr_platform = {

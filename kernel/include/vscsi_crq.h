@@ -188,15 +188,21 @@ struct vscsi_crq_signal {
 
 /*
  * VSCSI_CRQ_DMA_ALLOC: zeroed memory that is mapped in the adapter's own
- * window at bus to bus + size - 1, readable and writable for the platform
- * and the partner. Reach it with mmap(offset); direct I/O (O_DIRECT) to and
- * from the mapping works. Physically contiguous: large areas may be
- * unavailable on a long-running system, several smaller ones are not.
+ * window at bus to bus + size - 1. access says what the platform, and through
+ * it the partner, may do there: the two access bits of a TCE. Reach it with
+ * mmap(offset); direct I/O (O_DIRECT) to and from the mapping works.
+ * Physically contiguous: large areas may be unavailable on a long-running
+ * system, several smaller ones are not.
  *
  * ENOMEM: no such memory, or the bus window is full. ENOSPC: over dma_limit.
  */
+#define VSCSI_CRQ_DMA_READ	1	/* the partner may read */
+#define VSCSI_CRQ_DMA_WRITE	2	/* the partner may write */
+
 struct vscsi_crq_dma {
 	__u64 size;		/* in: multiple of page_size, up to area_max */
+	__u32 access;		/* in: VSCSI_CRQ_DMA_*, at least one */
+	__u32 reserved;
 	__u64 bus;		/* out */
 	__u64 offset;		/* out: for mmap */
 };

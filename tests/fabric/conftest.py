@@ -8,19 +8,26 @@ from pathlib import Path
 
 import pytest
 
-from fabric_rig import FACTORIES, WINDOW
+from fabric_rig import TRANSPORTS
 
 
-@pytest.fixture(params=FACTORIES)
+@pytest.fixture(params=TRANSPORTS)
 def transport(request):
-    return request.param
+    return TRANSPORTS[request.param]
 
 
 @pytest.fixture
-def make_pair(transport, tmp_path):
-    """Two ports that are each other's partner, not registered; call it once."""
+def stack():
+    """What is closed at the end."""
     with ExitStack() as stack:
-        yield lambda **sizes: FACTORIES[transport](stack, tmp_path, **{"window_size": WINDOW, **sizes})
+        yield stack
+
+
+@pytest.fixture
+def make_pair(transport, tmp_path, stack):
+    """Two ports that are each other's partner, not registered; call it once."""
+    window = {} if transport.window is None else {"window_size": transport.window}
+    return lambda **sizes: transport.pair(stack, tmp_path, **window, **sizes)
 
 
 @pytest.fixture

@@ -1,11 +1,17 @@
-"""Pairs of ports, one factory for every transport: the contract suite runs over all of them.
+"""The transports over which the contract suite runs, and what it has to know of each.
 
-A transport joins by an entry in FACTORIES: a function that gives a client and a server port, neither
-registered. (The real CRQ joins where a machine or the POWER lab has both sides.)
+A transport joins by an entry in TRANSPORTS. The real CRQ joins where a machine or the POWER lab has both
+sides of a connection: tests/power/guest/scenario_vio.py.
 """
 
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
 from pysrp import fabric
-from pysrp.fabric import Identity, local
+from pysrp.fabric import PAGE_SIZE, Access, Identity, Port, local
 
 CLIENT = Identity(0x30000003, "client partition", 3, "U9117.MMA.107086C-V3-C3-T1", "IBM,9117-MMA")
 SERVER = Identity(0x30000002, "server partition", 2, "U9117.MMA.107086C-V2-C2-T1", "IBM,9117-MMA")
@@ -14,26 +20,67 @@ WINDOW = 1 << 20
 INIT = bytes([0xC0, 1]) + bytes(14)
 
 
-def element(number):
+def element(number: int) -> bytes:
     """A valid element that says its number."""
     return bytes([0x80, 1]) + number.to_bytes(14, "big")
 
 
-def local_pair(stack, tmp_path, **sizes):
-    client, server = local.pair(CLIENT, SERVER, **sizes)
-    stack.callback(server.close)
-    stack.callback(client.close)
-    return client, server
+class Transport:
+    """One kind of port: how to get a pair, how to make trouble, and what a platform may leave out."""
+
+    identities = CLIENT, SERVER
+    window: int | None = WINDOW
+    """Bytes of the window of each end, if the test can choose it."""
+    page = PAGE_SIZE
+    """What queues and memory are rounded up to."""
+    largest = WINDOW // 2
+    """Bytes of the largest piece of memory."""
+    introduces = True
+    """An end knows who its partner is, and at once when it comes."""
+    outlives_client = False
+    """The server's port stays when the client goes, for the next one."""
+    shares = True
+    """The partner's memory can be had as a window."""
+    accesses = tuple(Access.__members__.values())[:4]
+    calls = ("H_REG_CRQ", "H_FREE_CRQ", "H_ENABLE_CRQ", "H_VIO_SIGNAL", "H_SEND_CRQ", "H_COPY_RDMA", "H_PUT_TCE")
+    """Those that :meth:`inject` knows."""
+
+    def pair(self, stack: ExitStack, folder: Path, **sizes: int) -> tuple[Port, Port]:
+        """A client and a server port that are each other's partner, neither registered."""
+        raise NotImplementedError
+
+    def client(self, stack: ExitStack) -> Port:
+        """Another client for the server that :meth:`pair` gave; only if it :attr:`outlives_client`."""
+        raise NotImplementedError
+
+    def inject(self, port: Any, call: str, code: int = 0, times: int = 1) -> None:
+        """Let the next ``times`` of a hypervisor call of that end only answer ``code``."""
+        port.inject(call, code, times)
+
+    def suspend(self, port: Any) -> None:
+        """Suspend, and resume, the partition of that end."""
+        port.suspend()
 
 
-def unix_pair(stack, tmp_path, **sizes):
-    url = f"unix:{tmp_path}/crq"
-    with fabric.listen(url, identity=SERVER, **sizes) as listener:
-        client = stack.enter_context(fabric.connect(url, identity=CLIENT, timeout=0, **sizes))
-        server = stack.enter_context(listener.accept(60))
-        while client.partner is None:
-            client.poll()
-    return client, server
+class Local(Transport):
+    def pair(self, stack: ExitStack, folder: Path, **sizes: int) -> tuple[Port, Port]:
+        client, server = local.pair(CLIENT, SERVER, **sizes)
+        stack.callback(server.close)
+        stack.callback(client.close)
+        return client, server
 
 
-FACTORIES = {"local": local_pair, "unix": unix_pair}
+class Unix(Transport):
+    def pair(self, stack: ExitStack, folder: Path, **sizes: int) -> tuple[Port, Port]:
+        url = f"unix:{folder}/crq"
+        with fabric.listen(url, identity=SERVER, **sizes) as listener:
+            client = stack.enter_context(fabric.connect(url, identity=CLIENT, timeout=0, **sizes))
+            server = listener.accept(60)
+            assert server is not None
+            stack.enter_context(server)
+            while client.partner is None:
+                client.poll()
+        return client, server
+
+
+TRANSPORTS: dict[str, Transport] = {"local": Local(), "unix": Unix()}

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from pysrp._fast import fabric as fast
 
-from fabric_rig import INIT, WINDOW, element, unix_pair
+from fabric_rig import INIT, WINDOW, Unix, element
 from pysrp import fabric
 from pysrp.errors import ConfigError, HcallError, PartnerGone, TransportError
 from pysrp.fabric import Identity, shm
@@ -42,7 +42,7 @@ def listener(url):
 @pytest.fixture
 def pair(tmp_path):
     with ExitStack() as stack:
-        client, server = unix_pair(stack, tmp_path, window_size=WINDOW)
+        client, server = Unix().pair(stack, tmp_path, window_size=WINDOW)
         client.register()
         server.register()
         yield client, server
@@ -716,7 +716,7 @@ def test_closing_leaves_nothing_open(tmp_path: Path) -> None:
     before = watches()
     for server_first in (True, False):
         with ExitStack() as stack:
-            client, server = unix_pair(stack, tmp_path)
+            client, server = Unix().pair(stack, tmp_path)
             client.register()
             server.register()
             for port in (server, client) if server_first else (client, server):

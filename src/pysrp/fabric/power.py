@@ -5,8 +5,8 @@ UNIT is the adapter's unit address in hexadecimal, as in ``/sys/bus/vio/devices`
 whose listener gives the slot's one port. docs/power.md says how to get there.
 
 What the platform does not offer: there is no window into the partner's memory (:meth:`PowerPort.window`
-gives None), memory is always mapped for both directions, whatever ``access`` asks for, and who the partner
-is remains unknown, though not whether it is there: that follows from what is sent and received.
+gives None), and who the partner is remains unknown, though not whether it is there: that follows from what
+is sent and received.
 """
 
 from __future__ import annotations
@@ -44,6 +44,13 @@ SYSTEM = Path("/sys")
 EVENT = 0xFF
 GONE = (1, 2, 6)
 """Transport events after which nothing can be sent: failed, deregistered, suspended."""
+
+ACCESS = {
+    Access.READ: lib.VSCSI_CRQ_DMA_READ,
+    Access.WRITE: lib.VSCSI_CRQ_DMA_WRITE,
+    Access.BOTH: lib.VSCSI_CRQ_DMA_READ | lib.VSCSI_CRQ_DMA_WRITE,
+}
+"""Linux maps no memory that nobody may reach, so there is no NONE."""
 
 
 class PowerMemory(mmap.mmap):
@@ -319,13 +326,18 @@ class PowerPort(Port):
     # Memory.
 
     def allocate(self, size: int, access: Access = Access.BOTH) -> Memory:
-        """Whole pages of this machine (64 KiB on most), in one piece of at most 16 MiB."""
+        """Whole pages of this machine (64 KiB on most), in one piece of at most 16 MiB.
+
+        ValueError for :attr:`Access.NONE` too.
+        """
         if size < 1:
             raise ValueError(f"{size} bytes of memory")
+        if access not in ACCESS:
+            raise ValueError(f"memory of vio: is mapped for READ, WRITE or both, not {access!r}")
         dma = ffi.new("struct vscsi_crq_dma *")
         whole = -(-size // self._page_size) * self._page_size
         try:
-            self._ioctl(lib.VSCSI_CRQ_DMA_ALLOC, dma, size=whole)
+            self._ioctl(lib.VSCSI_CRQ_DMA_ALLOC, dma, size=whole, access=ACCESS[access])
         except OSError as problem:
             if problem.errno in (errno.ENOMEM, errno.ENOSPC, errno.EINVAL):
                 fail(f"{size} bytes of DMA memory ({problem.strerror}): H_PUT_TCE", H.H_NO_MEM)

@@ -201,7 +201,9 @@ def bad_arguments():
 
     dma = (lib.VSCSI_CRQ_DMA_ALLOC, "vscsi_crq_dma")
     for size in (0, 1, 4096, PAGE - 1, PAGE + 1, (16 << 20) + PAGE, 1 << 63, (1 << 64) - PAGE):
-        refuse("EINVAL", *dma, {"size": size})
+        refuse("EINVAL", *dma, {"size": size, "access": 3})
+    for values in ({"access": 0}, {"access": 4}, {"access": 1 << 31}, {"access": 3, "reserved": 1}):
+        refuse("EINVAL", *dma, {"size": PAGE, **values})
     bus, view = door.allocate(PAGE)
     check("zeroed", bytes(view) == bytes(PAGE))
     refuse("ENOENT", lib.VSCSI_CRQ_DMA_FREE, "vscsi_crq_dma_free", {"bus": bus + 1})
@@ -225,7 +227,9 @@ def bad_arguments():
             got = door.refused(request ^ change, ffi.new("char[16384]"))
             check(f"{request ^ change:#x}", got == "ENOTTY", got=got)
 
-    area = door.ioctl(lib.VSCSI_CRQ_DMA_ALLOC, ffi.new("struct vscsi_crq_dma *", {"size": 2 * PAGE}))
+    area = door.ioctl(
+        lib.VSCSI_CRQ_DMA_ALLOC, ffi.new("struct vscsi_crq_dma *", {"size": 2 * PAGE, "access": 3})
+    )
     for length, offset, flags, prot, ok in (
         (2 * PAGE, area.offset, 1, 3, True), (PAGE, area.offset + PAGE, 1, 1, True), (PAGE, 0, 1, 3, True),
         (3 * PAGE, area.offset, 1, 3, False), (2 * PAGE, area.offset + PAGE, 1, 3, False),
@@ -274,7 +278,7 @@ def random_arguments():
 def limits():
     door = Door(UNIT)
     limit, most = door.info().dma_limit, door.info().area_max
-    arg = ffi.new("struct vscsi_crq_dma *")
+    arg = ffi.new("struct vscsi_crq_dma *", {"access": 3})
     for _ in range(limit // most):
         arg.size = most
         got = door.refused(lib.VSCSI_CRQ_DMA_ALLOC, arg)

@@ -98,9 +98,10 @@ class Door:
         self.ioctl(lib.VSCSI_CRQ_SEND, arg)
         return arg.done, arg.hrc
 
-    def allocate(self, size):
+    def allocate(self, size, access=lib.VSCSI_CRQ_DMA_READ | lib.VSCSI_CRQ_DMA_WRITE):
         """DMA memory: (bus address, view)"""
-        dma = self.ioctl(lib.VSCSI_CRQ_DMA_ALLOC, ffi.new("struct vscsi_crq_dma *", {"size": size}))
+        values = {"size": size, "access": access}
+        dma = self.ioctl(lib.VSCSI_CRQ_DMA_ALLOC, ffi.new("struct vscsi_crq_dma *", values))
         return dma.bus, self.map(size, dma.offset)
 
     def release(self, bus):

@@ -1,17 +1,43 @@
-"""A pair of vio: ports for the contract suite: both slots of a connection through the lab's hypervisor."""
+"""vio: for the contract suite: both slots of a connection through the lab's hypervisor."""
 
+from fabric_rig import Transport
 from labguest import Hypervisor
 
 from pysrp import fabric
+from pysrp.fabric import Access, Identity
+
+hypervisor = Hypervisor(0x30000028)
 
 
-def vio_pair(stack, tmp_path, **sizes):
-    hypervisor = Hypervisor(0x30000028)
-    with fabric.listen(f"vio:{hypervisor.server:x}") as listener:
-        server = listener.accept()
-    stack.callback(server.close)
-    client = stack.enter_context(fabric.connect(f"vio:{hypervisor.client:x}"))
-    return client, server
+class Vio(Transport):
+    """The real CRQ. What is left out here is what the platform has not."""
 
+    identities = (
+        Identity(hypervisor.client, "pysrp-lab", location_code="30000028"),
+        Identity(hypervisor.server, "VIOS3-P6", 40, "U9999.LAB.0000000-V40-C40"),
+    )
+    window = None
+    page = 65536
+    largest = 16 << 20
+    introduces = False
+    outlives_client = True
+    shares = False
+    accesses = Access.READ, Access.WRITE, Access.BOTH
+    calls = "H_REG_CRQ", "H_FREE_CRQ", "H_ENABLE_CRQ", "H_VIO_SIGNAL", "H_SEND_CRQ", "H_COPY_RDMA"
 
-FACTORIES = {"vio": vio_pair}
+    def pair(self, stack, folder, **sizes):
+        with fabric.listen(f"vio:{hypervisor.server:x}", **sizes) as listener:
+            server = stack.enter_context(listener.accept())
+        return self.client(stack, **sizes), server
+
+    def client(self, stack, **sizes):
+        return stack.enter_context(fabric.connect(f"vio:{hypervisor.client:x}", **sizes))
+
+    def inject(self, port, call, code=0, times=1):
+        if call not in self.calls:
+            raise ValueError(call)
+        name = {"H_VIO_SIGNAL": "signal", "H_COPY_RDMA": "copy"}.get(call) or call[2:].removesuffix("_CRQ").lower()
+        hypervisor.answer("server" if port.is_server else "client", name, int(code), times)
+
+    def suspend(self, port):
+        hypervisor.event("server" if port.is_server else "client", 6)

@@ -50,6 +50,7 @@
 #define EVENT		0xff
 #define EVENT_CLOSED	2
 #define EVENT_SUSPENDED	6
+#define STATUS_OVERWRITTEN 0x20
 
 static unsigned int units[16];
 static unsigned int units_count;
@@ -85,6 +86,7 @@ struct memory {
 	struct list_head list;
 	u64 bus;
 	size_t size;
+	u32 access;
 	u8 *va;
 };
 
@@ -192,7 +194,10 @@ static long enqueue(struct pair *p, struct end *e, u64 high, u64 low)
 	return H_SUCCESS;
 }
 
-/* A transport event finds room: when the queue is full, over the last entry */
+/*
+ * A transport event finds room: when the queue is full, over the last entry,
+ * and says so in the status
+ */
 static void transport_event(struct pair *p, struct end *e, u8 code)
 {
 	u64 high = (u64)EVENT << 56 | (u64)code << 48;
@@ -203,6 +208,7 @@ static void transport_event(struct pair *p, struct end *e, u8 code)
 		store(p, e, e->next, high, 0);
 		e->next = (e->next + 1) % e->slots;
 	} else {
+		high |= (u64)STATUS_OVERWRITTEN << 32;
 		store(p, e, (e->next + e->slots - 1) % e->slots, high, 0);
 	}
 	if (code == EVENT_SUSPENDED)
@@ -456,7 +462,8 @@ static struct pair *pair_of_server(struct vscsi_unit *unit)
 }
 
 /* First fit in a window that nobody else uses */
-static int server_map(struct vscsi_unit *unit, void *va, size_t size, u64 *bus)
+static int server_map(struct vscsi_unit *unit, void *va, size_t size,
+		      u32 access, u64 *bus)
 {
 	struct pair *p = pair_of_server(unit);
 	struct memory *m = kzalloc(sizeof(*m), GFP_KERNEL), *other;
@@ -478,6 +485,7 @@ static int server_map(struct vscsi_unit *unit, void *va, size_t size, u64 *bus)
 	if (at + size <= SERVER_WINDOW) {
 		m->bus = at;
 		m->size = size;
+		m->access = access;
 		m->va = va;
 		list_add_tail(&m->list, before);
 		*bus = at;
@@ -490,7 +498,8 @@ static int server_map(struct vscsi_unit *unit, void *va, size_t size, u64 *bus)
 	return -ENOMEM;
 }
 
-static void server_unmap(struct vscsi_unit *unit, u64 bus, size_t size)
+static void server_unmap(struct vscsi_unit *unit, u64 bus, size_t size,
+			 u32 access)
 {
 	struct pair *p = pair_of_server(unit);
 	struct memory *m, *found = NULL;
@@ -505,11 +514,11 @@ static void server_unmap(struct vscsi_unit *unit, u64 bus, size_t size)
 		}
 	}
 	spin_unlock_irqrestore(&p->lock, flags);
-	WARN_ON(!found || found->size != size);
+	WARN_ON(!found || found->size != size || found->access != access);
 	kfree(found);
 }
 
-static u8 *server_memory(struct pair *p, u64 bus, u64 length)
+static u8 *server_memory(struct pair *p, u64 bus, u64 length, u32 *access)
 {
 	unsigned long flags;
 	struct memory *m;
@@ -518,8 +527,10 @@ static u8 *server_memory(struct pair *p, u64 bus, u64 length)
 	spin_lock_irqsave(&p->lock, flags);
 	list_for_each_entry(m, &p->memory, list)
 		if (bus >= m->bus && bus - m->bus < m->size &&
-		    length <= m->size - (bus - m->bus))
+		    length <= m->size - (bus - m->bus)) {
 			va = m->va + (bus - m->bus);
+			*access = m->access;
+		}
 	spin_unlock_irqrestore(&p->lock, flags);
 	return va;
 }
@@ -527,8 +538,8 @@ static u8 *server_memory(struct pair *p, u64 bus, u64 length)
 static long server_reg(struct vscsi_unit *unit, u64 bus, u64 size)
 {
 	struct pair *p = pair_of_server(unit);
-	u8 *va = server_memory(p, bus, size);
-	u32 pages = size / PAPR_PAGE, i;
+	u32 pages = size / PAPR_PAGE, access, i;
+	u8 *va = server_memory(p, bus, size, &access);
 	u8 **page;
 
 	if (WARN_ON(!va || size % PAPR_PAGE))
@@ -575,7 +586,8 @@ static long server_copy(struct vscsi_unit *unit, u64 length, u32 from_liobn,
 	struct pair *p = pair_of_server(unit);
 	bool in = from_liobn == p->liobn;
 	u64 far = in ? from : to, piece, done;
-	u8 *near = server_memory(p, in ? to : from, length), *va;
+	u32 access = 0, need = in ? VSCSI_CRQ_DMA_WRITE : VSCSI_CRQ_DMA_READ;
+	u8 *near = server_memory(p, in ? to : from, length, &access), *va;
 	unsigned long flags;
 	long code = H_SUCCESS;
 
@@ -583,7 +595,8 @@ static long server_copy(struct vscsi_unit *unit, u64 length, u32 from_liobn,
 		return H_PARAMETER;
 	spin_lock_irqsave(&p->lock, flags);
 	if (!injected(&p->server, CALL_COPY, &code) &&
-	    (!p->client.registered || !p->server.registered))
+	    (!p->client.registered || !p->server.registered ||
+	     !(access & need)))
 		code = H_PERMISSION;
 	spin_unlock_irqrestore(&p->lock, flags);
 	for (done = 0; !code && done < length; done += piece) {
