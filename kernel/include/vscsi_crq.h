@@ -197,7 +197,7 @@ struct vscsi_crq_signal {
  * ENOMEM: no such memory, or the bus window is full. ENOSPC: over dma_limit.
  */
 #define VSCSI_CRQ_DMA_READ	1	/* the partner may read */
-#define VSCSI_CRQ_DMA_WRITE	2	/* the partner may write */
+#define VSCSI_CRQ_DMA_WRITE	2	/* ... may write; Linux then lets it read */
 
 struct vscsi_crq_dma {
 	__u64 size;		/* in: multiple of page_size, up to area_max */

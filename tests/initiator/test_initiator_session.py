@@ -17,6 +17,7 @@ from pysrp.backends import Ram
 from pysrp.errors import CheckCondition, PartnerGone, TransportError
 from pysrp.fabric import Identity, ReturnCode, connect
 from pysrp.fabric.local import LocalPort, pair
+from pysrp.fabric.recorder import Recorder
 from pysrp.initiator.engine import Aborted, LoginRejected, TimedOut
 from pysrp.initiator.session import CHUNK, Session
 from pysrp.lun import Hctl, Lun
@@ -439,3 +440,33 @@ def test_closing_ends_everything(scripted: tuple[LocalPort, Answers]) -> None:
     session.close()
     session.close()
     assert all(isinstance(pending.error, PartnerGone) for pending in waiting)
+
+
+def test_the_platform_takes_the_adapter_away(server: Server, gate: Gate) -> None:
+    """As POWER does when a slot is unbound: nothing hangs, neither what was sent nor what comes later."""
+
+    class Slot(Recorder):
+        gone = False
+
+        @property
+        def ended(self) -> bool:
+            return self.gone
+
+    with Slot(connect(server.url), os.devnull) as port:
+        session = Session(port)
+        session.connect()
+        unit = session.scan(channels=[0], ids=[3])[0]
+        gate.opened.clear()
+        sent = unit.submit_read(0)
+        session.flush()
+        assert gate.entered.acquire(timeout=60)
+        port.gone = True
+        port.wake()
+        session.wait(sent, 60)
+        assert isinstance(sent.error, PartnerGone)
+        with pytest.raises(PartnerGone, match="the adapter has gone"):
+            unit.read(0)
+        with pytest.raises(PartnerGone):
+            session.connect()
+        gate.opened.set()
+        session.close()

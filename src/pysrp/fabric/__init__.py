@@ -205,7 +205,8 @@ class Port(ABC):
         """True when no partner can come to this port any more: take the last elements, then close it.
 
         So end the server ports of ``local:`` and ``unix:`` when their client is gone (a new client is a
-        new :meth:`Listener.accept`). Client ports and POWER's slots end only by :meth:`close`.
+        new :meth:`Listener.accept`), and POWER's slots when the platform takes the adapter away. Client ports
+        of simulated transports end only by :meth:`close`.
         """
 
     # The queue.
@@ -295,6 +296,7 @@ class Port(ABC):
     def allocate(self, size: int, access: Access = Access.BOTH) -> Memory:
         """DMA memory of ``size`` bytes in whole pages, mapped for the partner's ``access``.
 
+        What it shall only read, it cannot write; what it may write, some platforms let it read too.
         Take few and large pieces and cut them up. Raises HcallError H_NO_MEM when the window is full,
         ValueError for a size below 1.
         """
@@ -341,6 +343,9 @@ class Port(ABC):
 
 class Listener(ABC):
     """The server's side of a URL: gives one server :class:`Port` for every partner that comes."""
+
+    identity: Identity
+    """This end: what its ports say of themselves."""
 
     @abstractmethod
     def accept(self, timeout: float | None = None) -> Port | None:

@@ -23,7 +23,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from pysrp.errors import ConfigError, TransportError, UnavailableError
+from pysrp.errors import ConfigError, PartnerGone, TransportError, UnavailableError
 from pysrp.fabric import ELEMENT_SIZE, PAGE_SIZE, Access, Identity, Listener, Memory, Port, ReturnCode, fail
 
 try:
@@ -50,7 +50,7 @@ ACCESS = {
     Access.WRITE: lib.VSCSI_CRQ_DMA_WRITE,
     Access.BOTH: lib.VSCSI_CRQ_DMA_READ | lib.VSCSI_CRQ_DMA_WRITE,
 }
-"""Linux maps no memory that nobody may reach, so there is no NONE."""
+"""Linux maps no memory that nobody may reach, so there is no NONE; and what may be written may be read too."""
 
 
 class PowerMemory(mmap.mmap):
@@ -64,10 +64,10 @@ class PowerMemory(mmap.mmap):
         if not self.closed:
             self.close()
             if self._port is not None and not self._port.closed:
-                self._port._ioctl(lib.VSCSI_CRQ_DMA_FREE, self._port._dma_free, bus=self.address)
+                self._port._unmap(self.address)
 
     def __del__(self) -> None:
-        with contextlib.suppress(OSError, AttributeError):
+        with contextlib.suppress(OSError, AttributeError, BufferError):
             self.free()
 
 
@@ -96,7 +96,6 @@ class PowerPort(Port):
         self._epoll.register(self._fd, select.EPOLLIN)
         self._epoll.register(self._bell, select.EPOLLIN)
         # One of each is enough, as a port has one owner; making them takes longer than the calls.
-        self._dma_free = ffi.new("struct vscsi_crq_dma_free *")
         self._result = ffi.new("struct vscsi_crq_result *")
         self._signal = ffi.new("struct vscsi_crq_signal *")
         self._copy = ffi.new("struct vscsi_crq_copy *")
@@ -111,6 +110,9 @@ class PowerPort(Port):
         for name, value in fields.items():
             setattr(argument, name, value)
         problem = lib.power_ioctl(self._fd, request, argument)
+        if problem == -errno.ENODEV:
+            self._shut = True
+            raise PartnerGone("the platform has taken the adapter away, or its driver was unbound")
         if problem:
             raise OSError(-problem, os.strerror(-problem))
         return argument
@@ -143,6 +145,8 @@ class PowerPort(Port):
         new = ffi.new("struct vscsi_crq_register *")
         try:
             self._ioctl(lib.VSCSI_CRQ_REGISTER, new, size=self.queue_size)
+        except TransportError:
+            raise
         except OSError as problem:
             if problem.errno == errno.EBUSY:
                 fail("H_REG_CRQ", H.H_RESOURCE)
@@ -164,7 +168,9 @@ class PowerPort(Port):
 
     def free(self) -> None:
         """H_FREE_CRQ."""
-        code = self._ioctl(lib.VSCSI_CRQ_FREE, self._result).hrc
+        code = 0
+        with contextlib.suppress(PartnerGone):  # then the kernel has freed it
+            code = self._ioctl(lib.VSCSI_CRQ_FREE, self._result).hrc
         if code:
             fail("H_FREE_CRQ", code)
         self._unmap_queue()
@@ -200,9 +206,11 @@ class PowerPort(Port):
 
     @contextlib.contextmanager
     def _registered(self) -> Any:
-        """What needs a queue does nothing without one."""
+        """What needs a queue does nothing without one, nor without an adapter."""
         try:
             yield
+        except PartnerGone:
+            pass
         except OSError as problem:
             if problem.errno != errno.ENOTCONN:
                 raise
@@ -347,10 +355,15 @@ class PowerPort(Port):
         memory.address, memory._port = dma.bus, None
         if not lib.power_map(ffi.from_buffer(memory), whole, self._fd, dma.offset):
             number = ffi.errno
-            self._ioctl(lib.VSCSI_CRQ_DMA_FREE, self._dma_free, bus=dma.bus)
+            self._unmap(dma.bus)
             raise TransportError(number, f"DMA memory cannot be mapped: {os.strerror(number)}")
         memory._port = self
         return memory
+
+    def _unmap(self, address: int) -> None:
+        # In a structure of its own: forgotten memory is freed by whatever thread collects it.
+        with contextlib.suppress(PartnerGone):  # then the kernel has unmapped it
+            self._ioctl(lib.VSCSI_CRQ_DMA_FREE, ffi.new("struct vscsi_crq_dma_free *"), bus=address)
 
     def copy_in(self, remote: int, local: Memory, offset: int = 0, length: int | None = None) -> None:
         """H_COPY_RDMA, split by the kernel."""
@@ -413,6 +426,7 @@ class PowerListener(Listener):
 
     def __init__(self, port: PowerPort) -> None:
         self._port: PowerPort | None = port
+        self.identity = port.identity
         self._bell = os.eventfd(1, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
 
     def accept(self, timeout: float | None = None) -> PowerPort | None:

@@ -139,6 +139,8 @@ class Session(Base):
     def _readable(self) -> None:
         try:
             self._turn(self.port.poll())
+            if self.engine.state is State.CLOSED and self._loop is not None:
+                self._loop.remove_reader(self.port.fileno())  # it would stay readable for ever
         finally:
             self._wake_watchers()
             self._schedule()

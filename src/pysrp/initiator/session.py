@@ -324,6 +324,8 @@ class Base:
         now = time.monotonic()
         if elements:
             engine.receive(elements, now)
+        elif self.port.ended:
+            engine.closed(PartnerGone("the adapter has gone"))
         if now >= engine.deadline():
             engine.tick(now)
         while self._delayed and self._delayed[0][0] <= now:
