@@ -308,6 +308,36 @@ def test_one_at_a_time(serve: Callable[..., Serving]) -> None:
     assert again.stop() == (0, "", "")
 
 
+def test_record(serve: Callable[..., Serving], tmp_path: Path) -> None:
+    """Both sides' records decode, and tell of the same commands."""
+    ours, theirs = tmp_path / "client.jsonl", tmp_path / "server.jsonl"
+    server = serve("--record", theirs)
+    assert server("read", "1", tmp_path / "data", "--size", "64k", "--record", ours).returncode == 0
+    assert server("inq", "1").returncode == 0
+    assert server.stop()[0] == 0
+    seen = []
+    for file in (ours, theirs, f"{theirs}.2"):
+        done = pysrp("decode", "--json", file)
+        assert done.returncode == 0, done.stderr
+        units = [json.loads(line) for line in done.stdout.splitlines()]
+        seen.append([each["fields"]["cdb"] for each in units if each.get("class") == "Cmd"])
+    assert seen[0] == seen[1] != seen[2]
+    assert any(cdb.startswith("28") for cdb in seen[0])
+    assert [cdb[:2] for cdb in seen[2]] == ["12", "12"]
+    done = server("inq", "1", "--record", tmp_path / "none" / "file")
+    assert (done.returncode, "file" in done.stderr) == (1, True)
+
+
+def test_a_disabled_target_rejects_if_it_is_told_to(serve: Callable[..., Serving]) -> None:
+    server = serve("--disable", "--reject-disabled")
+    done = server("lsscsi", "-v")
+    assert done.returncode == 1
+    assert "SRP_LOGIN_REJ" in done.stderr
+    assert done.stderr.splitlines()[-1].endswith("reason 0x00010001: insufficient resources")
+    assert server("scst", "write", LUNS.replace("luns", "enabled"), "1").returncode == 0
+    assert len(server.json("lsscsi")) == 2
+
+
 def test_the_socket_s_mode(serve: Callable[..., Serving], tmp_path: Path) -> None:
     serve("-q", "--mode", "660")
     assert (tmp_path / "vios").stat().st_mode & 0o777 == 0o660

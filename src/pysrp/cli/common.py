@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 
 import click
 
-from pysrp import scsi
+from pysrp import fabric, scsi
 from pysrp.errors import ConfigError, DecodeError
 from pysrp.fabric import Identity
+from pysrp.fabric.recorder import Recorder
 from pysrp.initiator.session import Device, Session
 from pysrp.lun import Hctl, Lun, from_hctl, hctl
 
@@ -73,6 +74,11 @@ class Progress:
         )
 
 
+def _record(context: click.Context, _: click.Parameter, file: str | None) -> None:
+    """For :func:`logged_in`."""
+    context.meta[__name__] = file
+
+
 def initiator_options(command: _C) -> _C:
     """The options of every command that logs in."""
     for option in (
@@ -82,6 +88,10 @@ def initiator_options(command: _C) -> _C:
         click.option(
             "-s", "--server", required=True, envvar="PYSRP_SERVER", metavar="URL",
             help="Where the server is: unix:PATH, vio:UNIT (environment: PYSRP_SERVER).",
+        ),
+        click.option(
+            "--record", type=click.Path(dir_okay=False), metavar="FILE", expose_value=False, callback=_record,
+            help="Write all that passes as JSON lines, for 'pysrp decode'.",
         ),
     ):  # fmt: skip
         command = option(command)
@@ -94,13 +104,20 @@ def logged_in(server: str, timeout: float, host: int, verbose: bool = False) -> 
     if verbose:
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     url = server if ":" in server else f"unix:{server}"
-    identity = Identity(partition_name=socket.gethostname())
-    session = Session(url, identity=identity, host=host, timeout=timeout)
-    try:
-        session.connect(timeout)
-        yield session
-    finally:
-        session.close()
+    port = fabric.connect(url, identity=Identity(partition_name=socket.gethostname()), timeout=timeout)
+    if file := click.get_current_context().meta.get(__name__):
+        try:
+            port = Recorder(port, file)
+        except OSError:
+            port.close()
+            raise
+    with port:
+        session = Session(port, host=host)
+        try:
+            session.connect(timeout)
+            yield session
+        finally:
+            session.close()
 
 
 def address(text: str) -> tuple[Lun, Hctl]:

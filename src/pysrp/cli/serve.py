@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import logging
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
@@ -15,7 +17,8 @@ import click
 
 from pysrp.cli.common import size
 from pysrp.errors import ConfigError
-from pysrp.fabric import Identity
+from pysrp.fabric import Identity, Port
+from pysrp.fabric.recorder import Recorder
 from pysrp.mad import OsType
 from pysrp.scst import Control, Tree, load, socket_of
 from pysrp.target.engine import Settings
@@ -36,6 +39,17 @@ def pairs(texts: tuple[str, ...], what: str) -> list[tuple[str, str]]:
     return found
 
 
+def recording(file: str) -> Callable[[Port], Port]:
+    """What gives each port a recorder, with a file of its own."""
+    clients = itertools.count(1)
+
+    def wrap(port: Port) -> Port:
+        number = next(clients)
+        return Recorder(port, file if number == 1 else f"{file}.{number}")
+
+    return wrap
+
+
 @click.command()
 @click.argument("url")
 @click.option(
@@ -52,9 +66,13 @@ def pairs(texts: tuple[str, ...], what: str) -> list[tuple[str, str]]:
 @click.option(
     "--enable/--disable", default=None, help="Let clients log in (default: if anything is exported)."
 )
-@click.option("--partition-name", default="VIOS3-P6", show_default=True, help="What the adapter info says.")
-@click.option("--partition-number", default=40, show_default=True, help="What the adapter info says.")
-@click.option("--unit-address", default="30000028", show_default=True, metavar="HEX", help="Of the adapter.")
+@click.option("--partition-name", help="What the adapter info says (default: the platform's, else VIOS3-P6).")
+@click.option(
+    "--partition-number", type=int, help="What the adapter info says (default: the platform's, else 40)."
+)
+@click.option(
+    "--unit-address", default="30000028", show_default=True, metavar="HEX", help="Of a simulated adapter."
+)
 @click.option(
     "--os-type",
     type=click.Choice(list(OS_TYPES)),
@@ -71,12 +89,17 @@ def pairs(texts: tuple[str, ...], what: str) -> list[tuple[str, str]]:
     help="While disabled keep the queue open and reject logins, as ibmvstgt did, instead of closing it.",
 )  # fmt: skip
 @click.option("--mode", default="600", show_default=True, metavar="OCTAL", help="Permissions of the socket.")
+@click.option(
+    "--record", type=click.Path(dir_okay=False), metavar="FILE",
+    help="Write all that passes as JSON lines, for 'pysrp decode'; of a second client to FILE.2, and so on.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print where it listens as one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="No log lines.")
 def serve(
     url: str, ram: tuple[str, ...], files: tuple[str, ...], luns: tuple[str, ...], conf: TextIO | None,
-    enable: bool | None, partition_name: str, partition_number: int, unit_address: str, os_type: str,
-    max_transfer: str, no_login: bool, reject_disabled: bool, mode: str, as_json: bool, quiet: bool,
+    enable: bool | None, partition_name: str | None, partition_number: int | None, unit_address: str,
+    os_type: str, max_transfer: str, no_login: bool, reject_disabled: bool, mode: str, record: str | None,
+    as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Serve disks at URL (unix:PATH; on POWER vio:UNIT) until SIGTERM or Ctrl-C.
 
@@ -86,6 +109,7 @@ def serve(
     Examples:
       pysrp serve unix:/tmp/vios --ram ram000=64M --lun ram000=256
       pysrp serve unix:/tmp/vios --conf /etc/scst.conf
+      pysrp serve vio:30000005 --file data=/dev/vg/data --lun data=256
       pysrp scst -s unix:/tmp/vios write targets/ibmvstgt/ibmvstgt_target_0/luns/mgmt add ram000 512
     """
     if not quiet:
@@ -95,15 +119,16 @@ def serve(
         address, permissions = int(unit_address, 16), int(mode, 8)
     except ValueError:
         raise ConfigError("--unit-address is hexadecimal, --mode is octal") from None
-    identity = Identity(
+    number = 40 if partition_number is None else partition_number
+    wished = Identity(
         unit_address=address,
-        partition_name=partition_name,
-        partition_number=partition_number,
-        location_code=f"U9117.MMA.107086C-V{partition_number}-C1-T1",
+        partition_name=partition_name or "VIOS3-P6",
+        partition_number=number,
+        location_code=f"U9117.MMA.107086C-V{number}-C1-T1",
         system_id="IBM,9117-MMA-IBM,02107086C",
     )
     settings = Settings(
-        partition_name=partition_name,
+        partition_name=partition_name or "",
         partition_number=partition_number,
         os_type=OS_TYPES[os_type],
         max_transfer=size(max_transfer),
@@ -111,15 +136,16 @@ def serve(
         reject_disabled=reject_disabled,
     )
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, lambda *_: stop.set())
 
     exports = LunMap()
     with contextlib.ExitStack() as stack:
         tree = stack.enter_context(contextlib.closing(Tree()))
-        server = Server(url, exports, settings, enabled=False, identity=identity, mode=permissions)
+        wrap = recording(record) if record else None
+        server = Server(url, exports, settings, enabled=False, wrap=wrap, identity=wished, mode=permissions)
         stack.callback(server.stop)
-        target = f"targets/ibmvstgt/{tree.add_target(server, exports, identity)}"
+        target = f"targets/ibmvstgt/{tree.add_target(server, exports)}"
         for name, text in pairs(ram, "NAME=SIZE, such as ram000=64M"):
             tree.write("handlers/vdisk_ram/mgmt", f"add_device {name} size={size(text)}")
         for name, text in pairs(files, "NAME=PATH or NAME=PATH,SIZE"):

@@ -232,7 +232,7 @@ class LocalListener(Listener):
 
     def __init__(self, name: str, identity: Identity, window_size: int, queue_size: int) -> None:
         self._name = name
-        self._identity = identity
+        self.identity = identity
         self._sizes = window_size, queue_size
         self._waiting: deque[LocalPort] = deque()
         self._bell = os.eventfd(0, os.EFD_SEMAPHORE | os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -242,7 +242,7 @@ class LocalListener(Listener):
         window, queue = self._sizes
         port, server = pair(
             client,
-            self._identity,
+            self.identity,
             window_size=window_size,
             queue_size=queue_size,
             server_window=window,

@@ -429,7 +429,7 @@ class UnixListener(Listener):
         uids: Collection[int] | None,
     ) -> None:
         self._path = path
-        self._identity = identity
+        self.identity = identity
         self._window_size = window_size
         self._queue_size = queue_size
         self._max_window = max_window
@@ -488,7 +488,7 @@ class UnixListener(Listener):
                     raise _Refusal(f"window of {hello.window_size} bytes, the limit is {self._max_window}")
                 window = _map(fds[0], fast.window_bytes(hello.window_size))
             region = fast.Region(fast.window_bytes(self._window_size))
-            port = ServerPort(self._queue_size, self._window_size, region, self._identity)
+            port = ServerPort(self._queue_size, self._window_size, region, self.identity)
             port.greet(sock, hello, window)
         except _Refusal as refusal:
             self._refuse(sock, refusal)

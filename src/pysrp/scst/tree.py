@@ -92,9 +92,9 @@ class Tree(Filesystem):
     def add_target(self, server: Server, luns: LunMap, identity: Identity | None = None) -> str:
         """Show a server at ``targets/ibmvstgt/``; returns the name it has there.
 
-        ``luns`` is what it exports and ``identity`` who it is, both as they were given to it.
+        ``luns`` is what it exports, as it was given to it, and ``identity`` who it is, if not what the server says.
         """
-        return self.manage(lambda: self._targets.add(server, luns, identity or Identity()).name)
+        return self.manage(lambda: self._targets.add(server, luns, identity or server.identity).name)
 
     def remove_target(self, name: str) -> None:
         """The server has gone. KeyError if there is no target of that name, which is never used again."""

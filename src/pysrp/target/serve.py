@@ -98,7 +98,9 @@ class Server:
 
     ``luns`` may be a function that gives each client its map, by its :class:`pysrp.fabric.Identity`. Other
     keywords go to :func:`pysrp.fabric.listen`. With ``enabled`` False clients find the target disabled until
-    :meth:`enable`. The server listens when it has been made; ConfigError or TransportError where it cannot.
+    :meth:`enable`. ``wrap`` gets each client's port and gives the one to use instead, such as a
+    :class:`pysrp.fabric.recorder.Recorder`. The server listens when it has been made; ConfigError or
+    TransportError where it cannot. ``identity`` is its own end, as the platform has it.
     """
 
     def __init__(
@@ -108,6 +110,7 @@ class Server:
         settings: Settings | None = None,
         *,
         enabled: bool = True,
+        wrap: Callable[[fabric.Port], fabric.Port] | None = None,
         **options: Any,
     ) -> None:
         self.url = url
@@ -115,12 +118,14 @@ class Server:
         self.enabled = enabled
         self.pool = Pool()
         self._luns = luns
+        self._wrap = wrap
         self._maps: list[LunMap] = []
         self._lock = threading.Lock()
         self._adapters: set[Adapter] = set()
         self._stopped = threading.Event()
         self._ending = threading.RLock()  # a signal handler may call stop in the thread that is stopping
         self._listener = fabric.listen(url, **options)
+        self.identity = self._listener.identity
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._thread = threading.Thread(target=self._accept, name=f"pysrp {url}", daemon=True)
         self._thread.start()
@@ -144,8 +149,8 @@ class Server:
                 try:
                     port = self._listener.accept(0)
                     if port is not None:
-                        self._welcome(port)
-                except SrpError as error:
+                        self._welcome(self._wrap(port) if self._wrap else port)
+                except (SrpError, OSError) as error:
                     log.error("%s: a client was turned away: %s", self.url, error)
         self._listener.close()
 
