@@ -41,9 +41,24 @@ class Transport:
     """The server's port stays when the client goes, for the next one."""
     shares = True
     """The partner's memory can be had as a window."""
-    accesses = tuple(Access.__members__.values())[:4]
-    calls = ("H_REG_CRQ", "H_FREE_CRQ", "H_ENABLE_CRQ", "H_VIO_SIGNAL", "H_SEND_CRQ", "H_COPY_RDMA", "H_PUT_TCE")
+    spins: tuple[int, ...] = (0, 20000)
+    """Iterations for which an end may look before it sleeps."""
+    rounds = 2000
+    """How often a test that takes turns does so: under emulation each takes milliseconds."""
+    calls = (
+        "H_REG_CRQ",
+        "H_FREE_CRQ",
+        "H_ENABLE_CRQ",
+        "H_VIO_SIGNAL",
+        "H_SEND_CRQ",
+        "H_COPY_RDMA",
+        "H_PUT_TCE",
+    )
     """Those that :meth:`inject` knows."""
+
+    def granted(self, access: Access) -> Access | None:
+        """What the partner may really do with memory that was asked for with ``access``; None: refused."""
+        return access
 
     def pair(self, stack: ExitStack, folder: Path, **sizes: int) -> tuple[Port, Port]:
         """A client and a server port that are each other's partner, neither registered."""

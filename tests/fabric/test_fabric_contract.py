@@ -327,7 +327,7 @@ class TestInjection:
 
     def test_close_does_not_mind(self, transport, pair):
         client, server = pair
-        transport.inject(client, "H_FREE_CRQ", ReturnCode.H_BUSY, times=200)
+        transport.inject(client, "H_FREE_CRQ", ReturnCode.H_BUSY, times=50)
         client.close()
         assert server.poll() == [event(2)]
 
@@ -343,10 +343,13 @@ class TestWaiting:
         assert server.wait(0.001) is False
 
     @pytest.mark.parametrize("spin", [0, 20000])
-    def test_ping_pong_between_threads(self, pair, spin):
+    def test_ping_pong_between_threads(self, transport, pair, spin):
         client, server = pair
+        if spin not in transport.spins:
+            assert not hasattr(client, "spin")
+            return
         client.spin = server.spin = spin
-        rounds = 2000
+        rounds = transport.rounds
 
         def answer():
             left = rounds
@@ -598,7 +601,15 @@ class TestCopy:
     def test_outside_the_window(self, pair, memories, length):
         server, _, local = memories
         end = pair[0].window_size
-        for address in (end, end + 1, (1 << 32) - 1, 1 << 52, (1 << 63) - 50, (1 << 64) - 4096, (1 << 64) - 1):
+        for address in (
+            end,
+            end + 1,
+            (1 << 32) - 1,
+            1 << 52,
+            (1 << 63) - 50,
+            (1 << 64) - 4096,
+            (1 << 64) - 1,
+        ):
             with failure(ReturnCode.H_SOURCE_PARM):
                 server.copy_in(address, local, 0, length)
             with failure(ReturnCode.H_DEST_PARM):
@@ -628,7 +639,8 @@ class TestCopy:
     @pytest.mark.parametrize("access", list(Access.__members__.values())[:4])
     def test_access(self, transport, pair, access):
         client, server = pair
-        if access not in transport.accesses:
+        granted = transport.granted(access)
+        if granted is None:
             with pytest.raises(ValueError, match="memory"):
                 client.allocate(8192, access)
             return
@@ -637,7 +649,7 @@ class TestCopy:
             (Access.READ, lambda: server.copy_in(memory.address, local)),
             (Access.WRITE, lambda: server.copy_out(local, memory.address)),
         ):
-            if access & bit:
+            if granted & bit:
                 call()
             else:
                 with failure(ReturnCode.H_PERMISSION):
@@ -648,9 +660,7 @@ class TestCopy:
         client, server = pair
         pieces = []
         while True:
-            pieces.append(
-                (client.allocate(transport.page), client.allocate(transport.page, Access.READ))
-            )
+            pieces.append((client.allocate(transport.page), client.allocate(transport.page, Access.READ)))
             first, second = pieces[-1]
             if second.address == first.address + transport.page:
                 break

@@ -257,11 +257,10 @@ class TestAllocator:
 
     def test_freed_pieces_become_one(self, registered):
         port = registered[0]
-        pieces = []
+        count = WINDOW // PAGE_SIZE - 2  # the first page and the queue's
+        pieces = [port.allocate(PAGE_SIZE) for _ in range(count)]
         with pytest.raises(HcallError, match="H_NO_MEM"):
-            while True:
-                pieces.append(port.allocate(PAGE_SIZE))
-        count = len(pieces)
+            port.allocate(PAGE_SIZE)
         for memory in pieces[::2] + pieces[1::2]:
             memory.free()
         assert len(port.allocate(count * PAGE_SIZE)) == count * PAGE_SIZE

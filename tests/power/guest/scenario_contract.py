@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-import fabric_rig
 import pytest
 from labguest import check, insmod, main, record
 from scenario_vio import Vio
+
+import fabric_rig
 
 FOLDER = Path(fabric_rig.__file__).parent
 

@@ -1,8 +1,8 @@
 """vio: for the contract suite: both slots of a connection through the lab's hypervisor."""
 
-from fabric_rig import Transport
 from labguest import Hypervisor
 
+from fabric_rig import Transport
 from pysrp import fabric
 from pysrp.fabric import Access, Identity
 
@@ -13,7 +13,7 @@ class Vio(Transport):
     """The real CRQ. What is left out here is what the platform has not."""
 
     identities = (
-        Identity(hypervisor.client, "pysrp-lab", location_code="30000028"),
+        Identity(hypervisor.client, "pysrp-lab"),
         Identity(hypervisor.server, "VIOS3-P6", 40, "U9999.LAB.0000000-V40-C40"),
     )
     window = None
@@ -22,8 +22,12 @@ class Vio(Transport):
     introduces = False
     outlives_client = True
     shares = False
-    accesses = Access.READ, Access.WRITE, Access.BOTH
+    spins = (0,)
+    rounds = 500
     calls = "H_REG_CRQ", "H_FREE_CRQ", "H_ENABLE_CRQ", "H_VIO_SIGNAL", "H_SEND_CRQ", "H_COPY_RDMA"
+
+    def granted(self, access):
+        return {Access.READ: Access.READ, Access.WRITE: Access.BOTH, Access.BOTH: Access.BOTH}.get(access)
 
     def pair(self, stack, folder, **sizes):
         with fabric.listen(f"vio:{hypervisor.server:x}", **sizes) as listener:
@@ -36,7 +40,9 @@ class Vio(Transport):
     def inject(self, port, call, code=0, times=1):
         if call not in self.calls:
             raise ValueError(call)
-        name = {"H_VIO_SIGNAL": "signal", "H_COPY_RDMA": "copy"}.get(call) or call[2:].removesuffix("_CRQ").lower()
+        name = {"H_VIO_SIGNAL": "signal", "H_COPY_RDMA": "copy"}.get(call) or call[2:].removesuffix(
+            "_CRQ"
+        ).lower()
         hypervisor.answer("server" if port.is_server else "client", name, int(code), times)
 
     def suspend(self, port):
