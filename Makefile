@@ -10,7 +10,7 @@ SECONDS_PER_PARSER ?= 20
 
 sources := $(shell find src setup.py pyproject.toml Makefile -type f -not -name '*.so' -not -path '*/__pycache__/*' -not -path '*.egg-info/*')
 
-.PHONY: demo test bench fuzz lint debug sanitize power power-setup clean
+.PHONY: demo test bench fuzz lint debug sanitize power clean
 .DELETE_ON_ERROR:
 
 $(VENV)/installed: $(sources)
@@ -27,15 +27,19 @@ $(VENV)/test: $(VENV)/installed pyproject.toml
 demo: $(VENV)/installed
 	@$(VENV)/bin/pysrp demo
 
+SETUP   = PYTHON="$(abspath $(PYTHON))" tests/setup.sh
+LAB     = $(PYTHON) -m pytest -m power -n 2 --maxschedchunk 1 tests/power
+
+# All tests. The POWER lab is among them where its packages can be had; otherwise its tests are skipped, loudly.
 test: $(VENV)/test
+	@$(SETUP) || true
 	$(PYTHON) -m pytest
+	$(LAB)
 
-# Real drivers and a real target in QEMU; installs what the lab needs where it may, else says what is missing.
-power: power-setup $(VENV)/test
-	PYSRP_LAB_REQUIRED=1 $(PYTHON) -m pytest -m power tests/power
-
-power-setup: $(VENV)/test
-	PYTHON="$(abspath $(PYTHON))" tests/power/setup.sh
+# The POWER lab alone, real drivers and a real target in QEMU, and nothing of it skipped.
+power: $(VENV)/test
+	@$(SETUP)
+	PYSRP_LAB_REQUIRED=1 $(LAB)
 
 bench: $(VENV)/test
 	@$(PIP) install --group bench

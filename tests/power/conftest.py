@@ -6,6 +6,8 @@ import pytest
 
 from lab import REPO, Lab, LabUnavailable, cross
 
+NO_LAB = "no POWER lab: "
+
 
 @pytest.fixture(scope="session")
 def lab():
@@ -16,8 +18,27 @@ def lab():
     except LabUnavailable as error:
         if os.environ.get("PYSRP_LAB_REQUIRED", "") not in ("", "0"):
             pytest.fail(f"POWER lab required, but {error}", pytrace=False)
-        pytest.skip(f"no POWER lab: {error}")
+        pytest.skip(f"{NO_LAB}{error}")
     return lab
+
+
+def pytest_collection_modifyitems(items):
+    """The long ones first, so that two workers end together."""
+    order = ("test_target", "test_initiator", "test_contract", "test_big_endian")
+    items.sort(key=lambda item: order.index(item.path.stem) if item.path.stem in order else len(order))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """A lab that is skipped is not passed over in silence."""
+    reasons = [report.longrepr[2] for report in terminalreporter.stats.get("skipped", ())]
+    without = [reason.partition(NO_LAB)[2] for reason in reasons if NO_LAB in reason]
+    if without:
+        bold = {"red": True, "bold": True}
+        terminalreporter.section("THE POWER LAB WAS SKIPPED", sep="!", **bold)
+        terminalreporter.line(
+            f"{len(without)} tests with real peers on POWER did not run: {without[0]}", **bold
+        )
+        terminalreporter.line("make power, as root, installs what it needs; docs/power.md says what it does.")
 
 
 @pytest.fixture(scope="session")

@@ -7,15 +7,12 @@ from lab.machine import cpio
 pytestmark = pytest.mark.power
 
 
-def test_boots(lab):
-    result = lab.run("hello.py", cpus=2).check()
+def test_boots(lab, tmp_path):
+    result = lab.run("hello.py", "a b", 7, shares=[tmp_path], pysrp=True, cpus=2).check()
     machine = result.record("uname")
     assert (machine["machine"], machine["cpus"]) == ("ppc64le", 2)
     assert machine["release"] == lab.kernel.version
-
-
-def test_pysrp_in_the_guest(lab):
-    lab.run("package.py", pysrp=True).check()
+    assert (tmp_path / "answer").read_text() == "a b 7"
 
 
 @pytest.mark.parametrize(
@@ -34,15 +31,6 @@ def test_failures_are_seen(lab, tmp_path, script, problem):
     result = lab.run(path, **({"timeout": 10} if "while" in script else {}))
     with pytest.raises(AssertionError, match=problem):
         result.check()
-
-
-def test_shares(lab, tmp_path):
-    script = tmp_path / "writer.py"
-    script.write_text("import sys\nopen('/shares/0/answer', 'w').write(' '.join(sys.argv[1:]))\n")
-    shared = tmp_path / "shared"
-    shared.mkdir()
-    lab.run(script, "a b", 7, shares=[shared]).check()
-    assert (shared / "answer").read_text() == "a b 7"
 
 
 def test_cpio_is_what_cpio_reads(tmp_path):

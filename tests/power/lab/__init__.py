@@ -17,6 +17,7 @@ drivers to the lab's hypervisor, `cross` builds pysrp for a guest, `machine` boo
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
@@ -40,7 +41,7 @@ class Lab:
     def __init__(self, cache: Path | str | None = None) -> None:
         lacking = missing()
         if lacking:
-            raise LabUnavailable("missing on this host: " + ", ".join(lacking) + " (tests/power/setup.sh)")
+            raise LabUnavailable("missing on this host: " + ", ".join(lacking) + " (tests/setup.sh)")
         chosen = cache or os.environ.get("PYSRP_LAB_CACHE") or Path.home() / ".cache/pysrp-lab"
         self.cache = Path(chosen).expanduser().resolve()
         self.cache.mkdir(parents=True, exist_ok=True)
@@ -71,9 +72,17 @@ class Lab:
         """A big-endian Python on this host (qemu-user) with pysrp cross-built for it."""
         return cross.Foreign(self.debian, self.cache, REPO, "s390x")
 
-    def setup(self) -> None:
-        """Make everything that does not depend on pysrp itself."""
-        machine.prepare(self)
+    def setup(self, say: Callable[[str], object] = lambda _: None) -> None:
+        """Make everything that a first scenario would have to wait for; `say` hears of each step."""
+        for text, make in (
+            ("the guest's system, from Debian's packages", lambda: self.root),
+            ("its kernel, from Debian's packages", lambda: self.kernel),
+            ("the kernel modules, cross-built", lambda: machine.prepare(self)),
+            ("pysrp for the guest, cross-built", lambda: self.pysrp),
+            ("pysrp for a big-endian machine, cross-built", lambda: self.s390x.pysrp),
+        ):
+            say(text)
+            make()
 
     def run(self, script: str | Path, *args: object, **options: object) -> Result:
         """Boot a machine, run a guest script in it, power off. Options: see `machine.run`."""

@@ -6,17 +6,18 @@ import sys
 import time
 
 from . import Lab, LabUnavailable, missing
+from .host import missing_peers
 
 
 def main(arguments: list[str]) -> int:
     match arguments:
         case ["missing"]:
-            print(*missing())
+            print(*missing(), *missing_peers())
         case ["setup"]:
             start = time.monotonic()
             lab = Lab()
-            lab.setup()
-            print(f"kernel {lab.kernel.version}, all in {lab.cache}, {time.monotonic() - start:.1f} s")
+            lab.setup(lambda text: print(f"POWER lab: {text}", flush=True))
+            print(f"POWER lab: ready in {time.monotonic() - start:.0f} s, all in {lab.cache}")
         case ["run", script, *rest]:
             result = Lab().run(script, *rest)
             print(result.output, end="")

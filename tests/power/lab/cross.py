@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
@@ -67,16 +68,15 @@ def suffix(arch: str) -> str:
     return f".cpython-311-{TRIPLET[arch]}.so"
 
 
-def compile_extensions(
-    debian: Debian, arch: str, jobs: Sequence[tuple[Sequence[Path], Path]], flags: Sequence[str] = ()
+def compile_extension(
+    debian: Debian, arch: str, sources: Sequence[Path], output: Path, flags: Sequence[str] = ()
 ) -> None:
-    """Compile extension modules for `arch`: pairs of (C files, output .so)."""
+    """Compile an extension module for `arch`."""
     sysroot = debian.sysroot(arch)
-    for sources, output in jobs:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        # the second -I serves pyconfig.h, which is in a folder named after the architecture
-        run(f"{TRIPLET[arch]}-gcc", "-O2", "-shared", "-fPIC", f"-I{sysroot}/usr/include/python3.11",
-            f"-I{sysroot}/usr/include", *flags, *sources, "-o", output)  # fmt: skip
+    output.parent.mkdir(parents=True, exist_ok=True)
+    # the second -I serves pyconfig.h, which is in a folder named after the architecture
+    run(f"{TRIPLET[arch]}-gcc", "-O2", "-shared", "-fPIC", f"-I{sysroot}/usr/include/python3.11",
+        f"-I{sysroot}/usr/include", *flags, *sources, "-o", output)  # fmt: skip
 
 
 def wheels(cache: Path, *packages: str) -> Path:
@@ -112,11 +112,16 @@ def _extensions(cache: Path, work: Path, cffi: str = "") -> list[dict[str, list[
 def _compile_all(
     debian: Debian, arch: str, work: Path, extensions: list[dict[str, list[str]]], target: Path
 ) -> None:
-    for e in extensions:
+    debian.sysroot(arch)
+
+    def make(e: dict[str, list[str]]) -> None:
         output = target / (str(e["name"]).replace(".", "/") + suffix(arch))
         macros = [f"-D{name}={value}" if value is not None else f"-D{name}" for name, value in e["macros"]]
         flags = [*e["cflags"], *macros, *(f"-I{work / i}" for i in e["include"]), *e["ldflags"]]
-        compile_extensions(debian, arch, [([work / s for s in e["sources"]], output)], flags)
+        compile_extension(debian, arch, [work / s for s in e["sources"]], output, flags)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(make, extensions))
 
 
 def _byte_compile(folder: Path) -> None:

@@ -79,18 +79,20 @@ def digest_files(files: Sequence[Path]) -> str:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """One process at a time changes a cache. A process that has the lock may take it again."""
-    if folder in _held:
+def locked(thing: Path) -> Iterator[None]:
+    """One process at a time makes `thing`, a place in the cache. Whoever has the lock may take it again."""
+    if thing in _held:
         yield
         return
-    with (folder / "lock").open("w") as file:
+    locks = thing.parent / "locks"
+    locks.mkdir(exist_ok=True)
+    with (locks / thing.name).open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        _held.add(folder)
+        _held.add(thing)
         try:
             yield
         finally:
-            _held.discard(folder)
+            _held.discard(thing)
 
 
 _held: set[Path] = set()
@@ -104,7 +106,7 @@ def made(target: Path, make: Callable[[Path], None]) -> Path:
     if target.exists():
         os.utime(target)
         return target
-    with locked(target.parent):
+    with locked(target):
         if not target.exists():
             building = target.with_name(target.name + ".new")
             shutil.rmtree(building, ignore_errors=True)
@@ -213,7 +215,7 @@ class Debian:
 
     def resolve(self, key: str, ask: Callable[[], list[dict[str, str]]]) -> list[dict[str, str]]:
         """What `ask` answers, remembered for as long as the lists are fresh, and longer without a network."""
-        with locked(self.cache):
+        with locked(self.apt):
             memory = self.cache / f"resolved-{key}.json"
             if memory.exists() and time.time() - memory.stat().st_mtime < FRESH:
                 return list(json.loads(memory.read_text()))
@@ -235,6 +237,12 @@ class Debian:
     def unpack(self, records: Sequence[dict[str, str]], into: Path) -> None:
         """Fetch (if not in the cache) and unpack packages; nothing is installed, no script of theirs runs."""
         wanted = {r["SHA256"]: r for r in records}
+        with locked(self.apt):
+            self._fetch(wanted)
+        for sha in wanted:
+            run("dpkg-deb", "-x", self.debs / f"{sha}.deb", into)
+
+    def _fetch(self, wanted: dict[str, dict[str, str]]) -> None:
         absent = [r for sha, r in wanted.items() if not (self.debs / f"{sha}.deb").exists()]
         if absent:
             self._refresh()
@@ -254,8 +262,6 @@ class Debian:
                     raise LabUnavailable(f"{deb.name} is not the package that was asked for")
                 deb.rename(self.debs / f"{sha}.deb")
             fetching.rmdir()
-        for sha in wanted:
-            run("dpkg-deb", "-x", self.debs / f"{sha}.deb", into)
 
     # -- what the lab makes of them --------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""What the host must have, and which Debian package brings it."""
+"""What the host must have, and which Debian package brings it: for the lab, and for the tests on the host itself."""
 
 from __future__ import annotations
 
@@ -21,8 +21,23 @@ FILES = {
 }
 
 
+PEERS = {
+    "sg_inq": "sg3-utils",
+    "fusermount3": "fuse3",
+}
+"""Of the tests on the host."""
+
+
 def missing() -> list[str]:
-    """The packages to install, sorted; empty when the host has all."""
-    lacking = {package for tool, package in TOOLS.items() if not shutil.which(tool)}
-    lacking |= {package for file, package in FILES.items() if not Path(file).exists()}
-    return sorted(lacking)
+    """The packages to install for the lab, sorted; empty when the host has all."""
+    lacking = {package for file, package in FILES.items() if not Path(file).exists()}
+    return sorted(lacking | _without(TOOLS))
+
+
+def missing_peers() -> list[str]:
+    """The same for the tests on the host."""
+    return sorted(_without(PEERS))
+
+
+def _without(tools: dict[str, str]) -> set[str]:
+    return {package for tool, package in tools.items() if not shutil.which(tool)}

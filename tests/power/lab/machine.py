@@ -109,7 +109,15 @@ def prepare(lab: Lab) -> Path:
     init = GUEST / "init.sh"
     key = digest(lab.kernel.key, digest_files([busybox, init, Path(__file__)]))
     initrd = lab.cache / f"initrd-{key}"
+    with locked(initrd):
+        _make_initrd(lab, initrd)
+    assert lab.modules.is_dir()
+    return initrd
+
+
+def _make_initrd(lab: Lab, initrd: Path) -> None:
     if not initrd.exists():
+        busybox, init = lab.root / "bin/busybox", GUEST / "init.sh"
         files = [("bin/busybox", busybox.read_bytes()), ("init", init.read_bytes())]
         tree = lab.kernel.tree / "lib/modules" / lab.kernel.version
         order = dict.fromkeys(f for m in INITRD_MODULES for f in lab.kernel.load_order[m])
@@ -117,8 +125,6 @@ def prepare(lab: Lab) -> Path:
         new = initrd.with_suffix(".new")
         new.write_bytes(cpio(files))
         new.rename(initrd)
-    assert lab.modules.is_dir()
-    return initrd
 
 
 def cpio(files: Sequence[tuple[str, bytes]]) -> bytes:
