@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from lab import Disk
+from lab import Disk, cross
 
 pytestmark = pytest.mark.power
 
@@ -40,6 +40,7 @@ def test_against_qemu(lab, tmp_path, cpus, machine):
         BLOCKS,
         adapters={UNIT: places},
         pysrp=True,
+        path=[cross.wheels(lab.cache, "click>=8.1")],
         cpus=cpus,
         machine=machine,
     )

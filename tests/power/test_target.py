@@ -12,8 +12,8 @@ UNIT = 0x30000028
 
 @pytest.fixture(scope="session")
 def wheels(lab):
-    """What the scenarios import besides pysrp."""
-    return [cross.wheels(lab.cache, "mfusepy")]
+    """What the pysrp command imports besides pysrp."""
+    return [cross.wheels(lab.cache, "click>=8.1", "mfusepy>=3")]
 
 
 def test_readme_filesystems_and_tools(lab, wheels):
@@ -22,12 +22,19 @@ def test_readme_filesystems_and_tools(lab, wheels):
 
 @pytest.mark.parametrize(
     ("cpus", "machine", "more"),
-    [(1, "ic-mode=xics", []), (2, "", ["record"])],
+    [(1, "ic-mode=xics", []), (2, "", ["record", "reject"])],
     ids=["1cpu-xics", "2cpus-xive"],
 )
-def test_faults(lab, cpus, machine, more):
+def test_faults(lab, wheels, cpus, machine, more):
     result = lab.run(
-        "scenario_faults.py", hex(UNIT), *more, adapters={UNIT: []}, pysrp=True, cpus=cpus, machine=machine
+        "scenario_faults.py",
+        hex(UNIT),
+        *more,
+        adapters={UNIT: []},
+        pysrp=True,
+        path=wheels,
+        cpus=cpus,
+        machine=machine,
     ).check()
     for file in result.folder.glob("*.jsonl"):
         if file.name != "results.jsonl":

@@ -8,8 +8,23 @@ import threading
 import time
 from pathlib import Path
 
-from labguest import Hypervisor, check, insmod, kernel_log, main, record, rmmod, run, until
-from scenario_lib import SYSTEM, Target, disk, host, load_driver, lsscsi, rescan, said, sg, unload_driver
+from labguest import Hypervisor, check, insmod, main, record, rmmod, run, until
+from scenario_lib import (
+    HANGING,
+    SYSTEM,
+    TARGET,
+    Target,
+    disk,
+    host,
+    load_driver,
+    lsscsi,
+    queue,
+    rescan,
+    said,
+    said_once_more,
+    sg,
+    unload_driver,
+)
 
 CLIENT = int(sys.argv[1], 0)
 insmod("vscsi_lab")
@@ -19,12 +34,15 @@ IMAGE = "/tmp/disk.img"
 SIZE = 32 << 20
 CHUNK = 64 << 10
 SLOTS = 64
+REJECTS = "reject" in sys.argv
 
 
-def start(os_type=2, **options):
+def start(*options):
     """A target with one disk, in a file that outlives it, at id 1."""
     global target
-    target = Target(hypervisor, os_type, **options)
+    if REJECTS:
+        options = (*options, "--reject-disabled")
+    target = Target(hypervisor, *options, program=HANGING)
     target.add_file("disk", IMAGE, 256, SIZE)
     target.enable()
 
@@ -36,9 +54,10 @@ class Writer(threading.Thread):
     ``patient`` a failed write is tried again, as an application above multipath would.
     """
 
-    def __init__(self, patient=False):
+    def __init__(self, patient=False, cpu=None):
         super().__init__(daemon=True)
         self.patient = patient
+        self.cpu = cpu
         self.errors = 0
         self.device = disk(1)
         self.acknowledged = {}
@@ -59,6 +78,8 @@ class Writer(threading.Thread):
             raise self.error
 
     def run(self):
+        if self.cpu is not None:
+            os.sched_setaffinity(0, {self.cpu})
         fd = os.open(self.device, os.O_WRONLY | os.O_DIRECT)
         try:
             with mmap.mmap(-1, CHUNK) as buffer:
@@ -95,7 +116,7 @@ class Writer(threading.Thread):
 
 def recorded(os_type):
     """A short session on record: login, scan, a little of everything, unloading."""
-    start(os_type, record=f"/share/ibmvscsi_os{os_type}.jsonl")
+    start("--os-type", os_type, "--record", f"/share/ibmvscsi_{os_type}.jsonl")
     load_driver(max_id=2)
     device = disk(1)
     Path(SYSTEM / "block" / Path(device).name / "queue/read_ahead_kb").write_text("0")
@@ -113,16 +134,26 @@ def recorded(os_type):
     run("/usr/bin/sg_reset", "-d", sg(1))
     run("/usr/bin/sg_turs", sg(1))
     run("/usr/bin/sg_turs", sg(1))
+    hang = Path(f"{IMAGE}.hang")
+    hang.touch()
+    run("/usr/bin/sg_raw", "-t", "1", "-r", "512", sg(1), *"28 00 00 00 80 00 00 00 01 00".split())
+    hang.unlink()
+    said("successfully aborted task")
+    if REJECTS:
+        target.enable(False)
+        said("SRP_LOGIN_REJ")
+        with said_once_more("SRP_LOGIN succeeded"):
+            target.enable()
     check("unloads", unload_driver())
     target.stop()
 
 
 def recorded_linux():
-    recorded(2)
+    recorded("linux")
 
 
 def recorded_aix():
-    recorded(3)
+    recorded("aix")
 
 
 def driver_before_target():
@@ -149,50 +180,88 @@ def killed():
         check("logged in again", len(said("SRP_LOGIN succeeded")) >= 2)
 
 
+class Reader(threading.Thread):
+    """One read of 4 KiB, on a CPU of its choice; `got` is what came of it."""
+
+    def __init__(self, cpu=None):
+        super().__init__(daemon=True)
+        self.device, self.cpu, self.got = disk(1), cpu, None
+
+    def run(self):
+        if self.cpu is not None:
+            os.sched_setaffinity(0, {self.cpu})
+        fd = os.open(self.device, os.O_RDONLY | os.O_DIRECT)
+        with mmap.mmap(-1, 4096) as buffer:
+            self.got = os.preadv(fd, [buffer], 20 << 20)
+        os.close(fd)
+
+
 def swallowed():
-    """A command without an answer: the driver aborts it and tries again."""
-    device = disk(1)
-    timeout = SYSTEM / "block" / Path(device).name / "device/timeout"
+    """A command without an answer, for each of three reasons: the driver aborts it and tries again."""
+    timeout = SYSTEM / "block" / Path(disk(1)).name / "device/timeout"
     usual = timeout.read_text()
     timeout.write_text("2")
     hang = Path(f"{IMAGE}.hang")
-    hang.touch()
-    got = []
-
-    def read():
-        fd = os.open(device, os.O_RDONLY | os.O_DIRECT)
-        with mmap.mmap(-1, 4096) as buffer:
-            got.append(os.preadv(fd, [buffer], 20 << 20))
-        os.close(fd)
-
-    reader = threading.Thread(target=read, daemon=True)
-    reader.start()
+    for name, swallow in (
+        ("the medium does not answer", hang.touch),
+        ("the request is lost", lambda: hypervisor.answer("client", "send", 0)),
+        ("the answer is lost", lambda: hypervisor.answer("server", "send", 0)),
+    ):
+        with said_once_more("successfully aborted task"):
+            swallow()
+            reader = Reader()
+            reader.start()
+        check(f"{name}: not answered before", reader.got is None or not hang.exists())
+        hang.unlink(missing_ok=True)
+        reader.join(60)
+        check(f"{name}: answered in the end", reader.got == 4096, got=reader.got)
     said("aborting command")
-    said("successfully aborted task")
-    hang.unlink()
-    reader.join(60)
-    check("the read is answered in the end", got == [4096], got=got)
     timeout.write_text(usual)
     with Writer():
         pass
 
 
 def resets():
-    """Of another disk's LUN, and of the host.
-
-    Not of the LUN that is written to: for each command that such a reset ends, ibmvscsi calls scsi_done()
-    with its host lock held, and on one CPU hangs; with QEMU's target too.
-    """
+    """Of another disk's LUN, and of the host."""
     with Writer() as writer:
         done = run("/usr/bin/sg_reset", "-d", sg(3))
         check("LUN reset", done.returncode == 0, got=done.stdout)
         said("resetting device")
         writer.more()
-        logins = len(said("SRP_LOGIN succeeded")) if "SRP_LOGIN succeeded" in kernel_log() else 0
-        done = run("/usr/bin/sg_reset", "-H", sg(1))
-        check("host reset", done.returncode == 0, got=done.stdout)
-        until(lambda: kernel_log().count("SRP_LOGIN succeeded") > logins)
+        with said_once_more("SRP_LOGIN succeeded"):
+            done = run("/usr/bin/sg_reset", "-H", sg(1))
+            check("host reset", done.returncode == 0, got=done.stdout)
         writer.more()
+
+
+def reset_under_load():
+    """Of the LUN itself that is written to, and on which a read hangs.
+
+    For each command that such a reset ends, ibmvscsi calls scsi_done() with its host lock held. On the CPU that
+    sent the command that never comes back (nor with QEMU's target), so the commands get a CPU of their own, and
+    their completions go there.
+    """
+    queue(disk(1), "rq_affinity", 2)
+    hang = Path(f"{IMAGE}.hang")
+    os.sched_setaffinity(0, {0})
+    with Writer(cpu=1) as writer:
+        hang.touch()
+        reader = Reader(cpu=1)
+        reader.start()
+        until(
+            lambda: (
+                target.tree.read(f"{TARGET}/sessions/{hypervisor.server:x}/active_commands").split()[0] != "0"
+            )
+        )
+        writer.more()
+        done = run("/usr/bin/sg_reset", "-d", sg(1))
+        check("LUN reset", done.returncode == 0, got=done.stdout)
+        said("resetting device")
+        hang.unlink()
+        reader.join(60)
+        check("the read is answered in the end", reader.got == 4096, got=reader.got)
+        writer.more()
+    os.sched_setaffinity(0, range(os.cpu_count()))
 
 
 def hot_plug():
@@ -205,7 +274,7 @@ def hot_plug():
         with open(device, "rb") as file:
             check("reads", file.read(8) == b"second!!")
         folder = SYSTEM / f"class/scsi_device/{host()}:0:2:0/device"
-        target.tree.write("targets/ibmvstgt/ibmvstgt_target_0/luns/mgmt", "del 512")
+        target.tree.write(f"{TARGET}/luns/mgmt", "del 512")
         run("blockdev", "--flushbufs", device)
         check(
             "reads no more",
@@ -214,7 +283,7 @@ def hot_plug():
         (folder / "delete").write_text("1")
         rescan()
         check("gone", len(lsscsi()) == 1, got=lsscsi())
-        target.tree.write("targets/ibmvstgt/ibmvstgt_target_0/luns/mgmt", "add second 768")
+        target.tree.write(f"{TARGET}/luns/mgmt", "add second 768")
         rescan()
         check("elsewhere", disk(3))
         writer.more()
@@ -224,10 +293,17 @@ def disabled():
     """Nobody gets in while the target is disabled; enabled again, it goes on."""
     with Writer(patient=True) as writer:
         target.enable(False)
-        until(lambda: not hypervisor.state()["server"]["registered"])
+        if REJECTS:
+            record("kernel said", lines=said("SRP_LOGIN_REJ"))
+            check("the queue is open", hypervisor.state()["server"]["registered"])
+        else:
+            until(lambda: not hypervisor.state()["server"]["registered"])
         before = writer.count
-        check("no session", target.tree.ls("targets/ibmvstgt/ibmvstgt_target_0/sessions") == [])
-        target.enable()
+        check("no session", target.tree.ls(f"{TARGET}/sessions") == [])
+        time.sleep(0.5)
+        check("nothing is written", writer.count == before, got=(before, writer.count))
+        with said_once_more("SRP_LOGIN succeeded"):
+            target.enable()
         writer.more()
         record("disabled", before=before, after=writer.count, errors=writer.errors)
 
@@ -250,5 +326,5 @@ def goes():
 
 main(
     *((recorded_linux, recorded_aix) if "record" in sys.argv else ()), driver_before_target, killed, swallowed,
-    hot_plug, resets, disabled, unloaded_and_loaded, goes,
+    hot_plug, resets, *((reset_under_load,) if os.cpu_count() > 1 else ()), disabled, unloaded_and_loaded, goes,
 )  # fmt: skip

@@ -7,10 +7,10 @@ import sys
 import time
 from pathlib import Path
 
-from labguest import check, insmod, main, record
+from labguest import check, insmod, main, record, run, until
 
 from pysrp import fabric, scsi
-from pysrp.errors import CheckCondition
+from pysrp.errors import CheckCondition, PartnerGone, TransportError
 from pysrp.fabric.recorder import Recorder
 from pysrp.initiator.aio import Session as AsyncSession
 from pysrp.initiator.session import Aborted, Options, Session
@@ -250,6 +250,66 @@ def in_asyncio():
     check("by interrupts", interrupts() > before)
 
 
+def command_line():
+    """The same at a shell."""
+
+    def pysrp(name, *arguments):
+        return run(sys.executable, "-m", "pysrp.cli", name, "-s", URL, *arguments)
+
+    done = pysrp("lsscsi", "-v", "--record", "/tmp/lsscsi.jsonl")
+    rows = [line for line in done.stdout.splitlines() if line.startswith("[")]
+    places = ["[0:0:1:0]    disk", "[0:0:1:3]    disk", "[0:1:2:0]    disk", "[0:2:3:0]    cd/dvd"]
+    check("lsscsi", [row[: len(p)] for row, p in zip(rows, places, strict=True)] == places, got=done.stdout)
+    check("its log", "host srp version: 16.a, host partition qemu (0), OS 2" in done.stdout, got=done.stdout)
+    check("its record", "INIT COMPLETE" in Path("/tmp/lsscsi.jsonl").read_text())
+    done = pysrp("read", "0:0:1:0", "/tmp/copy", "--size", "1M")
+    check("read", not done.returncode and Path("/tmp/copy").read_bytes() == data_of(0, 2048), got=done.stdout)
+
+
+def adapter_goes():
+    """Unbound under a session: what is under way ends, what comes later is refused, and a new session works."""
+    driver = Path("/sys/bus/vio/drivers/vscsi_crq")
+    other = Session(URL)
+    other.connect()
+    disk = other.scan(channels=[0], ids=[1])[0]
+    pending = [disk.submit_read(n * 4096, 4096) for n in range(8)]
+    other.flush()
+    (driver / "unbind").write_text(f"{UNIT:x}")
+    for command in pending:
+        other.wait(command, 30)
+    gone = [type(command.error) for command in pending if command.error]
+    check("commands end", gone and set(gone) == {PartnerGone}, got=gone)
+    check("port ended", other.port.ended)
+    for name, call in (("read", lambda: disk.read(0)), ("reconnect", lambda: other.connect(1))):
+        try:
+            call()
+            check(f"{name} is refused", False)
+        except TransportError as error:
+            check(f"{name} is refused", True, error=str(error))
+    other.close()
+    (driver / "bind").write_text(f"{UNIT:x}")
+    until(lambda: Path(f"/dev/vscsi_crq-{UNIT:x}").exists())
+
+    async def loses_it():
+        async with AsyncSession(URL) as third:
+            unit = (await third.scan(channels=[0], ids=[1]))[0]
+            reads = [asyncio.ensure_future(unit.read(n * 4096, 4096)) for n in range(8)]
+            await asyncio.sleep(0)
+            (driver / "unbind").write_text(f"{UNIT:x}")
+            start = time.process_time()
+            results = await asyncio.gather(*reads, return_exceptions=True)
+            await asyncio.sleep(0.5)
+            return {type(r) for r in results} - {bytes}, time.process_time() - start
+
+    errors, spent = asyncio.run(asyncio.wait_for(loses_it(), 60))
+    check("asyncio", errors == {PartnerGone}, got=errors)
+    record("asyncio", cpu=spent)
+    (driver / "bind").write_text(f"{UNIT:x}")
+    until(lambda: Path(f"/dev/vscsi_crq-{UNIT:x}").exists())
+    with Session(URL) as last:
+        check("a new session", last.scan(channels=[0], ids=[1])[0].read(5) == block(5))
+
+
 def recorded():
     """A session from INIT to the close, on record."""
     with Recorder(fabric.connect(URL), "/share/initiator_qemu.jsonl") as port:
@@ -273,5 +333,5 @@ def recorded():
 
 main(
     logs_in, finds_all, reads_and_writes, many_at_a_time, sense, task_management, registers_again,
-    queue_wraps, woken_by_interrupt, scattered, in_asyncio, recorded,
+    queue_wraps, woken_by_interrupt, scattered, in_asyncio, recorded, command_line, adapter_goes,
 )  # fmt: skip

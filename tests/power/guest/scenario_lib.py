@@ -4,12 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 from labguest import insmod, kernel_log, modprobe, rmmod, run, until
 
 from pysrp.errors import SrpError
-from pysrp.scst import Client
+from pysrp.scst import Client, socket_of
 
 SYSTEM = Path("/sys")
 MOUNTED = SYSTEM / "kernel/scst_tgt"
@@ -30,36 +31,46 @@ echo 1 >/sys/kernel/scst_tgt/targets/ibmvstgt/ibmvstgt_target_0/enabled
 """The lines of SCST's README.ibmvstgt, as they stand there."""
 
 
-class Target:
-    """A process of scenario_server.py, and its management tree."""
+PYSRP = "-m", "pysrp.cli"
+HANGING = ("/guest/scenario_server.py",)
+"""The same with media that can stop answering."""
 
-    def __init__(self, hypervisor, os_type=2, **options):
-        self.socket = "/run/scst.socket"
-        Path(self.socket).unlink(missing_ok=True)
-        command = [
-            sys.executable,
-            "/guest/scenario_server.py",
-            hex(hypervisor.server),
-            str(os_type),
-            self.socket,
-        ]
-        command += [word for name, value in options.items() for word in (f"--{name}", str(value))]
+
+def environment():
+    """With what mfusepy looks for with ldconfig, which the guest does not have."""
+    (libfuse,) = Path("/").glob("lib/powerpc64le-linux-gnu/libfuse3.so.3")
+    return {**os.environ, "FUSE_LIBRARY_PATH": str(libfuse)}
+
+
+class Target:
+    """A process of ``pysrp serve vio:UNIT``, disabled and without disks at first, and its management tree."""
+
+    def __init__(self, hypervisor, *options, program=PYSRP):
+        self.url = f"vio:{hypervisor.server:x}"
         self.log = Path("/share/target.log")
-        # What mfusepy looks for with ldconfig, which the guest does not have.
-        (libfuse,) = Path("/").glob("lib/powerpc64le-linux-gnu/libfuse3.so.3")
-        environment = {**os.environ, "FUSE_LIBRARY_PATH": str(libfuse)}
-        with self.log.open("a") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
-        until(lambda: self._answers() or self.process.poll() is not None, 30)
+        self.mounted = None
+        self.process = self._start(*program, "serve", self.url, "--disable", *options)
+        until(lambda: self._answers() or self.process.poll() is not None, 60)
         assert self.process.poll() is None, self.log.read_text()
-        self.tree = Client(self.socket)
+        self.tree = Client(socket_of(self.url))
+
+    def _start(self, *words):
+        with self.log.open("a") as log:
+            return subprocess.Popen(
+                [sys.executable, *map(str, words)], stdout=log, stderr=log, env=environment()
+            )
 
     def _answers(self):
         try:
-            with Client(self.socket) as tree:
+            with Client(socket_of(self.url)) as tree:
                 return tree.ls(TARGET)
         except (OSError, SrpError):
             return False
+
+    def mount(self, folder):
+        """The tree as a file system: ``pysrp scst mount``."""
+        self.mounted = self._start(*PYSRP, "scst", "-s", self.url, "mount", folder)
+        until(lambda: os.path.ismount(folder), 60)
 
     def add_ram(self, size=4 << 20):
         for name in NAMES:
@@ -77,6 +88,9 @@ class Target:
 
     def stop(self):
         """End it in good order."""
+        if self.mounted:
+            self.mounted.send_signal(signal.SIGINT)
+            assert self.mounted.wait(30) == 0, self.log.read_text()[-2000:]
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(30) == 0, self.log.read_text()[-2000:]
 
@@ -113,6 +127,14 @@ def unload_driver():
 def said(text, timeout=60):
     """The lines of the kernel's log with a text, as soon as there is one."""
     return until(lambda: [line for line in kernel_log().splitlines() if text in line], timeout)
+
+
+@contextmanager
+def said_once_more(text, timeout=60):
+    """In the end the kernel's log has a text more often than before."""
+    before = kernel_log().count(text)
+    yield
+    until(lambda: kernel_log().count(text) > before, timeout)
 
 
 def host():

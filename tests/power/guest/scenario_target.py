@@ -46,7 +46,8 @@ def the_readme():
     put_tree_where_scst_has_it()
     load_driver()
     check("driver waits", hypervisor.state()["client"]["registered"] == 1)
-    target = Target(hypervisor, 2, fuse=MOUNTED)
+    target = Target(hypervisor)
+    target.mount(MOUNTED)
     target.add_ram()
     devices = shell("ls /sys/kernel/scst_tgt/devices").split()
     check("devices", devices == NAMES, got=devices)
@@ -79,7 +80,7 @@ def aix():
     check("unloads", unload_driver())
     target.stop()
     check("queue closed", not hypervisor.state()["server"]["registered"])
-    target = Target(hypervisor, 3)
+    target = Target(hypervisor, "--os-type", "aix")
     target.add_ram(8 << 20)
     for n, name in enumerate(NAMES):
         target.tree.write(f"{TARGET}/luns/mgmt", f"add {name} {256 * (n + 1)}")
@@ -190,13 +191,53 @@ def transfers():
     record("speed", mib_per_second=round(done / (time.monotonic() - start) / (1 << 20)))
 
 
-def tool(name, *arguments, exits=0, says=()):
+def tool(name, *arguments, exits=0, says, why=""):
     """Run an sg3_utils program on the first disk and judge it by its exit status and its words."""
     done = run(f"/usr/bin/{name}", *arguments)
-    text = " ".join([name, *map(str, arguments)])
+    text = " ".join([name, *map(str, arguments), why])
+    with open("/share/sg3_utils.txt", "a") as file:
+        file.write(f"\n$ {text}\n{done.stdout}exit {done.returncode}\n")
     found = [words for words in says if not re.search(words, done.stdout)]
     check(text, done.returncode == exits and not found, exit=done.returncode, lacks=found, got=done.stdout)
     return done.stdout
+
+
+VPD = {
+    0x00: (["Supported VPD pages"], ["Unit serial number", "Device identification", "Block limits"]),
+    0x80: (["Unit serial number: \\S+"], ["Unit serial number: \\S+"]),
+    0x83: (
+        [
+            "vendor id: IBM",
+            "vendor specific: \\S+-ram000",
+            "Relative target port: 0x1",
+            "EUI-64 based 8 byte",
+        ],
+        ["Addressed logical unit:", "vendor id: IBM", "Target port:", "Relative target port: 0x1"],
+    ),
+    0x86: (["HEADSUP=1 ORDSUP=1 SIMPSUP=1", "V_SUP=1"], ["HEADSUP=1 ORDSUP=1 SIMPSUP=1", "V_SUP=1"]),
+    0xB0: (["Optimal transfer length granularity: 8 blocks"], ["Maximum unmap LBA count: 0"]),
+    0xB1: (["Nominal rotation rate: 15000 rpm"], ["Nominal rotation rate: 15000 rpm"]),
+}
+"""What sg_inq and sg_vpd have to say of each page."""
+
+REFUSED = (
+    ("c1 00 00 00 00 00", 9, "vendor specific", "Invalid command operation code"),
+    ("a3 1f 00 00 00 00 00 00 00 10 00 00", 5, "service action that is not there", "Invalid field in cdb"),
+    ("12 01 ee 00 fc 00", 5, "page that is not there", "Invalid field in cdb"),
+    ("12 00 05 00 24 00", 5, "page code without EVPD", "Invalid field in cdb"),
+    ("12 02 00 00 24 00", 5, "CMDDT, obsolete since SPC-3", "Invalid field in cdb"),
+    ("28 00 ff ff ff ff 00 00 01 00", 22, "beyond the end", "Logical block address out of range"),
+    ("28 00 00 00 3f ff 00 00 02 00", 22, "over the end", "Logical block address out of range"),
+    ("2a 00 00 00 40 00 00 00 01 00", 22, "write beyond the end", "Logical block address out of range"),
+    ("1a 00 3e 00 ff 00", 5, "mode page that is not there", "Invalid field in cdb"),
+    ("1a c0 08 01 ff 00", 5, "subpage that is not there", "Invalid field in cdb"),
+    ("5a 00 c8 00 00 00 00 00 ff 00", 5, "saved values", "Saving parameters not supported"),
+    ("5a 00 08 00 00 00 00 00 ff 04", 5, "NACA", "Invalid field in cdb"),
+    ("25 00 00 00 00 05 00 00 00 00", 5, "LBA without PMI", "Invalid field in cdb"),
+    ("a0 00 7f 00 00 00 00 00 00 10 00 00", 5, "SELECT REPORT that is reserved", "Invalid field in cdb"),
+    ("8e" + " 00" * 15, 9, "WRITE AND VERIFY(16), which is not there", "Invalid command operation code"),
+)
+"""CDBs that must be refused: the exit status of sg_raw (sg3_utils(8)), why, and its words."""
 
 
 def sg3_utils():
@@ -204,57 +245,81 @@ def sg3_utils():
     tool(
         "sg_inq",
         device,
-        says=("Vendor identification: IBM", "Product identification: VDASD blkdev", "level: 0001"),
+        says=(
+            "Vendor identification: IBM",
+            "Product identification: VDASD blkdev",
+            "level: 0001",
+            "CmdQue=1",
+        ),
     )
     pages = run("/usr/bin/sg_vpd", "-p", "sv", "-H", device).stdout
-    record("VPD pages", text=pages)
     data = bytes.fromhex("".join(re.findall(r"(?<=  )(?:[0-9a-f]{2}[ ]+)+", pages)).replace(" ", ""))
     listed = list(data[4 : 4 + data[3]])
-    check("VPD pages listed", {0, 0x80, 0x83, 0xB0} <= set(listed), got=listed)
+    check("VPD pages listed", listed == sorted(VPD), got=listed)
     for page in listed:
-        tool("sg_inq", "--vpd", f"--page={page:#x}", device)
-        tool("sg_vpd", f"--page={page:#x}", device)
-    tool("sg_luns", device, says=("Lun list length",))
-    tool("sg_luns", "-d", device)
-    tool("sg_readcap", device, says=("Logical block length=512",))
-    tool("sg_readcap", "-l", device, says=("Logical block length=512 bytes", "Device size: 8388608 bytes"))
-    tool("sg_modes", device)
-    tool("sg_modes", "-a", device, says=("Caching",))
-    tool("sg_modes", "-p", "0x8,0", "-c", "1", device)
-    tool("sg_modes", "-p", "0x3e,0", device, exits=5)
-    text = tool("sg_opcodes", device, says=("READ\\(10\\)|Read\\(10\\)", "Inquiry|INQUIRY"))
-    tool("sg_opcodes", "-R", device)
-    tool("sg_opcodes", "-o", "0x28", device)
-    record("opcodes", text=text)
-    tool("sg_verify", "-c", "128", device)
-    tool("sg_verify", "-l", "0x3fff", "-c", "2", device, exits=22)
-    tool("sg_sync", device)
-    tool("sg_turs", "-n", "100", device)
-    tool("sg_requests", device)
-    tool("sg_start", device)
-    tool("sg_start", "--stop", device)
-    tool("sg_turs", device, exits=2)
-    tool("sg_start", "--start", device)
-    tool("sg_turs", device)
-    tool("sg_logs", "-l", device, exits=9)  # no such opcode
-    tool("sg_rtpg", device, exits=5)  # no such service action
-    raw = (
-        ("c1 00 00 00 00 00", 9, "vendor specific"),
-        ("a3 1f 00 00 00 00 00 00 00 10 00 00", 5, "service action that is not there"),
-        ("12 01 ee 00 fc 00", 5, "page that is not there"),
-        ("12 00 05 00 24 00", 5, "page code without EVPD"),
-        ("28 00 ff ff ff ff 00 00 01 00", 22, "beyond the end"),
-        ("1a 00 3e 00 ff 00", 5, "mode page that is not there"),
-        ("5a 00 08 00 00 00 00 00 ff 04", 5, "NACA"),
-        ("8e 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00", 9, "WRITE AND VERIFY(16), which is not there"),
+        inq, vpd = VPD[page]
+        tool("sg_inq", "--vpd", f"--page={page:#x}", device, says=inq)
+        tool("sg_vpd", f"--page={page:#x}", device, says=vpd)
+    count = r"Lun list length = 136 which impl?i?es 17 lun entries"
+    tool("sg_luns", device, says=(count, *(rf"\b{0x80 + n:x}00000000000000\b" for n in range(1, 18))))
+    tool("sg_luns", "-d", device, says=[f"bus_id=0, target={n}, lun=0" for n in range(1, 18)])
+    tool("sg_readcap", device, says=("Logical block length=512 bytes", "Number of logical blocks=16384"))
+    tool(
+        "sg_readcap",
+        "-l",
+        device,
+        says=(
+            "Last LBA=16383 ", "Logical block length=512 bytes", "physical block length=4096 bytes",
+            "prot_en=0", "lbpme=0", "Device size: 8388608 bytes",
+        ),
+    )  # fmt: skip
+    modes = (
+        "Mode data length=72",
+        "WP=0, DpoFua=1",
+        "00 00 40 00 00 00 02 00",
+        "01 0a c0",
+        "08 12 04",
+        "0a 0a 22 10",
     )
-    for cdb, exits, why in raw:
-        room = (
-            ["-r", "255"] if cdb[:2] in ("12", "1a", "5a", "a3") else ["-r", "512"] if cdb[:2] == "28" else []
-        )
-        done = run("/usr/bin/sg_raw", *room, device, *cdb.split())
-        check(f"sg_raw {why}", done.returncode == exits, exit=done.returncode, got=done.stdout)
-    tool("sg_raw", "-r", "36", device, *"12 00 00 00 24 00".split(), says=("49 42 4d",))
+    tool("sg_modes", device, says=modes)
+    tool("sg_modes", "-a", device, says=(*modes, "Informational exceptions control"))
+    tool("sg_modes", "-p", "0x8,0", "-c", "1", device, says=("Caching, page_control: changeable", "08 12 04"))
+    tool("sg_modes", "-p", "0x3e,0", device, exits=5, says=("page 0x3e not supported",))
+    names = (
+        "Read\\(10\\)",
+        "Write\\(16\\)",
+        "Inquiry",
+        "Report luns",
+        "Read capacity\\(16\\)",
+        "Verify\\(10\\)",
+    )
+    tool("sg_opcodes", device, says=names)
+    tool("sg_opcodes", "-R", device, says=("Recommended", *names))
+    tool(
+        "sg_opcodes",
+        "-o",
+        "0x28",
+        device,
+        says=("Command is supported", "Usage data: 28 1c ff ff ff ff 00 ff ff 00"),
+    )
+    tool("sg_opcodes", "-o", "0xc1", device, says=("Command is NOT supported",))
+    tool("sg_verify", "-c", "128", device, says=(r"\A\Z",))
+    tool("sg_verify", "-l", "0x3fff", "-c", "2", device, exits=22, says=("LBA out of range", "lba=16383"))
+    tool("sg_sync", device, says=(r"\A\Z",))
+    tool("sg_turs", "-n", "100", device, says=("Completed 100 Test Unit Ready commands with 0 errors",))
+    tool("sg_requests", device, says=("Fixed format, current; Sense key: No Sense",))
+    tool("sg_start", device, says=(r"\A\Z",))
+    tool("sg_start", "--stop", device, says=(r"\A\Z",))
+    tool("sg_turs", device, exits=2, says=("not ready", "with 1 errors"))
+    tool("sg_requests", device, says=("Sense key: Not Ready", "initializing command required"))
+    tool("sg_start", "--start", device, says=(r"\A\Z",))
+    tool("sg_turs", device, says=(r"\A\Z",))
+    tool("sg_logs", "-l", device, exits=9, says=("not supported",))  # no such opcode
+    tool("sg_rtpg", device, exits=5, says=("unsupported service action",))  # no such service action
+    for cdb, exits, why, words in REFUSED:
+        data = ["-s", "512", "-i", "/dev/zero"] if cdb[:2] == "2a" else ["-r", "512"]
+        tool("sg_raw", *data, device, *cdb.split(), exits=exits, says=(words,), why=why)
+    tool("sg_raw", "-r", "36", device, *"12 00 00 00 24 00".split(), says=("SCSI Status: Good", "49 42 4d"))
     log = kernel_log()
     bad = [
         line
