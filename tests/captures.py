@@ -9,6 +9,8 @@ from typing import Any
 
 VECTORS = Path(__file__).parent / "vectors"
 CAPTURES = sorted((VECTORS / "captures").glob("*.jsonl"))
+LAB = sorted((VECTORS / "captures/lab").glob("*.jsonl"))
+"""Of pysrp itself, against real peers."""
 
 
 def capture_records(path: Path) -> Iterator[dict[str, Any]]:

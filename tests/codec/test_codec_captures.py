@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from captures import CAPTURES, LAB, capture_records
 from pysrp import crq, mad, srp
 
 NAMES = {"SRP_" + re.sub("(?<!^)(?=[A-Z])", "_", cls.__name__).upper(): cls for cls in srp.iu.classes()}
@@ -31,15 +35,26 @@ def views(capture: list[dict[str, Any]]) -> list[tuple[dict[str, Any], Any]]:
     return found
 
 
-def test_nothing_is_wrong_with_them(capture: list[dict[str, Any]]) -> None:
+@pytest.fixture(params=[*CAPTURES, *LAB], ids=lambda path: path.stem)
+def any_capture(request: pytest.FixtureRequest) -> tuple[Path, list[dict[str, Any]]]:
+    """Those that pysrp took part in too."""
+    return request.param, list(capture_records(request.param))
+
+
+def test_nothing_is_wrong_with_them(any_capture: tuple[Path, list[dict[str, Any]]]) -> None:
+    path, capture = any_capture
     found = views(capture)
     assert found
     for record, view in found:
-        assert view.problems() == [], record["note"]
+        wrong = view.problems()
+        if path in LAB and record["dir"] == "t2i":
+            # What ibmvscsi wants of a short transfer: pysrp.target.engine.
+            wrong = [problem for problem in wrong if "at once" not in problem.message]
+        assert wrong == [], record["note"]
 
 
-def test_fields_rebuild_the_bytes(capture: list[dict[str, Any]]) -> None:
-    for record, view in views(capture):
+def test_fields_rebuild_the_bytes(any_capture: tuple[Path, list[dict[str, Any]]]) -> None:
+    for record, view in views(any_capture[1]):
         assert bytes(type(view).build(**view.to_dict())) == record["data"], record["note"]
         for field in view.FIELDS:
             if not field.variable:

@@ -72,3 +72,23 @@ def test_what_is_in_it(name):
     assert any(s[2] & 15 == 6 and s[12] == 0x29 for s in senses), "reset occurred"
     logins = [v for v in units if isinstance(v, srp.LoginRsp)]
     assert all(v.req_lim_delta >= 20 for v in logins)
+
+
+@pytest.mark.parametrize("name", FILES[:2])
+def test_what_no_capture_of_others_has(name):
+    """An aborted task, and a login that is rejected while the target is disabled and accepted afterwards."""
+    views = [v for _, v in decoded(name)]
+    aborts = [
+        v for v in views if isinstance(v, srp.TskMgmt) and v.tsk_mgmt_func == srp.TskMgmtFunc.ABORT_TASK
+    ]
+    commands = {v.tag for v in views if isinstance(v, srp.Cmd)}
+    answered = {v.tag for v in views if isinstance(v, srp.Rsp)}
+    assert aborts
+    for abort in aborts:
+        assert abort.task_tag in commands - answered, "an aborted command is never answered"
+        assert abort.tag in answered
+    logins = [v for v in views if isinstance(v, (srp.LoginRsp, srp.LoginRej))]
+    assert [type(v) for v in logins] == [srp.LoginRsp, srp.LoginRej, srp.LoginRsp]
+    assert logins[1].reason == srp.LoginRejReason.INSUFFICIENT_RESOURCES
+    events = [v.format for v in views if isinstance(v, crq.Element) and v.valid == crq.Valid.TRANSPORT_EVENT]
+    assert events[-1] == crq.TransportEvent.PARTNER_DEREGISTERED, "the driver was unloaded"
