@@ -1,5 +1,6 @@
 """The POWER lab for pytest: the session fixture `lab` (see lab/__init__.py)."""
 
+import contextlib
 import os
 
 import pytest
@@ -9,17 +10,32 @@ from lab import REPO, Lab, LabUnavailable, cross
 NO_LAB = "no POWER lab: "
 
 
-@pytest.fixture(scope="session")
-def lab():
-    """The lab, set up. Skips, naming what is missing; PYSRP_LAB_REQUIRED=1 makes that a failure."""
+@contextlib.contextmanager
+def available():
+    """Skips, naming what is missing, if the lab cannot be had; PYSRP_LAB_REQUIRED=1 makes that a failure."""
     try:
-        lab = Lab()
-        lab.setup()
+        yield
     except LabUnavailable as error:
         if os.environ.get("PYSRP_LAB_REQUIRED", "") not in ("", "0"):
             pytest.fail(f"POWER lab required, but {error}", pytrace=False)
         pytest.skip(f"{NO_LAB}{error}")
+
+
+@pytest.fixture(scope="session")
+def lab():
+    """The lab, set up."""
+    with available():
+        lab = Lab()
+        lab.setup()
     return lab
+
+
+@pytest.fixture
+def kernel(lab, request):
+    """For lab.run(kernel=): a Debian suite by indirect parameter, whose kernel and modules are ready."""
+    with available():
+        lab.setup_kernel(request.param)
+    return request.param
 
 
 def pytest_collection_modifyitems(items):

@@ -15,10 +15,22 @@ def image(tmp_path):
     return path
 
 
-@pytest.mark.parametrize(("cpus", "machine"), [(1, ""), (2, "ic-mode=xics")], ids=["1cpu-xive", "2cpus-xics"])
-def test_door(lab, door, image, cpus, machine):
+@pytest.mark.parametrize(
+    ("cpus", "machine", "kernel", "page"),
+    [(1, "", "bookworm", 65536), (2, "ic-mode=xics", "trixie", 4096)],
+    indirect=["kernel"],
+    ids=["1cpu-xive-bookworm", "2cpus-xics-trixie"],
+)
+def test_door(lab, door, image, cpus, machine, kernel, page):
     result = lab.run(
-        "door.py", 0x30000028, path=[door], adapters={0x30000028: [image]}, cpus=cpus, machine=machine
+        "door.py",
+        0x30000028,
+        path=[door],
+        adapters={0x30000028: [image]},
+        cpus=cpus,
+        machine=machine,
+        kernel=kernel,
     )
     result.check()
+    assert result.record("info")["page_size"] == page
     assert image.read_bytes()[7 * 512 : 8 * 512] == b"from the guest!!" * 32

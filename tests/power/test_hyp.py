@@ -5,6 +5,11 @@ import pytest
 pytestmark = pytest.mark.power
 
 
-@pytest.mark.parametrize("cpus", [1, 2])
-def test_both_sides(lab, door, cpus):
-    lab.run("hyp.py", 0x30000003, path=[door], cpus=cpus).check()
+@pytest.mark.parametrize(
+    ("cpus", "kernel"),
+    [(1, "bookworm"), (2, "trixie")],
+    indirect=["kernel"],
+    ids=["1cpu-bookworm", "2cpus-trixie"],
+)
+def test_both_sides(lab, door, cpus, kernel):
+    lab.run("hyp.py", 0x30000003, path=[door], cpus=cpus, kernel=kernel).check()

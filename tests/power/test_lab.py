@@ -11,7 +11,7 @@ def test_boots(lab, tmp_path):
     result = lab.run("hello.py", "a b", 7, shares=[tmp_path], pysrp=True, cpus=2).check()
     machine = result.record("uname")
     assert (machine["machine"], machine["cpus"]) == ("ppc64le", 2)
-    assert machine["release"] == lab.kernel.version
+    assert machine["release"] == lab.kernel().version
     assert (tmp_path / "answer").read_text() == "a b 7"
 
 

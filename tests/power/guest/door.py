@@ -50,7 +50,8 @@ def describes_itself():
         "queue": (info.queue_size, info.queue_max), "area_max": info.area_max,
         "dma": (info.dma_used, info.dma_limit),
         "copy_max": info.copy_max, "partition": info.partition,
-        "name": ffi.string(info.partition_name).decode(), "location": ffi.string(info.location).decode(),
+        "partition_name": ffi.string(info.partition_name).decode(),
+        "location": ffi.string(info.location).decode(),
     }  # fmt: skip
     record("info", **seen)
     check("version", info.version == lib.VSCSI_CRQ_VERSION)
@@ -58,7 +59,7 @@ def describes_itself():
     check("unit", info.unit == UNIT)
     check("page", info.page_size == PAGE)
     check("window", info.windows == 1 and window.size == 256 << 20 and window.liobn)
-    check("name", seen["name"] == "pysrp-lab", seen=seen["name"])
+    check("partition name", seen["partition_name"] == "pysrp-lab", seen=seen["partition_name"])
     door.close()
 
 
@@ -200,7 +201,7 @@ def bad_arguments():
     refuse("EINVAL", lib.VSCSI_CRQ_SIGNAL, "vscsi_crq_signal", {"enable": 1, "reserved": 7})
 
     dma = (lib.VSCSI_CRQ_DMA_ALLOC, "vscsi_crq_dma")
-    for size in (0, 1, 4096, PAGE - 1, PAGE + 1, (16 << 20) + PAGE, 1 << 63, (1 << 64) - PAGE):
+    for size in (0, 1, PAGE // 2, PAGE - 1, PAGE + 1, (16 << 20) + PAGE, 1 << 63, (1 << 64) - PAGE):
         refuse("EINVAL", *dma, {"size": size, "access": 3})
     for values in ({"access": 0}, {"access": 4}, {"access": 1 << 31}, {"access": 3, "reserved": 1}):
         refuse("EINVAL", *dma, {"size": PAGE, **values})

@@ -28,6 +28,7 @@ CLIENT = int(sys.argv[1], 0)
 hypervisor = Hypervisor(CLIENT)
 SERVER = hypervisor.server
 PAGE = os.sysconf("SC_PAGESIZE")
+SIZE = 512 * 1024  # of areas
 EVENT = bytes([0xFF])
 IN, OUT = lib.VSCSI_CRQ_COPY_IN, lib.VSCSI_CRQ_COPY_OUT
 
@@ -86,30 +87,29 @@ def interrupts_both_ways():
 def copies():
     """Any length, alignment and piece; then everything that must be refused."""
     client, server = connected()
-    far, theirs = client.allocate(8 * PAGE)
-    near, ours = server.allocate(8 * PAGE)
+    far, theirs = client.allocate(SIZE)
+    near, ours = server.allocate(SIZE)
     random.seed(11)
-    pattern = random.randbytes(8 * PAGE)
+    pattern = random.randbytes(SIZE)
     theirs[:] = pattern
-    check("all in", server.copy(IN, near, far, 8 * PAGE) == (8 * PAGE, 0) and bytes(ours) == pattern)
+    check("all in", server.copy(IN, near, far, SIZE) == (SIZE, 0) and bytes(ours) == pattern)
     good = True
     for _ in range(200):
         length = random.choice([1, 7, 16, 4095, 4096, 4097, 65536, 131072, 131073, 300000])
-        a, b = random.randrange(8 * PAGE - length), random.randrange(8 * PAGE - length)
+        a, b = random.randrange(SIZE - length), random.randrange(SIZE - length)
         direction = random.choice([IN, OUT])
         source, target, i, j = (theirs, ours, a, b) if direction == IN else (ours, theirs, b, a)
         data = random.randbytes(length)
         source[i : i + length] = data
-        before, after = bytes(target[0:j]), bytes(target[j + length : 8 * PAGE])
+        before, after = bytes(target[0:j]), bytes(target[j + length : SIZE])
         good = good and server.copy(direction, near + b, far + a, length) == (length, 0)
         good = good and bytes(target[j : j + length]) == data
-        good = good and bytes(target[0:j]) == before and bytes(target[j + length : 8 * PAGE]) == after
+        good = good and bytes(target[0:j]) == before and bytes(target[j + length : SIZE]) == after
     check("200 copies", good)
 
-    size = 8 * PAGE
     for local, remote, length in (
-        (near, far, 0), (near - 1, far, 1), (near + size, far, 1), (near + size - 1, far, 2),
-        (near, far, size + 1), (0, far, 1), (server.registered.bus, far, 16), (near, far, 1 << 63),
+        (near, far, 0), (near - 1, far, 1), (near + SIZE, far, 1), (near + SIZE - 1, far, 2),
+        (near, far, SIZE + 1), (0, far, 1), (server.registered.bus, far, 16), (near, far, 1 << 63),
         ((1 << 64) - 1, far, 2),
         (near, (1 << 64) - 1, 2), (near + 1, far, (1 << 64) - 1),
     ):  # fmt: skip
@@ -125,8 +125,8 @@ def copies():
     check("unmapped", server.copy(IN, near, end - PAGE, 16) == (0, H_PERMISSION))
     client.release(far)
     check("no longer mapped", server.copy(OUT, near, far, 16) == (0, H_PERMISSION))
-    far, theirs = client.allocate(4 * PAGE)
-    done, hrc = server.copy(IN, near, far + 2 * PAGE, 4 * PAGE)
+    far, theirs = client.allocate(SIZE // 2)
+    done, hrc = server.copy(IN, near, far + SIZE // 4, SIZE // 2)
     check("stops where the mapping ends", hrc == H_PERMISSION and done == 131072, got=(done, hrc))
     hypervisor.answer("server", "copy", H_PERMISSION, 1)
     check("injected", server.copy(IN, near, far, 16) == (0, H_PERMISSION))

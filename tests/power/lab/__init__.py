@@ -46,16 +46,21 @@ class Lab:
         self.cache = Path(chosen).expanduser().resolve()
         self.cache.mkdir(parents=True, exist_ok=True)
         self.debian = debian.Debian(self.cache)
+        self._kernels: dict[str, modules.Kernel] = {}
+        self._modules: dict[str, Path] = {}
 
-    @cached_property
-    def kernel(self) -> modules.Kernel:
-        """Debian's ppc64el kernel: image, module tree, headers to build against."""
-        return modules.Kernel(self.debian)
+    def kernel(self, suite: str = debian.SUITE) -> modules.Kernel:
+        """The ppc64el kernel of a Debian suite: image, module tree, headers to build against."""
+        if suite not in self._kernels:
+            apt = self.debian if suite == debian.SUITE else debian.Debian(self.cache, suite, ["ppc64el"])
+            self._kernels[suite] = modules.Kernel(apt)
+        return self._kernels[suite]
 
-    @cached_property
-    def modules(self) -> Path:
+    def modules(self, suite: str = debian.SUITE) -> Path:
         """Folder with vscsi_crq.ko, vscsi_lab.ko, and the redirected ibmvscsi_lab.ko, vscsi_crq_lab.ko."""
-        return modules.build(self.kernel, self.cache, REPO)
+        if suite not in self._modules:
+            self._modules[suite] = modules.build(self.kernel(suite), self.cache, REPO)
+        return self._modules[suite]
 
     @cached_property
     def root(self) -> Path:
@@ -76,13 +81,16 @@ class Lab:
         """Make everything that a first scenario would have to wait for; `say` hears of each step."""
         for text, make in (
             ("the guest's system, from Debian's packages", lambda: self.root),
-            ("its kernel, from Debian's packages", lambda: self.kernel),
-            ("the kernel modules, cross-built", lambda: machine.prepare(self)),
+            ("its kernel and the modules, cross-built", self.setup_kernel),
             ("pysrp for the guest, cross-built", lambda: self.pysrp),
             ("pysrp for a big-endian machine, cross-built", lambda: self.s390x.pysrp),
         ):
             say(text)
             make()
+
+    def setup_kernel(self, suite: str = debian.SUITE) -> None:
+        """Make what a boot of that suite's kernel needs."""
+        machine.prepare(self, suite)
 
     def run(self, script: str | Path, *args: object, **options: object) -> Result:
         """Boot a machine, run a guest script in it, power off. Options: see `machine.run`."""

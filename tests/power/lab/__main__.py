@@ -9,6 +9,15 @@ from . import Lab, LabUnavailable, missing
 from .host import missing_peers
 
 
+MORE_KERNELS = ("trixie",)
+"""Suites whose kernels some tests want besides."""
+
+
+def say(text: str) -> None:
+    """A line of progress."""
+    print(f"POWER lab: {text}", flush=True)
+
+
 def main(arguments: list[str]) -> int:
     match arguments:
         case ["missing"]:
@@ -16,8 +25,14 @@ def main(arguments: list[str]) -> int:
         case ["setup"]:
             start = time.monotonic()
             lab = Lab()
-            lab.setup(lambda text: print(f"POWER lab: {text}", flush=True))
-            print(f"POWER lab: ready in {time.monotonic() - start:.0f} s, all in {lab.cache}")
+            lab.setup(say)
+            for suite in MORE_KERNELS:
+                say(f"the kernel of {suite} and its modules")
+                try:
+                    lab.setup_kernel(suite)
+                except LabUnavailable as error:
+                    say(f"none: {error}")
+            say(f"ready in {time.monotonic() - start:.0f} s, all in {lab.cache}")
         case ["run", script, *rest]:
             result = Lab().run(script, *rest)
             print(result.output, end="")

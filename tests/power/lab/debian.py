@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-SUITE = "bookworm"  # its Python and its kernel are what the guest's parts are built for
+SUITE = "bookworm"  # the guest's Python and tools are its, and its kernel is the one to boot by default
 ARCHITECTURES = ("ppc64el", "s390x")
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 APPLETS = Path(__file__).parents[1] / "guest/applets.txt"  # of busybox, that scripts may use
@@ -131,11 +131,13 @@ def run(*command: object, **options: object) -> str:
 
 
 class Debian:
-    """A private apt: own lists, own archives, own idea of what is installed (nothing)."""
+    """A private apt for one suite: own lists, own archives, own idea of what is installed (nothing)."""
 
-    def __init__(self, cache: Path) -> None:
+    def __init__(self, cache: Path, suite: str = SUITE, architectures: Sequence[str] = ARCHITECTURES) -> None:
         self.cache = cache
-        self.apt = cache / "apt"
+        self.suite = suite
+        self.architectures = architectures
+        self.apt = cache / f"apt-{suite}"
         self.debs = cache / "debs"
         self.native = run("dpkg", "--print-architecture").strip()
         self.environment = {**os.environ, "APT_CONFIG": str(self.apt / "apt.conf"), "LC_ALL": "C"}
@@ -167,9 +169,9 @@ class Debian:
             (self.apt / folder).mkdir(parents=True, exist_ok=True)
         self.debs.mkdir(exist_ok=True)
         (self.apt / "status").touch()
-        all_of_them = [self.native, *ARCHITECTURES]
+        all_of_them = [self.native, *self.architectures]
         (self.apt / "etc/sources.list").write_text(
-            f"deb [arch={','.join(all_of_them)} signed-by={KEYRING}] {self._mirror()} {SUITE} main\n"
+            f"deb [arch={','.join(all_of_them)} signed-by={KEYRING}] {self._mirror()} {self.suite} main\n"
         )
         (self.apt / "apt.conf").write_text(
             f'Dir::Etc "{self.apt}/etc";\nDir::State "{self.apt}/state";\nDir::Cache "{self.apt}/cache";\n'
@@ -209,7 +211,7 @@ class Debian:
             plain = name.partition("=")[0]
             record = by_name.get(plain) or by_name.get(plain.partition(":")[0] + ":all")
             if record is None:
-                raise LabUnavailable(f"Debian {SUITE} has no package {name}")
+                raise LabUnavailable(f"Debian {self.suite} has no package {name}")
             result.append(record)
         return result
 
@@ -232,15 +234,14 @@ class Debian:
 
     def packages(self, names: Sequence[str], arch: str) -> list[dict[str, str]]:
         """Records of the current versions of `names` for `arch`."""
-        return self.resolve(digest(SUITE, arch, *names), lambda: self.show(*(f"{n}:{arch}" for n in names)))
+        key = digest(self.suite, arch, *names)
+        return self.resolve(key, lambda: self.show(*(f"{n}:{arch}" for n in names)))
 
-    def unpack(self, records: Sequence[dict[str, str]], into: Path) -> None:
-        """Fetch (if not in the cache) and unpack packages; nothing is installed, no script of theirs runs."""
+    def fetch(self, records: Sequence[dict[str, str]]) -> None:
+        """Have packages in the cache; `LabUnavailable` if the mirror does not give them."""
         wanted = {r["SHA256"]: r for r in records}
-        with locked(self.apt):
+        with locked(self.apt), locked(self.debs):
             self._fetch(wanted)
-        for sha in wanted:
-            run("dpkg-deb", "-x", self.debs / f"{sha}.deb", into)
 
     def _fetch(self, wanted: dict[str, dict[str, str]]) -> None:
         absent = [r for sha, r in wanted.items() if not (self.debs / f"{sha}.deb").exists()]
@@ -262,6 +263,12 @@ class Debian:
                     raise LabUnavailable(f"{deb.name} is not the package that was asked for")
                 deb.rename(self.debs / f"{sha}.deb")
             fetching.rmdir()
+
+    def unpack(self, records: Sequence[dict[str, str]], into: Path) -> None:
+        """Fetch and unpack packages; nothing is installed, no script of theirs runs."""
+        self.fetch(records)
+        for record in records:
+            run("dpkg-deb", "-x", self.debs / f"{record['SHA256']}.deb", into)
 
     # -- what the lab makes of them --------------------------------------------------------------------
 

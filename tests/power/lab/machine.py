@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .debian import digest, digest_files, locked
+from .debian import SUITE, digest, digest_files, locked
 
 if TYPE_CHECKING:
     from . import Lab
+    from .modules import Kernel
 
 GUEST = Path(__file__).parents[1] / "guest"
 INITRD_MODULES = ("virtio_pci", "9pnet_virtio", "9p")
@@ -103,24 +104,24 @@ class Result:
         return self
 
 
-def prepare(lab: Lab) -> Path:
-    """Everything a boot needs; the initrd's path."""
+def prepare(lab: Lab, suite: str) -> Path:
+    """Everything a boot of that suite's kernel needs; the initrd's path."""
+    kernel = lab.kernel(suite)
     busybox = lab.root / "bin/busybox"
     init = GUEST / "init.sh"
-    key = digest(lab.kernel.key, digest_files([busybox, init, Path(__file__)]))
+    key = digest(kernel.key, digest_files([busybox, init, Path(__file__)]))
     initrd = lab.cache / f"initrd-{key}"
     with locked(initrd):
-        _make_initrd(lab, initrd)
-    assert lab.modules.is_dir()
+        _make_initrd(kernel, busybox, init, initrd)
+    assert lab.modules(suite).is_dir()
     return initrd
 
 
-def _make_initrd(lab: Lab, initrd: Path) -> None:
+def _make_initrd(kernel: Kernel, busybox: Path, init: Path, initrd: Path) -> None:
     if not initrd.exists():
-        busybox, init = lab.root / "bin/busybox", GUEST / "init.sh"
         files = [("bin/busybox", busybox.read_bytes()), ("init", init.read_bytes())]
-        tree = lab.kernel.tree / "lib/modules" / lab.kernel.version
-        order = dict.fromkeys(f for m in INITRD_MODULES for f in lab.kernel.load_order[m])
+        tree = kernel.tree / "lib/modules" / kernel.version
+        order = dict.fromkeys(f for m in INITRD_MODULES for f in kernel.load_order[m])
         files += [(f"modules/{i:02}.ko", (tree / f).read_bytes()) for i, f in enumerate(order)]
         new = initrd.with_suffix(".new")
         new.write_bytes(cpio(files))
@@ -174,6 +175,7 @@ def run(
     cpus: int = 1,
     memory: int = 1024,
     machine: str = "",
+    kernel: str = SUITE,
     kernel_args: str = "",
     timeout: float = 240,
 ) -> Result:
@@ -187,13 +189,14 @@ def run(
     environment  variables for the script
     cpus, memory of the machine; MiB
     machine      more options of QEMU's pseries machine, "ic-mode=xics"
+    kernel       the Debian suite whose kernel to boot
     kernel_args  more kernel command line
     timeout      in seconds, from power-on; the machine is then killed and Result.timed_out set
 
     In the guest: /share is Result.folder (writable), /guest tests/power/guest, /modules our modules.
     Scripts import `labguest` for records, module loading and the like.
     """
-    initrd = prepare(lab)
+    initrd = prepare(lab, kernel)
     script = Path(script)
     folder = _folder(lab.cache, script)
     if script.is_absolute():
@@ -202,8 +205,9 @@ def run(
     else:
         inside = f"/guest/{script}"
 
-    mounts = [("root", lab.root, True), ("tree", lab.kernel.tree / "lib/modules", True),
-              ("guest", GUEST, True), ("modules", lab.modules, True), ("share", folder, False)]  # fmt: skip
+    booted = lab.kernel(kernel)
+    mounts = [("root", lab.root, True), ("tree", booted.tree / "lib/modules", True), ("guest", GUEST, True),
+              ("modules", lab.modules(kernel), True), ("share", folder, False)]  # fmt: skip
     extra = [(p, True) for p in ([lab.pysrp] if pysrp else []) + list(path)]
     imports = [f"/shares/{len(shares) + n}" for n in range(len(extra))]
     every = [(p, False) for p in shares] + extra
@@ -223,7 +227,7 @@ def run(
                           "-cpu", "power9", "-smp", cpus, "-m", f"{memory}M", "-name", "pysrp-lab",
                           "-nodefaults", "-display", "none", "-monitor", "none", "-no-reboot",
                           "-serial", f"file:{folder / 'console.txt'}",
-                          "-kernel", lab.kernel.image, "-initrd", initrd,
+                          "-kernel", booted.image, "-initrd", initrd,
                           "-append", f"console=hvc0 panic=-1 {kernel_args}".strip()]  # fmt: skip
     for tag, host, readonly in mounts:
         options = f"local,path={_escape(host)},mount_tag={tag},security_model=none,multidevs=remap"

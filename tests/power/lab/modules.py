@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import lzma
+import os
 import re
 import shutil
 import struct
 from functools import cached_property
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
-from .debian import Debian, digest, digest_files, made, run
+from .debian import Debian, LabUnavailable, digest, digest_files, made, run
 
 CROSS = "powerpc64le-linux-gnu-"
 
@@ -24,39 +27,68 @@ REDIRECT = {
 
 
 class Kernel:
-    """Debian's current ppc64el kernel.
+    """A ppc64el kernel of Debian's: the suite's current one, or if the mirror lacks it, the newest it has.
 
     `version` as in uname -r, `image` to boot, `tree` the unpacked packages (tree/lib/modules/<version>),
     `build` to build modules against.
     """
 
     def __init__(self, debian: Debian) -> None:
-        records = debian.resolve(digest("kernel", debian.native), lambda: self._ask(debian))
+        records = debian.resolve(digest("kernel", debian.suite, debian.native), lambda: self._ask(debian))
         self.version = records[0]["Package"].removeprefix("linux-image-")
-        self.key = digest([r["SHA256"] for r in records], 1)
+        self.key = digest([r["SHA256"] for r in records], 2)
         self.tree = made(debian.cache / f"kernel-{self.key}", lambda to: self._make(debian, records, to))
         self.image = self.tree / f"boot/vmlinux-{self.version}"
         self.build = self.tree / f"usr/src/linux-headers-{self.version}"
 
     @staticmethod
     def _ask(debian: Debian) -> list[dict[str, str]]:
-        """Image, headers and build tools, all of the image's exact version."""
+        """Packages that the mirror has: it may list a kernel before it has it for every architecture."""
         (meta,) = debian.show("linux-image-powerpc64le:ppc64el")
-        match = re.search(r"linux-image-((\d+\.\d+)\S*)-powerpc64le", meta["Depends"])
-        assert match, meta["Depends"]
-        (image,) = debian.show(f"{match[0]}:ppc64el")
+        (current,) = re.findall(r"linux-image-(\d\S*-powerpc64le)\b", meta["Depends"])
+        names = run("apt-cache", "pkgnames", "linux-image-", env=debian.environment)
+        others = set(re.findall(r"^linux-image-(\d\S*-powerpc64le)$", names, re.M)) - {current}
+        failures = []
+        for version in [current, *sorted(others, key=_numbers, reverse=True)]:
+            try:
+                records = Kernel._packages(debian, version)
+                debian.fetch(records)
+            except (LabUnavailable, RuntimeError) as error:
+                failures.append(str(error))
+            else:
+                return records
+        raise LabUnavailable("\n".join(failures))
+
+    @staticmethod
+    def _packages(debian: Debian, version: str) -> list[dict[str, str]]:
+        """Image, headers and build tools, all of the image's exact version, and what the tools run with."""
+        (image,) = debian.show(f"linux-image-{version}:ppc64el")
         exact = image["Version"]
-        return [image, *debian.show(f"linux-headers-{match[1]}-powerpc64le:ppc64el={exact}",
-                                    f"linux-headers-{match[1]}-common:all={exact}",
-                                    f"linux-kbuild-{match[2]}:{debian.native}={exact}")]  # fmt: skip
+        (headers,) = debian.show(f"linux-headers-{version}:ppc64el={exact}")
+        needs = re.findall(r"linux-(?:headers-\S+-common|kbuild-[^\s,]+)", headers["Depends"])
+        tools = [
+            f"{name}:{'all' if name.endswith('-common') else debian.native}={exact}"
+            for name in dict.fromkeys(needs)
+        ]
+        return [image, headers, *debian.show(*tools, f"libc6:{debian.native}")]
 
     @staticmethod
     def _make(debian: Debian, records: list[dict[str, str]], tree: Path) -> None:
         debian.unpack(records, tree)
         # The headers' Makefile names the place they would be installed in.
-        (makefile,) = tree.glob("usr/src/linux-headers-*-powerpc64le/Makefile")
+        (headers,) = tree.glob("usr/src/linux-headers-*-powerpc64le")
+        makefile = headers / "Makefile"
         makefile.write_text(makefile.read_text().replace("/usr/src/", "../"))
+        # For type information of modules, which would take a tool that nothing else needs.
+        (headers / "vmlinux").unlink(missing_ok=True)
+        _run_with_own_libc(tree)
+        merged = tree / "usr/lib/modules"
+        if merged.exists():
+            (tree / "lib").mkdir(exist_ok=True)
+            merged.rename(tree / "lib/modules")
         (modules,) = (tree / "lib/modules").iterdir()
+        with ThreadPool() as pool:
+            pool.map(_decompress, modules.rglob("*.ko.xz"))
         (modules / "load-order.json").write_text(json.dumps(load_order(modules)))
 
     @cached_property
@@ -65,8 +97,32 @@ class Kernel:
         return dict(json.loads((self.tree / "lib/modules" / self.version / "load-order.json").read_text()))
 
 
+def _numbers(version: str) -> list[int]:
+    return [int(n) for n in re.findall(r"\d+", version)]
+
+
+def _decompress(file: Path) -> None:
+    file.with_suffix("").write_bytes(lzma.decompress(file.read_bytes()))
+    file.unlink()
+
+
+def _run_with_own_libc(tree: Path) -> None:
+    """Build tools of a newer suite than this host's want its C library: scripts in their place see to it."""
+    (loader,) = (p for lib in ("lib", "usr/lib") for p in tree.glob(f"{lib}/*-linux-gnu*/ld-linux*.so.*"))
+    final = tree.with_name(tree.name.removesuffix(".new"))  # see debian.made
+    loader = final / loader.relative_to(tree)
+    for tool in [p for p in tree.glob("usr/lib/linux-kbuild-*/**/*") if p.is_file() and not p.is_symlink()]:
+        with tool.open("rb") as file:
+            if not os.access(tool, os.X_OK) or file.read(4) != b"\x7fELF":
+                continue
+        tool.rename(tool.with_name(tool.name + ".elf"))
+        command = f'{loader} --library-path {loader.parent} --argv0 "$0" "$0.elf" "$@"'
+        tool.write_text(f"#!/bin/sh\nexec {command}\n")
+        tool.chmod(0o755)
+
+
 def load_order(folder: Path) -> dict[str, list[str]]:
-    """What depmod would find out: for each module the files to insert, what it needs first."""
+    """What depmod would find out: for each module the files to insert in order, none for what is built in."""
     files: dict[str, Path] = {}
     needs: dict[str, list[str]] = {}
     for file in sorted(folder.rglob("*.ko")):
@@ -80,7 +136,8 @@ def load_order(folder: Path) -> dict[str, list[str]]:
             for n in (depends[1].decode().split(",") if depends else []) + b" ".join(soft).decode().split()
             if n
         ]
-    order: dict[str, list[str]] = {}
+    builtin = (folder / "modules.builtin").read_text().split()
+    order: dict[str, list[str]] = {Path(b).stem.replace("-", "_"): [] for b in builtin}
 
     def visit(name: str) -> list[str]:
         if name not in order and name in files:
@@ -109,7 +166,12 @@ def _build(kernel: Kernel, door: Path, hyp: Path, target: Path) -> None:
     ignore = shutil.ignore_patterns("*.o", "*.ko", "*.mod*", ".*.cmd", "Module.symvers")
     shutil.copytree(door, work / "kernel", ignore=ignore)
     shutil.copytree(hyp, work / "hyp", ignore=ignore)
-    make = ["make", "-s", "ARCH=powerpc", f"CROSS_COMPILE={CROSS}", "KCFLAGS=-Werror", "W=1"]
+    make = ["make", "-s", "ARCH=powerpc", f"CROSS_COMPILE={CROSS}", f"CC={CROSS}gcc"]
+    make += ["KCFLAGS=-Werror", "W=1"]
+    made_by = re.search(r"^CONFIG_GCC_VERSION=(\d+)\d{4}$", (kernel.build / ".config").read_text(), re.M)
+    if made_by and int(made_by[1]) > int(run(f"{CROSS}gcc", "-dumpversion").partition(".")[0]):
+        # This compiler does not know the one option, and puts the other's bytes where r2 is computed wrongly.
+        make += ["CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT=", "CC_FLAGS_FTRACE="]
     run(*make, "-C", work / "kernel", f"KDIR={kernel.build}")
     run(*make, "-C", kernel.build, f"M={work / 'hyp'}", f"DOOR={work / 'kernel'}", "modules")
     symbols = _versions(work / "hyp/Module.symvers")
