@@ -17,6 +17,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/poll.h>
+#include <linux/jiffies.h>
 #include <linux/rwsem.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -36,7 +37,7 @@
 #define QUEUE_MAX	(1024u * 1024)
 #define AREA_MAX	min_t(size_t, 16 * 1024 * 1024, KMALLOC_MAX_SIZE)
 #define AREA_COUNT	1024
-#define FREE_TRIES	1000		/* of H_FREE_CRQ, on close */
+#define FREE_SECONDS	60		/* for H_FREE_CRQ, on close */
 #define ACCESS_BOTH	(VSCSI_CRQ_DMA_READ | VSCSI_CRQ_DMA_WRITE)
 
 /* Area number n is mapped at offset n << 32; the queue is number 0. */
@@ -165,13 +166,14 @@ static bool hrc_is_busy(long hrc)
 /* Free the queue as often as the hypervisor asks for, sleeping as it hints */
 static long free_patiently(struct vscsi_unit *unit)
 {
-	unsigned int tries, ms;
-	long hrc = VSCSI_H_SUCCESS, power;
+	unsigned long end = jiffies + FREE_SECONDS * HZ;
+	unsigned int ms;
+	long hrc, power;
 
-	for (tries = 0; tries < FREE_TRIES; tries++) {
+	for (;;) {
 		hrc = unit->platform->free(unit);
-		if (!hrc_is_busy(hrc))
-			break;
+		if (!hrc_is_busy(hrc) || time_after(jiffies, end))
+			return hrc;
 		ms = 1;
 		/* no more than a second: a shorter wait does no harm */
 		for (power = VSCSI_H_LONG_BUSY_FIRST; power < min(hrc, 9903L);
@@ -179,7 +181,6 @@ static long free_patiently(struct vscsi_unit *unit)
 			ms *= 10;
 		msleep(ms);
 	}
-	return hrc;
 }
 
 /* With unit->lock held: a door that is unit->door is not yet released */

@@ -141,7 +141,9 @@ struct vscsi_crq_register {
  * by this door (see H_RESOURCE above). On H_SUCCESS the queue's memory is
  * released; a mapping of it stays valid but is no longer the queue. H_BUSY
  * (1) and long busy (9900 + n: about 10^n ms): the queue stays registered,
- * wait and call again. On close the module itself repeats the call.
+ * wait and call again. On close the module itself repeats the call, for up to
+ * a minute; a queue that cannot be freed is left registered, and its memory
+ * is not used again. The next opener's REGISTER then gets H_RESOURCE.
  */
 
 /*

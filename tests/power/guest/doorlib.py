@@ -8,7 +8,7 @@ import time
 
 from _door import ffi, lib
 
-H_SUCCESS, H_CLOSED, H_PARAMETER = 0, 2, -4
+H_SUCCESS, H_CLOSED, H_HARDWARE, H_PARAMETER, H_RESOURCE = 0, 2, -1, -4, -16
 H_PERMISSION, H_DROPPED, H_SOURCE_PARM, H_DEST_PARM = -11, -12, -13, -14
 INIT = bytes([0xC0, 1]) + bytes(14)
 INIT_COMPLETE = bytes([0xC0, 2]) + bytes(14)

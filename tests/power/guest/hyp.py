@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import select
 import struct
 import sys
@@ -13,8 +14,10 @@ from doorlib import (
     H_CLOSED,
     H_DEST_PARM,
     H_DROPPED,
+    H_HARDWARE,
     H_PARAMETER,
     H_PERMISSION,
+    H_RESOURCE,
     H_SOURCE_PARM,
     H_SUCCESS,
     INIT,
@@ -22,7 +25,7 @@ from doorlib import (
     Door,
     name,
 )  # fmt: skip
-from labguest import Hypervisor, check, insmod, main, record, rmmod, until
+from labguest import Hypervisor, check, insmod, kernel_log, main, record, rmmod, until
 
 CLIENT = int(sys.argv[1], 0)
 hypervisor = Hypervisor(CLIENT)
@@ -206,6 +209,23 @@ def suspended():
     server.close()
 
 
+def cannot_be_freed():
+    """A queue that H_FREE_CRQ refuses on close is left alone; the next opener frees it and goes on."""
+    server = Door(SERVER)
+    server.register()
+    server.allocate(SIZE)
+    hypervisor.answer("server", "free", H_HARDWARE)
+    server.close()
+    check("registered", hypervisor.state()["server"]["registered"] == 1)
+    check("only the queue is lost", hypervisor.state()["mapped"] == PAGE, got=hypervisor.state())
+    check("said so", re.search(rf"vscsi_crq-{SERVER:x}: H_FREE_CRQ answers -1, {PAGE} bytes", kernel_log()))
+    server = Door(SERVER)
+    check("in use", server.register() == H_RESOURCE)
+    check("freed, registered", (server.free(), server.register()) == (0, H_CLOSED))
+    server.close()
+    check("free", hypervisor.state()["server"]["registered"] == 0)
+
+
 def goes():
     check("client", rmmod("vscsi_crq") == "")
     server = Door(SERVER)
@@ -215,4 +235,5 @@ def goes():
     check("device gone", not Path(f"/dev/vscsi_crq-{SERVER:x}").exists())
 
 
-main(both_doors, interrupts_both_ways, copies, full_queue, answers_of_the_hypervisor, suspended, goes)
+main(both_doors, interrupts_both_ways, copies, full_queue, answers_of_the_hypervisor, suspended,
+     cannot_be_freed, goes)  # fmt: skip

@@ -719,10 +719,15 @@ static struct dentry *lab_dir;
 static void pair_destroy(struct pair *p)
 {
 	debugfs_remove_recursive(p->dir);
+	struct memory *m, *next;
+
 	vscsi_unit_remove(p->server_unit);
 	irq_work_sync(&p->work);
 	list_del(&p->list);
 	kfree(p->client.page);
+	/* what door.c has given up */
+	list_for_each_entry_safe(m, next, &p->memory, list)
+		kfree(m);
 	kfree(p->server.page);
 	kfree(p);
 }
