@@ -10,14 +10,18 @@
  *			mmap takes it under the mm's lock
  *   unit->event_lock	who gets the interrupts, and how many there were
  */
+#include <linux/anon_inodes.h>
 #include <linux/atomic.h>
 #include <linux/delay.h>
+#include <linux/err.h>
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/gfp.h>
+#include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/pid.h>
 #include <linux/poll.h>
-#include <linux/jiffies.h>
 #include <linux/rwsem.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -57,8 +61,8 @@ struct vscsi_area {
 
 struct vscsi_door {
 	struct vscsi_unit *unit;
-	fl_owner_t owner;	/* only ever compared */
-	atomic_t vmas;		/* mappings; each holds a reference to the file */
+	struct pid *owner;	/* the process that opened it */
+	struct file *mapped;	/* what mappings keep alive, in place of us */
 
 	struct rw_semaphore state;
 	bool shut;
@@ -223,6 +227,21 @@ static void door_shut(struct vscsi_door *door)
 	mutex_unlock(&door->unit->lock);
 }
 
+/*
+ * Mappings are made of this file, not of the device's: else they would keep
+ * the device open, and the queue registered, after the last close.
+ */
+static const struct file_operations mapped_fops = {
+	.owner = THIS_MODULE,
+};
+
+static void door_destroy(struct vscsi_door *door)
+{
+	fput(door->mapped);
+	put_pid(door->owner);
+	kfree(door);
+}
+
 static int door_open(struct inode *inode, struct file *file)
 {
 	/* misc_open() holds off misc_deregister() meanwhile */
@@ -234,8 +253,15 @@ static int door_open(struct inode *inode, struct file *file)
 	door = kzalloc(sizeof(*door), GFP_KERNEL);
 	if (!door)
 		return -ENOMEM;
+	door->mapped = anon_inode_getfile("[vscsi_crq]", &mapped_fops, NULL,
+					  O_RDWR);
+	if (IS_ERR(door->mapped)) {
+		rc = PTR_ERR(door->mapped);
+		kfree(door);
+		return rc;
+	}
 	door->unit = unit;
-	door->owner = current->files;
+	door->owner = get_pid(task_tgid(current));
 	init_rwsem(&door->state);
 	xa_init_flags(&door->areas, XA_FLAGS_ALLOC1);
 	init_waitqueue_head(&door->wait);
@@ -249,7 +275,7 @@ static int door_open(struct inode *inode, struct file *file)
 		unit->door = door;
 	spin_unlock_irq(&unit->event_lock);
 	if (rc) {
-		kfree(door);
+		door_destroy(door);
 		return rc;
 	}
 	kref_get(&unit->ref);
@@ -258,17 +284,17 @@ static int door_open(struct inode *inode, struct file *file)
 }
 
 /*
- * Mappings keep a file alive, and so do forked children. Neither may keep the
- * queue registered: the last descriptor, or the death of the process that
- * opened the device, shuts the door.
+ * Forked children keep a file open. They may not keep the queue registered
+ * when the process that opened the device dies: all of it, since a thread may
+ * go with a descriptor table of its own.
  */
 static int door_flush(struct file *file, fl_owner_t id)
 {
 	struct vscsi_door *door = file->private_data;
-	bool dies = id == door->owner && (current->flags & PF_EXITING);
-	bool last = file_count(file) - atomic_read(&door->vmas) <= 1;
+	struct signal_struct *process = current->signal;
 
-	if (dies || last)
+	if (task_tgid(current) == door->owner &&
+	    (process->flags & SIGNAL_GROUP_EXIT || !atomic_read(&process->live)))
 		door_shut(door);
 	return 0;
 }
@@ -284,7 +310,7 @@ static int door_release(struct inode *inode, struct file *file)
 
 	door_shut(door);
 	vscsi_unit_put(door->unit);
-	kfree(door);
+	door_destroy(door);
 	return 0;
 }
 
@@ -344,25 +370,6 @@ static __poll_t door_poll(struct file *file, poll_table *table)
 
 /* Mapping */
 
-static void door_vma_open(struct vm_area_struct *vma)
-{
-	struct vscsi_door *door = vma->vm_private_data;
-
-	atomic_inc(&door->vmas);
-}
-
-static void door_vma_close(struct vm_area_struct *vma)
-{
-	struct vscsi_door *door = vma->vm_private_data;
-
-	atomic_dec(&door->vmas);
-}
-
-static const struct vm_operations_struct door_vm_ops = {
-	.open = door_vma_open,
-	.close = door_vma_close,
-};
-
 static void vma_flags(struct vm_area_struct *vma)
 {
 	const unsigned long set = VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP;
@@ -403,13 +410,9 @@ static int door_mmap(struct file *file, struct vm_area_struct *vma)
 					    virt_to_page(area->va + start + at));
 	}
 	up_read(&door->state);
-	if (rc)
-		return rc;
-
-	vma->vm_private_data = door;
-	vma->vm_ops = &door_vm_ops;
-	door_vma_open(vma);
-	return 0;
+	if (!rc)
+		vma_set_file(vma, door->mapped);
+	return rc;
 }
 
 /* Requests. Each takes door->state itself; the caller moves user memory. */

@@ -28,7 +28,8 @@
  * the ioctl returning 0. So an ioctl that returns 0 with hrc == 2 (H_CLOSED)
  * has been executed and answered. The errno values every ioctl may give:
  *
- *	EFAULT	the structure, or memory it points to, is not accessible
+ *	EFAULT	the structure is not readable and writable, or memory it points
+ *		to not readable
  *	EINVAL	a value is out of its range, or a reserved field is not zero
  *	ENODEV	the door is shut: the adapter was removed or unbound, or the
  *		process that opened the device has exited
@@ -37,9 +38,10 @@
  * Lifetime. A unit has one opener at a time (open: EBUSY). Mappings and
  * duplicated descriptors of the same open share it. It is shut, and with that
  * the queue freed with H_FREE_CRQ and all DMA memory unmapped from the bus,
- * when the last descriptor is closed (even while mappings remain) or when the
- * process that opened it exits, however it ends (even while a forked child
- * still holds a copy of the descriptor). Pages that are still mapped by the
+ * when the last descriptor is closed (even while mappings remain, but not
+ * before calls that are waiting in it have returned) or when the process that
+ * opened it exits without having closed it, however it ends (even while a
+ * forked child still holds a copy of the descriptor). Pages that are still mapped by the
  * process at that moment stay its ordinary memory until it unmaps them; no
  * one else can reach them any more. Mappings are not inherited by fork().
  */
@@ -97,9 +99,9 @@ struct vscsi_crq_info {
 	__u64 area_max;		/* largest single VSCSI_CRQ_DMA_ALLOC */
 	__u64 dma_limit;	/* DMA memory one opener may have, queue apart */
 	__u64 dma_used;		/* DMA memory allocated now, queue apart */
-	__u64 copy_max;		/* largest single H_COPY_RDMA of the platform;
-				 * VSCSI_CRQ_COPY splits, so this is no limit
-				 * for a caller */
+	__u64 copy_max;		/* largest single H_COPY_RDMA of the platform,
+				 * no limit for VSCSI_CRQ_COPY, which splits
+				 */
 	__u32 partition;	/* number of this partition, 0 if unknown */
 	__u32 reserved;
 	char partition_name[128]; /* NUL-terminated, empty if unknown */
@@ -129,7 +131,8 @@ struct vscsi_crq_result {
  */
 struct vscsi_crq_register {
 	__u32 size;		/* in: a multiple of 4096 up to queue_max, or
-				 * 0 for one page of this kernel; out: size */
+				 * 0 for one page of this kernel; out: size
+				 */
 	__u32 reserved;
 	__u64 bus;		/* out: where the hypervisor sees the queue */
 	__u64 offset;		/* out: for mmap */

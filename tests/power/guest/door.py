@@ -8,6 +8,7 @@ import select
 import signal
 import struct
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -26,6 +27,14 @@ def raises(name, function, *args):
     except OSError as error:
         return check(f"{function.__name__} {name}", errno_name(error.errno) == name, got=str(error))
     return check(f"{function.__name__} {name}", False, got="success")
+
+
+def ended(pid):
+    """Whether a process has given up all it had, reaped or not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
 
 
 def module_parameter():
@@ -322,6 +331,29 @@ def mappings_outlive_the_door():
     again.close()
 
 
+def closed_while_waited_for():
+    """A read that waits holds the door open until it returns; then the mappings alone do not."""
+    door = Client(UNIT)
+    door.connect()
+    door.drain()
+    signal.signal(signal.SIGUSR1, lambda *_: None)
+
+    def reader():
+        raises("EBADF", os.read, door.fd, 8)  # Python reads again after the signal
+
+    waiting = threading.Thread(target=reader)
+    waiting.start()
+    until(lambda: "door_read" in Path(f"/proc/self/task/{waiting.native_id}/wchan").read_text())
+    os.close(door.fd)
+    signal.pthread_kill(waiting.ident, signal.SIGUSR1)
+    waiting.join()
+    again = Client(UNIT)
+    check("a new door", again.connect() == INIT_COMPLETE)
+    again.close()
+    door.fd = -1
+    door.close()
+
+
 def death():
     """kill -9 of the owner frees the queue, even while a child still has the descriptor."""
     reader, writer = os.pipe()
@@ -348,7 +380,38 @@ def death():
     door.close()
     check("the child holds the old file", rmmod("vscsi_crq") != "")
     os.kill(child, signal.SIGKILL)
-    until(lambda: not Path(f"/proc/{child}/fd/{door.fd}").exists())
+    until(lambda: ended(child))
+
+
+def death_with_another_table():
+    """The owner is a process, whatever became of the descriptor table that it opened the device in."""
+    reader, writer = os.pipe()
+
+    def heir():
+        os.write(writer, struct.pack("=I", os.getpid()))
+        time.sleep(60)
+
+    def owner():
+        door = Door(UNIT)
+        door.register()
+        unshared = threading.Event()
+        threading.Thread(target=lambda: unshared.wait() and (os.close(door.fd), time.sleep(60))).start()
+        assert lib.unshare(lib.CLONE_FILES) == 0
+        unshared.set()
+        time.sleep(0.2)
+        fork(heir)
+        time.sleep(60)
+
+    pid = fork(owner)
+    (child,) = struct.unpack("=I", os.read(reader, 4))
+    raises("EBUSY", Door, UNIT)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    door = Client(UNIT)
+    check("free at once", door.connect() == INIT_COMPLETE)
+    door.close()
+    os.kill(child, signal.SIGKILL)
+    until(lambda: ended(child))
 
 
 def adapter_goes():
@@ -405,4 +468,5 @@ def quiet():
 
 main(module_parameter, describes_itself, one_opener, nothing_without_a_queue, handshake_by_interrupt,
      session, small_queue_wraps, many_elements_at_once, bad_arguments, random_arguments, limits,
-     mappings_outlive_the_door, death, adapter_goes, direct_io, quiet)  # fmt: skip
+     mappings_outlive_the_door, closed_while_waited_for, death, death_with_another_table, adapter_goes,
+     direct_io, quiet)  # fmt: skip

@@ -7,6 +7,7 @@ ffibuilder.set_source(
     "_door",
     """
     #include <errno.h>
+    #include <sched.h>
     #include <sys/ioctl.h>
     #include <sys/mman.h>
     #include "vscsi_crq.h"
@@ -73,4 +74,7 @@ ffibuilder.cdef("""
     int door_ioctl(int fd, unsigned long request, void *arg);
     void *door_mmap(int fd, size_t length, int prot, int flags, long long offset);
     int munmap(void *address, size_t length);
+    int mprotect(void *address, size_t length, int prot);
+    #define CLONE_FILES ...
+    int unshare(int flags);
 """)
