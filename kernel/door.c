@@ -853,9 +853,8 @@ int vscsi_unit_add(struct vscsi_unit *unit)
 	return misc_register(&unit->misc);
 }
 
-void vscsi_unit_remove(struct vscsi_unit *unit)
+void vscsi_unit_shut(struct vscsi_unit *unit)
 {
-	misc_deregister(&unit->misc);
 	spin_lock_irq(&unit->event_lock);
 	unit->gone = true;
 	spin_unlock_irq(&unit->event_lock);
@@ -864,5 +863,11 @@ void vscsi_unit_remove(struct vscsi_unit *unit)
 	if (unit->door)
 		door_shut_locked(unit->door);
 	mutex_unlock(&unit->lock);
+}
+
+void vscsi_unit_remove(struct vscsi_unit *unit)
+{
+	misc_deregister(&unit->misc);
+	vscsi_unit_shut(unit);
 	vscsi_unit_put(unit);
 }

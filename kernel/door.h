@@ -80,8 +80,12 @@ void vscsi_unit_put(struct vscsi_unit *unit);
 /* Make the character device; 0 or -errno, the unit stays the caller's. */
 int vscsi_unit_add(struct vscsi_unit *unit);
 /*
+ * Shut whoever has it open, and let no one open it again. No platform call is
+ * running or will be made once this has returned.
+ */
+void vscsi_unit_shut(struct vscsi_unit *unit);
+/*
  * Shut whoever has it open, remove the device, drop the platform's reference.
- * No platform call is running or will be made once this has returned.
  */
 void vscsi_unit_remove(struct vscsi_unit *unit);
 /* Something happened; any context. */

@@ -272,10 +272,7 @@ static void papr_remove(struct vio_dev *vdev)
 /* Reboot or kexec: the next kernel must find the queue free */
 static void papr_shutdown(struct vio_dev *vdev)
 {
-	struct vscsi_unit *unit = dev_get_drvdata(&vdev->dev);
-
-	papr_signal(unit, false);
-	papr_free(unit);
+	vscsi_unit_shut(dev_get_drvdata(&vdev->dev));
 }
 
 /* Cooperative memory overcommitment: what this adapter would like to map */
