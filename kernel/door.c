@@ -748,6 +748,19 @@ static noinline_for_stack long door_ioctl_info(struct vscsi_door *door,
 	return rc;
 }
 
+static const unsigned int requests[] = {	/* by number */
+	VSCSI_CRQ_INFO,
+	VSCSI_CRQ_REGISTER,
+	VSCSI_CRQ_FREE,
+	VSCSI_CRQ_ENABLE,
+	VSCSI_CRQ_SEND,
+	VSCSI_CRQ_SIGNAL,
+	VSCSI_CRQ_DMA_ALLOC,
+	VSCSI_CRQ_DMA_FREE,
+	VSCSI_CRQ_COPY,
+	VSCSI_CRQ_SUSPEND,
+};
+
 static long door_ioctl(struct file *file, unsigned int cmd, unsigned long where)
 {
 	struct vscsi_door *door = file->private_data;
@@ -764,12 +777,17 @@ static long door_ioctl(struct file *file, unsigned int cmd, unsigned long where)
 	} arg = {};
 	long rc;
 
+	if (_IOC_NR(cmd) >= ARRAY_SIZE(requests) ||
+	    requests[_IOC_NR(cmd)] != cmd)
+		return -ENOTTY;
 	if (cmd == VSCSI_CRQ_INFO)
 		return door_ioctl_info(door, user);
-	if (_IOC_TYPE(cmd) != VSCSI_CRQ_IOC || _IOC_SIZE(cmd) > sizeof(arg))
-		return -ENOTTY;
 	if (_IOC_DIR(cmd) & _IOC_WRITE &&
 	    copy_from_user(&arg, user, _IOC_SIZE(cmd)))
+		return -EFAULT;
+	/* EFAULT promises that nothing was done: find it out beforehand */
+	if (_IOC_DIR(cmd) & _IOC_READ &&
+	    copy_to_user(user, &arg, _IOC_SIZE(cmd)))
 		return -EFAULT;
 
 	switch (cmd) {

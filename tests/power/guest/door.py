@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from _door import ffi, lib
-from doorlib import INIT, INIT_COMPLETE, MAP_PRIVATE, PROT_EXEC, PROT_READ, Client, Door, path
+from doorlib import INIT, INIT_COMPLETE, MAP_PRIVATE, PROT_EXEC, PROT_READ, PROT_WRITE, Client, Door, path
 from doorlib import name as errno_name
 from labguest import check, fork, insmod, kernel_log, main, modprobe, record, rmmod, until
 
@@ -258,6 +258,25 @@ def bad_arguments():
     door.close()
 
 
+def bad_memory():
+    """A structure that cannot be written is refused before anything is done."""
+    door = Door(UNIT)
+    page = mmap.mmap(-1, PAGE)
+    at = ffi.cast("char *", ffi.from_buffer(page))
+    for request, struct_name, values in (
+        (lib.VSCSI_CRQ_REGISTER, "vscsi_crq_register", {"size": 4096}),
+        (lib.VSCSI_CRQ_DMA_ALLOC, "vscsi_crq_dma", {"size": PAGE, "access": 3}),
+    ):
+        arg = ffi.new(f"struct {struct_name} *", values)
+        page[0 : ffi.sizeof(arg[0])] = bytes(ffi.buffer(arg))
+        check("read-only", lib.mprotect(at, PAGE, PROT_READ) == 0)
+        check(f"{struct_name}: EFAULT", door.refused(request, at) == "EFAULT")
+        lib.mprotect(at, PAGE, PROT_READ | PROT_WRITE)
+    info = door.info()
+    check("nothing done", (info.queue_size, info.dma_used) == (0, 0), got=(info.queue_size, info.dma_used))
+    door.close()
+
+
 def random_arguments():
     """Noise. Whatever comes back, it is an errno of the header, and the door still works."""
     random.seed(4)
@@ -467,6 +486,6 @@ def quiet():
 
 
 main(module_parameter, describes_itself, one_opener, nothing_without_a_queue, handshake_by_interrupt,
-     session, small_queue_wraps, many_elements_at_once, bad_arguments, random_arguments, limits,
+     session, small_queue_wraps, many_elements_at_once, bad_arguments, bad_memory, random_arguments, limits,
      mappings_outlive_the_door, closed_while_waited_for, death, death_with_another_table, adapter_goes,
      direct_io, quiet)  # fmt: skip
