@@ -175,6 +175,7 @@ static void store(struct pair *p, struct end *e, u32 index, u64 high, u64 low)
 	__be64 *to = slot(e, index);
 
 	WRITE_ONCE(to[1], cpu_to_be64(low));
+	/* who sees the header may read the rest */
 	smp_wmb();
 	WRITE_ONCE(to[0], cpu_to_be64(high));
 	e->received++;
@@ -718,16 +719,16 @@ static struct dentry *lab_dir;
 
 static void pair_destroy(struct pair *p)
 {
-	debugfs_remove_recursive(p->dir);
 	struct memory *m, *next;
 
+	debugfs_remove_recursive(p->dir);
 	vscsi_unit_remove(p->server_unit);
 	irq_work_sync(&p->work);
 	list_del(&p->list);
-	kfree(p->client.page);
 	/* what door.c has given up */
 	list_for_each_entry_safe(m, next, &p->memory, list)
 		kfree(m);
+	kfree(p->client.page);
 	kfree(p->server.page);
 	kfree(p);
 }
