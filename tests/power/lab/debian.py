@@ -186,9 +186,9 @@ class Debian:
         if stamp.exists() and time.time() - stamp.stat().st_mtime < FRESH:
             return
         self._configure()
-        done = subprocess.run(
-            ["apt-get", "update", "-qq"], env=self.environment, capture_output=True, text=True, check=False
-        )
+        # without the option a mirror that does not answer is only a warning, and the lists are empty
+        update = ["apt-get", "update", "-qq", "--error-on=any"]
+        done = subprocess.run(update, env=self.environment, capture_output=True, text=True, check=False)
         if done.returncode == 0:
             stamp.touch()
         elif not stamp.exists():
