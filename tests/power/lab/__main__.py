@@ -8,7 +8,6 @@ import time
 from . import Lab, LabUnavailable, missing
 from .host import missing_peers
 
-
 MORE_KERNELS = ("trixie",)
 """Suites whose kernels some tests want besides."""
 
