@@ -9,13 +9,15 @@ pytestmark = pytest.mark.power
 UNIT = 0x30000028
 
 
-def test_contract(lab):
+@pytest.mark.parametrize("kernel", ["trixie"], indirect=True)
+def test_contract(lab, kernel):
     result = lab.run(
         "scenario_contract.py",
         adapters={UNIT: []},
         path=[REPO / "tests/fabric", cross.wheels(lab.cache, "pytest>=8")],
         pysrp=True,
         cpus=2,
+        kernel=kernel,
     )
     result.check()
     # Nothing is left out but the window into the partner's memory, which a platform does not have.

@@ -21,11 +21,12 @@ def test_readme_filesystems_and_tools(lab, wheels):
 
 
 @pytest.mark.parametrize(
-    ("cpus", "machine", "more"),
-    [(1, "ic-mode=xics", []), (2, "", ["record", "reject"])],
-    ids=["1cpu-xics", "2cpus-xive"],
+    ("cpus", "machine", "kernel", "more"),
+    [(1, "ic-mode=xics", "trixie", []), (2, "", "bookworm", ["record", "reject"])],
+    indirect=["kernel"],
+    ids=["1cpu-xics-trixie", "2cpus-xive-bookworm"],
 )
-def test_faults(lab, wheels, cpus, machine, more):
+def test_faults(lab, wheels, cpus, machine, kernel, more):
     result = lab.run(
         "scenario_faults.py",
         hex(UNIT),
@@ -35,6 +36,7 @@ def test_faults(lab, wheels, cpus, machine, more):
         path=wheels,
         cpus=cpus,
         machine=machine,
+        kernel=kernel,
     ).check()
     for file in result.folder.glob("*.jsonl"):
         if file.name != "results.jsonl":

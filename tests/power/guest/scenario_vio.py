@@ -1,5 +1,7 @@
 """vio: for the contract suite: both slots of a connection through the lab's hypervisor."""
 
+import os
+
 from labguest import Hypervisor
 
 from fabric_rig import Transport
@@ -17,7 +19,7 @@ class Vio(Transport):
         Identity(hypervisor.server, "VIOS3-P6", 40, "U9999.LAB.0000000-V40-C40"),
     )
     window = None
-    page = 65536
+    page = os.sysconf("SC_PAGESIZE")
     largest = 16 << 20
     introduces = False
     outlives_client = True
