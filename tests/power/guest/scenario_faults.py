@@ -144,7 +144,7 @@ def recorded(os_type):
         said("SRP_LOGIN_REJ")
         with said_once_more("SRP_LOGIN succeeded"):
             target.enable()
-    check("unloads", unload_driver())
+    check("unloads", unload_driver(target))
     target.stop()
 
 
@@ -310,7 +310,7 @@ def disabled():
 
 def unloaded_and_loaded():
     for _ in range(2):
-        check("unloads", unload_driver())
+        check("unloads", unload_driver(target))
         load_driver(max_id=4)
         until(lambda: len(lsscsi()) == 2)
     with Writer():
@@ -318,7 +318,7 @@ def unloaded_and_loaded():
 
 
 def goes():
-    check("unloads", unload_driver())
+    check("unloads", unload_driver(target))
     target.stop()
     check("nothing stays mapped", until(lambda: hypervisor.state()["mapped"] == 0))
     check("lab unloads", until(lambda: rmmod("vscsi_lab") == ""))

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from labguest import insmod, kernel_log, modprobe, rmmod, run, until
@@ -120,8 +120,23 @@ def load_driver(max_id=32, **parameters):
     insmod("ibmvscsi_lab", *(f"{name}={value}" for name, value in options.items()))
 
 
-def unload_driver():
-    return until(lambda: rmmod("ibmvscsi") == "", 20)
+def unload_driver(target):
+    """rmmod, on the CPU on which the driver hears of answers.
+
+    ibmvscsi tells of an answer before it takes the request off its list. When that is the last one and rmmod goes
+    on with it on another CPU, both take it off, and the kernel stops.
+    """
+
+    def on(cpus):
+        for thread in (0, *map(int, os.listdir(f"/proc/{target.process.pid}/task"))):
+            with suppress(ProcessLookupError):
+                os.sched_setaffinity(thread, cpus)
+
+    on({0})
+    try:
+        return until(lambda: rmmod("ibmvscsi") == "", 20)
+    finally:
+        on(range(os.cpu_count()))
 
 
 def said(text, timeout=60):
