@@ -47,7 +47,7 @@ def pytest_collection_modifyitems(items):
 def pytest_terminal_summary(terminalreporter):
     """A lab that is skipped is not passed over in silence."""
     reasons = [report.longrepr[2] for report in terminalreporter.stats.get("skipped", ())]
-    without = [reason.partition(NO_LAB)[2] for reason in reasons if NO_LAB in reason]
+    without = [reason.partition(NO_LAB)[2].partition("\n")[0] for reason in reasons if NO_LAB in reason]
     if without:
         bold = {"red": True, "bold": True}
         terminalreporter.section("THE POWER LAB WAS SKIPPED", sep="!", **bold)

@@ -299,7 +299,7 @@ class PowerPort(Port):
     def _interrupted(self) -> bool:
         """Forget interrupts that have come; whether any had, or the kernel says that some may be lost."""
         event = self._device.read(ffi.sizeof("struct vscsi_crq_event"))
-        self._shut = event == b""
+        self._shut = self._shut or event == b""
         return bool(event)
 
     def _available(self) -> bool:
