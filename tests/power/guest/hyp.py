@@ -226,6 +226,25 @@ def cannot_be_freed():
     check("free", hypervisor.state()["server"]["registered"] == 0)
 
 
+def power_events():
+    """They come beside the interrupts, wake whoever waits, and are gone when read."""
+    client, server = connected()
+    server.drain()
+    poller = select.poll()
+    poller.register(server.fd, select.POLLIN | select.POLLPRI)
+    check("quiet", poller.poll(0) == [])
+    hypervisor.power(lib.VSCSI_CRQ_EV_SUSPEND)
+    check("suspended", poller.poll(5000) == [(server.fd, select.POLLIN | select.POLLPRI)])
+    hypervisor.power(lib.VSCSI_CRQ_EV_RESUME)
+    server.signal(1)
+    client.send(INIT)
+    both = lib.VSCSI_CRQ_EV_SUSPEND | lib.VSCSI_CRQ_EV_RESUME
+    check("all in one read", server.read() == (1, both))
+    check("quiet again", poller.poll(0) == [] and server.poll() == INIT)
+    client.close()
+    server.close()
+
+
 def goes():
     check("client", rmmod("vscsi_crq") == "")
     server = Door(SERVER)
@@ -235,5 +254,5 @@ def goes():
     check("device gone", not Path(f"/dev/vscsi_crq-{SERVER:x}").exists())
 
 
-main(both_doors, interrupts_both_ways, copies, full_queue, answers_of_the_hypervisor, suspended,
+main(both_doors, interrupts_both_ways, copies, full_queue, answers_of_the_hypervisor, suspended, power_events,
      cannot_be_freed, goes)  # fmt: skip

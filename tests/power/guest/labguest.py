@@ -143,6 +143,10 @@ class Hypervisor:
         """A transport event (1 failed, 2 deregistered, 6 suspended) into the queue of that end."""
         (self._folder / "inject").write_text(f"{end} event {code}")
 
+    def power(self, flags):
+        """The server's own kernel is suspended (1), has resumed (2): VSCSI_CRQ_EV_*."""
+        (self._folder / "inject").write_text(f"server power {flags}")
+
     def answer(self, end, call, code, count=1):
         """The next `count` calls (reg, free, send, enable, signal, copy) of that end only get `code`."""
         (self._folder / "inject").write_text(f"{end} {call} {code} {count}")

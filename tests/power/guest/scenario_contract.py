@@ -1,10 +1,11 @@
 """The contract suite of pysrp.fabric (tests/fabric) on vio:, where the lab has both sides of a connection."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from labguest import check, insmod, main, record
-from scenario_vio import Vio
+from scenario_vio import Vio, hypervisor
 
 import fabric_rig
 
@@ -34,4 +35,19 @@ def contract():
     check("pytest", status == 0, got=status)
 
 
-main(contract)
+def own_kernel_resumes():
+    """Interrupts may have been lost: the owner is woken, looks, and is ready for the next one."""
+    with ExitStack() as stack:
+        client, server = Vio().pair(stack, None)
+        client.register()
+        server.register()
+        server.signal(True)
+        check("sleeps", server.poll() == [] and not server.wait(0.1))
+        hypervisor.power(2)
+        check("woken", server.wait(5) and server.poll() == [])
+        check("sleeps again", not server.wait(0.1))
+        client.send(fabric_rig.INIT)
+        check("and hears", server.wait(5) and server.poll() == [fabric_rig.INIT])
+
+
+main(contract, own_kernel_resumes)

@@ -27,6 +27,9 @@
  *	(client|server) event CODE
  *		a transport event into that end's queue; 6 (partner
  *		suspended) disables that queue until its H_ENABLE_CRQ
+ *	server power FLAGS
+ *		what the server's own kernel tells its adapters when it is
+ *		suspended and resumed: VSCSI_CRQ_EV_*
  */
 #include "door.c"
 
@@ -689,6 +692,13 @@ static ssize_t inject_write(struct file *file, const char __user *buf,
 		e = &p->server;
 	else
 		return -EINVAL;
+	if (!strcmp(what, "power")) {
+		if (n != 3 || e != &p->server || !code ||
+		    code & ~(VSCSI_CRQ_EV_SUSPEND | VSCSI_CRQ_EV_RESUME))
+			return -EINVAL;
+		vscsi_unit_event(p->server_unit, code);
+		return count;
+	}
 	if (!strcmp(what, "event")) {
 		if (n != 3 || code < 0 || code > 255)
 			return -EINVAL;
