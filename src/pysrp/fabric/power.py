@@ -141,10 +141,13 @@ class PowerPort(Port):
     # The queue.
 
     def register(self) -> bool:
-        """H_REG_CRQ."""
+        """H_REG_CRQ. A queue that a kernel before kexec has left is freed first."""
         new = ffi.new("struct vscsi_crq_register *")
         try:
             self._ioctl(lib.VSCSI_CRQ_REGISTER, new, size=self.queue_size)
+            if new.hrc == H.H_RESOURCE:
+                self._ioctl(lib.VSCSI_CRQ_FREE, self._result)
+                self._ioctl(lib.VSCSI_CRQ_REGISTER, new, size=self.queue_size)
         except TransportError:
             raise
         except OSError as problem:

@@ -157,7 +157,8 @@ class Server:
     def _welcome(self, port: fabric.Port) -> None:
         luns = self._luns if isinstance(self._luns, LunMap) else self._luns(port.partner)
         adapter = Adapter(port, luns, self.settings, self.pool)
-        log.info("%s: client %s", adapter.target.name, port.partner)
+        # A platform does not say who; the adapter info will.
+        log.info("%s: client %s", adapter.target.name, port.partner or "unknown yet")
         with self._lock:
             self._adapters = {each for each in self._adapters if each.is_alive()} | {adapter}
             if luns not in self._maps:

@@ -8,6 +8,7 @@ from labguest import check, insmod, main, record
 from scenario_vio import Vio, hypervisor
 
 import fabric_rig
+from pysrp.errors import HcallError
 
 FOLDER = Path(fabric_rig.__file__).parent
 
@@ -50,4 +51,21 @@ def own_kernel_resumes():
         check("and hears", server.wait(5) and server.poll() == [fabric_rig.INIT])
 
 
-main(contract, own_kernel_resumes)
+def left_from_before_kexec():
+    """The hypervisor knows a queue that the door does not: it is freed, once."""
+    with ExitStack() as stack:
+        client, server = Vio().pair(stack, None)
+        server.register()
+        hypervisor.answer("client", "reg", -16)
+        check("registered all the same", client.register())
+        client.free()
+        hypervisor.answer("client", "reg", -16, 2)
+        try:
+            client.register()
+            check("not for ever", False)
+        except HcallError as error:
+            check("not for ever", error.code == -16, got=str(error))
+        check("then it can", client.register())
+
+
+main(contract, own_kernel_resumes, left_from_before_kexec)

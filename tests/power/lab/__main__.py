@@ -1,4 +1,7 @@
-"""python -m lab missing | setup | run SCRIPT [ARGS]: the lab without pytest."""
+"""python -m lab missing | peers | setup | run SCRIPT [ARGS]: the lab without pytest.
+
+missing, peers: Debian's packages that this host lacks for the lab, and for the tests on the host itself.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,9 @@ def make(text: str) -> None:
 def main(arguments: list[str]) -> int:
     match arguments:
         case ["missing"]:
-            print(*missing(), *missing_peers())
+            print(*missing())
+        case ["peers"]:
+            print(*missing_peers())
         case ["setup"]:
             start = time.monotonic()
             cache = Lab().cache
