@@ -171,6 +171,28 @@ def test_disable_and_enable(url: str, clients: Callable[[], Remote]) -> None:
         assert isinstance(client.until_answered(client.login()), srp.LoginRsp)
 
 
+def test_the_only_adapter_is_gone(
+    url: str, clients: Callable[[], Remote], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On POWER there is one: whoever waits for the server hears that nobody can come any more."""
+    with Server(url, LunMap([(256, Disk(Ram(MIB)))])) as server:
+        listener = type(server._listener)
+        client = clients()
+        client.enter()
+        assert not server.wait(0.05)
+        monkeypatch.setattr(listener, "ended", True)
+        client.port.close()
+        assert server.wait(20)
+        assert server.ended
+
+
+def test_interrupt(url: str) -> None:
+    with Server(url, LunMap()) as server:
+        server.interrupt()
+        assert server.wait(0)
+        assert not server.ended
+
+
 def test_stop_flushes(url: str, clients: Callable[[], Remote], tmp_path: Path) -> None:
     flushed: list[int] = []
 

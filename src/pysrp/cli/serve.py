@@ -8,7 +8,6 @@ import json
 import logging
 import signal
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
@@ -16,7 +15,7 @@ from typing import TextIO
 import click
 
 from pysrp.cli.common import size
-from pysrp.errors import ConfigError
+from pysrp.errors import ConfigError, TransportError
 from pysrp.fabric import Identity, Port
 from pysrp.fabric.recorder import Recorder
 from pysrp.mad import OsType
@@ -119,12 +118,12 @@ def serve(
         address, permissions = int(unit_address, 16), int(mode, 8)
     except ValueError:
         raise ConfigError("--unit-address is hexadecimal, --mode is octal") from None
-    number = 40 if partition_number is None else partition_number
+    partition = 40 if partition_number is None else partition_number
     wished = Identity(
         unit_address=address,
         partition_name=partition_name or "VIOS3-P6",
-        partition_number=number,
-        location_code=f"U9117.MMA.107086C-V{number}-C1-T1",
+        partition_number=partition,
+        location_code=f"U9117.MMA.107086C-V{partition}-C1-T1",
         system_id="IBM,9117-MMA-IBM,02107086C",
     )
     settings = Settings(
@@ -135,16 +134,14 @@ def serve(
         require_login=not no_login,
         reject_disabled=reject_disabled,
     )
-    stop = threading.Event()
-    for ending in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(ending, lambda *_: stop.set())
-
     exports = LunMap()
     with contextlib.ExitStack() as stack:
         tree = stack.enter_context(contextlib.closing(Tree()))
         wrap = recording(record) if record else None
         server = Server(url, exports, settings, enabled=False, wrap=wrap, identity=wished, mode=permissions)
         stack.callback(server.stop)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: server.interrupt())
         target = f"targets/ibmvstgt/{tree.add_target(server, exports)}"
         for name, text in pairs(ram, "NAME=SIZE, such as ram000=64M"):
             tree.write("handlers/vdisk_ram/mgmt", f"add_device {name} size={size(text)}")
@@ -170,6 +167,8 @@ def serve(
             click.echo(f"serving {url} as {target}")
             click.echo(f"management: pysrp scst -s {url} ls {target}")
         sys.stdout.flush()
-        stop.wait()
+        server.wait()
+        if server.ended:
+            raise TransportError(f"{url}: the adapter is gone, no client can come any more")
         if not quiet:
             click.echo("stopping: sessions end, writes under way finish, disks are flushed", err=True)

@@ -347,6 +347,11 @@ class Listener(ABC):
     identity: Identity
     """This end: what its ports say of themselves."""
 
+    @property
+    def ended(self) -> bool:
+        """True when nobody can come any more, as the one adapter is closed or the platform has taken it away."""
+        return False
+
     @abstractmethod
     def accept(self, timeout: float | None = None) -> Port | None:
         """The port of the next partner, not yet registered; None if none came within ``timeout`` seconds."""

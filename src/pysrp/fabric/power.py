@@ -429,8 +429,14 @@ class PowerListener(Listener):
 
     def __init__(self, port: PowerPort) -> None:
         self._port: PowerPort | None = port
+        self._slot = port
         self.identity = port.identity
         self._bell = os.eventfd(1, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+
+    @property
+    def ended(self) -> bool:
+        """When the slot's port is."""
+        return self._slot.ended
 
     def accept(self, timeout: float | None = None) -> PowerPort | None:
         """The port, the first time; then nobody."""

@@ -16,6 +16,7 @@ Each client gets a port, an engine, and a thread that owns both. Backends that b
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import selectors
@@ -46,11 +47,19 @@ LunChoice = LunMap | Callable[[fabric.Identity | None], LunMap]
 class Adapter(threading.Thread):
     """One port, its engine, and the thread that owns both. ``target`` may be looked at, not called."""
 
-    def __init__(self, port: fabric.Port, luns: LunMap, settings: Settings, pool: Pool) -> None:
+    def __init__(
+        self,
+        port: fabric.Port,
+        luns: LunMap,
+        settings: Settings,
+        pool: Pool,
+        done: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__(name=f"pysrp target {port.identity.unit_address:08x}", daemon=True)
         self.port = port
         self.target = Target(port, luns, settings, pool)
         self._stopping = False
+        self._done = done
 
     def call(self, work: Callable[[], Any]) -> None:
         """Let the thread call ``work`` soon."""
@@ -91,6 +100,7 @@ class Adapter(threading.Thread):
         finally:
             target.retire()
             self.port.close()
+            self._done()
 
 
 class Server:
@@ -122,6 +132,7 @@ class Server:
         self._maps: list[LunMap] = []
         self._lock = threading.Lock()
         self._adapters: set[Adapter] = set()
+        self.ended = False
         self._stopped = threading.Event()
         self._ending = threading.RLock()  # a signal handler may call stop in the thread that is stopping
         self._listener = fabric.listen(url, **options)
@@ -146,6 +157,12 @@ class Server:
                 selector.select()
                 if self._stopped.is_set():
                     break
+                with contextlib.suppress(BlockingIOError):
+                    os.eventfd_read(self._bell)
+                if self._listener.ended:
+                    self.ended = True
+                    self._stopped.set()
+                    break
                 try:
                     port = self._listener.accept(0)
                     if port is not None:
@@ -156,7 +173,7 @@ class Server:
 
     def _welcome(self, port: fabric.Port) -> None:
         luns = self._luns if isinstance(self._luns, LunMap) else self._luns(port.partner)
-        adapter = Adapter(port, luns, self.settings, self.pool)
+        adapter = Adapter(port, luns, self.settings, self.pool, self._ring)
         # A platform does not say who; the adapter info will.
         log.info("%s: client %s", adapter.target.name, port.partner or "unknown yet")
         with self._lock:
@@ -165,6 +182,11 @@ class Server:
                 self._maps.append(luns)
             adapter.call(adapter.target.enable if self.enabled else adapter.target.disable)
             adapter.start()
+
+    def _ring(self) -> None:
+        """Let the listener's thread look whether it is still of use."""
+        if self._bell >= 0:
+            os.eventfd_write(self._bell, 1)
 
     def adapters(self) -> list[Adapter]:
         """The adapters whose clients are there; ``adapter.target.session`` is a client's login."""
@@ -203,8 +225,15 @@ class Server:
         return self.pool.drain(getattr(unit, "backend", None), left)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Until somebody calls :meth:`stop`; False if ``timeout`` seconds passed first."""
+        """Until somebody calls :meth:`stop` or :meth:`interrupt`; False if ``timeout`` seconds passed first.
+
+        Returns too when no client can come any more, as the adapter is gone: ``ended`` is then True.
+        """
         return self._stopped.wait(timeout)
+
+    def interrupt(self) -> None:
+        """Make :meth:`wait` return, for signal handlers; :meth:`stop` has still to be called."""
+        self._stopped.set()
 
     def stop(self, timeout: float | None = 30.0) -> None:
         """Take leave of all clients, let what is under way end within ``timeout`` seconds, and flush.
@@ -234,8 +263,8 @@ class Server:
                     backend.flush()
             except (OSError, ValueError) as error:
                 log.error("%s: flushing %r: %s", self.url, unit, error)
-        os.close(self._bell)
-        self._bell = -1
+        bell, self._bell = self._bell, -1
+        os.close(bell)
 
     def _units(self) -> Iterable[Unit]:
         return {export.unit for luns in self._maps for export in luns}

@@ -143,6 +143,10 @@ class Hypervisor:
         """A transport event (1 failed, 2 deregistered, 6 suspended) into the queue of that end."""
         (self._folder / "inject").write_text(f"{end} event {code}")
 
+    def take_away(self):
+        """The server's adapter, for good."""
+        (self._folder / "inject").write_text("server shut 0")
+
     def power(self, flags):
         """The server's own kernel is suspended (1), has resumed (2): VSCSI_CRQ_EV_*."""
         (self._folder / "inject").write_text(f"server power {flags}")

@@ -317,14 +317,23 @@ def unloaded_and_loaded():
         pass
 
 
+def taken_away():
+    """The platform takes the server's adapter: its process ends and says why, the driver waits for another."""
+    with said_once_more("Virtual adapter failed"):
+        hypervisor.take_away()
+    check("exit status", target.process.wait(30) == 1)
+    last = target.log.read_text().splitlines()[-1]
+    check("says why", last.endswith("the adapter is gone, no client can come any more"), got=last)
+
+
 def goes():
     check("unloads", unload_driver(target))
-    target.stop()
     check("nothing stays mapped", until(lambda: hypervisor.state()["mapped"] == 0))
     check("lab unloads", until(lambda: rmmod("vscsi_lab") == ""))
 
 
 main(
     *((recorded_linux, recorded_aix) if "record" in sys.argv else ()), driver_before_target, killed, swallowed,
-    hot_plug, resets, *((reset_under_load,) if os.cpu_count() > 1 else ()), disabled, unloaded_and_loaded, goes,
+    hot_plug, resets, *((reset_under_load,) if os.cpu_count() > 1 else ()), disabled, unloaded_and_loaded, taken_away,
+    goes,
 )  # fmt: skip

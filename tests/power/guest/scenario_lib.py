@@ -128,7 +128,8 @@ def unload_driver(target):
     """
 
     def on(cpus):
-        for thread in (0, *map(int, os.listdir(f"/proc/{target.process.pid}/task"))):
+        there = [] if target.process.poll() is not None else os.listdir(f"/proc/{target.process.pid}/task")
+        for thread in (0, *map(int, there)):
             with suppress(ProcessLookupError):
                 os.sched_setaffinity(thread, cpus)
 

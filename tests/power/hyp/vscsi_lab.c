@@ -27,6 +27,8 @@
  *	(client|server) event CODE
  *		a transport event into that end's queue; 6 (partner
  *		suspended) disables that queue until its H_ENABLE_CRQ
+ *	server shut 0
+ *		the server's adapter is taken away, once and for all
  *	server power FLAGS
  *		what the server's own kernel tells its adapters when it is
  *		suspended and resumed: VSCSI_CRQ_EV_*
@@ -692,6 +694,12 @@ static ssize_t inject_write(struct file *file, const char __user *buf,
 		e = &p->server;
 	else
 		return -EINVAL;
+	if (!strcmp(what, "shut")) {
+		if (n != 3 || e != &p->server || code)
+			return -EINVAL;
+		vscsi_unit_shut(p->server_unit);
+		return count;
+	}
 	if (!strcmp(what, "power")) {
 		if (n != 3 || e != &p->server || !code ||
 		    code & ~(VSCSI_CRQ_EV_SUSPEND | VSCSI_CRQ_EV_RESUME))
