@@ -131,7 +131,7 @@ class PowerPort(Port):
     @property
     def connected(self) -> bool:
         """As far as the last element, event or hypervisor call told."""
-        return self._connected and bool(self._queue)
+        return self._connected and bool(self._queue) and not self._shut
 
     @property
     def ended(self) -> bool:
