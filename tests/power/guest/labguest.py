@@ -106,9 +106,9 @@ def insmod(file, *parameters):
         raise OSError(done.stdout.strip())
 
 
-def rmmod(name):
+def rmmod(name, **options):
     """Unload a module; the tool's words if it refuses, else an empty text."""
-    done = run("rmmod", name)
+    done = run("rmmod", name, **options)
     return done.stdout.strip() or "refused" if done.returncode else ""
 
 

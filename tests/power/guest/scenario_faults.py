@@ -23,6 +23,7 @@ from scenario_lib import (
     said,
     said_once_more,
     sg,
+    sg_reset,
     unload_driver,
 )
 
@@ -131,7 +132,7 @@ def recorded(os_type):
     for command in ("sg_inq --page=0x83", "sg_modes -a", "sg_luns", "sg_readcap -l"):
         run("/usr/bin/" + command.split()[0], *command.split()[1:], sg(1))
     run("/usr/bin/sg_raw", "-r", "512", sg(1), *"28 00 ff ff ff ff 00 00 01 00".split())
-    run("/usr/bin/sg_reset", "-d", sg(1))
+    sg_reset("-d", sg(1))
     run("/usr/bin/sg_turs", sg(1))
     run("/usr/bin/sg_turs", sg(1))
     hang = Path(f"{IMAGE}.hang")
@@ -144,7 +145,7 @@ def recorded(os_type):
         said("SRP_LOGIN_REJ")
         with said_once_more("SRP_LOGIN succeeded"):
             target.enable()
-    check("unloads", unload_driver(target))
+    check("unloads", unload_driver())
     target.stop()
 
 
@@ -224,12 +225,12 @@ def swallowed():
 def resets():
     """Of another disk's LUN, and of the host."""
     with Writer() as writer:
-        done = run("/usr/bin/sg_reset", "-d", sg(3))
+        done = sg_reset("-d", sg(3))
         check("LUN reset", done.returncode == 0, got=done.stdout)
         said("resetting device")
         writer.more()
         with said_once_more("SRP_LOGIN succeeded"):
-            done = run("/usr/bin/sg_reset", "-H", sg(1))
+            done = sg_reset("-H", sg(1))
             check("host reset", done.returncode == 0, got=done.stdout)
         writer.more()
 
@@ -243,7 +244,6 @@ def reset_under_load():
     """
     queue(disk(1), "rq_affinity", 2)
     hang = Path(f"{IMAGE}.hang")
-    os.sched_setaffinity(0, {0})
     with Writer(cpu=1) as writer:
         hang.touch()
         reader = Reader(cpu=1)
@@ -254,14 +254,13 @@ def reset_under_load():
             )
         )
         writer.more()
-        done = run("/usr/bin/sg_reset", "-d", sg(1))
+        done = sg_reset("-d", sg(1))
         check("LUN reset", done.returncode == 0, got=done.stdout)
         said("resetting device")
         hang.unlink()
         reader.join(60)
         check("the read is answered in the end", reader.got == 4096, got=reader.got)
         writer.more()
-    os.sched_setaffinity(0, range(os.cpu_count()))
 
 
 def hot_plug():
@@ -310,7 +309,7 @@ def disabled():
 
 def unloaded_and_loaded():
     for _ in range(2):
-        check("unloads", unload_driver(target))
+        check("unloads", unload_driver())
         load_driver(max_id=4)
         until(lambda: len(lsscsi()) == 2)
     with Writer():
@@ -327,7 +326,7 @@ def taken_away():
 
 
 def goes():
-    check("unloads", unload_driver(target))
+    check("unloads", unload_driver())
     check("nothing stays mapped", until(lambda: hypervisor.state()["mapped"] == 0))
     check("lab unloads", until(lambda: rmmod("vscsi_lab") == ""))
 

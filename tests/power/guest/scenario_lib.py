@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from labguest import insmod, kernel_log, modprobe, rmmod, run, until
@@ -57,7 +57,11 @@ class Target:
     def _start(self, *words):
         with self.log.open("a") as log:
             return subprocess.Popen(
-                [sys.executable, *map(str, words)], stdout=log, stderr=log, env=environment()
+                [sys.executable, *map(str, words)],
+                stdout=log,
+                stderr=log,
+                env=environment(),
+                preexec_fn=on_first_cpu,
             )
 
     def _answers(self):
@@ -120,24 +124,21 @@ def load_driver(max_id=32, **parameters):
     insmod("ibmvscsi_lab", *(f"{name}={value}" for name, value in options.items()))
 
 
-def unload_driver(target):
-    """rmmod, on the CPU on which the driver hears of answers.
+def on_first_cpu():
+    """Where answers arrive: the driver's tasklet runs on the CPU of the target's process.
 
-    ibmvscsi tells of an answer before it takes the request off its list. When that is the last one and rmmod goes
-    on with it on another CPU, both take it off, and the kernel stops.
+    ibmvscsi tells of an answer before it takes the request off its list. Who takes off all that is there, as rmmod
+    and resets do, takes this one off too if it runs on another CPU just then, and the kernel stops.
     """
+    os.sched_setaffinity(0, {0})
 
-    def on(cpus):
-        there = [] if target.process.poll() is not None else os.listdir(f"/proc/{target.process.pid}/task")
-        for thread in (0, *map(int, there)):
-            with suppress(ProcessLookupError):
-                os.sched_setaffinity(thread, cpus)
 
-    on({0})
-    try:
-        return until(lambda: rmmod("ibmvscsi") == "", 20)
-    finally:
-        on(range(os.cpu_count()))
+def sg_reset(*arguments):
+    return run("/usr/bin/sg_reset", *arguments, preexec_fn=on_first_cpu)
+
+
+def unload_driver():
+    return until(lambda: rmmod("ibmvscsi", preexec_fn=on_first_cpu) == "", 20)
 
 
 def said(text, timeout=60):

@@ -77,7 +77,7 @@ def the_readme():
 def aix():
     """os_type 3: fast fail and capabilities before login; the driver comes second and scans by itself."""
     global target
-    check("unloads", unload_driver(target))
+    check("unloads", unload_driver())
     target.stop()
     check("queue closed", not hypervisor.state()["server"]["registered"])
     target = Target(hypervisor, "--os-type", "aix")
@@ -331,7 +331,7 @@ def sg3_utils():
 
 def goes():
     global target
-    check("unloads", unload_driver(target))
+    check("unloads", unload_driver())
     target.stop()
     check("nothing stays mapped", until(lambda: hypervisor.state()["mapped"] == 0))
     check("lab unloads", until(lambda: rmmod("vscsi_lab") == ""))
