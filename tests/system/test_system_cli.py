@@ -314,6 +314,12 @@ def test_record(serve: Callable[..., Serving], tmp_path: Path) -> None:
     server = serve("--record", theirs)
     assert server("read", "1", tmp_path / "data", "--size", "64k", "--record", ours).returncode == 0
     assert server("inq", "1").returncode == 0
+    nowhere = tmp_path / "none" / "file"
+    for done in (
+        server("inq", "1", "--record", nowhere),
+        pysrp("serve", f"unix:{tmp_path}/other", "--record", nowhere),
+    ):
+        assert (done.returncode, f"{nowhere}: No such file" in done.stderr) == (1, True), done.stderr
     assert server.stop()[0] == 0
     seen = []
     for file in (ours, theirs, f"{theirs}.2"):
@@ -324,8 +330,6 @@ def test_record(serve: Callable[..., Serving], tmp_path: Path) -> None:
     assert seen[0] == seen[1] != seen[2]
     assert any(cdb.startswith("28") for cdb in seen[0])
     assert [cdb[:2] for cdb in seen[2]] == ["12", "12"]
-    done = server("inq", "1", "--record", tmp_path / "none" / "file")
-    assert (done.returncode, "file" in done.stderr) == (1, True)
 
 
 def test_a_disabled_target_rejects_if_it_is_told_to(serve: Callable[..., Serving]) -> None:

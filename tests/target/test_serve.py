@@ -186,6 +186,24 @@ def test_the_only_adapter_is_gone(
         assert server.ended
 
 
+def test_a_port_that_cannot_be_wrapped_is_closed(
+    url: str, clients: Callable[[], Remote], caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(port: fabric.Port) -> fabric.Port:
+        ports.append(port)
+        raise OSError("no room")
+
+    ports: list[fabric.Port] = []
+    with Server(url, LunMap(), wrap=refuse) as server:
+        client = clients()
+        end = time.monotonic() + 20
+        while not ports or not ports[0].ended:
+            assert time.monotonic() < end
+        client.port.close()
+        assert "turned away: no room" in caplog.text
+        assert server.adapters() == []
+
+
 def test_interrupt(url: str) -> None:
     with Server(url, LunMap()) as server:
         server.interrupt()

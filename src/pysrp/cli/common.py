@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any, TypeVar
 
 import click
@@ -104,20 +104,14 @@ def logged_in(server: str, timeout: float, host: int, verbose: bool = False) -> 
     if verbose:
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     url = server if ":" in server else f"unix:{server}"
-    port = fabric.connect(url, identity=Identity(partition_name=socket.gethostname()), timeout=timeout)
-    if file := click.get_current_context().meta.get(__name__):
-        try:
-            port = Recorder(port, file)
-        except OSError:
-            port.close()
-            raise
-    with port:
-        session = Session(port, host=host)
-        try:
-            session.connect(timeout)
-            yield session
-        finally:
-            session.close()
+    identity = Identity(partition_name=socket.gethostname())
+    with ExitStack() as stack:
+        port = stack.enter_context(fabric.connect(url, identity=identity, timeout=timeout))
+        if file := click.get_current_context().meta.get(__name__):
+            port = stack.enter_context(Recorder(port, file))
+        session = stack.enter_context(closing(Session(port, host=host)))
+        session.connect(timeout)
+        yield session
 
 
 def address(text: str) -> tuple[Lun, Hctl]:

@@ -39,7 +39,8 @@ def pairs(texts: tuple[str, ...], what: str) -> list[tuple[str, str]]:
 
 
 def recording(file: str) -> Callable[[Port], Port]:
-    """What gives each port a recorder, with a file of its own."""
+    """What gives each port a recorder, with a file of its own. OSError if the first cannot be written."""
+    Path(file).touch()
     clients = itertools.count(1)
 
     def wrap(port: Port) -> Port:

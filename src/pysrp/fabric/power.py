@@ -428,24 +428,24 @@ class PowerListener(Listener):
     """The server's side: the port of the slot, once."""
 
     def __init__(self, port: PowerPort) -> None:
-        self._port: PowerPort | None = port
-        self._slot = port
+        self._port = port
+        self._given = False
         self.identity = port.identity
         self._bell = os.eventfd(1, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
 
     @property
     def ended(self) -> bool:
         """When the slot's port is."""
-        return self._slot.ended
+        return self._port.ended
 
     def accept(self, timeout: float | None = None) -> PowerPort | None:
         """The port, the first time; then nobody."""
-        if self._port is None:
+        if self._given:
             select.select([self.fileno()], [], [], timeout)
             return None
-        port, self._port = self._port, None
+        self._given = True
         os.eventfd_read(self._bell)
-        return port
+        return self._port
 
     def fileno(self) -> int:
         """Readable until the port has been accepted."""
@@ -458,7 +458,7 @@ class PowerListener(Listener):
         if self._bell >= 0:
             bell, self._bell = self._bell, -1
             os.close(bell)
-            if self._port is not None:
+            if not self._given:
                 self._port.close()
 
 

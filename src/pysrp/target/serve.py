@@ -166,12 +166,18 @@ class Server:
                 try:
                     port = self._listener.accept(0)
                     if port is not None:
-                        self._welcome(self._wrap(port) if self._wrap else port)
+                        self._welcome(port)
                 except (SrpError, OSError) as error:
                     log.error("%s: a client was turned away: %s", self.url, error)
         self._listener.close()
 
     def _welcome(self, port: fabric.Port) -> None:
+        if self._wrap:
+            try:
+                port = self._wrap(port)
+            except BaseException:
+                port.close()
+                raise
         luns = self._luns if isinstance(self._luns, LunMap) else self._luns(port.partner)
         adapter = Adapter(port, luns, self.settings, self.pool, self._ring)
         # A platform does not say who; the adapter info will.
