@@ -35,6 +35,10 @@ class Transport:
     """What queues and memory are rounded up to."""
     largest = WINDOW // 2
     """Bytes of the largest piece of memory."""
+    compacts = True
+    """Freed memory is used again at once, and pieces that were freed side by side are one."""
+    freed: type[Exception] = BufferError
+    """What a view of freed memory raises."""
     introduces = True
     """An end knows who its partner is, and at once when it comes."""
     outlives_client = False

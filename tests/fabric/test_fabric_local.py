@@ -243,29 +243,6 @@ class TestRdma:
         assert server.window(0x80000, 4097) is None  # allowed, but not in one piece
 
 
-class TestAllocator:
-    """Of the simulated window: what a platform need not promise."""
-
-    def test_freed_is_used_again(self, registered):
-        port = registered[0]
-        addresses = set()
-        for _ in range(3):
-            memory = port.allocate(3 * PAGE_SIZE)
-            addresses.add(memory.address)
-            memory.free()
-        assert len(addresses) == 1
-
-    def test_freed_pieces_become_one(self, registered):
-        port = registered[0]
-        count = WINDOW // PAGE_SIZE - 2  # the first page and the queue's
-        pieces = [port.allocate(PAGE_SIZE) for _ in range(count)]
-        with pytest.raises(HcallError, match="H_NO_MEM"):
-            port.allocate(PAGE_SIZE)
-        for memory in pieces[::2] + pieces[1::2]:
-            memory.free()
-        assert len(port.allocate(count * PAGE_SIZE)) == count * PAGE_SIZE
-
-
 class TestPartitions:
     def test_crash(self, registered):
         client, server = registered

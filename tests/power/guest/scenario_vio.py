@@ -21,6 +21,8 @@ class Vio(Transport):
     window = None
     page = os.sysconf("SC_PAGESIZE")
     largest = 16 << 20
+    compacts = False
+    freed = ValueError  # that of Python's mmap
     introduces = False
     outlives_client = True
     shares = False
