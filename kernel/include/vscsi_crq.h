@@ -41,9 +41,10 @@
  * when the last descriptor is closed (even while mappings remain, but not
  * before calls that are waiting in it have returned) or when the process that
  * opened it exits without having closed it, however it ends (even while a
- * forked child still holds a copy of the descriptor). Pages that are still mapped by the
- * process at that moment stay its ordinary memory until it unmaps them; no
- * one else can reach them any more. Mappings are not inherited by fork().
+ * forked child still holds a copy of the descriptor). Pages that are still
+ * mapped by the process at that moment stay its ordinary memory until it
+ * unmaps them; no one else can reach them any more. Mappings are not
+ * inherited by fork().
  */
 #ifndef VSCSI_CRQ_H
 #define VSCSI_CRQ_H

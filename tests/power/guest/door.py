@@ -373,6 +373,15 @@ def closed_while_waited_for():
     door.close()
 
 
+def free_after_death(pid):
+    """kill -9 of the owner frees its queue."""
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    door = Client(UNIT)
+    check("free at once", door.connect() == INIT_COMPLETE)
+    door.close()
+
+
 def death():
     """kill -9 of the owner frees the queue, even while a child still has the descriptor."""
     reader, writer = os.pipe()
@@ -392,11 +401,7 @@ def death():
     child, inherited = struct.unpack("=I?", os.read(reader, 5))
     check("no mapping in a fork", not inherited)
     raises("EBUSY", Door, UNIT)
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    door = Client(UNIT)
-    check("free at once", door.connect() == INIT_COMPLETE)
-    door.close()
+    free_after_death(pid)
     check("the child holds the old file", rmmod("vscsi_crq") != "")
     os.kill(child, signal.SIGKILL)
     until(lambda: ended(child))
@@ -424,11 +429,7 @@ def death_with_another_table():
     pid = fork(owner)
     (child,) = struct.unpack("=I", os.read(reader, 4))
     raises("EBUSY", Door, UNIT)
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    door = Client(UNIT)
-    check("free at once", door.connect() == INIT_COMPLETE)
-    door.close()
+    free_after_death(pid)
     os.kill(child, signal.SIGKILL)
     until(lambda: ended(child))
 

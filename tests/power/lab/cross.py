@@ -68,17 +68,6 @@ def suffix(arch: str) -> str:
     return f".cpython-311-{TRIPLET[arch]}.so"
 
 
-def compile_extension(
-    debian: Debian, arch: str, sources: Sequence[Path], output: Path, flags: Sequence[str] = ()
-) -> None:
-    """Compile an extension module for `arch`."""
-    sysroot = debian.sysroot(arch)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    # the second -I serves pyconfig.h, which is in a folder named after the architecture
-    run(f"{TRIPLET[arch]}-gcc", "-O2", "-shared", "-fPIC", f"-I{sysroot}/usr/include/python3.11",
-        f"-I{sysroot}/usr/include", *flags, *sources, "-o", output)  # fmt: skip
-
-
 def wheels(cache: Path, *packages: str) -> Path:
     """A folder with packages from the index, pure Python only, so that a guest can import them too."""
     return made(
@@ -112,13 +101,17 @@ def _extensions(cache: Path, work: Path, cffi: str = "") -> list[dict[str, list[
 def _compile_all(
     debian: Debian, arch: str, work: Path, extensions: list[dict[str, list[str]]], target: Path
 ) -> None:
-    debian.sysroot(arch)
+    """Compile extension modules for `arch`, as many at a time as there are processors."""
+    headers = debian.sysroot(arch) / "usr/include"
 
     def make(e: dict[str, list[str]]) -> None:
         output = target / (str(e["name"]).replace(".", "/") + suffix(arch))
+        output.parent.mkdir(parents=True, exist_ok=True)
         macros = [f"-D{name}={value}" if value is not None else f"-D{name}" for name, value in e["macros"]]
         flags = [*e["cflags"], *macros, *(f"-I{work / i}" for i in e["include"]), *e["ldflags"]]
-        compile_extension(debian, arch, [work / s for s in e["sources"]], output, flags)
+        # the second -I serves pyconfig.h, which is in a folder named after the architecture
+        run(f"{TRIPLET[arch]}-gcc", "-O2", "-shared", "-fPIC", f"-I{headers}/python3.11", f"-I{headers}",
+            *flags, *(work / s for s in e["sources"]), "-o", output)  # fmt: skip
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(make, extensions))

@@ -15,11 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .debian import SUITE, digest, digest_files, locked
+from .debian import SUITE, digest, digest_files, locked, made
 
 if TYPE_CHECKING:
     from . import Lab
-    from .modules import Kernel
 
 GUEST = Path(__file__).parents[1] / "guest"
 INITRD_MODULES = ("virtio_pci", "9pnet_virtio", "9p")
@@ -110,22 +109,16 @@ def prepare(lab: Lab, suite: str) -> Path:
     busybox = lab.root / "bin/busybox"
     init = GUEST / "init.sh"
     key = digest(kernel.key, digest_files([busybox, init, Path(__file__)]))
-    initrd = lab.cache / f"initrd-{key}"
-    with locked(initrd):
-        _make_initrd(kernel, busybox, init, initrd)
-    assert lab.modules(suite).is_dir()
-    return initrd
 
-
-def _make_initrd(kernel: Kernel, busybox: Path, init: Path, initrd: Path) -> None:
-    if not initrd.exists():
+    def make(target: Path) -> None:
         files = [("bin/busybox", busybox.read_bytes()), ("init", init.read_bytes())]
         tree = kernel.tree / "lib/modules" / kernel.version
         order = dict.fromkeys(f for m in INITRD_MODULES for f in kernel.load_order[m])
         files += [(f"modules/{i:02}.ko", (tree / f).read_bytes()) for i, f in enumerate(order)]
-        new = initrd.with_suffix(".new")
-        new.write_bytes(cpio(files))
-        new.rename(initrd)
+        (target / "initrd").write_bytes(cpio(files))
+
+    assert lab.modules(suite).is_dir()
+    return made(lab.cache / f"initrd-{key}", make) / "initrd"
 
 
 def cpio(files: Sequence[tuple[str, bytes]]) -> bytes:

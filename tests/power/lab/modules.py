@@ -8,8 +8,8 @@ import os
 import re
 import shutil
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 from .debian import Debian, LabUnavailable, digest, digest_files, made, run
@@ -87,8 +87,8 @@ class Kernel:
             (tree / "lib").mkdir(exist_ok=True)
             merged.rename(tree / "lib/modules")
         (modules,) = (tree / "lib/modules").iterdir()
-        with ThreadPool() as pool:
-            pool.map(_decompress, modules.rglob("*.ko.xz"))
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(_decompress, modules.rglob("*.ko.xz")))
         (modules / "load-order.json").write_text(json.dumps(load_order(modules)))
 
     @cached_property
