@@ -15,6 +15,7 @@ from scenario_lib import (
     TARGET,
     Target,
     disk,
+    disks,
     host,
     load_driver,
     lsscsi,
@@ -300,7 +301,8 @@ def disabled():
         before = writer.count
         check("no session", target.tree.ls(f"{TARGET}/sessions") == [])
         time.sleep(0.5)
-        check("nothing is written", writer.count == before, got=(before, writer.count))
+        # The writer may not have been told yet of the last write that was acknowledged.
+        check("nothing is written", writer.count - before <= 1, got=(before, writer.count))
         with said_once_more("SRP_LOGIN succeeded"):
             target.enable()
         writer.more()
@@ -311,7 +313,7 @@ def unloaded_and_loaded():
     for _ in range(2):
         check("unloads", unload_driver())
         load_driver(max_id=4)
-        until(lambda: len(lsscsi()) == 2)
+        disks(2)
     with Writer():
         pass
 

@@ -1,5 +1,6 @@
 """What the scenarios with the real ibmvscsi driver share: the target's process, the driver, its disks."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -164,22 +165,47 @@ def rescan():
     (SYSTEM / f"class/scsi_host/host{host()}/scan").write_text("- - -")
 
 
-def lsscsi(*arguments):
-    return run("/usr/bin/lsscsi", *arguments).stdout.splitlines()
+def lsscsi():
+    """What lsscsi says of the host's logical units; "-" stands for the device of one that sd has not got to yet."""
+    return run("/usr/bin/lsscsi", f"{host()}:").stdout.splitlines()
+
+
+def disks(number):
+    """The lines of lsscsi as soon as there are that many, with their devices."""
+    return until(
+        lambda: len(found := [line for line in lsscsi() if "/dev/sd" in line]) == number and found, 60
+    )
+
+
+def openable(path):
+    """Whether a device can be opened: the kernel makes the node of a disk a while before it lets it be opened."""
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENXIO):
+            raise
+        return False
+    return True
+
+
+def node(target_id, lun, subsystem):
+    """The device in /dev that a subsystem has for a logical unit, as soon as it can be opened."""
+    folder = SYSTEM / f"class/scsi_device/{host()}:0:{target_id}:{lun}/device/{subsystem}"
+
+    def there():
+        return [f"/dev/{entry.name}" for entry in folder.iterdir()] if folder.exists() else []
+
+    return until(lambda: [path for path in there() if openable(path)], 30)[0]
 
 
 def disk(target_id, lun=0):
-    """/dev/sdX of an id, as soon as it is there."""
-    folder = SYSTEM / f"class/scsi_disk/{host()}:0:{target_id}:{lun}/device/block"
-    found = until(lambda: folder.exists() and [Path("/dev", p.name) for p in folder.iterdir()], 30)[0]
-    until(found.exists)
-    return str(found)
+    """/dev/sdX of an id."""
+    return node(target_id, lun, "block")
 
 
 def sg(target_id, lun=0):
     """/dev/sgN of an id."""
-    folder = SYSTEM / f"class/scsi_device/{host()}:0:{target_id}:{lun}/device/scsi_generic"
-    return f"/dev/{next(folder.iterdir()).name}"
+    return node(target_id, lun, "scsi_generic")
 
 
 def queue(device, name, value=None):

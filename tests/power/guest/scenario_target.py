@@ -17,9 +17,9 @@ from scenario_lib import (
     TARGET,
     Target,
     disk,
+    disks,
     host,
     load_driver,
-    lsscsi,
     put_tree_where_scst_has_it,
     queue,
     rescan,
@@ -65,7 +65,7 @@ def the_readme():
     ]
     record("kernel said", lines=[line[-1] for line in lines])
     rescan()
-    seen = until(lambda: len(found := lsscsi(f"{host()}:")) == 16 and found, 60)
+    seen = disks(16)
     pattern = r"\[%d:0:%d:0\] +disk +IBM +VDASD blkdev +0001 +/dev/sd[a-p] *"
     wanted = [bool(re.fullmatch(pattern % (host(), n + 1), line)) for n, line in enumerate(seen)]
     check("lsscsi", all(wanted), got=seen)
@@ -90,7 +90,7 @@ def aix():
     said("SRP_LOGIN succeeded")
     asked = [line for line in kernel_log().splitlines() if "fast_fail" in line or "capabilit" in line.lower()]
     record("kernel said", lines=asked)
-    seen = until(lambda: len(found := lsscsi(f"{host()}:")) == 16 and found, 60)
+    seen = disks(16)
     check("sixteen disks", all("IBM" in line and "VDASD blkdev" in line for line in seen), got=seen)
 
 
