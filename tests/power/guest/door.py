@@ -436,6 +436,7 @@ def death_with_another_table():
 
 def adapter_goes():
     """A process in read() is woken by an interrupt, and told when the adapter is unbound."""
+    told, tells = os.pipe()
 
     def reader():
         door = Client(UNIT)
@@ -443,6 +444,7 @@ def adapter_goes():
         door.signal(1)
         door.send(INIT)
         assert door.read() == (1, 0)
+        os.write(tells, b"woken")
         assert os.read(door.fd, 8) == b""  # until the driver is unbound
         poller = select.poll()
         poller.register(door.fd)
@@ -452,7 +454,9 @@ def adapter_goes():
         assert bytes(door.queue[0:2]) == INIT_COMPLETE[:2]
 
     pid = fork(reader)
-    time.sleep(0.5)
+    os.close(tells)
+    check("woken", os.read(told, 5) == b"woken")
+    until(lambda: "door_read" in Path(f"/proc/{pid}/wchan").read_text())
     driver = Path("/sys/bus/vio/drivers/vscsi_crq")
     (driver / "unbind").write_text(f"{UNIT:x}")
     check("told", os.waitpid(pid, 0)[1] == 0)
@@ -467,7 +471,7 @@ def adapter_goes():
 def direct_io():
     """O_DIRECT into an area: its pages are ordinary pages."""
     modprobe("brd", "rd_nr=1", "rd_size=4096")
-    disk = until(lambda: os.open("/dev/ram0", os.O_RDWR | os.O_DIRECT))
+    disk = os.open("/dev/ram0", os.O_RDWR | os.O_DIRECT)
     door = Door(UNIT)
     _, view = door.allocate(PAGE)
     view[0:16] = b"through the disk"
