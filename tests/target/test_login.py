@@ -8,7 +8,7 @@ import pytest
 
 from pysrp import crq, mad, srp
 from pysrp.backends import Ram
-from pysrp.fabric import ReturnCode
+from pysrp.fabric import Identity, ReturnCode
 from pysrp.mad import CapFlags, MadStatus, OsType
 from pysrp.srp import LoginRejReason
 from pysrp.target.disk import Disk
@@ -318,7 +318,10 @@ def test_power_on_is_told_once(make: Make, disk: Disk) -> None:
         assert bytes(answer.sense[12:14]) == b"\x29\x00"[:expected]
 
 
-def test_second_login_replaces_the_first(rig: Rig, disk: Disk) -> None:
+OTHER = bytes(15) + b"\7"
+
+
+def test_login_of_another_port_replaces_the_session(rig: Rig, disk: Disk) -> None:
     client = rig.client
     first = rig.target.session
     assert first
@@ -326,7 +329,7 @@ def test_second_login_replaces_the_first(rig: Rig, disk: Disk) -> None:
     rig.run()
     assert client.answer(tag).status == 0
     assert disk.reserved_by is first.nexus
-    tag = client.login()
+    tag = client.login(initiator_port_id=OTHER)
     rig.run()
     answer = client.answer(tag)
     assert answer.rsp_flags == srp.LoginRspFlags.MULTICHAN_TERMINATED
@@ -336,11 +339,40 @@ def test_second_login_replaces_the_first(rig: Rig, disk: Disk) -> None:
     assert first.over
 
 
-def test_second_login_rejected(make: Make) -> None:
-    rig = make(settings=Settings(replace_login=False))
+@pytest.mark.parametrize("port", [bytes(16), OTHER])
+def test_login_of_the_same_port_goes_on(make: Make, disk: Disk, port: bytes) -> None:
+    rig = make(LunMap([(256, disk)]))
+    client = rig.login(initiator_port_id=port)
+    session = rig.target.session
+    assert session
+    tag = client.cmd(256, "16")  # RESERVE(6)
+    rig.run()
+    tag = client.login(initiator_port_id=port)
+    rig.run()
+    answer = client.answer(tag)
+    assert answer.rsp_flags == 0
+    assert answer.req_lim_delta == 128
+    assert rig.target.session is session
+    assert disk.reserved_by is session.nexus
+    assert rig.luns.nexuses() == [session.nexus]
+
+
+def test_client_that_says_who_it_is_after_login(make: Make) -> None:
+    rig = make(client=Identity(partition_name="unknown yet"))
+    rig.login()
+    session = rig.target.session
+    assert session
+    assert session.nexus.name == "unknown yet"
+    adapter_info(rig)
+    assert session.nexus.name == PARTITION["partition_name"]
+
+
+@pytest.mark.parametrize("port", [bytes(16), OTHER])
+def test_login_in_a_session_rejected(make: Make, port: bytes) -> None:
+    rig = make(settings=Settings(relogin=False))
     client = rig.login()
     session = rig.target.session
-    tag = client.login()
+    tag = client.login(initiator_port_id=port)
     rig.run()
     answer = client.answer(tag)
     assert isinstance(answer, srp.LoginRej)

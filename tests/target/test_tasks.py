@@ -10,6 +10,7 @@ import pytest
 
 from pysrp import srp
 from pysrp.backends import Ram
+from pysrp.fabric import ReturnCode
 from pysrp.lun import Lun
 from pysrp.srp import RspCode, RspFlags, TaskAttribute, TskMgmtFunc
 from pysrp.target.data import CHUNK, CHUNKS
@@ -19,7 +20,7 @@ from pysrp.target.lunmap import LunMap
 from pysrp.target.task import Nexus, Task
 from pysrp.target.taskset import TaskSet
 from pysrp.target.workers import THREADS, Pool
-from target_rig import MIB, Rig, SlowRam
+from target_rig import BLOCK, MIB, Rig, SlowRam
 
 SIMPLE, HEAD, ORDERED = TaskAttribute.SIMPLE, TaskAttribute.HEAD_OF_QUEUE, TaskAttribute.ORDERED
 Make = Callable[..., Rig]
@@ -576,10 +577,10 @@ def test_more_tasks_than_staged_memory_end_together(busy: Rig, slow: SlowRam) ->
     assert not session.tasks
 
 
-def test_logout_and_second_login_abort_too(busy: Rig, slow: SlowRam) -> None:
+def test_logout_and_login_of_another_port_abort_too(busy: Rig, slow: SlowRam) -> None:
     client = busy.client
     client.read(256, 0, 1)
-    client.login()
+    client.login(initiator_port_id=b"of another port!")
     busy.run()
     client.answers.clear()
     client.read(256, 0, 1)
@@ -589,6 +590,61 @@ def test_logout_and_second_login_abort_too(busy: Rig, slow: SlowRam) -> None:
     slow.gate.set()
     busy.settle(lambda: len(busy.target._mover._free) == CHUNKS - 1)
     assert not client.answers
+
+
+def test_login_in_a_session_loses_nothing(make: Make, pool: Pool, slow: SlowRam) -> None:
+    """Linux logs in twice when both sides say INIT, and has commands under way by then."""
+    rig = make(LunMap([(256, Disk(slow))]), Settings(request_limit=8), pool)
+    client = rig.login()
+    before = [client.read(256, 0, 1, offset=BLOCK * at) for at in range(3)]
+    rig.run()
+    login = client.login()
+    rig.run()
+    assert client.answer(login).req_lim_delta == 5
+    # What Linux sends while it waits for the login does not count for it.
+    behind = [client.read(256, 0, 1) for _ in range(8)]
+    rig.run()
+    slow.gate.set()
+    rig.settle(lambda: len(client.answers) == 11)
+    assert all(client.answer(tag).req_lim_delta == 1 for tag in [*before, *behind])
+    # All credits are there again, and a login now has them all.
+    login = client.login()
+    rig.run()
+    assert client.answer(login).req_lim_delta == 8
+    assert rig.target.session
+    assert rig.target.session.outstanding == 0
+
+
+def test_login_behind_answers_counts_their_credits_as_given(make: Make) -> None:
+    """They arrive before it does."""
+    rig = make(LunMap([(256, Disk(Ram(MIB)))]), Settings(request_limit=8))
+    client = rig.login()
+    for _ in range(3):
+        client.read(256, 0, 1)
+    client.cmd(256, "12 00 00 00 24 00", data_in=(client.data(0), 36))
+    login = client.login()
+    rig.run()
+    assert len(client.answers) == 5
+    assert client.answer(login).req_lim_delta == 8
+
+
+def test_login_pays_the_credits_owed(busy: Rig, slow: SlowRam) -> None:
+    """The credit of an answer that could not be written comes with the next one, or with a login."""
+    client = busy.client
+    client.write(256, 0, bytes(512))
+    busy.run()
+    assert slow.started.acquire(timeout=20)
+    busy.server.inject("H_COPY_RDMA", ReturnCode.H_PERMISSION, 1)
+    slow.gate.set()
+    busy.settle(lambda: len(client.answers) == 1)
+    assert busy.target.session
+    assert busy.target.session.owed == 1
+    login = client.login()
+    busy.run()
+    assert client.answer(login).req_lim_delta == busy.target.session.limit
+    tag = client.cmd(512, "00")
+    busy.run()
+    assert client.answer(tag).req_lim_delta == 1
 
 
 # The pool

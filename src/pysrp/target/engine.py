@@ -25,7 +25,8 @@ task attribute ACA; unassigned ones                   CHECK CONDITION, 0B/49/00;
 TSK_MGMT too short, LUN without a unit                response code 2, REQUEST FIELDS INVALID
 unknown function, CLEAR ACA (there is no ACA)         response code 4, FUNCTION NOT SUPPORTED
 I_LOGOUT                                              tasks aborted, the element is answered
-a second LOGIN_REQ                                    the old session ends, as single channel logins say
+LOGIN_REQ in a session of the same initiator port     the session goes on; its limit less what is under way
+LOGIN_REQ of another initiator port                   the old session ends, as single channel logins say
 ====================================================  ======================================================
 
 Residuals. UNDER is set where fewer bytes moved than the descriptors allow, OVER where the command wanted
@@ -37,6 +38,9 @@ that data is missing which has come.
 Credits. Every answer to a CMD or TSK_MGMT gives one back. An aborted command has no answer: the answer to
 the function that aborted it gives its credit back too. Linux counts such commands itself and so counts them
 twice; that many more than the limit are not held against a client.
+
+Two logins. When both sides say INIT at once, Linux logs in for each, and between the two it sends commands whose
+answers it waits for. It sets its count of credits to what a login says, whatever has come back meanwhile.
 """
 
 from __future__ import annotations
@@ -123,8 +127,9 @@ class Settings:
     ``partition_name`` and ``partition_number`` default to those of the port. ``os_type`` 3 (AIX) makes Linux
     send fast fail and capabilities. ``max_transfer`` is announced as port_max_txu. ``request_limit`` are the
     credits of a session, 2 at least. ``require_login`` False also serves clients that never log in, such as
-    SLOF. With ``replace_login`` False a second login is rejected. With ``reject_disabled`` a disabled target
-    keeps its queue open and rejects logins, as ibmvstgt did; otherwise it closes the queue, as ibmvscsis does.
+    SLOF. With ``relogin`` False a login in a session is rejected, as ibmvscsis does. With ``reject_disabled`` a
+    disabled target keeps its queue open and rejects logins, as ibmvstgt did; otherwise it closes the queue, as
+    ibmvscsis does.
     ``report_per_target``: as SLOF understands it, see :meth:`LunMap.report_luns`; that is so anyway without
     login. ``name`` is the adapter's, for capabilities. ``target_port_id`` is what a login may ask for besides
     zeros.
@@ -136,7 +141,7 @@ class Settings:
     max_transfer: int = 1 << 26
     request_limit: int = 128
     require_login: bool = True
-    replace_login: bool = True
+    relogin: bool = True
     reject_disabled: bool = False
     report_per_target: bool = False
     name: str = "ibmvstgt"
@@ -208,6 +213,10 @@ class Session:
         self.exports: Any = None
         self.opened: Any = None
         """The map for which the short way is laid."""
+
+    def allow(self, more: int) -> None:
+        """Do not hold it against the client if it has counted that many credits twice."""
+        self.allowed = min(self.allowed + more, self.limit + EXTRA_CREDITS)
 
     def find(self, luns: LunMap, lun: bytes) -> Any:
         """What is at a LUN; asked for each command, so remembered until the map changes."""
@@ -641,10 +650,12 @@ class Target:
             return
         before = self._mads.announced
         answer = self._mads.answer(raw, self._host(), self.session is not None)[:length]
-        if self.session is not None and self._mads.announced != before:
-            self._tell(self.session.nexus)
-            self.session.exports = self.session.opened = None
-            self.luns.bind(self.session.nexus)
+        if self.session is not None:
+            self.session.nexus.name = self._client_name()
+            if self._mads.announced != before:
+                self._tell(self.session.nexus)
+                self.session.exports = self.session.opened = None
+                self.luns.bind(self.session.nexus)
         status = self._write(address, answer)
         self._send(answered(form, status, len(answer), tag_of(raw)))
 
@@ -687,7 +698,7 @@ class Target:
             if not self._prepared():
                 self._violation("no memory for a session")
                 return
-            self._open(bytes(16), per_target=True)
+            self._open(self._port_id(), per_target=True)
         session = self.session
         if opcode == srp.Opcode.CMD or opcode == srp.Opcode.TSK_MGMT:
             assert session
@@ -717,8 +728,8 @@ class Target:
         if reason is None and not self._prepared():
             reason = srp.LoginRejReason.INSUFFICIENT_RESOURCES
         if reason is None:
-            again = self.session is not None
-            session = self._open(bytes(request.initiator_port_id), self.settings.report_per_target)
+            before = self.session
+            session, credits = self._log_in(self._port_id(bytes(request.initiator_port_id)))
             if not self._known:
                 # This nexus is new: its units have been powered on since (SAM-5, 5.14). One that comes back
                 # has been told, and the firmware that came before an operating system takes nothing away.
@@ -726,12 +737,12 @@ class Target:
                 for export in self.luns.visible(session.nexus):
                     export.unit.attention(*POWER_ON, session.nexus)
             answer: srp.IU = srp.LoginRsp.build(
-                req_lim_delta=session.limit,
+                req_lim_delta=credits,
                 tag=request.tag,
                 max_it_iu_len=IU_SIZE,
                 max_ti_iu_len=IU_SIZE,
                 buf_fmt=FORMATS,
-                rsp_flags=srp.LoginRspFlags.MULTICHAN_TERMINATED if again else 0,
+                rsp_flags=srp.LoginRspFlags.MULTICHAN_TERMINATED if before not in (None, session) else 0,
             )
             log.info("%s: SRP_LOGIN of %s succeeded", self.name, session.nexus.name)
         else:
@@ -756,7 +767,7 @@ class Target:
             return reasons.UNABLE_ASSOCIATE_CHANNEL
         if request.req_flags & 3:
             return reasons.MULTI_CHANNEL_UNSUPPORTED
-        if self.session is not None and not self.settings.replace_login:
+        if self.session is not None and not self.settings.relogin:
             return reasons.CHANNEL_LIMIT_REACHED
         return None
 
@@ -769,15 +780,39 @@ class Target:
             return False
         return True
 
+    def _port_id(self, given: bytes = bytes(16)) -> bytes:
+        """An initiator port's id; that of one that gives none, as Linux, is its unit address."""
+        return given if any(given) else (self._client_unit() & 0xFFFFFFFF).to_bytes(16, "big")
+
+    def _client_unit(self) -> int:
+        partner = self.port.partner
+        return partner.unit_address if partner else 0
+
+    def _client_name(self) -> str:
+        partner = self.port.partner
+        return (
+            self.client.partition_name
+            or (partner.partition_name if partner else "")
+            or f"{self._client_unit():08x}"
+        )
+
+    def _log_in(self, port_id: bytes) -> tuple[Session, int]:
+        """The session of an initiator port, begun unless it is there, and the credits that the port has now."""
+        session = self.session
+        if session is None or session.nexus.port_id != port_id:
+            session = self._open(port_id, self.settings.report_per_target)
+            return session, session.limit
+        session.per_target = self.settings.report_per_target
+        # Answers that are on their way arrive before the login's, so their credits are those of the time before.
+        to_come = session.outstanding - sum(each is session for each in self._credits)
+        session.allow(session.limit)
+        session.owed = 0
+        return session, max(session.limit - to_come, 0)
+
     def _open(self, port_id: bytes, per_target: bool) -> Session:
         """Begin a session; one that there is ends."""
         self._fire(Event.LOGIN)
-        partner, client = self.port.partner, self.client
-        unit = partner.unit_address if partner else 0
-        name = client.partition_name or (partner.partition_name if partner else "") or f"{unit:08x}"
-        if not any(port_id):
-            port_id = bytes(12) + (unit & 0xFFFFFFFF).to_bytes(4, "big")
-        nexus = Nexus(name, self.post, port_id)
+        nexus = Nexus(self._client_name(), self.post, port_id)
         self._tell(nexus)
         slots = self.port.queue_size // 16 - RESERVED_SLOTS
         session = Session(nexus, max(min(self.settings.request_limit, slots), 2), per_target)
@@ -1001,7 +1036,7 @@ class Target:
         if session.over:
             return
         session.outstanding -= aborted
-        session.allowed = min(session.allowed + aborted, session.limit + EXTRA_CREDITS)
+        session.allow(aborted)
         delta = 1 + aborted + session.owed
         wish = UCSOLNT if code else SCSOLNT
         srp.Rsp.pack_into(
