@@ -131,11 +131,14 @@ class Door:
             self.signal(1)
             if (element := self.poll()) is not None:
                 break
-            ready, _, _ = select.select([self.fd], [], [], max(0, end - time.monotonic()))
-            if not ready:
-                raise TimeoutError("no interrupt")
-            self.interrupts += self.read()[0]
+            self.interrupted(max(0, end - time.monotonic()))
         return element
+
+    def interrupted(self, timeout=10.0):
+        """Sleep until an interrupt. It may come a little after its element can be seen."""
+        if not select.select([self.fd], [], [], timeout)[0]:
+            raise TimeoutError("no interrupt")
+        self.interrupts += self.read()[0]
 
     def drain(self):
         """Forget interrupts that have arrived; their number."""
@@ -156,6 +159,7 @@ class Client(Door):
         self.bus, self.memory = self.allocate(0x40000)
         self.signal(1)
         self.send(INIT)
+        self.interrupted()
         return self.wait()
 
     def request(self, iu, kind=1):
@@ -165,9 +169,7 @@ class Client(Door):
         done, hrc = self.send(struct.pack(">BBBBHHQ", 0x80, kind, 0, 0, 60, len(iu), self.bus))
         assert (done, hrc) == (1, 0), (done, hrc)
         if self.patient:
-            if not select.select([self.fd], [], [], 5)[0]:
-                raise TimeoutError("no interrupt")
-            self.interrupts += self.read()[0]
+            self.interrupted()
         element = self.wait()
         return element, bytes(self.memory[0:0x400])
 
