@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -80,22 +81,23 @@ def digest_files(files: Sequence[Path]) -> str:
 
 @contextlib.contextmanager
 def locked(thing: Path) -> Iterator[None]:
-    """One process at a time makes `thing`, a place in the cache. Whoever has the lock may take it again."""
-    if thing in _held:
+    """One thread of all processes makes `thing`, a place in the cache. Whoever has the lock may take it again."""
+    holder = threading.get_ident(), thing
+    if holder in _held:
         yield
         return
     locks = thing.parent / "locks"
     locks.mkdir(exist_ok=True)
     with (locks / thing.name).open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        _held.add(thing)
+        _held.add(holder)
         try:
             yield
         finally:
-            _held.discard(thing)
+            _held.discard(holder)
 
 
-_held: set[Path] = set()
+_held: set[tuple[int, Path]] = set()
 
 
 def made(target: Path, make: Callable[[Path], None]) -> Path:
