@@ -49,6 +49,21 @@ def test_adapter_info(make: Make) -> None:
     assert adapter_info(rig).status == MadStatus.SUCCESS  # twice is well
 
 
+def test_client_that_repeats_what_it_was_told(make: Make) -> None:
+    """As Linux does, which sends the buffer that our answer was written to."""
+    rig = make(settings=Settings(os_type=OsType.AIX))
+    client = rig.connect()
+    adapter_info(rig)
+    before = rig.target.client
+    assert before.linux
+    for _ in range(2):
+        client.mad(mad.AdapterInfo.build(tag=0x52, buffer=client.data(), length=148), 256)
+        rig.run()
+        assert rig.target.client is before
+    adapter_info(rig, os_type=OsType.AIX)
+    assert not rig.target.client.linux
+
+
 def test_adapter_info_of_the_administrator(make: Make) -> None:
     rig = make(settings=Settings(partition_name="other", partition_number=0))
     rig.connect()

@@ -78,6 +78,7 @@ class MadServer:
         """Another client, who has said nothing yet."""
         self.client = Client()
         self.announced: int | None = None
+        self._told = b""
         self.reset()
 
     def reset(self) -> None:
@@ -120,7 +121,7 @@ class MadServer:
         if request.length < size:
             return MadStatus.FAILED
         where = [(request.buffer, size)]
-        theirs = mad.AdapterInfoData(self._mover.fetch(where, size))
+        raw = bytes(self._mover.fetch(where, size))
         ours = mad.AdapterInfoData.build(
             partition_name=host.partition_name,
             partition_number=host.partition_number,
@@ -128,12 +129,16 @@ class MadServer:
             port_max_txu=[host.max_transfer],
         )
         self._mover.store(where, memoryview(ours))
-        self.client = Client(
-            str(theirs.partition_name),
-            int(theirs.partition_number),
-            int(theirs.os_type),
-            str(theirs.srp_version),
-        )
+        # Linux says it in the buffer that the answer is written to: the second time, it says what it was told.
+        if raw != self._told:
+            theirs = mad.AdapterInfoData(raw)
+            self.client = Client(
+                str(theirs.partition_name),
+                int(theirs.partition_number),
+                int(theirs.os_type),
+                str(theirs.srp_version),
+            )
+        self._told = bytes(ours)
         self.announced = host.max_transfer
         log.info(
             "client srp version: %s, client partition %s (%d), OS %d, max io %d",
