@@ -143,6 +143,10 @@ class Hypervisor:
         """A transport event (1 failed, 2 deregistered, 6 suspended) into the queue of that end."""
         (self._folder / "inject").write_text(f"{end} event {code}")
 
+    def init(self, end, code):
+        """An initialization message (1 INIT, 2 INIT COMPLETE) into the queue of that end, as from its partner."""
+        (self._folder / "inject").write_text(f"{end} init {code}")
+
     def take_away(self):
         """The server's adapter, for good."""
         (self._folder / "inject").write_text("server shut 0")

@@ -6,9 +6,10 @@ import struct
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
-from labguest import Hypervisor, check, insmod, main, record, rmmod, run, until
+from labguest import Hypervisor, check, insmod, kernel_log, main, record, rmmod, run, until
 from scenario_lib import (
     HANGING,
     SYSTEM,
@@ -33,6 +34,7 @@ insmod("vscsi_lab")
 hypervisor = Hypervisor(CLIENT)
 target = None
 IMAGE = "/tmp/disk.img"
+HANG = Path(f"{IMAGE}.hang")
 SIZE = 32 << 20
 CHUNK = 64 << 10
 SLOTS = 64
@@ -136,10 +138,9 @@ def recorded(os_type):
     sg_reset("-d", sg(1))
     run("/usr/bin/sg_turs", sg(1))
     run("/usr/bin/sg_turs", sg(1))
-    hang = Path(f"{IMAGE}.hang")
-    hang.touch()
+    HANG.touch()
     run("/usr/bin/sg_raw", "-t", "1", "-r", "512", sg(1), *"28 00 00 00 80 00 00 00 01 00".split())
-    hang.unlink()
+    HANG.unlink()
     said("successfully aborted task")
     if REJECTS:
         target.enable(False)
@@ -198,14 +199,29 @@ class Reader(threading.Thread):
         os.close(fd)
 
 
+@contextmanager
+def hanging_read(cpu=None):
+    """A read that the medium does not answer meanwhile."""
+    HANG.touch()
+    reader = Reader(cpu)
+    reader.start()
+    until(lambda: HANG.stat().st_size)
+    try:
+        yield
+        check("the read hangs", reader.got is None)
+    finally:
+        HANG.unlink()
+    reader.join(60)
+    check("the read is answered in the end", reader.got == 4096, got=reader.got)
+
+
 def swallowed():
     """A command without an answer, for each of three reasons: the driver aborts it and tries again."""
     timeout = SYSTEM / "block" / Path(disk(1)).name / "device/timeout"
     usual = timeout.read_text()
     timeout.write_text("2")
-    hang = Path(f"{IMAGE}.hang")
     for name, swallow in (
-        ("the medium does not answer", hang.touch),
+        ("the medium does not answer", HANG.touch),
         ("the request is lost", lambda: hypervisor.answer("client", "send", 0)),
         ("the answer is lost", lambda: hypervisor.answer("server", "send", 0)),
     ):
@@ -213,8 +229,8 @@ def swallowed():
             swallow()
             reader = Reader()
             reader.start()
-        check(f"{name}: not answered before", reader.got is None or not hang.exists())
-        hang.unlink(missing_ok=True)
+        check(f"{name}: not answered before", reader.got is None or not HANG.exists())
+        HANG.unlink(missing_ok=True)
         reader.join(60)
         check(f"{name}: answered in the end", reader.got == 4096, got=reader.got)
     said("aborting command")
@@ -244,24 +260,24 @@ def reset_under_load():
     their completions go there.
     """
     queue(disk(1), "rq_affinity", 2)
-    hang = Path(f"{IMAGE}.hang")
     with Writer(cpu=1) as writer:
-        hang.touch()
-        reader = Reader(cpu=1)
-        reader.start()
-        until(
-            lambda: (
-                target.tree.read(f"{TARGET}/sessions/{hypervisor.server:x}/active_commands").split()[0] != "0"
-            )
-        )
+        with hanging_read(cpu=1):
+            writer.more()
+            done = sg_reset("-d", sg(1))
+            check("LUN reset", done.returncode == 0, got=done.stdout)
+            said("resetting device")
         writer.more()
-        done = sg_reset("-d", sg(1))
-        check("LUN reset", done.returncode == 0, got=done.stdout)
-        said("resetting device")
-        hang.unlink()
-        reader.join(60)
-        check("the read is answered in the end", reader.got == 4096, got=reader.got)
-        writer.more()
+
+
+def second_login():
+    """Linux logs in once more where both sides say INIT at once: what is under way by then goes on."""
+    with Writer() as writer:
+        for _ in range(5):
+            # Linux may keep the writes back until the read ends: it could not send one during the login.
+            with hanging_read(), said_once_more("SRP_LOGIN succeeded"):
+                hypervisor.init("client", 2)
+            writer.more()
+    check("nothing was aborted", "abort" not in kernel_log())
 
 
 def hot_plug():
@@ -335,6 +351,6 @@ def goes():
 
 main(
     *((recorded_linux, recorded_aix) if "record" in sys.argv else ()), driver_before_target, killed, swallowed,
-    hot_plug, resets, *((reset_under_load,) if os.cpu_count() > 1 else ()), disabled, unloaded_and_loaded, taken_away,
+    second_login, hot_plug, resets, *((reset_under_load,) if os.cpu_count() > 1 else ()), disabled, unloaded_and_loaded, taken_away,
     goes,
 )  # fmt: skip

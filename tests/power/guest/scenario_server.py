@@ -1,8 +1,10 @@
 """``pysrp`` with media that can stop answering: python3.11 scenario_server.py serve ...
 
-Files of vdisk_fileio do not answer reads while there is a file of the same name with ".hang" behind it.
+Files of vdisk_fileio do not answer reads while there is a file of the same name with ".hang" behind it, which is
+one byte long as soon as a read waits for it to go.
 """
 
+import contextlib
 import os
 import time
 
@@ -15,8 +17,10 @@ class Hanging(File):
     """A medium that can stop answering."""
 
     def read_into(self, offset, view):
-        while os.path.exists(f"{self.path}.hang"):
-            time.sleep(0.01)
+        with contextlib.suppress(FileNotFoundError):
+            while True:
+                os.truncate(f"{self.path}.hang", 1)
+                time.sleep(0.01)
         super().read_into(offset, view)
 
 

@@ -27,6 +27,8 @@
  *	(client|server) event CODE
  *		a transport event into that end's queue; 6 (partner
  *		suspended) disables that queue until its H_ENABLE_CRQ
+ *	(client|server) init CODE
+ *		an initialization message into that end's queue
  *	server shut 0
  *		the server's adapter is taken away, once and for all
  *	server power FLAGS
@@ -52,6 +54,7 @@
 #define SERVER_OFFSET	0x01000000
 #define SERVER_WINDOW	0x10000000
 #define COPY_MAX	(128 * 1024)
+#define INIT		0xc0
 #define EVENT		0xff
 #define EVENT_CLOSED	2
 #define EVENT_SUSPENDED	6
@@ -712,6 +715,14 @@ static ssize_t inject_write(struct file *file, const char __user *buf,
 			return -EINVAL;
 		spin_lock_irqsave(&p->lock, flags);
 		transport_event(p, e, code);
+		spin_unlock_irqrestore(&p->lock, flags);
+		return count;
+	}
+	if (!strcmp(what, "init")) {
+		if (n != 3 || code < 0 || code > 255)
+			return -EINVAL;
+		spin_lock_irqsave(&p->lock, flags);
+		enqueue(p, e, (u64)INIT << 56 | (u64)code << 48, 0);
 		spin_unlock_irqrestore(&p->lock, flags);
 		return count;
 	}
