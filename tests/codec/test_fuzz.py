@@ -38,6 +38,23 @@ def test_valid_is_valid_and_reproducible(cls: type[Structure]) -> None:
     assert len({bytes(fuzz.valid(cls, Random(seed))) for seed in range(20)}) > 1
 
 
+class Zeros(Random):
+    """What Hypothesis gives for chance when it looks for the simplest case."""
+
+    def random(self) -> float:
+        return 0.0
+
+    def getrandbits(self, k: int, /) -> int:
+        return 0
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_valid_without_chance(cls: type[Structure]) -> None:
+    made = fuzz.valid(cls, Zeros())
+    assert type(made) is cls
+    assert made.problems() == []
+
+
 def test_valid_commands_have_every_kind_of_descriptor() -> None:
     kinds = {type(fuzz.valid(srp.Cmd, Random(seed)).data_in) for seed in range(200)}
     assert kinds == {type(None), srp.DirectBuf, srp.IndirectBuf}
