@@ -1,6 +1,7 @@
 """Fixtures: see fabric_rig."""
 
 import json
+import resource
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -21,6 +22,16 @@ def stack():
     """What is closed at the end."""
     with ExitStack() as stack:
         yield stack
+
+
+@pytest.fixture
+def descriptors(stack):
+    """So many are open that the next ones are beyond those that select() takes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2048), hard))
+    stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+    while stack.enter_context(open("/dev/null")).fileno() < 1024:
+        pass
 
 
 @pytest.fixture

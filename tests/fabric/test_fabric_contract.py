@@ -388,6 +388,17 @@ class TestWaiting:
         thread.join()
         assert got == [element(i) for i in range(total)]
 
+    def test_many_descriptors(self, descriptors, pair):
+        client, server = pair
+        assert server.fileno() > 1023
+        server.signal(True)
+        assert server.wait(0.01) is False
+        client.send(INIT)
+        assert server.wait(60)
+        server.poll()
+        server.wake()
+        assert server.wait(60)
+
     def test_wake_before(self, pair):
         pair[0].wake()
         assert pair[0].wait(None) is True

@@ -300,6 +300,14 @@ class TestUrl:
         with pytest.raises(PartnerGone):
             fabric.connect("local:there")
 
+    def test_many_descriptors(self, descriptors):
+        with fabric.listen("local:there") as listener:
+            assert listener.fileno() > 1023
+            assert listener.accept(0) is None
+            assert listener.accept(0.01) is None
+            with fabric.connect("local:there"), listener.accept(60) as server:
+                assert server is not None
+
     @pytest.mark.parametrize("url", ["", "local", "/run/x", "tcp:1", "Local:x"])
     def test_nonsense(self, url):
         with pytest.raises(ConfigError, match="begins with one of"):

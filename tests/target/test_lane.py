@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import selectors
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -347,17 +348,17 @@ def test_no_views_are_left_behind(make: Make) -> None:
 
 def test_watched_by_its_descriptor(rig: Rig) -> None:
     """As asyncio does it: signals on, poll once, then only when the descriptor is readable."""
-    import select
-
     client = rig.client
     rig.server.signal(True)
     rig.run()
-    for turn in range(5):
-        assert not select.select([rig.server.fileno()], [], [], 0)[0]
-        tag = client.read(256, turn, 1)
-        assert select.select([rig.server.fileno()], [], [], 20)[0]
-        rig.run()
-        assert client.answer(tag).status == 0
+    with selectors.DefaultSelector() as selector:
+        selector.register(rig.server, selectors.EVENT_READ)
+        for turn in range(5):
+            assert not selector.select(0)
+            tag = client.read(256, turn, 1)
+            assert selector.select(20)
+            rig.run()
+            assert client.answer(tag).status == 0
 
 
 # Both ways, side by side

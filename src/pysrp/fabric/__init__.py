@@ -31,6 +31,7 @@ from __future__ import annotations
 
 import enum
 import importlib
+import select
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -359,6 +360,12 @@ class Listener(ABC):
     @abstractmethod
     def fileno(self) -> int:
         """Readable when :meth:`accept` with timeout 0 is worth a call."""
+
+    def _wait(self, timeout: float | None) -> bool:
+        """Whether :meth:`fileno` is readable within ``timeout`` seconds. Any number will do: select's end at 1023."""
+        ready = select.poll()
+        ready.register(self.fileno(), select.POLLIN)
+        return bool(ready.poll(None if timeout is None else max(0.0, timeout * 1000)))
 
     @abstractmethod
     def close(self) -> None:

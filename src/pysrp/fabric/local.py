@@ -12,7 +12,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import os
-import select
 import struct
 import threading
 from collections import deque
@@ -254,7 +253,7 @@ class LocalListener(Listener):
 
     def accept(self, timeout: float | None = None) -> LocalPort | None:
         """The next client's partner, or None."""
-        if not select.select([self.fileno()], [], [], timeout)[0]:
+        if not self._wait(timeout):
             return None
         try:
             os.eventfd_read(self._bell)

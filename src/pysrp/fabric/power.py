@@ -441,7 +441,7 @@ class PowerListener(Listener):
     def accept(self, timeout: float | None = None) -> PowerPort | None:
         """The port, the first time; then nobody."""
         if self._given:
-            select.select([self.fileno()], [], [], timeout)
+            self._wait(timeout)
             return None
         self._given = True
         os.eventfd_read(self._bell)
