@@ -139,25 +139,28 @@ class Hypervisor:
         self.server = client + 0x01000000
         self._folder = Path(f"/sys/kernel/debug/vscsi_lab/{client:x}")
 
+    def _inject(self, line):
+        (self._folder / "inject").write_text(line)
+
     def event(self, end, code):
         """A transport event (1 failed, 2 deregistered, 6 suspended) into the queue of that end."""
-        (self._folder / "inject").write_text(f"{end} event {code}")
+        self._inject(f"{end} event {code}")
 
     def init(self, end, code):
         """An initialization message (1 INIT, 2 INIT COMPLETE) into the queue of that end, as from its partner."""
-        (self._folder / "inject").write_text(f"{end} init {code}")
+        self._inject(f"{end} init {code}")
 
     def take_away(self):
         """The server's adapter, for good."""
-        (self._folder / "inject").write_text("server shut 0")
+        self._inject("server shut 0")
 
     def power(self, flags):
         """The server's own kernel is suspended (1), has resumed (2): VSCSI_CRQ_EV_*."""
-        (self._folder / "inject").write_text(f"server power {flags}")
+        self._inject(f"server power {flags}")
 
     def answer(self, end, call, code, count=1):
         """The next `count` calls (reg, free, send, enable, signal, copy) of that end only get `code`."""
-        (self._folder / "inject").write_text(f"{end} {call} {code} {count}")
+        self._inject(f"{end} {call} {code} {count}")
 
     def state(self):
         """{"client": {"registered": 1, ...}, "server": {...}, "mapped": bytes of the server's DMA memory}"""

@@ -682,6 +682,7 @@ static ssize_t inject_write(struct file *file, const char __user *buf,
 	u32 times = 0;
 	struct end *e;
 	int code, n, call;
+	bool event;
 
 	if (count >= sizeof(line))
 		return -EINVAL;
@@ -710,19 +711,15 @@ static ssize_t inject_write(struct file *file, const char __user *buf,
 		vscsi_unit_event(p->server_unit, code);
 		return count;
 	}
-	if (!strcmp(what, "event")) {
+	event = !strcmp(what, "event");
+	if (event || !strcmp(what, "init")) {
 		if (n != 3 || code < 0 || code > 255)
 			return -EINVAL;
 		spin_lock_irqsave(&p->lock, flags);
-		transport_event(p, e, code);
-		spin_unlock_irqrestore(&p->lock, flags);
-		return count;
-	}
-	if (!strcmp(what, "init")) {
-		if (n != 3 || code < 0 || code > 255)
-			return -EINVAL;
-		spin_lock_irqsave(&p->lock, flags);
-		enqueue(p, e, (u64)INIT << 56 | (u64)code << 48, 0);
+		if (event)
+			transport_event(p, e, code);
+		else
+			enqueue(p, e, (u64)INIT << 56 | (u64)code << 48, 0);
 		spin_unlock_irqrestore(&p->lock, flags);
 		return count;
 	}
