@@ -7,6 +7,7 @@ import os
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -68,9 +69,14 @@ class Child:
         self.process.stdin.flush()
 
     def rest(self) -> list[Any]:
-        """All that it has said and was not asked for; it must be dead."""
+        """All that it says until its end; killed if that does not come. Who only waits for it lets the pipe fill."""
         assert self.process.stdout is not None
-        return [json.loads(text) for text in self.process.stdout if text.endswith("\n")]
+        late = threading.Timer(PATIENCE, self.process.kill)
+        late.start()
+        try:
+            return [json.loads(text) for text in self.process.stdout if text.endswith("\n")]
+        finally:
+            late.cancel()
 
     def kill(self) -> None:
         """kill -9."""

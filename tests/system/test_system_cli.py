@@ -288,9 +288,9 @@ def test_a_clean_shutdown(serve: Callable[..., Serving], tmp_path: Path, child: 
     assert "stopping: " in errors
     assert "Traceback" not in errors
     assert sorted(path.name for path in tmp_path.iterdir()) == ["disk"]
-    client.process.wait(60)
     for some in client.rest():
         acknowledged.update(some)
+    assert client.process.wait(60) == 0
     content = server.disk.read_bytes()
     assert len(content) == 4 * MIB  # the file was made, of the size that was asked for
     for lba in acknowledged:

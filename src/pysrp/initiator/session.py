@@ -818,6 +818,10 @@ class Session(Base):
         engine = self.engine
         self.flush()
         while True:
+            if not self.connected:
+                if not self.replay:
+                    raise PartnerGone(f"the connection is broken: {engine.state.value}")
+                self.wait_connected()
             slots = engine.lend(max(1, min(depth, len(self._data) // job.stride)))
             lane: Lane | None = None
             try:
@@ -838,6 +842,7 @@ class Session(Base):
                     engine.settle(slots, lane.serial, lane.credits)
                 self._turn([])
             left = job.take(lane)
+            lane = None  # a traceback that kept it would keep the session's memory from being freed
             if not left:
                 return
             if not self.replay:
