@@ -168,7 +168,8 @@ def serve(
             click.echo(f"serving {url} as {target}")
             click.echo(f"management: pysrp scst -s {url} ls {target}")
         sys.stdout.flush()
-        server.wait()
+        while not server.wait(0.5):  # a signal may come too late to end a wait, and is then seen after it
+            pass
         if server.ended:
             raise TransportError(f"{url}: the adapter is gone, no client can come any more")
         if not quiet:
