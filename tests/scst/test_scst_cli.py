@@ -101,21 +101,29 @@ def test_failures_name_the_errno_and_say_what_to_do(scst, disks):
 
 
 def test_where_the_server_is_said(url, tree):
-    for arguments, environment in (
-        (["-s", url, "ls", "targets"], {}),
-        (["ls", "targets", "-s", url], {}),
-        (["-s", "unix:/nowhere", "ls", "-s", url, "targets"], {}),
-        (["ls", "targets"], {"PYSRP_SERVER": url}),
-    ):
+    def run(*arguments, **environment):
         environment = {**os.environ, **environment}
         done = subprocess.run(
             [*COMMAND, *arguments], capture_output=True, text=True, timeout=60, env=environment
         )
-        assert (done.returncode, done.stdout) == (0, "ibmvstgt\n"), done.stderr
-    done = subprocess.run([*COMMAND, "ls"], capture_output=True, text=True, timeout=60)
-    assert (done.returncode, "whose tree?" in done.stderr) == (2, True)
-    done = subprocess.run([*COMMAND, "ls", "--help"], capture_output=True, text=True, timeout=60)
-    assert (done.returncode, "List a directory" in done.stdout) == (0, True)
+        return done.returncode, done.stdout + done.stderr
+
+    found = (0, "ibmvstgt\n")
+    assert run("-s", url, "ls", "targets") == found
+    assert run("ls", "targets", "-s", url) == found
+    assert run("-s", "unix:/nowhere", "ls", "-s", url, "targets") == found
+    assert run("ls", "targets", PYSRP_SERVER=url) == found
+    # What is typed wins over the environment, wherever it is typed.
+    assert run("-s", url, "ls", "targets", PYSRP_SERVER="unix:/nowhere") == found
+    assert run("ls", "targets", "-s", url, PYSRP_SERVER="unix:/nowhere") == found
+    for typed, status, text in (("unix:/nowhere", 1, "/nowhere.scst"), ("", 2, "whose tree?")):
+        for arguments in (("-s", typed, "ls"), ("ls", "-s", typed)):
+            done = run(*arguments, PYSRP_SERVER=url)
+            assert (done[0], text in done[1]) == (status, True), done
+    assert run("ls")[0] == 2
+    assert run("ls", PYSRP_SERVER="")[0] == 2
+    status, output = run("ls", "--help")
+    assert (status, "List a directory" in output) == (0, True)
 
 
 def test_without_a_server(tmp_path):
@@ -140,8 +148,8 @@ def test_mount(url, tree, tmp_path):
         [*COMMAND, "mount", "-s", url, str(where)], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout.readline() == f"{where} is the tree of {url}; Ctrl-C unmounts it\n"
-        while where.stat().st_dev == device and process.poll() is None:
-            pass
+        # What is announced is there: nothing has to be waited for.
+        assert where.stat().st_dev != device
         assert (where / "version").read_text() == tree.read("version")
         process.terminate()
         assert process.wait(60) == 0

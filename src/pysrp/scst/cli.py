@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,15 +21,22 @@ __all__ = ["scst"]
 
 
 def _keep(context: click.Context, _: click.Parameter, server: str | None) -> str:
-    """The server given here, or before the subcommand."""
-    context.obj = server or context.obj
-    if not context.obj and context.command is not scst:
+    """The server typed here, or before the subcommand, or else the environment's.
+
+    The environment is asked last and here: as click's ``envvar`` of the subcommand's option it would win
+    over what was typed before the subcommand.
+    """
+    context.obj = context.obj if server is None else server
+    if context.command is scst:
+        return ""
+    chosen: str | None = os.environ.get("PYSRP_SERVER") if context.obj is None else context.obj
+    if not chosen:
         raise click.UsageError("Missing option '-s' / '--server': whose tree?", context)
-    return context.obj or ""
+    return chosen
 
 
 _server = click.option(
-    "-s", "--server", envvar="PYSRP_SERVER", metavar="URL", callback=_keep,
+    "-s", "--server", metavar="URL", callback=_keep,
     help="Where the server serves, as it was told: unix:PATH, or PATH (environment: PYSRP_SERVER).",
 )  # fmt: skip
 
@@ -130,9 +138,12 @@ def write(server: str, path: str, text: tuple[str, ...]) -> None:
 @_server
 def mount(server: str, directory: str) -> None:
     """Mount the tree on DIRECTORY until it is unmounted (fusermount3 -u DIRECTORY) or interrupted."""
-    with _tree(server) as tree:
+
+    def ready() -> None:
         click.echo(f"{Path(directory).absolute()} is the tree of {server}; Ctrl-C unmounts it")
-        mount_tree(tree, directory)
+
+    with _tree(server) as tree:
+        mount_tree(tree, directory, ready)
 
 
 @scst.command()

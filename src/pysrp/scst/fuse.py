@@ -16,6 +16,7 @@ import stat
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -54,9 +55,10 @@ def unavailable() -> str:
     return ""
 
 
-def mount(tree: Files, where: str | os.PathLike[str]) -> None:
+def mount(tree: Files, where: str | os.PathLike[str], ready: Callable[[], None] | None = None) -> None:
     """Mount ``tree`` on the directory ``where``; returns when it has been unmounted.
 
+    ``ready`` is called once, from libfuse's thread, when the tree is there for everybody to see.
     UnavailableError where FUSE is not to be had, OSError when mounting fails.
     """
     fuse = _mfusepy()
@@ -65,8 +67,12 @@ def mount(tree: Files, where: str | os.PathLike[str]) -> None:
         raise refuse(errno.ENOTDIR, f"{path} is not a directory to mount on")
     options = {"fsname": "scst_tgt", "subtype": "pysrp", "direct_io": True}
     options |= dict.fromkeys(("attr_timeout", "entry_timeout", "negative_timeout"), 0)
+    operations = _operations(fuse, tree)
+    if ready:
+        # The kernel's first request, which it makes of what it has mounted.
+        operations.init = lambda _: ready()
     try:
-        fuse.FUSE(_operations(fuse, tree), str(path), foreground=True, default_permissions=True, **options)
+        fuse.FUSE(operations, str(path), foreground=True, default_permissions=True, **options)
     except RuntimeError as problem:
         if problem.args[0] in SIGNALLED:
             return
