@@ -10,7 +10,7 @@ SECONDS_PER_PARSER ?= 20
 
 sources := $(shell find src setup.py pyproject.toml Makefile -type f -not -name '*.so' -not -path '*/__pycache__/*' -not -path '*.egg-info/*')
 
-.PHONY: demo test bench fuzz lint debug sanitize power clean
+.PHONY: demo test bench fuzz lint changes debug sanitize power clean
 .DELETE_ON_ERROR:
 
 $(VENV)/installed: $(sources)
@@ -46,12 +46,18 @@ bench: $(VENV)/test
 	$(PYTHON) -m pytest benchmarks --benchmark-json=build/benchmarks.json -q
 
 lint: $(VENV)/test
-	@$(PIP) install --group lint
+	@$(PIP) install --group lint --group changes
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	PATH="$(abspath $(VENV))/bin:$$PATH" cython-lint --max-line-length=120 src/_fast
 	$(VENV)/bin/mypy
+	$(VENV)/bin/towncrier build --draft --version next >build/changes.md
 	cd build && ../$(VENV)/bin/stubtest pysrp._fast --mypy-config-file ../pyproject.toml --allowlist ../tools/stubtest.allow --ignore-unused-allowlist --ignore-disjoint-bases
+
+# What the next version will say in CHANGELOG.md, from the files in changes/.
+changes: $(VENV)/test
+	@$(PIP) install --group changes
+	@$(VENV)/bin/towncrier build --draft --version next
 
 # Bounds checks and line tracing in every Cython module, then the test suite on that build.
 debug:

@@ -35,6 +35,7 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def test_wheel_holds_what_others_need(artifacts: dict[str, Path]) -> None:
+    assert artifacts["wheel"].name.startswith("pysrp_vscsi-")
     names = zipfile.ZipFile(artifacts["wheel"]).namelist()
     for wanted in (
         "pysrp/py.typed", "pysrp/_fast/wire.h", "pysrp/_fast/view.pxd", "pysrp/_fast/view.pyi", "pysrp/_fast/lun.pxd",
@@ -73,7 +74,7 @@ def test_wheel_works_in_a_fresh_environment(artifacts: dict[str, Path], tmp_path
     assert "tag=0x5" in shown.stdout
     missing = subprocess.run([tmp_path / "venv/bin/pysrp"], capture_output=True, text=True, cwd=tmp_path)
     assert missing.returncode == 1
-    assert "pip install 'pysrp[cli]'" in missing.stderr
+    assert "pip install 'pysrp-vscsi[cli]'" in missing.stderr
 
 
 def test_other_cython_code_can_cimport(artifacts: dict[str, Path], tmp_path: Path) -> None:

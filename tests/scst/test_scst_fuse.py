@@ -180,5 +180,6 @@ def test_without_mfusepy_it_says_what_to_install(tmp_path):
         env={"PYTHONPATH": str(tmp_path)},
     )
     assert (
-        f"{UnavailableError.__name__}: a FUSE mount needs mfusepy: pip install 'pysrp[fuse]'" in done.stderr
+        f"{UnavailableError.__name__}: a FUSE mount needs mfusepy: pip install 'pysrp-vscsi[fuse]'"
+        in done.stderr
     )

@@ -6,6 +6,7 @@ import importlib
 import sys
 from typing import Any
 
+from pysrp import __version__
 from pysrp.errors import SrpError
 
 COMMANDS = {
@@ -40,7 +41,7 @@ def main() -> None:
     try:
         import click
     except ImportError:
-        sys.exit("pysrp: the command line needs click: pip install 'pysrp[cli]'")
+        sys.exit("pysrp: the command line needs click: pip install 'pysrp-vscsi[cli]'")
 
     class Lazy(click.Group):
         def list_commands(self, ctx: click.Context) -> list[str]:
@@ -58,7 +59,7 @@ def main() -> None:
                 formatter.write_dl([(name, COMMANDS[name][2]) for name in self.list_commands(ctx)])
 
     @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-    @click.version_option(package_name="pysrp")
+    @click.version_option(__version__, prog_name="pysrp")
     def pysrp(**_: Any) -> None:
         """IBM Virtual SCSI and the SCSI RDMA Protocol: look at its bytes, be its target, be its initiator."""
 

@@ -1,6 +1,6 @@
 """Hypothesis strategies for every structure: valid ones, bent ones, and bytes that may be anything.
 
-Needs hypothesis: ``pip install 'pysrp[fuzz]'``.
+Needs hypothesis: ``pip install 'pysrp-vscsi[fuzz]'``.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def _mfusepy() -> Any:
     try:
         return importlib.import_module("mfusepy")
     except ImportError as problem:
-        raise UnavailableError("a FUSE mount needs mfusepy: pip install 'pysrp[fuse]'") from problem
+        raise UnavailableError("a FUSE mount needs mfusepy: pip install 'pysrp-vscsi[fuse]'") from problem
     except OSError as problem:
         raise UnavailableError(
             f"mfusepy finds no libfuse ({problem}): install libfuse3-3 or libfuse2"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from types import TracebackType
 
+from pysrp import __version__
 from pysrp.fabric import Identity
 from pysrp.scst.devices import HANDLERS, Handler
 from pysrp.scst.files import Filesystem
@@ -42,11 +43,9 @@ class Root(Directory):
     @attribute
     def version(self) -> str:
         """What serves this tree, and on what."""
-        from importlib.metadata import version  # slow to import, and seldom needed
-
         system = os.uname()
         return (
-            f"SCST version: pysrp {version('pysrp')}\n"
+            f"SCST version: pysrp {__version__}\n"
             f"Linux kernel version: {system.release}\n"
             f"Linux kernel arch: {system.machine}\n"
         )
