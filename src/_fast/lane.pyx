@@ -262,19 +262,20 @@ cdef class Lane:
             return STRANGE
         if cdb[0] == 0x28 or cdb[0] == 0x2A:        # READ(10), WRITE(10)
             lba, blocks = wire_get32(cdb + 2), wire_get16(cdb + 7)
-            flags = cdb[1] & 0x0F | cdb[6] | cdb[9]
+            flags = cdb[1] & 0xEF | cdb[6] | cdb[9]
         elif cdb[0] == 0x88 or cdb[0] == 0x8A:      # (16)
             lba, blocks = wire_get64(cdb + 2), wire_get32(cdb + 10)
-            flags = cdb[1] & 0x0F | cdb[14] | cdb[15]
+            flags = cdb[1] & 0xEF | cdb[14] | cdb[15]
         elif cdb[0] == 0xA8 or cdb[0] == 0xAA:      # (12)
             lba, blocks = wire_get32(cdb + 2), wire_get32(cdb + 6)
-            flags = cdb[1] & 0x0F | cdb[10] | cdb[11]
+            flags = cdb[1] & 0xEF | cdb[10] | cdb[11]
         elif cdb[0] == 0x08 or cdb[0] == 0x0A:      # (6)
             lba, blocks = wire_get32(cdb) & 0x1FFFFF, cdb[4] if cdb[4] else 256
             flags = cdb[5]
         else:
             return STRANGE
-        # Of the flags DPO alone means nothing here. FUA, NACA and the rest are the engine's.
+        # Of the flags DPO alone means nothing here. FUA, NACA, protection and the rest are the engine's. In the
+        # 6-byte ones there is no protect field: where it would be are the LUN bits of SCSI-2.
         if flags or not blocks:
             return STRANGE
         write = cdb[0] & 2

@@ -123,6 +123,21 @@ def test_out_of_range(bench, kind):
     assert bytes(bench.unit.backend.memory()) == bytes(1 << 20)
 
 
+@pytest.mark.parametrize("protect", range(1, 8))
+@pytest.mark.parametrize("kind", [*READS[1:], *WRITES[1:], *VERIFIES])
+def test_protection_information_that_no_block_has(bench, kind, protect):
+    """SBC-3, 5.8 ff.: a unit without protection information refuses the protect field, whatever it asks."""
+    name = next(n for n in ("rdprotect", "wrprotect", "vrprotect") if hasattr(kind, n))
+    result = bench(kind.build(lba=1, **{name: protect}), b"\1" * 512)
+    assert (result.code, result.pointer) == (BAD_FIELD, (True, 1, 7))
+    assert bytes(bench.unit.backend.memory()) == bytes(1 << 20)
+
+
+def test_the_lun_bits_of_the_6_byte_commands_are_no_protection(bench):
+    bench.good("0ae000010100", b"\1" * 512)
+    assert bench.good("08e000010100") == b"\1" * 512
+
+
 def test_residuals(bench):
     bench.good(cdb.Write10.build(lba=0, transfer_length=4), pattern(2048))
     short = bench(cdb.Read10.build(transfer_length=4), room=1000)

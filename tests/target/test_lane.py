@@ -66,10 +66,13 @@ def test_plain_reads_and_writes(rig: Rig, disk: Disk) -> None:
     [
         ("28 00 00000001 00 0001 00", True),
         ("28 10 00000001 00 0001 00", True),  # DPO: a hint
-        ("28 e0 00000001 00 0001 00", True),  # the LUN of SCSI-2
         ("08 00 0001 01 00", True),
+        ("08 e0 0001 01 00", True),  # the LUN of SCSI-2
         ("88 00 0000000000000001 00000001 00 00", True),
         ("a8 00 00000001 00000001 00 00", True),
+        ("28 20 00000001 00 0001 00", False),  # RDPROTECT
+        ("a8 80 00000001 00000001 00 00", False),
+        ("88 e0 0000000000000001 00000001 00 00", False),
         ("28 08 00000001 00 0001 00", False),  # FUA
         ("28 00 00000001 00 0001 04", False),  # NACA
         ("28 00 00000001 01 0001 00", False),  # a group number
@@ -369,7 +372,7 @@ def command(draw: Any) -> dict[str, Any]:
     number = draw(st.sampled_from(OPCODES))
     lba = draw(st.one_of(st.integers(0, BLOCKS), st.integers(0, 0xFFFFFFFF)))
     blocks = draw(st.integers(0, 5))
-    flags = draw(st.sampled_from([0, 0, 0, 0x08, 0x10, 0xE0, 1]))
+    flags = draw(st.sampled_from([0, 0, 0, 0, 0x08, 0x10, 0x20, 0x60, 0xE0, 1]))
     control = draw(st.sampled_from([0, 0, 0, 0, 4, 1]))
     if number in (0x08, 0x0A):
         cdb = bytes((number, lba >> 16 & 31 | flags & 0xE0, lba >> 8 & 255, lba & 255, blocks, control))

@@ -237,9 +237,10 @@ def test_bad_inquiry(bench, bad, pointer):
 def test_linux_fills_in_the_lun(bench):
     """Captured: CDB 12 e0 00 00 24 00 for a target whose SCSI level is not known yet."""
     assert len(bench.good("12e000002400")) == 36
-    bench.good("28e000000000000001 00")
+    bench.good("08e000000100")
     bench.good("00e000000000")
     bench.good("35e00000000000000000")
+    bench.good("25e00000000000000000")
 
 
 def test_vpd(bench):

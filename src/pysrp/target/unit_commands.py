@@ -23,9 +23,6 @@ Handler = TypeVar("Handler", bound=Callable[..., None])
 IGNORED = frozenset(
     {
         "obsolete_lun",  # Linux fills it in until it has read the version of the INQUIRY data
-        "rdprotect",  # these three are the same bits, and no unit here has protection information
-        "wrprotect",
-        "vrprotect",
         "group_number",
         "fua_nv",
         "sync_nv",
@@ -41,8 +38,12 @@ IGNORED = frozenset(
 )
 """CDB fields that may hold anything: hints of no use here, and what old initiators leave behind."""
 
-REFUSED = frozenset({"naca", "control_obsolete", "reladr"})
-"""CDB fields that ask for what no unit here does: ACA, linked commands and addresses relative to them."""
+REFUSED = frozenset(
+    {"naca", "control_obsolete", "reladr", "rdprotect", "wrprotect", "vrprotect", "orprotect"}
+)
+"""CDB fields that ask for what no unit here does: ACA, linked commands and addresses relative to them, and
+protection information (SBC-3, 5.8 and its siblings: INVALID FIELD IN CDB from a unit without any).
+"""
 
 
 Pointer = tuple[Literal["cdb", "data"], int, int | None]
