@@ -13,7 +13,7 @@ import pysrp
 ROOT = Path(pysrp.__file__).parent
 
 LAYERS = [
-    (0, ("_fast", "errors", "tables")),
+    (0, ("_fast", "errors", "tables", "text")),
     (1, ("fields", "crq", "srp", "mad", "lun", "scsi")),
     (2, ("initiator", "target")),
     (3, ("fabric", "backends")),

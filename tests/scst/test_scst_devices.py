@@ -245,6 +245,24 @@ def test_identity_numbers(tree, attribute, good, bad):
     assert tree.read(path) == "\n"
 
 
+def test_sizes_may_have_a_unit(tree):
+    for text, size in (("64k", 1 << 16), ("2M", 2 << 20), ("1GiB", 1 << 30), ("0x200", 512), ("01000", 512)):
+        tree.write("handlers/vdisk_nullio/mgmt", f"add_device n size={text}")
+        assert show(tree, "n", "size") == f"{size}\n[key]\n"
+        tree.write("devices/n/size", "1024\n")
+        tree.write("devices/n/size", f"{text}\n")
+        assert show(tree, "n", "size") == f"{size}\n[key]\n"
+        tree.write("handlers/vdisk_nullio/mgmt", "del_device n")
+    for text, code in (
+        ("99999999T", errno.ERANGE),
+        ("9" * 30 + "k", errno.EINVAL),
+        ("0x5k", errno.EINVAL),
+        ("k", errno.EINVAL),
+    ):
+        refused(code, tree, "handlers/vdisk_nullio/mgmt", f"add_device n size={text}")
+    refused(errno.EINVAL, tree, "handlers/vdisk_nullio/mgmt", "add_device n size_mb=64M")
+
+
 def test_sizes_of_a_null_disk_can_be_written(tree):
     tree.write("handlers/vdisk_nullio/mgmt", "add_device n size=1048576;blocksize=4096")
     for path, code, text in (

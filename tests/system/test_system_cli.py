@@ -170,6 +170,67 @@ def test_raw(served: Serving, tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "-r 36 12 00 00 00 24 00",
+        "-r 0x24 12 0 0 0 24 0",
+        "-r 36 0x12 0x00 0x0 0 0x24 0",
+        "-r 36 12:00:00:00:24:00",
+    ],
+)
+def test_raw_reads_what_sg_raw_reads(served: Serving, arguments: str) -> None:
+    done = served("raw", 1, *arguments.split())
+    assert (done.returncode, done.stderr) == (0, "INQUIRY: GOOD\n")
+    assert len(bytes.fromhex("".join(row[10:] for row in done.stdout.splitlines()))) == 36
+
+
+def test_raw_with_room_in_k(served: Serving, tmp_path: Path) -> None:
+    done = served("raw", "-r", "32k", 1, *"88 0 0 0 0 0 0 0 0 0 0 0 0 40 0 0".split(), "-o", tmp_path / "out")
+    assert (done.returncode, (tmp_path / "out").stat().st_size) == (0, 32 << 10)
+    done = served("read", 1, tmp_path / "out", "--lba", "0x10", "--count", "1k")
+    assert (done.returncode, (tmp_path / "out").stat().st_size) == (0, 512 << 10)
+
+
+def test_raw_that_fails_leaves_its_file_alone(served: Serving, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("precious")
+    for more in (), ("--json",):
+        done = served("raw", 1, "28 00 7f ff ff ff 00 00 01 00", "-r", 512, "-o", tmp_path / "out", *more)
+        assert done.returncode == 1
+        assert "left as it is" in done.stderr
+        assert (tmp_path / "out").read_text() == "precious"
+    done = served("raw", 1, "12 0 0 0 24 0", "-r", 36, "-o", tmp_path / "out", "--json")
+    assert json.loads(done.stdout)["data"] == (tmp_path / "out").read_bytes().hex()
+
+
+def test_files_with_data_of_disks_are_their_owner_s(serve: Callable[..., Serving], tmp_path: Path) -> None:
+    """Images and recordings are made with mode 0600, whatever the umask is."""
+    umask = os.umask(0o022)
+    try:
+        server = serve("-q", "--record", tmp_path / "theirs")
+        assert (
+            server("read", 1, tmp_path / "out", "--size", "1k", "--record", tmp_path / "ours").returncode == 0
+        )
+        assert server("raw", 1, "12 0 0 0 24 0", "-r", 36, "-o", tmp_path / "raw").returncode == 0
+    finally:
+        os.umask(umask)
+    assert server.stop()[0] == 0
+    made = ["disk", "ours", "out", "raw", "theirs", "theirs.2"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == made
+    assert [oct((tmp_path / name).stat().st_mode & 0o777) for name in made] == ["0o600"] * len(made)
+
+
+def test_the_size_of_a_file_that_is_there(serve: Callable[..., Serving], tmp_path: Path) -> None:
+    (tmp_path / "small").write_bytes(b"begin" + bytes(1019))
+    server = serve("-q", "--file", f"small={tmp_path}/small,2M", "--lun", "small=768")
+    assert server.json("readcap", 3)["size"] == 2 * MIB
+    assert (tmp_path / "small").read_bytes()[:5] == b"begin"
+    done = pysrp("serve", f"unix:{tmp_path}/other", "--file", f"d={tmp_path}/small,1M")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert f"{tmp_path}/small has 2097152 bytes, not 1048576" in done.stderr
+    assert (tmp_path / "small").stat().st_size == 2 * MIB
+
+
 def test_reset(served: Serving) -> None:
     done = served("reset")
     assert (done.returncode, done.stdout) == (0, "host reset: logged in again\n")
@@ -196,9 +257,10 @@ def test_verbose_shows_what_an_ibmvscsi_user_knows(served: Serving) -> None:
         (("read", 1, "--size", "100"), "100 is not a multiple of the block size, 512 bytes"),
         (("read", 1, "--size", "many"), "'many' is no size"),
         (("read", 1, "/dev/full"), "No space left on device"),
-        (("write", 1, "--lba", -1), "the device has 16384"),
+        (("write", 1, "--lba", 16385), "the device has 16384"),
         (("raw", 1, "zz"), "'zz' is not hexadecimal text"),
-        (("raw", 1, "00 00"), "a CDB has at least 6 bytes"),
+        (("raw", 1, "00 00"), "a CDB has 6 to 260 bytes, this one 2"),
+        (("raw", 1, "123456789abc0"), "an odd number of hexadecimal digits"),
         (("raw", 1, "120000002400", "-r", 1 << 40), f"{1 << 40} bytes: one command here can move"),
         (("reset", 40), "no device at 40"),
         (("scst", "cat", "nothing"), "nothing: No such file or directory"),
@@ -223,6 +285,9 @@ def test_what_is_wrong_is_said_in_a_line(served: Serving, arguments: tuple[Any, 
     [
         ("nonsense",), ("lsscsi", "--nonsense"), ("inq",), ("lsscsi",), ("fields", "Nonsense"), ("scst", "ls"),
         ("raw", 1, "00", "-r", "-5"), ("decode", "--as", "poetry"), ("write", 1, "/nowhere/at/all"),
+        ("write", 1, "--lba", -1, "-s", "unix:/x"), ("read", 1, "--count", "many", "-s", "unix:/x"),
+        ("read", 1, "--count", 1, "--size", 512, "-s", "unix:/x"), ("read", 1, "/", "-s", "unix:/x"),
+        ("raw", 1, "00", "-r", "9" * 30, "-s", "unix:/x"),
     ],
 )  # fmt: skip
 def test_wrong_usage(arguments: tuple[Any, ...]) -> None:
@@ -362,11 +427,12 @@ def test_a_medium_that_is_full(tmp_path: Path, child: Any) -> None:
 # Terminals.
 
 
-def in_a_terminal(*arguments: object, server: str = "") -> tuple[int, str]:
-    """Run it in a pseudo terminal; exit status and all that it showed."""
+def in_a_terminal(*arguments: object, server: str = "", **more: str) -> tuple[int, str]:
+    """Run it in a pseudo terminal, with ``more`` in its environment; exit status and all that it showed."""
     near, far = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "PYSRP_SERVER": server}
     environment.pop("NO_COLOR", None)
+    environment |= more
     process = subprocess.Popen(
         [*COMMAND, *map(str, arguments)], stdin=far, stdout=far, stderr=far, env=environment
     )
@@ -399,6 +465,20 @@ def test_colours_are_for_terminals(tmp_path: Path) -> None:
     assert "\x1b[1m-- line 1" in shown
     assert "\x1b[31m! offset 0" in shown
     assert "\x1b" not in pysrp("decode", tmp_path / "hex").stdout
+    for plain in {"NO_COLOR": "1"}, {"TERM": "dumb"}:
+        for arguments in ("decode", tmp_path / "hex"), ("fields", "Cmd"):
+            assert "\x1b" not in in_a_terminal(*arguments, **plain)[1]
+    assert "\x1b[1m" in in_a_terminal("decode", tmp_path / "hex", NO_COLOR="")[1]
+
+
+def test_bytes_are_not_for_terminals(served: Serving) -> None:
+    for arguments in ("read", 1), ("read", 1, "-"), ("raw", 1, "12 0 0 0 24 0", "-r", 36, "-o", "-"):
+        status, shown = in_a_terminal(*arguments, server=served.url)
+        assert (status, "is a terminal" in shown) == (2, True), shown
+    status, shown = in_a_terminal("write", 1, server=served.url)
+    assert (status, "is a terminal" in shown) == (2, True), shown
+    status, shown = in_a_terminal("raw", 1, "12 0 0 0 24 0", "-r", 36, server=served.url)
+    assert (status, "00000000: 00 00 06" in shown) == (0, True), shown
 
 
 # Decoding.

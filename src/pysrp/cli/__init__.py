@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import Any
 
@@ -62,6 +63,8 @@ def main() -> None:
     @click.version_option(__version__, prog_name="pysrp")
     def pysrp(**_: Any) -> None:
         """IBM Virtual SCSI and the SCSI RDMA Protocol: look at its bytes, be its target, be its initiator."""
+        if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+            click.get_current_context().color = False
 
     try:
         pysrp(prog_name="pysrp")

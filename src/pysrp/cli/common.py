@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import logging
-import re
+import os
 import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from io import FileIO, RawIOBase
 from typing import Any, TypeVar
 
 import click
@@ -19,18 +21,85 @@ from pysrp.fabric import Identity
 from pysrp.fabric.recorder import Recorder
 from pysrp.initiator.session import Device, Session
 from pysrp.lun import Hctl, Lun, from_hctl, hctl
+from pysrp.text import size
 
 _C = TypeVar("_C", bound=Callable[..., Any])
 
-_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+
+class Number(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """A number such as 4096, 0x1000, 64k or 1M."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """From what was typed."""
+        try:
+            return value if isinstance(value, int) else size(value)
+        except ConfigError as problem:
+            self.fail(str(problem).replace("no size", "no number"), param, ctx)
 
 
-def size(text: str) -> int:
-    """Bytes from text such as 4096, 64k, 256M or 1G. Raises ConfigError."""
-    found = re.fullmatch(r"(\d+)\s*([kKmMgGtT]?)(i?[bB])?", text.strip())
-    if not found:
-        raise ConfigError(f"{text!r} is no size; write 4096, 64k, 256M or 1G")
-    return int(found[1]) * _UNITS[found[2].lower()]
+NUMBER = Number()
+
+
+def terminal(file: Any) -> bool:
+    """Whether a person sees, at once, what is written to a file."""
+    try:
+        return bool(file.isatty())
+    except (AttributeError, ValueError):  # None, or closed
+        return False
+
+
+class Output:
+    """Where bytes go: a file, which is made or emptied when the first of them come, or standard output."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._file: RawIOBase | None = None
+
+    def open(self) -> RawIOBase:
+        """Make the file, mode 0600: what is on a disk is its owner's business. Or empty it."""
+        if not self._file:
+            if self._path != "-":
+                self._file = FileIO(self._path, "wb", opener=lambda path, flags: os.open(path, flags, 0o600))
+            elif sys.stdout:
+                self._file = FileIO(sys.stdout.fileno(), "wb", closefd=False)
+            else:
+                raise OSError(errno.EBADF, os.strerror(errno.EBADF), "standard output")
+        return self._file
+
+    def write(self, data: bytes, /) -> int:
+        """Write all of it. OSError when it cannot."""
+        file, view = self.open(), memoryview(data)
+        while view:
+            view = view[file.write(view) or 0 :]
+        return len(data)
+
+    def close(self) -> None:
+        """Close the file, if there is one."""
+        if self._file:
+            self._file.close()
+
+
+class OutputFile(click.Path):
+    """An :class:`Output`; a terminal is refused, which bytes of a disk would only confuse."""
+
+    name = "file"
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, writable=True, allow_dash=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """From what was typed."""
+        path = str(super().convert(value, param, ctx))
+        if path == "-" and terminal(sys.stdout):
+            self.fail(
+                "standard output is a terminal, and these are bytes: name a file, or add '| xxd'", param, ctx
+            )
+        output = Output(path)
+        if ctx:
+            ctx.call_on_close(output.close)
+        return output
 
 
 def human(count: float) -> str:
@@ -48,7 +117,7 @@ class Progress:
     def __init__(self, what: str, total: int) -> None:
         self.what, self.total, self.done = what, total, 0
         self.start = self.shown = time.monotonic()
-        self.live = sys.stderr.isatty()
+        self.live = terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
 
     def add(self, count: int) -> None:
         """``count`` more bytes are through."""

@@ -11,11 +11,21 @@ from typing import Any, BinaryIO, Protocol
 import click
 
 from pysrp import scsi
-from pysrp.cli.common import Progress, device, initiator_options, logged_in, size
+from pysrp.cli.common import (
+    NUMBER,
+    Output,
+    OutputFile,
+    Progress,
+    device,
+    initiator_options,
+    logged_in,
+    terminal,
+)
 from pysrp.errors import ConfigError, DecodeError, ScsiError, SrpError
-from pysrp.initiator.session import Device, Pending, Session
+from pysrp.initiator.session import Device, Pending, Result, Session
 from pysrp.scsi import params
 from pysrp.scsi.codes import PeripheralDeviceType, Status
+from pysrp.text import octets, size
 
 TYPES = {
     0: "disk",
@@ -28,6 +38,9 @@ TYPES = {
     0xD: "enclosu",
 }
 """Peripheral device type: lsscsi's word for it."""
+
+SUCCESS = Status.GOOD, Status.CONDITION_MET
+"""What a command that did what it was asked to ends with (SAM-5, 5.3.1)."""
 
 CHUNK = 1 << 20
 DEPTH = 8
@@ -174,7 +187,7 @@ def readcap(server: str, timeout: float, host: int, verbose: bool, where: str, a
 
 
 def extent(target: Device, lba: int, count: int | None, length: str | None) -> tuple[int, int]:
-    """First block and number of blocks; raises ConfigError if the device does not have them."""
+    """Number of blocks, and bytes of one; raises ConfigError if the device does not have them."""
     capacity = target.capacity()
     if length is not None:
         bytes_wanted = size(length)
@@ -238,30 +251,37 @@ def copy_in(
 
 @click.command()
 @click.argument("where", metavar="DEVICE")
-@click.argument("file", type=click.File("wb"), default="-")
-@click.option("--lba", default=0, show_default=True, help="First block.")
-@click.option("--count", type=int, default=None, help="Number of blocks (default: to the end).")
-@click.option("--size", "length", default=None, help="Length instead: 4096, 64k, 256M.")
+@click.argument("file", type=OutputFile(), default="-")
+@click.option("--lba", type=NUMBER, default=0, show_default=True, help="First block.")
+@click.option("--count", type=NUMBER, default=None, help="Number of blocks (default: to the end).")
+@click.option("--size", "length", default=None, help="Length in bytes instead: 4096, 0x1000, 64k, 256M.")
 @initiator_options
 def read(
-    server: str, timeout: float, host: int, verbose: bool, where: str, file: BinaryIO, lba: int, count: int | None,
+    server: str, timeout: float, host: int, verbose: bool, where: str, file: Output, lba: int, count: int | None,
     length: str | None,
 ) -> None:  # fmt: skip
-    """Read blocks of DEVICE into FILE (default: standard output).
+    """Read blocks of DEVICE into FILE (default: standard output, if that is no terminal).
+
+    A FILE that is not there is made for its owner alone (mode 0600).
 
     \b
-    Example: pysrp read -s unix:/run/vios 0:0:1:0 boot.img --size 1M
+    Examples:
+      pysrp read -s unix:/run/vios 0:0:1:0 boot.img --size 1M
+      pysrp read -s unix:/run/vios 1 --lba 0x100 --count 8 | xxd
     """
+    if count is not None and length is not None:
+        raise click.UsageError("--count and --size both say how much: give one of them")
     with logged_in(server, timeout, host, verbose) as session:
         target = device(session, where)
         count, block = extent(target, lba, count, length)
+        file.open()
         click.echo(copy_out(session, target, lba, count, block, file).finish(), err=True)
 
 
 @click.command()
 @click.argument("where", metavar="DEVICE")
 @click.argument("file", type=click.File("rb"), default="-")
-@click.option("--lba", default=0, show_default=True, help="First block.")
+@click.option("--lba", type=NUMBER, default=0, show_default=True, help="First block.")
 @initiator_options
 def write(
     server: str, timeout: float, host: int, verbose: bool, where: str, file: BinaryIO, lba: int
@@ -271,6 +291,8 @@ def write(
     \b
     Example: pysrp write -s unix:/run/vios 0:0:1:0 boot.img
     """
+    if terminal(file):
+        raise click.UsageError("standard input is a terminal: name a FILE, or send it through a pipe")
     with logged_in(server, timeout, host, verbose) as session:
         target = device(session, where)
         blocks, block = extent(target, lba, None, None)
@@ -280,28 +302,31 @@ def write(
 @click.command()
 @click.argument("where", metavar="DEVICE")
 @click.argument("cdb", nargs=-1, required=True)
-@click.option("-r", "--request", type=click.IntRange(0), default=0, metavar="BYTES", help="Room for data-in.")
+@click.option(
+    "-r", "--request", type=NUMBER, default=0, metavar="BYTES", help="Room for data-in: 36, 0x24, 32k."
+)
 @click.option("-i", "--infile", type=click.File("rb"), default=None, help="File with data-out.")
 @click.option(
-    "-o", "--outfile", type=click.File("wb"), default=None, help="File for data-in (default: printed)."
-)
+    "-o", "--outfile", type=OutputFile(), default=None,
+    help="File for data-in (default: printed). Stays as it is when the command brings none.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Status, sense, residual and data as JSON.")
 @initiator_options
 def raw(
     server: str, timeout: float, host: int, verbose: bool, where: str, cdb: tuple[str, ...], request: int,
-    infile: BinaryIO | None, outfile: BinaryIO | None, as_json: bool,
+    infile: BinaryIO | None, outfile: Output | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Send any CDB (hexadecimal) to DEVICE; print status, sense and data. Exits with 1 unless GOOD.
 
     \b
-    Example: pysrp raw -s unix:/run/vios 1 -r 36 12 00 00 00 24 00
+    Examples:
+      pysrp raw -s unix:/run/vios 1 -r 36 12 00 00 00 24 00
+      pysrp raw -s unix:/run/vios 1 -r 32k -o data.bin 0x28 0 0 0 0 0 0 0 64 0
+      pysrp raw -s unix:/run/vios 1 -i data.bin 2a:00:00:00:00:00:00:00:08:00
     """
-    try:
-        command = bytes.fromhex("".join(cdb))
-    except ValueError:
-        raise ConfigError(f"{' '.join(cdb)!r} is not hexadecimal text") from None
-    if len(command) < 6:
-        raise ConfigError("a CDB has at least 6 bytes")
+    command = octets(" ".join(cdb))
+    if not 6 <= len(command) <= 260:
+        raise ConfigError(f"a CDB has 6 to 260 bytes, this one {len(command)}")
     with logged_in(server, timeout, host, verbose) as session:
         target = device(session, where)
         out = infile.read() if infile else None
@@ -310,26 +335,34 @@ def raw(
         with contextlib.suppress(ScsiError):
             target.test_unit_ready()  # the unit attentions of this login are not what was asked for
         result = target.execute(command, data_out=out, data_in_length=request, check=False, timeout=60)
-        status = Status(result.status).name if result.status in list(Status) else f"{result.status:#04x}"
-        if as_json:
-            sense, data = result.sense.hex(), result.data.hex()
-            click.echo(
-                json.dumps({"status": status, "sense": sense, "residual": result.residual, "data": data})
-            )
-        else:
-            click.echo(f"{scsi.parse_cdb(command).name}: {status.replace('_', ' ')}", err=True)
-            if result.sense:
-                try:
-                    click.echo(scsi.parse_sense(result.sense).text, err=True)
-                except DecodeError:
-                    click.echo(result.sense.hex(" "), err=True)
-            if outfile:
-                outfile.write(result.data)
-            else:
-                for at in range(0, len(result.data), 16):
-                    click.echo(f"{at:08x}: {result.data[at : at + 16].hex(' ')}")
-        if result.status:
+        if outfile and result.data and (result.status in SUCCESS or result.residual):
+            outfile.write(result.data)
+        elif outfile:
+            click.echo("no data: the file of -o is left as it is", err=True)
+        show_result(command, result, as_json, with_data=outfile is None)
+        if result.status not in SUCCESS:
             sys.exit(1)
+
+
+def show_result(command: bytes, result: Result, as_json: bool, with_data: bool) -> None:
+    """Print what ``raw`` got: as one JSON object, or for people, status and sense on standard error."""
+    status = Status(result.status).name if result.status in list(Status) else f"{result.status:#04x}"
+    if as_json:
+        answer = {"status": status, "sense": result.sense.hex(), "residual": result.residual}
+        click.echo(json.dumps({**answer, "data": result.data.hex()}))
+        return
+    try:
+        name = scsi.parse_cdb(command).name
+    except DecodeError:
+        name = f"operation code {command[0]:02X}h"
+    click.echo(f"{name}: {status.replace('_', ' ')}", err=True)
+    if result.sense:
+        try:
+            click.echo(scsi.parse_sense(result.sense).text, err=True)
+        except DecodeError:
+            click.echo(result.sense.hex(" "), err=True)
+    for at in range(0, len(result.data) if with_data else 0, 16):
+        click.echo(f"{at:08x}: {result.data[at : at + 16].hex(' ')}")
 
 
 @click.command()

@@ -14,7 +14,7 @@ from typing import TextIO
 
 import click
 
-from pysrp.cli.common import size
+from pysrp.backends import File
 from pysrp.errors import ConfigError, TransportError
 from pysrp.fabric import Identity, Port
 from pysrp.fabric.recorder import Recorder
@@ -23,6 +23,7 @@ from pysrp.scst import Control, Tree, load, socket_of
 from pysrp.target.engine import Settings
 from pysrp.target.lunmap import LunMap
 from pysrp.target.serve import Server
+from pysrp.text import size
 
 OS_TYPES = {"os400": OsType.OS400, "linux": OsType.LINUX, "aix": OsType.AIX, "ofw": OsType.OFW}
 
@@ -40,7 +41,7 @@ def pairs(texts: tuple[str, ...], what: str) -> list[tuple[str, str]]:
 
 def recording(file: str) -> Callable[[Port], Port]:
     """What gives each port a recorder, with a file of its own. OSError if the first cannot be written."""
-    Path(file).touch()
+    Path(file).touch(0o600)
     clients = itertools.count(1)
 
     def wrap(port: Port) -> Port:
@@ -50,6 +51,15 @@ def recording(file: str) -> Callable[[Port], Port]:
     return wrap
 
 
+def prepare(path: Path, wanted: int) -> None:
+    """Make a disk's file, or let it grow, so that it has ``wanted`` bytes. ConfigError if it is larger."""
+    File(path, wanted).close()
+    if (have := path.stat().st_size) > wanted and path.is_file():
+        raise ConfigError(
+            f"{path} has {have} bytes, not {wanted}: leave the size out to serve all of it; nothing is cut off"
+        )
+
+
 @click.command()
 @click.argument("url")
 @click.option(
@@ -57,7 +67,7 @@ def recording(file: str) -> Callable[[Port], Port]:
 )
 @click.option(
     "--file", "files", multiple=True, metavar="NAME=PATH[,SIZE]",
-    help="Add a disk in a file; with SIZE a sparse file is made if there is none. Repeatable.",
+    help="Add a disk in a file; with SIZE it is made, or grown, sparsely, to that size. Repeatable.",
 )  # fmt: skip
 @click.option(
     "--lun", "luns", multiple=True, metavar="NAME=LUN", help="Export a disk, such as ram000=256. Repeatable."
@@ -149,10 +159,8 @@ def serve(
         for name, text in pairs(files, "NAME=PATH or NAME=PATH,SIZE"):
             path, _, length = text.partition(",")
             place = Path(path).absolute()
-            if length and not place.exists():
-                place.touch()
-                with place.open("r+b") as file:
-                    file.truncate(size(length))
+            if length:
+                prepare(place, size(length))
             tree.write("handlers/vdisk_fileio/mgmt", f"add_device {name} filename={place}")
         for name, text in pairs(luns, "NAME=LUN, such as ram000=256"):
             tree.write(f"{target}/luns/mgmt", f"add {name} {text}")

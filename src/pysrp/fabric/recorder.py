@@ -31,7 +31,6 @@ import json
 import os
 import struct
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, TextIO
 
 from pysrp import crq, mad, scsi, srp
@@ -67,7 +66,8 @@ class _Exchange:
 
 
 class Recorder(Port):
-    """Wraps an open ``port``; use it instead. ``file`` is a path, which is written anew, or an open text file.
+    """Wraps an open ``port``; use it instead. ``file`` is a path, which is written anew (and made with mode 0600),
+    or an open text file.
 
     Closing it closes the port, and the file if it was given as a path. What it does not record, it passes
     on: attributes of the port's own are reached through the recorder too. Memory allocated through it is
@@ -82,7 +82,7 @@ class Recorder(Port):
         self.window_size = port.window_size
         self.max_transfer = port.max_transfer
         self._owns_file = isinstance(file, (str, os.PathLike))
-        self._file: TextIO = Path(file).open("w") if isinstance(file, (str, os.PathLike)) else file  # noqa: SIM115
+        self._file: TextIO = _made(file) if isinstance(file, (str, os.PathLike)) else file
         self._seq = 0
         self._transactions = 0
         self._by_address: dict[int, _Exchange] = {}
@@ -408,6 +408,11 @@ class Recorder(Port):
             self._file.close()
         elif not self._file.closed:
             self._file.flush()
+
+
+def _made(path: str | os.PathLike[str]) -> TextIO:
+    """An empty file, for its owner alone where it is new: what passes is the data of somebody's disks."""
+    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w")  # noqa: PTH123
 
 
 def _title(element: bytes) -> str:

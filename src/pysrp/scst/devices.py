@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from pysrp.backends import Backend, File, Null, Ram
-from pysrp.scst.grammar import Command, flag, number, refuse
+from pysrp.scst.grammar import Command, flag, number, octets, refuse
 from pysrp.scst.nodes import Directory, Folder, Link, Node, attribute, line, store_only
 from pysrp.target.disk import Disk
 from pysrp.target.unit_identity import Identity, device_number
@@ -53,8 +53,10 @@ class Parameters:
                 if self.filename or not value.startswith("/"):
                     raise refuse(errno.EINVAL, f"filename {value!r}: one absolute path, given once")
                 self.filename = value
-            case "size" | "size_mb":
-                self.size = number(value, name) * (MIB if name == "size_mb" else 1)
+            case "size":
+                self.size = octets(value)
+            case "size_mb":
+                self.size = number(value, name) * MIB
             case "blocksize":
                 self.blocksize = number(value, name)
                 if self.blocksize < 512 or self.blocksize & self.blocksize - 1:
@@ -326,13 +328,13 @@ class NullIo(Sized):
         """As many zeros as asked for."""
         return Null(self.wanted())
 
-    def resize(self, text: str, unit: int = 1) -> None:
+    def resize(self, size: int) -> None:
         """Make it larger or smaller: 2A/09 CAPACITY DATA HAS CHANGED for every nexus."""
-        self.backend.size = self.checked(number(text, "size") * unit)
+        self.backend.size = self.checked(size)
         self.disk.resized()
 
-    size = attribute(Device.size.show, resize)
-    size_mb = attribute(Device.size_mb.show, lambda self, text: self.resize(text, MIB))
+    size = attribute(Device.size.show, lambda self, text: self.resize(octets(text)))
+    size_mb = attribute(Device.size_mb.show, lambda self, text: self.resize(number(text, "size_mb") * MIB))
 
 
 class RamIo(Sized):

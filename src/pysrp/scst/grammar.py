@@ -6,9 +6,10 @@ import errno
 import os
 import re
 
-from pysrp.errors import SrpError
+from pysrp.errors import ConfigError, SrpError
+from pysrp.text import size
 
-__all__ = ["Command", "TreeError", "flag", "number", "refuse", "within"]
+__all__ = ["Command", "TreeError", "flag", "number", "octets", "refuse", "within"]
 
 
 class TreeError(SrpError, OSError):
@@ -44,6 +45,20 @@ def number(text: str, what: str = "value", *, signed: bool = False) -> int:
     if value >> (63 if signed else 64):
         raise refuse(errno.ERANGE, f"{what}: {text.strip()} does not fit 64 bits")
     return -value if match[1] == "-" else value
+
+
+def octets(text: str, what: str = "size") -> int:
+    """A :func:`number` of bytes, or, which SCST does not understand, one with a unit: 64k, 64M, 1GiB."""
+    found = re.fullmatch(r"([0-9]+[kKmMgGtT](?:i?[bB])?)\n?", text, re.ASCII)
+    if not found:
+        return number(text, what)
+    try:
+        value = size(found[1])
+    except ConfigError as problem:
+        raise refuse(errno.EINVAL, f"{what}: {problem}") from None
+    if value >> 64:
+        raise refuse(errno.ERANGE, f"{what}: {found[1]} does not fit 64 bits")
+    return value
 
 
 def within(text: str, low: int, high: int, what: str = "value") -> int:

@@ -1,0 +1,42 @@
+"""Numbers and bytes as people write them, and as the tools that they come from print them."""
+
+from __future__ import annotations
+
+import re
+
+from pysrp.errors import ConfigError
+
+__all__ = ["octets", "size"]
+
+_SIZE = re.compile(r"(?:0[xX]([0-9a-fA-F]{1,16})|([0-9]{1,20})\s*([kKmMgGtT]?)(?:i?[bB])?)", re.ASCII)
+_POWERS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
+
+
+def size(text: str) -> int:
+    """The number in text such as 4096, 0x1000, 64k, 256M or 1GiB; k, M, G and T are powers of 1024.
+
+    Raises ConfigError for anything else.
+    """
+    found = _SIZE.fullmatch(text.strip())
+    if not found:
+        raise ConfigError(f"{text!r} is no size; write 4096, 0x1000, 64k, 256M or 1G")
+    if found[1]:
+        return int(found[1], 16)
+    return int(found[2]) << _POWERS[found[3].lower()]
+
+
+def octets(text: str) -> bytes:
+    """The bytes in hexadecimal text such as ``12 0 0 0 24 0``, ``12:00:00``, ``0x12,0x00`` or ``120000002400``.
+
+    Words end at blanks and ``: , ; _ -``. One of one digit is a byte; of more, two digits are one. Raises
+    ConfigError for an odd number of digits from three on, and for what is not hexadecimal.
+    """
+    found = bytearray()
+    for word in re.split(r"[\s:,;_-]+", text.strip()):
+        digits = word[2:] if word[:2] in ("0x", "0X") else word
+        if not re.fullmatch(r"[0-9a-fA-F]*", digits) or (word and not digits):
+            raise ConfigError(f"{word!r} is not hexadecimal text")
+        if len(digits) > 1 and len(digits) % 2:
+            raise ConfigError(f"{word!r} has an odd number of hexadecimal digits")
+        found += bytes.fromhex(digits if len(digits) != 1 else f"0{digits}")
+    return bytes(found)
