@@ -14,6 +14,7 @@ from pysrp.cli import records
 from pysrp.errors import DecodeError
 from pysrp.fields import View
 from pysrp.lun import Lun
+from pysrp.text import octets
 
 
 def jsonable(value: Any, wide: bool = False) -> Any:
@@ -90,24 +91,32 @@ def malformed(view: View) -> DecodeError | None:
     default=None,
     help="What the bytes are (default: guess).",
 )
+@click.option("--cdb", metavar="HEX", help="The bytes are the data-in of this command.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per record instead of tables.")
 @click.option("--strict", is_flag=True, help="Any violation of the standard counts as an error.")
-def decode(file: BinaryIO, kind: str | None, as_json: bool, strict: bool) -> None:
+def decode(file: BinaryIO, kind: str | None, cdb: str | None, as_json: bool, strict: bool) -> None:
     """Print queue elements, IUs, datagrams, CDBs and sense data, field by field.
 
-    FILE (default: standard input) holds hexadecimal text, one record a line or as xxd and hexdump -C
-    print it, or binary data, or JSON lines as in tests/vectors/captures. Lines that begin with '!' say
-    what is wrong and at which offset. Exits with 1 if a record was malformed; the others are printed
-    all the same.
+    FILE (default: standard input) holds hexadecimal text, one record a line or as xxd, hexdump, od -tx1,
+    tshark -x and sg3_utils (-H, -HHH) print it, or binary data, or JSON lines as --record writes them.
+    Lines that begin with '!' say what is wrong and at which offset. Exits with 1 if a record was
+    malformed; the others are printed all the same.
 
     \b
     Examples:
       pysrp decode capture.jsonl
       echo 120000002400 | pysrp decode
       pysrp decode --as crq --json queue.bin
+      xxd iu.bin | pysrp decode --as iu
+      sg_inq -HHH /dev/sg0 | pysrp decode --cdb '12 0 0 0 60 0'
     """
+    if kind and cdb:
+        raise click.UsageError("--as and --cdb both say what the bytes are: give one of them")
+    command = octets(cdb or "")
     failed = False
     for record in records.read(file.read(), kind or ""):
+        if cdb is not None:
+            record.kind, record.cdb = "data", command
         view, error = None, record.error
         if not error:
             try:

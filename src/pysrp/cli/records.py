@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pysrp import crq, mad, scsi, srp
+from pysrp.cli import hexdump
 from pysrp.errors import DecodeError
 from pysrp.fields import View
 
@@ -57,32 +58,10 @@ def guess(data: bytes) -> str:
     )
 
 
-_DUMP = re.compile(r"^(?:0x)?([0-9a-fA-F]{4,16})(?::\s?|\s\s)((?:[0-9a-fA-F]{2,}\s?)+)")
-
-
-def _hex(text: str) -> bytes:
-    return bytes.fromhex(re.sub(r"0[xX]|[\s:,;_-]", "", text))
-
-
 def from_hex(text: str) -> Iterator[Record]:
-    """One record a line, or one per dump of xxd or hexdump -C; '#' begins a comment."""
-    dump, start = bytearray(), 0
-    for number, line in enumerate(text.splitlines(), 1):
-        body = line.split("#", 1)[0].strip()
-        found = _DUMP.match(body)
-        if dump and (not found or int(found[1], 16) != len(dump)):
-            yield Record(bytes(dump), f"line {start}")
-            dump.clear()
-        if found and int(found[1], 16) == len(dump):
-            start = start if dump else number
-            dump += _hex(found[2])
-        elif body:
-            try:
-                yield Record(_hex(body), f"line {number}")
-            except ValueError:
-                yield Record(b"", f"line {number}", error=f"{body[:40]!r} is not hexadecimal text")
-    if dump:
-        yield Record(bytes(dump), f"line {start}")
+    """One record a line, or one per dump of xxd, hexdump, od, tshark or sg3_utils; '#' begins a comment."""
+    for data, line, error in hexdump.find(text):
+        yield Record(data, f"line {line}", error=error)
 
 
 def from_captures(text: str) -> Iterator[Record]:
@@ -140,14 +119,15 @@ def read(data: bytes, kind: str = "") -> Iterator[Record]:
         yield from from_captures(data.decode("utf-8", "replace"))
         return
     try:
-        text = data.decode("ascii")
-        lines = [re.sub(r"#.*|\|.*", "", line).strip() for line in text.splitlines()]
-        hexadecimal = any(re.fullmatch(r"[0-9a-fA-FxX\s:,;_-]+", line) for line in lines)
-        if not any(lines) or (hexadecimal and all(map(str.isprintable, "".join(text.split())))):
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = "\0"
+    if all(map(str.isprintable, "".join(text.split()))):
+        lines = [line.split("#", 1)[0].strip() for line in text.splitlines()]
+        plain = any(re.fullmatch(r"[0-9a-fA-FxX\s:,;_-]+", line) for line in lines)
+        if plain or not any(lines) or any(map(hexdump.is_row, lines)):
             yield from from_hex(text)
             return
-    except UnicodeDecodeError:
-        pass
     if kind == "crq":
         for at in range(0, len(data), 16):
             yield Record(data[at : at + 16], f"offset {at}")

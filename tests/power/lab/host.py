@@ -23,6 +23,9 @@ FILES = {
 
 PEERS = {
     "sg_inq": "sg3-utils",
+    "xxd": "xxd",
+    "hexdump": "bsdextrautils",
+    "tshark": "tshark",
     "fusermount3": "fuse3",
 }
 """Of the tests on the host."""
