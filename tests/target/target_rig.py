@@ -175,6 +175,7 @@ class Rig:
         assert self.target.session
         for export in self.luns:
             export.unit.forget(self.target.session.nexus, 0x29, 0)
+            export.unit.forget(self.target.session.nexus, 0x29, 7)
 
     def reconnected(self) -> bool:
         """Whether the target has closed its queue and opened it again."""

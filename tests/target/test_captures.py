@@ -236,6 +236,9 @@ class Initiator:
         if isinstance(answer, srp.LoginRsp):
             assert answer.req_lim_delta >= 2
             assert (answer.max_it_iu_len, answer.max_ti_iu_len, answer.buf_fmt) == (256, 256, 6)
+            nexus = self.rig.target.session.nexus  # type: ignore[union-attr]
+            for export in self.rig.luns:
+                export.unit.forget(nexus, 0x29, 7)  # QEMU tells nobody of a nexus loss
             return
         assert isinstance(answer, srp.Rsp)
         reference = srp.Rsp(theirs)

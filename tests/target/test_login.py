@@ -336,6 +336,123 @@ def test_power_on_is_told_once(make: Make, disk: Disk) -> None:
 OTHER = bytes(15) + b"\7"
 
 
+def again(rig: Rig) -> None:
+    """The client resets its queue and says INIT."""
+    rig.client.port.free()
+    rig.client.port.register()
+    rig.client.element(crq.Element.init())
+    rig.run()
+    rig.client.answers.clear()
+
+
+def told(rig: Rig, lun: int = 256) -> list[str]:
+    """The unit attentions that a nexus finds at a unit, ASC and ASCQ each, in hex."""
+    found = []
+    while True:
+        tag = rig.client.cmd(lun, "00")
+        rig.run()
+        answer = rig.client.answer(tag)
+        if not answer.status:
+            return found
+        found.append(bytes(answer.sense[12:14]).hex())
+
+
+def test_a_nexus_that_is_lost_and_comes_back_is_told(make: Make) -> None:
+    """Its reservation is void: another may have written meanwhile (SAM-5, 5.14 and 6.3.4)."""
+    disks = Disk(Ram(MIB), "one"), Disk(Ram(MIB), "two")
+    first, second = (make(LunMap([(256, disks[0]), (512, disks[1])])) for _ in range(2))
+    first.login()
+    second.login()
+    reserve = first.client.cmd(256, "16")
+    first.run()
+    assert first.client.answer(reserve).status == 0
+    refused = second.client.write(256, 0, b"2" * 512)
+    second.run()
+    assert second.client.answer(refused).status == 0x18
+    again(first)
+    first.client.login()
+    first.run()
+    first.client.answers.clear()
+    written = second.client.write(256, 0, b"2" * 512)
+    second.run()
+    assert second.client.answer(written).status == 0
+    late = first.client.write(256, 0, b"1" * 512)
+    first.run()
+    assert bytes(first.client.answer(late).sense[12:14]) == b"\x29\x07"
+    assert disks[0].backend.memory()[:512] == b"2" * 512  # type: ignore[attr-defined]
+    assert told(first) == []
+    assert told(first, 512) == ["2907"], "on every unit"
+    assert told(second) == told(second, 512) == [], "nobody else"
+
+
+@pytest.mark.parametrize("how", ["logout", "violation", "disable"])
+def test_however_a_nexus_is_lost(make: Make, disk: Disk, how: str) -> None:
+    rig = make(LunMap([(256, disk)]))
+    client = rig.login()
+    if how == "logout":
+        client.iu(bytes(srp.ILogout.build(tag=9)))
+    elif how == "violation":
+        client.iu(b"\x04" + bytes(63))
+    else:
+        rig.target.disable()
+        rig.run()
+        rig.target.enable()
+    rig.run()
+    if how != "logout":
+        client.element(crq.Element.init())
+    client.login()
+    rig.run()
+    assert told(rig) == ["2907"]
+
+
+@pytest.mark.parametrize(
+    "cdb", ["00", "03 00 00 00 12 00", "a0 00 00 000000 00001000 00 00", "28 00 00000000 00 0001 00"]
+)
+def test_an_attention_in_an_answer_that_cannot_be_written(rig: Rig, disk: Disk, cdb: str) -> None:
+    """Autosense, REQUEST SENSE and REPORT LUNS: told again, as the initiator has not heard of it."""
+    client = rig.client
+    disk.attention(0x3F, 0x0E)
+    memory = client.port.allocate(4096, 1)  # the target may only read it
+    view = memoryview(memory)
+    raw = bytes.fromhex(cdb).ljust(16, b"\0")
+    iu = bytes(srp.Cmd.build(tag=0xABC, lun=b"\x81" + bytes(7), cdb=raw, data_in=(client.data(), 4096)))
+    view[: len(iu)] = iu
+    client.element(bytes.fromhex("80010000000000") + bytes((len(iu),)) + memory.address.to_bytes(8, "big"))
+    rig.run()
+    assert client.element_of(0xABC).status == crq.Status.NONRECOVERABLE_ERR
+    assert told(rig) == ["3f0e"]
+    view.release()
+
+
+def test_another_initiator_port_is_a_new_nexus(rig: Rig) -> None:
+    rig.client.login(initiator_port_id=OTHER)
+    rig.run()
+    assert told(rig) == ["2900"]
+
+
+def test_what_firmware_was_told_takes_nothing_from_the_operating_system(make: Make, disk: Disk) -> None:
+    """Firmware need not log in. An operating system does, after it, and again after the next boot."""
+    rig = make(LunMap([(256, disk)]), Settings(require_login=False))
+    rig.connect()
+    assert told(rig) == []
+    again(rig)
+    rig.client.login()
+    rig.run()
+    assert told(rig) == ["2900"]
+    again(rig)
+    assert told(rig) == ["2907"], "firmware of the next boot"
+    rig.client.login()
+    rig.run()
+    assert told(rig) == ["2907"]
+    rig.client.login()
+    rig.run()
+    assert told(rig) == [], "in one session"
+    again(rig)
+    rig.client.login()
+    rig.run()
+    assert told(rig) == ["2907"]
+
+
 def test_login_of_another_port_replaces_the_session(rig: Rig, disk: Disk) -> None:
     client = rig.client
     first = rig.target.session
@@ -446,6 +563,7 @@ def test_unit_that_cannot_take_what_was_announced(make: Make) -> None:
     client.element(crq.Element.init())
     client.login()
     rig.run()
+    rig.attended()
     client.answers.clear()
     tag = client.cmd(256, "00")
     rig.run()

@@ -233,6 +233,15 @@ def test_report_luns_takes_the_attention_back(rig: Rig) -> None:
     assert sense(rig, 512) is None
 
 
+def test_a_report_that_does_not_arrive_takes_nothing_back(rig: Rig) -> None:
+    rig.luns.add(512, new("two"))
+    for where in {"data_in": (1 << 40, 256)}, {}:
+        rig.client.cmd(256, REPORT, **where)
+        rig.run()
+    assert sense(rig, 256) == (6, 0x3F, 0x0E)
+    assert sense(rig, 512) == (6, 0x3F, 0x0E)
+
+
 def test_replaced(rig: Rig, disk: Disk) -> None:
     other = new("other")
     rig.luns.replace(256, other)

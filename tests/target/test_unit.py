@@ -346,6 +346,21 @@ def test_request_sense_in_both_formats(bench):
     assert len(bench.good(SENSE)) == 18
 
 
+@pytest.mark.parametrize("room", [0, 18])
+def test_an_attention_that_did_not_arrive_is_still_there(bench, room):
+    """SPC-4, 6.39: it is cleared when it has been reported."""
+    bench.unit.attention(0x2A, 9)
+    assert bench.good("030000000000") == b"", "none of it was asked for"
+    if room:
+        with bench.unreachable():
+            assert bench.bad(SENSE) == (0xB, 0x4B, 0)
+    else:
+        assert bench.good(SENSE, room=0) == b""
+    assert bench.unit.attentions(bench.nexus) == [0x2A09]
+    assert parse_sense(bench.good(SENSE)).asc == 0x2A
+    assert bench.unit.attentions(bench.nexus) == []
+
+
 # Mode pages
 
 

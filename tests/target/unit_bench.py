@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +54,7 @@ class Bench:
         self.mover = DataMover(self.server, None, lambda call: call())
         self.mover.prepare()
         self.nexus = self.login("first")
+        self.reachable = True
 
     def close(self) -> None:
         self.view.release()
@@ -64,6 +67,13 @@ class Bench:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @contextlib.contextmanager
+    def unreachable(self) -> Iterator[None]:
+        """For now, descriptors lead to memory that the initiator does not share."""
+        self.reachable = False
+        yield
+        self.reachable = True
 
     def login(self, name: str = "another") -> Nexus:
         nexus = Nexus(name, lambda call: call())
@@ -83,6 +93,7 @@ class Bench:
         raw = bytes.fromhex(cdb) if isinstance(cdb, str) else bytes(cdb)
         ends = []
         base = self.memory.address
+        inward = base + ROOM if self.reachable else 1 << 40
         self.view[: len(data)] = data
         self.view[ROOM : ROOM + room] = b"\xee" * room
         task = Task(
@@ -94,7 +105,7 @@ class Bench:
             mover=self.mover,
             finish=ends.append,
             data_out=[(base, len(data))] if data else [],
-            data_in=[(base + ROOM, room)] if room else [],
+            data_in=[(inward, room)] if room else [],
             read_only=read_only,
         )
         task.attempt(self.unit.execute, task)

@@ -101,6 +101,7 @@ RESERVED_SLOTS = 16
 EXTRA_CREDITS = 1024
 TASK_ABORTED = 0x40
 POWER_ON = 0x29, 0x00
+NEXUS_LOSS = 0x29, 0x07
 REPORT_LUNS = 0xA0
 READ_WRITE = 0x08, 0x0A
 HARDWARE_ERROR = 4
@@ -208,6 +209,8 @@ class Session:
         self.tasks: dict[Command, None] = {}
         self.sets: dict[Unit, TaskSet] = {}
         self.over = False
+        self.told = False
+        """Whether a login has told what it means for the units that this is a new nexus."""
         self.idle: list[tuple[Unit, Callable[[], None]]] = []
         self.found: dict[bytes, Any] = {}
         self.exports: Any = None
@@ -289,7 +292,9 @@ class Target:
         self._held: list[bytes] | None = None
         self._batch: list[bytes] = []
         self._calling: Callable[[], None] | None = None
-        self._known = False
+        # The initiator port of the last login, and of the last session.
+        self._known: bytes | None = None
+        self._seen: bytes | None = None
         self._turned_away = False
         self._lane = Lane(port) if fast and isinstance(port, Adapter) else None
         self._now = 0.0
@@ -698,7 +703,7 @@ class Target:
             if not self._prepared():
                 self._violation("no memory for a session")
                 return
-            self._open(self._port_id(), per_target=True)
+            self._attend(self._open(self._port_id(), per_target=True), login=False)
         session = self.session
         if opcode == srp.Opcode.CMD or opcode == srp.Opcode.TSK_MGMT:
             assert session
@@ -730,12 +735,7 @@ class Target:
         if reason is None:
             before = self.session
             session, credits = self._log_in(self._port_id(bytes(request.initiator_port_id)))
-            if not self._known:
-                # This nexus is new: its units have been powered on since (SAM-5, 5.14). One that comes back
-                # has been told, and the firmware that came before an operating system takes nothing away.
-                self._known = True
-                for export in self.luns.visible(session.nexus):
-                    export.unit.attention(*POWER_ON, session.nexus)
+            self._attend(session, login=True)
             answer: srp.IU = srp.LoginRsp.build(
                 req_lim_delta=credits,
                 tag=request.tag,
@@ -808,6 +808,23 @@ class Target:
         session.allow(session.limit)
         session.owed = 0
         return session, max(session.limit - to_come, 0)
+
+    def _attend(self, session: Session, *, login: bool) -> None:
+        """Tell a nexus that is new or comes back what that means for its units (SAM-5, 5.14 and 6.3.4).
+
+        A new one: power on. One that comes back: nexus loss, as its reservations are void. Firmware does not
+        log in, and may not expect the first; so what it is told takes nothing from the operating system that
+        logs in after it.
+        """
+        port_id = session.nexus.port_id
+        code = NEXUS_LOSS if port_id in (self._known, None if login else self._seen) else POWER_ON
+        news = not session.told if login else code is NEXUS_LOSS
+        self._seen = port_id
+        if login:
+            self._known, session.told = port_id, True
+        if news:
+            for export in self.luns.visible(session.nexus):
+                export.unit.attention(*code, session.nexus)
 
     def _open(self, port_id: bytes, per_target: bool) -> Session:
         """Begin a session; one that there is ends."""
@@ -963,7 +980,8 @@ class Target:
         crq_status = int(crq.Status.VIOLATES_MAX_XFER) if task.too_large else 0
         if self._mads.fast_fail and task.cdb[0] & 0x1F in READ_WRITE and sense_key(sense) == HARDWARE_ERROR:
             crq_status = int(crq.Status.ADAPTER_FAIL)
-        self._reply(session, task.address, length, task.tag, delta, crq_status)
+        if not self._reply(session, task.address, length, task.tag, delta, crq_status):
+            task.undelivered()
         if task.unit is not None:
             tasks = session.sets.get(task.unit)
             if tasks is not None:
@@ -974,8 +992,8 @@ class Target:
 
     def _reply(
         self, session: Session, address: int, length: int, tag: int, delta: int, crq_status: int = 0
-    ) -> None:
-        """Write the answer that lies in our memory over its request, and tell the client."""
+    ) -> bool:
+        """Write the answer that lies in our memory over its request, and tell the client; whether it is written."""
         try:
             self.port.copy_out(self._iu, address, IU_SIZE, length)
         except TransportError as error:
@@ -985,6 +1003,7 @@ class Target:
         else:
             session.owed = 0
         self._send(answered(crq.Format.SRP, crq_status, length, tag), session)
+        return bool(length)
 
     def _write(self, address: int, answer: bytes) -> int:
         """Write an answer over its request; the status byte for its element."""

@@ -223,6 +223,12 @@ class LunMap:
         if wanted.select_report not in REPORTS or wanted.allocation_length < 16:
             task.check(INVALID_FIELD_IN_CDB)
             return
+        # Withdrawn before it is looked at: a change in between is told again, none is lost.
+        told = [
+            export.unit
+            for export in self.visible(task.nexus)
+            if export.unit.forget(task.nexus, *REPORTED_LUNS_DATA_HAS_CHANGED)
+        ]
         exports = self.visible(task.nexus)
         if wanted.select_report == SelectReport.WELL_KNOWN:
             found = []
@@ -234,9 +240,12 @@ class LunMap:
             found = [Lun.multi_level(export.lun & 31) for export in exports if export.lun >> 5 == here]
         else:
             found = [scst_pack(export.lun, self._method) for export in exports]
-        for export in exports:
-            export.unit.forget(task.nexus, *REPORTED_LUNS_DATA_HAS_CHANGED)
-        task.reply(bytes(params.ReportLuns.build(luns=found)), wanted.allocation_length)
+
+        def lost() -> None:
+            for unit in told:
+                unit.attention(*REPORTED_LUNS_DATA_HAS_CHANGED, task.nexus)
+
+        task.reply(bytes(params.ReportLuns.build(luns=found)), wanted.allocation_length, lost=lost)
 
     @staticmethod
     def absent(task: Task) -> None:

@@ -136,8 +136,8 @@ class Unit(Protocol):
     def attention(self, asc: int, ascq: int, nexus: Nexus | None = None) -> None:
         """Establish a unit attention for one nexus, or for all."""
 
-    def forget(self, nexus: Nexus, asc: int, ascq: int) -> None:
-        """Take such a unit attention back, if it is pending (REPORT LUNS has told already)."""
+    def forget(self, nexus: Nexus, asc: int, ascq: int) -> bool:
+        """Take such a unit attention back (REPORT LUNS tells it too); whether it was pending."""
 
     def plain(self, nexus: Nexus) -> bool:
         """Whether a READ or WRITE from this nexus meets nothing special: no unit attention, no reservation of
@@ -207,6 +207,7 @@ class Task:
         "data_out_length",
         "ended",
         "finish",
+        "lost",
         "lun",
         "moved_in",
         "moved_out",
@@ -265,6 +266,8 @@ class Task:
         self.sense = b""
         self.too_large = False
         """Whether it wanted to move more than was announced to the initiator."""
+        self.lost: Callable[[], None] | None = None
+        """Puts back what its answer reports, such as a unit attention: see :meth:`undelivered`."""
         self.wanted_out = self.wanted_in = self.moved_out = self.moved_in = 0
 
     def __repr__(self) -> str:
@@ -283,15 +286,37 @@ class Task:
         self.moved_out = max(self.moved_out, len(data))
         return data
 
-    def reply(self, data: bytes | bytearray | memoryview, allocation: int | None = None) -> None:
-        """Send ``data``, cut to ``allocation`` bytes (ALLOCATION LENGTH) and to the room, and end GOOD."""
+    def reply(
+        self,
+        data: bytes | bytearray | memoryview,
+        allocation: int | None = None,
+        *,
+        lost: Callable[[], None] | None = None,
+    ) -> None:
+        """Send ``data``, cut to ``allocation`` bytes (ALLOCATION LENGTH) and to the room, and end GOOD.
+
+        ``lost`` is called if nothing of it reaches the initiator.
+        """
+        self.lost = lost
         view = memoryview(data).cast("B")[:allocation]
         self.wanted_in = len(view)
         room = view[: self.data_in_length]
-        if room:
-            self.mover.store(self.data_in, room)
+        try:
+            if room:
+                self.mover.store(self.data_in, room)
+        except TransportError:
+            self.undelivered()
+            raise
+        if not room:
+            self.undelivered()
         self.moved_in = len(room)
         self.good()
+
+    def undelivered(self) -> None:
+        """The answer does not reach the initiator: what it reports has not been reported."""
+        lost, self.lost = self.lost, None
+        if lost is not None:
+            lost()
 
     def read(
         self, backend: Backend, offset: int, length: int, *, then: Callable[[], None] | None = None

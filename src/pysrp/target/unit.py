@@ -20,6 +20,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from enum import IntEnum
+from functools import partial
 from typing import Any, ClassVar
 
 from pysrp.errors import ReservationConflict, ScsiError
@@ -177,10 +178,13 @@ class LogicalUnit:
         with self._lock:
             self._establish(asc << 8 | ascq, list(self._nexuses) if nexus is None else [nexus])
 
-    def forget(self, nexus: Nexus, asc: int, ascq: int) -> None:
-        """Take a unit attention back, if it is pending."""
+    def forget(self, nexus: Nexus, asc: int, ascq: int) -> bool:
+        """Take a unit attention back; whether it was pending."""
+        code = asc << 8 | ascq
         with self._lock:
-            self._withdraw(nexus, asc << 8 | ascq)
+            pending = code in self._pending.get(nexus, ())
+            self._withdraw(nexus, code)
+        return pending
 
     def attentions(self, nexus: Nexus) -> list[int]:
         """What is pending for a nexus, ``asc << 8 | ascq`` each, the next one first."""
@@ -279,6 +283,7 @@ class LogicalUnit:
                     raise ReservationConflict("reserved by another nexus", status=Status.RESERVATION_CONFLICT)
             if code:
                 self._withdraw(nexus, code)
+                task.lost = partial(self.attention, code >> 8, code & 0xFF, nexus)
                 raise Fault(SenseKey.UNIT_ATTENTION, code)
             if self._not_ready is not None and entry is not None and entry.medium:
                 raise Fault(SenseKey.NOT_READY, self._not_ready)
@@ -290,20 +295,24 @@ class LogicalUnit:
 
     @command(cdbs.RequestSense, reports_attention=False, conflicts=False)
     def request_sense(self, task: Task, cdb: cdbs.RequestSense) -> None:
-        """REQUEST SENSE: a pending unit attention, which that clears, or why the unit is not ready.
+        """REQUEST SENSE: a pending unit attention, or why the unit is not ready.
 
-        The sense data of a command has gone with its status and is not kept.
+        An attention is cleared when it has arrived (SAM-5, 5.14; SPC-4, 6.39), not by a command that fails or
+        has no room for it. The sense data of a command has gone with its status and is not kept.
         """
+        lost = None
         with self._lock:
             pending = self._pending.get(task.nexus)
             if pending:
-                fault = Fault(SenseKey.UNIT_ATTENTION, pending[0])
-                self._withdraw(task.nexus, pending[0])
+                code = pending[0]
+                fault = Fault(SenseKey.UNIT_ATTENTION, code)
+                self._withdraw(task.nexus, code)
+                lost = partial(self.attention, code >> 8, code & 0xFF, task.nexus)
             elif self._not_ready is not None:
                 fault = Fault(SenseKey.NOT_READY, self._not_ready)
             else:
                 fault = Fault(SenseKey.NO_SENSE, SenseCode.NONE)
-        task.reply(fault.data(bool(cdb.desc)), cdb.allocation_length)
+        task.reply(fault.data(bool(cdb.desc)), cdb.allocation_length, lost=lost)
 
     # INQUIRY.
 
