@@ -1,5 +1,6 @@
 """``pysrp scst``: ls, cat and write against a server's control socket."""
 
+import contextlib
 import errno
 import json
 import os
@@ -139,18 +140,34 @@ def test_without_a_server(tmp_path):
     assert "unix:PATH" in done.stderr
 
 
-@pytest.mark.skipif(bool(unavailable()), reason=f"NO FUSE HERE: {unavailable()}")
-def test_mount(url, tree, tmp_path):
-    where = tmp_path / "tree"
+@contextlib.contextmanager
+def mounted(url, where):
+    """``pysrp scst mount`` in a process of its own, until the block ends."""
     where.mkdir()
-    device = where.stat().st_dev
     with subprocess.Popen(
         [*COMMAND, "mount", "-s", url, str(where)], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout.readline() == f"{where} is the tree of {url}; Ctrl-C unmounts it\n"
+        yield
+        process.terminate()
+        assert process.wait(60) == 0
+
+
+@pytest.mark.skipif(bool(unavailable()), reason=f"NO FUSE HERE: {unavailable()}")
+def test_mount(url, tree, tmp_path):
+    device = tmp_path.stat().st_dev
+    where = tmp_path / "tree"
+    with mounted(url, where):
         # What is announced is there: nothing has to be waited for.
         assert where.stat().st_dev != device
         assert (where / "version").read_text() == tree.read("version")
-        process.terminate()
-        assert process.wait(60) == 0
     assert where.stat().st_dev == device
+
+
+@pytest.mark.skipif(bool(unavailable()), reason=f"NO FUSE HERE: {unavailable()}")
+def test_a_server_starts_programs_in_its_own_tree_mounted_by_another(url, tree, tmp_path):
+    # Python 3.10 holds the interpreter's lock until the program has changed into the folder, which asks the server.
+    where = tmp_path / "tree"
+    with mounted(url, where):
+        done = subprocess.run(["cat", "version"], cwd=where, capture_output=True, text=True, check=True)
+    assert done.stdout == tree.read("version")

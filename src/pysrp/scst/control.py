@@ -32,7 +32,7 @@ from types import TracebackType
 from typing import Any
 
 from pysrp.errors import ConfigError, UnavailableError
-from pysrp.scst.files import Files, Stat
+from pysrp.scst.files import Files, Stat, start_programs_by_fork
 from pysrp.scst.grammar import TreeError, refuse
 
 __all__ = ["Client", "Control", "socket_of"]
@@ -74,6 +74,7 @@ class Control:
         self._uids = {os.geteuid(), 0} if uids is None else set(uids)
         self._lock = threading.Lock()
         self._peers: set[socket.socket] = set()
+        start_programs_by_fork()  # somebody may have mounted what we answer for
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._inode = _claim(self._listener, self.path)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -49,6 +51,17 @@ class Files(Protocol):
 
     def readlink(self, path: str) -> str:
         """Where a link leads, relative to its directory."""
+
+
+def start_programs_by_fork() -> None:
+    """From now on, starting a program does not keep this process from answering for its tree.
+
+    Before 3.11, :mod:`subprocess` holds the interpreter's lock until the new program runs. If that begins in a
+    directory of the mounted tree, or is looked for in one, the kernel asks this process first: both wait for ever.
+    CPython describes this switch; a copy of the page tables is what it costs.
+    """
+    if sys.version_info < (3, 11):
+        subprocess._USE_VFORK = False  # type: ignore[attr-defined, unused-ignore]
 
 
 class Filesystem:

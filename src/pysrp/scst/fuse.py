@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any
 
 from pysrp.errors import UnavailableError
-from pysrp.scst.files import Files
+from pysrp.scst.files import Files, start_programs_by_fork
 from pysrp.scst.grammar import refuse
 
 __all__ = ["Mount", "mount"]
@@ -65,6 +65,7 @@ def mount(tree: Files, where: str | os.PathLike[str], ready: Callable[[], None] 
     path = Path(where)
     if not path.is_dir():
         raise refuse(errno.ENOTDIR, f"{path} is not a directory to mount on")
+    start_programs_by_fork()
     options = {"fsname": "scst_tgt", "subtype": "pysrp", "direct_io": True}
     options |= dict.fromkeys(("attr_timeout", "entry_timeout", "negative_timeout"), 0)
     operations = _operations(fuse, tree)
@@ -82,7 +83,8 @@ def mount(tree: Files, where: str | os.PathLike[str], ready: Callable[[], None] 
 class Mount:
     """``tree`` mounted on ``where`` by a thread of this process, until the context ends or :meth:`close`.
 
-    As long as it lasts, libfuse unmounts on SIGTERM and SIGHUP if nobody else handles them.
+    As long as it lasts, libfuse unmounts on SIGTERM and SIGHUP if nobody else handles them. This process may use the
+    mounted files as any other may, but no C code of it that keeps the interpreter's lock meanwhile (``dlopen``, ``exec``).
     """
 
     def __init__(self, tree: Files, where: str | os.PathLike[str]) -> None:
