@@ -22,11 +22,11 @@ import sys
 import sysconfig
 import time
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
-from pysrp import fabric
+from clock import each, record, stopwatch
+from pysrp import _fast, fabric
 
 LOOPS = r"""
 # cython: language_level=3
@@ -252,10 +252,14 @@ results = {}
 @pytest.fixture(scope="session")
 def loops(tmp_path_factory):
     cython = pytest.importorskip("Cython.Build.Dependencies", reason="the C loops need Cython")
-    fast = Path(fabric.__file__).parent.parent / "_fast"
+    (fast,) = _fast.__path__
     where = tmp_path_factory.mktemp("loops")
+    # Where the package is installed editable, its .pxd files are not below a folder of its name.
+    (where / "pysrp").mkdir()
+    (where / "pysrp/__init__.py").touch()
+    (where / "pysrp/_fast").symlink_to(fast)
     (where / "loops.pyx").write_text(LOOPS)
-    cython.cythonize(str(where / "loops.pyx"), include_path=[str(fast.parent.parent)], quiet=True)
+    cython.cythonize(str(where / "loops.pyx"), include_path=[str(where)], quiet=True)
     library = where / f"loops{sysconfig.get_config_var('EXT_SUFFIX')}"
     subprocess.run(
         [
@@ -319,16 +323,16 @@ def port_and_partner(tmp_path, work, place=TWO):
 
 
 def measure(benchmark, name, call, count, floor=None):
-    benchmark.pedantic(call, rounds=ROUNDS, iterations=1)
+    record(benchmark, stopwatch(call, count), float, ROUNDS)
     if benchmark.stats is None:  # --benchmark-disable
         return
     stats = benchmark.stats.stats
-    results[name] = stats.min / count, stats.median / count, floor
-    benchmark.extra_info["nanoseconds_per_element"] = round(stats.min / count * 1e9, 1)
+    results[name] = stats.min, stats.median, floor
+    benchmark.extra_info["nanoseconds_per_element"] = round(stats.min * 1e9, 1)
     if floor in results:
         benchmark.extra_info["floor"] = floor
-        benchmark.extra_info["ratio_min"] = round(stats.min / count / results[floor][0], 2)
-        benchmark.extra_info["ratio_median"] = round(stats.median / count / results[floor][1], 2)
+        benchmark.extra_info["ratio_min"] = round(stats.min / results[floor][0], 2)
+        benchmark.extra_info["ratio_median"] = round(stats.median / results[floor][1], 2)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -342,7 +346,7 @@ def table():
         print(line, file=sys.stderr)
 
 
-@pytest.mark.benchmark(group="round trip")
+@each("round trip")
 @two_cpus
 def test_floor_bare_ring_round_trip(benchmark, loops):
     memory, places = mmap.mmap(-1, 16384), [0]
@@ -350,7 +354,7 @@ def test_floor_bare_ring_round_trip(benchmark, loops):
         measure(benchmark, BARE_TRIP, lambda: loops.bare_ping(memory, places, PINGS), PINGS)
 
 
-@pytest.mark.benchmark(group="stream")
+@each("stream")
 @two_cpus
 def test_floor_bare_ring_stream(benchmark, loops):
     memory, places = mmap.mmap(-1, 16384), [0]
@@ -358,7 +362,7 @@ def test_floor_bare_ring_stream(benchmark, loops):
         measure(benchmark, BARE_STREAM, lambda: loops.bare_consume(memory, places, STREAM), STREAM)
 
 
-@pytest.mark.benchmark(group="round trip")
+@each("round trip")
 @two_cpus
 def test_floor_socketpair_round_trip(benchmark, loops):
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -367,7 +371,7 @@ def test_floor_socketpair_round_trip(benchmark, loops):
         measure(benchmark, "floor: socketpair, round trip", lambda: loops.floor_ping(a, a, 16, PINGS), PINGS)
 
 
-@pytest.mark.benchmark(group="round trip")
+@each("round trip")
 @pytest.mark.parametrize("place", [pytest.param(TWO, marks=two_cpus), ONE])
 def test_floor_eventfd_round_trip(benchmark, loops, place):
     a, b = os.eventfd(0), os.eventfd(0)
@@ -377,7 +381,7 @@ def test_floor_eventfd_round_trip(benchmark, loops, place):
     os.close(b)
 
 
-@pytest.mark.benchmark(group="round trip")
+@each("round trip")
 @pytest.mark.parametrize("place", [pytest.param(TWO, marks=two_cpus), ONE])
 @pytest.mark.parametrize("spin", [20_000, 0], ids=["spin 20 us", "no spin"])
 def test_port_round_trip(benchmark, loops, tmp_path, spin, place):
@@ -392,7 +396,7 @@ def test_port_round_trip(benchmark, loops, tmp_path, spin, place):
         measure(benchmark, name, lambda: loops.ping(port, PINGS), PINGS, floor)
 
 
-@pytest.mark.benchmark(group="round trip")
+@each("round trip")
 @two_cpus
 def test_port_round_trip_from_python(benchmark, loops, tmp_path):
     count = PINGS // 2
@@ -407,7 +411,7 @@ def test_port_round_trip_from_python(benchmark, loops, tmp_path):
         measure(benchmark, "unix: from Python, round trip", call, count, BARE_TRIP)
 
 
-@pytest.mark.benchmark(group="stream")
+@each("stream")
 @two_cpus
 def test_floor_socketpair_stream(benchmark, loops):
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -417,7 +421,7 @@ def test_floor_socketpair_stream(benchmark, loops):
         measure(benchmark, "floor: socketpair, stream", lambda: loops.floor_consume(a, count), count)
 
 
-@pytest.mark.benchmark(group="stream")
+@each("stream")
 @two_cpus
 def test_port_stream(benchmark, loops, tmp_path):
     with port_and_partner(tmp_path, lambda port: loops.produce(port, STREAM * ROUNDS)) as port:
@@ -426,7 +430,7 @@ def test_port_stream(benchmark, loops, tmp_path):
         measure(benchmark, "unix: from C, stream", call, STREAM, BARE_STREAM)
 
 
-@pytest.mark.benchmark(group="stream")
+@each("stream")
 @two_cpus
 def test_port_stream_from_python(benchmark, tmp_path):
     count = STREAM // 4

@@ -35,11 +35,12 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from clock import each, record
 from system.contestants import CONTESTANTS, ROWS, Failed, Figures, Missing, Row
 
 OWN, AIMS = "pysrp", ("tgtd + libiscsi", "tgtd + iscsi-perf", "nbdkit + fio")
-SHORT = 0.25
-"""Seconds of a run under pytest."""
+SHORT, RUNS = 0.25, 3
+"""Seconds of a run under pytest, and runs of a row."""
 
 PERCENTILES = "50", "99", "99.9"
 
@@ -202,21 +203,21 @@ def contestants() -> Iterator[Field]:
         yield entered
 
 
+@each()
 @pytest.mark.parametrize("who", list(CONTESTANTS))
 @pytest.mark.parametrize("row", [row.name for row in ROWS])
 def bench_system(benchmark: Any, contestants: Field, row: str, who: str) -> None:
-    """One short run; ``per`` makes the summary's figure the time per command."""
-    asked = next(each for each in ROWS if each.name == row)
+    """A few short runs. What is recorded is the time per command: the seconds of a run over its commands."""
+    asked = next(known for known in ROWS if known.name == row)
+    benchmark.group = row
     try:
         contestants.enter(who)
-        benchmark.group = row
-        figures: Figures = benchmark.pedantic(contestants.run, args=(who, asked, SHORT), rounds=1)
+        runs = record(
+            benchmark, lambda: contestants.run(who, asked, SHORT), lambda figures: 1 / figures.iops, RUNS
+        )
     except Missing as why:
         pytest.skip(f"NOT MEASURED: {why}")
-    assert figures.iops > 0
-    benchmark.extra_info.update(iops=figures.iops, cpu_us=figures.cpu, us=figures.us)
-    if benchmark.stats is not None:  # not --benchmark-disable
-        benchmark.extra_info["per"] = benchmark.stats.stats.median * figures.iops
+    benchmark.extra_info.update(median(runs))
 
 
 if __name__ == "__main__":

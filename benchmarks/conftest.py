@@ -60,9 +60,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     groups: dict[str, dict[str, float]] = {}
     for bench in session.benchmarks:
         if bench.stats is not None and getattr(bench.stats, "data", True):
-            per = bench.extra_info.get("per", 1)
             who = (bench.params or {}).get("who", bench.name)
-            groups.setdefault(bench.group or "", {})[who] = bench.stats.median / per
+            groups.setdefault(bench.group or "", {})[who] = bench.stats.median
     terminalreporter.section("ratios (median; pysrp = 1)")
     for group, rows in groups.items():
         own = rows.get("pysrp")
