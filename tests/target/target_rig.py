@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import struct
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from pysrp import crq, mad, srp
@@ -212,4 +213,24 @@ class SlowRam(Ram):
 
     def write_from(self, offset: int, view: memoryview) -> None:
         self._pass()
+        super().write_from(offset, view)
+
+
+class Spotted(Ram):
+    """A RAM disk with bytes that can neither be read nor written; the error does not say which."""
+
+    def __init__(self, size: int, bad: Collection[int], *, blocking: bool = False) -> None:
+        super().__init__(size)
+        self.bad, self.blocking = bad, blocking
+
+    def _check(self, offset: int, length: int) -> None:
+        if any(offset <= at < offset + length for at in self.bad):
+            raise OSError(errno.EIO, "somewhere")
+
+    def read_into(self, offset: int, view: memoryview) -> None:
+        self._check(offset, len(view))
+        super().read_into(offset, view)
+
+    def write_from(self, offset: int, view: memoryview) -> None:
+        self._check(offset, len(view))
         super().write_from(offset, view)

@@ -47,6 +47,15 @@ SPEAKS_DIFFERENTLY = {
 READS, WRITES = (0x08, 0x28, 0x88, 0xA8), (0x0A, 0x2A, 0x8A, 0xAA)
 
 
+def refused(command: Any) -> bool:
+    """Whether it is a WRITE of more than Linux offers, which QEMU takes for GOOD and Linux for all of it."""
+    if command.opcode not in WRITES:
+        return False
+    offered = 0 if command.iu.data_out is None else command.iu.data_out.len
+    wanted: int = command.cdb.data_length(DISKS[command.lun_number])
+    return offered < wanted
+
+
 def transactions(path: Path) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
     """What the initiator did, in order, each with the records of the same transaction."""
     records = [json.loads(line) for line in path.read_text().splitlines()]
@@ -278,6 +287,8 @@ class Initiator:
                 return 0, (0, 0, 0)  # there are no well known units, which is an answer
         if absent and reference.status:
             return 2, (5, 0x25, 0)  # the right code for it
+        if refused(command):
+            return 2, (5, 0x0E, 3)
         if command.opcode in SPEAKS_DIFFERENTLY or getattr(command.cdb, "page_code", 0) == 0xB2:
             return None
         return reference.status, theirs
@@ -287,7 +298,9 @@ class Initiator:
         room = 0 if command.iu.data_in is None else command.iu.data_in.len
         if answer.flags & RspFlags.DIOVER:
             assert 0 < answer.data_in_res_cnt <= room
-        if reference.flags & (RspFlags.DIOVER | RspFlags.DOOVER) and not reference.status:
+        if refused(command):
+            assert answer.data_out_res_cnt == command.iu.data_out.len, "nothing of it is written"
+        elif reference.flags & (RspFlags.DIOVER | RspFlags.DOOVER) and not reference.status:
             # QEMU says so where the CDB asks for more than there is room: Linux takes what came for missing.
             assert not answer.flags & (RspFlags.DIOVER | RspFlags.DOOVER)
 
@@ -296,6 +309,7 @@ class Initiator:
         blocks = set(range(command.cdb.lba, command.cdb.lba + command.cdb.transfer_length))
         moved = [other for other in others if other["what"] == "data"]
         if command.opcode in WRITES:
+            assert not refused(command)
             self.written[lun] |= blocks
             if any(other.get("truncated") for other in moved if other["dir"] == "i2t"):
                 self.guessed[lun] |= blocks
@@ -317,7 +331,7 @@ class Initiator:
             command = self.command(others)
             if record["what"] == "hcall" or command is None or command.lun_number not in DISKS:
                 continue
-            if command.opcode not in WRITES:
+            if command.opcode not in WRITES or refused(command):
                 continue
             block = DISKS[command.lun_number]
             table = command.iu.data_out

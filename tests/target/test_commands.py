@@ -360,8 +360,16 @@ def test_residual_in(rig: Rig, linux: bool, cdb: str, room: int, moved: int, wan
 @pytest.mark.parametrize(
     ("blocks", "room", "moved"), [(2, 1024, 1024), (1, 1024, 512), (2, 512, 512), (2, 700, 512), (3, 0, 0)]
 )
-def test_residual_out(rig: Rig, disk: Disk, linux: bool, blocks: int, room: int, moved: int) -> None:
-    """Fewer bytes than the command wants: whole blocks are written, and GOOD (so do QEMU's disks)."""
+@pytest.mark.parametrize("fast", [True, False])
+def test_residual_out(
+    make: Callable[..., Rig], disk: Disk, linux: bool, fast: bool, blocks: int, room: int, moved: int
+) -> None:
+    """Fewer bytes than the command wants: whole blocks are written, and the overrun is told.
+
+    To Linux it cannot be told, so it gets CHECK CONDITION and nothing is written (FCP-4, 9.4.2).
+    """
+    rig = make(LunMap([(256, disk)]), fast=fast)
+    rig.login()
     client = rig.client
     if linux:
         as_linux(rig)
@@ -371,14 +379,19 @@ def test_residual_out(rig: Rig, disk: Disk, linux: bool, blocks: int, room: int,
     tag = client.cmd(256, struct.pack(">BxIxHx", 0x2A, 8, blocks), **fields)
     rig.run()
     answer = client.answer(tag)
-    assert answer.status == 0
+    refused = linux and blocks * BLOCK > room
+    if refused:
+        moved = 0
+        assert (answer.status, answer.sense[2] & 15, *answer.sense[12:14]) == (2, 5, 0x0E, 3)
+    else:
+        assert answer.status == 0
     assert disk.backend.memory()[8 * 512 : 8 * 512 + 1024] == data[:moved].ljust(1024, b"\0")
     if linux:
         assert linux_resid(answer, room) == room - moved
-    elif room > moved:
-        assert (answer.flags, answer.data_out_res_cnt) == (RspFlags.DOUNDER, room - moved)
     elif blocks * BLOCK > room:
         assert (answer.flags, answer.data_out_res_cnt) == (RspFlags.DOOVER, blocks * BLOCK - room)
+    elif room > moved:
+        assert (answer.flags, answer.data_out_res_cnt) == (RspFlags.DOUNDER, room - moved)
     else:
         assert answer.flags == 0
 

@@ -18,6 +18,7 @@ from pysrp.scsi import cdb, inquiry, params
 from pysrp.scsi.mode import parse_mode6, parse_mode10
 from pysrp.scsi.sense import parse_sense
 from pysrp.target.disk import MAX_IN_PLACE, Disk
+from target_rig import Spotted
 from unit_bench import Bench
 
 CAPTURES = Path(__file__).parents[1] / "vectors" / "captures"
@@ -120,6 +121,8 @@ def test_out_of_range(bench, kind):
         assert result.code == OUT_OF_RANGE
         at = 2 if kind.SIZE > 6 else 1
         assert result.pointer == (True, at, None if kind.SIZE > 6 else 4)
+        first = max(lba, 2048)
+        assert parse_sense(result.sense).information == (first if first <= 0xFFFFFFFF else None)
     assert bytes(bench.unit.backend.memory()) == bytes(1 << 20)
 
 
@@ -259,6 +262,86 @@ def test_errors_of_the_backend(number, read, write):
         assert bench.good(cdb.Read10.build(lba=8, transfer_length=1)) == bytes(512)
 
 
+@pytest.mark.parametrize("shared", [True, False])
+@given(
+    st.integers(0, 5000), st.integers(1, 300), st.sets(st.integers(0, 4095), max_size=3),
+    st.sampled_from([512, 4096]), st.lists(st.integers(1, 300 * 512), max_size=4),
+)  # fmt: skip
+def test_an_unreadable_block_is_named_and_those_before_it_are_moved(shared, lba, blocks, bad, size, cuts):
+    """SBC-3, 4.18.1: the first one's LBA in INFORMATION; the residual says how much has come."""
+    lba %= 4096 - blocks
+    backend = Spotted(4096 * size, {at * size + at % size for at in bad})
+    backend.memory()[:] = (pattern(1 << 18) * (4096 * size >> 18))[: 4096 * size]
+    hit = min((at for at in bad if lba <= at < lba + blocks), default=None)
+    moved = (blocks if hit is None else hit - lba) * size
+    there = bytes(backend.memory()[lba * size : lba * size + moved])
+    with Bench(Disk(backend, block_size=size), shared=shared) as bench:
+        result = bench.tainted(
+            cdb.Read10.build(lba=lba, transfer_length=blocks), room=300 * size, cuts=sorted(cuts)
+        )
+        assert (result.task.moved_in, result.data) == (moved, there)
+        if hit is None:
+            assert result.status == 0
+            return
+        assert result.code == (3, 0x11, 0)
+        assert parse_sense(result.sense).information == hit
+        data = bytes(blocks * size)
+        result = bench(cdb.Write10.build(lba=lba, transfer_length=blocks), data, cuts=sorted(cuts))
+        assert (result.code, result.task.moved_out) == ((3, 0x0C, 0), moved)
+        assert parse_sense(result.sense).information == hit
+        assert bytes(backend.memory()[lba * size : lba * size + moved]) == bytes(moved)
+        assert any(backend.memory()[(hit + 1) * size : (hit + 1) * size + size]) or hit == 4095
+        result = bench(cdb.Verify10.build(lba=lba, verification_length=blocks, bytchk=1), data)
+        if result.code == (3, 0x11, 0):
+            assert parse_sense(result.sense).information == hit
+
+
+def test_an_unreadable_block_beyond_32_bits():
+    """In fixed format there is no room for it, so VALID is 0 (SPC-5, 4.4.3); the descriptor has it."""
+
+    class Huge(Null):
+        def read_into(self, offset, view):
+            if offset + len(view) > 512 << 33:
+                raise OSError(errno.EIO, "there")
+            super().read_into(offset, view)
+
+    with Bench(Disk(Huge(1 << 50))) as bench:
+        read = cdb.Read16.build(lba=(1 << 33) - 2, transfer_length=4)
+        sense = parse_sense(bench.tainted(read).sense)
+        assert (sense.sense_key, sense.information, sense.info) == (3, None, 0)
+        page = bytearray(bench.good("1a080a00ff00")[4:])
+        page[2] |= 4  # D_SENSE
+        bench.good("15100000100000", bytes(4) + page)
+        assert parse_sense(bench.tainted(read).sense).information == 1 << 33
+        past = cdb.Read16.build(lba=(1 << 41) - 2, transfer_length=4)
+        assert parse_sense(bench(past).sense).information == 1 << 41
+
+
+def test_an_error_of_no_block_names_none():
+    backend = Failing(1 << 20, 0)
+    with Bench(Disk(backend)) as bench:
+        backend.number, backend.start = errno.EIO, (1 << 20) - 1
+        for command in cdb.SynchronizeCache10.build(), cdb.Write10.build(transfer_length=1, fua=1):
+            result = bench(command, bytes(512))
+            assert result.code == (3, 0x0C, 0)
+            assert parse_sense(result.sense).information is None
+
+
+def test_a_medium_that_can_do_it_the_second_time():
+    class Fickle(Ram):
+        failures = 1
+
+        def read_into(self, offset, view):
+            self.failures -= 1
+            if not self.failures:
+                raise OSError(errno.EIO, "once")
+            super().read_into(offset, view)
+
+    with Bench(Disk(Fickle(1 << 20))) as bench:
+        bench.good(cdb.Write10.build(transfer_length=100), pattern(51200))
+        assert bench.good(cdb.Read10.build(transfer_length=100)) == pattern(51200)
+
+
 def test_a_closed_backend(tmp_path):
     backend = File(tmp_path / "disk", 1 << 20)
     with Bench(Disk(backend)) as bench:
@@ -291,11 +374,15 @@ def test_verify(tmp_path, kind, medium):
             wrong[at] ^= 1
             result = bench(verify(verification_length=5000, bytchk=1), bytes(wrong))
             assert result.code == MISCOMPARE, at
+            assert parse_sense(result.sense).information == at, "offset in the data-out buffer"
         one = data[:512]
         for i in range(4500):
             backend.write_from(512 * (i + 1), memoryview(one))
         bench.good(verify(verification_length=4500, bytchk=3), one)
-        assert bench.bad(verify(verification_length=4501, bytchk=3), one) == MISCOMPARE
+        result = bench(verify(verification_length=4501, bytchk=3), one)
+        assert result.code == MISCOMPARE
+        differs = next(i for i in range(512) if data[4500 * 512 + i] != one[i])
+        assert parse_sense(result.sense).information == differs
 
 
 @pytest.mark.parametrize("kind", VERIFIES)
@@ -311,7 +398,9 @@ def test_verify_reads_a_medium_that_can_fail(tmp_path):
     with File(tmp_path / "disk", 1 << 20) as backend, Bench(Disk(backend)) as bench:
         (tmp_path / "disk").write_bytes(bytes(4096))
         bench.good(cdb.Verify10.build(verification_length=8))
-        assert bench(cdb.Verify10.build(verification_length=9)).code == (3, 0x11, 0)
+        result = bench(cdb.Verify10.build(lba=2, verification_length=9))
+        assert result.code == (3, 0x11, 0)
+        assert parse_sense(result.sense).information == 8
 
 
 def test_verify_does_not_take_the_owner_for_hours():

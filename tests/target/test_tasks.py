@@ -12,6 +12,7 @@ from pysrp import srp
 from pysrp.backends import Ram
 from pysrp.fabric import ReturnCode
 from pysrp.lun import Lun
+from pysrp.scsi.sense import parse_sense
 from pysrp.srp import RspCode, RspFlags, TaskAttribute, TskMgmtFunc
 from pysrp.target.data import CHUNK, CHUNKS
 from pysrp.target.disk import Disk
@@ -20,7 +21,7 @@ from pysrp.target.lunmap import LunMap
 from pysrp.target.task import Nexus, Task
 from pysrp.target.taskset import TaskSet
 from pysrp.target.workers import THREADS, Pool
-from target_rig import BLOCK, MIB, Rig, SlowRam
+from target_rig import BLOCK, MIB, Rig, SlowRam, Spotted
 
 SIMPLE, HEAD, ORDERED = TaskAttribute.SIMPLE, TaskAttribute.HEAD_OF_QUEUE, TaskAttribute.ORDERED
 Make = Callable[..., Rig]
@@ -647,6 +648,56 @@ def test_login_pays_the_credits_owed(busy: Rig, slow: SlowRam) -> None:
     tag = client.cmd(512, "00")
     busy.run()
     assert client.answer(tag).req_lim_delta == 1
+
+
+@pytest.mark.parametrize("bad", [0, CHUNK // BLOCK - 1, CHUNK // BLOCK, 3 * CHUNK // BLOCK - 1])
+def test_blocks_before_one_that_cannot_be_read_are_moved(make: Make, pool: Pool, bad: int) -> None:
+    """Whatever chunk it is in; and so for what is written."""
+    backend = Spotted(4 * CHUNK, {bad * BLOCK + 7}, blocking=True)
+    there = bytes(i // BLOCK & 255 | 1 for i in range(4 * CHUNK))
+    backend.memory()[:] = there
+    rig = make(LunMap([(256, Disk(backend))]), workers=pool)
+    client = rig.login()
+    blocks = 3 * CHUNK // BLOCK
+    client.poke(b"\xee" * 3 * CHUNK)
+    tag = client.read(256, 0, blocks)
+    rig.settle(lambda: bool(client.answers))
+    answer = client.answer(tag)
+    sense = parse_sense(answer.sense)
+    assert (answer.status, sense.sense_key, sense.asc, sense.information) == (2, 3, 0x11, bad)
+    assert (answer.flags, answer.data_in_res_cnt) == (
+        RspFlags.SNSVALID | RspFlags.DIUNDER,
+        (blocks - bad) * BLOCK,
+    )
+    assert client.peek(3 * CHUNK) == there[: bad * BLOCK].ljust(3 * CHUNK, b"\xee")
+    tag = client.write(256, 0, bytes(3 * CHUNK))
+    rig.settle(lambda: bool(client.answers))
+    answer = client.answer(tag)
+    sense = parse_sense(answer.sense)
+    assert (answer.status, sense.sense_key, sense.asc, sense.information) == (2, 3, 0x0C, bad)
+    assert answer.data_out_res_cnt == (blocks - bad) * BLOCK
+    assert bytes(backend.memory()) == bytes(bad * BLOCK) + there[bad * BLOCK :]
+    assert not rig.target._mover.waiting
+
+
+def test_a_medium_that_is_closed_between_two_chunks(make: Make, pool: Pool) -> None:
+    """The first has been moved, of the second nothing."""
+
+    class Short(SlowRam):
+        def read_into(self, offset: int, view: memoryview) -> None:
+            if offset:
+                raise ValueError("closed")
+            super().read_into(offset, view)
+
+    backend = Short(2 * CHUNK)
+    backend.gate.set()
+    rig = make(LunMap([(256, Disk(backend))]), workers=pool)
+    client = rig.login()
+    tag = client.read(256, 0, 2 * CHUNK // BLOCK)
+    rig.settle(lambda: bool(client.answers))
+    answer = client.answer(tag)
+    assert (answer.sense[2], answer.sense[0]) == (4, 0x70)
+    assert answer.data_in_res_cnt == CHUNK
 
 
 # The pool

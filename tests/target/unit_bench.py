@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,17 +41,27 @@ class Result:
         return found.c_d, found.field_pointer, found.bit_pointer if found.bpv else None
 
 
-class Bench:
-    """An initiator's memory, and commands from it to one unit."""
+class Apart:
+    """A port whose partner's memory can only be copied, as on POWER."""
 
-    def __init__(self, unit: Any) -> None:
+    def __init__(self, port: Any) -> None:
+        self.allocate, self.copy_in, self.copy_out = port.allocate, port.copy_in, port.copy_out
+
+    def window(self, *_: Any) -> None:
+        return None
+
+
+class Bench:
+    """An initiator's memory, and commands from it to one unit. ``shared``: its memory is within reach."""
+
+    def __init__(self, unit: Any, *, shared: bool = True) -> None:
         self.unit = unit
         self.client, self.server = pair(window_size=16 << 20)
         self.client.register()
         self.server.register()
         self.memory = self.client.allocate(2 * ROOM)
         self.view = memoryview(self.memory)
-        self.mover = DataMover(self.server, None, lambda call: call())
+        self.mover = DataMover(self.server if shared else Apart(self.server), None, lambda call: call())
         self.mover.prepare()
         self.nexus = self.login("first")
         self.reachable = True
@@ -88,8 +98,13 @@ class Bench:
         room: int = 65536,
         nexus: Nexus | None = None,
         read_only: bool = False,
+        cuts: Sequence[int] = (),
+        tainted: bool = False,
     ) -> Result:
-        """Run a command (a CDB, its bytes, or hex) with ``data`` to send and ``room`` for an answer."""
+        """Run a command (a CDB, its bytes, or hex) with ``data`` to send and ``room`` for an answer.
+
+        Their descriptors are cut at the bytes ``cuts``.
+        """
         raw = bytes.fromhex(cdb) if isinstance(cdb, str) else bytes(cdb)
         ends = []
         base = self.memory.address
@@ -104,15 +119,20 @@ class Bench:
             unit=self.unit,
             mover=self.mover,
             finish=ends.append,
-            data_out=[(base, len(data))] if data else [],
-            data_in=[(inward, room)] if room else [],
+            data_out=_segments(base, len(data), cuts),
+            data_in=_segments(inward, room, cuts),
             read_only=read_only,
         )
         task.attempt(self.unit.execute, task)
         assert ends == [task], "ended once"
         got = bytes(self.view[ROOM : ROOM + task.moved_in])
-        assert bytes(self.view[ROOM + task.moved_in : ROOM + room]) == b"\xee" * (room - task.moved_in)
+        rest = bytes(self.view[ROOM + task.moved_in : ROOM + room])
+        assert tainted or rest == b"\xee" * (room - task.moved_in)
         return Result(task.status, task.sense, got, task)
+
+    def tainted(self, cdb: Any, data: bytes = b"", **options: Any) -> Result:
+        """As calling, where the room behind what counts as moved may hold anything: a medium has failed."""
+        return self(cdb, data, tainted=True, **options)
 
     def good(self, cdb: Any, data: bytes = b"", **options: Any) -> bytes:
         """As calling, of a command that has to be GOOD: its data."""
@@ -125,3 +145,8 @@ class Bench:
         result = self(cdb, data, **options)
         assert not result.data
         return result.code
+
+
+def _segments(base: int, length: int, cuts: Sequence[int]) -> list[tuple[int, int]]:
+    ends = [*(cut for cut in cuts if cut < length), length] if length else []
+    return [(base + start, end - start) for start, end in zip([0, *ends], ends, strict=False)]

@@ -14,14 +14,17 @@ from functools import partial
 from typing import Any, Protocol
 
 from pysrp.errors import TransportError
-from pysrp.target.task import Backend, Job, Segment, Task, Workers
+from pysrp.target.task import Backend, BadBlock, Job, Segment, Task, Workers
 
-__all__ = ["DataMover", "DmaPort", "Transfer"]
+__all__ = ["DataMover", "DmaPort", "Transfer", "move"]
 
 CHUNK = 256 << 10
 """Bytes that one task has staged at a time."""
 
 CHUNKS = 16
+
+PIECES = 16
+"""Into so many a stretch is divided to find the block that cannot be read."""
 
 READ, WRITE = 1, 2
 ADDRESSES = 1 << 64
@@ -62,17 +65,41 @@ def clip(segments: Sequence[Segment], skip: int, length: int) -> Iterator[Segmen
         length -= size
 
 
+def move(backend: Backend, offset: int, view: memoryview, write: bool, block: int) -> None:
+    """Read or write ``view``, or of it the blocks before the first one that cannot be.
+
+    A backend does not say where it failed. So what failed is tried again in ever smaller pieces, down to that
+    block. Raises BadBlock, or what else the backend raises.
+    """
+    step = backend.write_from if write else backend.read_into
+    done, size = 0, len(view)
+    while done < len(view):
+        at = offset + done
+        end = at // block * block + max(size, block)
+        part = view[done : end - offset]
+        try:
+            step(at, part)
+        except OSError as error:
+            if size <= block:
+                raise BadBlock(error, at // block * block) from error
+            size = max(size // PIECES // block, 1) * block
+        else:
+            done += len(part)
+
+
 class Transfer:
     """What workers do for one task: a chain of jobs, one chunk each, or one ``work`` without data."""
 
     __slots__ = (
         "backend",
+        "block",
         "cancelled",
         "chunk",
         "done",
         "flush",
         "job",
         "length",
+        "moved",
         "mover",
         "offset",
         "task",
@@ -90,10 +117,11 @@ class Transfer:
         length: int = 0,
         write: bool = False,
         flush: bool = False,
+        block: int = 1,
     ) -> None:
         self.mover, self.task, self.backend, self.then = mover, task, backend, then
-        self.offset, self.length, self.write, self.flush = offset, length, write, flush
-        self.done = 0
+        self.offset, self.length, self.write, self.flush, self.block = offset, length, write, flush, block
+        self.done = self.moved = 0
         self.chunk: int | None = None
         self.job: Job | None = None
         self.cancelled = False
@@ -114,6 +142,7 @@ class Transfer:
     def proceed(self, chunk: int) -> None:
         """The next part, staged in ``chunk``."""
         self.chunk = chunk
+        self.moved = 0
         size = min(CHUNK, self.length - self.done)
         try:
             if self.write:
@@ -126,12 +155,10 @@ class Transfer:
 
     def _work(self, view: memoryview, last: bool) -> None:
         # On a worker.
-        if self.write:
-            self.backend.write_from(self.offset + self.done, view)
-            if last and self.flush:
-                self.backend.flush()
-        else:
-            self.backend.read_into(self.offset + self.done, view)
+        move(self.backend, self.offset + self.done, view, self.write, self.block)
+        self.moved = len(view)
+        if self.write and last and self.flush:
+            self.backend.flush()
 
     def _ended(self, error: Exception | None) -> None:
         # On a worker.
@@ -141,10 +168,26 @@ class Transfer:
         if self.cancelled:
             self.mover.release(self)
         elif error is not None:
-            self.mover.release(self)
-            self.task.attempt(self.task.unit.failed, self.task, error)
+            self.task.attempt(self._fail, error)
         else:
             self.task.attempt(self._advance)
+
+    def _fail(self, error: Exception) -> None:
+        """The backend failed: the blocks before that have been moved."""
+        try:
+            if self.chunk is not None:
+                if isinstance(error, BadBlock):
+                    self.moved = error.offset - self.offset - self.done
+                self._count(self.moved, self.chunk)
+        finally:
+            self.mover.release(self)
+        self.task.unit.failed(self.task, error)
+
+    def _count(self, size: int, chunk: int) -> None:
+        """So many bytes of this chunk have been moved between it and the backend."""
+        if not self.write:
+            self.mover.stage_out(self.task.data_in, self.done, size, chunk)
+        self.task.moved(size, self.write)
 
     def _advance(self) -> None:
         if self.chunk is None:
@@ -152,11 +195,7 @@ class Transfer:
             return
         chunk, size = self.chunk, min(CHUNK, self.length - self.done)
         try:
-            if self.write:
-                self.task.moved_out += size
-            else:
-                self.mover.stage_out(self.task.data_in, self.done, size, chunk)
-                self.task.moved_in += size
+            self._count(size, chunk)
         except TransportError:
             self.mover.release(self)
             raise
@@ -262,17 +301,18 @@ class DataMover:
         length: int,
         write: bool,
         flush: bool,
+        block: int,
         then: Callable[[], None],
     ) -> Transfer | None:
         """Move data and call ``then``."""
         if length and backend.blocking and self.workers is not None:
-            transfer = Transfer(self, task, backend, then, offset, length, write, flush)
+            transfer = Transfer(self, task, backend, then, offset, length, write, flush, block)
             if self._free:
                 transfer.proceed(self._free.pop())
             else:
                 self.waiting.append(transfer)
             return transfer
-        if self._in_place(task, backend, offset, length, write, flush):
+        if self._in_place(task, backend, offset, length, write, flush, block):
             then()
         return None
 
@@ -293,7 +333,7 @@ class DataMover:
         return None
 
     def _in_place(
-        self, task: Task, backend: Backend, offset: int, length: int, write: bool, flush: bool
+        self, task: Task, backend: Backend, offset: int, length: int, write: bool, flush: bool, block: int
     ) -> bool:
         segments = list(clip(task.data_out if write else task.data_in, 0, length))
         # All of them first: a descriptor that leads nowhere is found before a byte has moved.
@@ -305,22 +345,22 @@ class DataMover:
                 view = near if near is not None else self.staged[:part]
                 if near is None and write:
                     self.port.copy_in(address + done, self._memory, 0, part)
+                problem: Exception | None = None
+                whole = part
                 try:
-                    if write:
-                        backend.write_from(offset, view)
-                    else:
-                        backend.read_into(offset, view)
+                    move(backend, offset, view, write, block)
                 except (OSError, ValueError) as error:
-                    task.unit.failed(task, error)
+                    problem = error
+                    # Less than nothing: the block may have begun in the segment before.
+                    whole = error.offset - offset if isinstance(error, BadBlock) else 0
+                if near is None and not write and whole > 0:
+                    self.port.copy_out(self._memory, address + done, 0, whole)
+                task.moved(whole, write)
+                if problem is not None:
+                    task.unit.failed(task, problem)
                     return False
-                if near is None and not write:
-                    self.port.copy_out(self._memory, address + done, 0, part)
                 done += part
                 offset += part
-                if write:
-                    task.moved_out += part
-                else:
-                    task.moved_in += part
         if write and flush and length:
             try:
                 backend.flush()

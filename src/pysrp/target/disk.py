@@ -28,7 +28,8 @@ from pysrp.scsi.mode import (
     ReadWriteErrorRecoveryPage,
 )
 from pysrp.scsi.params import ReadCapacity10, ReadCapacity16
-from pysrp.target.task import Backend, Task
+from pysrp.target.data import move
+from pysrp.target.task import Backend, BadBlock, Task
 from pysrp.target.unit import VERSION_DESCRIPTORS, Attention, LogicalUnit, SenseCode, invalid
 from pysrp.target.unit_commands import Fault, command, pointer
 from pysrp.target.unit_identity import Identity
@@ -150,6 +151,7 @@ class Disk(LogicalUnit):
         """The backend raised ``error``, or work of ours a Fault: end the task with sense."""
         if isinstance(error, OSError):
             number = error.errno
+            lba = error.offset // self.block_size if isinstance(error, BadBlock) else None
             if number in NO_SPACE:
                 error = Fault(SenseKey.DATA_PROTECT, SenseCode.SPACE_ALLOCATION_FAILED_WRITE_PROTECT)
             elif number in PROTECTED:
@@ -161,7 +163,10 @@ class Disk(LogicalUnit):
                 error = Fault(
                     SenseKey.MEDIUM_ERROR,
                     SenseCode.UNRECOVERED_READ_ERROR if reads else SenseCode.WRITE_ERROR,
+                    information=lba,
                 )
+            else:
+                error = Fault(SenseKey.HARDWARE_ERROR, SenseCode.INTERNAL_TARGET_FAILURE, information=lba)
         super().failed(task, error)
 
     # Reading and writing.
@@ -170,7 +175,12 @@ class Disk(LogicalUnit):
         """Where the command's blocks begin, in bytes, if all of them are on the disk."""
         lba: int = cdb.lba
         if lba >= self.blocks or blocks > self.blocks - lba:
-            raise Fault(SenseKey.ILLEGAL_REQUEST, SenseCode.LBA_OUT_OF_RANGE, pointer(type(cdb).lba))
+            raise Fault(
+                SenseKey.ILLEGAL_REQUEST,
+                SenseCode.LBA_OUT_OF_RANGE,
+                pointer(type(cdb).lba),
+                information=max(lba, self.blocks),
+            )
         return lba * self.block_size
 
     def _length(self, cdb: Any, blocks: int, name: str = "transfer_length") -> int:
@@ -183,14 +193,16 @@ class Disk(LogicalUnit):
     @command(cdbs.Read10, cdbs.Read12, cdbs.Read16, medium=True)
     def read(self, task: Task, cdb: Any) -> None:
         """READ(10), (12), (16). FUA and DPO ask for nothing here: a backend has one copy of a byte."""
-        blocks = cdb.transfer_length
-        task.read(self.backend, self._start(cdb, blocks), self._length(cdb, blocks))
+        self._read(task, cdb, cdb.transfer_length)
 
     @command(cdbs.Read6, medium=True)
     def read_6(self, task: Task, cdb: cdbs.Read6) -> None:
         """READ(6), of 1 to 256 blocks."""
-        blocks = cdb.blocks
-        task.read(self.backend, self._start(cdb, blocks), self._length(cdb, blocks))
+        self._read(task, cdb, cdb.blocks)
+
+    def _read(self, task: Task, cdb: Any, blocks: int) -> None:
+        start, length = self._start(cdb, blocks), self._length(cdb, blocks)
+        task.read(self.backend, start, length, block=self.block_size)
 
     @command(cdbs.Write10, cdbs.Write12, cdbs.Write16, medium=True)
     def write(self, task: Task, cdb: Any) -> None:
@@ -246,11 +258,17 @@ class Disk(LogicalUnit):
             done = 0
             while done < length and not task.aborted:
                 found = bytearray(min(length - done, CHUNK))
-                self.backend.read_into(start + done, memoryview(found))
+                move(self.backend, start + done, memoryview(found), False, self.block_size)
                 if expected is not None:
                     at = done % len(expected)
-                    if found != expected[at : at + len(found)]:
-                        raise Fault(SenseKey.MISCOMPARE, SenseCode.MISCOMPARE_DURING_VERIFY)
+                    wanted = expected[at : at + len(found)]
+                    if found != wanted:
+                        differs = next(i for i, byte in enumerate(found) if byte != wanted[i])
+                        raise Fault(
+                            SenseKey.MISCOMPARE,
+                            SenseCode.MISCOMPARE_DURING_VERIFY,
+                            information=(done + differs) % len(data or found),
+                        )
                 done += len(found)
 
         return compare

@@ -33,7 +33,8 @@ Residuals. UNDER is set where fewer bytes moved than the descriptors allow, OVER
 more, with the difference, as SRP has it. Linux looks at the OVER flags alone, and takes the count for bytes
 that did *not* move. So a client that calls itself Linux in its adapter info finds, for the first case, both
 flags set (who looks for UNDER first reads the same count), and for the second none: the flag would tell it
-that data is missing which has come.
+that data is missing which has come. So it could not learn that a WRITE wanted more than it offered; its WRITE
+ends with 05/0E/03, and nothing is written.
 
 Credits. Every answer to a CMD or TSK_MGMT gives one back. An aborted command has no answer: the answer to
 the function that aborted it gives its credit back too. Linux counts such commands itself and so counts them
@@ -657,8 +658,8 @@ class Target:
         answer = self._mads.answer(raw, self._host(), self.session is not None)[:length]
         if self.session is not None:
             self.session.nexus.name = self._client_name()
+            self._tell(self.session.nexus)
             if self._mads.announced != before:
-                self._tell(self.session.nexus)
                 self.session.exports = self.session.opened = None
                 self.luns.bind(self.session.nexus)
         status = self._write(address, answer)
@@ -680,6 +681,7 @@ class Target:
 
     def _tell(self, nexus: Nexus) -> None:
         announced = self._mads.announced
+        nexus.overrun = not self._mads.client.linux
         nexus.announced = announced is not None
         nexus.max_transfer = self.settings.max_transfer if announced is None else announced
 
@@ -946,21 +948,15 @@ class Target:
         out_residual = in_residual = 0
         linux = self._mads.client.linux
         if task.data_out_length or task.wanted_out:
-            under, over = task.data_out_length - task.moved_out, task.wanted_out - task.data_out_length
-            if under > 0:
-                flags |= DOUNDER | (DOOVER if linux else 0)
-                out_residual = min(under, 0xFFFFFFFF)
-            elif over > 0 and not linux:
-                flags |= DOOVER
-                out_residual = min(over, 0xFFFFFFFF)
+            under, over, out_residual = residual(
+                task.data_out_length, task.wanted_out, task.moved_out, task.status, linux
+            )
+            flags |= (DOUNDER if under else 0) | (DOOVER if over else 0)
         if task.data_in_length or task.wanted_in:
-            under, over = task.data_in_length - task.moved_in, task.wanted_in - task.data_in_length
-            if under > 0:
-                flags |= DIUNDER | (DIOVER if linux else 0)
-                in_residual = min(under, 0xFFFFFFFF)
-            elif over > 0 and not linux:
-                flags |= DIOVER
-                in_residual = min(over, 0xFFFFFFFF)
+            under, over, in_residual = residual(
+                task.data_in_length, task.wanted_in, task.moved_in, task.status, linux
+            )
+            flags |= (DIUNDER if under else 0) | (DIOVER if over else 0)
         sense = task.sense[:SENSE_SIZE]
         if sense:
             flags |= SNSVALID
@@ -1117,6 +1113,18 @@ class Target:
 def begin(task: Task) -> None:
     """Hand a task to its unit."""
     task.attempt(task.unit.execute, task)
+
+
+def residual(offered: int, wanted: int, moved: int, status: int, linux: bool) -> tuple[bool, bool, int]:
+    """Whether UNDER and OVER are set for one direction, and the count with them.
+
+    Of a command that failed it matters more how much has been moved than how much would not have been.
+    """
+    if wanted > offered and (not status or moved == offered):
+        return (False, False, 0) if linux else (False, True, min(wanted - offered, 0xFFFFFFFF))
+    if moved < offered:
+        return True, linux, min(offered - moved, 0xFFFFFFFF)
+    return False, False, 0
 
 
 def sense_key(sense: bytes) -> int:

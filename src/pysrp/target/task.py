@@ -32,7 +32,7 @@ from pysrp.srp import TaskAttribute
 if TYPE_CHECKING:
     from pysrp.target.data import Transfer
 
-__all__ = ["Backend", "Job", "Mover", "Nexus", "Segment", "Task", "Unit", "Workers"]
+__all__ = ["Backend", "BadBlock", "Job", "Mover", "Nexus", "Segment", "Task", "Unit", "Workers"]
 
 log = logging.getLogger("pysrp.target")
 
@@ -55,14 +55,26 @@ Segment = tuple[int, int]
 """Address and length in bytes of one stretch of the initiator's memory."""
 
 
+class BadBlock(OSError):
+    """A backend's error, and where: ``offset`` is the first byte of the first block that it is about.
+
+    The blocks of the transfer before that one have been moved.
+    """
+
+    def __init__(self, error: OSError, offset: int) -> None:
+        super().__init__(error.errno, error.strerror)
+        self.offset = offset
+
+
 class Nexus:
     """One I_T nexus: an initiator that is logged in at one adapter. Compared and hashed by identity.
 
     ``name`` is for people; ``port_id`` the 16 bytes of the initiator port; ``max_transfer`` the bytes that
-    one command may move, and ``announced`` whether the initiator was told so.
+    one command may move, and ``announced`` whether the initiator was told so. ``overrun`` is whether it can be
+    told that a command wanted more data than it offered: Linux takes that for the opposite.
     """
 
-    __slots__ = ("abort", "announced", "max_transfer", "name", "port_id", "post")
+    __slots__ = ("abort", "announced", "max_transfer", "name", "overrun", "port_id", "post")
 
     abort: Callable[[Unit, Callable[[], None]], None]
     """End its tasks for a unit with TASK ABORTED, then call a function. Owner's thread: see ``post``."""
@@ -79,6 +91,7 @@ class Nexus:
         self.port_id = port_id
         self.max_transfer = max_transfer
         self.announced = announced
+        self.overrun = True
         self.post = post
         """Let the thread that owns this nexus call a function soon. From any thread."""
 
@@ -119,7 +132,10 @@ class Unit(Protocol):
         """
 
     def failed(self, task: Task, error: Exception) -> None:
-        """A backend raised ``error`` (OSError, ValueError): end ``task`` with sense. Owner's thread."""
+        """A backend raised ``error`` (OSError, ValueError): end ``task`` with sense. Owner's thread.
+
+        It is a :class:`BadBlock` where data was to be moved and could not.
+        """
 
     def attach(self, nexus: Nexus) -> None:
         """A nexus can reach this unit from now on. Raises no unit attention by itself. May be repeated."""
@@ -182,9 +198,13 @@ class Mover(Protocol):
         length: int,
         write: bool,
         flush: bool,
+        block: int,
         then: Callable[[], None],
     ) -> Transfer | None:
-        """Move ``length`` bytes and call ``then``; what is still going on then, or None."""
+        """Move ``length`` bytes and call ``then``; what is still going on then, or None.
+
+        ``offset`` is a multiple of ``block``, in which errors of the backend are told.
+        """
 
     def run(
         self, task: Task, backend: Backend, work: Callable[[], None], then: Callable[[], None]
@@ -319,16 +339,25 @@ class Task:
             lost()
 
     def read(
-        self, backend: Backend, offset: int, length: int, *, then: Callable[[], None] | None = None
+        self,
+        backend: Backend,
+        offset: int,
+        length: int,
+        *,
+        block: int = 1,
+        then: Callable[[], None] | None = None,
     ) -> None:
         """Data-in: ``length`` bytes of ``backend`` from ``offset`` on, as far as there is room; then GOOD.
 
-        ``then`` is called instead of ending GOOD. Backend errors go to :meth:`Unit.failed`.
+        ``then`` is called instead of ending GOOD. Backend errors go to :meth:`Unit.failed`, when the whole
+        blocks of ``block`` bytes before the error have been moved.
         """
         self._limit(length)
         self.wanted_in = length
         length = min(length, self.data_in_length)
-        self.moving(self.mover.transfer(self, backend, offset, length, False, False, then or self.good))
+        self.moving(
+            self.mover.transfer(self, backend, offset, length, False, False, block, then or self.good)
+        )
 
     def write(
         self,
@@ -342,13 +371,21 @@ class Task:
     ) -> None:
         """Data-out: ``length`` bytes to ``backend`` at ``offset``, ``flush``: on its medium (FUA); then GOOD.
 
-        When the initiator offers fewer, whole blocks of ``block`` bytes are written of what it offers.
+        When the initiator offers fewer, whole blocks of ``block`` bytes are written of what it offers, and its
+        residual says so. From one that would not understand (:attr:`Nexus.overrun`) nothing is written, as
+        FCP-4, 9.4.2 b) has it: 05/0E/03.
         """
         self._limit(length)
         self.wanted_out = length
         if length > self.data_out_length:
+            if not self.nexus.overrun:
+                raise CheckCondition(
+                    f"{length} bytes wanted, {self.data_out_length} offered",
+                    status=2,
+                    sense=INVALID_FIELD_IN_IU,
+                )
             length = self.data_out_length // block * block
-        self.moving(self.mover.transfer(self, backend, offset, length, True, flush, then or self.good))
+        self.moving(self.mover.transfer(self, backend, offset, length, True, flush, block, then or self.good))
 
     def run(
         self, backend: Backend, work: Callable[[], None], *, then: Callable[[], None] | None = None
@@ -378,6 +415,13 @@ class Task:
         self.sense = bytes(sense)
         self.transfer = None
         self.finish(self)
+
+    def moved(self, size: int, write: bool) -> None:
+        """Count bytes that have been moved between the initiator and a backend."""
+        if write:
+            self.moved_out += size
+        else:
+            self.moved_in += size
 
     def moving(self, transfer: Transfer | None) -> None:
         """Remember what a worker does for this task, unless that is over already."""

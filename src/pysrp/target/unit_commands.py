@@ -61,13 +61,20 @@ def pointer(field: Any, base: int | None = None) -> Pointer:
 
 
 class Fault(Exception):
-    """Ends a command with CHECK CONDITION: sense key, ``asc << 8 | ascq``, the field in error if one is."""
+    """Ends a command with CHECK CONDITION: sense key, ``asc << 8 | ascq``, the field in error if one is.
 
-    def __init__(self, key: SenseKey, code: int, pointer: Pointer | None = None) -> None:
+    ``information`` is the INFORMATION field, of up to 64 bits (SBC-3, 4.18.1): an LBA, or the offset of a
+    miscompare. In fixed format what needs more than 32 bits is left out, with VALID 0.
+    """
+
+    def __init__(
+        self, key: SenseKey, code: int, pointer: Pointer | None = None, *, information: int | None = None
+    ) -> None:
         super().__init__(f"{key.name} {code >> 8:02x}/{code & 0xFF:02x}")
         self.key = key
         self.code = code
         self.pointer = pointer
+        self.information = information
 
     def data(self, descriptor: bool = False) -> bytes:
         """The sense data, in descriptor format or in fixed."""
@@ -78,6 +85,7 @@ class Fault(Exception):
                 self.code & 0xFF,
                 fmt="descriptor" if descriptor else "fixed",
                 field_pointer=self.pointer,
+                information=self.information,
             )
         )
 
