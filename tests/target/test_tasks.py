@@ -14,10 +14,10 @@ from pysrp.fabric import ReturnCode
 from pysrp.lun import Lun
 from pysrp.scsi.sense import parse_sense
 from pysrp.srp import RspCode, RspFlags, TaskAttribute, TskMgmtFunc
-from pysrp.target.data import CHUNK, CHUNKS
 from pysrp.target.disk import Disk
 from pysrp.target.engine import Settings
 from pysrp.target.lunmap import LunMap
+from pysrp.target.staging import CHUNK, CHUNKS
 from pysrp.target.task import Nexus, Task
 from pysrp.target.taskset import TaskSet
 from pysrp.target.workers import THREADS, Pool
@@ -208,8 +208,89 @@ def test_more_transfers_than_staged_memory(busy: Rig, slow: SlowRam) -> None:
     free(busy, slow)
     for tag in tags:
         assert client.answer(tag).status == 0
-    assert len(busy.target._mover._free) == CHUNKS - 1
-    assert not busy.target._mover.waiting
+    assert not busy.target._mover.staging.busy
+    assert not busy.target._mover.staging.waiting
+
+
+@pytest.mark.parametrize("hung", [1, 5, 30])
+def test_a_unit_that_hangs_holds_up_no_other(make: Make, pool: Pool, hung: int) -> None:
+    """However many commands wait for it, and however many such units there are."""
+    luns = LunMap([(0, Disk(SlowRam(MIB), "well"))])
+    slow = [SlowRam(MIB) for _ in range(hung)]
+    for at, backend in enumerate(slow, 1):
+        luns.add(at, Disk(backend, f"hung{at}"))
+    well: Any = luns[0].unit
+    well.backend.gate.set()
+    rig = make(luns, workers=pool)
+    client = rig.login()
+    tags = [client.read(at, 0, 1) for at in range(1, hung + 1) for _ in range(90 // hung)]
+    rig.run()
+    for at in range(20):
+        tag = client.read(0, at, 2) if at % 2 else client.write(0, at, bytes(1024))
+        rig.settle(lambda: bool(client.answers))
+        assert client.answer(tag).status == 0
+    for backend in slow:
+        backend.gate.set()
+    rig.settle(lambda: len(client.answers) == len(tags))
+    assert {client.answer(tag).status for tag in tags} == {0}
+    assert not rig.target._mover.staging.busy
+
+
+def test_memory_to_stage_in_ends_with_the_window(make: Make, pool: Pool) -> None:
+    """Then the next unit waits, and goes on when one of the others does."""
+    luns = LunMap()
+    slow = [SlowRam(MIB) for _ in range(40)]
+    for at, backend in enumerate(slow):
+        luns.add(at, Disk(backend, f"d{at}"))
+    rig = make(luns, workers=pool, server_window=6 * MIB)
+    client = rig.login()
+    tags = [client.read(at, 0, 1) for at in range(40)]
+    rig.run()
+    assert rig.target._mover.staging.waiting
+    for backend in slow:
+        backend.gate.set()
+    rig.settle(lambda: len(client.answers) == len(tags))
+    assert {client.answer(tag).status for tag in tags} == {0}
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_thread_that_cannot_be_had(
+    make: Make, pool: Pool, monkeypatch: pytest.MonkeyPatch, first: bool
+) -> None:
+    """BUSY, and its memory is free again; where there is a thread already, that one does it."""
+    slow = SlowRam(MIB)
+    slow.memory()[: 8 * BLOCK] = b"".join(bytes((at,)) * BLOCK for at in range(8))
+    slow.gate.set()
+    rig = make(LunMap([(256, Disk(slow))]), workers=pool)
+    client = rig.login()
+    if not first:
+        slow.gate.clear()
+        before = client.read(256, 0, 1)
+        rig.run()
+        assert slow.started.acquire(timeout=20)
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        tag = client.read(256, 1, 1, offset=4096)
+        rig.run()
+        flush = client.cmd(256, "35")
+        rig.run()
+        slow.gate.set()
+        rig.settle(lambda: len(client.answers) == (2 if first else 3))
+    expected = 8 if first else 0
+    assert client.answer(tag).status == client.answer(flush).status == expected
+    if not first:
+        assert client.answer(before).status == 0
+        assert client.peek(BLOCK, 4096) == b"\1" * BLOCK
+    assert not rig.target._mover.staging.busy
+    tags = {client.read(256, at, 1, offset=4096 * at): at for at in range(2, 8)}
+    rig.settle(lambda: len(client.answers) == len(tags))
+    for tag, at in tags.items():
+        assert client.answer(tag).status == 0
+        assert client.peek(BLOCK, 4096 * at) == bytes((at,)) * BLOCK
 
 
 @pytest.mark.parametrize("number", [5, 28])
@@ -224,7 +305,7 @@ def test_errors_of_a_worker(busy: Rig, slow: SlowRam, number: int) -> None:
     answer = client.answer(write)
     assert answer.sense[2] == key
     assert answer.data_out_res_cnt == 512
-    assert len(busy.target._mover._free) == CHUNKS - 1
+    assert not busy.target._mover.staging.busy
 
 
 def test_bad_address_after_work(busy: Rig, slow: SlowRam) -> None:
@@ -235,7 +316,7 @@ def test_bad_address_after_work(busy: Rig, slow: SlowRam) -> None:
     assert client.answer(bad).sense[12] == 0x4B  # at once: nothing had to be read for it
     free(busy, slow)
     assert client.answer(tag).sense[12] == 0x4B
-    assert len(busy.target._mover._free) == CHUNKS - 1
+    assert not busy.target._mover.staging.busy
 
 
 # Ordering, with work that overlaps
@@ -303,7 +384,7 @@ def test_abort_of_what_a_worker_is_busy_with(busy: Rig, slow: SlowRam) -> None:
     slow.gate.set()
     assert slow.started.acquire(timeout=0) is False
     tag = client.cmd(256, "00")
-    busy.settle(lambda: len(busy.target._mover._free) == CHUNKS - 1)
+    busy.settle(lambda: not busy.target._mover.staging.busy)
     assert client.answer(tag).status == 0
     assert not client.answers
     assert client.peek(600) == b"before" * 100
@@ -324,7 +405,7 @@ def test_abort_of_what_waits(busy: Rig, slow: SlowRam) -> None:
     for tag in reads:
         assert client.answer(tag).status == 0
     assert not client.answers
-    assert len(busy.target._mover._free) == CHUNKS - 1
+    assert not busy.target._mover.staging.busy
 
 
 def test_aborted_write_does_not_overtake_a_later_one(busy: Rig, slow: SlowRam, pool: Pool) -> None:
@@ -379,7 +460,7 @@ def test_abort_task_set(busy: Rig, slow: SlowRam, function: int) -> None:
     busy.run()
     assert client.answer(fine).status == 0  # no unit attention
     slow.gate.set()
-    busy.settle(lambda: len(busy.target._mover._free) == CHUNKS - 1)
+    busy.settle(lambda: not busy.target._mover.staging.busy)
     assert not client.answers
 
 
@@ -569,13 +650,13 @@ def test_more_tasks_than_staged_memory_end_together(busy: Rig, slow: SlowRam) ->
     assert slow.started.acquire(timeout=20)
     session: Any = busy.target.session
     assert len(session.tasks) == len(tags)
-    assert len(busy.target._mover.waiting) == len(tags) - (CHUNKS - 1)
+    assert busy.target._mover.staging.waiting == len(tags) - CHUNKS // 2
     client.port.free()
     busy.run()
     assert busy.target.session is None
-    assert not busy.target._mover.waiting
+    assert not busy.target._mover.staging.waiting
     slow.gate.set()
-    busy.settle(lambda: len(busy.target._mover._free) == CHUNKS - 1)
+    busy.settle(lambda: not busy.target._mover.staging.busy)
     assert not session.tasks
 
 
@@ -591,7 +672,7 @@ def test_logout_and_login_of_another_port_abort_too(busy: Rig, slow: SlowRam) ->
     busy.run()
     assert client.element_of(9).IU_length == 16
     slow.gate.set()
-    busy.settle(lambda: len(busy.target._mover._free) == CHUNKS - 1)
+    busy.settle(lambda: not busy.target._mover.staging.busy)
     assert not client.answers
 
 
@@ -677,7 +758,7 @@ def test_blocks_before_one_that_cannot_be_read_are_moved(make: Make, pool: Pool,
     assert (answer.status, sense.sense_key, sense.asc, sense.information) == (2, 3, 0x0C, bad)
     assert answer.data_out_res_cnt == (blocks - bad) * BLOCK
     assert bytes(backend.memory()) == bytes(bad * BLOCK) + there[bad * BLOCK :]
-    assert not rig.target._mover.waiting
+    assert not rig.target._mover.staging.waiting
 
 
 def test_a_medium_that_is_closed_between_two_chunks(make: Make, pool: Pool) -> None:

@@ -68,7 +68,7 @@ class Bench:
 
     def close(self) -> None:
         self.view.release()
-        self.mover.staged.release()
+        self.mover.retire()
         self.client.close()
         self.server.close()
 

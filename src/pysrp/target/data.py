@@ -8,20 +8,16 @@ busy with it reaches nothing of the initiator's, only staged memory that is not 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from pysrp.errors import TransportError
+from pysrp.errors import Busy, TransportError
+from pysrp.scsi.codes import Status
+from pysrp.target.staging import CHUNK, Chunk, Staging
 from pysrp.target.task import Backend, BadBlock, Job, Segment, Task, Workers
 
 __all__ = ["DataMover", "DmaPort", "Transfer", "move"]
-
-CHUNK = 256 << 10
-"""Bytes that one task has staged at a time."""
-
-CHUNKS = 16
 
 PIECES = 16
 """Into so many a stretch is divided to find the block that cannot be read."""
@@ -122,7 +118,7 @@ class Transfer:
         self.mover, self.task, self.backend, self.then = mover, task, backend, then
         self.offset, self.length, self.write, self.flush, self.block = offset, length, write, flush, block
         self.done = self.moved = 0
-        self.chunk: int | None = None
+        self.chunk: Chunk | None = None
         self.job: Job | None = None
         self.cancelled = False
 
@@ -130,16 +126,24 @@ class Transfer:
         """Nothing of this must have an effect on the initiator from now on."""
         self.cancelled = True
         if self.job is None:
-            self.mover.waiting.remove(self)
+            self.mover.staging.withdraw(self)
         elif self.job.abandon():
             self.mover.release(self)
 
     def run(self, work: Callable[[], None]) -> None:
-        """Give ``work`` to the pool."""
+        """Give ``work`` to the pool. Busy where that has no thread for it."""
         assert self.mover.workers
-        self.job = self.mover.workers.submit(self.backend, work, self._ended)
+        try:
+            self.job = self.mover.workers.submit(self.backend, work, self._ended)
+        except RuntimeError as error:
+            raise Busy(f"{self.backend!r}: {error}", status=Status.BUSY) from error
 
-    def proceed(self, chunk: int) -> None:
+    @property
+    def owner(self) -> Backend:
+        """Who staged memory is shared out to: what hangs is a backend."""
+        return self.backend
+
+    def granted(self, chunk: Chunk) -> None:
         """The next part, staged in ``chunk``."""
         self.chunk = chunk
         self.moved = 0
@@ -148,7 +152,7 @@ class Transfer:
             if self.write:
                 self.mover.stage_in(self.task.data_out, self.done, size, chunk)
             last = self.done + size == self.length
-            self.run(partial(self._work, self.mover.staged[chunk : chunk + size], last))
+            self.run(partial(self._work, chunk.view[:size], last))
         except BaseException:
             self.mover.release(self)
             raise
@@ -183,7 +187,7 @@ class Transfer:
             self.mover.release(self)
         self.task.unit.failed(self.task, error)
 
-    def _count(self, size: int, chunk: int) -> None:
+    def _count(self, size: int, chunk: Chunk) -> None:
         """So many bytes of this chunk have been moved between it and the backend."""
         if not self.write:
             self.mover.stage_out(self.task.data_in, self.done, size, chunk)
@@ -201,10 +205,15 @@ class Transfer:
             raise
         self.done += size
         if self.done < self.length:
-            self.proceed(chunk)
+            self.granted(chunk)
         else:
             self.mover.release(self)
             self.then()
+
+
+def grant(transfer: Any, chunk: Chunk) -> None:
+    """Let a transfer that waited for a chunk go on; what is wrong then ends its task."""
+    transfer.task.attempt(transfer.granted, chunk)
 
 
 class DataMover:
@@ -214,48 +223,37 @@ class DataMover:
         self, port: DmaPort, workers: Workers | None, post: Callable[[Callable[[], None]], None]
     ) -> None:
         self.port, self.workers, self.post = port, workers, post
-        self.waiting: deque[Transfer] = deque()
-        self._memory: Any = None
-        self._free: list[int] = []
-        self.staged = memoryview(b"")
+        self.staging = Staging(port)
 
     def prepare(self) -> None:
         """Allocate the staged memory, if it is not there yet. HcallError when the window is full."""
-        if self._memory is None:
-            self._memory = self.port.allocate(CHUNK * CHUNKS)
-            self.staged = memoryview(self._memory).cast("B")
-            # The first chunk is scratch memory for what is done at once.
-            self._free = list(range(CHUNK, CHUNK * CHUNKS, CHUNK))
+        self.staging.prepare()
 
     def retire(self) -> None:
-        """The port is about to be closed. What a worker still has stays readable for it."""
-        self.staged = memoryview(b"")
-        self._memory = None
+        """The port is about to be closed."""
+        self.staging.retire()
 
     # Staged memory.
 
-    def stage_in(self, segments: Sequence[Segment], skip: int, length: int, chunk: int) -> None:
+    def stage_in(self, segments: Sequence[Segment], skip: int, length: int, chunk: Chunk) -> None:
         """Copy a part of the initiator's data into a chunk."""
+        at = chunk.offset
         for address, size in clip(segments, skip, length):
-            self.port.copy_in(address, self._memory, chunk, size)
-            chunk += size
+            self.port.copy_in(address, chunk.memory, at, size)
+            at += size
 
-    def stage_out(self, segments: Sequence[Segment], skip: int, length: int, chunk: int) -> None:
+    def stage_out(self, segments: Sequence[Segment], skip: int, length: int, chunk: Chunk) -> None:
         """Copy a chunk to its part of the initiator's memory."""
+        at = chunk.offset
         for address, size in clip(segments, skip, length):
-            self.port.copy_out(self._memory, address, chunk, size)
-            chunk += size
+            self.port.copy_out(chunk.memory, address, at, size)
+            at += size
 
     def release(self, transfer: Transfer) -> None:
-        """Take the chunk back and give it to who waits longest."""
+        """Take its chunk back, if it has one, and give it to who may have one now."""
         chunk, transfer.chunk = transfer.chunk, None
-        if chunk is None:
-            return
-        if self.waiting:
-            waiter = self.waiting.popleft()
-            waiter.task.attempt(waiter.proceed, chunk)
-        else:
-            self._free.append(chunk)
+        if chunk is not None:
+            self.staging.release(transfer.owner, chunk, grant)
 
     # pysrp.target.task.Mover
 
@@ -269,11 +267,11 @@ class DataMover:
                 data[done : done + size] = near
                 done += size
                 continue
-            self.prepare()
+            chunk = self.staging.scratch
             while size:
                 part = min(size, CHUNK)
-                self.port.copy_in(address, self._memory, 0, part)
-                data[done : done + part] = self.staged[:part]
+                self.port.copy_in(address, chunk.memory, chunk.offset, part)
+                data[done : done + part] = chunk.view[:part]
                 address, size, done = address + part, size - part, done + part
         return data[:done]
 
@@ -286,11 +284,11 @@ class DataMover:
                 near[:] = data[done : done + size]
                 done += size
                 continue
-            self.prepare()
+            chunk = self.staging.scratch
             while size:
                 part = min(size, CHUNK)
-                self.staged[:part] = data[done : done + part]
-                self.port.copy_out(self._memory, address, 0, part)
+                chunk.view[:part] = data[done : done + part]
+                self.port.copy_out(chunk.memory, address, chunk.offset, part)
                 address, size, done = address + part, size - part, done + part
 
     def transfer(
@@ -307,10 +305,7 @@ class DataMover:
         """Move data and call ``then``."""
         if length and backend.blocking and self.workers is not None:
             transfer = Transfer(self, task, backend, then, offset, length, write, flush, block)
-            if self._free:
-                transfer.proceed(self._free.pop())
-            else:
-                self.waiting.append(transfer)
+            self.staging.ask(transfer)
             return transfer
         if self._in_place(task, backend, offset, length, write, flush, block):
             then()
@@ -338,13 +333,14 @@ class DataMover:
         segments = list(clip(task.data_out if write else task.data_in, 0, length))
         # All of them first: a descriptor that leads nowhere is found before a byte has moved.
         windows = [self.port.window(address, size, READ if write else WRITE) for address, size in segments]
+        chunk = self.staging.scratch
         for (address, size), near in zip(segments, windows, strict=True):
             done = 0
             while done < size:
                 part = size - done if near is not None else min(size - done, CHUNK)
-                view = near if near is not None else self.staged[:part]
+                view = near if near is not None else chunk.view[:part]
                 if near is None and write:
-                    self.port.copy_in(address + done, self._memory, 0, part)
+                    self.port.copy_in(address + done, chunk.memory, chunk.offset, part)
                 problem: Exception | None = None
                 whole = part
                 try:
@@ -354,7 +350,7 @@ class DataMover:
                     # Less than nothing: the block may have begun in the segment before.
                     whole = error.offset - offset if isinstance(error, BadBlock) else 0
                 if near is None and not write and whole > 0:
-                    self.port.copy_out(self._memory, address + done, 0, whole)
+                    self.port.copy_out(chunk.memory, address + done, chunk.offset, whole)
                 task.moved(whole, write)
                 if problem is not None:
                     task.unit.failed(task, problem)

@@ -175,7 +175,10 @@ class Workers(Protocol):
     """A pool of threads for what may block."""
 
     def submit(self, key: object, work: Callable[[], None], ended: Callable[[Exception | None], None]) -> Job:
-        """Call ``work``, then ``ended`` with its exception, on some thread. No key can hold up another."""
+        """Call ``work``, then ``ended`` with its exception, on some thread. No key can hold up another.
+
+        Whatever it raises itself, ``work`` will then not be called. RuntimeError: not now.
+        """
 
 
 class Mover(Protocol):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 
 __all__ = ["Pool"]
+
+log = logging.getLogger("pysrp.target")
 
 THREADS = 4
 """For one backend: enough to keep a disk busy, and no other backend waits for them."""
@@ -50,14 +53,27 @@ class Lane:
         self.threads = 0
 
     def submit(self, work: Work) -> None:
-        """Begin it, or let it wait."""
+        """Begin it, or let it wait. What raises has no effect: the work will not begin."""
         with self.lock:
             self.waiting.append(work)
-            if self.threads < THREADS and self.threads - len(self.running) < len(self.waiting):
-                self.threads += 1
-                threading.Thread(target=self._serve, name="pysrp backend", daemon=True).start()
-            else:
+            if self.threads >= THREADS or self.threads - len(self.running) >= len(self.waiting):
                 self.lock.notify()
+                return
+            # Nobody takes the work before the lock is free.
+            thread = threading.Thread(target=self._serve, name="pysrp backend", daemon=True)
+            self.threads += 1
+            try:
+                thread.start()
+            except BaseException as error:
+                if not thread.is_alive():
+                    self.threads -= 1
+                if self.threads and isinstance(error, RuntimeError):
+                    log.warning("%s; %d threads have to do", error, self.threads)
+                    self.lock.notify()
+                    return
+                self.waiting.remove(work)
+                work.forget()
+                raise
 
     def abandon(self, work: Work) -> bool:
         """What nobody wants any more either never begins, or goes before everything that comes after it."""
@@ -117,7 +133,10 @@ class Pool:
     def submit(
         self, key: object, work: Callable[[], None], ended: Callable[[Exception | None], None]
     ) -> Work:
-        """Call ``work``, then ``ended`` with what it raised. See :class:`pysrp.target.task.Workers`."""
+        """Call ``work``, then ``ended`` with what it raised. See :class:`pysrp.target.task.Workers`.
+
+        RuntimeError where the system gives no thread and there is none yet.
+        """
         with self._lock:
             lane = self._lanes.get(key)
             if lane is None:
