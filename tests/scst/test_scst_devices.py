@@ -151,12 +151,35 @@ def test_defaults(tree, image):
     tree.write("handlers/vdisk_ram/mgmt", "add_device ram000")
     for name in ("null0", "file0", "ram000"):
         for attribute, value in {
-            "type": "0", "blocksize": "512", "read_only": "0", "removable": "0", "rotational": "1",
-            "tst": "1", "t10_vend_id": "IBM", "prod_id": "VDASD blkdev", "prod_rev_lvl": "0001",
+            "type": "0", "blocksize": "512", "read_only": "0", "removable": "0", "tst": "1",
+            "t10_vend_id": "IBM", "prod_id": "VDASD blkdev", "prod_rev_lvl": "0001",
             "inq_vend_specific": "", "naa_id": "", "eui64_id": "", "scsi_device_name": "",
         }.items():  # fmt: skip
             assert show(tree, name, attribute) == f"{value}\n", attribute
+        assert show(tree, name, "rotational") == f"{int(name == 'file0')}\n"
     assert show(tree, "file0", "write_through") == show(tree, "file0", "nv_cache") == "0\n"
+
+
+def turns(tree, name):
+    """What its unit says: revolutions per minute, 1 for a medium that does not rotate."""
+    disk = tree._targets.devices.by_name[name].disk
+    return disk.vpd_pages()[0xB1]().medium_rotation_rate
+
+
+def test_memory_does_not_rotate(tree, image):
+    for handler, given, rate in (
+        ("vdisk_ram", "", 1),
+        ("vdisk_nullio", "", 1),
+        ("vdisk_ram", "rotational=1", 15000),
+        ("vdisk_ram", "rotational=0", 1),
+        ("vdisk_fileio", f"filename={image}", 15000),
+        ("vdisk_fileio", f"filename={image};rotational=0", 1),
+    ):
+        tree.write(f"handlers/{handler}/mgmt", f"add_device d {given}")
+        assert turns(tree, "d") == rate
+        key = "rotational" in given and (rate == 1) is (handler == "vdisk_fileio")
+        assert show(tree, "d", "rotational") == f"{int(rate > 1)}\n" + "[key]\n" * key
+        tree.write(f"handlers/{handler}/mgmt", "del_device d")
 
 
 def test_what_differs_from_the_default_has_a_key(tree, image):

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import logging
 import shutil
 import subprocess
 from pathlib import Path
@@ -518,6 +519,21 @@ def test_stop_and_start(bench):
     bench.good(TUR)
 
 
+def test_the_administrator_hears_of_a_stop(caplog):
+    """It stops the unit for everybody, so it says who did it, once."""
+    caplog.set_level(logging.INFO, "pysrp.target")
+    with Bench(Disk(Ram(1 << 20), "payroll", removable=True)) as bench:
+        bench.login()
+        for stop in "1b0000000000", "1b0000000000", "1b0000000200", "1b0000000300", "1b0000000100":
+            bench.good(stop)
+    others = "for 1 other initiators too it is NOT READY"
+    assert caplog.messages == [
+        f"payroll: stopped by first: {others}, 04/02, until one starts it",
+        f"payroll: ejected by first: {others}, 3a/00, until one starts it",
+        "payroll: started by first",
+    ]
+
+
 @pytest.mark.parametrize(
     ("bits", "pointer"), [("0010", (4, 7)), ("0020", (4, 7)), ("0300", (3, 3)), ("0002", (4, 1))]
 )
@@ -606,6 +622,18 @@ def test_sg_vpd(tmp_path):
         "Non-rotating medium",
     ):
         assert words in text
+
+
+def test_nothing_is_claimed_that_is_not_there(bench):
+    data = inquiry.Inquiry(bench.good("120000006000"))
+    assert not data.multip, "one port, and none other is told of"
+    assert list(data.version_descriptors) == [0x008B, 0x0955, 0x0463, 0, 0, 0, 0, 0], (
+        "not all of SBC-3 is there"
+    )
+    assert data.cmdque
+    recovery = parse_mode6(bench.good("1a000100ff00")).pages[0]
+    assert (recovery.awre, recovery.arre) == (False, False), "nothing is reassigned"
+    assert inquiry.parse_vpd(bench.good("1201b100ff00")).medium_rotation_rate == 1
 
 
 @pytest.mark.parametrize("descriptor", [False, True])

@@ -538,7 +538,7 @@ def test_request_limit(make: Make, limit: int, granted: int) -> None:
 # What was announced
 
 
-def test_unit_that_cannot_take_what_was_announced(make: Make) -> None:
+def test_unit_that_cannot_take_what_was_announced(make: Make, caplog: pytest.LogCaptureFixture) -> None:
     """The least that is announced is 256 KiB; a unit that takes less is hidden, others lower the rest."""
     small = Disk(Ram(MIB), name="small", max_transfer=0x20000)
     large = Disk(Ram(MIB), name="large", max_transfer=0x80000)
@@ -557,6 +557,10 @@ def test_unit_that_cannot_take_what_was_announced(make: Make) -> None:
     nexus = rig.target.session.nexus  # type: ignore[union-attr]
     assert small.nexuses() == []
     assert large.nexuses() == [nexus]
+    hidden = [text for text in caplog.messages if "hidden" in text]
+    assert hidden == [
+        "LUN 256 is hidden from lparA: <Disk small> moves 131072 bytes at once, and 524288 were promised"
+    ]
     # Without an announcement nothing was promised, and nothing is hidden.
     client.port.free()
     client.port.register()
@@ -570,15 +574,19 @@ def test_unit_that_cannot_take_what_was_announced(make: Make) -> None:
     assert client.answer(tag).status == 0
 
 
-def test_unit_that_comes_later_is_hidden_until_adapter_info_is_repeated(make: Make) -> None:
+def test_unit_that_comes_later_is_hidden_until_adapter_info_is_repeated(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
     rig = make()
     rig.connect()
     adapter_info(rig)
     client = rig.client
     client.login()
     rig.run()
+    assert not caplog.records
     late = Disk(Ram(MIB), name="late", max_transfer=0x40000)
     rig.luns.add(256, late)
+    assert "<Disk late> moves 262144 bytes at once" in caplog.text
     tag = client.cmd(256, "00")
     rig.run()
     assert client.answer(tag).status == 2

@@ -41,7 +41,7 @@ class Parameters:
     blocksize: int = 512
     read_only: bool = False
     removable: bool = False
-    rotational: bool = True
+    rotational: bool | None = None
     write_through: bool = False
     nv_cache: bool = False
     t10_dev_id: str | None = None
@@ -143,6 +143,8 @@ class Device(Directory):
     handler: ClassVar[str]
     accepts: ClassVar[frozenset[str]]
     """The parameters of ``add_device``."""
+    turns: ClassVar[bool] = True
+    """Whether it is taken for a rotating disk where nothing is said, as SCST takes it."""
 
     def __init__(self, name: str, given: Parameters, setup_id: int, exports: Callable[[], list[str]]) -> None:
         self.name = name
@@ -174,7 +176,7 @@ class Device(Directory):
             block_size=given.blocksize,
             read_only=given.read_only,
             removable=given.removable,
-            rotation_rate=15000 if given.rotational else 1,
+            rotation_rate=15000 if self.spins() else 1,
             # No cache here survives a power failure: what says it does is made true the hard way.
             write_through=given.write_through or given.nv_cache,
         )
@@ -223,7 +225,15 @@ class Device(Directory):
 
     read_only = _given("read_only")
     removable = _given("removable")
-    rotational = _given("rotational", True)
+
+    @attribute
+    def rotational(self) -> str:
+        """Whether the medium turns (SCST's 15000 per minute); what is memory does not, unless it is to say so."""
+        return line(int(self.spins()), self.spins() is not self.turns)
+
+    def spins(self) -> bool:
+        """What is reported: what was given, else what such a device does."""
+        return self.turns if self.given.rotational is None else self.given.rotational
 
     @attribute
     def tst(self) -> str:
@@ -300,6 +310,7 @@ class Sized(Device):
     """A device that is as large as one likes."""
 
     default_size: ClassVar[int]
+    turns = False
 
     def wanted(self) -> int:
         """The size asked for, in bytes."""

@@ -6,6 +6,7 @@ Linux ``sd``, sg3_utils, SLOF and AIX are the readers that its answers have been
 from __future__ import annotations
 
 import errno
+import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -30,12 +31,14 @@ from pysrp.scsi.mode import (
 from pysrp.scsi.params import ReadCapacity10, ReadCapacity16
 from pysrp.target.data import move
 from pysrp.target.task import Backend, BadBlock, Task
-from pysrp.target.unit import VERSION_DESCRIPTORS, Attention, LogicalUnit, SenseCode, invalid
+from pysrp.target.unit import Attention, LogicalUnit, SenseCode, invalid
 from pysrp.target.unit_commands import Fault, command, pointer
 from pysrp.target.unit_identity import Identity
 from pysrp.target.unit_modes import Page
 
 __all__ = ["Disk", "Medium"]
+
+log = logging.getLogger("pysrp.target")
 
 BLOCK_SIZES = 512, 1024, 2048, 4096
 CHUNK = 1 << 20
@@ -87,7 +90,6 @@ class Disk(LogicalUnit):
     """
 
     device_type = PeripheralDeviceType.DIRECT_ACCESS_BLOCK
-    version_descriptors = [*VERSION_DESCRIPTORS, 0x04C0]  # SBC-3
 
     def __init__(
         self,
@@ -305,7 +307,9 @@ class Disk(LogicalUnit):
     def start_stop_unit(self, task: Task, cdb: cdbs.StartStopUnit) -> None:
         """START STOP UNIT: flushes and stops, starts; ejects and loads a removable medium (LOEJ).
 
-        There are no power conditions. With IMMED too, GOOD comes when it is done.
+        It is one state for all: who stops it stops it for every initiator, whose commands for the medium are
+        NOT READY until one of them starts it. There are no power conditions. With IMMED too, GOOD comes when
+        it is done.
         """
         for name in "power_condition_modifier", "power_condition", *(() if self.removable else ("loej",)):
             if getattr(cdb, name):
@@ -316,7 +320,9 @@ class Disk(LogicalUnit):
                     if not cdb.loej:
                         raise Fault(SenseKey.NOT_READY, SenseCode.MEDIUM_NOT_PRESENT)
                     self._establish(Attention.MEDIUM_MAY_HAVE_CHANGED, self._nexuses, but=task.nexus)
-                self._not_ready = None
+                before, self._not_ready = self._not_ready, None
+            if before is not None:
+                log.warning("%s: started by %s", self.name, task.nexus.name)
             task.good()
             return
         with self._lock:
@@ -326,8 +332,20 @@ class Disk(LogicalUnit):
 
         def stopped() -> None:
             with self._lock:
-                if self._not_ready != SenseCode.MEDIUM_NOT_PRESENT:
+                before = self._not_ready
+                if before != SenseCode.MEDIUM_NOT_PRESENT:
                     self._not_ready = reason
+                after, others = self._not_ready, len(self._nexuses) - (task.nexus in self._nexuses)
+            if after is not before:
+                log.warning(
+                    "%s: %s by %s: for %d other initiators too it is NOT READY, %02x/%02x, until one starts it",
+                    self.name,
+                    "ejected" if cdb.loej else "stopped",
+                    task.nexus.name,
+                    others,
+                    reason >> 8,
+                    reason & 0xFF,
+                )
             task.good()
 
         if cdb.no_flush:
@@ -423,6 +441,6 @@ def _pages(write_cache: bool, read_only: bool) -> list[Page]:
     """Read-Write Error Recovery and Caching, of which WCE can change where anything can be written."""
     changeable = CachingPage.build(wce=not read_only)
     return [
-        Page(bytes(ReadWriteErrorRecoveryPage.build(awre=True, arre=True))),
+        Page(bytes(ReadWriteErrorRecoveryPage.build())),
         Page(bytes(CachingPage.build(wce=write_cache)), bytes(changeable)),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from pysrp.target.task import (
 )
 
 __all__ = ["Export", "LunMap"]
+
+log = logging.getLogger("pysrp.target")
 
 REPORTED_LUNS_DATA_HAS_CHANGED = 0x3F, 0x0E
 INQUIRY_DATA_HAS_CHANGED = 0x3F, 0x03
@@ -145,8 +148,7 @@ class LunMap:
         old = self._exports.get(export.lun)
         self._exports = {**self._exports, export.lun: export}
         for nexus in self._nexuses:
-            if self.sees(nexus, export.unit):
-                export.unit.attach(nexus)
+            self._show(nexus, export)
         if old is not None:
             self._detach([old.unit])
 
@@ -176,10 +178,22 @@ class LunMap:
         with self._lock:
             self._nexuses.add(nexus)
             for export in self._exports.values():
-                if self.sees(nexus, export.unit):
-                    export.unit.attach(nexus)
-                else:
-                    export.unit.detach(nexus)
+                self._show(nexus, export)
+
+    def _show(self, nexus: Nexus, export: Export) -> None:
+        """Let a session reach a unit, or say why not."""
+        if self.sees(nexus, export.unit):
+            export.unit.attach(nexus)
+            return
+        export.unit.detach(nexus)
+        log.warning(
+            "LUN %d is hidden from %s: %r moves %s bytes at once, and %d were promised",
+            export.lun,
+            nexus.name,
+            export.unit,
+            export.unit.max_transfer,
+            nexus.max_transfer,
+        )
 
     def unbind(self, nexus: Nexus) -> None:
         """It has ended."""

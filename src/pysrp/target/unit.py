@@ -102,7 +102,7 @@ class Attention(IntEnum):
 
 
 VERSION_DESCRIPTORS = [0x008B, 0x0955, 0x0463]
-"""SAM-4, SRP revision 16a, SPC-4 (SPC-5, annex F.8)."""
+"""SAM-4, SRP revision 16a, SPC-4 (SPC-5, annex F.8). A device type adds its standard when it has all of that."""
 
 _RESET = 0x29
 
@@ -338,7 +338,6 @@ class LogicalUnit:
             peripheral_device_type=self.device_type,
             rmb=self.removable,
             version=InquiryVersion.SPC_4,
-            multip=True,
             cmdque=True,
             vendor=who.vendor,
             product=who.product,
