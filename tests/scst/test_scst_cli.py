@@ -86,6 +86,30 @@ def test_load_and_save(scst, tree, tmp_path):
     )  # fmt: skip
 
 
+def test_load_says_what_it_leaves_out_and_where_it_stops(scst, tree):
+    text = "HANDLER vdisk_ram { DEVICE d { size 1M } }\nTARGET_DRIVER iscsi {\n}\n"
+    assert scst("load", "-", input=text) == (
+        0, "", "pysrp: line 2: TARGET_DRIVER iscsi is left out: only ibmvstgt is here\n",
+    )  # fmt: skip
+    assert tree.ls("devices") == ["d"]
+    status, _, errors = scst("load", "-", input="\nHANDLER vdisk_nosuch {\n}\n")
+    assert (status, errors.startswith("pysrp: line 2: there is no handler vdisk_nosuch: ")) == (1, True)
+
+
+def test_any_bytes_are_saved_and_loaded(scst, tree, target, tmp_path):
+    tree.write(f"{target.path}/comment", "f\udcffr \xe4\r and \x1b")
+    status, _, errors = scst("load", "/dev/null")
+    assert (status, errors) == (0, "")
+    done = subprocess.run(
+        [*COMMAND, "save", "--server", f"unix:{tmp_path}/vscsi"], capture_output=True, timeout=60, check=True
+    )
+    assert b'comment "f\xffr \xc3\xa4\r and \x1b"' in done.stdout
+    tree.write(f"{target.path}/comment", "")
+    (tmp_path / "saved").write_bytes(done.stdout)
+    assert scst("load", str(tmp_path / "saved")) == (0, "", "")
+    assert tree.read(f"{target.path}/comment") == "f\udcffr \xe4\r and \x1b\n[key]\n"
+
+
 def test_failures_name_the_errno_and_say_what_to_do(scst, disks):
     for arguments, code, hint in (
         (("write", "handlers/vdisk_ram/mgmt", "add_device", "ram000"), errno.EEXIST, "del_device it first"),

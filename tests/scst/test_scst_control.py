@@ -108,6 +108,8 @@ def test_a_write_that_waits_holds_up_nobody_else(control, value):
 GARBAGE = [
     b"", b"\0", b"\xff\xfe", b"{", b"null", b"[]", b"17", b'"read"', b"{}", b'{"read": 1}', b'{"read": null}',
     b'{"read": "v/value", "ls": ""}', b'{"write": "v/value"}', b'{"write": "v/value", "text": 7}',
+    b'{"write": "v/value", "texts": "x"}', b'{"write": "v/value", "texts": ["x", 7]}', b'{"write": 7, "texts": []}',
+    b'{"write": "v/value", "texts": {"x": 1}}', b'{"texts": ["x"], "write": "v/value"}',
     b'{"text": "x", "write": "v/value"}', b'{"__class__": "v"}', b'{"read": ["v"]}', b'{"close": ""}',
     b"[" * 60000, b"GET / HTTP/1.1\r",
 ]  # fmt: skip
@@ -119,6 +121,24 @@ def test_garbage_is_einval_and_the_connection_lives(raw, value):
         assert answer["errno"] == errno.EINVAL, line_
         assert "no request" in answer["error"]
     assert ask(raw, {"read": "v/value"}) == {"ok": "one\n"}
+
+
+def test_many_writes_are_few_requests(control, value):
+    with Client(control.path) as client:
+        texts = [f"{i:03}{'x' * 1000}\n" for i in range(200)]
+        client.write_all("v/value", texts)
+        assert value.text == texts[-1].strip()
+        client.write_all("v/value", [])
+        for bad, code in ("no\n", errno.EBADSLT), ("y" * 5000, errno.EINVAL), ("a\0", errno.EINVAL):
+            for at in 0, 1, 150:
+                with pytest.raises(TreeError) as caught:
+                    client.write_all("v/value", [*texts[:at], bad, *texts[at:]])
+                assert (caught.value.errno, caught.value.done, caught.value.filename) == (code, at, "v/value")
+                if at:
+                    assert value.text == texts[at - 1].strip()
+        with pytest.raises(TreeError) as caught:
+            client.write_all("v/nothing", texts)
+        assert caught.value.errno == errno.ENOENT
 
 
 def test_requests_may_come_in_pieces_and_in_heaps(raw):

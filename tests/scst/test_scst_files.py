@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pysrp.errors import ConfigError, SrpError
 from pysrp.scst.files import Filesystem
-from pysrp.scst.grammar import Command, TreeError, flag, number, refuse, within
+from pysrp.scst.grammar import BLANKS, Command, TreeError, flag, number, quote, refuse, within
 from pysrp.scst.nodes import Directory, Folder, Link, attribute, by_number, line, store_only
 
 NUMBERS = [
@@ -97,17 +97,46 @@ def test_a_parameter_has_exactly_one_value(text):
     assert caught.value.errno == errno.EINVAL
 
 
-@given(st.text(max_size=60))
+@given(st.text(max_size=60) | st.text('a" \\;=\n\t', max_size=20))
 def test_any_text_is_taken_apart_or_refused(text):
     command = Command(text)
-    assert not set(command.word()) & set(" \t\n\r\v\f=")
     try:
-        assert all(name and value for name, value in command.parameters())
+        word = command.word()
+        if text.strip(BLANKS)[:1] != '"':
+            assert not set(word) & set(BLANKS)
+        assert "\n" not in word
+        assert not any("\n" in name + value for name, value in command.parameters())
     except TreeError as problem:
         code = problem.errno
     else:
         return
     assert code == errno.EINVAL
+
+
+@given(st.lists(st.tuples(st.text(min_size=1), st.text()), max_size=4) | st.just([]))
+def test_words_in_quotes_are_any_words(pairs):
+    """What quote() makes of a word is read as that word, whatever is in it but a line break."""
+    pairs = [(name.replace("\n", "a").lower(), value.replace("\n", "")) for name, value in pairs]
+    pairs = [pair for pair in pairs if pair[0] == pair[0].lower()]
+    text = ";".join(f"{quote(name)}={quote(value)}" for name, value in pairs)
+    command = Command(f"add {quote('a b')} {text}")
+    assert (command.keyword("add"), command.word()) == ("add", "a b")
+    assert command.parameters() == pairs
+    for _, value in pairs:
+        command = Command(f"{quote(value)} end\n")
+        assert (command.word(), command.word()) == (value, "end")
+        command.end()
+
+
+def test_quotes():
+    assert Command('"a \\" b"=c').word() == 'a " b'
+    assert quote("a;b") == '"a;b"'
+    assert quote('a"b\\') == 'a"b\\'  # SCST's own word, as it is
+    with pytest.raises(ConfigError, match="line break"):
+        quote("a\nb")
+    for text in ('"a"b', '"a" "b"c'):
+        with pytest.raises(TreeError, match="no blank behind the quote"):
+            Command(text).parameters()
 
 
 def test_names_are_listed_with_numbers_in_their_order():

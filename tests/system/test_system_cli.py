@@ -362,6 +362,50 @@ def test_a_clean_shutdown(serve: Callable[..., Serving], tmp_path: Path, child: 
         assert content[512 * lba : 512 * lba + 512] == block(lba, 1)
 
 
+def test_a_shutdown_while_it_still_loads(tmp_path: Path) -> None:
+    """A signal is heard: what is begun is finished, the rest of the file is not."""
+    luns = "".join(f"LUN {i} n{i}\n" for i in range(16384))
+    devices = "".join(f"DEVICE n{i} {{ size 512 }}\n" for i in range(16384))
+    text = f"TARGET_DRIVER ibmvstgt {{ TARGET ibmvstgt_target_0 {{\nenabled 1\n{luns}}} }}"
+    (tmp_path / "conf").write_text(f"HANDLER vdisk_nullio {{\n{devices}}}\n{text}")
+    with subprocess.Popen(
+        [*COMMAND, "serve", f"unix:{tmp_path}/vios", "--conf", str(tmp_path / "conf"), "-q"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        while not (tmp_path / "vios").exists() and process.poll() is None:
+            pass
+        process.terminate()
+        assert process.communicate(timeout=60)[1] == ""
+        assert process.returncode == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["conf"]
+
+
+def test_names_and_paths_with_blanks(tmp_path: Path) -> None:
+    (tmp_path / "conf").write_text(
+        "HANDLER vdisk_ram { DEVICE 'more' { size 1M } }\nTARGET_DRIVER scst_local { }\n"
+    )
+    image = tmp_path / "my disk, really; yes"
+    url = f"unix:{tmp_path}/vios"
+    with subprocess.Popen(
+        [*COMMAND, "serve", url, "--file", f"my disk={image},1M", "--lun", "my disk=256", "--ram", "a;b=1M"]
+        + ["--lun", "a;b=512", "--conf", str(tmp_path / "conf")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert pysrp("scst", "ls", "devices", server=url).stdout == "'more'\na;b\nmy disk\n"
+        saved = pysrp("scst", "save", server=url).stdout
+        assert f'filename "{image}"\n' in saved
+        (tmp_path / "saved").write_text(saved)
+        done = pysrp("scst", "load", tmp_path / "saved", server=url)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert pysrp("scst", "save", server=url).stdout == saved
+        assert len(json.loads(pysrp("lsscsi", "--json", server=url).stdout)) == 2
+        process.terminate()
+        assert "line 2: TARGET_DRIVER scst_local is left out" in process.communicate(timeout=60)[1]
+    assert image.stat().st_size == MIB
+
+
 def test_one_at_a_time(serve: Callable[..., Serving]) -> None:
     server = serve("-q")
     done = pysrp("serve", server.url)

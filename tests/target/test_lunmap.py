@@ -48,6 +48,45 @@ def report(rig: Rig, lun: int | bytes = 256, cdb: str = REPORT, room: int = 4096
 # The map by itself
 
 
+def test_what_is_added_together_is_seen_together() -> None:
+    luns, disks = LunMap(), [new(str(i)) for i in range(4)]
+    before = luns.exports
+    with luns.together():
+        luns.add(0, disks[0])
+        luns.add(1, disks[1])
+        assert luns.exports is before
+        assert (len(luns), 1 in luns, luns[1].unit) == (2, True, disks[1])
+        with pytest.raises(ConfigError, match="in use"):
+            luns.add(1, disks[2])
+        with pytest.raises(ConfigError, match="not in 0"):
+            luns.add(16384, disks[2])
+        # Whatever else changes the map is done at once.
+        luns.replace(1, disks[2])
+        assert [each.unit for each in luns.exports.values()] == [disks[0], disks[2]]
+        luns.add(3, disks[3])
+        luns.remove(0)
+        assert sorted(luns.exports) == [1, 3]
+        luns.add(5, disks[0])
+        assert sorted(luns.exports) == [1, 3]
+    assert sorted(luns.exports) == [1, 3, 5]
+    assert [luns.places(disk) for disk in disks] == [[5], [], [1], [3]]
+
+
+def test_the_luns_of_a_unit() -> None:
+    luns, one, two = LunMap(), new("one"), new("two")
+    for lun in 7, 3, 16383:
+        luns.add(lun, one)
+    luns.add(5, two)
+    assert (luns.places(one), luns.places(two)) == ([3, 7, 16383], [5])
+    luns.replace(3, two)
+    assert (luns.places(one), luns.places(two)) == ([7, 16383], [3, 5])
+    luns.withdraw(one)
+    luns.withdraw(one)
+    assert (luns.places(one), [each.lun for each in luns]) == ([], [3, 5])
+    luns.clear()
+    assert (luns.places(two), len(luns)) == ([], 0)
+
+
 def test_add_replace_remove() -> None:
     luns = LunMap()
     one, two = new("one"), new("two")
@@ -289,3 +328,23 @@ def test_sessions_of_another_map_are_not(make: Make, disk: Disk) -> None:
     one.luns.add(512, new("two"))
     assert sense(other, 256) is None
     assert sense(one, 256) == (6, 0x3F, 0x0E)
+
+
+def test_a_nexus_is_told_once_of_what_is_added_together(make: Make) -> None:
+    luns = LunMap([(256, new("one"))])
+    rig = make(luns)
+    rig.login()
+    assert sense(rig, 256) in (None, (6, 0x29, 0))
+    assert sense(rig, 256) is None
+    (nexus,) = luns.nexuses()
+    others = [new(str(i)) for i in range(3)]
+    with luns.together():
+        for i, other in enumerate(others):
+            luns.add(i, other)
+        assert sense(rig, 256) is None
+        assert all(nexus in other.nexuses() for other in others)
+    assert sense(rig, 256) == (6, 0x3F, 0x0E)
+    assert sense(rig, 256) is None
+    luns.withdraw(others[0])
+    assert nexus not in others[0].nexuses()
+    assert sense(rig, 256) == (6, 0x3F, 0x0E)

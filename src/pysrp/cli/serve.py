@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import itertools
 import json
 import logging
@@ -10,7 +11,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO
 
 import click
 
@@ -19,11 +20,14 @@ from pysrp.errors import ConfigError, TransportError
 from pysrp.fabric import Identity, Port
 from pysrp.fabric.recorder import Recorder
 from pysrp.mad import OsType
-from pysrp.scst import Control, Tree, load, socket_of
+from pysrp.scst import Control, Tree, load, quote, socket_of
 from pysrp.target.engine import Settings
 from pysrp.target.lunmap import LunMap
 from pysrp.target.serve import Server
 from pysrp.text import size
+
+STOP = signal.SIGTERM, signal.SIGINT
+"""What ends a server."""
 
 OS_TYPES = {"os400": OsType.OS400, "linux": OsType.LINUX, "aix": OsType.AIX, "ofw": OsType.OFW}
 
@@ -51,13 +55,31 @@ def recording(file: str) -> Callable[[Port], Port]:
     return wrap
 
 
-def prepare(path: Path, wanted: int) -> None:
-    """Make a disk's file, or let it grow, so that it has ``wanted`` bytes. ConfigError if it is larger."""
+def prepare(text: str) -> str:
+    """The absolute path in PATH or PATH,SIZE; with SIZE the file is made, or grows. ConfigError if it is larger."""
+    place, comma, length = text.rpartition(",")
+    if not comma or not length[:1].isdecimal():
+        return str(Path(text).absolute())
+    path, wanted = Path(place).absolute(), size(length)
     File(path, wanted).close()
     if (have := path.stat().st_size) > wanted and path.is_file():
         raise ConfigError(
             f"{path} has {have} bytes, not {wanted}: leave the size out to serve all of it; nothing is cut off"
         )
+    return str(path)
+
+
+def configure(tree: Tree, conf: BinaryIO, server: Server) -> bool:
+    """Load an scst.conf; False if somebody told the server to stop meanwhile."""
+    text = conf.read().decode("utf-8", "surrogateescape")
+    gc.disable()  # what is made here stays: looking for garbage in it would take longer than making it
+    try:
+        left_out = load(tree, text, stop=lambda: server.wait(0))
+    finally:
+        gc.enable()
+    for line in left_out:
+        logging.getLogger("pysrp.cli").info("%s: %s", conf.name, line)
+    return not server.wait(0)
 
 
 @click.command()
@@ -72,7 +94,7 @@ def prepare(path: Path, wanted: int) -> None:
 @click.option(
     "--lun", "luns", multiple=True, metavar="NAME=LUN", help="Export a disk, such as ram000=256. Repeatable."
 )
-@click.option("--conf", type=click.File("r"), default=None, help="Load an scst.conf.")
+@click.option("--conf", type=click.File("rb"), default=None, help="Load an scst.conf.")
 @click.option(
     "--enable/--disable", default=None, help="Let clients log in (default: if anything is exported)."
 )
@@ -106,7 +128,7 @@ def prepare(path: Path, wanted: int) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print where it listens as one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="No log lines.")
 def serve(
-    url: str, ram: tuple[str, ...], files: tuple[str, ...], luns: tuple[str, ...], conf: TextIO | None,
+    url: str, ram: tuple[str, ...], files: tuple[str, ...], luns: tuple[str, ...], conf: BinaryIO | None,
     enable: bool | None, partition_name: str | None, partition_number: int | None, unit_address: str,
     os_type: str, max_transfer: str, no_login: bool, reject_disabled: bool, mode: str, record: str | None,
     as_json: bool, quiet: bool,
@@ -149,23 +171,24 @@ def serve(
     with contextlib.ExitStack() as stack:
         tree = stack.enter_context(contextlib.closing(Tree()))
         wrap = recording(record) if record else None
+        # Who sees the socket may send a signal: it waits until it is handled.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
         server = Server(url, exports, settings, enabled=False, wrap=wrap, identity=wished, mode=permissions)
         stack.callback(server.stop)
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in STOP:
             signal.signal(number, lambda *_: server.interrupt())
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
         target = f"targets/ibmvstgt/{tree.add_target(server, exports)}"
         for name, text in pairs(ram, "NAME=SIZE, such as ram000=64M"):
-            tree.write("handlers/vdisk_ram/mgmt", f"add_device {name} size={size(text)}")
+            tree.write("handlers/vdisk_ram/mgmt", f"add_device {quote(name)} size={size(text)}")
         for name, text in pairs(files, "NAME=PATH or NAME=PATH,SIZE"):
-            path, _, length = text.partition(",")
-            place = Path(path).absolute()
-            if length:
-                prepare(place, size(length))
-            tree.write("handlers/vdisk_fileio/mgmt", f"add_device {name} filename={place}")
+            tree.write(
+                "handlers/vdisk_fileio/mgmt", f"add_device {quote(name)} filename={quote(prepare(text))}"
+            )
         for name, text in pairs(luns, "NAME=LUN, such as ram000=256"):
-            tree.write(f"{target}/luns/mgmt", f"add {name} {text}")
-        if conf is not None:
-            load(tree, conf.read())
+            tree.write(f"{target}/luns/mgmt", f"add {quote(name)} {text}")
+        if conf is not None and not configure(tree, conf, server):
+            return
         if enable or (enable is None and len(exports)):
             tree.write(f"{target}/enabled", "1")
         control = socket_of(url)

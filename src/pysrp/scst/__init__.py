@@ -20,7 +20,7 @@ from pysrp.scst.conf import load, save
 from pysrp.scst.control import Client, Control, socket_of
 from pysrp.scst.files import Files, Stat
 from pysrp.scst.fuse import Mount, mount
-from pysrp.scst.grammar import TreeError
+from pysrp.scst.grammar import TreeError, quote
 from pysrp.scst.tree import Tree
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "TreeError",
     "load",
     "mount",
+    "quote",
     "save",
     "socket_of",
 ]

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO
 
 import click
 
@@ -147,12 +147,21 @@ def mount(server: str, directory: str) -> None:
 
 
 @scst.command()
-@click.argument("file", type=click.File("r"))
+@click.argument("file", type=click.File("rb"))
 @_server
-def load(server: str, file: TextIO) -> None:
-    """Make the tree what FILE says, a scst.conf (- is standard input). Deletes nothing."""
+def load(server: str, file: BinaryIO) -> None:
+    """Make the tree what FILE says, a scst.conf (- is standard input). Deletes nothing.
+
+    Ends with the line's number where FILE asks for what this server does not have; what is meant for other
+    target drivers is left out, and said.
+
+    \b
+    Example:
+      pysrp scst save > scst.conf; pysrp scst load scst.conf
+    """
     with _tree(server) as tree:
-        conf.load(tree, file.read())
+        for line in conf.load(tree, file.read().decode("utf-8", "surrogateescape")):
+            click.echo(f"pysrp: {line}", err=True)
 
 
 @scst.command()
@@ -160,4 +169,4 @@ def load(server: str, file: TextIO) -> None:
 def save(server: str) -> None:
     """Print the tree as a scst.conf: every attribute that is not its default."""
     with _tree(server) as tree:
-        click.echo(conf.save(tree), nl=False)
+        click.echo(conf.save(tree).encode("utf-8", "surrogateescape"), nl=False)

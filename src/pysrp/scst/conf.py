@@ -2,7 +2,7 @@
 
 The file is made of lines: ``NAME value ...``, ``NAME ... {`` which opens a block, and ``}``. ``#`` begins a
 comment **and takes the character before it along**; a backslash makes any character ordinary; a value with
-blanks stands in double quotes::
+blanks stands in double quotes. A block may stand on one line, with one value for each name::
 
     HANDLER vdisk_fileio {
         DEVICE payroll {
@@ -22,16 +22,18 @@ blanks stands in double quotes::
 
 from __future__ import annotations
 
+import errno
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from pysrp.errors import ConfigError
-from pysrp.scst.devices import HANDLERS
+from pysrp.scst.devices import HANDLERS, IGNORED, FileIo
 from pysrp.scst.files import Files
-from pysrp.scst.grammar import TreeError
+from pysrp.scst.grammar import TreeError, flag, number, octets, quote, refuse
 from pysrp.scst.nodes import MARK
+from pysrp.scst.targets import DRIVER
 
 __all__ = ["Block", "load", "parse", "save"]
 
@@ -44,6 +46,8 @@ class Block:
     line: int = 0
     inside: list[Block] = field(default_factory=list)
     opens: bool = False
+    shares: bool = False
+    """Whether something else is on its line."""
 
     @property
     def keyword(self) -> str:
@@ -61,7 +65,18 @@ class Block:
                 continue
             if one.opens or one.keyword.isupper():
                 raise one.wrong(f"{one.keyword} has no place or no meaning here")
+            if len(one.words) < 2:
+                raise one.wrong(f'{one.keyword} has no value: write "" for an empty one')
+            if one.shares and len(one.words) > 2:
+                raise one.wrong(
+                    f"{one.keyword} has {len(one.words) - 1} values: write each attribute on a line"
+                )
             yield one
+
+    @property
+    def value(self) -> str:
+        """The words behind the first."""
+        return " ".join(self.words[1:])
 
     def wrong(self, why: str) -> ConfigError:
         """The exception that points at this line."""
@@ -69,75 +84,249 @@ class Block:
 
 
 _COMMENT = re.compile(r"(?:^|[^\\])#.*")
-_WORD = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|((?:[^\s"\\]|\\.)+))')
+_WORD = re.compile(r'[ \t\r\v\f]*(?:"((?:[^"\\]|\\.)*)"|((?:[^ \t\r\v\f"\\]|\\.)+))(?=[ \t\r\v\f]|$)')
+_BLANKS = " \t\r\v\f"
+BATCH = 512
+"""Writes to one file that are one job."""
 
 
 def parse(text: str) -> Block:
     """The block that the whole file is. ConfigError, with the line's number, for what is no such file."""
     root = Block([""], opens=True)
     open_blocks = [root]
-    for number, whole in enumerate(text.splitlines(), 1):
-        line = _COMMENT.sub("", whole).strip()
-        here = Block([], number)
-        if not line:
-            continue
-        if line == "}":
-            if len(open_blocks) == 1:
-                raise here.wrong("this closes a block that was never opened")
-            open_blocks.pop()
-            continue
-        if line.endswith("{") and not line.endswith("\\{"):
-            here.opens = True
-            line = line[:-1].rstrip()
-        at = 0
-        while at < len(line):
-            word = _WORD.match(line, at)
-            if not word:
-                raise here.wrong("a quote that does not end, or a backslash with nothing behind it")
-            here.words.append(re.sub(r"\\(.)", r"\1", word[1] if word[1] is not None else word[2]))
-            at = word.end()
-        if not here.words:
-            raise here.wrong("a block without a name")
-        if here.keyword.startswith("["):
-            raise here.wrong("the syntax of SCST 1.x: let scstadmin convert it")
-        open_blocks[-1].inside.append(here)
-        if here.opens:
-            open_blocks.append(here)
+    for at, whole in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
+        here: Block | None = None
+        alone = True
+        for word, brace in _words(_COMMENT.sub("", whole), at):
+            if not brace:
+                if here is None:
+                    here = Block([], at, shares=not alone)
+                    open_blocks[-1].inside.append(here)
+                here.words.append(word)
+                if here.keyword.startswith("["):
+                    raise here.wrong("the syntax of SCST 1.x: let scstadmin convert it")
+                continue
+            alone = False
+            if word == "{":
+                if here is None:
+                    raise Block([], at).wrong("a block without a name")
+                here.opens, here.shares = True, False
+                open_blocks.append(here)
+            elif len(open_blocks) == 1:
+                raise Block([], at).wrong("this closes a block that was never opened")
+            else:
+                if here is not None:
+                    here.shares = True
+                open_blocks.pop()
+            here = None
     if len(open_blocks) > 1:
         raise open_blocks[-1].wrong(f"the block of {open_blocks[-1].keyword} is not closed")
     return root
 
 
-def load(tree: Files, text: str) -> None:
+def _words(line: str, row: int) -> Iterator[tuple[str, bool]]:
+    """The words of a line, and its braces: those that stand alone, and one at the end of the line."""
+    line = line.rstrip(_BLANKS) if not line.endswith("\\") else line
+    at = 0
+    while at < len(line):
+        found = _WORD.match(line, at)
+        if not found:
+            raise Block([], row).wrong(
+                "a quote that does not end, or is not alone; or a backslash at the end"
+            )
+        at = found.end()
+        bare = found[2]
+        if bare is None:
+            yield re.sub(r"\\(.)", r"\1", found[1]), False
+            continue
+        if not bare.strip("{}"):
+            yield from ((brace, True) for brace in bare)
+            continue
+        opens = at == len(line) and bare.endswith("{") and not bare.endswith("\\{")
+        yield re.sub(r"\\(.)", r"\1", bare[:-1] if opens else bare), False
+        if opens:
+            yield "{", True
+
+
+def load(tree: Files, text: str, *, stop: Callable[[], bool] = lambda: False) -> list[str]:
     """Make the tree what ``text`` says, in scstadmin's order: devices, their attributes, LUNs, ``enabled``.
 
-    Devices and LUNs that are there already stay; nothing is deleted. ConfigError for a file that cannot be
-    understood, before anything is done; a TreeError, whose text names the line, stops it halfway.
+    Returns what was left out: a line of text each, for what is meant for other drivers. Devices and LUNs that
+    are there already stay; nothing is deleted. ConfigError for a file that cannot be understood, before
+    anything is done; a TreeError, whose text names the line, stops it halfway. So does ``stop``, which is
+    asked now and then, when it says so.
     """
-    root = parse(text)
-    for one in root.attributes("HANDLER", "TARGET_DRIVER"):
-        _write(tree, one, "", one.words)
-    for handler in root.named("HANDLER"):
-        for _ in handler.attributes("DEVICE"):
-            raise handler.wrong("a HANDLER holds DEVICE blocks only")
-        for device in handler.named("DEVICE"):
-            _device(tree, _argument(handler), device)
-    last = []
-    for driver in root.named("TARGET_DRIVER"):
-        place = f"targets/{_argument(driver)}"
-        for one in driver.attributes("TARGET"):
-            _write(tree, one, place, one.words)
-        for target in driver.named("TARGET"):
-            below = f"{place}/{_argument(target)}"
-            for one in target.attributes("LUN"):
-                if one.keyword == "enabled":
-                    last.append((one, below))
-                else:
-                    _write(tree, one, below, one.words)
-            for lun in target.named("LUN"):
-                _lun(tree, below, lun)
-    for one, below in last:
-        _write(tree, one, below, one.words)
+    job = _Loading(tree, parse(text), stop)
+    job.check()
+    job.carry_out()
+    return job.left_out
+
+
+class _Loading:
+    """One file on its way into a tree."""
+
+    def __init__(self, tree: Files, root: Block, stop: Callable[[], bool]) -> None:
+        self.tree = tree
+        self.root = root
+        self.stop = stop
+        self.left_out: list[str] = []
+        self._path = ""
+        self._queue: list[tuple[str, Block]] = []
+        """Texts for the file at that path, and the lines they come from."""
+
+    def check(self) -> None:
+        """Everything in the file has a meaning here, or is another driver's."""
+        list(self.root.attributes("HANDLER", "TARGET_DRIVER"))
+        named: set[str] = set()
+        for handler in self.root.named("HANDLER"):
+            if (name := _argument(handler)) not in HANDLERS:
+                raise handler.wrong(f"there is no handler {name}: {', '.join(HANDLERS)} are there")
+            for _ in handler.attributes("DEVICE"):
+                raise handler.wrong("a HANDLER holds DEVICE blocks only")
+            for device in handler.named("DEVICE"):
+                if (name := _argument(device)) in named:
+                    raise device.wrong(f"DEVICE {name} is there twice")
+                named.add(name)
+                list(device.attributes())
+        for driver in self.root.named("TARGET_DRIVER"):
+            if (name := _argument(driver)) != DRIVER:
+                self.left_out.append(
+                    f"line {driver.line}: TARGET_DRIVER {name} is left out: only {DRIVER} is here"
+                )
+                continue
+            list(driver.attributes("TARGET"))
+            there = self.tree.ls(f"targets/{DRIVER}")
+            for target in driver.named("TARGET"):
+                if (name := _argument(target)) not in there:
+                    problem = refuse(
+                        errno.ENOENT, f"there is no target {name}: {', '.join(there) or 'none'} is there"
+                    )
+                    with _blaming(target):
+                        raise problem
+                self._check_target(target)
+
+    def _check_target(self, target: Block) -> None:
+        list(target.attributes("LUN"))
+        taken: dict[int, int] = {}
+        for lun in target.named("LUN"):
+            if len(lun.words) != 3:
+                raise lun.wrong("LUN takes a number and a device")
+            list(lun.attributes())
+            with _blaming(lun):
+                value = number(lun.words[1], "LUN")
+            if value in taken:
+                raise lun.wrong(f"LUN {value} is in line {taken[value]}, too")
+            taken[value] = lun.line
+
+    def carry_out(self) -> None:
+        """In scstadmin's order."""
+        for one in self.root.attributes("HANDLER", "TARGET_DRIVER"):
+            self.write(one, one.keyword, one.value)
+        self.flush()
+        devices = [(_argument(h), one) for h in self.root.named("HANDLER") for one in h.named("DEVICE")]
+        self._devices(devices)
+        drivers = [one for one in self.root.named("TARGET_DRIVER") if _argument(one) == DRIVER]
+        last = []
+        for driver in drivers:
+            for one in driver.attributes("TARGET"):
+                self.write(one, f"targets/{DRIVER}/{one.keyword}", one.value)
+            for target in driver.named("TARGET"):
+                below = f"targets/{DRIVER}/{_argument(target)}"
+                for one in target.attributes("LUN"):
+                    if one.keyword == "enabled":
+                        last.append((one, f"{below}/enabled"))
+                    else:
+                        self.write(one, f"{below}/{one.keyword}", one.value)
+                self._luns(below, list(target.named("LUN")))
+        for one, path in last:
+            self.write(one, path, one.value)
+        self.flush()
+
+    def write(self, block: Block, path: str, text: str) -> None:
+        """One write, for that line of the file; several to one file become one job."""
+        if path != self._path or len(self._queue) >= BATCH:
+            self.flush()
+        self._path = path
+        self._queue.append((text + "\n", block))
+
+    def flush(self) -> None:
+        """Carry out what is queued. A TreeError names the line. Nothing more is done when it is time to stop."""
+        queue, self._queue = self._queue, []
+        if not queue or self.stop():
+            return
+        try:
+            self.tree.write_all(self._path, [text for text, _ in queue])
+        except TreeError as problem:
+            with _blaming(queue[min(problem.done, len(queue) - 1)][1]):
+                raise
+
+    def _devices(self, devices: list[tuple[str, Block]]) -> None:
+        """Make those that are not there, then write the attributes that only a device has."""
+        there = set(self.tree.ls("devices"))
+        rest: list[tuple[str, str, Block]] = []
+        for handler, device in devices:
+            name, attributes = _argument(device), list(device.attributes())
+            if name not in there:
+                takes = HANDLERS[handler].accepts - _sizes(handler)
+                given = [one for one in attributes if one.keyword in takes]
+                with _blaming(device):
+                    parameters = ";".join(f"{one.keyword}={quote(one.value)}" for one in given)
+                    command = f"add_device {quote(name)} {parameters}"
+                self.write(device, f"handlers/{handler}/mgmt", command)
+                attributes = [one for one in attributes if one not in given]
+                self.left_out += (
+                    f"line {one.line}: {one.keyword} is left out: it has no effect here"
+                    for one in given
+                    if one.keyword in IGNORED
+                )
+            elif name not in self.tree.ls(f"handlers/{handler}"):
+                raise device.wrong(f"{name} is a device of another handler")
+            rest += ((handler, name, one) for one in attributes)
+        self.flush()
+        for handler, name, one in rest:
+            if self.stop():
+                return
+            path = f"devices/{name}/{one.keyword}"
+            with _blaming(one):
+                # What only add_device can set is no error if it is so already.
+                so_already = not self.tree.stat(path).mode & 0o200 and _same(
+                    _value(self.tree, path), one.value
+                )
+            if not so_already and one.keyword in _sizes(handler):
+                has = _value(self.tree, path)
+                self.left_out.append(
+                    f"line {one.line}: {one.keyword} is left out: the file of {name} has {has}"
+                )
+            elif not so_already:
+                self.write(one, path, one.value)
+                self.flush()
+
+    def _luns(self, target: str, luns: list[Block]) -> None:
+        there = set(self.tree.ls(f"{target}/luns"))
+        for block in luns:
+            lun, device = str(number(block.words[1], "LUN")), block.words[2]
+            parameters = ";".join(f"{one.keyword}={quote(one.value)}" for one in block.attributes())
+            verb = "add"
+            if lun in there:
+                with _blaming(block):
+                    if self._is(f"{target}/luns/{lun}", device, block):
+                        continue
+                verb = "replace"
+            self.write(block, f"{target}/luns/mgmt", f"{verb} {quote(device)} {lun} {parameters}")
+        self.flush()
+
+    def _is(self, place: str, device: str, block: Block) -> bool:
+        """Whether a LUN that is there is what the file says."""
+        try:
+            if self.tree.readlink(f"{place}/device").rpartition("/")[2] != device:
+                return False
+            wanted = [flag(one.value) for one in block.attributes() if one.keyword == "read_only"]
+            locked = _value(self.tree, f"{place}/read_only") == "1"
+            return any(wanted) == locked or (
+                not any(wanted) and _value(self.tree, f"devices/{device}/read_only") == "1"
+            )
+        except TreeError:
+            return False
 
 
 def save(tree: Files) -> str:
@@ -178,44 +367,17 @@ def _argument(block: Block) -> str:
     return block.words[1]
 
 
-def _device(tree: Files, handler: str, block: Block) -> None:
-    name = _argument(block)
-    if handler not in HANDLERS:
-        raise block.wrong(f"there is no handler {handler}: {', '.join(HANDLERS)} are there")
-    attributes = list(block.attributes())
-    if name not in tree.ls("devices"):
-        given = [one for one in attributes if one.keyword in HANDLERS[handler].accepts]
-        parameters = ";".join(" ".join(one.words) for one in given)
-        _write(tree, block, f"handlers/{handler}", ["mgmt", "add_device", name, parameters])
-        attributes = [one for one in attributes if one not in given]
-    elif name not in tree.ls(f"handlers/{handler}"):
-        raise block.wrong(f"{name} is a device of another handler")
-    for one in attributes:
-        path = f"devices/{name}/{one.keyword}"
-        with _blaming(one):
-            # What only add_device can set is no error if it is so already.
-            as_it_is = not tree.stat(path).mode & 0o200 and _value(tree, path) == " ".join(one.words[1:])
-        if not as_it_is:
-            _write(tree, one, f"devices/{name}", one.words)
+def _sizes(handler: str) -> frozenset[str]:
+    """What is saved of a size that nobody can set, as it is the file's."""
+    return frozenset({"size", "size_mb"}) if handler == FileIo.handler else frozenset()
 
 
-def _lun(tree: Files, target: str, block: Block) -> None:
-    if len(block.words) != 3:
-        raise block.wrong("LUN takes a number and a device")
-    _, lun, device = block.words
-    parameters = ";".join(" ".join(one.words) for one in block.attributes())
-    verb = "add"
-    if lun in tree.ls(f"{target}/luns"):
-        if tree.readlink(f"{target}/luns/{lun}/device").rpartition("/")[2] == device and not parameters:
-            return
-        verb = "replace"
-    _write(tree, block, f"{target}/luns", ["mgmt", verb, device, lun, parameters])
-
-
-def _write(tree: Files, block: Block, place: str, words: list[str]) -> None:
-    """Write the words after the first to the file that the first names."""
-    with _blaming(block):
-        tree.write(f"{place}/{words[0]}".lstrip("/"), " ".join(words[1:]) + "\n")
+def _same(one: str, other: str) -> bool:
+    """Whether two values are equal, as text or as numbers."""
+    try:
+        return one == other or octets(one) == octets(other)
+    except TreeError:
+        return False
 
 
 @contextmanager
@@ -243,7 +405,7 @@ def _keys(tree: Files, place: str) -> list[tuple[str, str]]:
 
 
 def _value(tree: Files, path: str) -> str:
-    return tree.read(path).removesuffix(MARK).removesuffix("\n")
+    return tree.read(path).removesuffix(f"\n{MARK}").removesuffix("\n")
 
 
 def _quoted(value: str) -> str:

@@ -5,6 +5,7 @@ request                                        answer
 =============================================  ========================================================
 ``{"read": PATH}``                             ``{"ok": TEXT}``
 ``{"write": PATH, "text": TEXT}``              ``{"ok": null}``
+``{"write": PATH, "texts": [TEXT, ...]}``      ``{"ok": null}``; refused: ``"done"`` says how many were written
 ``{"ls": PATH}``                               ``{"ok": [NAME, ...]}``
 ``{"stat": PATH}``                             ``{"ok": [KIND, MODE]}``
 ``{"readlink": PATH}``                         ``{"ok": TARGET}``
@@ -26,7 +27,7 @@ import socket
 import stat
 import struct
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -39,6 +40,8 @@ __all__ = ["Client", "Control", "socket_of"]
 
 LONGEST = 1 << 16
 CONNECTIONS = 64
+REQUESTS = ("read",), ("write", "text"), ("write", "texts"), ("ls",), ("stat",), ("readlink",)
+"""The keys of each kind of request."""
 
 
 def socket_of(address: str | os.PathLike[str]) -> Path:
@@ -142,7 +145,10 @@ class Control:
     def _answer(self, line: bytes) -> dict[str, Any]:
         try:
             request = _request(line)
-            if len(request) == 2:
+            if "texts" in request:
+                self._tree.write_all(request["write"], request["texts"])
+                return {"ok": None}
+            if "text" in request:
                 self._tree.write(request["write"], request["text"])
                 return {"ok": None}
             ((verb, path),) = request.items()
@@ -170,6 +176,22 @@ class Client:
     def write(self, path: str, text: str) -> None:
         """One write to a file."""
         self._ask({"write": path, "text": text})
+
+    def write_all(self, path: str, texts: Sequence[str]) -> None:
+        """As many writes to one file, in their order, as few jobs; see :meth:`Filesystem.write_all`."""
+        done = 0
+        while done < len(texts):
+            size, count = len(json.dumps(path)), 0
+            # As many as make a line that the server takes, but one at least, which it can refuse.
+            while done + count < len(texts) and (not count or size < LONGEST // 2):
+                size += len(json.dumps(texts[done + count])) + 2
+                count += 1
+            try:
+                self._ask({"write": path, "texts": list(texts[done : done + count])})
+            except TreeError as problem:
+                problem.done += done
+                raise
+            done += count
 
     def ls(self, path: str = "") -> list[str]:
         """The names in a directory."""
@@ -209,7 +231,7 @@ class Client:
             ) from problem
         return sock
 
-    def _ask(self, request: dict[str, str]) -> Any:
+    def _ask(self, request: dict[str, Any]) -> Any:
         # A connection each: a write that takes its time must not hold up other threads' reads.
         with self._lock:
             sock = self._idle.pop() if self._idle else None
@@ -235,23 +257,29 @@ class Client:
             self._idle.append(sock)
         answer = json.loads(line)
         if "errno" in answer:
-            raise TreeError(answer["errno"], answer["error"], next(iter(request.values())))
+            refusal = TreeError(answer["errno"], answer["error"], next(iter(request.values())))
+            refusal.done = answer.get("done", 0)
+            raise refusal
         return answer["ok"]
 
 
-def _request(line: bytes) -> dict[str, str]:
-    """One of the five requests, else EINVAL."""
+def _request(line: bytes) -> dict[str, Any]:
+    """One of the six requests, else EINVAL."""
     try:
         request = json.loads(line)
     except (ValueError, RecursionError):
         request = None
     if (
         isinstance(request, dict)
-        and tuple(request) in (("read",), ("write", "text"), ("ls",), ("stat",), ("readlink",))
-        and all(isinstance(value, str) for value in request.values())
+        and tuple(request) in REQUESTS
+        and all(isinstance(value, str) for name, value in request.items() if name != "texts")
+        and isinstance(texts := request.get("texts", []), list)
+        and all(isinstance(text, str) for text in texts)
     ):
         return request
-    raise refuse(errno.EINVAL, "no request: a JSON object with read, write and text, ls, stat or readlink")
+    raise refuse(
+        errno.EINVAL, "no request: a JSON object with read, write and text or texts, ls, stat or readlink"
+    )
 
 
 def _encode(message: dict[str, Any]) -> bytes:
@@ -259,7 +287,8 @@ def _encode(message: dict[str, Any]) -> bytes:
 
 
 def _refusal(problem: OSError) -> dict[str, Any]:
-    return {"errno": problem.errno, "error": problem.strerror or str(problem)}
+    done = {"done": problem.done} if isinstance(problem, TreeError) and problem.done else {}
+    return {"errno": problem.errno, "error": problem.strerror or str(problem), **done}
 
 
 def _lines(sock: socket.socket, limit: int | None = LONGEST) -> Iterator[bytes | None]:

@@ -150,6 +150,8 @@ class Device(Directory):
         self.name = name
         self.given = given
         self.written: set[str] = set()
+        self.renumbered: Callable[[str], object] = lambda before: None
+        """Called when the serial number may have changed, with the one before."""
         self._exports = exports
         identity = Identity.named(name, setup_id=setup_id)
         if given.t10_dev_id is not None:
@@ -190,8 +192,10 @@ class Device(Directory):
 
     def identify(self, name: str, **changes: Any) -> None:
         """Change the identity for the file ``name``: 3F/03 INQUIRY DATA HAS CHANGED for every nexus."""
+        before = self.disk.identity.serial
         self.disk.identity = replace(self.disk.identity, **changes)
         self.written.add(name)
+        self.renumbered(before)
         self.disk.attention(0x3F, 0x03)
 
     def entries(self) -> dict[str, Node]:
@@ -369,6 +373,8 @@ class Devices:
     def __init__(self, exports: Callable[[Device], list[str]], withdraw: Callable[[Device], None]) -> None:
         self.setup_id = 0
         self.by_name: dict[str, Device] = {}
+        self._by_unit: dict[int, Device] = {}
+        self._serials: dict[str, list[Device]] = {}
         self._exports = exports
         self._withdraw = withdraw
 
@@ -378,7 +384,7 @@ class Devices:
 
     def owner(self, unit: object) -> Device | None:
         """The device whose logical unit this is."""
-        return next((device for device in list(self.by_name.values()) if device.disk is unit), None)
+        return self._by_unit.get(id(unit))
 
     def add(self, kind: type[Device], name: str, given: Callable[[], Parameters]) -> None:
         """Make a device."""
@@ -386,17 +392,26 @@ class Devices:
             raise refuse(errno.EINVAL, "add_device NAME [PARAMETER=VALUE; ...]")
         if len(name) > LONGEST_NAME or "/" in name or name in (".", ".."):
             raise refuse(errno.EINVAL, f"a device name has at most {LONGEST_NAME} characters and no slash")
+        if not name.isprintable():
+            raise refuse(errno.EINVAL, f"{name!a}: a device name has no characters that cannot be printed")
         if name in self.by_name or name in Handler._attributes:
             raise refuse(errno.EEXIST, f"the name {name} is taken: del_device it first, or choose another")
         parameters = given()
         usn = f"{device_number(name, self.setup_id):x}"
-        for other in self.by_name.values():
-            if other.disk.identity.serial == usn:
-                raise refuse(
-                    errno.EEXIST, f"{other.name} has the usn {usn} that {name} would get: write another to it"
-                )
+        if others := self._serials.get(usn):
+            raise refuse(
+                errno.EEXIST, f"{others[0].name} has the usn {usn} that {name} would get: write another to it"
+            )
         device = kind(name, parameters, self.setup_id, lambda: self._exports(device))
-        self.by_name[name] = device
+        device.renumbered = lambda before: self._renumbered(device, before)
+        self.by_name[name] = self._by_unit[id(device.disk)] = device
+        self._renumbered(device)
+
+    def _renumbered(self, device: Device, before: str | None = None) -> None:
+        """A device has a serial number, or has another than before."""
+        if before is not None:
+            self._serials[before].remove(device)
+        self._serials.setdefault(device.disk.identity.serial, []).append(device)
 
     def remove(self, kind: type[Device], name: str) -> None:
         """Withdraw a device from everybody who sees it, then close it."""
@@ -404,7 +419,8 @@ class Devices:
         if not isinstance(device, kind):
             raise refuse(errno.EINVAL, f"{kind.handler} has no device {name!r}")
         self._withdraw(device)
-        del self.by_name[name]
+        del self.by_name[name], self._by_unit[id(device.disk)]
+        self._serials[device.disk.identity.serial].remove(device)
         device.close()
 
     def close(self) -> None:
@@ -433,6 +449,12 @@ class Handler(Directory):
             **super().entries(),
             **{name: Link(f"devices/{name}") for name in self._devices.of(self._kind.handler)},
         }
+
+    def entry(self, name: str) -> Node | None:
+        """A file, or the link to one device."""
+        if isinstance(self._devices.by_name.get(name), self._kind):
+            return Link(f"devices/{name}")
+        return super().entries().get(name)
 
     @attribute
     def type(self) -> str:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
@@ -42,6 +42,9 @@ class Files(Protocol):
 
     def write(self, path: str, text: str) -> None:
         """One write to a file."""
+
+    def write_all(self, path: str, texts: Sequence[str]) -> None:
+        """As many writes to one file, in their order, as one job."""
 
     def ls(self, path: str = "") -> list[str]:
         """The names in a directory."""
@@ -98,11 +101,30 @@ class Filesystem:
         Errnos are those of the file; EAGAIN: still being carried out.
         """
         self._writable(path)
-        if len(text.encode("utf-8", "surrogateescape")) > PAGE:
-            raise _at(path, refuse(errno.EINVAL, f"one write is at most {PAGE} bytes"))
-        if "\0" in text:
-            raise _at(path, refuse(errno.EINVAL, "there is a NUL in it"))
-        self.manage(lambda: _tell(path, lambda: self._writable(path)(text)))
+        _fits(path, text)
+        self.manage(lambda: self._store(path, [text]))
+
+    def write_all(self, path: str, texts: Sequence[str]) -> None:
+        """Write each of ``texts`` to a file, in their order, as one job among the writes.
+
+        The first that is refused ends it: the TreeError's ``done`` says how many were carried out. Where there
+        are thousands, this is how it takes no longer than it must: of LUNs, initiators are told once.
+        """
+        self._writable(path)
+        self.manage(lambda: self._store(path, texts))
+
+    def _store(self, path: str, texts: Sequence[str]) -> None:
+        done = 0
+        try:
+            store = self._writable(path)
+            with self._directory(path).together():
+                for text in texts:
+                    _fits(path, text)
+                    _tell(path, lambda text=text: store(text))  # type: ignore[misc]
+                    done += 1
+        except TreeError as problem:
+            problem.done = done
+            raise
 
     def manage(self, job: Callable[[], T]) -> T:
         """Carry out ``job`` among the writes: its result or exception, or EAGAIN when it takes too long."""
@@ -176,6 +198,16 @@ class Filesystem:
 
     def _find(self, path: str, follow: bool = True) -> Node:
         """Walk to a node; a link at the end is followed if ``follow``, links on the way always are."""
+        return self._walk(path, follow)[-1]
+
+    def _directory(self, path: str) -> Directory:
+        """The directory that a file is in."""
+        parent = self._walk(path)[-2]
+        assert isinstance(parent, Directory)
+        return parent
+
+    def _walk(self, path: str, follow: bool = True) -> list[Node]:
+        """The directories on the way from the root, and the node."""
         trail: list[Node] = [self._root]
         todo = _parts(path)[::-1]
         hops = 0
@@ -188,7 +220,7 @@ class Filesystem:
                 if len(trail) > 1:
                     trail.pop()
                 continue
-            node = here.entries().get(name)
+            node = here.entry(name)
             if node is None:
                 raise _at(path, refuse(errno.ENOENT, f"nothing is called {name!r} there"))
             if isinstance(node, Link) and (todo or follow):
@@ -199,7 +231,7 @@ class Filesystem:
                 todo += _parts(node.target)[::-1]
                 continue
             trail.append(node)
-        return trail[-1]
+        return trail
 
 
 def _parts(path: str) -> list[str]:
@@ -207,6 +239,17 @@ def _parts(path: str) -> list[str]:
         if path == place or path.startswith(place + "/"):
             path = ours + path[len(place) :]
     return [part for part in path.split("/") if part not in ("", ".")]
+
+
+def _fits(path: str, text: str) -> None:
+    try:
+        size = len(text.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError as problem:
+        raise _at(path, refuse(errno.EINVAL, f"no text: {problem.reason}")) from problem
+    if size > PAGE:
+        raise _at(path, refuse(errno.EINVAL, f"one write is at most {PAGE} bytes"))
+    if "\0" in text:
+        raise _at(path, refuse(errno.EINVAL, "there is a NUL in it"))
 
 
 def _at(path: str, problem: TreeError) -> TreeError:

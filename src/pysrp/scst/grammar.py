@@ -9,14 +9,16 @@ import re
 from pysrp.errors import ConfigError, SrpError
 from pysrp.text import size
 
-__all__ = ["Command", "TreeError", "flag", "number", "octets", "refuse", "within"]
+__all__ = ["Command", "TreeError", "flag", "number", "octets", "quote", "refuse", "within"]
 
 
 class TreeError(SrpError, OSError):
     """A file of the tree refused: ``errno`` as SCST has it, ``strerror`` with what to do instead.
 
-    ``filename`` is the path of the file within the tree.
+    ``filename`` is the path of the file within the tree; of several writes, ``done`` were carried out before.
     """
+
+    done: int = 0
 
 
 def refuse(code: int, hint: str) -> TreeError:
@@ -74,10 +76,29 @@ def flag(text: str, what: str = "value") -> bool:
     return number(text, what) != 0
 
 
+BLANKS = " \t\r\n\v\f="
+"""End a word."""
+
+_QUOTED = r'"((?:[^"\\\n]|\\[^\n])*)"'
+_WORD = re.compile(rf"[ \t\r\n\v\f=]*(?:{_QUOTED}|([^ \t\r\n\v\f=]*))")
+_PART = re.compile(rf"[ \t\r\v\f=]*(?:{_QUOTED}|([^ \t\r\n\v\f=;]*))")
+
+
+def quote(word: str) -> str:
+    """A word as :class:`Command` reads it, in quotes where it needs them. ConfigError: it has a line break."""
+    if "\n" in word:
+        raise ConfigError(f"{word!r} has a line break")
+    if word and word[0] != '"' and not any(c in word for c in BLANKS + ";"):
+        return word
+    return '"' + re.sub(r'([\\"])', r"\\\1", word) + '"'
+
+
 class Command:
     """What is written to a ``mgmt`` file, taken apart from the left.
 
-    Words end at whitespace or ``=``; parameters, at the end of some commands, at ``;`` or newline.
+    Words end at whitespace or ``=``; parameters, at the end of some commands, at ``;`` or newline. A word with
+    such a character in it, or none at all, stands in double quotes, where a backslash makes the next character
+    ordinary. SCST knows no quotes, and so no such words.
     """
 
     def __init__(self, text: str) -> None:
@@ -85,8 +106,18 @@ class Command:
 
     def word(self) -> str:
         """The next word as it is, empty when there is none."""
-        word, _, self._rest = _cut(self._rest.lstrip(" \t\r\n\v\f="), " \t\r\n\v\f=")
-        return word
+        return self._next(_WORD, BLANKS) or ""
+
+    def _next(self, pattern: re.Pattern[str], ends: str) -> str | None:
+        """The next word, which ``ends`` end; None if there is none."""
+        found = pattern.match(self._rest)
+        assert found  # it matches nothing, too
+        self._rest = self._rest[found.end() :]
+        if found[1] is None:
+            return found[2] or None
+        if self._rest[:1] not in ends:
+            raise refuse(errno.EINVAL, f"{found[0].strip()}: there is no blank behind the quote")
+        return re.sub(r"\\(.)", r"\1", found[1])
 
     def keyword(self, *known: str) -> str:
         """The next word in lower case, EINVAL unless it is one of ``known``."""
@@ -97,27 +128,22 @@ class Command:
 
     def end(self) -> None:
         """EINVAL if there is another word."""
-        if extra := self.word():
+        if (extra := self._next(_WORD, BLANKS)) is not None:
             raise refuse(errno.EINVAL, f"{extra!r} is too much")
 
     def parameters(self) -> list[tuple[str, str]]:
         """What is left, as pairs of a name in lower case and a value; EINVAL unless each has one value."""
         pairs = []
         while self._rest:
-            part, _, self._rest = _cut(self._rest, ";\n")
-            words = Command(part)
-            if name := words.word():
-                value = words.word()
-                if not value:
+            if (name := self._part()) is not None:
+                value = self._part()
+                if value is None:
                     raise refuse(errno.EINVAL, f"parameter {name!r} has no value")
-                words.end()
+                if (extra := self._part()) is not None:
+                    raise refuse(errno.EINVAL, f"{extra!r} is too much")
                 pairs.append((name.lower(), value))
+            self._rest = self._rest[1:]
         return pairs
 
-
-def _cut(text: str, separators: str) -> tuple[str, str, str]:
-    """As str.partition, at the first of several characters."""
-    for at, character in enumerate(text):
-        if character in separators:
-            return text[:at], character, text[at + 1 :]
-    return text, "", ""
+    def _part(self) -> str | None:
+        return self._next(_PART, BLANKS + ";")

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 __all__ = [
@@ -111,16 +112,35 @@ class Directory:
         """What is there at this moment, by name."""
         return {name: file.bind(self) for name, file in self._attributes.items()}
 
+    def entry(self, name: str) -> Node | None:
+        """One of the entries, or None. A directory that can be large makes just that one."""
+        file = self._attributes.get(name)
+        return file.bind(self) if file else self.entries().get(name)
+
+    def together(self) -> AbstractContextManager[None]:
+        """Around several writes to files of this directory, one behind the other."""
+        return nullcontext()
+
 
 class Folder(Directory):
-    """A directory without attributes: ``entries`` is a function that says what is there."""
+    """A directory without attributes: ``entries`` is a function that says what is there.
 
-    def __init__(self, entries: Callable[[], dict[str, Node]]) -> None:
+    ``entry``, if given, finds one by its name.
+    """
+
+    def __init__(
+        self, entries: Callable[[], dict[str, Node]], entry: Callable[[str], Node | None] | None = None
+    ) -> None:
         self._entries = entries
+        self._entry = entry
 
     def entries(self) -> dict[str, Node]:
         """What is there at this moment, by name."""
         return self._entries()
+
+    def entry(self, name: str) -> Node | None:
+        """One of them, or None."""
+        return self._entry(name) if self._entry else self._entries().get(name)
 
 
 Node = Directory | File | Link

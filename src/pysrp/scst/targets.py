@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import itertools
 import threading
+from contextlib import AbstractContextManager
 
 from pysrp.fabric import Identity
 from pysrp.lun import AddressMethod
@@ -148,6 +149,17 @@ class Luns(Directory):
         """``mgmt`` and the LUNs."""
         return {**super().entries(), **{str(one.lun): self._lun(one) for one in self._luns}}
 
+    def entry(self, name: str) -> Node | None:
+        """``mgmt`` or a LUN."""
+        if not name.isdecimal():
+            return super().entries().get(name)
+        lun = int(name) if len(name) <= len(str(HIGHEST_LUN)) else -1
+        return self._lun(self._luns[lun]) if name == str(lun) and lun in self._luns else None
+
+    def together(self) -> AbstractContextManager[None]:
+        """Several LUNs are seen, and told to initiators, at once."""
+        return self._luns.together()
+
     def _lun(self, export: Export) -> Node:
         device = self._devices.owner(export.unit)
         read_only = export.read_only or bool(getattr(export.unit, "read_only", False))
@@ -158,13 +170,11 @@ class Luns(Directory):
 
     def paths(self, unit: Unit) -> list[str]:
         """Where a unit is exported."""
-        return [f"{self._path}/{one.lun}" for one in self._luns if one.unit is unit]
+        return [f"{self._path}/{lun}" for lun in self._luns.places(unit)]
 
     def withdraw(self, unit: Unit) -> None:
         """Export a unit no longer; returns when nothing of it is under way."""
-        for one in self._luns:
-            if one.unit is unit:
-                self._luns.remove(one.lun)
+        self._luns.withdraw(unit)
         # Also if it was exported nowhere any more: what replace took away may still be at work.
         self._server.drain(unit)
 

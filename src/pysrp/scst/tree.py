@@ -30,7 +30,7 @@ class Root(Directory):
         devices = targets.devices
         handlers = {name: Handler(kind, devices) for name, kind in HANDLERS.items()}
         self._folders: dict[str, Node] = {
-            "devices": Folder(lambda: {**devices.by_name}),
+            "devices": Folder(lambda: {**devices.by_name}, devices.by_name.get),
             "handlers": Folder(lambda: {**handlers}),
             "targets": Folder(lambda: {DRIVER: Folder(lambda: {**targets.by_name})}),
             "class": Folder(lambda: {DRIVER: Folder(targets.classes)}),

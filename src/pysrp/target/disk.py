@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import logging
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Protocol
 
 from pysrp.errors import ConfigError
@@ -128,7 +129,7 @@ class Disk(LogicalUnit):
             identity=identity,
             removable=removable,
             max_transfer=None if max_transfer is None else max_transfer // block_size * block_size,
-            pages=_pages(self._write_cache, self.read_only),
+            pages=[Page(*one) for one in _pages(self._write_cache, self.read_only)],
         )
 
     def resized(self) -> None:
@@ -437,10 +438,11 @@ class Disk(LogicalUnit):
             task.run(self.backend, self.backend.flush)
 
 
-def _pages(write_cache: bool, read_only: bool) -> list[Page]:
+@cache
+def _pages(write_cache: bool, read_only: bool) -> tuple[tuple[bytes, bytes | None], ...]:
     """Read-Write Error Recovery and Caching, of which WCE can change where anything can be written."""
     changeable = CachingPage.build(wce=not read_only)
-    return [
-        Page(bytes(ReadWriteErrorRecoveryPage.build())),
-        Page(bytes(CachingPage.build(wce=write_cache)), bytes(changeable)),
-    ]
+    return (
+        (bytes(ReadWriteErrorRecoveryPage.build()), None),
+        (bytes(CachingPage.build(wce=write_cache)), bytes(changeable)),
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pysrp.errors import ConfigError, DecodeError
@@ -71,10 +72,16 @@ class LunMap:
     ) -> None:
         self._lock = threading.Lock()
         self._exports: dict[int, Export] = {}
+        self._draft: dict[int, Export] | None = None
+        """Within :meth:`together`, what the map is going to be."""
+        self._together = 0
+        self._places: dict[int, set[int]] = {}
+        """By the id of a unit, which an export keeps alive: its LUNs."""
         self._nexuses: set[Nexus] = set()
         self.method = method
-        for lun, unit in units:
-            self.add(lun, unit)
+        with self.together():
+            for lun, unit in units:
+                self.add(lun, unit)
 
     @property
     def method(self) -> AddressMethod:
@@ -93,39 +100,63 @@ class LunMap:
         """The map as it is now; never changed, but replaced by another when the map changes."""
         return self._exports
 
+    @property
+    def _now(self) -> dict[int, Export]:
+        return self._exports if self._draft is None else self._draft
+
     def __len__(self) -> int:
-        return len(self._exports)
+        return len(self._now)
 
     def __iter__(self) -> Iterator[Export]:
-        exports = self._exports
+        exports = self._now
         return iter([exports[lun] for lun in sorted(exports)])
 
     def __contains__(self, lun: int) -> bool:
-        return lun in self._exports
+        return lun in self._now
 
     def __getitem__(self, lun: int) -> Export:
-        return self._exports[lun]
+        return self._now[lun]
+
+    def places(self, unit: Unit) -> list[int]:
+        """The LUNs of a unit, in order."""
+        return sorted(self._places.get(id(unit), ()))
 
     # Changing it.
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is added within is seen, and told, when it ends: thousands of LUNs cost no more than each one.
+
+        Whatever else changes the map meanwhile is done at once, and brings with it what was added so far.
+        """
+        with self._lock:
+            self._together += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._together -= 1
+                self._publish()
 
     def add(self, lun: int, unit: Unit, *, read_only: bool = False) -> None:
         """Export ``unit`` at ``lun``. ConfigError when the number is taken or not in 0..16383."""
         with self._lock:
-            if lun in self._exports:
+            if lun in self._now:
                 raise ConfigError(f"LUN {lun} is in use")
             self._put(Export(lun, unit, read_only))
-            self._changed(self._nexuses)
+            if not self._together:
+                self._publish()
 
     def replace(self, lun: int, unit: Unit, *, read_only: bool = False, attention: bool = True) -> None:
         """Export ``unit`` instead of what is there, or :meth:`add` it. ``attention``: tell the sessions."""
         with self._lock:
+            self._publish()
             old = self._exports.get(lun)
             self._put(Export(lun, unit, read_only))
-            if not attention:
-                return
-            if old is None:
-                self._changed(self._nexuses)
-            else:
+            self._publish(tell=attention and old is None)
+            if old is not None and not self._places.get(id(old.unit)):
+                self._detach([old.unit])
+            if old is not None and attention:
                 for nexus in self._nexuses:
                     if self.sees(nexus, unit):
                         unit.attention(*INQUIRY_DATA_HAS_CHANGED, nexus)
@@ -133,41 +164,62 @@ class LunMap:
     def remove(self, lun: int) -> None:
         """Export it no longer. ConfigError when there is none."""
         with self._lock:
-            if lun not in self._exports:
+            if lun not in self._now:
                 raise ConfigError(f"LUN {lun} is not in use")
-            self._drop([lun])
+            self._drop({lun})
 
     def clear(self) -> None:
         """Remove all; one unit attention."""
         with self._lock:
-            self._drop(list(self._exports))
+            self._drop(set(self._now))
+
+    def withdraw(self, unit: Unit) -> None:
+        """Remove all LUNs of one unit; one unit attention."""
+        with self._lock:
+            self._drop(set(self._places.get(id(unit), ())))
 
     def _put(self, export: Export) -> None:
+        """Into the draft; :meth:`_publish` makes it the map."""
         if not 0 <= export.lun <= HIGHEST:
             raise ConfigError(f"LUN {export.lun} is not in 0..{HIGHEST}")
-        old = self._exports.get(export.lun)
-        self._exports = {**self._exports, export.lun: export}
+        if self._draft is None:
+            self._draft = dict(self._exports)
+        if old := self._draft.get(export.lun):
+            self._forget(old)
+        self._draft[export.lun] = export
+        self._places.setdefault(id(export.unit), set()).add(export.lun)
         for nexus in self._nexuses:
             self._show(nexus, export)
-        if old is not None:
-            self._detach([old.unit])
 
-    def _drop(self, luns: list[int]) -> None:
-        gone = [self._exports[lun].unit for lun in luns]
+    def _publish(self, tell: bool = True) -> None:
+        if self._draft is not None:
+            self._exports, self._draft = self._draft, None
+            if tell:
+                self._changed()
+
+    def _drop(self, luns: set[int]) -> None:
+        self._publish()
+        gone = [self._exports[lun] for lun in luns]
         self._exports = {lun: export for lun, export in self._exports.items() if lun not in luns}
-        self._detach(gone)
+        for export in gone:
+            self._forget(export)
+        self._detach([export.unit for export in gone if id(export.unit) not in self._places])
         if gone:
-            self._changed(self._nexuses)
+            self._changed()
+
+    def _forget(self, export: Export) -> None:
+        places = self._places[id(export.unit)]
+        places.discard(export.lun)
+        if not places:
+            del self._places[id(export.unit)]
 
     def _detach(self, units: list[Unit]) -> None:
-        left = [export.unit for export in self._exports.values()]
         for unit in units:
-            if unit not in left:
-                for nexus in self._nexuses:
-                    unit.detach(nexus)
+            for nexus in self._nexuses:
+                unit.detach(nexus)
 
-    def _changed(self, nexuses: Iterable[Nexus]) -> None:
-        for nexus in nexuses:
+    def _changed(self) -> None:
+        for nexus in self._nexuses:
             for export in self.visible(nexus):
                 export.unit.attention(*REPORTED_LUNS_DATA_HAS_CHANGED, nexus)
 
@@ -177,7 +229,7 @@ class LunMap:
         """A session begins. Or it has been told another largest transfer, which changes what it sees."""
         with self._lock:
             self._nexuses.add(nexus)
-            for export in self._exports.values():
+            for export in self._now.values():
                 self._show(nexus, export)
 
     def _show(self, nexus: Nexus, export: Export) -> None:
@@ -199,7 +251,7 @@ class LunMap:
         """It has ended."""
         with self._lock:
             self._nexuses.discard(nexus)
-            for export in self._exports.values():
+            for export in self._now.values():
                 export.unit.detach(nexus)
 
     def nexuses(self) -> list[Nexus]:
@@ -214,7 +266,8 @@ class LunMap:
 
     def visible(self, nexus: Nexus) -> list[Export]:
         """What one session sees, in order."""
-        return [export for export in self if self.sees(nexus, export.unit)]
+        exports = self._exports
+        return [exports[lun] for lun in sorted(exports) if self.sees(nexus, exports[lun].unit)]
 
     def find(self, nexus: Nexus, lun: Lun | bytes) -> Export | None:
         """The unit behind eight bytes of a command, in any of SCST's three methods."""

@@ -20,7 +20,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from enum import IntEnum
-from functools import partial
+from functools import cache, partial
 from typing import Any, ClassVar
 
 from pysrp.errors import ReservationConflict, ScsiError
@@ -144,7 +144,7 @@ class LogicalUnit:
         self._preventing: set[Nexus] = set()
         self._not_ready: SenseCode | None = None
         self._descriptor_sense = False
-        self.modes = ModePages([*_common_pages(), *pages])
+        self.modes = ModePages([*(Page(*one) for one in _common_pages()), *pages])
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
@@ -562,14 +562,15 @@ def _descriptor(entry: Command, timeouts: list[CommandTimeouts]) -> CommandDescr
     )
 
 
-def _common_pages() -> list[Page]:
+@cache
+def _common_pages() -> tuple[tuple[bytes, bytes | None], ...]:
     """Control and Informational Exceptions Control: each nexus has its task set, another's reset is told
-    with TASK ABORTED, commands may be reordered, exceptions are not reported.
+    with TASK ABORTED, commands may be reordered, exceptions are not reported. What :class:`Page` is made of.
     """
     control = ControlPage.build(
         tst=1, gltsd=True, queue_algorithm_modifier=1, tas=True, busy_timeout_period=0xFFFF
     )
-    return [
-        Page(bytes(control), bytes(ControlPage.build(d_sense=True, swp=True))),
-        Page(bytes(InformationalExceptionsPage.build(dexcpt=True))),
-    ]
+    return (
+        (bytes(control), bytes(ControlPage.build(d_sense=True, swp=True))),
+        (bytes(InformationalExceptionsPage.build(dexcpt=True)), None),
+    )

@@ -7,6 +7,7 @@ device of that name, so that a disk keeps its ids when its server changes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from pysrp.errors import ConfigError
@@ -35,12 +36,19 @@ def device_number(name: str, setup_id: int = 0) -> int:
 
     The CRC starts at 0 and is not inverted at the end.
     """
-    crc = 0
+    crc, table = 0, _crc32c()
     for byte in name.encode() + b"\0":
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+        crc = crc >> 8 ^ table[(crc ^ byte) & 0xFF]
     return setup_id << 32 | crc
+
+
+@cache
+def _crc32c() -> list[int]:
+    """What each byte makes of the CRC."""
+    table = list(range(256))
+    for _ in range(8):
+        table = [crc >> 1 ^ (0x82F63B78 if crc & 1 else 0) for crc in table]
+    return table
 
 
 @dataclass(frozen=True)
