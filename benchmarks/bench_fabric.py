@@ -16,6 +16,7 @@ much.
 import importlib.util
 import mmap
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -288,7 +289,7 @@ two_cpus = pytest.mark.skipif(len(CPUS) < 2, reason="needs two processors")
 
 @contextmanager
 def child(work, place=TWO):
-    """Another process that runs ``work`` and ends; both are pinned."""
+    """Another process that runs ``work``, pinned as this one is, and killed when the block ends."""
     pid = os.fork()
     if not pid:
         try:
@@ -301,6 +302,7 @@ def child(work, place=TWO):
         yield
     finally:
         os.sched_setaffinity(0, CPUS)
+        os.kill(pid, signal.SIGKILL)  # after an error it would wait for us for ever
         os.waitpid(pid, 0)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shlex
 import subprocess
 import sys
 import sysconfig
@@ -28,7 +29,7 @@ def build_floor() -> ModuleType:
         subprocess.run([sys.executable, "-m", "cython", "-3", "-o", c_file, source], check=True)
         include = ["-I", sysconfig.get_paths()["include"], "-I", str(resources.files("pysrp._fast"))]
         command = [
-            os.environ.get("CC", "gcc"),
+            *shlex.split(os.environ.get("CC", "gcc")),
             "-O2",
             "-g0",
             "-shared",

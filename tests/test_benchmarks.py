@@ -34,7 +34,9 @@ def recorded(tmp_path: Path) -> Any:
             "no:cacheprovider",
             f"--benchmark-json={report}",
         ]
-        done = subprocess.run([*command, *chosen], cwd=ROOT, capture_output=True, text=True)
+        # Under a worker of pytest-xdist nothing would be measured.
+        environment = {name: value for name, value in os.environ.items() if "PYTEST_XDIST" not in name}
+        done = subprocess.run([*command, *chosen], cwd=ROOT, capture_output=True, text=True, env=environment)
         assert done.returncode == 0, done.stdout
         records: list[dict[str, Any]] = json.loads(report.read_text())["benchmarks"]
         return records

@@ -27,6 +27,7 @@ if ! usable; then
     fi
     usable || { echo "install them first, on Debian: apt-get install python3-venv python3-dev" >&2; exit 1; }
 fi
-command -v "${CC:-gcc}" >/dev/null || { echo "a C compiler is needed, on Debian: apt-get install gcc" >&2; exit 1; }
+compiler=${CC:-gcc} # may be several words
+command -v "${compiler%% *}" >/dev/null || { echo "a C compiler is needed, on Debian: apt-get install gcc" >&2; exit 1; }
 "$python" -m venv "$venv"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'

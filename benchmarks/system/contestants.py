@@ -11,6 +11,7 @@ import ctypes
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -25,6 +26,7 @@ from typing import Any, NamedTuple
 
 HERE = Path(__file__).parent
 BUILD = HERE.parent.parent / "build" / "benchmarks"
+COMPILER = shlex.split(os.environ.get("CC", "cc"))
 MEBIBYTES = 64
 """Of every contestant's disk: larger than the caches close to a core, and quickly filled."""
 
@@ -95,7 +97,7 @@ def compiled(source: str, *libraries: str) -> str:
     BUILD.mkdir(parents=True, exist_ok=True)
     program, sources = BUILD / Path(source).stem, [HERE / source, HERE / "load.h"]
     if not program.exists() or program.stat().st_mtime < max(path.stat().st_mtime for path in sources):
-        command = [os.environ.get("CC", "cc"), "-O2", "-o", str(program), str(HERE / source), *libraries]
+        command = [*COMPILER, "-O2", "-o", str(program), str(HERE / source), *libraries]
         subprocess.run(command, check=True)
     return str(program)
 
@@ -180,7 +182,7 @@ def medium() -> Iterator[str]:
 @contextmanager
 def floor(where: Path, spin: int) -> Iterator[Run]:
     """``floor.c``, which is both processes."""
-    need("a C compiler", "gcc", "libc6-dev", tools=(os.environ.get("CC", "cc"),))
+    need("a C compiler", "gcc", "libc6-dev", tools=tuple(COMPILER[:1]))
     program = compiled("floor.c")
 
     def run(row: Row, seconds: float) -> Figures:

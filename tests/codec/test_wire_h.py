@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 from importlib import resources
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from pysrp import crq, srp
 
+COMPILER = shlex.split(os.environ.get("CC", "gcc"))
 STRUCTS = {
     "wire_crq": crq.Element,
     "wire_direct_buf": srp.DirectBuf,
@@ -36,9 +38,8 @@ def test_offsets_and_sizes(tmp_path: Path) -> None:
         '#define P(s, m) printf(#s " " #m " %zu %zu\\n", offsetof(struct s, m), sizeof(((struct s *)0)->m))\n'
         "int main(void) {" + "".join(lines) + "return 0; }\n"
     )
-    compiler = os.environ.get("CC", "gcc")
     with resources.as_file(header) as path:
-        subprocess.run([compiler, "-I", path.parent, "-o", tmp_path / "offsets", program], check=True)
+        subprocess.run([*COMPILER, "-I", path.parent, "-o", tmp_path / "offsets", program], check=True)
     output = subprocess.run([tmp_path / "offsets"], check=True, capture_output=True, text=True).stdout
     seen = 0
     for struct, name, offset, size in (line.split() for line in output.splitlines()):
@@ -56,7 +57,7 @@ def test_other_compilers_are_refused(tmp_path: Path) -> None:
     header = resources.files("pysrp._fast") / "wire.h"
     with resources.as_file(header) as path:
         result = subprocess.run(
-            [os.environ.get("CC", "gcc"), "-U__GNUC__", "-fsyntax-only", "-x", "c", path],
+            [*COMPILER, "-U__GNUC__", "-fsyntax-only", "-x", "c", path],
             capture_output=True,
             text=True,
         )
