@@ -24,6 +24,7 @@ from pysrp.srp import TskMgmtFunc
 from pysrp.target.disk import Disk
 from pysrp.target.lunmap import LunMap
 from pysrp.target.serve import Server
+from waiting import PATIENCE
 
 SIZE = 8 << 20
 READY = bytes(cdb.TestUnitReady.build())
@@ -41,7 +42,7 @@ class Gate(Ram):
         self.opened = threading.Event()
 
     def read_into(self, offset: int, view: memoryview) -> None:
-        self.opened.wait(60)
+        self.opened.wait(PATIENCE)
         super().read_into(offset, view)
 
 
@@ -68,7 +69,7 @@ def run(server: Server, main: Callable[[Session, Device], Awaitable[None]]) -> N
             disk, _ = await session.scan(channels=[0], ids=range(4))
             await main(session, disk)
 
-    asyncio.run(asyncio.wait_for(whole(), 60))
+    asyncio.run(asyncio.wait_for(whole(), PATIENCE))
 
 
 def test_reads_and_writes(server: Server) -> None:
@@ -182,6 +183,6 @@ def test_time_passes_without_elements() -> None:
             client.inject("H_SEND_CRQ", ReturnCode.H_DROPPED, 3)
             await session.execute(Lun("8100"), READY)
         client.close()
-        partner.join(10)
+        partner.join(PATIENCE)
 
-    asyncio.run(asyncio.wait_for(main(), 60))
+    asyncio.run(asyncio.wait_for(main(), PATIENCE))

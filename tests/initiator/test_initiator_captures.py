@@ -17,6 +17,7 @@ from pysrp.fabric.local import pair
 from pysrp.initiator.engine import Command
 from pysrp.initiator.session import Options, Session
 from pysrp.lun import Hctl, Lun
+from waiting import PATIENCE
 
 DISK = Lun("8100")
 
@@ -34,7 +35,7 @@ def against(
             yield session, server
     finally:
         client.close()
-        server.join(10)
+        server.join(PATIENCE)
     assert server.error is None
 
 

@@ -28,6 +28,7 @@ from pysrp.target.disk import Disk
 from pysrp.target.engine import Settings
 from pysrp.target.lunmap import LunMap
 from pysrp.target.serve import Server
+from waiting import PATIENCE
 
 SIZE = 16 << 20
 READY = bytes(cdb.TestUnitReady.build())
@@ -47,7 +48,7 @@ class Gate(Ram):
 
     def read_into(self, offset: int, view: memoryview) -> None:
         self.entered.release()
-        self.opened.wait(60)
+        self.opened.wait(PATIENCE)
         super().read_into(offset, view)
 
 
@@ -211,7 +212,7 @@ def blocked(session: Session, gate: Gate) -> Callable[[], object]:
 def test_abort(session: Session, gate: Gate) -> None:
     start = blocked(session, gate)
     pending = start()
-    assert gate.entered.acquire(timeout=60)
+    assert gate.entered.acquire(timeout=PATIENCE)
     free = session.scan(channels=[0], ids=[1])[0]
     assert free.read(0) == bytes(512), "others are not held up"
     gate.opened.set()
@@ -232,7 +233,7 @@ def test_abort_before_sending(server: Server) -> None:
 
 def test_lun_reset_ends_commands(session: Session, gate: Gate) -> None:
     pending = blocked(session, gate)()
-    assert gate.entered.acquire(timeout=60)
+    assert gate.entered.acquire(timeout=PATIENCE)
     gate.opened.set()
     session.lun_reset(Lun.logical_unit(3))
     assert pending.done
@@ -248,7 +249,7 @@ def test_task_management_that_is_refused(session: Session) -> None:
 def test_host_reset_with_io_in_flight(session: Session, gate: Gate) -> None:
     start = blocked(session, gate)
     lost, kept = start(), start(replay=True)
-    assert gate.entered.acquire(timeout=60)
+    assert gate.entered.acquire(timeout=PATIENCE)
     gate.opened.set()
     session.host_reset()
     assert session.engine.logins == 2
@@ -301,13 +302,18 @@ def test_the_session_starts_before_the_server(tmp_path: Path, gate: Gate) -> Non
 
 def test_waiting_has_an_end(url: str, server: Server, gate: Gate) -> None:
     with Session(server.url, window_size=64 << 20) as session:
-        pending = blocked(session, gate)(timeout=0.05)
-        gate.entered.acquire(timeout=60)
+        start = blocked(session, gate)
+        pending = start()  # with no limit of its own: only the wait has one
         with pytest.raises(TimedOut):
             session.wait(pending, timeout=0.01)
+        assert not pending.done
+        limited = start(timeout=0.01)
+        assert gate.entered.acquire(timeout=PATIENCE)
         gate.opened.set()
+        session.wait(limited)
+        assert limited.error is None or isinstance(limited.error, TimedOut)
         session.wait(pending)
-        assert pending.error is None or isinstance(pending.error, TimedOut)
+        assert pending.error is None
         assert session.connected
 
 
@@ -322,7 +328,7 @@ def qemu() -> Iterator[tuple[LocalPort, CapturedServer]]:
     server.start()
     yield client, server
     client.close()
-    server.join(10)
+    server.join(PATIENCE)
     assert server.error is None
 
 
@@ -408,7 +414,7 @@ def scripted() -> Iterator[tuple[LocalPort, Answers]]:
     server.start()
     yield client, server
     client.close()
-    server.join(10)
+    server.join(PATIENCE)
     assert server.error is None
 
 
@@ -459,7 +465,7 @@ def test_the_platform_takes_the_adapter_away(server: Server, gate: Gate) -> None
         gate.opened.clear()
         sent = unit.submit_read(0)
         session.flush()
-        assert gate.entered.acquire(timeout=60)
+        assert gate.entered.acquire(timeout=PATIENCE)
         port.gone = True
         port.wake()
         session.wait(sent, 60)

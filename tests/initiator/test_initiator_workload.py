@@ -27,6 +27,7 @@ from pysrp.target.disk import Disk
 from pysrp.target.engine import Settings
 from pysrp.target.lunmap import LunMap
 from pysrp.target.serve import Server
+from waiting import PATIENCE
 
 SIZE = 4 << 20
 _names = itertools.count()
@@ -176,7 +177,7 @@ class Gate(Ram):
     def read_into(self, offset: int, view: memoryview) -> None:
         if offset >= self.size // 2:
             self.entered.set()
-            self.opened.wait(60)
+            self.opened.wait(PATIENCE)
         super().read_into(offset, view)
 
 
@@ -193,7 +194,7 @@ def test_the_server_is_replaced_in_the_middle(tmp_path: Path, replay: bool) -> N
         second: list[Server] = []
 
         def replace() -> None:
-            gate.entered.wait(60)
+            gate.entered.wait(PATIENCE)
             first.disable()
             gate.opened.set()
             first.stop()
@@ -267,7 +268,7 @@ def scripted() -> Iterator[tuple[LocalPort, Script, Session, Device]]:
         disk = Device(session, Lun("8100"), Hctl(0, 1, 0), Inquiry(bytes(36)))
         disk.known_capacity = Capacity(1 << 20, 512)
         yield client, server, session, disk
-    server.join(10)
+    server.join(PATIENCE)
     assert server.error is None
 
 

@@ -10,19 +10,17 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pysrp import crq, fabric, srp
 from pysrp.lun import Lun, scst_pack
 from pysrp.scsi import parse_sense
+from waiting import PATIENCE
 
 HERE = Path(__file__).parent
 MIB = 1 << 20
 BLOCK = 512
-PATIENCE = 60
-"""Seconds after which a test that waits gives up: no test depends on it but one that fails."""
 
 
 def at(lun: int) -> Lun:
@@ -36,15 +34,6 @@ def code(sense: bytes) -> tuple[int, int, int]:
     return int(parsed.sense_key), int(parsed.asc), int(parsed.ascq)
 
 
-def until(condition: Callable[[], Any], what: str = "it did not happen") -> Any:
-    """Look again and again until something is so."""
-    end = time.monotonic() + PATIENCE
-    while not (found := condition()):
-        assert time.monotonic() < end, what
-        time.sleep(0.001)
-    return found
-
-
 class Child:
     """A Python script in a process of its own; talks in lines of JSON."""
 
@@ -54,6 +43,7 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            env={**os.environ, "PYTHONPATH": str(HERE.parent)},
         )
 
     def line(self) -> Any:

@@ -24,7 +24,8 @@ from pysrp.target.engine import Settings
 from pysrp.target.lunmap import LunMap
 from pysrp.target.serve import Server
 from system_client import block
-from system_rig import BLOCK, MIB, Child, Raw, at, code, until
+from system_rig import BLOCK, MIB, Child, Raw, at, code
+from waiting import PATIENCE, until
 
 SIZE = MIB
 BLOCKS = SIZE // BLOCK
@@ -133,7 +134,7 @@ def test_the_initiator_is_killed_again_and_again(
             for some in client.rest():
                 acknowledged.update(some)
             until(lambda: len(server.adapters()) == 1)
-            assert server.pool.drain(timeout=60)
+            assert server.pool.drain(timeout=PATIENCE)
             assert "the client has gone" in caplog.text
             assert not [record for record in caplog.records if record.exc_info]
             for lba in range(BLOCKS):
@@ -294,7 +295,7 @@ class Gate(Ram):
         self.open = threading.Event()
 
     def read_into(self, offset: int, view: memoryview) -> None:
-        assert self.open.wait(60)
+        assert self.open.wait(PATIENCE)
         super().read_into(offset, view)
 
 
@@ -315,7 +316,7 @@ def test_a_flood_beyond_the_credits(url: str) -> None:
             assert client.login().req_lim_delta == 8
             disk.write(0, b"undisturbed." * 128)
         gate.open.set()
-        assert server.pool.drain(timeout=60)
+        assert server.pool.drain(timeout=PATIENCE)
         client.settle(256)
         assert bytes(client.view[MIB : MIB + 9 * BLOCK]) == b"?" * 9 * BLOCK
         # As many as there are credits are no flood, again and again.

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from system_rig import MIB, Child, resident, until
+from system_rig import MIB, Child, resident
+from waiting import PATIENCE, until
 
 WARM_UP = 4
 """Rounds in which caches, pools and free lists fill."""
@@ -37,7 +38,7 @@ def soak(url: str, folder: Path, child: Callable[..., Child], rounds: int, fast:
         sizes.append((report["resident"], resident(server.process.pid)))
         client.tell("go on")
     assert client.line() is None
-    assert client.process.wait(60) == 0
+    assert client.process.wait(PATIENCE) == 0
     for of_one in zip(*sizes[WARM_UP:], strict=True):
         assert max(of_one) - of_one[0] < GROWTH, sizes
     return int(report["done"])

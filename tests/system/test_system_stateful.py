@@ -31,7 +31,8 @@ from pysrp.target.disk import Disk
 from pysrp.target.engine import Settings
 from pysrp.target.lunmap import LunMap
 from pysrp.target.serve import Adapter, Server
-from system_rig import BLOCK, MIB, at, code, until
+from system_rig import BLOCK, MIB, at, code
+from waiting import PATIENCE, until
 
 BLOCKS = 1024
 LIMIT = 12
@@ -147,7 +148,7 @@ class Conversation(RuleBasedStateMachine):
         """Have something done by the thread that owns the other end, and wait until it is."""
         adapter, done = self.adapter(), threading.Event()
         adapter.call(lambda: (work(adapter), done.set()))
-        assert done.wait(60)
+        assert done.wait(PATIENCE)
 
     def flight(self, lun: int, medium: Medium, seed: int, count: int) -> list[tuple[Pending, int, bytes]]:
         """Start reads and writes of single blocks, each of another one."""
@@ -441,7 +442,7 @@ class Conversation(RuleBasedStateMachine):
         self.session.close()
         self.port.close()
         until(lambda: not self.server.adapters())
-        assert self.server.pool.drain(timeout=60)
+        assert self.server.pool.drain(timeout=PATIENCE)
         self.join()
         self.landed(lun, medium, flying, PartnerGone)
         self.alive()

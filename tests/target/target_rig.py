@@ -17,6 +17,7 @@ from pysrp.lun import scst_pack
 from pysrp.target.engine import Settings, Target
 from pysrp.target.lunmap import LunMap
 from pysrp.target.states import State
+from waiting import PATIENCE
 
 BLOCK = 512
 MIB = 1 << 20
@@ -151,7 +152,7 @@ class Rig:
     def settle(self, condition: Callable[[], bool]) -> None:
         """Run until something is true that workers have to do with."""
         while not condition():
-            assert self.server.wait(20), "nothing happens"
+            assert self.server.wait(PATIENCE), "nothing happens"
             self.run()
 
     def connect(self) -> Client:
@@ -203,7 +204,7 @@ class SlowRam(Ram):
 
     def _pass(self) -> None:
         self.started.release()
-        assert self.gate.wait(20)
+        assert self.gate.wait(PATIENCE)
         if self.error:
             raise OSError(self.error, "as it happens")
 

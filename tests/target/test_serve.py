@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from pysrp.target.lunmap import LunMap
 from pysrp.target.serve import Server
 from pysrp.target.states import State
 from target_rig import MIB, Client, SlowRam
+from waiting import PATIENCE, until
 
 names = itertools.count()
 
@@ -35,9 +35,8 @@ class Remote(Client):
         self.elements: list[bytes] = []
 
     def until(self, found: Callable[[], Any]) -> None:
-        end = time.monotonic() + 20
         while not found():
-            assert self.port.wait(max(0.0, end - time.monotonic())), "nothing comes"
+            assert self.port.wait(PATIENCE), "nothing comes"
             self.answers.extend(self.port.poll())
 
     def until_answered(self, tag: int) -> Any:
@@ -146,9 +145,7 @@ def test_client_goes_and_another_comes(url: str, clients: Callable[[], Remote]) 
         client.ready(256)
         assert client.do(client.read(256, 0, 5)).status == 0
         assert client.peek(2560) == b"".join(bytes([turn]) * 512 for turn in range(5))
-        end = time.monotonic() + 20
-        while len(server.adapters()) > 1:
-            assert time.monotonic() < end
+        until(lambda: len(server.adapters()) == 1)
         assert len(disk.nexuses()) == 1
 
 
@@ -182,7 +179,7 @@ def test_the_only_adapter_is_gone(
         assert not server.wait(0.05)
         monkeypatch.setattr(listener, "ended", True)
         client.port.close()
-        assert server.wait(20)
+        assert server.wait(PATIENCE)
         assert server.ended
 
 
@@ -196,9 +193,7 @@ def test_a_port_that_cannot_be_wrapped_is_closed(
     ports: list[fabric.Port] = []
     with Server(url, LunMap(), wrap=refuse) as server:
         client = clients()
-        end = time.monotonic() + 20
-        while not ports or not ports[0].ended:
-            assert time.monotonic() < end
+        until(lambda: ports and ports[0].ended)
         client.port.close()
         assert "turned away: no room" in caplog.text
         assert server.adapters() == []
@@ -240,10 +235,10 @@ def test_stop_with_commands_under_way(url: str, clients: Callable[[], Remote]) -
     client.enter()
     client.ready(256)
     client.write(256, 0, b"late" * 128)
-    assert slow.started.acquire(timeout=20)
+    assert slow.started.acquire(timeout=PATIENCE)
     server.stop(timeout=0.1)  # the disk hangs: told in the log, and not waited for
     slow.gate.set()
-    assert server.pool.drain(timeout=20)
+    assert server.pool.drain(timeout=PATIENCE)
 
 
 def test_drain(url: str, clients: Callable[[], Remote]) -> None:
@@ -255,7 +250,7 @@ def test_drain(url: str, clients: Callable[[], Remote]) -> None:
         client.enter()
         client.ready(256)
         tag = client.read(256, 0, 1)
-        assert slow.started.acquire(timeout=20)
+        assert slow.started.acquire(timeout=PATIENCE)
         luns.remove(256)
         assert not server.drain(disk, 0.01)
         slow.gate.set()

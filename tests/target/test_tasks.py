@@ -22,6 +22,7 @@ from pysrp.target.task import Nexus, Task
 from pysrp.target.taskset import TaskSet
 from pysrp.target.workers import THREADS, Pool
 from target_rig import BLOCK, MIB, Rig, SlowRam, Spotted
+from waiting import PATIENCE
 
 SIMPLE, HEAD, ORDERED = TaskAttribute.SIMPLE, TaskAttribute.HEAD_OF_QUEUE, TaskAttribute.ORDERED
 Make = Callable[..., Rig]
@@ -150,7 +151,7 @@ def slow(pool: Pool) -> Iterator[SlowRam]:
 def pool() -> Iterator[Pool]:
     pool = Pool()
     yield pool
-    assert pool.drain(timeout=20)
+    assert pool.drain(timeout=PATIENCE)
 
 
 @pytest.fixture
@@ -267,7 +268,7 @@ def test_a_thread_that_cannot_be_had(
         slow.gate.clear()
         before = client.read(256, 0, 1)
         rig.run()
-        assert slow.started.acquire(timeout=20)
+        assert slow.started.acquire(timeout=PATIENCE)
 
     def refuse(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
@@ -377,7 +378,7 @@ def test_abort_of_what_a_worker_is_busy_with(busy: Rig, slow: SlowRam) -> None:
     client.poke(b"before" * 100)
     victim = client.read(256, 0, 1)
     busy.run()
-    assert slow.started.acquire(timeout=20)
+    assert slow.started.acquire(timeout=PATIENCE)
     tag = client.manage(256, TskMgmtFunc.ABORT_TASK, victim)
     busy.run()
     managed(busy, tag, RspCode.NO_FAILURE, credits=2)
@@ -412,7 +413,7 @@ def test_aborted_write_does_not_overtake_a_later_one(busy: Rig, slow: SlowRam, p
     client = busy.client
     victim = client.write(256, 0, b"old" * 170 + b"ol")
     busy.run()
-    assert slow.started.acquire(timeout=20)
+    assert slow.started.acquire(timeout=PATIENCE)
     tag = client.manage(256, TskMgmtFunc.ABORT_TASK, victim)
     busy.run()
     managed(busy, tag, RspCode.NO_FAILURE, credits=2)
@@ -622,7 +623,7 @@ def test_a_session_that_ends_takes_its_tasks_along(busy: Rig, slow: SlowRam) -> 
     client.read(256, 0, 1)
     client.write(256, 1, bytes(512), offset=4096)
     busy.run()
-    assert slow.started.acquire(timeout=20)
+    assert slow.started.acquire(timeout=PATIENCE)
     client.port.free()
     busy.run()
     assert busy.target.session is None
@@ -647,7 +648,7 @@ def test_more_tasks_than_staged_memory_end_together(busy: Rig, slow: SlowRam) ->
     client = busy.client
     tags = [client.write(256, i, bytes(512), offset=4096) for i in range(CHUNKS + 8)]
     busy.run()
-    assert slow.started.acquire(timeout=20)
+    assert slow.started.acquire(timeout=PATIENCE)
     session: Any = busy.target.session
     assert len(session.tasks) == len(tags)
     assert busy.target._mover.staging.waiting == len(tags) - CHUNKS // 2
@@ -717,7 +718,7 @@ def test_login_pays_the_credits_owed(busy: Rig, slow: SlowRam) -> None:
     client = busy.client
     client.write(256, 0, bytes(512))
     busy.run()
-    assert slow.started.acquire(timeout=20)
+    assert slow.started.acquire(timeout=PATIENCE)
     busy.server.inject("H_COPY_RDMA", ReturnCode.H_PERMISSION, 1)
     slow.gate.set()
     busy.settle(lambda: len(client.answers) == 1)
@@ -787,9 +788,9 @@ def test_a_medium_that_is_closed_between_two_chunks(make: Make, pool: Pool) -> N
 def test_pool_keeps_keys_apart(pool: Pool) -> None:
     gate, done = threading.Event(), threading.Semaphore(0)
     for _ in range(2 * THREADS):
-        pool.submit("slow", lambda: gate.wait(20) and None, lambda error: done.release())
+        pool.submit("slow", lambda: gate.wait(PATIENCE) and None, lambda error: done.release())
     pool.submit("fast", lambda: None, lambda error: done.release())
-    assert done.acquire(timeout=20)
+    assert done.acquire(timeout=PATIENCE)
     assert pool.drain("fast", 20)
     assert not pool.drain("slow", 0.01)
     gate.set()
@@ -808,7 +809,7 @@ def test_pool_hands_on_exceptions(pool: Pool) -> None:
         done.set()
 
     pool.submit(1, work, ended)
-    assert done.wait(20)
+    assert done.wait(PATIENCE)
     assert isinstance(errors[0], OSError)
 
 
@@ -818,11 +819,11 @@ def test_abandoned_work(pool: Pool) -> None:
 
     def hold() -> None:
         began.release()
-        assert gate.wait(20)
+        assert gate.wait(PATIENCE)
         order.append("abandoned")
 
     running = pool.submit("disk", hold, lambda error: None)
-    assert began.acquire(timeout=20)
+    assert began.acquire(timeout=PATIENCE)
     assert running.abandon() is False
     pool.submit("disk", lambda: order.append("later"), lambda error: None)
     waiting = pool.submit("disk", lambda: order.append("never"), lambda error: None)
@@ -837,12 +838,13 @@ def test_drain_does_not_wait_for_what_was_abandoned() -> None:
     """Whoever waits for the pool must hear of it when the last work is withdrawn."""
     pool, gate = Pool(), threading.Event()
     jobs = [
-        pool.submit("disk", lambda: gate.wait(20) and None, lambda error: None) for _ in range(THREADS + 1)
+        pool.submit("disk", lambda: gate.wait(PATIENCE) and None, lambda error: None)
+        for _ in range(THREADS + 1)
     ]
     drained = threading.Event()
-    waiter = threading.Thread(target=lambda: pool.drain(timeout=20) and drained.set())
+    waiter = threading.Thread(target=lambda: pool.drain(timeout=PATIENCE) and drained.set())
     waiter.start()
     jobs[-1].abandon()
     gate.set()
-    assert drained.wait(20)
+    assert drained.wait(PATIENCE)
     waiter.join()
