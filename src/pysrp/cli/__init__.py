@@ -37,8 +37,20 @@ COMMANDS = {
 """Subcommand: module, attribute, one line for ``pysrp --help``."""
 
 
+def _open_streams() -> None:
+    """What is closed of the three standard streams becomes /dev/null, so that no file or socket gets its number."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+    if sys.stdin is None:
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115
+
+
 def main() -> None:
     """Entry point of the ``pysrp`` command; exits with 0, 1 (something was wrong) or 2 (wrong usage)."""
+    _open_streams()
     try:
         import click
     except ImportError:

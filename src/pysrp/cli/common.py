@@ -152,7 +152,7 @@ def initiator_options(command: _C) -> _C:
     """The options of every command that logs in."""
     for option in (
         click.option("-v", "--verbose", is_flag=True, help="Show the driver's log lines (handshake, login, errors)."),
-        click.option("--host", default=0, show_default=True, help="Host number to show in addresses."),
+        click.option("--host", type=click.IntRange(0, 0xFFFF), default=0, show_default=True, help="Host number to show in addresses."),
         click.option("--timeout", default=10.0, show_default=True, help="Seconds to wait for the server and the login."),
         click.option(
             "-s", "--server", required=True, envvar="PYSRP_SERVER", metavar="URL",

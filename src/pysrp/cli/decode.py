@@ -12,7 +12,7 @@ import click
 from pysrp import crq, scsi, srp
 from pysrp.cli import records
 from pysrp.errors import DecodeError
-from pysrp.fields import View
+from pysrp.fields import Problem, View
 from pysrp.lun import Lun
 from pysrp.text import octets
 
@@ -82,6 +82,39 @@ def malformed(view: View) -> DecodeError | None:
     return None
 
 
+def as_object(record: records.Record, view: View | None, error: str, problems: list[Problem]) -> None:
+    """Print a record as one JSON object."""
+    entry: dict[str, Any] = {"record": record.where, **record.extra}
+    if view is not None:
+        entry |= {"class": type(view).__name__, "fields": fields_of(view)}
+        entry |= {name: jsonable(x) for name, x in inside(view)}
+        entry["problems"] = [p._asdict() for p in problems]
+    elif error:
+        entry["error"] = error
+    else:
+        entry["hex"] = record.data.hex()
+    click.echo(json.dumps(entry))
+
+
+def as_table(record: records.Record, view: View | None, error: str, problems: list[Problem]) -> None:
+    """Print a record for people."""
+    about = title(view) or (record.note if view is None else "")
+    click.secho(f"-- {record.where}  {about}".rstrip(), bold=True)
+    if error:
+        click.secho(f"! {error}", fg="red")
+    elif view is None:
+        click.echo(
+            f"{len(record.data)} bytes  {record.data[:16].hex(' ')}{' ...' if record.data[16:] else ''}"
+        )
+    else:
+        click.echo(view.show())
+        for name, part in inside(view):
+            click.echo(f"   {name}: {part.show()}".replace("\n", "\n   "))
+        for problem in problems:
+            click.secho(f"! {problem.field} at offset {problem.offset}: {problem.message}", fg="red")
+    click.echo()
+
+
 @click.command()
 @click.argument("file", type=click.File("rb"), default="-")
 @click.option(
@@ -127,31 +160,5 @@ def decode(file: BinaryIO, kind: str | None, cdb: str | None, as_json: bool, str
         failed |= (
             bool(error) or (view is not None and malformed(view) is not None) or (strict and bool(problems))
         )
-        if as_json:
-            entry: dict[str, Any] = {"record": record.where, **record.extra}
-            if view is not None:
-                entry |= {"class": type(view).__name__, "fields": fields_of(view)}
-                entry |= {name: jsonable(x) for name, x in inside(view)}
-                entry["problems"] = [p._asdict() for p in problems]
-            elif error:
-                entry["error"] = error
-            else:
-                entry["hex"] = record.data.hex()
-            click.echo(json.dumps(entry))
-            continue
-        about = title(view) or (record.note if view is None else "")
-        click.secho(f"-- {record.where}  {about}".rstrip(), bold=True)
-        if error:
-            click.secho(f"! {error}", fg="red")
-        elif view is None:
-            click.echo(
-                f"{len(record.data)} bytes  {record.data[:16].hex(' ')}{' ...' if record.data[16:] else ''}"
-            )
-        else:
-            click.echo(view.show())
-            for name, part in inside(view):
-                click.echo(f"   {name}: {part.show()}".replace("\n", "\n   "))
-            for problem in problems:
-                click.secho(f"! {problem.field} at offset {problem.offset}: {problem.message}", fg="red")
-        click.echo()
+        (as_object if as_json else as_table)(record, view, error, problems)
     sys.exit(1 if failed else 0)

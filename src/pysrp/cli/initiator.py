@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import sys
 from collections import deque
 from typing import Any, BinaryIO, Protocol
@@ -146,10 +147,9 @@ def inq(
     """
     from pysrp.cli.decode import fields_of
 
-    try:
-        code = None if page is None else int(page, 16)
-    except ValueError:
-        raise ConfigError(f"{page!r} is no VPD page; write it in hexadecimal, such as 83 or b0") from None
+    if page is not None and not re.fullmatch(r"(0[xX])?[0-9a-fA-F]{1,2}", page):
+        raise ConfigError(f"{page!r} is no VPD page; write it in hexadecimal, such as 83 or b0")
+    code = None if page is None else int(page, 16)
     with logged_in(server, timeout, host, verbose) as session:
         data = device(session, where).inquiry(code)
         click.echo(json.dumps(fields_of(data), indent=1) if as_json else data.show())
@@ -160,7 +160,11 @@ def inq(
 @click.option("--json", "as_json", is_flag=True, help="A JSON list.")
 @initiator_options
 def luns(server: str, timeout: float, host: int, verbose: bool, where: str, as_json: bool) -> None:
-    """Print what REPORT LUNS, sent to DEVICE, lists."""
+    """Print what REPORT LUNS, sent to DEVICE, lists: each LUN in hexadecimal, and how it is read.
+
+    \b
+    Example: pysrp luns -s unix:/run/vios 0:0:1:0
+    """
     with logged_in(server, timeout, host, verbose) as session:
         target = device(session, where)
         cdb = scsi.ReportLuns.build(allocation_length=65536)
@@ -177,7 +181,11 @@ def luns(server: str, timeout: float, host: int, verbose: bool, where: str, as_j
 @click.option("--json", "as_json", is_flag=True, help="The numbers as JSON.")
 @initiator_options
 def readcap(server: str, timeout: float, host: int, verbose: bool, where: str, as_json: bool) -> None:
-    """Print the capacity of DEVICE."""
+    """Print the capacity of DEVICE: blocks, bytes of a block, bytes.
+
+    \b
+    Example: pysrp readcap -s unix:/run/vios 0:0:1:0 --json
+    """
     with logged_in(server, timeout, host, verbose) as session:
         capacity = device(session, where).capacity()
         if as_json:
@@ -196,7 +204,9 @@ def extent(target: Device, lba: int, count: int | None, length: str | None) -> t
         count = bytes_wanted // capacity.block_size
     if count is None:
         count = capacity.blocks - lba
-    if lba < 0 or count < 0 or lba + count > capacity.blocks:
+    if lba > capacity.blocks:
+        raise ConfigError(f"there is no block {lba}: the device has {capacity.blocks}")
+    if lba + count > capacity.blocks:
         raise ConfigError(f"blocks {lba} to {lba + count - 1}: the device has {capacity.blocks}")
     return count, capacity.block_size
 
@@ -321,7 +331,7 @@ def raw(
     \b
     Examples:
       pysrp raw -s unix:/run/vios 1 -r 36 12 00 00 00 24 00
-      pysrp raw -s unix:/run/vios 1 -r 32k -o data.bin 0x28 0 0 0 0 0 0 0 64 0
+      pysrp raw -s unix:/run/vios 1 -r 32k -o data.bin 0x28 0 0 0 0 0 0 0 40 0
       pysrp raw -s unix:/run/vios 1 -i data.bin 2a:00:00:00:00:00:00:00:08:00
     """
     command = octets(" ".join(cdb))
@@ -329,7 +339,8 @@ def raw(
         raise ConfigError(f"a CDB has 6 to 260 bytes, this one {len(command)}")
     with logged_in(server, timeout, host, verbose) as session:
         target = device(session, where)
-        out = infile.read() if infile else None
+        # One byte more than can be moved is enough to see that it is too much.
+        out = infile.read(session.max_transfer + 1) if infile else None
         if (most := max(request, len(out or b""))) > session.max_transfer:
             raise ConfigError(f"{most} bytes: one command here can move {session.max_transfer}")
         with contextlib.suppress(ScsiError):
@@ -366,10 +377,16 @@ def show_result(command: bytes, result: Result, as_json: bool, with_data: bool) 
 
 
 @click.command()
-@click.argument("where", metavar="DEVICE", required=False)
+@click.argument("where", metavar="[DEVICE]", required=False)
 @initiator_options
 def reset(server: str, timeout: float, host: int, verbose: bool, where: str | None) -> None:
-    """Reset the logical unit DEVICE, or without it the host: close the queue and log in again."""
+    """Reset the logical unit DEVICE, or without it the host: close the queue and log in again.
+
+    \b
+    Examples:
+      pysrp reset -s unix:/run/vios 0:0:1:0
+      pysrp reset -s unix:/run/vios
+    """
     with logged_in(server, timeout, host, verbose) as session:
         if where is None:
             session.host_reset(timeout)

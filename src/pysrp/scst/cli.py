@@ -46,6 +46,7 @@ _server = click.option(
 def scst(server: str) -> None:
     """The management tree of a running server: SCST's files and directories.
 
+    Of two servers that are given, the one that is typed last wins; the environment's only if none is typed.
     PATH is relative to the tree's root; /sys/kernel/scst_tgt/... and /sys/class/ibmvstgt/... mean the same
     as on a machine that runs SCST.
     """
@@ -72,7 +73,13 @@ def _tree(server: str, path: str = "") -> Iterator[Client]:
 )
 @_server
 def ls(server: str, path: str, long: bool, as_json: bool) -> None:
-    """List a directory."""
+    """List a directory.
+
+    \b
+    Examples:
+      pysrp scst ls devices
+      pysrp scst ls -l targets/ibmvstgt/ibmvstgt_target_0
+    """
     with _tree(server, path) as tree:
         names = tree.ls(path)
         if not long and not as_json:
@@ -102,7 +109,12 @@ def ls(server: str, path: str, long: bool, as_json: bool) -> None:
 )
 @_server
 def cat(server: str, paths: tuple[str, ...], as_json: bool) -> None:
-    """Print files."""
+    """Print files. A line [key] behind a value says that it is not the default: 'pysrp scst save' has it.
+
+    \b
+    Example:
+      pysrp scst cat devices/ram000/size devices/ram000/usn
+    """
     with _tree(server) as tree:
         texts = {}
         for path in paths:
@@ -124,9 +136,13 @@ def cat(server: str, paths: tuple[str, ...], as_json: bool) -> None:
 def write(server: str, path: str, text: tuple[str, ...]) -> None:
     """Write TEXT, or without it each line of standard input, to a file.
 
+    'pysrp scst cat' of a file that is called mgmt prints what can be written to it.
+
     \b
-    Example:
-      pysrp scst write targets/ibmvstgt/ibmvstgt_target_0/luns/mgmt add ram000 256
+    Examples:
+      pysrp scst write handlers/vdisk_ram/mgmt add_device ram001 size=64M
+      pysrp scst write targets/ibmvstgt/ibmvstgt_target_0/luns/mgmt add ram001 512
+      pysrp scst write targets/ibmvstgt/ibmvstgt_target_0/enabled 1
     """
     with _tree(server, path) as tree:
         for one in (" ".join(text) + "\n",) if text else sys.stdin:
@@ -137,7 +153,10 @@ def write(server: str, path: str, text: tuple[str, ...]) -> None:
 @click.argument("directory", type=click.Path(exists=True, file_okay=False))
 @_server
 def mount(server: str, directory: str) -> None:
-    """Mount the tree on DIRECTORY until it is unmounted (fusermount3 -u DIRECTORY) or interrupted."""
+    """Mount the tree on DIRECTORY until it is unmounted (fusermount3 -u DIRECTORY) or interrupted.
+
+    Says so when it is there. Needs FUSE: pip install 'pysrp-vscsi[fuse]', and libfuse3.
+    """
 
     def ready() -> None:
         click.echo(f"{Path(directory).absolute()} is the tree of {server}; Ctrl-C unmounts it")

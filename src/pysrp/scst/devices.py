@@ -468,6 +468,7 @@ class Handler(Directory):
             'Usage: echo "add_device NAME [PARAMETER=VALUE; ...]" >mgmt\n'
             '       echo "del_device NAME" >mgmt\n'
             f"Parameters: {', '.join(sorted(self._kind.accepts))}\n"
+            "A word with blanks, = or ; stands in double quotes.\n"
         )
 
     @mgmt.store
