@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import shutil
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 pytest.importorskip("click")
 
 from pysrp.cli import hexdump, records
+from pysrp.errors import DecodeError
 
 INQUIRY = bytes.fromhex(
     "0000063d5b00100249424d20202020205644415344"
@@ -134,6 +136,34 @@ def test_what_is_broken_in_a_dump_is_said() -> None:
     lines = RECORDED["hexdump -C"].splitlines(keepends=True)
     # A line that is missing makes two dumps, not a shorter one.
     assert read("".join(lines[:1] + lines[2:4])) == [INQUIRY[:16], INQUIRY[32:64]]
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.just("\ud800")
+    | st.sampled_from(["00", "crq", "iu", "i2t"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+KEYS = st.sampled_from(["hex", "dir", "what", "note", "txn", "seq", "truncated", "len"])
+
+
+@given(
+    st.lists(st.dictionaries(KEYS, JSON | st.binary(max_size=80).map(bytes.hex)), max_size=4)
+    | st.binary(max_size=200)
+)
+def test_any_file_is_decoded_or_said_to_be_nothing(given: list[dict[str, object]] | bytes) -> None:
+    """Captures with anything in them, and any bytes: records with an error, but no exception."""
+    text = given if isinstance(given, bytes) else "\n".join(map(json.dumps, given)).encode()
+    for record in records.read(text):
+        if not record.error:
+            with contextlib.suppress(DecodeError):
+                records.decode(record)
+        f"{record.where} {record.note} {record.error}".encode()
 
 
 @given(st.text(alphabet="0123456789abcdefxX :|>*#\n\tz", max_size=200))

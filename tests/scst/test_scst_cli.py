@@ -103,9 +103,22 @@ def test_any_bytes_are_saved_and_loaded(scst, tree, target, tmp_path):
     done = subprocess.run(
         [*COMMAND, "save", "--server", f"unix:{tmp_path}/vscsi"], capture_output=True, timeout=60, check=True
     )
-    assert b'comment "f\xffr \xc3\xa4\r and \x1b"' in done.stdout
+    saved = done.stdout
+    assert b'comment "f\xffr \xc3\xa4\r and \x1b"' in saved
+    for arguments, given, shown in (
+        (["cat", f"{target.path}/comment"], b"", b"f\xffr \xc3\xa4\r and \x1b\n[key]\n"),
+        (["write", f"{target.path}/comment"], b"\xfe\xff\n", b""),
+        (["cat", f"{target.path}/comment"], b"", b"\xfe\xff\n[key]\n"),
+    ):
+        done = subprocess.run(
+            [*COMMAND, *arguments, "--server", f"unix:{tmp_path}/vscsi"],
+            input=given,
+            capture_output=True,
+            timeout=60,
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, shown, b"")
     tree.write(f"{target.path}/comment", "")
-    (tmp_path / "saved").write_bytes(done.stdout)
+    (tmp_path / "saved").write_bytes(saved)
     assert scst("load", str(tmp_path / "saved")) == (0, "", "")
     assert tree.read(f"{target.path}/comment") == "f\udcffr \xe4\r and \x1b\n[key]\n"
 

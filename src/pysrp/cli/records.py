@@ -64,6 +64,14 @@ def from_hex(text: str) -> Iterator[Record]:
         yield Record(data, f"line {line}", error=error)
 
 
+def _plain(entry: dict[str, Any], name: str) -> str:
+    """A text or a number of a capture record, as text that can be printed."""
+    value = entry.get(name, "")
+    if not isinstance(value, (str, int, type(None))):
+        raise TypeError(f"{name} is {type(value).__name__}")
+    return "" if value is None else str(value).encode("utf-8", "backslashreplace").decode()
+
+
 def from_captures(text: str) -> Iterator[Record]:
     """JSON lines in the form of tests/vectors/captures: what each record is follows from its transaction."""
     formats: dict[Any, int] = {}
@@ -75,15 +83,15 @@ def from_captures(text: str) -> Iterator[Record]:
         try:
             entry = json.loads(line)
             data = bytes.fromhex(entry["hex"])
-            direction, what = entry.get("dir", ""), entry["what"]
-        except (ValueError, KeyError, TypeError) as error:
-            yield Record(b"", f"line {number}", error=f"not a capture record: {error!r}")
+            direction, what, note, txn = (_plain(entry, name) for name in ("dir", "what", "note", "txn"))
+            seq, place = entry.get("seq"), _plain(entry, "seq")
+            if not what:
+                raise KeyError("what")
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            yield Record(b"", f"line {number}", error=f"not a capture record: {error!r}"[:200])
             continue
-        where = f"{entry.get('seq', f'line {number}')} {direction.replace('2', '->')} {what}"
-        record = Record(
-            data, where, note=entry.get("note", ""), extra={"seq": entry.get("seq"), "dir": direction}
-        )
-        txn = entry.get("txn")
+        where = f"{place or f'line {number}'} {direction.replace('2', '->')} {what}"
+        record = Record(data, where, note=note, extra={"seq": seq, "dir": direction})
         if what == "crq":
             record.kind = "crq"
             if direction == "i2t" and len(data) == 16 and data[0] == 0x80:

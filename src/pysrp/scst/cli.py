@@ -65,6 +65,17 @@ def _tree(server: str, path: str = "") -> Iterator[Client]:
         sys.exit(f"pysrp: {problem}")
 
 
+def _print(text: str) -> None:
+    """Text of the tree, whose bytes may be no UTF-8."""
+    click.echo(text.encode("utf-8", "surrogateescape"), nl=False)
+
+
+def _lines() -> Iterator[str]:
+    """The lines of standard input."""
+    for line in sys.stdin.buffer:
+        yield line.decode("utf-8", "surrogateescape")
+
+
 @scst.command()
 @click.argument("path", default="")
 @click.option("-l", "long", is_flag=True, help="With permissions, one name a line, and where links lead.")
@@ -83,8 +94,7 @@ def ls(server: str, path: str, long: bool, as_json: bool) -> None:
     with _tree(server, path) as tree:
         names = tree.ls(path)
         if not long and not as_json:
-            for name in names:
-                click.echo(name)
+            _print("".join(f"{name}\n" for name in names))
             return
         found = []
         for name in names:
@@ -99,7 +109,7 @@ def ls(server: str, path: str, long: bool, as_json: bool) -> None:
         return
     for entry in found:
         arrow = f" -> {entry['target']}" if "target" in entry else ""
-        click.echo(f"{entry['mode']} {entry['kind']:9} {entry['name']}{arrow}")
+        _print(f"{entry['mode']} {entry['kind']:9} {entry['name']}{arrow}\n")
 
 
 @scst.command()
@@ -120,7 +130,7 @@ def cat(server: str, paths: tuple[str, ...], as_json: bool) -> None:
         for path in paths:
             texts[path] = tree.read(path)
             if not as_json:
-                click.echo(texts[path], nl=False)
+                _print(texts[path])
     if as_json:
         values = {path: text.removesuffix("[key]\n") for path, text in texts.items()}
         result = {
@@ -145,7 +155,7 @@ def write(server: str, path: str, text: tuple[str, ...]) -> None:
       pysrp scst write targets/ibmvstgt/ibmvstgt_target_0/enabled 1
     """
     with _tree(server, path) as tree:
-        for one in (" ".join(text) + "\n",) if text else sys.stdin:
+        for one in (" ".join(text) + "\n",) if text else _lines():
             tree.write(path, one)
 
 
@@ -188,4 +198,4 @@ def load(server: str, file: BinaryIO) -> None:
 def save(server: str) -> None:
     """Print the tree as a scst.conf: every attribute that is not its default."""
     with _tree(server) as tree:
-        click.echo(conf.save(tree).encode("utf-8", "surrogateescape"), nl=False)
+        _print(conf.save(tree))
