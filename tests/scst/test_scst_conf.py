@@ -255,9 +255,10 @@ def test_what_is_for_other_drivers_is_left_out_and_said(tree, target):
 
 
 def test_a_target_that_is_not_there(tree, target):
+    before = tree.read("setup_id")
     with pytest.raises(TreeError, match="line 2: .*no target ibmvstgt_target_7: ibmvstgt_target_0 is there"):
         load(tree, "TARGET_DRIVER ibmvstgt {\nTARGET ibmvstgt_target_7 {\n}\n}\nsetup_id 7")
-    assert tree.read("setup_id") == "0x0\n"
+    assert tree.read("setup_id") == before != "0x7\n[key]\n"
 
 
 def test_sizes_that_are_the_file_s(tree, tmp_path):

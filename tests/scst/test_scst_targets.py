@@ -12,7 +12,7 @@ from pysrp.fabric import Identity
 from pysrp.initiator.session import Session
 from pysrp.lun import Lun, scst_pack
 from pysrp.scsi import parse_sense
-from pysrp.scst import Client, Control, Tree, TreeError
+from pysrp.scst import Client, Control, Tree, TreeError, load, save
 from pysrp.target.disk import Disk
 from pysrp.target.lunmap import LunMap
 from pysrp.target.serve import Server
@@ -492,3 +492,31 @@ def test_the_readmes_scenario(tree, target, login):
             disk.write(i, bytes([i]) * 512)
         for i, disk in enumerate(disks):
             assert disk.read(i) == bytes([i]) * 512
+
+
+def test_devices_of_one_name_on_two_servers(tmp_path):
+    """They are two disks, unless both servers were given one setup_id."""
+
+    def usn(name, setup_id=None):
+        with contextlib.closing(Tree()) as tree, Server(f"unix:{tmp_path}/{name}", LunMap()) as server:
+            tree.add_target(server, LunMap())
+            if setup_id is not None:
+                tree.write("setup_id", setup_id)
+            tree.write("handlers/vdisk_ram/mgmt", "add_device ram000")
+            return [tree.read(f"devices/ram000/{file}") for file in ("usn", "t10_dev_id", "vend_specific_id")]
+
+    assert not set(usn("here")) & set(usn("there"))
+    assert usn("here") == usn("here")
+    assert usn("here", "0x51") == usn("there", "0x51") != usn("there")
+    assert usn("here", "0") == usn("here"), "0 is the default"
+
+
+def test_a_saved_configuration_takes_the_ids_along(tmp_path):
+    def serve(name, work):
+        with contextlib.closing(Tree()) as tree, Server(f"unix:{tmp_path}/{name}", LunMap()) as server:
+            tree.add_target(server, LunMap())
+            work(tree)
+            return save(tree), tree.read("devices/ram000/usn")
+
+    text, usn = serve("here", lambda tree: tree.write("handlers/vdisk_ram/mgmt", "add_device ram000"))
+    assert serve("there", lambda tree: load(tree, text)) == (text, usn)

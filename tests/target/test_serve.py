@@ -12,6 +12,7 @@ import pytest
 from pysrp import crq, fabric, srp
 from pysrp.backends import File, Ram
 from pysrp.errors import ConfigError
+from pysrp.initiator.session import Session
 from pysrp.target.disk import Disk
 from pysrp.target.lunmap import LunMap
 from pysrp.target.serve import Server
@@ -261,3 +262,41 @@ def test_drain(url: str, clients: Callable[[], Remote]) -> None:
 def test_a_name_in_use(url: str) -> None:
     with Server(url, LunMap()), pytest.raises(ConfigError):
         Server(url, LunMap())
+
+
+# Who the disks are
+
+
+def identification(url: str) -> list[bytes]:
+    """The serial number and designators of every disk, as an initiator sees them."""
+    with Session(url) as session:
+        disks = session.scan()
+        return [bytes(disk.inquiry(page)) for disk in disks for page in (0x80, 0x83)]
+
+
+def test_disks_of_one_name_on_two_servers_are_two_disks(tmp_path: Path) -> None:
+    """And stay the ones they are when their server starts again, from whatever folder."""
+
+    def serve(name: str) -> list[bytes]:
+        luns = LunMap([(256, Disk(Ram(MIB), "ram000")), (512, Disk(Ram(MIB))), (768, Disk(Ram(MIB)))])
+        with Server(f"unix:{tmp_path}/{name}", luns):
+            return identification(f"unix:{tmp_path}/{name}")
+
+    here, there, again = serve("here"), serve("there"), serve("here")
+    assert len({*here, *there}) == 12
+    assert again == here
+
+
+def test_one_disk_on_two_servers_is_one_disk(tmp_path: Path) -> None:
+    luns = LunMap([(256, Disk(Ram(MIB), "ram000"))])
+    with Server(f"unix:{tmp_path}/a", luns), Server(f"unix:{tmp_path}/b", LunMap([(0, luns[256].unit)])):
+        assert identification(f"unix:{tmp_path}/a") == identification(f"unix:{tmp_path}/b")
+
+
+def test_a_relative_path_is_the_same_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = []
+    for url in f"unix:{tmp_path}/s", "unix:s":
+        monkeypatch.chdir(tmp_path)
+        with Server(url, LunMap()) as server:
+            names.append(server.name)
+    assert names[0] == names[1]

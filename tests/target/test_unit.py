@@ -1,6 +1,7 @@
 """What every logical unit does: attentions, reservations, mode pages, INQUIRY, the command table."""
 
 import dataclasses
+import itertools
 import threading
 
 import pytest
@@ -11,10 +12,11 @@ from pysrp.backends import Ram
 from pysrp.errors import Busy, ConfigError
 from pysrp.fields import U16, U32
 from pysrp.scsi import cdb, inquiry, params
-from pysrp.scsi.codes import DesignatorType, PeripheralDeviceType
+from pysrp.scsi.codes import Association, DesignatorType, PeripheralDeviceType
 from pysrp.scsi.mode import parse_mode6, parse_mode10
 from pysrp.scsi.sense import DescriptorSense, parse_sense
 from pysrp.target.disk import Disk
+from pysrp.target.lunmap import LunMap
 from pysrp.target.unit import LogicalUnit
 from pysrp.target.unit_commands import command
 from pysrp.target.unit_identity import Identity, device_number
@@ -290,6 +292,78 @@ def test_scst_ids():
     assert who.t10_dev_id == f"{who.serial}-a_disk_with_a_long_name"[:25]
     assert who.vendor_specific_id == who.t10_dev_id
     assert Identity.named("d", vendor="ACME").vendor == "ACME"
+
+
+@pytest.mark.parametrize("setup_id", [1, 0x51, 0x12345678, 0xFFFFFFFF])
+def test_no_two_names_of_a_setup_have_one_eui64(setup_id):
+    """SCST cuts the number to 8 digits, of which an id of the setup leaves little or nothing of the name."""
+
+    def eui64(name):
+        found = Identity.named(name, setup_id=setup_id).designators()
+        return next(bytes(d.designator) for d in found if d.designator_type == DesignatorType.EUI_64)
+
+    assert eui64("d") == device_number("d", setup_id).to_bytes(8, "big")
+    assert len({eui64(f"d{i}") for i in range(1000)}) == 1000
+
+
+def ids(unit):
+    """What multipath tells disks apart by: the serial number, and the designators of the unit."""
+    found = unit.identity.designators()
+    return [
+        unit.identity.serial,
+        *(bytes(d) for d in found if d.association == Association.LOGICAL_UNIT),
+    ]
+
+
+def apart(*units):
+    return not any(set(ids(a)) & set(ids(b)) for a, b in itertools.combinations(units, 2))
+
+
+def test_names_differ_unless_somebody_says_otherwise():
+    """Without identity and name by LUN, and of one name by the server; the same whenever that starts again."""
+
+    def serve(server):
+        units = {256: Disk(Ram(512)), 512: Disk(Ram(512)), 768: Disk(Ram(512), "payroll")}
+        units[1024] = Disk(Ram(512), "given", identity=Identity.named("given"))
+        LunMap(units.items()).served(server)
+        return list(units.values())
+
+    here, there, later = serve("here"), serve("there"), serve("here")
+    assert apart(*here)
+    assert apart(*here[:3], *there[:3])
+    assert [ids(unit) for unit in later] == [ids(unit) for unit in here]
+    assert here[3].identity == there[3].identity, "whoever gives an identity has it"
+    assert here[2].identity.t10_dev_id.endswith("-payroll")
+
+
+def test_a_unit_stays_who_it_is():
+    """Also where it is exported a second time, by another server, or after it was given an identity."""
+    unit, given = Disk(Ram(512)), Disk(Ram(512))
+    one, other = LunMap([(7, unit)]), LunMap([(8, unit), (9, given)])
+    given.identity = Identity.named("given")
+    one.served("one")
+    before = ids(unit)
+    other.served("other")
+    one.served("again")
+    assert ids(unit) == before
+    assert given.identity == Identity.named("given")
+
+
+def test_one_serial_number_twice_in_a_map_is_told(caplog):
+    luns = LunMap([(0, Disk(Ram(512), "twin"))])
+    unit = luns[0].unit
+    luns.add(1, unit, read_only=True)
+    luns.add(2, Disk(Ram(512), "other"))
+    assert not caplog.records, "one unit may be at two LUNs"
+    luns.add(3, Disk(Ram(512), "twin"))
+    assert "LUN 3: <Disk twin> has the serial number of <Disk twin>" in caplog.text
+    caplog.clear()
+    luns.remove(3)
+    luns.replace(2, Disk(Ram(512), "third"))
+    luns.add(4, Disk(Ram(512), "other"))
+    luns.clear()
+    luns.add(0, Disk(Ram(512), "twin"))
+    assert not caplog.records
 
 
 def test_identity_everywhere(bench):

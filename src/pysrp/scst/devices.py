@@ -24,7 +24,7 @@ from pysrp.backends import Backend, File, Null, Ram
 from pysrp.scst.grammar import Command, flag, number, octets, refuse
 from pysrp.scst.nodes import Directory, Folder, Link, Node, attribute, line, store_only
 from pysrp.target.disk import Disk
-from pysrp.target.unit_identity import Identity, device_number
+from pysrp.target.unit_identity import Identity, device_number, server_setup_id
 
 __all__ = ["HANDLERS", "Device", "Devices", "FileIo", "Handler", "NullIo", "RamIo"]
 
@@ -371,12 +371,19 @@ class Devices:
     """All devices of a tree. ``exports`` gives the LUN paths of a device, ``withdraw`` removes its LUNs."""
 
     def __init__(self, exports: Callable[[Device], list[str]], withdraw: Callable[[Device], None]) -> None:
-        self.setup_id = 0
+        self.written_setup_id = 0
+        self.server = ""
+        """What the server calls itself, empty while that is not known."""
         self.by_name: dict[str, Device] = {}
         self._by_unit: dict[int, Device] = {}
         self._serials: dict[str, list[Device]] = {}
         self._exports = exports
         self._withdraw = withdraw
+
+    @property
+    def setup_id(self) -> int:
+        """What goes into generated ids beside names: what was written, else what the server is."""
+        return self.written_setup_id or server_setup_id(self.server)
 
     def of(self, handler: str) -> dict[str, Device]:
         """Those of one handler."""

@@ -288,6 +288,7 @@ class Targets:
         target = Target(f"{DRIVER}_target_{self._next}", server, luns, identity, self)
         self._next += 1
         self.by_name[target.name] = target
+        self.devices.server = self.devices.server or server.name
         return target
 
     def ids(self, besides: Target) -> dict[int, str]:

@@ -52,14 +52,17 @@ class Root(Directory):
 
     @attribute
     def setup_id(self) -> str:
-        """Goes into the generated ids of devices."""
+        """Goes into the generated ids of devices: by default a number made of what the first target is.
+
+        So devices of one name on two servers have ids of their own, unless one ``setup_id`` is written to both.
+        """
         value = self._targets.devices.setup_id
         return line(f"{value:#x}", value != 0)
 
     @setup_id.store
     def setup_id_store(self, text: str) -> None:
-        """A number; devices that are there keep their ids."""
-        self._targets.devices.setup_id = number(text, "setup_id")
+        """A number, 0 for the default; devices that are there keep their ids."""
+        self._targets.devices.written_setup_id = number(text, "setup_id")
 
     @attribute
     def last_sysfs_mgmt_res(self) -> str:

@@ -95,7 +95,7 @@ class Disk(LogicalUnit):
     def __init__(
         self,
         backend: Medium,
-        name: str = "disk",
+        name: str | None = None,
         *,
         block_size: int = 512,
         read_only: bool = False,

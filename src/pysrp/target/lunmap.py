@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from pysrp.errors import ConfigError, DecodeError
 from pysrp.lun import AddressMethod, Lun, scst_pack, scst_unpack
@@ -77,6 +78,9 @@ class LunMap:
         self._together = 0
         self._places: dict[int, set[int]] = {}
         """By the id of a unit, which an export keeps alive: its LUNs."""
+        self._serials: dict[str, Unit] = {}
+        """Who had a serial number last."""
+        self._server = ""
         self._nexuses: set[Nexus] = set()
         self.method = method
         with self.together():
@@ -188,8 +192,39 @@ class LunMap:
             self._forget(old)
         self._draft[export.lun] = export
         self._places.setdefault(id(export.unit), set()).add(export.lun)
+        self._name(export)
         for nexus in self._nexuses:
             self._show(nexus, export)
+
+    def served(self, server: str) -> None:
+        """It is served by who calls itself ``server``; the first one goes into the ids of units without identity."""
+        with self._lock:
+            if not self._server:
+                self._server = server
+                self._serials.clear()
+                for _, export in sorted(self._now.items()):
+                    self._name(export)
+
+    def _name(self, export: Export) -> None:
+        """Tell a unit where it is, and the administrator if initiators must take it for another one."""
+        unit: Any = export.unit
+        if hasattr(unit, "exported"):
+            unit.exported(export.lun, self._server)
+        serial = _serial(unit)
+        if serial is None:
+            return
+        other = self._serials.setdefault(serial, unit)
+        if other is unit:
+            return
+        if id(other) in self._places and _serial(other) == serial:
+            log.warning(
+                "LUN %d: %r has the serial number of %r, %s: initiators may take the two for one disk",
+                export.lun,
+                unit,
+                other,
+                serial,
+            )
+        self._serials[serial] = unit
 
     def _publish(self, tell: bool = True) -> None:
         if self._draft is not None:
@@ -212,6 +247,9 @@ class LunMap:
         places.discard(export.lun)
         if not places:
             del self._places[id(export.unit)]
+            serial = _serial(export.unit)
+            if serial is not None and self._serials.get(serial) is export.unit:
+                del self._serials[serial]
 
     def _detach(self, units: list[Unit]) -> None:
         for unit in units:
@@ -328,3 +366,9 @@ class LunMap:
                 task.reply(bytes(data), request.allocation_length)
             case _:
                 task.check(LOGICAL_UNIT_NOT_SUPPORTED)
+
+
+def _serial(unit: Any) -> str | None:
+    """The serial number of a unit that has one."""
+    found: str | None = getattr(getattr(unit, "identity", None), "serial", None)
+    return found

@@ -23,6 +23,7 @@ import selectors
 import threading
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pysrp import fabric
@@ -103,6 +104,21 @@ class Adapter(threading.Thread):
             self._done()
 
 
+def machine() -> str:
+    """The id of this machine (machine-id(5)), or else its name."""
+    for place in "/etc/machine-id", "/var/lib/dbus/machine-id":
+        with contextlib.suppress(OSError, ValueError):
+            if found := Path(place).read_text("ascii").strip():
+                return found
+    return os.uname().nodename
+
+
+def absolute(url: str) -> str:
+    """A URL that means the same from any folder."""
+    scheme, _, path = url.partition(":")
+    return f"unix:{Path(path).absolute()}" if scheme == "unix" and path[:1] not in ("", "@") else url
+
+
 class Server:
     """Serves ``luns`` to every client that comes to ``url``: a thread per client, until :meth:`stop`.
 
@@ -137,6 +153,10 @@ class Server:
         self._ending = threading.RLock()  # a signal handler may call stop in the thread that is stopping
         self._listener = fabric.listen(url, **options)
         self.identity = self._listener.identity
+        self.name = f"{machine()} {self.identity.system_id} {absolute(url)}"
+        """What it calls itself in the ids of its disks: stays when it starts again, and no other has it."""
+        if isinstance(luns, LunMap):
+            luns.served(self.name)
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._thread = threading.Thread(target=self._accept, name=f"pysrp {url}", daemon=True)
         self._thread.start()
@@ -179,6 +199,7 @@ class Server:
                 port.close()
                 raise
         luns = self._luns if isinstance(self._luns, LunMap) else self._luns(port.partner)
+        luns.served(self.name)
         adapter = Adapter(port, luns, self.settings, self.pool, self._ring)
         # A platform does not say who; the adapter info will.
         log.info("%s: client %s", adapter.target.name, port.partner or "unknown yet")

@@ -60,7 +60,7 @@ from pysrp.scsi.params import (
 )
 from pysrp.target.task import Nexus, Task
 from pysrp.target.unit_commands import Command, CommandTable, Fault, Pointer, command, pointer
-from pysrp.target.unit_identity import Identity
+from pysrp.target.unit_identity import Identity, server_setup_id
 from pysrp.target.unit_modes import ModePages, Page
 
 __all__ = ["Attention", "LogicalUnit", "SenseCode"]
@@ -112,7 +112,8 @@ class LogicalUnit:
 
     ``identity`` is what INQUIRY tells and may be replaced at any time (tell the nexuses with
     ``attention(0x3F, 0x03)``), ``removable`` its RMB bit, ``max_transfer`` the most bytes that one READ or
-    WRITE moves (None: any number). Without an identity the unit has the ids of a device named ``name``.
+    WRITE moves (None: any number). Without an identity the unit has the ids of a device named ``name`` of the
+    server where it is exported first, and without a name those of the LUN that it has there.
     """
 
     device_type: ClassVar[PeripheralDeviceType] = PeripheralDeviceType.UNKNOWN_OR_NO_DEVICE
@@ -126,15 +127,17 @@ class LogicalUnit:
 
     def __init__(
         self,
-        name: str = "disk",
+        name: str | None = None,
         *,
         identity: Identity | None = None,
         removable: bool = False,
         max_transfer: int | None = None,
         pages: Iterable[Page] = (),
     ) -> None:
-        self.name = name
-        self.identity = identity or Identity.named(name)
+        self.name = "disk" if name is None else name
+        self._named = name is not None
+        self._place: tuple[str, int | None] | None = None if identity else ("", None)
+        self._identity = identity or Identity.named(self.name)
         self.removable = removable
         self.max_transfer = max_transfer
         self._lock = threading.Lock()
@@ -148,6 +151,30 @@ class LogicalUnit:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
+
+    # Who it is.
+
+    @property
+    def identity(self) -> Identity:
+        """What INQUIRY tells."""
+        return self._identity
+
+    @identity.setter
+    def identity(self, identity: Identity) -> None:
+        self._identity, self._place = identity, None
+
+    def exported(self, lun: int, server: str = "") -> None:
+        """It is exported there. The first LUN and the first server go into the ids of a unit without an identity.
+
+        ``server`` is what the server calls itself, empty while that is not known.
+        """
+        with self._lock:
+            if self._place is None:
+                return
+            first, place = self._place
+            self._place = first or server, lun if place is None else place
+            name = self.name if self._named else f"{self.name}{self._place[1]}"
+            self._identity = Identity.named(name, setup_id=server_setup_id(self._place[0]))
 
     # Nexuses and what is kept for each.
 

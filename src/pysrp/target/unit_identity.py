@@ -1,11 +1,13 @@
 """Who a logical unit says it is: standard INQUIRY data and the identification pages of VPD.
 
 The defaults are what AIX and IBM i look for in a virtual disk; the numbers are those that SCST gives a
-device of that name, so that a disk keeps its ids when its server changes.
+device of that name in a setup. Names must differ, or multipath takes two disks for one: SCST leaves it to the
+administrator to give each server a ``setup_id`` of its own, here one is made of what the server is.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -19,7 +21,10 @@ from pysrp.scsi.inquiry import (
     T10VendorDesignator,
 )
 
-__all__ = ["Identity", "device_number"]
+__all__ = ["Identity", "device_number", "server_setup_id"]
+
+_NUMBER = re.compile("([0-9a-f]{9,16})(-|$)")
+"""A generated number of more than the 8 digits that an EUI-64 has characters for."""
 
 _LIMITS = {
     "vendor": 8,
@@ -51,6 +56,11 @@ def _crc32c() -> list[int]:
     return table
 
 
+def server_setup_id(server: str) -> int:
+    """A ``setup_id`` for a server by what it calls itself; 0, as SCST has it, for one that says nothing."""
+    return (device_number(server) or 1) if server else 0
+
+
 @dataclass(frozen=True)
 class Identity:
     """What INQUIRY tells. Texts are ASCII; ``dataclasses.replace`` makes a changed one.
@@ -58,8 +68,9 @@ class Identity:
     ``serial`` is page 80h (SCST's usn); ``vendor_specific`` what standard INQUIRY data has from byte 36 on
     or, if it is longer than 20 bytes, from byte 96 on (None: the serial). ``t10_dev_id`` and
     ``vendor_specific_id`` name the unit in page 83h, as do ``naa`` (8 or 16 bytes) and ``eui64`` (8, 12 or
-    16), or in place of these two the first 8 characters of ``t10_dev_id``. ``scsi_name`` names the device
-    that the unit is in.
+    16), or in place of these two the first 8 characters of ``t10_dev_id``, or the number that it begins with
+    if that has a ``setup_id`` in it (SCST cuts that too, so that little is left of the name).
+    ``scsi_name`` names the device that the unit is in.
 
     Raises ConfigError for what does not fit.
     """
@@ -93,7 +104,10 @@ class Identity:
 
     @classmethod
     def named(cls, name: str, *, setup_id: int = 0, **given: Any) -> Identity:
-        """With the ids that SCST generates for a device of that name; keywords are fields, and win."""
+        """With the ids that SCST generates for a device of that name; keywords are fields, and win.
+
+        They differ between servers only where ``setup_id`` does: see :func:`server_setup_id`.
+        """
         number = f"{device_number(name, setup_id):x}"
         t10 = f"{number}-{name}".encode("ascii", "replace").decode()[:25]
         return cls(**{"serial": number, "t10_dev_id": t10, "vendor_specific_id": t10, **given})
@@ -124,7 +138,9 @@ class Identity:
         )
         eui64 = self.eui64
         if not (eui64 or self.naa):
-            eui64 = (self.t10_dev_id or self.serial).encode()[:8].ljust(8, b"\0")
+            text = self.t10_dev_id or self.serial
+            number = _NUMBER.match(text)
+            eui64 = int(number[1], 16).to_bytes(8, "big") if number else text.encode()[:8].ljust(8, b"\0")
         for kind, raw in (DesignatorType.EUI_64, eui64), (DesignatorType.NAA, self.naa):
             if raw:
                 found.append(Designator.build(code_set=CodeSet.BINARY, designator_type=kind, designator=raw))
