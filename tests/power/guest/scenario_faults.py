@@ -283,10 +283,11 @@ def second_login():
 def hot_plug():
     with Writer() as writer:
         check("one disk", len(lsscsi()) == 1)
-        target.add_file("second", "/tmp/second.img", 512, 1 << 20)
+        # Before Linux looks for partitions: what it reads for that it may keep.
+        Path("/tmp/second.img").write_bytes(b"second!!" * (1 << 17))
+        target.add_file("second", "/tmp/second.img", 512)
         rescan()
         device = disk(2)
-        Path("/tmp/second.img").write_bytes(b"second!!" * (1 << 17))
         with open(device, "rb") as file:
             check("reads", file.read(8) == b"second!!")
         folder = SYSTEM / f"class/scsi_device/{host()}:0:2:0/device"

@@ -216,7 +216,7 @@ VPD = {
     ),
     0x86: (["HEADSUP=1 ORDSUP=1 SIMPSUP=1", "V_SUP=1"], ["HEADSUP=1 ORDSUP=1 SIMPSUP=1", "V_SUP=1"]),
     0xB0: (["Optimal transfer length granularity: 8 blocks"], ["Maximum unmap LBA count: 0"]),
-    0xB1: (["Nominal rotation rate: 15000 rpm"], ["Nominal rotation rate: 15000 rpm"]),
+    0xB1: (["Non-rotating medium"], ["Non-rotating medium"]),
 }
 """What sg_inq and sg_vpd have to say of each page."""
 
