@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pysrp._fast.lane import Lane
 
-from pysrp import crq, srp
+from pysrp import crq, mad, srp
 from pysrp.backends import Ram
 from pysrp.fabric import ReturnCode
 from pysrp.lun import scst_pack
+from pysrp.mad import OsType
 from pysrp.srp import TaskAttribute, TskMgmtFunc
 from pysrp.target.direct import doors
 from pysrp.target.disk import Disk
@@ -28,7 +29,7 @@ from target_rig import MIB, Rig
 Make = Callable[..., Rig]
 BLOCKS = 256
 LUNS = [bytes.fromhex(each) for each in ("81", "82", "8200000100000000", "c1", "41", "00", "83")]
-OPCODES = [0x08, 0x0A, 0x28, 0x2A, 0x88, 0x8A, 0xA8, 0xAA, 0x00, 0x2F]
+OPCODES = [0x08, 0x0A, 0x28, 0x2A, 0x88, 0x8A, 0xA8, 0xAA, 0x00, 0x2F, 0x8F]
 
 
 def lane(rig: Rig) -> Lane:
@@ -376,7 +377,7 @@ def command(draw: Any) -> dict[str, Any]:
     control = draw(st.sampled_from([0, 0, 0, 0, 4, 1]))
     if number in (0x08, 0x0A):
         cdb = bytes((number, lba >> 16 & 31 | flags & 0xE0, lba >> 8 & 255, lba & 255, blocks, control))
-    elif number in (0x88, 0x8A):
+    elif number in (0x88, 0x8A, 0x8F):
         cdb = struct.pack(">BBQIBB", number, flags, lba, blocks, 0, control)
     elif number in (0xA8, 0xAA):
         cdb = struct.pack(">BBIIBB", number, flags, lba, blocks, 0, control)
@@ -426,8 +427,8 @@ def send(rig: Rig, fields: dict[str, Any], tag: int) -> None:
     client.iu(raw, length=None if length is None else max(16, min(length, 256)))
 
 
-@given(st.lists(st.lists(commands, min_size=1, max_size=8), min_size=1, max_size=4))
-def test_both_ways_give_the_same(batches: list[list[dict[str, Any]]]) -> None:
+@given(st.lists(st.lists(commands, min_size=1, max_size=8), min_size=1, max_size=4), st.booleans())
+def test_both_ways_give_the_same(batches: list[list[dict[str, Any]]], linux: bool) -> None:
     rigs = []
     try:
         for fast in (True, False):
@@ -440,6 +441,10 @@ def test_both_ways_give_the_same(batches: list[list[dict[str, Any]]]) -> None:
             rig = Rig(luns, Settings(max_transfer=1 << 20), fast=fast, window_size=16 * MIB)
             rigs.append(rig)
             rig.login(tag=99)
+            if linux:
+                rig.client.poke(bytes(mad.AdapterInfoData.build(os_type=OsType.LINUX)))
+                rig.client.mad(mad.AdapterInfo.build(tag=98, buffer=rig.client.data()))
+                rig.run()
             rig.client.poke(random.Random(7).randbytes(1 << 18))
         tag = 1
         for batch in batches:

@@ -294,6 +294,21 @@ def test_a_thread_that_cannot_be_had(
         assert client.peek(BLOCK, 4096 * at) == bytes((at,)) * BLOCK
 
 
+def test_a_backend_that_would_end_its_thread(make: Make, pool: Pool) -> None:
+    class Leaving(SlowRam):
+        def read_into(self, offset: int, view: memoryview) -> None:
+            raise SystemExit(1)
+
+    backend = Leaving(MIB)
+    backend.gate.set()
+    rig = make(LunMap([(256, Disk(backend))]), workers=pool)
+    client = rig.login()
+    tags = [client.read(256, 0, 1) for _ in range(2 * THREADS)] + [client.write(256, 0, bytes(512))]
+    rig.settle(lambda: len(client.answers) == len(tags))
+    assert [client.answer(tag).status for tag in tags] == [2] * 2 * THREADS + [0]
+    assert not rig.target._mover.staging.busy
+
+
 @pytest.mark.parametrize("number", [5, 28])
 def test_errors_of_a_worker(busy: Rig, slow: SlowRam, number: int) -> None:
     client = busy.client

@@ -751,3 +751,29 @@ def test_a_bug_is_a_hardware_error(bench):
     task.ended = False
     bench.unit.failed(task, Busy("later", status=8))
     assert task.status == 8
+
+
+PROTECTED = [
+    kind
+    for kind in vars(cdb).values()
+    if isinstance(kind, type) and any(hasattr(kind, f"{name}protect") for name in ("rd", "wr", "vr", "or"))
+]
+
+
+@pytest.mark.parametrize("kind", PROTECTED, ids=lambda kind: kind.__name__)
+def test_whatever_has_a_protect_field_refuses_it(kind):
+    """Also commands that a disk has not, and those of 32 bytes, when a unit of somebody else's has them."""
+
+    class Unit(LogicalUnit):
+        @command(kind)
+        def handle(self, task, cdb_):
+            task.good()
+
+    name = next(f"{n}protect" for n in ("rd", "wr", "vr", "or") if hasattr(kind, f"{n}protect"))
+    with Bench(Unit()) as bench:
+        bench.good(kind.build())
+        for value in 1, 3, 7:
+            result = bench(kind.build(**{name: value}))
+            assert result.code == BAD_FIELD
+            byte = 10 if kind.SIZE == 32 else 1
+            assert result.pointer == (True, byte, 7)

@@ -200,7 +200,7 @@ class Transfer:
         chunk, size = self.chunk, min(CHUNK, self.length - self.done)
         try:
             self._count(size, chunk)
-        except TransportError:
+        except BaseException:
             self.mover.release(self)
             raise
         self.done += size

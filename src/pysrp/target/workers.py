@@ -109,13 +109,18 @@ class Lane:
                 work.call()
             except Exception as raised:
                 error = raised
+            except BaseException as raised:  # SystemExit: a backend ends no thread of ours
+                error = RuntimeError(f"{raised!r} in a backend")
             work.forget()
             with self.lock:
                 self.running.remove(work)
                 if work in self.stragglers or not self.running:
                     self.stragglers.discard(work)
                     self.lock.notify_all()
-            ended(error)
+            try:
+                ended(error)
+            except Exception:
+                log.exception("what waits for %r", self)
             del work, ended, error
 
 
