@@ -59,8 +59,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server.stop()
 
 
-def run(arguments: list[str], url: str, given: bytes = b"") -> tuple[object, str]:
-    """The command in this process: what it exits with, and what it wrote to standard error."""
+def run(arguments: list[str], url: str, given: bytes = b"") -> tuple[object, str, str]:
+    """The command in this process: what it exits with, and what it wrote to standard error and to standard output."""
     streams = [
         io.TextIOWrapper(io.BytesIO(given if n == 0 else b""), errors="backslashreplace") for n in range(3)
     ]
@@ -79,9 +79,12 @@ def run(arguments: list[str], url: str, given: bytes = b"") -> tuple[object, str
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)
             gc.collect()
-    streams[2].flush()
-    errors = streams[2].buffer.getvalue().decode()  # type: ignore[attr-defined]
-    return (1, f"{code}\n{errors}") if isinstance(code, str) else (code or 0, errors)
+    texts = []
+    for stream in streams[:0:-1]:
+        stream.flush()
+        texts.append(stream.buffer.getvalue().decode(errors="replace"))  # type: ignore[attr-defined]
+    errors, shown = texts
+    return (1, f"{code}\n{errors}", shown) if isinstance(code, str) else (code or 0, errors, shown)
 
 
 @settings(max_examples=150)
@@ -91,7 +94,7 @@ def test_any_arguments(url: str, data: st.DataObject) -> None:
     words = data.draw(st.lists(st.sampled_from([*OPTIONS[command] * 4, *WORDS]), max_size=5))
     here = url.removeprefix("unix:").rpartition("/")[0]
     arguments = [*command.split(), *(word.format(here=here) if "{" in word else word for word in words)]
-    code, errors = run(
+    code, errors, _ = run(
         arguments, url, data.draw(st.sampled_from([b"", b"12 0 0 0 24 0\n", b"\0\xff", bytes(700)]))
     )
     assert code in (0, 1, 2), (arguments, code)
@@ -104,22 +107,22 @@ def test_any_arguments(url: str, data: st.DataObject) -> None:
 @pytest.mark.parametrize(
     "command", [[], *([name] for name in COMMANDS), *(name.split() for name in OPTIONS if " " in name)]
 )
-def test_every_command_has_help_and_an_example(command: list[str]) -> None:
-    for flag in "--help", "-h":
-        done = subprocess.run(
-            [sys.executable, "-m", "pysrp.cli", *command, flag], capture_output=True, text=True, timeout=60
-        )
-        assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.startswith(f"Usage: {' '.join(['pysrp', *command])}")
+def test_every_command_has_help_and_an_example(url: str, command: list[str]) -> None:
+    code, errors, shown = run([*command, "-h"], url)
+    assert (code, errors, shown) == run([*command, "--help"], url)
+    assert (code, errors) == (0, "")
+    assert shown.startswith(f"Usage: {' '.join(['pysrp', *command])}")
     if command not in ([], ["scst"], ["demo"], ["scst", "save"], ["scst", "mount"]):
-        assert f"pysrp {' '.join(command)} " in done.stdout.split("Example", 1)[1]
+        assert f"pysrp {' '.join(command)} " in shown.split("Example", 1)[1]
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 @pytest.mark.parametrize(
-    "command",
-    ["lsscsi", "decode", "read 1 -", "read 1 {here}/out", "write 1", "scst write devices/a/usn", "fields"],
-)
+    ("command", "closed"),
+    [
+        ("lsscsi", "<&- >&- 2>&-"), ("decode", "<&-"), ("read 1 -", "<&- 2>&-"), ("read 1 -", ">&-"), ("write 1", "<&-"),
+        ("read 1 {here}/out", "<&- >&- 2>&-"), ("scst write devices/a/usn", "<&-"), ("fields", ">&-"), ("raw 1 000000000000", "2>&-"),
+    ],
+)  # fmt: skip
 def test_streams_that_are_closed(url: str, command: str, closed: str, tmp_path: Path) -> None:
     """No traceback, and nobody's socket becomes somebody's standard output."""
     shell = f"{sys.executable} -m pysrp.cli {command.format(here=tmp_path)} {closed}"
@@ -137,5 +140,5 @@ def test_streams_that_are_closed(url: str, command: str, closed: str, tmp_path: 
 
 def test_standard_input_without_end(url: str) -> None:
     """What can be moved is read, and no more."""
-    code, errors = run(["raw", "1", "2a 0 0 0 0 0 0 0 1 0", "-i", "/dev/zero"], url)
+    code, errors, _ = run(["raw", "1", "2a 0 0 0 0 0 0 0 1 0", "-i", "/dev/zero"], url)
     assert (code, "one command here can move" in errors) == (1, True)
