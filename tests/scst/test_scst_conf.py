@@ -290,6 +290,17 @@ def test_a_device_that_is_there_is_compared_by_value(tree):
         load(tree, "HANDLER vdisk_ram { DEVICE d { size 2M } }")
 
 
+def test_loading_again_disturbs_nobody(tree, target, login, attentions):
+    conf = "HANDLER vdisk_nullio {{\nDEVICE d {{\nsize 1M\nusn {}\nprod_id x\n}}\n}}\nTARGET_DRIVER ibmvstgt {{ TARGET ibmvstgt_target_0 {{\nLUN 1 d\nenabled 1\n}} }}".format
+    load(tree, conf("010"))
+    with login(target) as session:
+        load(tree, conf("010"))
+        assert attentions(session, 1) == []
+        load(tree, conf("8"))  # a text, whatever number it may be read as
+        assert attentions(session, 1) == ["3f/03"]
+        assert tree.read("devices/d/usn") == "8\n[key]\n"
+
+
 # Whatever is in a value or a name that a tree takes.
 
 VALUES = st.text(st.characters(exclude_characters="\n\0"), max_size=24) | st.text(
@@ -410,6 +421,11 @@ def test_many_luns_are_few_jobs_and_one_attention(serve, tree, login, attentions
         assert attentions(session, 0) == ["3f/0e"]
         assert attentions(session, count - 1) == ["3f/0e"]
     assert save(tree).count("LUN ") == count
+    # Loaded again, each that is there is looked at by itself.
+    jobs.clear()
+    assert load(Counted(), conf) == []
+    assert sum(name == "ls" for name, *_ in jobs) < 20
+    assert not any(name.startswith("write") for name, *_ in jobs)
 
 
 def test_loading_can_be_stopped(tree, target):

@@ -263,6 +263,7 @@ class _Loading:
     def _devices(self, devices: list[tuple[str, Block]]) -> None:
         """Make those that are not there, then write the attributes that only a device has."""
         there = set(self.tree.ls("devices"))
+        of = {handler: set(self.tree.ls(f"handlers/{handler}")) for handler in {one for one, _ in devices}}
         rest: list[tuple[str, str, Block]] = []
         for handler, device in devices:
             name, attributes = _argument(device), list(device.attributes())
@@ -279,7 +280,7 @@ class _Loading:
                     for one in given
                     if one.keyword in IGNORED
                 )
-            elif name not in self.tree.ls(f"handlers/{handler}"):
+            elif name not in of[handler]:
                 raise device.wrong(f"{name} is a device of another handler")
             rest += ((handler, name, one) for one in attributes)
         self.flush()
@@ -288,10 +289,8 @@ class _Loading:
                 return
             path = f"devices/{name}/{one.keyword}"
             with _blaming(one):
-                # What only add_device can set is no error if it is so already.
-                so_already = not self.tree.stat(path).mode & 0o200 and _same(
-                    _value(self.tree, path), one.value
-                )
+                numeric = one.keyword in HANDLERS[handler].accepts - {"filename", "t10_dev_id"}
+                so_already = self._is_set(path, one.value, numeric)
             if not so_already and one.keyword in _sizes(handler):
                 has = _value(self.tree, path)
                 self.left_out.append(
@@ -300,6 +299,20 @@ class _Loading:
             elif not so_already:
                 self.write(one, path, one.value)
                 self.flush()
+
+    def _is_set(self, path: str, value: str, numeric: bool) -> bool:
+        """Whether a file says so already: as a value that was set, or as one that cannot be.
+
+        It is not written again, as initiators are told of what is written.
+        """
+        mode = self.tree.stat(path).mode
+        if not mode & 0o400:
+            return False
+        text = self.tree.read(path)
+        if mode & 0o200 and not text.endswith(f"\n{MARK}"):
+            return False
+        has = text.removesuffix(f"\n{MARK}").removesuffix("\n")
+        return has == value or (numeric and _same(has, value))
 
     def _luns(self, target: str, luns: list[Block]) -> None:
         there = set(self.tree.ls(f"{target}/luns"))
@@ -373,9 +386,9 @@ def _sizes(handler: str) -> frozenset[str]:
 
 
 def _same(one: str, other: str) -> bool:
-    """Whether two values are equal, as text or as numbers."""
+    """Whether two numbers are equal."""
     try:
-        return one == other or octets(one) == octets(other)
+        return octets(one) == octets(other)
     except TreeError:
         return False
 
