@@ -213,25 +213,27 @@ def test_more_transfers_than_staged_memory(busy: Rig, slow: SlowRam) -> None:
     assert not busy.target._mover.staging.waiting
 
 
-@pytest.mark.parametrize("hung", [1, 5, 30])
-def test_a_unit_that_hangs_holds_up_no_other(make: Make, pool: Pool, hung: int) -> None:
-    """However many commands wait for it, and however many such units there are."""
+@pytest.mark.parametrize(("hung", "window"), [(1, None), (5, None), (30, None), (1, 4 * MIB + 4 * 4096)])
+def test_a_unit_that_hangs_holds_up_no_other(make: Make, pool: Pool, hung: int, window: int | None) -> None:
+    """However many commands wait for it, however many such units there are, and where no more memory is."""
     luns = LunMap([(0, Disk(SlowRam(MIB), "well"))])
     slow = [SlowRam(MIB) for _ in range(hung)]
     for at, backend in enumerate(slow, 1):
         luns.add(at, Disk(backend, f"hung{at}"))
     well: Any = luns[0].unit
     well.backend.gate.set()
-    rig = make(luns, workers=pool)
+    rig = make(luns, workers=pool, server_window=window)
     client = rig.login()
     tags = [client.read(at, 0, 1) for at in range(1, hung + 1) for _ in range(90 // hung)]
     rig.run()
-    for at in range(20):
-        tag = client.read(0, at, 2) if at % 2 else client.write(0, at, bytes(1024))
-        rig.settle(lambda: bool(client.answers))
-        assert client.answer(tag).status == 0
-    for backend in slow:
-        backend.gate.set()
+    try:
+        for at in range(20):
+            tag = client.read(0, at, 2) if at % 2 else client.write(0, at, bytes(1024))
+            rig.settle(lambda: bool(client.answers))
+            assert client.answer(tag).status == 0
+    finally:
+        for backend in slow:
+            backend.gate.set()
     rig.settle(lambda: len(client.answers) == len(tags))
     assert {client.answer(tag).status for tag in tags} == {0}
     assert not rig.target._mover.staging.busy
@@ -292,6 +294,10 @@ def test_a_thread_that_cannot_be_had(
     for tag, at in tags.items():
         assert client.answer(tag).status == 0
         assert client.peek(BLOCK, 4096 * at) == bytes((at,)) * BLOCK
+    calls = 0
+    while slow.started.acquire(blocking=False):
+        calls += 1
+    assert calls == len(tags) + (not first), "what was refused never began"
 
 
 def test_a_backend_that_would_end_its_thread(make: Make, pool: Pool) -> None:
