@@ -112,8 +112,7 @@ def tree_sum(folder):
 
 
 def filesystems():
-    for module in ("crc32c_generic", "ext4"):
-        modprobe(module)
+    modprobe("ext4")
     device = disk(17)
     table = "label: gpt\nsize=60MiB\nsize=20MiB\n"
     done = run("/sbin/sfdisk", "--no-tell-kernel", device, input=table)

@@ -180,6 +180,8 @@ class Debian:
             f'Dir::State::status "{self.apt}/status";\nAPT::Architecture "{self.native}";\n'
             f"APT::Architectures {{ {' '.join(f'{a!r};' for a in all_of_them)} }};\n".replace("'", '"')
             + 'Acquire::Languages "none";\nAcquire::Retries "3";\nAPT::Sandbox::User "";\n'
+            # a mirror may lag behind, above all for sid; what it has is still signed
+            + 'Acquire::Check-Valid-Until "false";\n'
         )
 
     def _refresh(self) -> None:

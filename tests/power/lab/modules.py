@@ -36,9 +36,10 @@ class Kernel:
     def __init__(self, debian: Debian) -> None:
         records = debian.resolve(digest("kernel", debian.suite, debian.native), lambda: self._ask(debian))
         self.version = records[0]["Package"].removeprefix("linux-image-")
-        self.key = digest([r["SHA256"] for r in records], 2)
+        self.key = digest([r["SHA256"] for r in records], 3)
         self.tree = made(debian.cache / f"kernel-{self.key}", lambda to: self._make(debian, records, to))
-        self.image = self.tree / f"boot/vmlinux-{self.version}"
+        places = f"boot/vmlinux-{self.version}", f"lib/modules/{self.version}/vmlinuz"  # newest last
+        self.image = next(self.tree / place for place in places if (self.tree / place).exists())
         self.build = self.tree / f"usr/src/linux-headers-{self.version}"
 
     @staticmethod
@@ -64,13 +65,18 @@ class Kernel:
         """Image, headers and build tools, all of the image's exact version, and what the tools run with."""
         (image,) = debian.show(f"linux-image-{version}:ppc64el")
         exact = image["Version"]
+        # Since Linux 7 the image is a package that only names others.
+        parts = re.findall(
+            rf"linux-(?:base|binary|modules)-{re.escape(version)}(?![\w.+-])", image["Depends"]
+        )
         (headers,) = debian.show(f"linux-headers-{version}:ppc64el={exact}")
         needs = re.findall(r"linux-(?:headers-\S+-common|kbuild-[^\s,]+)", headers["Depends"])
         tools = [
             f"{name}:{'all' if name.endswith('-common') else debian.native}={exact}"
             for name in dict.fromkeys(needs)
         ]
-        return [image, headers, *debian.show(*tools, f"libc6:{debian.native}")]
+        pieces = [f"{name}:ppc64el={exact}" for name in dict.fromkeys(parts)]
+        return [image, headers, *debian.show(*pieces, *tools, f"libc6:{debian.native}")]
 
     @staticmethod
     def _make(debian: Debian, records: list[dict[str, str]], tree: Path) -> None:
@@ -125,12 +131,15 @@ def load_order(folder: Path) -> dict[str, list[str]]:
     """What depmod would find out: for each module the files to insert in order, none for what is built in."""
     files: dict[str, Path] = {}
     needs: dict[str, list[str]] = {}
+    aliases: dict[str, list[str]] = {}
     for file in sorted(folder.rglob("*.ko")):
         name = file.stem.replace("-", "_")
         data = file.read_bytes()
         depends = re.search(rb"\0?depends=([^\0]*)\0", data)
         soft = re.findall(rb"softdep=pre: ([^\0]*)\0", data)
         files[name] = file
+        for alias in re.findall(rb"\0alias=([\w-]+)\0", data):
+            aliases.setdefault(alias.decode().replace("-", "_"), []).append(name)
         needs[name] = [
             n.replace("-", "_")
             for n in (depends[1].decode().split(",") if depends else []) + b" ".join(soft).decode().split()
@@ -140,6 +149,9 @@ def load_order(folder: Path) -> dict[str, list[str]]:
     order: dict[str, list[str]] = {Path(b).stem.replace("-", "_"): [] for b in builtin}
 
     def visit(name: str) -> list[str]:
+        if name not in order and name not in files and name in aliases:
+            # Of those that do the same, one that asks for no special processor.
+            name = min(aliases[name], key=lambda module: not module.endswith("_generic"))
         if name not in order and name in files:
             order[name] = []
             before = [f for n in needs[name] for f in visit(n)]
@@ -167,11 +179,14 @@ def _build(kernel: Kernel, door: Path, hyp: Path, target: Path) -> None:
     shutil.copytree(door, work / "kernel", ignore=ignore)
     shutil.copytree(hyp, work / "hyp", ignore=ignore)
     make = ["make", "-s", "ARCH=powerpc", f"CROSS_COMPILE={CROSS}", f"CC={CROSS}gcc"]
-    make += ["KCFLAGS=-Werror", "W=1"]
+    warnings = ["-Werror"]
     made_by = re.search(r"^CONFIG_GCC_VERSION=(\d+)\d{4}$", (kernel.build / ".config").read_text(), re.M)
     if made_by and int(made_by[1]) > int(run(f"{CROSS}gcc", "-dumpversion").partition(".")[0]):
-        # This compiler does not know the one option, and puts the other's bytes where r2 is computed wrongly.
+        # This compiler does not know some attributes, nor the one option, and puts the other's bytes where r2 is
+        # computed wrongly.
+        warnings.append("-Wno-attributes")
         make += ["CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT=", "CC_FLAGS_FTRACE="]
+    make += ["W=1", f"KCFLAGS={' '.join(warnings)}"]
     run(*make, "-C", work / "kernel", f"KDIR={kernel.build}")
     run(*make, "-C", kernel.build, f"M={work / 'hyp'}", f"DOOR={work / 'kernel'}", "modules")
     symbols = _versions(work / "hyp/Module.symvers")
@@ -190,13 +205,13 @@ def _versions(symvers: Path) -> dict[str, int]:
 def redirect(driver: Path, target: Path, versions: dict[str, int]) -> None:
     """Copy a module, with the imports of `REDIRECT` renamed; nothing else of it changes.
 
-    The kernel also wants a version of every import: records of 64 bytes, a checksum and a name, in the
+    Kernels that check versions want one of every import: records of 64 bytes, a checksum and a name, in the
     section __versions. They get the new name and the checksum that `versions` has for it.
     """
     names = [word for old, new in REDIRECT.items() for word in ("--redefine-sym", f"{old}={new}")]
     run(CROSS + "objcopy", "--strip-debug", *names, driver, target)
     data = bytearray(target.read_bytes())
-    start, size = _section(data, "__versions")
+    start, size = _section(data, "__versions") if any(versions.values()) else (0, 0)
     for at in range(start, start + size, 64):
         name = data[at + 8 : at + 64].rstrip(b"\0").decode()
         if name in REDIRECT:
