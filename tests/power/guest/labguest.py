@@ -20,6 +20,9 @@ import time
 import traceback
 from pathlib import Path
 
+PATIENCE = 120
+"""Seconds after which a scenario that waits gives up: none depends on it but one that fails."""
+
 _results = Path("/share/results.jsonl").open("a", buffering=1)  # noqa: SIM115 - open until the end
 _failed = False
 _marker = ""
@@ -118,7 +121,7 @@ def kernel_log(everything=False):
     return log if everything else log[max(0, log.rfind(_marker)) :]
 
 
-def until(condition, timeout=20.0, step=0.02):
+def until(condition, timeout=PATIENCE, step=0.02):
     """Poll `condition()` until it is true; its value. TimeoutError after `timeout` seconds."""
     end = time.monotonic() + timeout
     while not (value := condition()):
@@ -159,7 +162,7 @@ class Hypervisor:
         self._inject(f"server power {flags}")
 
     def answer(self, end, call, code, count=1):
-        """The next `count` calls (reg, free, send, enable, signal, copy) of that end only get `code`."""
+        """The next `count` calls (reg, free, send, enable, signal, copy, partner) of that end only get `code`."""
         self._inject(f"{end} {call} {code} {count}")
 
     def state(self):

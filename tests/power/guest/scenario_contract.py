@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from labguest import check, insmod, main, record
+from labguest import PATIENCE, check, insmod, main, record
 from scenario_vio import Vio, hypervisor
 
 import fabric_rig
@@ -45,10 +45,10 @@ def own_kernel_resumes():
         server.signal(True)
         check("sleeps", server.poll() == [] and not server.wait(0.1))
         hypervisor.power(2)
-        check("woken", server.wait(5) and server.poll() == [])
+        check("woken", server.wait(PATIENCE) and server.poll() == [])
         check("sleeps again", not server.wait(0.1))
         client.send(fabric_rig.INIT)
-        check("and hears", server.wait(5) and server.poll() == [fabric_rig.INIT])
+        check("and hears", server.wait(PATIENCE) and server.poll() == [fabric_rig.INIT])
 
 
 def left_from_before_kexec():

@@ -9,7 +9,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from labguest import Hypervisor, check, insmod, kernel_log, main, record, rmmod, run, until
+from labguest import PATIENCE, Hypervisor, check, insmod, kernel_log, main, record, rmmod, run, until
 from scenario_lib import (
     HANGING,
     SYSTEM,
@@ -339,7 +339,7 @@ def taken_away():
     """The platform takes the server's adapter: its process ends and says why, the driver waits for another."""
     with said_once_more("Virtual adapter failed"):
         hypervisor.take_away()
-    check("exit status", target.process.wait(30) == 1)
+    check("exit status", target.process.wait(PATIENCE) == 1)
     last = target.log.read_text().splitlines()[-1]
     check("says why", last.endswith("the adapter is gone, no client can come any more"), got=last)
 

@@ -8,7 +8,7 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-from labguest import insmod, kernel_log, modprobe, rmmod, run, until
+from labguest import PATIENCE, insmod, kernel_log, modprobe, rmmod, run, until
 
 from pysrp.errors import SrpError
 from pysrp.scst import Client, socket_of
@@ -95,9 +95,9 @@ class Target:
         """End it in good order."""
         if self.mounted:
             self.mounted.send_signal(signal.SIGINT)
-            assert self.mounted.wait(30) == 0, self.log.read_text()[-2000:]
+            assert self.mounted.wait(PATIENCE) == 0, self.log.read_text()[-2000:]
         self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(30) == 0, self.log.read_text()[-2000:]
+        assert self.process.wait(PATIENCE) == 0, self.log.read_text()[-2000:]
 
     def kill(self):
         """kill -9"""
@@ -142,13 +142,13 @@ def unload_driver():
     return until(lambda: rmmod("ibmvscsi", preexec_fn=on_first_cpu) == "", 20)
 
 
-def said(text, timeout=60):
+def said(text, timeout=PATIENCE):
     """The lines of the kernel's log with a text, as soon as there is one."""
     return until(lambda: [line for line in kernel_log().splitlines() if text in line], timeout)
 
 
 @contextmanager
-def said_once_more(text, timeout=60):
+def said_once_more(text, timeout=PATIENCE):
     """In the end the kernel's log has a text more often than before."""
     before = kernel_log().count(text)
     yield
