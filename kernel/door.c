@@ -25,6 +25,7 @@
 #include <linux/rwsem.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/uaccess.h>
 #include <linux/version.h>
 #include <linux/wait.h>
@@ -41,7 +42,9 @@
 #define QUEUE_MAX	(1024u * 1024)
 #define AREA_MAX	min_t(size_t, 16 * 1024 * 1024, KMALLOC_MAX_SIZE)
 #define AREA_COUNT	1024
-#define FREE_SECONDS	60		/* for H_FREE_CRQ, on close */
+#define QUEUE_SPARE	(4 * QUEUE_MAX)	/* of freed queues still mapped */
+#define FREE_SECONDS	10		/* for H_FREE_CRQ, on close */
+#define PARTNER_BYTES	4096u
 #define ACCESS_BOTH	(VSCSI_CRQ_DMA_READ | VSCSI_CRQ_DMA_WRITE)
 
 /* Area number n is mapped at offset n << 32; the queue is number 0. */
@@ -51,7 +54,20 @@ static unsigned int dma_limit_mb = 128;
 module_param(dma_limit_mb, uint, 0644);
 MODULE_PARM_DESC(dma_limit_mb, "DMA memory one opener may have, in MiB (default 128)");
 
+/*
+ * What one process has: every area and queue, until the last mapping of it is
+ * gone as well. It outlives the door, so that who closes and opens again does
+ * not begin anew.
+ */
+struct vscsi_budget {
+	struct kref ref;
+	struct pid *owner;
+	atomic64_t used;
+};
+
 struct vscsi_area {
+	struct kref ref;		/* the door's, and one a mapping */
+	struct vscsi_budget *budget;
 	void *va;
 	u64 bus;
 	size_t size;		/* as asked for */
@@ -63,12 +79,12 @@ struct vscsi_door {
 	struct vscsi_unit *unit;
 	struct pid *owner;	/* the process that opened it */
 	struct file *mapped;	/* what mappings keep alive, in place of us */
+	struct vscsi_budget *budget;
 
 	struct rw_semaphore state;
 	bool shut;
 	struct vscsi_area *queue;	/* not NULL: registered */
 	struct xarray areas;		/* by number, from 1 */
-	u64 dma_used;
 
 	/* unit->event_lock */
 	u32 interrupts;
@@ -82,14 +98,51 @@ struct vscsi_door {
  * Single pages, each with its own count: a mapping holds the pages it maps,
  * so they outlive the area if need be.
  */
-static struct vscsi_area *area_alloc(struct vscsi_unit *unit, size_t size,
+static void budget_release(struct kref *ref)
+{
+	struct vscsi_budget *budget = container_of(ref, struct vscsi_budget,
+						   ref);
+
+	put_pid(budget->owner);
+	kfree(budget);
+}
+
+static void budget_put(struct vscsi_budget *budget)
+{
+	if (budget)
+		kref_put(&budget->ref, budget_release);
+}
+
+static struct vscsi_budget *budget_alloc(struct pid *owner)
+{
+	struct vscsi_budget *budget = kzalloc(sizeof(*budget), GFP_KERNEL);
+
+	if (!budget)
+		return NULL;
+	kref_init(&budget->ref);
+	budget->owner = get_pid(owner);
+	return budget;
+}
+
+static void area_release(struct kref *ref)
+{
+	struct vscsi_area *area = container_of(ref, struct vscsi_area, ref);
+
+	atomic64_sub(area->bytes, &area->budget->used);
+	budget_put(area->budget);
+	kfree(area);
+}
+
+static struct vscsi_area *area_alloc(struct vscsi_door *door, size_t size,
 				     u32 access)
 {
+	struct vscsi_unit *unit = door->unit;
 	struct vscsi_area *area;
 
 	area = kzalloc(sizeof(*area), GFP_KERNEL);
 	if (!area)
 		return NULL;
+	kref_init(&area->ref);
 	area->size = size;
 	area->bytes = PAGE_ALIGN(size);
 	area->access = access;
@@ -100,6 +153,9 @@ static struct vscsi_area *area_alloc(struct vscsi_unit *unit, size_t size,
 	if (unit->platform->map(unit, area->va, area->bytes, access,
 				&area->bus))
 		goto no_window;
+	area->budget = door->budget;
+	kref_get(&area->budget->ref);
+	atomic64_add(area->bytes, &area->budget->used);
 	return area;
 
 no_window:
@@ -113,7 +169,15 @@ static void area_free(struct vscsi_unit *unit, struct vscsi_area *area)
 {
 	unit->platform->unmap(unit, area->bus, area->bytes, area->access);
 	free_pages_exact(area->va, area->bytes);
-	kfree(area);
+	kref_put(&area->ref, area_release);
+}
+
+/* DMA memory, as info.dma_used has it: all but the queue in use */
+static u64 dma_used(struct vscsi_door *door)
+{
+	u64 used = atomic64_read(&door->budget->used);
+
+	return door->queue ? used - door->queue->bytes : used;
 }
 
 /* The area that holds all of [bus, bus + length), length not 0 */
@@ -187,6 +251,18 @@ static long free_patiently(struct vscsi_unit *unit)
 	}
 }
 
+/* The hypervisor has let go of every queue that it had of this unit */
+static void queue_freed(struct vscsi_unit *unit, struct vscsi_area *queue)
+{
+	/* H_FREE_CRQ leaves it as it is: no one arms it for the next */
+	unit->platform->signal(unit, false);
+	if (unit->stuck)
+		area_free(unit, unit->stuck);
+	unit->stuck = NULL;
+	if (queue)
+		area_free(unit, queue);
+}
+
 /* With unit->lock held: a door that is unit->door is not yet released */
 static void door_shut_locked(struct vscsi_door *door)
 {
@@ -201,17 +277,19 @@ static void door_shut_locked(struct vscsi_door *door)
 	WRITE_ONCE(door->shut, true);
 	if (door->queue) {
 		hrc = free_patiently(unit);
-		if (hrc == VSCSI_H_SUCCESS)
-			area_free(unit, door->queue);
-		else	/* the hypervisor may still write there: give it up */
-			pr_err("%s: H_FREE_CRQ answers %ld, %zu bytes lost\n",
+		if (hrc == VSCSI_H_SUCCESS) {
+			queue_freed(unit, door->queue);
+		} else {
+			/* the hypervisor may still write there */
+			pr_err("%s: H_FREE_CRQ answers %ld, %zu bytes wait for the next\n",
 			       unit->name, hrc, door->queue->bytes);
+			unit->stuck = door->queue;
+		}
 		door->queue = NULL;
 	}
 	xa_for_each(&door->areas, number, area)
 		area_free(unit, area);
 	xa_destroy(&door->areas);
-	door->dma_used = 0;
 	spin_lock_irq(&unit->event_lock);
 	unit->door = NULL;
 	spin_unlock_irq(&unit->event_lock);
@@ -238,6 +316,7 @@ static const struct file_operations mapped_fops = {
 static void door_destroy(struct vscsi_door *door)
 {
 	fput(door->mapped);
+	budget_put(door->budget);
 	put_pid(door->owner);
 	kfree(door);
 }
@@ -247,16 +326,23 @@ static int door_open(struct inode *inode, struct file *file)
 	/* misc_open() holds off misc_deregister() meanwhile */
 	struct vscsi_unit *unit = container_of(file->private_data,
 					       struct vscsi_unit, misc);
+	struct vscsi_budget *former = NULL;
 	struct vscsi_door *door;
 	int rc = 0;
 
 	door = kzalloc(sizeof(*door), GFP_KERNEL);
 	if (!door)
 		return -ENOMEM;
+	door->budget = budget_alloc(task_tgid(current));
+	if (!door->budget) {
+		kfree(door);
+		return -ENOMEM;
+	}
 	door->mapped = anon_inode_getfile("[vscsi_crq]", &mapped_fops, NULL,
 					  O_RDWR);
 	if (IS_ERR(door->mapped)) {
 		rc = PTR_ERR(door->mapped);
+		budget_put(door->budget);
 		kfree(door);
 		return rc;
 	}
@@ -273,7 +359,17 @@ static int door_open(struct inode *inode, struct file *file)
 		rc = -EBUSY;
 	else
 		unit->door = door;
+	if (!rc) {
+		/* the same process again: what it still maps counts on */
+		former = unit->budget;
+		if (former && former->owner == door->owner)
+			swap(former, door->budget);
+		else
+			unit->budget = door->budget;
+		kref_get(&door->budget->ref);
+	}
 	spin_unlock_irq(&unit->event_lock);
+	budget_put(former);
 	if (rc) {
 		door_destroy(door);
 		return rc;
@@ -301,7 +397,10 @@ static int door_flush(struct file *file, fl_owner_t id)
 
 static void unit_release(struct kref *ref)
 {
-	kfree(container_of(ref, struct vscsi_unit, ref));
+	struct vscsi_unit *unit = container_of(ref, struct vscsi_unit, ref);
+
+	budget_put(unit->budget);
+	kfree(unit);
 }
 
 static int door_release(struct inode *inode, struct file *file)
@@ -327,6 +426,18 @@ static bool door_take(struct vscsi_door *door, struct vscsi_crq_event *event)
 	return event->interrupts || event->events;
 }
 
+/* Nobody has seen it: whoever waits may have it */
+static void door_put_back(struct vscsi_door *door,
+			  const struct vscsi_crq_event *event)
+{
+	spin_lock_irq(&door->unit->event_lock);
+	door->interrupts += event->interrupts;
+	door->events |= event->events;
+	spin_unlock_irq(&door->unit->event_lock);
+	wake_up_poll(&door->wait, EPOLLIN | EPOLLRDNORM |
+		     (event->events ? EPOLLPRI : 0));
+}
+
 static ssize_t door_read(struct file *file, char __user *buf, size_t count,
 			 loff_t *pos)
 {
@@ -347,8 +458,10 @@ static ssize_t door_read(struct file *file, char __user *buf, size_t count,
 		if (!event.interrupts && !event.events)
 			return 0;
 	}
-	return copy_to_user(buf, &event, sizeof(event)) ? -EFAULT :
-							  sizeof(event);
+	if (!copy_to_user(buf, &event, sizeof(event)))
+		return sizeof(event);
+	door_put_back(door, &event);
+	return -EFAULT;
 }
 
 static __poll_t door_poll(struct file *file, poll_table *table)
@@ -382,6 +495,25 @@ static void vma_flags(struct vm_area_struct *vma)
 #endif
 }
 
+static void mapping_open(struct vm_area_struct *vma)
+{
+	struct vscsi_area *area = vma->vm_private_data;
+
+	kref_get(&area->ref);
+}
+
+static void mapping_close(struct vm_area_struct *vma)
+{
+	struct vscsi_area *area = vma->vm_private_data;
+
+	kref_put(&area->ref, area_release);
+}
+
+static const struct vm_operations_struct mapping_ops = {
+	.open = mapping_open,
+	.close = mapping_close,
+};
+
 static int door_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct vscsi_door *door = file->private_data;
@@ -408,6 +540,11 @@ static int door_mmap(struct file *file, struct vm_area_struct *vma)
 		for (at = 0; !rc && at < length; at += PAGE_SIZE)
 			rc = vm_insert_page(vma, vma->vm_start + at,
 					    virt_to_page(area->va + start + at));
+	}
+	if (!rc) {
+		kref_get(&area->ref);
+		vma->vm_private_data = area;
+		vma->vm_ops = &mapping_ops;
 	}
 	up_read(&door->state);
 	if (!rc)
@@ -436,7 +573,7 @@ static int door_info(struct vscsi_door *door, struct vscsi_crq_info *info)
 		info->queue_max = QUEUE_MAX;
 		info->area_max = AREA_MAX;
 		info->dma_limit = (u64)dma_limit_mb << 20;
-		info->dma_used = door->dma_used;
+		info->dma_used = dma_used(door);
 	}
 	up_read(&door->state);
 	return rc;
@@ -462,11 +599,16 @@ static int door_register(struct vscsi_door *door,
 		rc = -EBUSY;
 		goto out;
 	}
-	area = area_alloc(unit, size, ACCESS_BOTH);
+	if (dma_used(door) + size > ((u64)dma_limit_mb << 20) + QUEUE_SPARE) {
+		rc = -ENOSPC;
+		goto out;
+	}
+	area = area_alloc(door, size, ACCESS_BOTH);
 	if (!area) {
 		rc = -ENOMEM;
 		goto out;
 	}
+	unit->platform->signal(unit, false);
 	arg->hrc = unit->platform->reg(unit, area->bus, size);
 	arg->size = size;
 	arg->bus = 0;
@@ -493,8 +635,8 @@ static int door_free(struct vscsi_door *door, struct vscsi_crq_result *arg)
 		goto out;
 	}
 	arg->hrc = unit->platform->free(unit);
-	if (arg->hrc == VSCSI_H_SUCCESS && door->queue) {
-		area_free(unit, door->queue);
+	if (arg->hrc == VSCSI_H_SUCCESS) {
+		queue_freed(unit, door->queue);
 		door->queue = NULL;
 	}
 out:
@@ -600,11 +742,11 @@ static int door_dma_alloc(struct vscsi_door *door, struct vscsi_crq_dma *arg)
 		rc = -ENODEV;
 		goto out;
 	}
-	if (door->dma_used + arg->size > (u64)dma_limit_mb << 20) {
+	if (dma_used(door) + arg->size > (u64)dma_limit_mb << 20) {
 		rc = -ENOSPC;
 		goto out;
 	}
-	area = area_alloc(unit, arg->size, arg->access);
+	area = area_alloc(door, arg->size, arg->access);
 	if (!area) {
 		rc = -ENOMEM;
 		goto out;
@@ -616,7 +758,6 @@ static int door_dma_alloc(struct vscsi_door *door, struct vscsi_crq_dma *arg)
 		rc = rc == -EBUSY ? -ENOSPC : rc;
 		goto out;
 	}
-	door->dma_used += area->size;
 	arg->bus = area->bus;
 	arg->offset = (u64)number << AREA_SHIFT;
 out:
@@ -640,7 +781,6 @@ static int door_dma_free(struct vscsi_door *door,
 		if (area->bus != arg->bus)
 			continue;
 		xa_erase(&door->areas, number);
-		door->dma_used -= area->size;
 		area_free(door->unit, area);
 		rc = 0;
 		break;
@@ -732,6 +872,34 @@ static int door_suspend(struct vscsi_door *door, struct vscsi_crq_suspend *arg)
 	return 0;
 }
 
+static int door_partner(struct vscsi_door *door, struct vscsi_crq_partner *arg)
+{
+	struct vscsi_unit *unit = door->unit;
+	struct vscsi_area *area;
+	int rc = 0;
+
+	down_read(&door->state);
+	if (door->shut) {
+		rc = -ENODEV;
+		goto out;
+	}
+	area = area_alloc(door, PARTNER_BYTES, VSCSI_CRQ_DMA_WRITE);
+	if (!area) {
+		rc = -ENOMEM;
+		goto out;
+	}
+	arg->hrc = unit->platform->partner(unit, area->bus, PARTNER_BYTES);
+	if (arg->hrc == VSCSI_H_SUCCESS) {
+		arg->partition = get_unaligned_be64(area->va);
+		arg->unit = get_unaligned_be64(area->va + 8);
+		strscpy(arg->location, area->va + 16, sizeof(arg->location));
+	}
+	area_free(unit, area);
+out:
+	up_read(&door->state);
+	return rc;
+}
+
 static noinline_for_stack long door_ioctl_info(struct vscsi_door *door,
 					       void __user *user)
 {
@@ -759,6 +927,7 @@ static const unsigned int requests[] = {	/* by number */
 	VSCSI_CRQ_DMA_FREE,
 	VSCSI_CRQ_COPY,
 	VSCSI_CRQ_SUSPEND,
+	VSCSI_CRQ_PARTNER,
 };
 
 static long door_ioctl(struct file *file, unsigned int cmd, unsigned long where)
@@ -774,6 +943,7 @@ static long door_ioctl(struct file *file, unsigned int cmd, unsigned long where)
 		struct vscsi_crq_dma_free dma_free;
 		struct vscsi_crq_copy copy;
 		struct vscsi_crq_suspend suspend;
+		struct vscsi_crq_partner partner;
 	} arg = {};
 	long rc;
 
@@ -817,6 +987,9 @@ static long door_ioctl(struct file *file, unsigned int cmd, unsigned long where)
 		break;
 	case VSCSI_CRQ_SUSPEND:
 		rc = door_suspend(door, &arg.suspend);
+		break;
+	case VSCSI_CRQ_PARTNER:
+		rc = door_partner(door, &arg.partner);
 		break;
 	default:
 		return -ENOTTY;
@@ -885,7 +1058,17 @@ void vscsi_unit_shut(struct vscsi_unit *unit)
 
 void vscsi_unit_remove(struct vscsi_unit *unit)
 {
+	long hrc;
+
 	misc_deregister(&unit->misc);
 	vscsi_unit_shut(unit);
+	if (unit->stuck) {
+		hrc = free_patiently(unit);
+		if (hrc == VSCSI_H_SUCCESS)
+			queue_freed(unit, NULL);
+		else	/* no one will ever know when */
+			pr_err("%s: H_FREE_CRQ answers %ld, %zu bytes lost\n",
+			       unit->name, hrc, unit->stuck->bytes);
+	}
 	vscsi_unit_put(unit);
 }

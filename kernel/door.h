@@ -32,8 +32,9 @@ struct vscsi_unit;
 /*
  * The hypervisor's calls. Each is made once per call, returns PAPR's number,
  * and gets arguments that have been checked. Not called before the unit is
- * added or after it is removed; send, copy, signal and enable may run at the
- * same time as each other, the rest never overlap anything. All may sleep.
+ * added or after it is removed; send, copy, signal, enable, suspend, partner,
+ * and for partner map and unmap, may run at the same time as each other, the
+ * rest never overlap anything. All may sleep.
  */
 struct vscsi_platform {
 	long (*reg)(struct vscsi_unit *unit, u64 bus, u64 size);
@@ -45,6 +46,8 @@ struct vscsi_platform {
 	long (*copy)(struct vscsi_unit *unit, u64 length, u32 from_liobn,
 		     u64 from, u32 to_liobn, u64 to);
 	long (*suspend)(struct vscsi_unit *unit, u32 request, u32 timeout_ms);
+	/* What GET_PARTNER_INFO writes to mapped memory, length bytes at bus */
+	long (*partner)(struct vscsi_unit *unit, u64 bus, u32 length);
 	/*
 	 * Whole pages, physically contiguous, in the first window, with access
 	 * VSCSI_CRQ_DMA_*; 0 or -errno
@@ -55,6 +58,8 @@ struct vscsi_platform {
 		      u32 access);
 };
 
+struct vscsi_area;
+struct vscsi_budget;
 struct vscsi_door;
 
 struct vscsi_unit {
@@ -68,9 +73,11 @@ struct vscsi_unit {
 	struct miscdevice misc;
 	char name[32];
 	struct mutex lock;		/* one shutdown at a time */
-	spinlock_t event_lock;		/* door, gone, and the door's events */
+	spinlock_t event_lock;		/* door, budget, gone, door's events */
 	struct vscsi_door *door;	/* the opener, or NULL */
+	struct vscsi_budget *budget;	/* the last opener's */
 	bool gone;
+	struct vscsi_area *stuck;	/* a former opener's queue, not freed */
 };
 
 /* A unit to be filled in; NULL without memory. */

@@ -21,6 +21,7 @@
 #define COPY_MAX_DEFAULT	(128 * 1024)
 
 /* H_VIOCTL subfunctions */
+#define VIOCTL_GET_PARTNER_INFO			0x08
 #define VIOCTL_ENABLE_PREPARE_FOR_SUSPEND	0x1d
 #define VIOCTL_READY_FOR_SUSPEND		0x1e
 
@@ -80,6 +81,16 @@ static long papr_suspend(struct vscsi_unit *unit, u32 request, u32 timeout_ms)
 				  timeout_ms, 0, 0);
 }
 
+/* An output descriptor: a byte of zero, three of length, four of address */
+static long papr_partner(struct vscsi_unit *unit, u64 bus, u32 length)
+{
+	if (bus >> 32 || length >> 24)
+		return H_PARAMETER;
+	return plpar_hcall_norets(H_VIOCTL, unit->info.unit,
+				  VIOCTL_GET_PARTNER_INFO,
+				  (u64)length << 32 | bus, 0, 0);
+}
+
 /* DMA on this bus is coherent: mapping is all there is to do */
 
 static enum dma_data_direction papr_direction(u32 access)
@@ -121,6 +132,7 @@ static const struct vscsi_platform papr_platform = {
 	.send = papr_send,
 	.copy = papr_copy,
 	.suspend = papr_suspend,
+	.partner = papr_partner,
 	.map = papr_map,
 	.unmap = papr_unmap,
 };
@@ -323,5 +335,6 @@ static void __exit papr_exit(void)
 }
 module_exit(papr_exit);
 
+MODULE_AUTHOR("The pysrp authors");
 MODULE_DESCRIPTION("Virtual SCSI command/response queues for user space");
 MODULE_LICENSE("Dual MIT/GPL");

@@ -98,8 +98,10 @@ struct vscsi_crq_info {
 	__u32 queue_size;	/* of the registered queue; 0 when there is none */
 	__u32 queue_max;	/* largest queue VSCSI_CRQ_REGISTER accepts */
 	__u64 area_max;		/* largest single VSCSI_CRQ_DMA_ALLOC */
-	__u64 dma_limit;	/* DMA memory one opener may have, queue apart */
-	__u64 dma_used;		/* DMA memory allocated now, queue apart */
+	__u64 dma_limit;	/* DMA memory one process may have, queue apart */
+	__u64 dma_used;		/* what it has: allocated, or given back but
+				 * still mapped; the registered queue apart
+				 */
 	__u64 copy_max;		/* largest single H_COPY_RDMA of the platform,
 				 * no limit for VSCSI_CRQ_COPY, which splits
 				 */
@@ -128,7 +130,8 @@ struct vscsi_crq_result {
  * page. Each element is free while its first byte is zero; the hypervisor
  * fills them in turn, the owner zeroes the first byte when it is done.
  *
- * EBUSY: a queue is registered already. ENOMEM.
+ * EBUSY: a queue is registered already. ENOMEM. ENOSPC: dma_used is several
+ * MiB over dma_limit with queues that were freed and are still mapped.
  */
 struct vscsi_crq_register {
 	__u32 size;		/* in: a multiple of 4096 up to queue_max, or
@@ -146,8 +149,9 @@ struct vscsi_crq_register {
  * released; a mapping of it stays valid but is no longer the queue. H_BUSY
  * (1) and long busy (9900 + n: about 10^n ms): the queue stays registered,
  * wait and call again. On close the module itself repeats the call, for up to
- * a minute; a queue that cannot be freed is left registered, and its memory
- * is not used again. The next opener's REGISTER then gets H_RESOURCE.
+ * ten seconds; a queue that cannot be freed is left registered. The next
+ * opener's REGISTER then gets H_RESOURCE; once its FREE has succeeded, the
+ * memory of that queue is released too, and not before.
  */
 
 /*
@@ -200,7 +204,8 @@ struct vscsi_crq_signal {
  * Physically contiguous: large areas may be unavailable on a long-running
  * system, several smaller ones are not.
  *
- * ENOMEM: no such memory, or the bus window is full. ENOSPC: over dma_limit.
+ * ENOMEM: no such memory, or the bus window is full. ENOSPC: over dma_limit,
+ * with what this process still maps of areas that it gave back or closed.
  */
 #define VSCSI_CRQ_DMA_READ	1	/* the partner may read */
 #define VSCSI_CRQ_DMA_WRITE	2	/* ... may write; Linux then lets it read */
@@ -268,9 +273,24 @@ struct vscsi_crq_suspend {
 };
 
 /*
+ * VSCSI_CRQ_PARTNER: who the platform says the partner is (H_VIOCTL,
+ * GET_PARTNER_INFO). Needs no queue. Unless hrc is H_SUCCESS the rest is zero:
+ * H_CLOSED (2): several partners are possible, and none is connected;
+ * H_FUNCTION (-2), H_NOT_FOUND (-7): the platform does not tell.
+ *
+ * ENOMEM. ENOTTY: a module older than this request.
+ */
+struct vscsi_crq_partner {
+	__s64 hrc;
+	__u64 partition;	/* number of its partition */
+	__u64 unit;		/* its unit address */
+	char location[128];	/* its location code, NUL-terminated */
+};
+
+/*
  * read() waits for something to happen and returns one such structure, with
  * both fields cleared in the module. Buffers below its size: EINVAL. EAGAIN
- * with O_NONBLOCK. Returns 0 when the door is shut.
+ * with O_NONBLOCK. EFAULT: nothing is cleared. Returns 0 when the door is shut.
  *
  * poll(): POLLIN while a read would not wait, POLLPRI too when events is not
  * zero, POLLHUP | POLLERR when the door is shut.
@@ -300,5 +320,6 @@ struct vscsi_crq_event {
 #define VSCSI_CRQ_DMA_FREE	_IOW(VSCSI_CRQ_IOC, 7, struct vscsi_crq_dma_free)
 #define VSCSI_CRQ_COPY		_IOWR(VSCSI_CRQ_IOC, 8, struct vscsi_crq_copy)
 #define VSCSI_CRQ_SUSPEND	_IOWR(VSCSI_CRQ_IOC, 9, struct vscsi_crq_suspend)
+#define VSCSI_CRQ_PARTNER	_IOR(VSCSI_CRQ_IOC, 10, struct vscsi_crq_partner)
 
 #endif /* VSCSI_CRQ_H */

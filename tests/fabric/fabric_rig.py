@@ -41,6 +41,8 @@ class Transport:
     """What a view of freed memory raises."""
     introduces = True
     """An end knows who its partner is, and at once when it comes."""
+    partners = SERVER, CLIENT
+    """What the client is told of the server once both have spoken, and the server of the client."""
     outlives_client = False
     """The server's port stays when the client goes, for the next one."""
     shares = True

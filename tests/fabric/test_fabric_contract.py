@@ -9,7 +9,7 @@ import pytest
 
 from fabric_rig import INIT, element
 from pysrp.errors import HcallError, PartnerGone, QueueFull
-from pysrp.fabric import PAGE_SIZE, Access, Identity, Port, ReturnCode
+from pysrp.fabric import PAGE_SIZE, Access, Port, ReturnCode
 
 
 def event(code, status=0):
@@ -44,7 +44,7 @@ def test_partner(transport, make_pair):
         server.register()
         client.send(INIT)
         assert server.poll() == [INIT]
-        assert (client.partner, server.partner) == (Identity(), Identity())
+        assert (client.partner, server.partner) == transport.partners
 
 
 class TestRegistration:

@@ -62,6 +62,7 @@ ffibuilder.cdef("""
     #define VSCSI_CRQ_DMA_ALLOC ...
     #define VSCSI_CRQ_DMA_FREE ...
     #define VSCSI_CRQ_COPY ...
+    #define VSCSI_CRQ_PARTNER ...
 
     struct vscsi_crq_window { uint64_t start, size; ...; };
     struct vscsi_crq_info {
@@ -80,6 +81,7 @@ ffibuilder.cdef("""
     struct vscsi_crq_dma { uint64_t size; uint32_t access; uint64_t bus, offset; ...; };
     struct vscsi_crq_dma_free { uint64_t bus; ...; };
     struct vscsi_crq_copy { uint32_t direction; uint64_t local, remote, length; int64_t hrc; ...; };
+    struct vscsi_crq_partner { int64_t hrc; uint64_t partition, unit; char location[128]; ...; };
     struct vscsi_crq_event { uint32_t interrupts, events; ...; };
 
     int power_ioctl(int fd, unsigned long request, void *argument);

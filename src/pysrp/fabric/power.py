@@ -5,7 +5,7 @@ UNIT is the adapter's unit address in hexadecimal, as in ``/sys/bus/vio/devices`
 whose listener gives the slot's one port. docs/power.md says how to get there.
 
 What the platform does not offer: there is no window into the partner's memory (:meth:`PowerPort.window`
-gives None), and who the partner is remains unknown, though not whether it is there: that follows from what
+gives None), and of the partner it tells no name. Whether it is there follows from what
 is sent and received.
 """
 
@@ -125,8 +125,22 @@ class PowerPort(Port):
 
     @property
     def partner(self) -> Identity | None:
-        """Somebody, as long as one is there; the platform does not say who."""
-        return Identity() if self.connected else None
+        """As far as H_VIOCTL GET_PARTNER_INFO tells, which is no name; somebody, where it tells nothing."""
+        if not self.connected:
+            return None
+        told = ffi.new("struct vscsi_crq_partner *")
+        try:
+            self._ioctl(lib.VSCSI_CRQ_PARTNER, told)
+        except PartnerGone:
+            return None
+        except OSError as problem:
+            if problem.errno not in (errno.ENOTTY, errno.ENOMEM):  # an older module; no memory to ask with
+                raise
+        return Identity(
+            unit_address=told.unit & 0xFFFFFFFF,
+            partition_number=told.partition & 0xFFFFFFFF,
+            location_code=ffi.string(told.location).decode(errors="replace"),
+        )
 
     @property
     def connected(self) -> bool:

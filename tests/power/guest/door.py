@@ -15,7 +15,7 @@ from pathlib import Path
 from _door import ffi, lib
 from doorlib import INIT, INIT_COMPLETE, MAP_PRIVATE, PROT_EXEC, PROT_READ, PROT_WRITE, Client, Door, path
 from doorlib import name as errno_name
-from labguest import check, fork, insmod, kernel_log, main, modprobe, record, rmmod, until
+from labguest import PATIENCE, check, fork, insmod, kernel_log, main, modprobe, record, rmmod, until
 
 UNIT = int(sys.argv[1], 0)
 PAGE = os.sysconf("SC_PAGESIZE")
@@ -39,6 +39,9 @@ def ended(pid):
 
 def module_parameter():
     """units= keeps the module's hands off every other adapter."""
+    text = Path("/modules/vscsi_crq.ko").read_bytes()
+    for field in (b"author=The pysrp authors", b"license=Dual MIT/GPL"):
+        check(field.decode(), b"\0" + field + b"\0" in text)
     insmod("vscsi_crq", "units=0x12345678")
     check("none bound", not Path(path(UNIT)).exists())
     check("unloads", rmmod("vscsi_crq") == "")
@@ -106,7 +109,7 @@ def handshake_by_interrupt():
     poller = select.epoll()
     poller.register(door.fd, select.EPOLLIN | select.EPOLLPRI)
     check("sent", door.send(INIT) == (1, 0))
-    check("epoll", poller.poll(5) == [(door.fd, select.EPOLLIN)])
+    check("epoll", poller.poll(PATIENCE) == [(door.fd, select.EPOLLIN)])
     count, events = door.read()
     check("one interrupt", (count, events) == (1, 0), got=(count, events))
     check("complete", door.poll() == INIT_COMPLETE)
@@ -225,7 +228,7 @@ def bad_arguments():
 
     every = [lib.VSCSI_CRQ_INFO, lib.VSCSI_CRQ_REGISTER, lib.VSCSI_CRQ_SEND, lib.VSCSI_CRQ_SIGNAL,
              lib.VSCSI_CRQ_DMA_ALLOC, lib.VSCSI_CRQ_DMA_FREE, lib.VSCSI_CRQ_COPY,
-             lib.VSCSI_CRQ_SUSPEND]  # fmt: skip
+             lib.VSCSI_CRQ_SUSPEND, lib.VSCSI_CRQ_PARTNER]  # fmt: skip
     for request in every:
         for where in (0, 1, 0xC000000000000000, (1 << 64) - 8):
             got = door.refused(request, ffi.cast("void *", where))
@@ -324,6 +327,61 @@ def limits():
         door.close()
 
 
+def limits_hold_for_what_is_mapped():
+    """Neither giving back nor closing frees memory that this process still has."""
+    arg = ffi.new("struct vscsi_crq_dma *", {"access": 3, "size": 4 << 20})
+    door = Door(UNIT)
+    limit = door.info().dma_limit
+    for _ in range(limit // arg.size):
+        door.ioctl(lib.VSCSI_CRQ_DMA_ALLOC, arg)
+        assert door.map(arg.size, arg.offset) is not None
+        door.release(arg.bus)
+    check("given back, not gone", door.info().dma_used == limit, got=door.info().dma_used)
+    check("no more", door.refused(lib.VSCSI_CRQ_DMA_ALLOC, arg) == "ENOSPC")
+    door.unmap(door.views[0])
+    check("room for one", door.refused(lib.VSCSI_CRQ_DMA_ALLOC, arg) == "")
+    views, door.views = door.views, []
+    door.close()
+    door = Door(UNIT)
+    check("closed, not gone", door.info().dma_used == limit - arg.size, got=door.info().dma_used)
+    check("one again", door.refused(lib.VSCSI_CRQ_DMA_ALLOC, arg) == "")
+    check("no more again", door.refused(lib.VSCSI_CRQ_DMA_ALLOC, arg) == "ENOSPC")
+    check("but a queue", door.register() == 0)
+    half = ffi.from_buffer(views[0])
+    assert lib.munmap(half, 2 << 20) == 0  # a mapping in two parts counts until both are gone
+    check("half", door.info().dma_used == limit)
+    assert lib.munmap(half + (2 << 20), 2 << 20) == 0
+    check("whole", door.info().dma_used == limit - arg.size)
+    door.views += views[1:]
+    door.close()
+
+    other = fork(lambda: check("another process has its own", Door(UNIT).info().dma_used == 0))
+    check("it ended", os.waitpid(other, 0)[1] == 0)
+    door = Door(UNIT)
+    check("all gone", door.info().dma_used == 0, got=door.info().dma_used)
+    queues = 0
+    reg = ffi.new("struct vscsi_crq_register *")
+    while queues < 1000:
+        reg.size = door.info().queue_max
+        refused = door.refused(lib.VSCSI_CRQ_REGISTER, reg)
+        if refused:
+            break
+        assert door.map(reg.size, reg.offset) is not None
+        assert door.free() == 0
+        queues += 1
+    check("queues too", refused == "ENOSPC" and queues >= limit >> 20, got=(refused, queues))
+    door.close()
+    Door(UNIT).close()
+
+
+def partner_of_a_platform_that_does_not_tell():
+    door = Door(UNIT)
+    told = door.partner()
+    check("not told", told[0] != 0 and told[1:] == (0, 0, ""), got=told)
+    check("nothing kept", door.info().dma_used == 0)
+    door.close()
+
+
 def mappings_outlive_the_door():
     door = Client(UNIT)
     door.connect()
@@ -387,13 +445,13 @@ def death():
     def heir():
         inherited = "vscsi_crq" in Path("/proc/self/maps").read_text()
         os.write(writer, struct.pack("=I?", os.getpid(), inherited))
-        time.sleep(60)
+        time.sleep(600)
 
     def owner():
         door = Client(UNIT)
         door.connect()
         fork(heir)
-        time.sleep(60)
+        time.sleep(600)
 
     pid = fork(owner)
     child, inherited = struct.unpack("=I?", os.read(reader, 5))
@@ -411,18 +469,25 @@ def death_with_another_table():
 
     def heir():
         os.write(writer, struct.pack("=I", os.getpid()))
-        time.sleep(60)
+        time.sleep(600)
 
     def owner():
         door = Door(UNIT)
         door.register()
-        unshared = threading.Event()
-        threading.Thread(target=lambda: unshared.wait() and (os.close(door.fd), time.sleep(60))).start()
+        unshared, closed = threading.Event(), threading.Event()
+
+        def close_its_own():
+            unshared.wait()
+            os.close(door.fd)
+            closed.set()
+            time.sleep(600)
+
+        threading.Thread(target=close_its_own).start()
         assert lib.unshare(lib.CLONE_FILES) == 0
         unshared.set()
-        time.sleep(0.2)
+        closed.wait()
         fork(heir)
-        time.sleep(60)
+        time.sleep(600)
 
     pid = fork(owner)
     (child,) = struct.unpack("=I", os.read(reader, 4))
@@ -490,5 +555,5 @@ def quiet():
 
 main(module_parameter, describes_itself, one_opener, nothing_without_a_queue, handshake_by_interrupt,
      session, small_queue_wraps, many_elements_at_once, bad_arguments, bad_memory, random_arguments, limits,
-     mappings_outlive_the_door, closed_while_waited_for, death, death_with_another_table, adapter_goes,
+     limits_hold_for_what_is_mapped, partner_of_a_platform_that_does_not_tell, mappings_outlive_the_door, closed_while_waited_for, death, death_with_another_table, adapter_goes,
      direct_io, quiet)  # fmt: skip

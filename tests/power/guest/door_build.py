@@ -10,11 +10,18 @@ ffibuilder.set_source(
     #include <sched.h>
     #include <sys/ioctl.h>
     #include <sys/mman.h>
+    #include <unistd.h>
     #include "vscsi_crq.h"
 
     static int door_ioctl(int fd, unsigned long request, void *arg)
     {
         return ioctl(fd, request, arg) < 0 ? -errno : 0;
+    }
+
+    static long door_read(int fd, void *to, size_t size)
+    {
+        ssize_t got = read(fd, to, size);
+        return got < 0 ? -errno : got;
     }
 
     static void *door_mmap(int fd, size_t length, int prot, int flags, long long offset)
@@ -49,6 +56,7 @@ ffibuilder.cdef("""
     #define VSCSI_CRQ_DMA_FREE ...
     #define VSCSI_CRQ_COPY ...
     #define VSCSI_CRQ_SUSPEND ...
+    #define VSCSI_CRQ_PARTNER ...
 
     struct vscsi_crq_window { uint32_t liobn, reserved; uint64_t start, size; ...; };
     struct vscsi_crq_info {
@@ -71,9 +79,11 @@ ffibuilder.cdef("""
         uint32_t direction, reserved; uint64_t local, remote, length, done; int64_t hrc; ...;
     };
     struct vscsi_crq_suspend { uint32_t request, timeout_ms; int64_t hrc; ...; };
+    struct vscsi_crq_partner { int64_t hrc; uint64_t partition, unit; char location[128]; ...; };
     struct vscsi_crq_event { uint32_t interrupts, events; ...; };
 
     int door_ioctl(int fd, unsigned long request, void *arg);
+    long door_read(int fd, void *to, size_t size);
     void *door_mmap(int fd, size_t length, int prot, int flags, long long offset);
     int munmap(void *address, size_t length);
     int mprotect(void *address, size_t length, int prot);

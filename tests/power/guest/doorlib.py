@@ -7,8 +7,9 @@ import struct
 import time
 
 from _door import ffi, lib
+from labguest import PATIENCE
 
-H_SUCCESS, H_CLOSED, H_HARDWARE, H_PARAMETER, H_RESOURCE = 0, 2, -1, -4, -16
+H_SUCCESS, H_CLOSED, H_HARDWARE, H_FUNCTION, H_PARAMETER, H_RESOURCE = 0, 2, -1, -2, -4, -16
 H_PERMISSION, H_DROPPED, H_SOURCE_PARM, H_DEST_PARM = -11, -12, -13, -14
 INIT = bytes([0xC0, 1]) + bytes(14)
 INIT_COMPLETE = bytes([0xC0, 2]) + bytes(14)
@@ -114,6 +115,11 @@ class Door:
         self.ioctl(lib.VSCSI_CRQ_COPY, arg)
         return arg.done, arg.hrc
 
+    def partner(self):
+        """(PAPR's answer, partition, unit, location)"""
+        arg = self.ioctl(lib.VSCSI_CRQ_PARTNER, ffi.new("struct vscsi_crq_partner *"))
+        return arg.hrc, arg.partition, arg.unit, ffi.string(arg.location).decode()
+
     def poll(self):
         """The next element of the queue, taken out, or None."""
         at = self.next * 16
@@ -124,7 +130,7 @@ class Door:
         self.next = (self.next + 1) % self.slots
         return element
 
-    def wait(self, timeout=10.0):
+    def wait(self, timeout=PATIENCE):
         """The next element: look, arm, look again, sleep until the interrupt. Counts the sleeps that paid."""
         end = time.monotonic() + timeout
         while (element := self.poll()) is None:
@@ -134,7 +140,7 @@ class Door:
             self.interrupted(max(0, end - time.monotonic()))
         return element
 
-    def interrupted(self, timeout=10.0):
+    def interrupted(self, timeout=PATIENCE):
         """Sleep until an interrupt. It may come a little after its element can be seen."""
         if not select.select([self.fd], [], [], timeout)[0]:
             raise TimeoutError("no interrupt")

@@ -14,6 +14,7 @@ from doorlib import (
     H_CLOSED,
     H_DEST_PARM,
     H_DROPPED,
+    H_FUNCTION,
     H_HARDWARE,
     H_PARAMETER,
     H_PERMISSION,
@@ -25,7 +26,7 @@ from doorlib import (
     Door,
     name,
 )  # fmt: skip
-from labguest import Hypervisor, check, insmod, kernel_log, main, record, rmmod, until
+from labguest import PATIENCE, Hypervisor, check, insmod, kernel_log, main, record, rmmod, until
 
 CLIENT = int(sys.argv[1], 0)
 hypervisor = Hypervisor(CLIENT)
@@ -79,7 +80,7 @@ def interrupts_both_ways():
         check("quiet", side.poll() is None and side.drain() == 0)
         side.signal(1)
         check("sent", other.send(INIT) == (1, 0))
-        check("woken", select.select([side.fd], [], [], 5)[0] and side.read() == (1, 0))
+        check("woken", select.select([side.fd], [], [], PATIENCE)[0] and side.read() == (1, 0))
         check("there", side.poll() == INIT)
     client.close()
     server.signal(1)
@@ -219,13 +220,93 @@ def cannot_be_freed():
     hypervisor.answer("server", "free", H_HARDWARE)
     server.close()
     check("registered", hypervisor.state()["server"]["registered"] == 1)
-    check("only the queue is lost", hypervisor.state()["mapped"] == PAGE, got=hypervisor.state())
+    check("only the queue is left", hypervisor.state()["mapped"] == PAGE, got=hypervisor.state())
     check("said so", re.search(rf"vscsi_crq-{SERVER:x}: H_FREE_CRQ answers -1, {PAGE} bytes", kernel_log()))
     server = Door(SERVER)
     check("in use", server.register() == H_RESOURCE)
     check("freed, registered", (server.free(), server.register()) == (0, H_CLOSED))
+    check("the lost one's memory is back", hypervisor.state()["mapped"] == PAGE, got=hypervisor.state())
     server.close()
     check("free", hypervisor.state()["server"]["registered"] == 0)
+    check("nothing mapped", hypervisor.state()["mapped"] == 0, got=hypervisor.state())
+
+
+def frees_for_ten_seconds():
+    """A hypervisor that is busy for ever keeps no process from ending; what it keeps is the next one's to free."""
+    server = Door(SERVER)
+    server.register()
+    hypervisor.answer("server", "free", 9903, 1000)
+    server.close()
+    check("registered", hypervisor.state()["server"]["registered"] == 1)
+    check("said so", f"vscsi_crq-{SERVER:x}: H_FREE_CRQ answers 9903" in kernel_log())
+    hypervisor.answer("server", "free", 0, 0)
+    server = Door(SERVER)
+    check("in use", server.register() == H_RESOURCE)
+    check("freed, registered", (server.free(), server.register()) == (0, H_CLOSED))
+    server.close()
+    check("all memory is back", hypervisor.state()["mapped"] == 0, got=hypervisor.state())
+
+
+def interrupt_of_a_former_opener():
+    """Armed by one, it is off for the next, who has not asked for it; and after the queue was freed and made anew."""
+    for again in ("opened", "registered"):
+        client, server = connected()
+        server.signal(1)
+        client.signal(1)
+        if again == "opened":
+            server.close()
+            client.close()
+            server, client = Door(SERVER), Door(CLIENT)
+        else:
+            check("freed", (server.free(), client.free()) == (0, 0))
+            server.drain()
+            client.drain()
+        check(f"{again} again", (server.register(), client.register()) == (H_CLOSED, H_SUCCESS))
+        ends = [hypervisor.state()[end]["signal"] for end in ("client", "server")]
+        check("off", ends == [0, 0], got=ends)
+        check("sent", (client.send(INIT), server.send(INIT)) == ((1, 0), (1, 0)))
+        check("there, silently", (server.poll(), client.poll()) == (INIT, INIT))
+        check("no interrupt", (server.drain(), client.drain()) == (0, 0))
+        client.close()
+        server.close()
+
+
+def partner_info():
+    """Who is at the other end, as the platform says, whether or not there is a queue here."""
+    client, server = Door(CLIENT), Door(SERVER)
+    nobody = (H_CLOSED, 0, 0, "")
+    check("nobody yet", (client.partner(), server.partner()) == (nobody, nobody))
+    server.register()
+    told = client.partner()
+    check("the server", told == (0, 40, SERVER, f"U9999.LAB.0000000-V40-C{SERVER & 0xFF}"), got=told)
+    client.register()
+    told = server.partner()
+    check("the client", told == (0, 7, CLIENT, f"U9999.LAB.0000000-V7-C{CLIENT & 0xFF}"), got=told)
+    for end, door in (("client", client), ("server", server)):
+        hypervisor.answer(end, "partner", H_FUNCTION)
+        check("not told", (door.partner(), door.partner()[0]) == ((H_FUNCTION, 0, 0, ""), 0))
+        check("no memory is kept", door.info().dma_used == 0)
+    client.close()
+    server.close()
+    check("nothing stays", hypervisor.state()["mapped"] == 0)
+
+
+def event_into_bad_memory():
+    """A read that cannot give what it has gives it to the next."""
+    client, server = connected()
+    server.drain()
+    server.signal(1)
+    client.send(INIT)
+    hypervisor.power(lib.VSCSI_CRQ_EV_RESUME)
+    os.set_blocking(server.fd, False)
+    for where in (0, 1, 0xC000000000000000):
+        got = lib.door_read(server.fd, ffi.cast("void *", where), 8)
+        check(f"{where:#x}: EFAULT", name(-got) == "EFAULT", got=got)
+    check("still to be read", select.select([server.fd], [], [], 0)[0])
+    check("all of it", server.read() == (1, lib.VSCSI_CRQ_EV_RESUME))
+    check("once", select.select([server.fd], [], [], 0)[0] == [])
+    client.close()
+    server.close()
 
 
 def power_events():
@@ -236,7 +317,7 @@ def power_events():
     poller.register(server.fd, select.POLLIN | select.POLLPRI)
     check("quiet", poller.poll(0) == [])
     hypervisor.power(lib.VSCSI_CRQ_EV_SUSPEND)
-    check("suspended", poller.poll(5000) == [(server.fd, select.POLLIN | select.POLLPRI)])
+    check("suspended", poller.poll(1000 * PATIENCE) == [(server.fd, select.POLLIN | select.POLLPRI)])
     hypervisor.power(lib.VSCSI_CRQ_EV_RESUME)
     server.signal(1)
     client.send(INIT)
@@ -256,5 +337,6 @@ def goes():
     check("device gone", not Path(f"/dev/vscsi_crq-{SERVER:x}").exists())
 
 
-main(both_doors, interrupts_both_ways, copies, full_queue, answers_of_the_hypervisor, suspended, power_events,
-     cannot_be_freed, goes)  # fmt: skip
+main(both_doors, interrupts_both_ways, interrupt_of_a_former_opener, partner_info, copies, full_queue,
+     answers_of_the_hypervisor, suspended, power_events, event_into_bad_memory, cannot_be_freed,
+     frees_for_ten_seconds, goes)  # fmt: skip

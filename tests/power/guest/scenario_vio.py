@@ -18,6 +18,10 @@ class Vio(Transport):
         Identity(hypervisor.client, "pysrp-lab"),
         Identity(hypervisor.server, "VIOS3-P6", 40, "U9999.LAB.0000000-V40-C40"),
     )
+    partners = (
+        Identity(hypervisor.server, "", 40, "U9999.LAB.0000000-V40-C40"),
+        Identity(hypervisor.client, "", 7, "U9999.LAB.0000000-V7-C40"),
+    )
     window = None
     page = os.sysconf("SC_PAGESIZE")
     largest = 16 << 20

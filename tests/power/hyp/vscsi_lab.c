@@ -21,7 +21,7 @@
  * /sys/kernel/debug/vscsi_lab/<client unit>/state tells both ends' state, and
  * /sys/kernel/debug/vscsi_lab/<client unit>/inject takes lines:
  *
- *	(client|server) (reg|free|send|enable|signal|copy) CODE COUNT
+ *	(client|server) (reg|free|send|enable|signal|copy|partner) CODE COUNT
  *		the next COUNT such calls of that end are answered CODE
  *		and not executed
  *	(client|server) event CODE
@@ -54,6 +54,9 @@
 #define SERVER_OFFSET	0x01000000
 #define SERVER_WINDOW	0x10000000
 #define COPY_MAX	(128 * 1024)
+#define CLIENT_PARTITION 7
+#define LOCATION	"U9999.LAB.0000000-V%u-C%u"
+#define VIOCTL_GET_PARTNER_INFO	0x08
 #define INIT		0xc0
 #define EVENT		0xff
 #define EVENT_CLOSED	2
@@ -72,9 +75,9 @@ module_param(partition_name, charp, 0444);
 MODULE_PARM_DESC(partition_name, "name of the server's partition");
 
 enum call { CALL_REG, CALL_FREE, CALL_SEND, CALL_ENABLE, CALL_SIGNAL,
-	    CALL_COPY, CALLS };
+	    CALL_COPY, CALL_PARTNER, CALLS };
 static const char * const call_names[CALLS] = {
-	"reg", "free", "send", "enable", "signal", "copy",
+	"reg", "free", "send", "enable", "signal", "copy", "partner",
 };
 
 struct end {
@@ -254,7 +257,7 @@ static long call_reg(struct pair *p, struct end *e, u8 **page, u32 pages)
 	e->next = 0;
 	e->registered = true;
 	e->enabled = true;
-	e->signal = false;
+	/* signal stays as it was, here and in call_free: so it is in QEMU */
 	code = partner(p, e)->registered ? H_SUCCESS : H_CLOSED;
 out:
 	spin_unlock_irqrestore(&p->lock, flags);
@@ -272,7 +275,6 @@ static long call_free(struct pair *p, struct end *e)
 		if (e->registered)
 			transport_event(p, partner(p, e), EVENT_CLOSED);
 		e->registered = false;
-		e->signal = false;
 	}
 	spin_unlock_irqrestore(&p->lock, flags);
 	return code;
@@ -323,6 +325,28 @@ static long call_signal(struct pair *p, struct end *e, u64 mode)
 	return code;
 }
 
+/* Who the other end is, into 4 KiB that the caller has mapped */
+static long call_partner(struct pair *p, struct end *e, u8 *to)
+{
+	struct end *other = partner(p, e);
+	bool server = other == &p->server;
+	u32 unit = p->client_unit + (server ? SERVER_OFFSET : 0);
+	u32 number = server ? partition : CLIENT_PARTITION;
+	unsigned long flags;
+	long code = H_SUCCESS;
+
+	spin_lock_irqsave(&p->lock, flags);
+	if (!injected(e, CALL_PARTNER, &code) && !other->registered)
+		code = H_CLOSED;
+	spin_unlock_irqrestore(&p->lock, flags);
+	if (code)
+		return code;
+	put_unaligned_be64(number, to);
+	put_unaligned_be64(unit, to + 8);
+	snprintf(to + 16, 80, LOCATION, number, unit & 0xff);
+	return H_SUCCESS;
+}
+
 /* The client's memory, one 4 KiB page, as H_GET_TCE has it */
 static long client_page(struct pair *p, u64 bus, unsigned long need, u8 **va)
 {
@@ -361,6 +385,22 @@ static long client_reg(struct pair *p, u64 bus, u64 size)
 	return call_reg(p, &p->client, page, pages);
 }
 
+/* descriptor: a byte of zero, three of length, four of address */
+static long client_vioctl(struct pair *p, u64 function, u64 descriptor)
+{
+	long code;
+	u8 *va;
+
+	if (function != VIOCTL_GET_PARTNER_INFO)
+		return H_NOT_FOUND;
+	if (descriptor >> 56 || descriptor % PAPR_PAGE)
+		return H_PARAMETER;
+	if (descriptor >> 32 < PAPR_PAGE)
+		return H_CONSTRAINED;
+	code = client_page(p, (u32)descriptor, TCE_PCI_WRITE, &va);
+	return code ? code : call_partner(p, &p->client, va);
+}
+
 /* What the client's driver calls instead of the kernel */
 
 long vscsi_lab_hcall_norets(unsigned long opcode, unsigned long a,
@@ -392,7 +432,7 @@ long vscsi_lab_hcall_norets(unsigned long opcode, unsigned long a,
 		case H_VIO_SIGNAL:
 			return call_signal(p, &p->client, b);
 		case H_VIOCTL:
-			return H_NOT_FOUND;
+			return client_vioctl(p, b, c);
 		}
 	}
 	return plpar_hcall_norets(opcode, a, b, c, d, e);
@@ -630,6 +670,17 @@ static long server_suspend(struct vscsi_unit *unit, u32 request, u32 timeout_ms)
 	return H_SUCCESS;
 }
 
+static long server_partner(struct vscsi_unit *unit, u64 bus, u32 length)
+{
+	struct pair *p = pair_of_server(unit);
+	u32 access;
+	u8 *va = server_memory(p, bus, length, &access);
+
+	if (WARN_ON(!va || !(access & VSCSI_CRQ_DMA_WRITE)))
+		return H_PARAMETER;
+	return call_partner(p, &p->server, va);
+}
+
 static const struct vscsi_platform lab_platform = {
 	.reg = server_reg,
 	.free = server_free,
@@ -638,6 +689,7 @@ static const struct vscsi_platform lab_platform = {
 	.send = server_send,
 	.copy = server_copy,
 	.suspend = server_suspend,
+	.partner = server_partner,
 	.map = server_map,
 	.unmap = server_unmap,
 };
@@ -751,7 +803,7 @@ static void pair_destroy(struct pair *p)
 	vscsi_unit_remove(p->server_unit);
 	irq_work_sync(&p->work);
 	list_del(&p->list);
-	/* what door.c has given up */
+	/* what door.c could not free until the end */
 	list_for_each_entry_safe(m, next, &p->memory, list)
 		kfree(m);
 	kfree(p->client.page);
@@ -813,7 +865,7 @@ static int pair_create(struct device_node *node)
 	strscpy(unit->info.partition_name, partition_name,
 		sizeof(unit->info.partition_name));
 	snprintf(unit->info.location, sizeof(unit->info.location),
-		 "U9999.LAB.0000000-V%u-C%u", partition, reg & 0xff);
+		 LOCATION, partition, reg & 0xff);
 	p->server_unit = unit;
 	rc = vscsi_unit_add(unit);
 	if (rc)
@@ -865,5 +917,6 @@ static void __exit lab_exit(void)
 }
 module_exit(lab_exit);
 
+MODULE_AUTHOR("The pysrp authors");
 MODULE_DESCRIPTION("A hypervisor for one virtual SCSI connection, for tests");
 MODULE_LICENSE("Dual MIT/GPL");
