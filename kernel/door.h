@@ -2,11 +2,11 @@
 /*
  * The two halves of vscsi_crq and what they owe each other.
  *
- * door.c is the character device: everything of include/vscsi_crq.h that is
- * checking, memory and lifetime. It knows no hypervisor. A platform (papr.c:
- * the vio bus and PAPR's calls) creates one vscsi_unit per adapter and gives
- * the calls as vscsi_platform. A second platform, for tests, can be linked to
- * the same door.c.
+ * The character device (door.c, requests.c, area.c) is everything of
+ * include/vscsi_crq.h that is checking, memory and lifetime. It knows no
+ * hypervisor. A platform (papr.c: the vio bus and PAPR's calls) creates one
+ * vscsi_unit per adapter and gives the calls as vscsi_platform. A second
+ * platform, for tests, can be linked to the same device.
  */
 #ifndef VSCSI_CRQ_DOOR_H
 #define VSCSI_CRQ_DOOR_H

@@ -15,7 +15,7 @@
  * The client's DMA mappings stay real: its bus addresses are resolved with
  * H_GET_TCE. For every client node of the device tree this module makes the
  * server adapter of the same connection: a unit of vscsi_crq's own character
- * device (door.c is compiled in unchanged), with this file as its platform.
+ * device (its files are compiled in unchanged), with this file as its platform.
  * Server unit address = client unit address + 0x01000000.
  *
  * /sys/kernel/debug/vscsi_lab/<client unit>/state tells both ends' state, and
@@ -36,6 +36,8 @@
  *		suspended and resumed: VSCSI_CRQ_EV_*
  */
 #include "door.c"
+#include "requests.c"
+#include "area.c"
 
 #include <linux/debugfs.h>
 #include <linux/interrupt.h>
