@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -156,6 +157,23 @@ def test_a_line_without_end_ends_the_connection(raw):
     assert json.loads(raw.readline())["errno"] == errno.EMSGSIZE
     with contextlib.suppress(ConnectionResetError):  # what it had not read is thrown away
         assert raw.readline() == b""
+
+
+def test_a_server_that_does_not_answer_costs_its_time_limit(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as deaf:
+        deaf.bind(str(tmp_path / "v.scst"))
+        deaf.listen(8)
+        with Client(tmp_path / "v.scst", timeout=0.05) as tree:
+            for call in (tree.ls, lambda: tree.read("version"), lambda: tree.write("x", "y")):
+                with pytest.raises(OSError, match="did not answer within") as problem:
+                    call()
+                assert problem.value.errno == errno.ETIMEDOUT
+        result = subprocess.run(
+            [sys.executable, "-m", "pysrp.cli", "scst", "-s", str(tmp_path / "v"), "--timeout", "0.05", "ls"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert result.returncode == 1
+        assert "did not answer within 0.05 s" in result.stderr
 
 
 def test_a_peer_that_leaves_in_the_middle_disturbs_nobody(control):

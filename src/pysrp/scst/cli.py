@@ -14,10 +14,12 @@ import click
 
 from pysrp.errors import SrpError
 from pysrp.scst import conf
-from pysrp.scst.control import Client, socket_of
+from pysrp.scst.control import PATIENCE, Client, socket_of
 from pysrp.scst.fuse import mount as mount_tree
 
 __all__ = ["scst"]
+
+LONGEST_WAIT = 86400
 
 
 def _keep(context: click.Context, _: click.Parameter, server: str | None) -> str:
@@ -43,20 +45,27 @@ _server = click.option(
 
 @click.group()
 @_server
-def scst(server: str) -> None:
+@click.option(
+    "--timeout", type=click.FloatRange(0.01, LONGEST_WAIT), default=PATIENCE, show_default=True, metavar="SECONDS",
+    help="How long the server may take for an answer.",
+)  # fmt: skip
+@click.pass_context
+def scst(context: click.Context, server: str, timeout: float) -> None:
     """The management tree of a running server: SCST's files and directories.
 
     Of two servers that are given, the one that is typed last wins; the environment's only if none is typed.
     PATH is relative to the tree's root; /sys/kernel/scst_tgt/... and /sys/class/ibmvstgt/... mean the same
     as on a machine that runs SCST.
     """
+    context.meta[__name__] = timeout
 
 
 @contextmanager
 def _tree(server: str, path: str = "") -> Iterator[Client]:
     """The server's tree; every failure ends the program with status 1 and a line that says why."""
     try:
-        with Client(socket_of(server)) as tree:
+        timeout = click.get_current_context().meta.get(__name__, PATIENCE)
+        with Client(socket_of(server), timeout) as tree:
             yield tree
     except OSError as problem:
         place = problem.filename or path

@@ -40,6 +40,8 @@ __all__ = ["Client", "Control", "socket_of"]
 
 LONGEST = 1 << 16
 CONNECTIONS = 64
+PATIENCE = 30.0
+"""Seconds that a client waits for an answer, if it is not told otherwise."""
 REQUESTS = ("read",), ("write", "text"), ("write", "texts"), ("ls",), ("stat",), ("readlink",)
 """The keys of each kind of request."""
 
@@ -161,11 +163,13 @@ class Client:
     """The tree of the server whose control socket is at ``path``; the methods of :class:`Files`.
 
     Any thread may call. UnavailableError when no server is there to begin with; later failures are those of
-    the tree, and ENOTCONN when the server has gone.
+    the tree, ENOTCONN when the server has gone, and ETIMEDOUT when it says nothing for ``timeout`` seconds (a write
+    may have been carried out then, or may yet be).
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], timeout: float = PATIENCE) -> None:
         self.path = Path(path)
+        self.timeout = timeout
         self._lock = threading.Lock()
         self._idle = [self._connect()]
 
@@ -223,7 +227,13 @@ class Client:
     def _connect(self) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
+            # A socket that is not blocking is refused at once while others queue up before the server.
+            seconds, rest = divmod(self.timeout, 1)
+            sock.setsockopt(
+                socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(seconds), int(rest * 1e6))
+            )
             sock.connect(str(self.path))
+            sock.settimeout(self.timeout)
         except OSError as problem:
             sock.close()
             raise UnavailableError(
@@ -240,6 +250,8 @@ class Client:
             if sock:
                 try:
                     sock.sendall(message)
+                except TimeoutError:
+                    raise
                 except OSError:  # that server is gone, and has not heard: perhaps there is another
                     sock.close()
                     sock = None
@@ -249,6 +261,12 @@ class Client:
             line = next(_lines(sock, limit=None), None)
             if line is None:
                 raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+        except TimeoutError as problem:
+            assert sock
+            sock.close()  # its answer would be taken for that to the next request
+            raise refuse(
+                errno.ETIMEDOUT, f"the server at {self.path} did not answer within {self.timeout:g} s"
+            ) from problem
         except (OSError, UnavailableError) as problem:
             if sock:
                 sock.close()
