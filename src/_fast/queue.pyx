@@ -82,6 +82,7 @@ cdef class Lane:
     cdef readonly uint64_t serial
     cdef readonly int64_t credits
     cdef readonly int64_t count, sent, done
+    cdef int64_t moved              # when something was last sent or answered
     cdef crq_elem batch[BATCH]
     cdef Py_ssize_t have, at
     cdef readonly dict trouble      # item: its tag, the answer's bytes, the element's status
@@ -155,12 +156,19 @@ cdef class Lane:
         self.serial, self.credits = serial, credits
         memset(self.status.buf, UNANSWERED, self.count)
 
-    def __dealloc__(self):
+    cdef void let_go(self):
         cdef Py_buffer *all[8]
         all[:] = [&self.iu, &self.data, &self.ops, &self.lbas, &self.blocks, &self.status, &self.latency, &self.buffer]
         while self.held:
             self.held -= 1
             PyBuffer_Release(all[self.held])
+
+    def release(self):
+        """Let go of all memory that was lent; the results stay."""
+        self.let_go()
+
+    def __dealloc__(self):
+        self.let_go()
         free(self.flights)
         free(self.idle)
         free(self.slots)
@@ -175,6 +183,9 @@ cdef class Lane:
     def run(self, int64_t nanoseconds):
         """Go on until all is done, ``nanoseconds`` are over, or something comes that is not ours: bits, see above."""
         cdef int why
+        if not self.held:
+            raise ValueError("the lane has been released")
+        self.moved = self.moved or clock_ns()
         with nogil:
             why = self.go(clock_ns() + nanoseconds)
         return why
@@ -217,6 +228,8 @@ cdef class Lane:
     cdef bint is_late(self, int64_t now) noexcept nogil:
         cdef Py_ssize_t i
         if self.limit:
+            if self.idles == self.depth and now - self.moved > self.limit:
+                return True
             for i in range(self.depth):
                 if self.flights[i].item >= 0 and now - self.flights[i].started > self.limit:
                     return True
@@ -246,6 +259,7 @@ cdef class Lane:
             self.sent += 1
             self.credits -= 1
         if any:
+            self.moved = now
             self.port.ring()
         return code
 
@@ -313,6 +327,7 @@ cdef class Lane:
         self.idle[self.idles] = i
         self.idles += 1
         self.done += 1
+        self.moved = now
         return True
 
     cdef int note(self, int64_t item, uint64_t tag, uint8_t *rsp, unsigned int length, unsigned int status) except -1:

@@ -157,7 +157,8 @@ def test_the_server_comes_back(server: Server) -> None:
 
 def test_closing(server: Server, gate: Gate) -> None:
     async def main(session: Session, disk: Device) -> None:
-        pending = session.submit(Lun.logical_unit(2), READ, data_in_length=512)
+        pending = session.submit(Lun.logical_unit(2), READ, data_in_length=512, retries=3)
+        await session.execute(Lun.logical_unit(2), bytes(6), retries=3)
         await session.close()
         with pytest.raises(PartnerGone):
             await session.gather([pending])

@@ -538,20 +538,20 @@ def test_late_command_that_is_answered_after_all() -> None:
 
 @pytest.mark.parametrize("silent", [True, False], ids=["no answer", "refused"])
 def test_stronger_and_stronger(silent: bool) -> None:
-    bench = logged_in()
+    bench = logged_in(give_up=20)
     late, other, kept = (
         bench.read(timeout=30),
         bench.read(OTHER, timeout=0),
         bench.read(timeout=0, replay=True),
     )
     bench.sent()
-    bench.pass_time(31)
+    bench.pass_time(30)
     for function in TskMgmtFunc.ABORT_TASK, TskMgmtFunc.LUN_RESET:
         request = bench.one(srp.TskMgmt)
         assert request.tsk_mgmt_func == function
         assert bench.engine.action is None
         if silent:
-            bench.pass_time(121)
+            bench.pass_time(10)
         else:
             bench.rsp(request, resp_data=bytes((0, 0, 0, 5)))
     assert bench.engine.action is Action.RESET
@@ -582,7 +582,7 @@ def test_a_task_function_that_is_not_answered() -> None:
     function = TaskManagement(TskMgmtFunc.LUN_RESET, DISK, timeout=10)
     bench.engine.submit(function, bench.now)
     request = bench.one(srp.TskMgmt)
-    assert bench.pass_time(19) == []
+    assert bench.pass_time(9) == []
     assert bench.pass_time(2) == [function]
     assert isinstance(function.error, TimedOut)
     assert bench.engine.credits == 21

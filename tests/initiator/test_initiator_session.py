@@ -18,8 +18,9 @@ from pysrp.errors import CheckCondition, PartnerGone, TransportError
 from pysrp.fabric import Identity, ReturnCode, connect
 from pysrp.fabric.local import LocalPort, pair
 from pysrp.fabric.recorder import Recorder
+from pysrp.initiator.driver import CHUNK
 from pysrp.initiator.engine import Aborted, LoginRejected, TimedOut
-from pysrp.initiator.session import CHUNK, Session
+from pysrp.initiator.session import Session
 from pysrp.lun import Hctl, Lun
 from pysrp.scsi import cdb
 from pysrp.scsi.sense import parse_sense

@@ -13,8 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from pysrp.backends import Ram
 from pysrp.errors import CheckCondition, PartnerGone
 from pysrp.fabric import connect
+from pysrp.initiator.driver import CHUNK
 from pysrp.initiator.engine import Aborted
-from pysrp.initiator.session import CHUNK, READ, WRITE, Session
+from pysrp.initiator.session import READ, WRITE, Session
 from pysrp.target.disk import Disk
 from pysrp.target.engine import Settings
 from pysrp.target.lunmap import LunMap

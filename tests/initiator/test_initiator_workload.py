@@ -358,7 +358,7 @@ def test_ius_are_those_of_the_engine(scripted: tuple[LocalPort, Script, Session,
         server.seen.clear()
         if way == "in Python":
             session.port = Plain(session.port)  # type: ignore[assignment]
-        assert disk.run(ops, lbas, blocks, depth=1, fua=True).errors == {}
+        assert disk.run(ops, lbas, blocks, depth=1, fua=True, data=bytearray(132 * 512)).errors == {}
         seen.append([(e[:8], iu[:8] + bytes(8) + iu[16:48] + bytes(8) + iu[56:80]) for e, iu in server.seen])
     for mine, its in zip(*seen, strict=True):
         assert mine[0] == its[0]

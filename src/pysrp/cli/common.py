@@ -19,7 +19,7 @@ from pysrp import fabric, scsi
 from pysrp.errors import ConfigError, DecodeError
 from pysrp.fabric import Identity
 from pysrp.fabric.recorder import Recorder
-from pysrp.initiator.session import Device, Session
+from pysrp.initiator.session import Device, Options, Session
 from pysrp.lun import Hctl, Lun, from_hctl, hctl
 from pysrp.text import size
 
@@ -143,9 +143,17 @@ class Progress:
         )
 
 
+GIVE_UP = f"{__name__}.give_up"
+
+
 def _record(context: click.Context, _: click.Parameter, file: str | None) -> None:
     """For :func:`logged_in`."""
     context.meta[__name__] = file
+
+
+def _give_up(context: click.Context, _: click.Parameter, seconds: float) -> None:
+    """For :func:`logged_in`."""
+    context.meta[GIVE_UP] = seconds
 
 
 def initiator_options(command: _C) -> _C:
@@ -153,7 +161,15 @@ def initiator_options(command: _C) -> _C:
     for option in (
         click.option("-v", "--verbose", is_flag=True, help="Show the driver's log lines (handshake, login, errors)."),
         click.option("--host", type=click.IntRange(0, 0xFFFF), default=0, show_default=True, help="Host number to show in addresses."),
-        click.option("--timeout", default=10.0, show_default=True, help="Seconds to wait for the server and the login."),
+        click.option(
+            "--timeout", type=click.FloatRange(0.01, 86400), default=10.0, show_default=True, metavar="SECONDS",
+            help="How long to wait for the server and the login.",
+        ),
+        click.option(
+            "--give-up", type=click.FloatRange(0.01, 86400), default=Options.give_up, show_default=True, metavar="SECONDS",
+            expose_value=False, callback=_give_up,
+            help="How long ending a command may take that is late or was interrupted, before the connection is reset.",
+        ),
         click.option(
             "-s", "--server", required=True, envvar="PYSRP_SERVER", metavar="URL",
             help="Where the server is: unix:PATH, vio:UNIT (environment: PYSRP_SERVER).",
@@ -178,7 +194,12 @@ def logged_in(server: str, timeout: float, host: int, verbose: bool = False) -> 
         port = stack.enter_context(fabric.connect(url, identity=identity, timeout=timeout))
         if file := click.get_current_context().meta.get(__name__):
             port = stack.enter_context(Recorder(port, file))
-        session = stack.enter_context(closing(Session(port, host=host)))
+        own = Options.of(
+            port.identity,
+            f"host{host}",
+            give_up=click.get_current_context().meta.get(GIVE_UP, Options.give_up),
+        )
+        session = stack.enter_context(closing(Session(port, host=host, options=own)))
         session.connect(timeout)
         yield session
 

@@ -6,19 +6,21 @@
         disks = await session.scan()
         first, second = await asyncio.gather(disks[0].read(0), disks[1].read(0))
 
-A session belongs to the event loop in which it was connected. Cancelling an await aborts the command.
+A session belongs to the event loop in which it was connected. Cancelling an await gives up what it waits for: the
+buffers are the caller's again at once, and the commands are aborted (see :mod:`pysrp.initiator.driver`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from pysrp.errors import PartnerGone
-from pysrp.initiator.engine import Aborted, Command, State, TaskManagement
-from pysrp.initiator.session import FOREVER, Base, Options, TimedOut
+from pysrp.errors import PartnerGone, SrpError
+from pysrp.initiator.driver import FOREVER, Base, check_timeout
+from pysrp.initiator.engine import Command, Options, State, TaskManagement, TimedOut
 from pysrp.initiator.units import Capacity, Pending, Result, Steps, Unit, scan
 from pysrp.lun import Hctl, Lun
 from pysrp.scsi.inquiry import Inquiry
@@ -89,6 +91,7 @@ class Session(Base):
 
     async def connect(self, timeout: float | None = 60) -> None:
         """Open the queue and log in; raises as the blocking one."""
+        check_timeout(timeout)
         self._loop = asyncio.get_running_loop()
         self._start()
         self._loop.add_reader(self.port.fileno(), self._readable)
@@ -97,23 +100,45 @@ class Session(Base):
 
     async def wait_connected(self, timeout: float | None = 60) -> None:
         """Wait until the session is logged in (again)."""
+        check_timeout(timeout)
+        if not self._opened:
+            raise self._not_open()
         limit = FOREVER if timeout is None else time.monotonic() + timeout
-        engine = self.engine
         while not self.connected:
+            engine = self.engine
             if engine.rejection is not None and engine.state is State.REJECTED:
                 raise engine.rejection
             if engine.state is State.CLOSED:
                 raise PartnerGone("the session is closed")
-            watcher = asyncio.get_running_loop().create_future()
-            self._watchers.append(watcher)
-            left = None if limit == FOREVER else max(0.0, limit - time.monotonic())
             try:
-                await asyncio.wait_for(watcher, left)
+                await self._change(limit)
             except asyncio.TimeoutError:
-                raise TimedOut(f"not logged in within {timeout:g} s: {engine.state.value}") from None
+                assert timeout is not None
+                raise TimedOut(self._not_logged_in(timeout)) from None
+
+    async def _change(self, limit: float) -> None:
+        """Wait until something has come, or time has brought something."""
+        watcher: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._watchers.append(watcher)
+        await asyncio.wait_for(watcher, None if limit == FOREVER else max(0.0, limit - time.monotonic()))
 
     async def close(self) -> None:
-        """Close the queue. Harmless when repeated."""
+        """Close the queue, as the blocking one. Harmless when repeated."""
+        try:
+            if self._live and self._loop is not None and not self._inside and self.connected:
+                with contextlib.suppress(SrpError, asyncio.TimeoutError):
+                    await self._drain(time.monotonic() + self.engine.options.give_up)
+        finally:
+            self._end()
+
+    async def _drain(self, limit: float) -> None:
+        commands = [request for request in self._live if isinstance(request, Pending)]
+        self.give_up(commands, PartnerGone("the session was closed"))
+        self._schedule()
+        while self._live and self.connected:
+            await self._change(limit)
+
+    def _end(self) -> None:
         if self._loop is not None:
             self._loop.remove_reader(self.port.fileno())
             self._loop = None
@@ -138,7 +163,7 @@ class Session(Base):
 
     def _readable(self) -> None:
         try:
-            self._turn(self.port.poll())
+            self._work()
             if self.engine.state is State.CLOSED and self._loop is not None:
                 self._loop.remove_reader(self.port.fileno())  # it would stay readable for ever
         finally:
@@ -184,10 +209,20 @@ class Session(Base):
         return pending
 
     async def wait(self, pending: Pending) -> None:
-        """Wait until a command is done; being cancelled aborts it."""
+        """Wait until a command is done; being cancelled gives it up."""
+        try:
+            await self._done(pending)
+        except BaseException:
+            self._give_up((pending,))
+            raise
+
+    async def _done(self, pending: Pending) -> None:
+        """Wait until a command is done."""
         if pending.done:
             return
-        future = asyncio.get_running_loop().create_future()
+        if not self._opened:
+            raise self._not_open()
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         before = pending.waiter
 
         def done(pending: Pending) -> None:
@@ -197,42 +232,46 @@ class Session(Base):
                 before(pending)
 
         pending.waiter = done
-        try:
-            await future
-        except asyncio.CancelledError:
-            error = Aborted("the command was aborted before it was sent")
-            if not pending.done and not self._abandon(pending, error):
-                self.engine.abort(pending, time.monotonic())
-                self._flush()
-                self._finish()
-                self._schedule()
-            raise
+        await future
+
+    def _give_up(self, commands: Iterable[Pending]) -> None:
+        self.give_up(commands)
+        self._schedule()
 
     async def gather(self, commands: Iterable[Pending], check: bool = True) -> list[Result]:
-        """Wait for all of them; their results in order. Raises the first error, when all are done."""
+        """Wait for all of them; their results in order. Raises the first error, when all are done.
+
+        Being cancelled gives up all of them.
+        """
         commands = list(commands)
-        for pending in commands:
-            await self.wait(pending)
+        try:
+            for pending in commands:
+                await self._done(pending)
+        except BaseException:
+            self._give_up(commands)
+            raise
         return [pending.outcome(check) for pending in commands]
 
     async def run_steps(self, steps: Steps[T]) -> T:
-        """Carry out a sequence of :mod:`pysrp.initiator.units`."""
+        """Carry out a sequence of :mod:`pysrp.initiator.units`. When this ends, nothing of it is under way."""
+        scope: list[Pending] = []
+        outer = self._scope
         try:
             while True:
-                waiting = list(next(steps))
+                self._scope = scope
                 try:
-                    for pending in waiting:
-                        await self.wait(pending)
-                except asyncio.CancelledError:
-                    for pending in waiting:
-                        if not pending.done:
-                            self.engine.abort(pending, time.monotonic())
-                    self._flush()
-                    steps.close()
-                    raise
+                    waiting = next(steps)
+                finally:
+                    self._scope = outer
+                for pending in waiting:
+                    await self._done(pending)
         except StopIteration as end:
             result: T = end.value
             return result
+        except BaseException:
+            self._give_up(scope)
+            steps.close()
+            raise
 
     async def scan(
         self, channels: Iterable[int] = range(4), ids: Iterable[int] = range(64), luns: int = 32
@@ -268,12 +307,7 @@ class Session(Base):
 
     async def abort(self, pending: Pending, timeout: float = 0) -> bool:
         """ABORT TASK: then the command is over, see its outcome. TransportError if the target refused."""
-        error = Aborted("the command was aborted before it was sent")
-        if pending.done or self._abandon(pending, error):
-            return True
-        if not pending.tag:
-            self.engine.abort(pending, time.monotonic())
-            self._finish()
+        if self._end_unsent(pending):
             return True
         return await self.task_management(TskMgmtFunc.ABORT_TASK, pending.lun, pending, timeout)
 
@@ -299,6 +333,11 @@ class Session(Base):
 
     async def host_reset(self, timeout: float | None = 60) -> None:
         """Close and reopen the queue and log in again, as the blocking one."""
+        check_timeout(timeout)
+        if not self._opened:
+            raise self._not_open()
+        if self._inside:
+            self.recover()
         self.engine.host_reset()
         self._readable()
         await self.wait_connected(timeout)

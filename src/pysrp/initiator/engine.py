@@ -27,7 +27,7 @@ from typing import Any
 
 from pysrp import mad, srp
 from pysrp.crq import Format, InitFormat, PingCode, Status, TransportEvent, Valid
-from pysrp.errors import DecodeError, PartnerGone, ProtocolError, SrpError, TransportError
+from pysrp.errors import ConfigError, DecodeError, PartnerGone, ProtocolError, SrpError, TransportError
 from pysrp.lun import Lun
 from pysrp.mad import CapFlags, MadStatus, OsType
 from pysrp.scsi.cdb import parse_cdb
@@ -61,6 +61,9 @@ SPARE_SLOTS = 4
 
 DEFAULT_MAX_TRANSFER = 256 * 512
 """What ibmvscsi assumes of a server that does not say: 256 sectors."""
+
+LONGEST_WAIT = 86400 * 365
+"""Seconds that a time limit may have."""
 
 RETRY_CLOSED = 0.1
 """Seconds until sending is tried again when the partner's queue was closed and no event has come."""
@@ -115,10 +118,14 @@ class Options:
     """How an initiator presents itself, and how patient it is. Times in seconds.
 
     ``mad_timeout``, ``login_timeout`` and ``task_timeout`` are the hints that the elements carry; the
-    own timers run ``patience`` times as long. ``fast_fail`` and ``client_reserve`` are what ibmvscsi's
-    parameters of that name say to a server that runs AIX (as VIO servers do). ``strict`` turns answers
-    that are only unusual into errors: an answer to a datagram shorter than its header (QEMU, which
-    leaves the request unchanged), an overrun that is really a shortfall (see :class:`Command`).
+    own timers run ``patience`` times as long. ``give_up`` is how long ending a command may take that was not
+    answered in time or that nobody wants any more: half for ABORT TASK, half for LUN RESET, then the connection
+    is reset. A call with a time limit has ended after its limit and this. ``fast_fail`` and ``client_reserve``
+    are what ibmvscsi's parameters of that name say to a server that runs AIX (as VIO servers do). ``strict``
+    turns answers that are only unusual into errors: an answer to a datagram shorter than its header (QEMU,
+    which leaves the request unchanged), an overrun that is really a shortfall (see :class:`Command`).
+
+    Raises ConfigError for what does not fit the datagrams and elements that carry it.
     """
 
     partition_name: str = ""
@@ -132,7 +139,51 @@ class Options:
     login_timeout: int = 60
     task_timeout: int = 60
     patience: float = 2.0
+    give_up: float = 4.0
     strict: bool = False
+
+    @classmethod
+    def of(cls, identity: Any, host_name: str = "host0", **given: Any) -> Options:
+        """Those of the partition that a port's ``identity`` (:class:`pysrp.fabric.Identity`) says; more may be given."""
+        own = {
+            "partition_name": identity.partition_name,
+            "partition_number": identity.partition_number or cls.partition_number,
+            "location_code": identity.location_code[: _TEXTS["location_code"]],
+            "host_name": host_name,
+        }
+        return cls(**{**own, **given})
+
+    def __post_init__(self) -> None:
+        for name, most in _TEXTS.items():
+            text = getattr(self, name)
+            if not isinstance(text, str) or not text.isascii() or len(text) > most:
+                raise ConfigError(f"{name} {text!r}: at most {most} ASCII characters")
+        for name, (least, largest) in _NUMBERS.items():
+            value = getattr(self, name)
+            if not isinstance(value, int) or not least <= value <= largest:
+                raise ConfigError(f"{name} {value!r}: a whole number from {least} to {largest}")
+        for name in ("patience", "give_up"):
+            value = getattr(self, name)
+            if not isinstance(value, (int, float)) or not 0 < value <= LONGEST_WAIT:
+                raise ConfigError(f"{name} {value!r}: a number above 0, at most {LONGEST_WAIT}")
+
+
+_TEXTS = {
+    "partition_name": mad.AdapterInfoData.partition_name.size,
+    "host_name": mad.CapabilitiesData.name.size,
+    "location_code": mad.CapabilitiesData.loc.size,
+}
+"""Texts of :class:`Options`, and the bytes that their fields have."""
+
+_SECONDS = 1, 0xFFFF
+_NUMBERS = {
+    "partition_number": (0, 0xFFFFFFFF),
+    "os_type": (0, 0xFFFFFFFF),
+    "mad_timeout": _SECONDS,
+    "login_timeout": _SECONDS,
+    "task_timeout": _SECONDS,
+}
+"""Numbers of :class:`Options`, and what their fields can say; the time in an element has 16 bits."""
 
 
 @dataclass(frozen=True)
@@ -192,7 +243,7 @@ class Command(Request):
 
     __slots__ = (
         "aborting", "attribute", "block_size", "cdb", "data_in", "data_out",
-        "lun", "overflow", "replay", "residual", "sense", "status",
+        "lun", "overflow", "replay", "residual", "sense", "status", "why",
     )  # fmt: skip
 
     def __init__(
@@ -223,6 +274,7 @@ class Command(Request):
         self.block_size = block_size
         self.replay = replay
         self.aborting: TskMgmtFunc | None = None
+        self.why: Exception | None = None
         self.status: int | None = None
         self.sense = b""
         self.residual = self.overflow = 0
@@ -385,7 +437,8 @@ class Initiator:
     ``memory`` is :meth:`memory_size` bytes of DMA memory at bus address ``address``. It holds the IUs of
     up to ``slots`` requests at a time (requests that wait for a credit need none), their tables of up to
     ``segments`` descriptors, and two buffers for datagrams. ``name`` is the adapter's unit address as
-    text, for the log.
+    text, for the log. Tags go on from ``serial``, below 1 << 48: a driver gives one that no earlier engine on
+    this adapter has come to, as a target may answer into a new queue what it was asked in an old one (QEMU).
     """
 
     def __init__(
@@ -397,9 +450,10 @@ class Initiator:
         segments: int = 64,
         name: str = "",
         options: Options | None = None,
+        serial: int = 0,
     ) -> None:
-        if not 2 * SPARE_SLOTS <= slots < 1 << 16:
-            raise ValueError(f"{slots} slots: {2 * SPARE_SLOTS} to 65535 are possible")
+        if not SPARE_SLOTS < slots < 1 << 16:
+            raise ValueError(f"{slots} slots: {SPARE_SLOTS + 1} to 65535 are possible")
         if memory.nbytes < self.memory_size(slots, segments):
             raise ValueError(f"{memory.nbytes} bytes of memory, {self.memory_size(slots, segments)} needed")
         self.options = options or Options()
@@ -428,17 +482,16 @@ class Initiator:
         )
         self._own_info = bytes(info)
         self._own_capabilities = _capabilities(self.options)
-        self._memory = memory.cast("B") if memory.format != "B" else memory
-        self._tables = address + slots * IU_SIZE
+        self._requests: list[Request | None] = [None] * slots
         self._table_size = 16 * segments
         self._info = slots * (IU_SIZE + self._table_size)
-        self._address = address
-        self._addresses = [(address + i * IU_SIZE).to_bytes(8, "big") for i in range(slots)]
-        self._requests: list[Request | None] = [None] * slots
+        self.moved(memory, address)
+        self.unanswered = False
+        """Whether the queue is to be closed while a target may still write to what it was given."""
         # First in, first out: the memory of a request that a dead connection left behind rests longest.
         self._free: deque[int] = deque(range(slots))
         self._heads: dict[float, bytes] = {}
-        self.serial = 0
+        self.serial = serial
         """Of the last request sent; the upper bits of its tag."""
         self._waiting: deque[Command] = deque()
         self._urgent: deque[TaskManagement] = deque()
@@ -458,9 +511,17 @@ class Initiator:
 
     # What the driver tells.
 
+    def moved(self, memory: memoryview, address: int) -> None:
+        """The memory is another, of the same size, from now on. Nothing may be under way."""
+        self._memory = memory.cast("B") if memory.format != "B" else memory
+        self._address = address
+        self._tables = address + len(self._requests) * IU_SIZE
+        self._addresses = [(address + i * IU_SIZE).to_bytes(8, "big") for i in range(len(self._requests))]
+
     def opened(self, now: float) -> None:
         """The queue has been registered (or enabled again): initialization begins."""
         self.action = None
+        self.unanswered = False
         self._forget_partner()
         self._wait_for_partner()
         self.output.append(_INIT)
@@ -534,7 +595,8 @@ class Initiator:
             self._arm(request, now, request.timeout)
             self._waiting.append(request)
         else:
-            self._arm(request, now, (request.timeout or self.options.task_timeout) * self.options.patience)
+            patience = self.options.give_up / 2 if request.escalate else request.timeout
+            self._arm(request, now, patience or self.options.task_timeout * self.options.patience)
             self._urgent.append(request)
         if self.state is State.LOGGED_IN:
             self._send_waiting(now)
@@ -550,13 +612,27 @@ class Initiator:
         self.submit(function, now)
         return function
 
-    def host_reset(self, reason: str = "host reset") -> None:
+    def give_up(self, command: Command, now: float, error: Exception) -> None:
+        """Nobody waits for a command any more: end it with ``error``, as one that is late (see :class:`Options`)."""
+        if command.ended:
+            return
+        command.deadline = 0.0
+        command.replay = False
+        command.why = error
+        if not command.tag:
+            self._withdraw(command, error)
+        elif command.aborting is None:
+            self._try(TskMgmtFunc.ABORT_TASK, command, now)
+
+    def host_reset(self, reason: str = "host reset", *, unanswered: bool = False) -> None:
         """Close and reopen the queue, as ibmvscsi's last resort: :attr:`action` becomes RESET.
 
-        What the server has got ends with PartnerGone or is replayed; what waits goes on waiting.
+        What the server has got ends with PartnerGone or is replayed; what waits goes on waiting. ``unanswered``:
+        it has also got commands that a driver sent itself.
         """
         if self.state is State.CLOSED:
             return
+        self.unanswered |= unanswered or any(request is not None for request in self._requests)
         self.log.warning("resetting the connection: %s", reason)
         self._drop_requests(PartnerGone(f"the connection was reset: {reason}"))
         self._forget_partner()
@@ -646,6 +722,7 @@ class Initiator:
             # The partner's queue is not closed by this: what it has got it would answer to a disabled
             # queue. ibmvscsi asks the block layer for all of it again (DID_REQUEUE); so do we.
             self._migrated = True
+            self.unanswered |= any(request is not None for request in self._requests)
             self._drop_requests(None)
             self._forget_partner()
             self._wait_for_partner()
@@ -759,8 +836,8 @@ class Initiator:
             if not isinstance(command, Command) or command.serial > function.serial:
                 continue
             if command is function.task or (function.task is None and command.lun == function.lun):
-                if not command.ended and command.aborting is not None:
-                    self._end(command, TimedOut(f"no answer within {command.timeout:g} s"))
+                if not command.ended and command.why is not None:
+                    self._end(command, command.why)
                 elif not command.ended:
                     self._end(command, Aborted(f"ended by {function.function.name.replace('_', ' ')}"))
                 self._requests[command.slot] = None
@@ -1107,8 +1184,8 @@ class Initiator:
             self._free.append(request.slot)
             if request.ended or isinstance(request, _Exchange):
                 continue
-            if isinstance(request, Command) and request.aborting is not None:
-                self._end(request, TimedOut(f"no answer within {request.timeout:g} s"))
+            if isinstance(request, Command) and request.why is not None:
+                self._end(request, request.why)
             elif isinstance(request, Command) and (error is None or (replay and request.replay)):
                 request.tag = 0
                 again.append(request)
@@ -1170,6 +1247,7 @@ class Initiator:
                 self._withdraw(request, TimedOut(text))
             elif request.aborting is None:
                 self.log.warning("command %s timed out, aborting it", request.cdb[:1].hex())
+                request.why = TimedOut(f"no answer within {request.timeout:g} s")
                 self._try(TskMgmtFunc.ABORT_TASK, request, now)
 
     def _try(self, function: TskMgmtFunc, command: Command, now: float) -> None:

@@ -110,7 +110,18 @@ class Pending(Command):
     ``done`` says whether :meth:`outcome` has something to tell.
     """
 
-    __slots__ = ("chunks", "data", "done", "into", "length", "out", "retries", "session", "waiter")
+    __slots__ = (
+        "abandoned",
+        "chunks",
+        "data",
+        "done",
+        "into",
+        "length",
+        "out",
+        "retries",
+        "session",
+        "waiter",
+    )
 
     def __init__(self, session: Any, lun: Lun, cdb: bytes, length: int, timeout: float) -> None:
         super().__init__(lun, cdb, timeout=timeout)
@@ -121,7 +132,7 @@ class Pending(Command):
         self.chunks: Sequence[int] = ()
         self.retries = 0
         self.data = b""
-        self.done = False
+        self.done = self.abandoned = False
         self.waiter: Callable[[Pending], None] | None = None
 
     def outcome(self, check: bool = True) -> Result:
@@ -138,7 +149,7 @@ class Pending(Command):
     def result(self, check: bool = True) -> Result:
         """Wait for the result; otherwise as :meth:`outcome`. For blocking sessions."""
         if not self.done:
-            self.session.wait(self)
+            self.session.complete(self)
         return self.outcome(check)
 
     def worth_retrying(self) -> bool:
@@ -242,12 +253,13 @@ class Unit:
             length = min(need, 0xFFFF)
         return inquiry.parse_vpd(data[:need]) if vpd is not None else Inquiry(data[:need])
 
-    def capacity_steps(self) -> Steps[Capacity]:
+    def capacity_steps(self, timeout: float = SHORT_TIMEOUT) -> Steps[Capacity]:
         """READ CAPACITY: (16) first where the unit is of SPC-3 or later, as Linux does, else (10) first."""
+        options = {"retries": SCAN_RETRIES, "timeout": timeout}
         data: params.ReadCapacity10 | params.ReadCapacity16
         modern = int(self.inquiry_data.version) & 7 >= 5
         if modern:
-            pending = self._ask(cdbs.ReadCapacity16.build(allocation_length=32), 32, retries=SCAN_RETRIES)
+            pending = self._ask(cdbs.ReadCapacity16.build(allocation_length=32), 32, **options)
             yield (pending,)
             try:
                 data = params.ReadCapacity16(pending.outcome().data)
@@ -256,20 +268,20 @@ class Unit:
                     raise
                 modern = False
         if not modern:
-            pending = self._ask(cdbs.ReadCapacity10.build(), 8, retries=SCAN_RETRIES)
+            pending = self._ask(cdbs.ReadCapacity10.build(), 8, **options)
             yield (pending,)
             data = params.ReadCapacity10(pending.outcome().data)
             if data.returned_lba == LAST_LBA_10:
-                pending = self._ask(cdbs.ReadCapacity16.build(allocation_length=32), 32, retries=SCAN_RETRIES)
+                pending = self._ask(cdbs.ReadCapacity16.build(allocation_length=32), 32, **options)
                 yield (pending,)
                 data = params.ReadCapacity16(pending.outcome().data)
         self.known_capacity = Capacity(data.blocks, int(data.block_length))
         return self.known_capacity
 
-    def block_size_steps(self) -> Steps[int]:
+    def block_size_steps(self, timeout: float = SHORT_TIMEOUT) -> Steps[int]:
         """Bytes in a block, asked for once."""
         if self.known_capacity is None:
-            yield from self.capacity_steps()
+            yield from self.capacity_steps(timeout)
         assert self.known_capacity is not None
         if not self.known_capacity.block_size:
             raise DecodeError("the unit says that its blocks have 0 bytes", field="block_length")

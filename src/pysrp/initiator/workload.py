@@ -39,8 +39,8 @@ class Job:
     """A workload on its way. ``todo`` are the numbers of the commands that have not been answered.
 
     Arguments as in :meth:`pysrp.initiator.session.Session.run`; ``size`` is the unit's block size. Raises
-    ValueError for columns of different lengths or data of another length than theirs, TypeError for reads
-    into memory that cannot be written.
+    ValueError for operations that are neither READ nor WRITE, writes without data, columns of different lengths
+    or data of another length than theirs, TypeError for reads into memory that cannot be written.
     """
 
     def __init__(
@@ -59,7 +59,13 @@ class Job:
         self.lbas = lbas if isinstance(lbas, array) and lbas.typecode == "Q" else array("Q", lbas)
         self.count = count = len(self.lbas)
         self.blocks = array("I", [blocks]) * count if isinstance(blocks, int) else array("I", blocks)
-        self.ops = bytes((ops,)) * count if isinstance(ops, int) else bytes(ops)
+        self.ops = (
+            (bytes((ops,)) if ops in (READ, WRITE) else b"?") * count if isinstance(ops, int) else bytes(ops)
+        )
+        if self.ops.translate(None, bytes((READ, WRITE))):
+            raise ValueError(f"ops has other values than READ ({READ}) and WRITE ({WRITE}); they are no CDBs")
+        if data is None and WRITE in self.ops:
+            raise ValueError("writes need data")
         if len(self.ops) != count or len(self.blocks) != count:
             raise ValueError(f"columns of {len(self.ops)}, {count} and {len(self.blocks)} entries")
         self.data = None if data is None else memoryview(data).cast("B")
@@ -90,8 +96,7 @@ class Job:
         view = self.view(item)
         lba, blocks = self.lbas[item], self.blocks[item]
         if self.ops[item]:
-            content = bytes(blocks * self.size) if view is None else view
-            return self.unit.start_write(lba, content, self.size, fua=self.fua, retries=retries)
+            return self.unit.start_write(lba, view, self.size, fua=self.fua, retries=retries)
         return self.unit.start_read(lba, blocks, self.size, into=view, retries=retries)
 
     def account(self, item: int, pending: Pending) -> None:

@@ -85,7 +85,7 @@ def reads_and_writes():
 
 def scattered():
     """One command, many small pieces of memory: more than fit into the IU, and of odd sizes."""
-    import pysrp.initiator.session as module
+    import pysrp.initiator.driver as module
 
     whole = module.CHUNK
     for chunk in (512, 4096, 1536):
