@@ -135,7 +135,7 @@ class Session(Base):
         commands = [request for request in self._live if isinstance(request, Pending)]
         self.give_up(commands, PartnerGone("the session was closed"))
         self._schedule()
-        while self._live and self.connected:
+        while self._live and self.connected and self.port.connected:
             await self._change(limit)
 
     def _end(self) -> None:

@@ -54,6 +54,9 @@ BUSY_WAIT = 0.1
 OLD_MEMORY = 2
 """How many times memory is kept aside that a target may still write to after its queue was closed."""
 
+TAKEN_BACK = memoryview(b"")
+"""In place of a buffer of the caller's that a command was to fill, when the command has been given up."""
+
 FOREVER = float("inf")
 
 OURS = SrpError, ValueError
@@ -500,6 +503,12 @@ class Base:
 
     def _finish_command(self, pending: Pending) -> None:
         status = pending.status
+        if pending.abandoned is not None and status is not None:
+            # Its answer was faster than the abort: not to be tried again, nor with a place for what it read.
+            if pending.into is TAKEN_BACK or (status and pending.retries and pending.worth_retrying()):
+                pending.error, pending.status = pending.abandoned, None
+            pending.retries = 0
+            status = pending.status
         if status and pending.retries and pending.worth_retrying():
             pending.retries -= 1
             pending.tag = 0
@@ -517,7 +526,7 @@ class Base:
             return
         chunks = pending.chunks
         if chunks:
-            if pending.data_in and status is not None and not pending.abandoned:
+            if pending.data_in and status is not None:
                 self._collect(pending)
             self._chunks.extend(chunks)
             pending.chunks = ()
@@ -569,9 +578,9 @@ class Base:
         self._inside = True
         now = time.monotonic()
         for pending in commands:
-            pending.abandoned = True
-            pending.into = pending.out = None
-            pending.retries = 0
+            pending.abandoned = error
+            pending.into = None if pending.into is None else TAKEN_BACK
+            pending.out = None
             if pending in self._live and not self._abandon(pending, error):
                 self.engine.give_up(pending, now, error)
         try:
@@ -609,7 +618,6 @@ class Base:
         waiting = [request for request in self._told if request not in self._live]
         for request in live:
             if isinstance(request, Pending):
-                request.abandoned = True
                 request.into = request.out = None
                 request.chunks = ()
                 request.retries = 0

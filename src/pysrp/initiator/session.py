@@ -212,7 +212,7 @@ class Session(Base):
     def _drain(self, limit: float) -> None:
         commands = [request for request in self._live if isinstance(request, Pending)]
         self.give_up(commands, PartnerGone("the session was closed"))
-        while self._live and self.connected and time.monotonic() < limit:
+        while self._live and self.connected and self.port.connected and time.monotonic() < limit:
             self._once(limit)
 
     def __enter__(self) -> Session:

@@ -107,7 +107,8 @@ def scsi_error(cdb: bytes, status: int, sense: bytes) -> ScsiError:
 class Pending(Command):
     """A command that has been submitted; :meth:`Session.submit` makes them.
 
-    ``done`` says whether :meth:`outcome` has something to tell.
+    ``done`` says whether :meth:`outcome` has something to tell; ``abandoned`` why nobody waits for it
+    any more.
     """
 
     __slots__ = (
@@ -132,7 +133,8 @@ class Pending(Command):
         self.chunks: Sequence[int] = ()
         self.retries = 0
         self.data = b""
-        self.done = self.abandoned = False
+        self.done = False
+        self.abandoned: SrpError | None = None
         self.waiter: Callable[[Pending], None] | None = None
 
     def outcome(self, check: bool = True) -> Result:
