@@ -108,6 +108,7 @@ cdef class Adapter:
     cdef bint signalled                 # H_VIO_SIGNAL
     cdef uint32_t event                 # transport event to give after the queue: code | status << 8
 
+    cdef bint begun
     cdef int epoll
     cdef int bell                       # ours alone
     cdef int link_bell                  # the partner rings it

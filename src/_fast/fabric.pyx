@@ -236,6 +236,7 @@ cdef class Adapter:
 
     def __cinit__(self, uint64_t queue_size, uint64_t window_size, Region region, *args, **kwargs):
         self.epoll = self.bell = self.link_bell = self.far_bell = -1
+        self.begun = True
         self.near, self.far = &self.alone_near, &self.alone_far
         if queue_size < TCE_PAGE or queue_size % TCE_PAGE or queue_size > MAX_QUEUE:
             raise ConfigError(f"queue of {queue_size} bytes: a multiple of 4096 up to {MAX_QUEUE} is needed")
@@ -259,6 +260,8 @@ cdef class Adapter:
         pass
 
     def __dealloc__(self):
+        if not self.begun:
+            return  # a constructor that refused its arguments: its zeros are no descriptors
         if self.epoll >= 0:
             c_close(self.epoll)
         if self.bell >= 0:

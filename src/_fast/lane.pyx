@@ -93,7 +93,8 @@ cdef class Lane:
         free(self.views)
         free(self.places)
         self.views, self.places, self.count = NULL, NULL, 0
-        memset(self.index, 0, LUNS * sizeof(uint16_t))
+        if self.index is not NULL:  # a constructor that refused its arguments has none
+            memset(self.index, 0, LUNS * sizeof(uint16_t))
 
     def bind(self, doors, uint64_t limit):
         """From now on serve these LUNs: an iterable of :class:`pysrp.target.direct.Door`; None for no more."""

@@ -55,10 +55,16 @@ cdef class Descriptor(Part):
 
     cdef object get(self, View v):
         cdef Py_ssize_t offset = 0, length = 0
+        cdef unsigned int kind
         self.locate(v, &offset, &length)
-        if length == 0:
+        # In shared memory the partner may have changed the format since its place was found: read once, then checked;
+        # a place that is too small for the kind is refused there.
+        kind = self.fmt(v)
+        if length == 0 or kind == NONE or kind > IMMEDIATE:
             return None
-        cls = self.kinds[self.fmt(v) - 1]
+        cls = self.kinds[kind - 1]
+        if cls is None:
+            return None
         return view_within(cls, layout_of(cls).size, v, offset, length)
 
     cdef object exact(self, View v):
@@ -84,14 +90,19 @@ cdef class Descriptor(Part):
         cdef unsigned int kind = INDIRECT
         cdef uint64_t total = 0
         cdef Py_ssize_t i
+        cdef tuple entries
         if type(value) is tuple:
             direct(p, self.name, value)
             kind = DIRECT
         elif type(value) is list:
+            # A copy: what an entry's numbers run may change the list, which has been measured.
+            entries = tuple(value)
+            if room != 20 + 16 * len(entries):
+                raise EncodeError(f"{self.name}: the list changed while it was written", field=self.name)
             memset(p, 0, 20)
-            wire_put32(p + 12, <unsigned int> (16 * len(value)))
-            for i in range(len(value)):
-                total += direct(p + 20 + 16 * i, self.name, value[i])
+            wire_put32(p + 12, <unsigned int> (16 * len(entries)))
+            for i in range(len(entries)):
+                total += direct(p + 20 + 16 * i, self.name, entries[i])
             if total >> 32:
                 raise EncodeError(f"{self.name}: {total} bytes in all do not fit 32 bits", field=self.name)
             wire_put32(p + 16, <unsigned int> total)

@@ -11,6 +11,7 @@ The same table decodes, builds, edits in place, prints, validates and mutates.
 """
 
 cimport cython
+from cpython.number cimport PyNumber_Index
 from cpython.buffer cimport (
     PyBUF_SIMPLE,
     PyBUF_WRITABLE,
@@ -671,7 +672,7 @@ cdef class Int(Field):
         if isinstance(value, int):
             unfit(self.name, value, f"{'signed ' if self.signed else ''}{self.width} bits")
         if hasattr(value, "__index__"):
-            return self.put(base, value.__index__())
+            return self.put(base, PyNumber_Index(value))  # an int, so this comes here once
         raise TypeError(f"{self.name}: an integer is needed, not {type(value).__name__}")
 
     cdef int store(self, uint8_t *base, uint64_t raw) except -1:
@@ -895,9 +896,12 @@ cdef class Array(Field):
 
     cdef int put(self, uint8_t *base, object value) except -1:
         cdef Py_ssize_t i = 0
-        if len(value) > self.count:
-            unfit(self.name, value, f"{self.count} integers")
-        for x in value:
+        # A copy: a sequence may lie about its length, or change while its numbers are asked for.
+        cdef tuple numbers = tuple(value)
+        if len(numbers) > self.count:
+            raise EncodeError(f"{self.name}: {len(numbers)} integers do not fit {self.count}", field=self.name)
+        for x in numbers:
+            x = PyNumber_Index(x)
             if x < 0 or x >> 8 * self.nbytes:
                 unfit(self.name, x, f"{8 * self.nbytes} bits")
             wire_put(base + self.offset + i * self.nbytes, self.nbytes, x)
@@ -1323,6 +1327,7 @@ cdef object bound_function(str name, str doc, void *entry, object self):
 cdef struct Plan:
     Py_ssize_t total
     Py_ssize_t parts
+    Py_ssize_t tail
     PyObject *trailing
     PyObject *field[MAX_FIELDS]
     Py_ssize_t length[MAX_FIELDS]
@@ -1365,6 +1370,7 @@ cdef int plan(Layout layout, PyObject **values, tuple names, Plan *p) except -1:
             parts += p.length[i] - (<Part> found).size
         elif (<Field> found).end > total:
             total = (<Field> found).end
+    p.tail = trailing
     p.total = (max(total, parts) if p.parts else total) + trailing
     return 0
 
@@ -1402,8 +1408,8 @@ cdef int write(Layout layout, uint8_t *base, PyObject **values, tuple names, Pla
             else:
                 (<Field> p.field[i]).put(base, <object> values[i])
     if p.trailing is not NULL:
-        length = byte_length(<object> p.trailing)
-        fill("trailing", base + p.total - length, length, <object> p.trailing, 0)
+        # As long as it was when it was measured: the values before it can have run code that changed it.
+        fill("trailing", base + p.total - p.tail, p.tail, <object> p.trailing, 0)
     return 0
 
 
