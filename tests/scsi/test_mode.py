@@ -91,6 +91,9 @@ TABLES: dict[str, str] = {
     "ModeParameters10": """mode_data_length:2 medium_type:1 device_specific_parameter:1 -.7 longlba -:1
         block_descriptor_length:2""",
     "LogParameter": "parameter_code:2 du ds tsd etc tmc.2 format_and_linking.2 parameter_length:1",
+    "SupportedLogPages": "ds spf page_code.6 subpage_code:1 page_length:2",
+    "SupportedLogSubpage": "-.2 page_code.6 subpage_code:1",
+    "SupportedLogSubpages": "ds spf page_code.6 subpage_code:1 page_length:2",
     "LogPage": "ds spf page_code.6 subpage_code:1 page_length:2",
 }
 

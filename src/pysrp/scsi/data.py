@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from pysrp.errors import DecodeError
 from pysrp.fields import View
 from pysrp.scsi import cdb as c
 from pysrp.scsi import inquiry, mode, params, sense
@@ -27,7 +28,7 @@ _DATA_IN: dict[type[c.Cdb], Callable[[Any], _Parse | None]] = {
     c.RequestSense: lambda cdb: sense.parse_sense,
     c.ModeSense6: lambda cdb: mode.parse_mode6,
     c.ModeSense10: lambda cdb: mode.parse_mode10,
-    c.LogSense: lambda cdb: mode.LogPage,
+    c.LogSense: lambda cdb: mode.parse_log_page,
     c.ReadCapacity10: lambda cdb: params.ReadCapacity10,
     c.ReadCapacity16: lambda cdb: params.ReadCapacity16,
     c.GetLbaStatus16: lambda cdb: params.GetLbaStatus,
@@ -61,12 +62,50 @@ def _parse(table: dict[type[c.Cdb], Callable[[Any], _Parse | None]], cdb: c.Cdb,
     return parse(buf) if parse else None
 
 
+def _page(view: Any) -> tuple[int, int]:
+    """Page and subpage code of a mode or log page."""
+    return int(view.page_code), int(view.subpage_code) if view.spf else 0
+
+
+def _first_mode_page(view: Any) -> tuple[int, int] | None:
+    try:
+        first = next(iter(view.pages), None)
+        return None if first is None else _page(first)
+    except DecodeError:
+        return None  # what is cut short is told where it is read
+
+
+def _came(cdb: Any, view: Any) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """The page and subpage that were asked for, and those that came; None where nothing of the kind was asked."""
+    if isinstance(cdb, c.Inquiry):
+        return ((int(cdb.page_code), 0), (int(view.page_code), 0)) if cdb.evpd else None
+    asked = int(cdb.page_code), int(cdb.subpage_code)
+    if isinstance(cdb, c.LogSense):
+        return asked, _page(view)
+    came = _first_mode_page(view)
+    if came is None or asked[0] == ALL_PAGES:
+        return None
+    return asked, (came[0], ALL_SUBPAGES) if asked[1] == ALL_SUBPAGES else came
+
+
+ALL_PAGES, ALL_SUBPAGES = 0x3F, 0xFF
+PAGED = c.Inquiry, c.ModeSense6, c.ModeSense10, c.LogSense
+"""Commands that ask for a page, whose data says which it is."""
+
+
 def parse_data_in(cdb: c.Cdb, buf: Any) -> View | None:
     """A view of the parameter data that a device returned for ``cdb``; None if it has no table here.
 
-    Raises DecodeError if ``buf`` (bytes-like) cannot be that data.
+    Raises DecodeError if ``buf`` (bytes-like) cannot be that data, or is another page than the one that was asked
+    for (SPC-5, 7.3.2, 7.5.5 and 7.7.2: a page says which it is).
     """
-    return _parse(_DATA_IN, cdb, buf)
+    view = _parse(_DATA_IN, cdb, buf)
+    if isinstance(cdb, PAGED):
+        pages = _came(cdb, view)
+        if pages is not None and pages[0] != pages[1]:
+            asked, came = (f"{page:02X}h" + (f"/{sub:02X}h" if sub else "") for page, sub in pages)
+            raise DecodeError(f"{cdb.name}: page {asked} was asked for, page {came} came", field="page_code")
+    return view
 
 
 def parse_data_out(cdb: c.Cdb, buf: Any) -> View | None:

@@ -41,10 +41,14 @@ __all__ = [
     "ShortCapabilitiesPage",
     "ShortPowerConditionPage",
     "SubPage",
+    "SupportedLogPages",
+    "SupportedLogSubpage",
+    "SupportedLogSubpages",
     "UnknownPage",
     "UnknownSubPage",
     "VerifyErrorRecoveryPage",
     "WriteSpeed",
+    "parse_log_page",
     "parse_mode6",
     "parse_mode10",
     "parse_page",
@@ -634,6 +638,48 @@ class LogParameter(Structure, size=4):
         return int.from_bytes(self.parameter_value, "big")
 
 
+class SupportedLogPages(Structure, size=4):
+    """Supported Log Pages, 00h: 4 + n bytes, one for each page (SPC-5, 7.3.19)."""
+
+    __slots__ = ()
+    ds = Flag(0, 7)
+    spf = Flag(0, 6, must=False)
+    page_code = Bits(0, 0, 6, enum=codes.LogPage)
+    subpage_code = U8(1, hex=True, must=0)
+    page_length = U16(2)
+    supported_page_list = Part(4, page_length, clamp=True)
+
+    @property
+    def parameters(self) -> tuple[()]:
+        """None: a list of pages has no log parameters."""
+        return ()
+
+
+class SupportedLogSubpage(Structure, size=2):
+    """A page and subpage of Supported Log Pages and Subpages, 2 bytes (SPC-5, 7.3.20)."""
+
+    __slots__ = ()
+    page_code = Bits(0, 0, 6, enum=codes.LogPage)
+    subpage_code = U8(1, hex=True)
+
+
+class SupportedLogSubpages(Structure, size=4):
+    """Supported Log Pages and Subpages, 00h/FFh, and those of one page, xx/FFh: 4 + n bytes (SPC-5, 7.3.20, 7.3.18)."""
+
+    __slots__ = ()
+    ds = Flag(0, 7)
+    spf = Flag(0, 6, must=True)
+    page_code = Bits(0, 0, 6, enum=codes.LogPage)
+    subpage_code = U8(1, hex=True, must=0xFF)
+    page_length = U16(2)
+    supported_subpages = List(4, page_length, item=SupportedLogSubpage, clamp=True)
+
+    @property
+    def parameters(self) -> tuple[()]:
+        """None: a list of pages has no log parameters."""
+        return ()
+
+
 class LogPage(Structure, size=4):
     """Log page of LOG SENSE and LOG SELECT, 4 + n bytes (SPC-5, 7.3.2.1)."""
 
@@ -644,3 +690,16 @@ class LogPage(Structure, size=4):
     subpage_code = U8(1, hex=True)
     page_length = U16(2)
     parameters = List(4, page_length, item=LogParameter, clamp=True)
+
+
+def parse_log_page(buf: Any) -> LogPage | SupportedLogPages | SupportedLogSubpages:
+    """A view over a log page: the lists of supported pages are such, everything else has parameters (SPC-5, 7.3).
+
+    Raises TruncatedError for less than 4 bytes.
+    """
+    page = LogPage(buf)
+    if page.spf and page.subpage_code == 0xFF:
+        return SupportedLogSubpages(buf)
+    if page.page_code == codes.LogPage.SUPPORTED_LOG_PAGES and not page.spf:
+        return SupportedLogPages(buf)
+    return page
