@@ -27,6 +27,10 @@ cdef int lun_store(uint8_t *p, object value) except -1:
     elif isinstance(value, int):
         if value < 0 or value >> 64:
             raise EncodeError(f"lun: {value} does not fit 64 bits", field="lun")
+        if value and not value >> 48:
+            raise EncodeError(
+                f"lun: {value} could be many LUNs; say which: Lun.logical_unit(target, bus, lun), Lun.peripheral(), "
+                f"Lun.flat(), pysrp.lun.scst_pack(), int_to_scsilun(), or all eight bytes", field="lun")
         wire_put64(p, value)
     elif isinstance(value, str):
         memcpy(p, (<Lun> Lun.from_text(value)).b, 8)
@@ -60,8 +64,8 @@ cdef object fit(str name, object value, int bits):
 cdef class Lun:
     """Lun(value=0): a logical unit number, eight bytes, immutable (SAM-5, 4.7).
 
-    ``value`` is eight bytes, the same eight bytes as a big-endian integer, text as :meth:`from_text`
-    takes, or another Lun. Comparison and hash go by the eight bytes: LUN 1 in the peripheral and LUN 1
+    ``value`` is eight bytes, the same eight bytes as a big-endian integer (one whose first level is 0 is refused:
+    it is nearly always a number in some program's way of counting), text as :meth:`from_text` takes, or another Lun. Comparison and hash go by the eight bytes: LUN 1 in the peripheral and LUN 1
     in the flat method are two values (:func:`pysrp.lun.scst_unpack` says whether they are one unit).
 
     Raises EncodeError for a value that is not eight bytes.
@@ -124,9 +128,17 @@ cdef class Lun:
     def from_text(str text):
         """Read hexadecimal text: 16 digits, or 4 to 16 in whole levels (zeros follow), '0x' and '.-:_' allowed.
 
-        Raises DecodeError for anything else.
+        Four decimal numbers, of which not all have four digits, are a Linux address as lsscsi prints it:
+        ``[0:0:1:0]`` is host, channel, id and LUN, of which the host says nothing here (ibmvscsi.c: logical unit
+        method). Raises DecodeError for anything else.
         """
         digits = text.strip().lower()
+        parts = digits.strip("[]").split(":")
+        if len(parts) == 4 and set(map(len, parts)) != {4} and all([p.isascii() and p.isdecimal() for p in parts]):
+            try:
+                return Lun.logical_unit(int(parts[2]), int(parts[1]), int(parts[3]))
+            except EncodeError as problem:
+                raise DecodeError(f"{text!r} is no address below an ibmvscsi host: {problem}", field="lun") from None
         digits = digits[2:] if digits.startswith("0x") else digits
         for separator in ".-:_":
             digits = digits.replace(separator, "")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pysrp import lun
+from pysrp import lun, srp
 from pysrp.errors import DecodeError, EncodeError
 from pysrp.lun import Lun
 
@@ -139,3 +139,32 @@ def test_refusals() -> None:
         lun.hctl(Lun.flat(3))
     with pytest.raises(AttributeError):
         Lun().method = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("text", "lun"), [("0:0:1:0", "8100"), ("[0:0:1:0]", "8100"), ("7:3:63:31", "bf7f"), ("10:0:0:0", "8000")]
+)
+def test_an_address_as_lsscsi_prints_it(text: str, lun: str) -> None:
+    assert str(Lun.from_text(text)) == lun.ljust(16, "0")
+    assert srp.Cmd.build(lun=text).lun == Lun(text)
+
+
+def test_four_groups_of_hexadecimal_digits_are_no_address() -> None:
+    assert str(Lun.from_text("8100:0000:0000:0000")) == "8100000000000000"
+
+
+@pytest.mark.parametrize(
+    "text", ["0:8:1:0", "0:0:64:0", "0:0:1:32", "0:0:1", "0:0:1:0:0", "0:0:1:x", "1:2:3:"]
+)
+def test_what_is_no_address_below_ibmvscsi(text: str) -> None:
+    with pytest.raises(DecodeError, match="no address|not a LUN"):
+        Lun.from_text(text)
+
+
+@pytest.mark.parametrize("number", [1, 256, 0xFFFF, (1 << 48) - 1])
+def test_a_number_is_not_guessed_to_be_a_lun(number: int) -> None:
+    for make in (Lun, lambda value: srp.Cmd.build(lun=value)):
+        with pytest.raises(EncodeError, match="logical_unit"):
+            make(number)
+    assert bytes(Lun(0x8100 << 48)) == bytes.fromhex("8100000000000000")
+    assert bytes(Lun(0)) == bytes(8)
