@@ -33,6 +33,9 @@ cdef enum:
 
     UNANSWERED = 0xFF
 
+    CHECK_CONDITION = 2
+    UNIT_ATTENTION = 6
+
 # Why `run` came back; several may hold.
 cdef enum:
     END = 1             # all commands have been answered
@@ -52,6 +55,19 @@ cdef struct Flight:
     uint64_t tag
     int64_t item        # -1: free
     int64_t started
+
+
+cdef int sense_key(bytes answer) except -2:
+    """The sense key of an SRP_RSP (SRP r16a, 6.9; SPC-5, 4.4); -1 without sense data."""
+    cdef Py_ssize_t at = RSP
+    if len(answer) < RSP or not answer[18] & 2:
+        return -1
+    if answer[18] & 1:
+        at += int.from_bytes(answer[28:32], "big")
+    sense = answer[at:at + 3]
+    if len(sense) < 3:
+        return -1
+    return (sense[1] if sense[0] & 0x7E == 0x72 else sense[2]) & 15
 
 
 cdef class Lane:
@@ -82,6 +98,7 @@ cdef class Lane:
     cdef readonly uint64_t serial
     cdef readonly int64_t credits
     cdef readonly int64_t count, sent, done
+    cdef readonly bint halted       # a unit attention: nothing more is sent
     cdef int64_t moved              # when something was last sent or answered
     cdef crq_elem batch[BATCH]
     cdef Py_ssize_t have, at
@@ -200,7 +217,7 @@ cdef class Lane:
             if self.have == self.at:
                 self.have, self.at = self.port.drain(self.batch, BATCH), 0
                 if not self.have and not why:
-                    if self.done == self.count:
+                    if self.is_over():
                         return why | END
                     if now >= end:
                         return why | (OVERDUE if self.is_late(now) else TIME)
@@ -218,12 +235,15 @@ cdef class Lane:
                         self.hand_over()
                     why |= OTHER
                 self.at += 1
-            if self.done == self.count:
+            if self.is_over():
                 return why | END
             if why:
                 return why
             if now >= end:
                 return why | (OVERDUE if self.is_late(now) else TIME)
+
+    cdef bint is_over(self) noexcept nogil:
+        return self.done == self.count or (self.halted and self.idles == self.depth)
 
     cdef bint is_late(self, int64_t now) noexcept nogil:
         cdef Py_ssize_t i
@@ -241,7 +261,7 @@ cdef class Lane:
         cdef bint any = False
         cdef int32_t i
         cdef uint64_t address
-        while self.idles and self.sent < self.count:
+        while self.idles and self.sent < self.count and not self.halted:
             # As the engine: the last two credits are task management's, where there are more.
             if self.credits <= (RESERVED_CREDITS if self.credits + self.depth - self.idles > RESERVED_CREDITS else 0):
                 break
@@ -336,6 +356,9 @@ cdef class Lane:
             answer += PyBytes_FromStringAndSize(
                 <char *>self.iu.buf + <Py_ssize_t>(tag & 0xFFFF) * IU + RSP, length - RSP)
         self.trouble[item] = (tag, answer, status)
+        # Whatever the unit has to say, what follows may be meant otherwise: its caller decides.
+        if rsp[19] == CHECK_CONDITION and sense_key(answer) == UNIT_ATTENTION:
+            self.halted = True
         return 0
 
     cdef int hand_over(self) except -1:

@@ -98,10 +98,14 @@ class File(Backend):
     def resize(self, size: int | None = None) -> None:
         """Look at the file's size again (after somebody else changed it), or grow it to ``size`` bytes.
 
-        Raises what opening it raises. Whoever serves this backend has to be told.
+        Raises what opening it raises, and then is as it was. Whoever serves this backend has to be told.
         """
         self._descriptor()
         self.size = self._measure(size)
+
+    def size_now(self) -> int:
+        """The file's size now, in bytes; :attr:`size` is what it was when it was opened or resized."""
+        return os.lseek(self._descriptor(), 0, os.SEEK_END)
 
     def close(self) -> None:
         """Close the file."""

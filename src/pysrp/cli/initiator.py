@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
+import stat
 import sys
 from collections import deque
 from typing import Any, BinaryIO, Protocol
@@ -79,7 +81,7 @@ def span(text: str, most: int) -> range:
 
 
 @click.command()
-@click.option("--channels", default="0-3", show_default=True, help="Channels to look at.")
+@click.option("--channels", default="0-7", show_default=True, help="Channels to look at (Linux: 0-3).")
 @click.option("--ids", default="0-63", show_default=True, help="Target ids to look at.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON list.")
 @initiator_options
@@ -92,7 +94,7 @@ def rescan(
     Example: pysrp rescan -s unix:/run/vios --ids 0-31
     """
     with logged_in(server, timeout, host, verbose) as session:
-        found = session.scan(channels=span(channels, 4), ids=span(ids, 64))
+        found = session.scan(channels=span(channels, 8), ids=span(ids, 64))
         if as_json:
             click.echo(json.dumps([record(host, d) for d in found], indent=1))
             return
@@ -231,10 +233,31 @@ def copy_out(session: Session, target: Device, lba: int, count: int, block: int,
     return progress
 
 
+def bytes_left(source: BinaryIO) -> int | None:
+    """What is left to read of a regular file, in bytes; None for anything else."""
+    try:
+        found = os.fstat(source.fileno())
+        return max(found.st_size - source.tell(), 0) if stat.S_ISREG(found.st_mode) else None
+    except (OSError, ValueError):
+        return None
+
+
 def copy_in(
     session: Session, target: Device, lba: int, blocks: int, block: int, source: BinaryIO
 ) -> Progress:
-    """Write what ``source`` has, at most ``blocks`` blocks, with several commands under way; then flush."""
+    """Write what ``source`` has, at most ``blocks`` blocks, with several commands under way; then flush.
+
+    Of a regular file is known before the first block whether it fits.
+    """
+    length = bytes_left(source)
+    if length is not None and length > blocks * block:
+        raise ConfigError(
+            f"the file has {length} bytes, the device {blocks * block} from block {lba} on; nothing was written"
+        )
+    if length is not None and length % block:
+        raise ConfigError(
+            f"the file has {length} bytes, no whole blocks of {block}; pad it with zeros; nothing was written"
+        )
     step = max(min(CHUNK, session.max_transfer) // block, 1) * block
     progress, waiting, left = Progress("write", 0), deque[tuple[Pending, int]](), blocks * block
     first = lba

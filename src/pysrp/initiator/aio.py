@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from pysrp.errors import PartnerGone, SrpError
 from pysrp.initiator.driver import FOREVER, Base, check_timeout
 from pysrp.initiator.engine import Command, Options, State, TaskManagement, TimedOut
-from pysrp.initiator.units import Capacity, Pending, Result, Steps, Unit, scan
+from pysrp.initiator.units import BUSES, Capacity, Pending, Result, Steps, Unit, scan
 from pysrp.lun import Hctl, Lun
 from pysrp.scsi.inquiry import Inquiry
 from pysrp.srp import TaskAttribute, TskMgmtFunc
@@ -274,7 +274,7 @@ class Session(Base):
             raise
 
     async def scan(
-        self, channels: Iterable[int] = range(4), ids: Iterable[int] = range(64), luns: int = 32
+        self, channels: Iterable[int] = range(BUSES), ids: Iterable[int] = range(64), luns: int = 32
     ) -> list[Device]:
         """All logical units, as Linux looks for them."""
 

@@ -14,7 +14,8 @@ import math
 import secrets
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from pysrp import fabric
@@ -32,7 +33,16 @@ from pysrp.initiator.engine import (
     State,
     TaskManagement,
 )
-from pysrp.initiator.units import SHORT_TIMEOUT, Pending
+from pysrp.initiator.units import (
+    SHORT_TIMEOUT,
+    SUCCESS,
+    Capacity,
+    Pending,
+    Steps,
+    ask_capacity,
+    block_size_changed,
+    tells_of_change,
+)
 from pysrp.lun import Lun
 from pysrp.scsi.codes import Status
 from pysrp.srp import RspCode, TaskAttribute, TskMgmtFunc
@@ -41,6 +51,9 @@ __all__ = ["FOREVER", "Base"]
 
 CHUNK = 64 << 10
 """Bytes of a piece of data memory, and of the longest segment (Linux's default for a scatter list)."""
+
+SPARE = 32
+"""Bytes of READ CAPACITY data."""
 
 SEND_BATCH = 8
 """Elements that are collected before they are sent."""
@@ -119,7 +132,7 @@ class Base:
             self._options = options or Options.of(self.port.identity, f"host{host}")
             self._iu_memory = self.port.allocate(Initiator.memory_size(*self._shape))
             self._iu_view = memoryview(self._iu_memory).cast("B")
-            self._memory = self.port.allocate(self._all_chunks * CHUNK)
+            self._memory = self.port.allocate((self._all_chunks + 1) * CHUNK)
             self._data = memoryview(self._memory).cast("B")
             self._data_address = self._memory.address
             self._begin()
@@ -131,6 +144,7 @@ class Base:
         self._opened = self._closed = False
         self._scope: list[Pending] | None = None
         """Commands of the call that is just submitting some, so that it can give them up."""
+        self._asking = False
         self._inside = False
         """Whether the bookkeeping is being changed; still set at the next call, it was left half way."""
 
@@ -149,10 +163,17 @@ class Base:
             serial=secrets.randbits(47),
         )
         self._chunks = list(range(self._all_chunks - 1, -1, -1))
+        self._spares = list(range(-(CHUNK // SPARE), 0))
+        """Places behind the chunks for READ CAPACITY of units that have changed: commands that wait for what it
+        says may hold all the chunks."""
         self._live: dict[Request, None] = {}
         self._staged: deque[Pending] = deque()
         self._delayed: deque[tuple[float, Pending]] = deque()
-        self._told: deque[Request] = deque()
+        self._told: deque[Callable[[], None]] = deque()
+        self._doubted: dict[bytes, list[Pending]] = {}
+        """Commands in blocks that wait until it is known whether their unit's blocks are still the same."""
+        self._changed: dict[bytes, int] = {}
+        self._epoch = self._login_epoch = self._logins = 0
         self._retry_output = 0.0
         self._retry_action = 0.0
 
@@ -172,6 +193,13 @@ class Base:
         host = self.engine.host
         segments = min(self.engine.max_segments * CHUNK, self._max_transfer)
         return min(host.max_transfer, segments) if host is not None else segments
+
+    def changed(self, lun: Lun) -> int:
+        """The epoch in which a unit last said that it has changed, or the session logged in again.
+
+        What a command found out in an earlier one (:attr:`Pending.epoch`) may not be so any more.
+        """
+        return max(self._changed.get(bytes(lun), 0), self._login_epoch)
 
     def submit(
         self,
@@ -247,7 +275,11 @@ class Base:
             if self._scope is not None:
                 self._scope.append(pending)
             self._live[pending] = None
-            if self._staged or not self._place(pending):
+            pending.epoch = self._epoch
+            if self._asking and self._place_spare(pending):
+                self.engine.submit(pending, time.monotonic())
+                self._flush()
+            elif self._staged or not self._place(pending):
                 self._staged.append(pending)
             else:
                 engine = self.engine
@@ -321,6 +353,17 @@ class Base:
             pending.out = None
         return True
 
+    def _place_spare(self, pending: Pending) -> bool:
+        """Give READ CAPACITY its memory, of that which no other command has."""
+        if not self._spares or pending.length > SPARE:
+            return False
+        spare = self._spares.pop()
+        start = (self._all_chunks + 1) * CHUNK + spare * SPARE
+        pending.chunks = (spare,)
+        pending.data_in = ((self._data_address + start, pending.length),)
+        self._data[start : start + pending.length] = bytes(pending.length)
+        return True
+
     def _segments(self, chunks: Sequence[int], length: int) -> list[tuple[int, int]]:
         base = self._data_address
         last = len(chunks) - 1
@@ -340,7 +383,7 @@ class Base:
         except (HcallError, MemoryError):
             return
         try:
-            memory = self.port.allocate(self._all_chunks * CHUNK)
+            memory = self.port.allocate((self._all_chunks + 1) * CHUNK)
         except (HcallError, MemoryError):
             iu_memory.free()
             return
@@ -414,6 +457,11 @@ class Base:
             self._act(engine.action, now)
         if engine.output and now >= self._retry_output:
             self._flush()
+        if engine.logins != self._logins:
+            if self._logins:
+                self._epoch += 1
+                self._login_epoch = self._epoch
+            self._logins = engine.logins
         if engine.ended:
             self._finish()
 
@@ -484,8 +532,8 @@ class Base:
             for request in ended:
                 if isinstance(request, Pending):
                     self._finish_command(request)
-                elif self._live.pop(request, self) is None:
-                    self._told.append(request)
+                elif self._live.pop(request, self) is None and request.owner is not None:
+                    self._told.append(partial(request.owner, request))
         while self._staged and self._place(self._staged[0]):
             engine.submit(self._staged.popleft(), time.monotonic())
             if engine.output:
@@ -494,12 +542,7 @@ class Base:
     def _tell(self) -> None:
         """Call those who wait for what has ended; outside the bookkeeping, as they may do anything."""
         while self._told:
-            request = self._told.popleft()
-            if isinstance(request, Pending):
-                if request.waiter is not None:
-                    request.waiter(request)
-            elif request.owner is not None:
-                request.owner(request)
+            self._told.popleft()()
 
     def _finish_command(self, pending: Pending) -> None:
         status = pending.status
@@ -509,6 +552,7 @@ class Base:
                 pending.error, pending.status = pending.abandoned, None
             pending.retries = 0
             status = pending.status
+        changed = status == Status.CHECK_CONDITION and self._heard(pending)
         if status and pending.retries and pending.worth_retrying():
             pending.retries -= 1
             pending.tag = 0
@@ -517,24 +561,109 @@ class Base:
             pending.sense = b""
             pending.residual = pending.overflow = 0
             pending.aborting = pending.why = None
+            pending.epoch = self._epoch
             now = time.monotonic()
-            if status in (Status.BUSY, Status.TASK_SET_FULL):
+            if changed and pending.block_size:
+                self._doubt(pending)
+            elif status in (Status.BUSY, Status.TASK_SET_FULL):
                 self._delayed.append((now + BUSY_WAIT, pending))
             else:
                 self.engine.submit(pending, now)
                 self._flush()
             return
+        if (
+            pending.epoch != self._epoch
+            and pending.block_size
+            and status in SUCCESS
+            and pending.epoch < self.changed(pending.lun)
+        ):
+            # Sent before the news of a change came: it may have been carried out after the change.
+            self._doubt(pending)
+            return
         chunks = pending.chunks
         if chunks:
             if pending.data_in and status is not None:
                 self._collect(pending)
-            self._chunks.extend(chunks)
+            (self._spares if chunks[0] < 0 else self._chunks).extend(chunks)
             pending.chunks = ()
         pending.out = None
         pending.done = True
         if pending.waiter is not None:
-            self._told.append(pending)
+            self._told.append(partial(pending.waiter, pending))
         self._live.pop(pending, None)
+
+    # Units that have changed.
+
+    def _heard(self, pending: Pending) -> bool:
+        """Whether an answer says that its unit has changed; what is known of it is forgotten then."""
+        if not tells_of_change(pending.sense):
+            return False
+        self._epoch += 1
+        self._changed[bytes(pending.lun)] = self._epoch
+        return True
+
+    def _doubt(self, pending: Pending) -> None:
+        """The unit says that it has changed: are its blocks still those that this command is meant in?
+
+        What has not been sent of the same kind waits too.
+        """
+        key = bytes(pending.lun)
+        doubted = self._doubted.get(key)
+        if doubted is not None:
+            doubted.append(pending)
+            return
+        doubted = self._doubted[key] = [pending]
+        for other in self._live:
+            if isinstance(other, Pending) and other.block_size and not other.tag and bytes(other.lun) == key:
+                if other in self._staged:
+                    self._staged.remove(other)
+                elif not self.engine.take_back(other):
+                    continue
+                doubted.append(other)
+        self._told.append(partial(self._ask_again, key, ask_capacity(self, pending.lun)))
+
+    def _ask_again(self, key: bytes, steps: Steps[tuple[Capacity, int]], _: Pending | None = None) -> None:
+        """The next command of READ CAPACITY, or what came of it."""
+        scope, self._scope, self._asking = self._scope, None, True
+        try:
+            (pending,) = next(steps)
+            pending.waiter = partial(self._ask_again, key, steps)
+            if pending.done:
+                self._told.append(partial(pending.waiter, pending))
+        except StopIteration as end:
+            self._undoubt(key, end.value[0].block_size, None)
+        except SrpError as error:
+            self._undoubt(key, 0, error)
+        finally:
+            self._scope, self._asking = scope, False
+
+    def _undoubt(self, key: bytes, size: int, error: SrpError | None) -> None:
+        """Send the commands that are meant in blocks of ``size`` bytes, end the others."""
+        if self._inside:
+            self.recover()
+            return
+        self._inside = True
+        now = time.monotonic()
+        for pending in self._doubted.pop(key, ()):
+            pending.epoch = self._epoch
+            if pending.status is not None and error is None and pending.block_size == size:
+                self._finish_command(pending)
+            elif error is not None or pending.block_size != size:
+                pending.error = error or block_size_changed(pending.block_size, size)
+                pending.status = None
+                pending.ended = True
+                self._finish_command(pending)
+            elif pending.chunks or not (pending.length or pending.out):
+                self.engine.submit(pending, now)
+            else:
+                self._staged.append(pending)
+        try:
+            self._finish()
+            self._flush()
+        except OURS:
+            self._inside = False
+            raise
+        self._inside = False
 
     def _collect(self, pending: Pending) -> None:
         """Copy the data out of the memory that the server wrote to."""
@@ -593,8 +722,11 @@ class Base:
 
     def _abandon(self, pending: Pending, error: Exception) -> bool:
         """End a command that the engine does not have: it waits for memory, or to be tried again."""
+        doubted = self._doubted.get(bytes(pending.lun), ())
         if pending in self._staged:
             self._staged.remove(pending)
+        elif pending in doubted:
+            doubted.remove(pending)  # type: ignore[union-attr]
         else:
             for entry in self._delayed:
                 if entry[1] is pending:
@@ -615,7 +747,8 @@ class Base:
         """
         self._inside = True
         live = list(self._live)
-        waiting = [request for request in self._told if request not in self._live]
+        told = list(self._told)
+        epoch = self._epoch + 1
         for request in live:
             if isinstance(request, Pending):
                 request.into = request.out = None
@@ -632,7 +765,12 @@ class Base:
             if isinstance(request, Command):
                 request.status = None
         self._begin()
-        self._told.extend([*waiting, *live])
+        self._epoch = self._login_epoch = epoch
+        self._told.extend(told)
+        for request in live:
+            call: Any = request.waiter if isinstance(request, Pending) else request.owner
+            if call is not None:
+                self._told.append(partial(call, request))
         if state is not State.CLOSED and not self._closed:
             self.engine.opened(time.monotonic())
             self.engine.host_reset("the session was interrupted", unanswered=True)
@@ -646,9 +784,9 @@ class Base:
             self.recover()
         self._closed = True
         self.engine.closed()
-        while self._staged or self._delayed:
-            pending = self._staged[0] if self._staged else self._delayed[0][1]
-            self._abandon(pending, PartnerGone("the session was closed"))
+        for request in list(self._live):
+            if isinstance(request, Pending):
+                self._abandon(request, PartnerGone("the session was closed"))
         self._finish()
         if self._opened:
             self._opened = False

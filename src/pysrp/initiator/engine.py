@@ -612,6 +612,14 @@ class Initiator:
         self.submit(function, now)
         return function
 
+    def take_back(self, command: Command) -> bool:
+        """Take a command back that has not been sent, as if it had not been submitted; False if it was sent."""
+        if command not in self._waiting:
+            return False
+        self._waiting.remove(command)
+        command.deadline = 0.0
+        return True
+
     def give_up(self, command: Command, now: float, error: Exception) -> None:
         """Nobody waits for a command any more: end it with ``error``, as one that is late (see :class:`Options`)."""
         if command.ended:

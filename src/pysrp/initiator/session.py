@@ -26,7 +26,7 @@ from pysrp._fast import queue
 from pysrp._fast.fabric import Adapter
 from pysrp._fast.queue import Lane
 from pysrp.errors import PartnerGone, SrpError
-from pysrp.initiator.driver import FOREVER, OURS, Base, check_timeout
+from pysrp.initiator.driver import CHUNK, FOREVER, OURS, Base, check_timeout
 from pysrp.initiator.engine import (
     Aborted,
     LoginRejected,
@@ -36,6 +36,7 @@ from pysrp.initiator.engine import (
     TimedOut,
 )
 from pysrp.initiator.units import (
+    BUSES,
     IO_RETRIES,
     IO_TIMEOUT,
     SHORT_TIMEOUT,
@@ -103,7 +104,11 @@ class Device(Unit):
     def read(self, lba: int, blocks: int = 1) -> bytes:
         """``blocks`` blocks from ``lba`` on, however many: long reads go out as several commands."""
         known = self.known_capacity
-        if known is not None and 0 < blocks * known.block_size <= self.session.max_transfer:
+        if (
+            known is not None
+            and known.block_size == self._meant
+            and 0 < blocks * known.block_size <= self.session.max_transfer
+        ):
             result = self.start_read(lba, blocks, known.block_size).result()
             if not result.residual:
                 return result.data
@@ -125,13 +130,17 @@ class Device(Unit):
 
     def submit_read(self, lba: int, blocks: int = 1) -> Pending:
         """Start one READ of what one command can move; :meth:`Session.gather` waits for many."""
-        known = self.known_capacity or self.capacity()
-        return self.start_read(lba, blocks, known.block_size)
+        return self.start_read(lba, blocks, self._block_size())
 
     def submit_write(self, lba: int, data: Any) -> Pending:
         """Start one WRITE of what one command can move."""
-        known = self.known_capacity or self.capacity()
-        return self.start_write(lba, data, known.block_size)
+        return self.start_write(lba, data, self._block_size())
+
+    def _block_size(self) -> int:
+        known = self.known_capacity
+        if known is not None and known.block_size == self._meant:
+            return known.block_size
+        return self.session.run_steps(self.block_size_steps())
 
     def run(
         self, ops: int | bytes, lbas: Iterable[int], blocks: int | Iterable[int], **options: Any
@@ -298,9 +307,12 @@ class Session(Base):
             raise
 
     def scan(
-        self, channels: Iterable[int] = range(4), ids: Iterable[int] = range(64), luns: int = 32
+        self, channels: Iterable[int] = range(BUSES), ids: Iterable[int] = range(64), luns: int = 32
     ) -> list[Device]:
-        """All logical units, as Linux looks for them: ibmvscsi's four channels, 64 ids, 32 LUNs."""
+        """All logical units, as Linux looks for them: 64 ids, 32 LUNs, and all 8 channels that a LUN can name.
+
+        Linux's ibmvscsi looks at the first four.
+        """
 
         def make(lun: Lun, address: Hctl, data: Inquiry) -> Device:
             return Device(self, lun, address, data)
@@ -409,6 +421,13 @@ class Session(Base):
                 self.wait_connected()
             lane = self._lane_through(job, depth)
             left = job.take(lane)
+            if lane.halted:
+                # Goes on if the unit's blocks are still those that the job is meant in.
+                for pending in job.troubled.values():
+                    self._heard(pending)
+                self.run_steps(job.unit.block_size_steps())
+                if left and self.connected:
+                    continue
             if not left:
                 return
             if not self.replay:
@@ -424,7 +443,7 @@ class Session(Base):
         self._inside = True
         slots: list[int] = []
         try:
-            slots = engine.lend(max(1, min(depth, len(self._data) // job.stride)))
+            slots = engine.lend(max(1, min(depth, self._all_chunks * CHUNK // job.stride)))
             lane = job.lane(
                 self.port, self._iu_view, self._iu_memory.address, self._data, self._data_address,
                 slots, engine.serial, engine.credits,
@@ -486,6 +505,8 @@ class Session(Base):
                     job.work.latency[number] = time.perf_counter_ns() - begun
                     job.account(number, pending)
                 if item < job.count:
+                    if job.unit.known_capacity is None:
+                        self.run_steps(job.unit.block_size_steps())
                     flying.append((item, job.submit(item, 0), time.perf_counter_ns()))
         except BaseException:
             self._scope = None

@@ -22,12 +22,13 @@ from pysrp.errors import (
 from pysrp.initiator.engine import Command
 from pysrp.lun import Hctl, Lun, from_hctl, hctl, scsilun_to_int
 from pysrp.scsi import cdb as cdbs
-from pysrp.scsi import inquiry, params
+from pysrp.scsi import params
 from pysrp.scsi.codes import PeripheralQualifier, SenseKey, Status
+from pysrp.scsi.data import parse_data_in
 from pysrp.scsi.inquiry import Inquiry
 from pysrp.scsi.sense import parse_sense
 
-__all__ = ["Capacity", "Pending", "Result", "Steps", "Unit", "scan"]
+__all__ = ["SUCCESS", "Capacity", "Pending", "Result", "Steps", "Unit", "UnitChanged", "scan"]
 
 T = TypeVar("T")
 Steps = Generator["Iterable[Pending]", None, T]
@@ -46,6 +47,9 @@ IO_RETRIES = 5
 """How often a read or write is tried again (Linux, SD_MAX_RETRIES)."""
 
 SCAN_RETRIES = 3
+
+BUSES = 8
+"""Buses that the logical unit method can name (SAM-5, 4.7.8); Linux calls them channels."""
 
 BLOCKS_10 = 0xFFFF
 LAST_LBA_10 = 0xFFFFFFFF
@@ -86,6 +90,35 @@ _ERRORS: dict[int, type[ScsiError]] = {
 }
 
 
+class UnitChanged(SrpError):
+    """The unit's blocks are not those that a call was meant in: it has been replaced, or formatted.
+
+    Nothing of the call was moved, unless parts of it had been carried out before. :meth:`Device.capacity` tells
+    what the unit is now; the call then means that.
+    """
+
+
+SUCCESS = frozenset({Status.GOOD, Status.CONDITION_MET})
+"""Statuses of a command that was carried out; PRE-FETCH ends with the second one (SAM-5, 5.3.1)."""
+
+CHANGES = frozenset(
+    {(0x2A, 0x01), (0x2A, 0x09), (0x3F, 0x01), (0x3F, 0x02), (0x3F, 0x03), (0x3F, 0x05), (0x3F, 0x0E)}
+)
+"""Unit attentions after which nothing that is known of a unit need be so (SPC-5, annex F): mode parameters and
+capacity changed, firmware, definition, INQUIRY data, identifier and LUN inventory changed; and with these all of
+28h, a medium that may have changed, and 29h, power on, reset or nexus loss."""
+
+
+def tells_of_change(sense: bytes) -> bool:
+    """Whether sense data is a unit attention of :data:`CHANGES`."""
+    try:
+        view = parse_sense(sense)
+        asc, ascq = int(view.asc), int(view.ascq)
+        return view.sense_key == SenseKey.UNIT_ATTENTION and (asc in (0x28, 0x29) or (asc, ascq) in CHANGES)
+    except DecodeError:
+        return False
+
+
 def scsi_error(cdb: bytes, status: int, sense: bytes) -> ScsiError:
     """The exception that stands for a status other than GOOD."""
     try:
@@ -116,6 +149,7 @@ class Pending(Command):
         "chunks",
         "data",
         "done",
+        "epoch",
         "into",
         "length",
         "out",
@@ -131,20 +165,20 @@ class Pending(Command):
         self.out: memoryview | bytes | None = None
         self.into: memoryview | None = None
         self.chunks: Sequence[int] = ()
-        self.retries = 0
+        self.retries = self.epoch = 0
         self.data = b""
         self.done = False
         self.abandoned: SrpError | None = None
         self.waiter: Callable[[Pending], None] | None = None
 
     def outcome(self, check: bool = True) -> Result:
-        """The result. Raises what prevented it, with ``check`` a ScsiError for a status other than GOOD."""
+        """The result. Raises what prevented it, with ``check`` a ScsiError for a status that is no success."""
         if self.error is not None:
             raise self.error
         status = self.status
         if status is None:
             raise ValueError("the command has not ended")
-        if check and status:
+        if check and status not in SUCCESS:
             raise scsi_error(self.cdb, status, self.sense)
         return Result(status, self.data, self.sense, self.residual, self.overflow)
 
@@ -173,6 +207,9 @@ class Commander(Protocol):
 
     host: int
     replay: bool
+
+    def changed(self, lun: Lun) -> int:
+        """The epoch in which a unit was last heard to have changed; see :attr:`Pending.epoch`."""
 
     @property
     def max_transfer(self) -> int:
@@ -205,8 +242,21 @@ class Unit:
         """Linux's channel, id and lun."""
         self.inquiry_data = data
         """Standard INQUIRY data, from the scan."""
-        self.known_capacity: Capacity | None = None
-        """The last answer to READ CAPACITY."""
+        self._capacity: Capacity | None = None
+        self._asked = session.changed(lun)
+        """The epoch in which the unit was last asked what it is."""
+        self._meant: int | None = None
+        """Bytes of the blocks in which calls are meant: what the caller was told last."""
+
+    @property
+    def known_capacity(self) -> Capacity | None:
+        """The last answer to READ CAPACITY; None if there was none since the unit last said that it has changed."""
+        return self._capacity if self._asked >= self.session.changed(self.lun) else None
+
+    @known_capacity.setter
+    def known_capacity(self, value: Capacity | None) -> None:
+        self._capacity, self._asked = value, self.session.changed(self.lun)
+        self._meant = None if value is None else value.block_size
 
     @property
     def type(self) -> int:
@@ -239,55 +289,61 @@ class Unit:
         return session.submit(self.lun, bytes(cdb), data_in_length=length, replay=session.replay, **options)
 
     def inquiry_steps(self, vpd: int | None) -> Steps[Any]:
-        """INQUIRY; of a VPD page that has more than 252 bytes the rest in a second one."""
+        """INQUIRY; of a VPD page that has more than 252 bytes the rest in a second one.
+
+        Raises DecodeError for another page than the one that was asked for.
+        """
         length = 255
         while True:
             cdb = cdbs.Inquiry.build(evpd=vpd is not None, page_code=vpd or 0, allocation_length=length)
             pending = self._ask(cdb, length, retries=SCAN_RETRIES)
             yield (pending,)
             data = pending.outcome().data
+            found = parse_data_in(cdb, data)
             have = len(data)
             need = have
             if have > 4:
                 need = int.from_bytes(data[2:4], "big") + 4 if vpd is not None else data[4] + 5
             if need <= have or length != 255:
-                break
+                return found if need >= have else parse_data_in(cdb, data[:need])
             length = min(need, 0xFFFF)
-        return inquiry.parse_vpd(data[:need]) if vpd is not None else Inquiry(data[:need])
 
-    def capacity_steps(self, timeout: float = SHORT_TIMEOUT) -> Steps[Capacity]:
-        """READ CAPACITY: (16) first where the unit is of SPC-3 or later, as Linux does, else (10) first."""
-        options = {"retries": SCAN_RETRIES, "timeout": timeout}
-        data: params.ReadCapacity10 | params.ReadCapacity16
+    def capacity_steps(self) -> Steps[Capacity]:
+        """Number of blocks and bytes in one; later calls are meant in these."""
+        capacity = yield from self._what_it_is(SHORT_TIMEOUT)
+        self._meant = capacity.block_size
+        return capacity
+
+    def _what_it_is(self, timeout: float) -> Steps[Capacity]:
+        """Ask for the capacity; and for INQUIRY data, if the unit may be another one than it was."""
+        if self._asked < self.session.changed(self.lun):
+            self.inquiry_data = yield from self.inquiry_steps(None)
         modern = int(self.inquiry_data.version) & 7 >= 5
-        if modern:
-            pending = self._ask(cdbs.ReadCapacity16.build(allocation_length=32), 32, **options)
-            yield (pending,)
-            try:
-                data = params.ReadCapacity16(pending.outcome().data)
-            except CheckCondition as error:
-                if not _is_illegal(error):
-                    raise
-                modern = False
-        if not modern:
-            pending = self._ask(cdbs.ReadCapacity10.build(), 8, **options)
-            yield (pending,)
-            data = params.ReadCapacity10(pending.outcome().data)
-            if data.returned_lba == LAST_LBA_10:
-                pending = self._ask(cdbs.ReadCapacity16.build(allocation_length=32), 32, **options)
-                yield (pending,)
-                data = params.ReadCapacity16(pending.outcome().data)
-        self.known_capacity = Capacity(data.blocks, int(data.block_length))
-        return self.known_capacity
+        self._capacity, self._asked = yield from ask_capacity(self.session, self.lun, modern, timeout)
+        return self._capacity
 
     def block_size_steps(self, timeout: float = SHORT_TIMEOUT) -> Steps[int]:
-        """Bytes in a block, asked for once."""
-        if self.known_capacity is None:
-            yield from self.capacity_steps(timeout)
-        assert self.known_capacity is not None
-        if not self.known_capacity.block_size:
+        """Bytes in a block, asked for once. Raises UnitChanged if the caller was last told of others."""
+        known = self.known_capacity
+        if known is None:
+            known = yield from self._what_it_is(timeout)
+        if not known.block_size:
             raise DecodeError("the unit says that its blocks have 0 bytes", field="block_length")
-        return self.known_capacity.block_size
+        if self._meant is None:
+            self._meant = known.block_size
+        if known.block_size != self._meant:
+            raise block_size_changed(self._meant, known.block_size)
+        return known.block_size
+
+    def _within(self, lba: int, blocks: int, size: int) -> Steps[None]:
+        """Refuse what would run over the end after a part of it has been written."""
+        known = self.known_capacity
+        if known is None or lba + blocks > known.blocks:
+            known = yield from self._what_it_is(SHORT_TIMEOUT)
+        if known.block_size != size:
+            raise block_size_changed(size, known.block_size)
+        if lba + blocks > known.blocks:
+            raise ValueError(f"{blocks} blocks at {lba}, the unit has {known.blocks}; nothing was written")
 
     def read_steps(self, lba: int, blocks: int, into: memoryview | None) -> Steps[bytes]:
         """Read, in parts that the server and the CDB can take."""
@@ -313,6 +369,8 @@ class Unit:
         blocks, rest = divmod(view.nbytes, size)
         if rest:
             raise ValueError(f"{view.nbytes} bytes are not whole blocks of {size} bytes")
+        if view.nbytes > self.session.max_transfer:
+            yield from self._within(lba, blocks, size)
         parts: list[Pending] = []
         for at, count in self._parts(lba, blocks, size):
             start = (at - lba) * size
@@ -375,6 +433,44 @@ class Unit:
             self.lun, bytes(cdb), data_out=data, timeout=IO_TIMEOUT, retries=retries,
             block_size=block_size, replay=session.replay,
         )  # fmt: skip
+
+
+def block_size_changed(meant: int, now: int) -> UnitChanged:
+    """What to say to a call that was meant in other blocks."""
+    return UnitChanged(
+        f"the unit has changed: its blocks have {now} bytes, not {meant}; ask for its capacity, then try again"
+    )
+
+
+def ask_capacity(
+    session: Commander, lun: Lun, modern: bool = True, timeout: float = SHORT_TIMEOUT
+) -> Steps[tuple[Capacity, int]]:
+    """READ CAPACITY, and the epoch of its answer: (16) first if ``modern``, as Linux does, else (10) first."""
+    data: params.ReadCapacity10 | params.ReadCapacity16
+    options: dict[str, Any] = {"retries": SCAN_RETRIES, "timeout": timeout, "replay": session.replay}
+
+    def ask(cdb: Any, length: int) -> Pending:
+        return session.submit(lun, bytes(cdb), data_in_length=length, **options)
+
+    sixteen = cdbs.ReadCapacity16.build(allocation_length=32)
+    if modern:
+        pending = ask(sixteen, 32)
+        yield (pending,)
+        try:
+            data = params.ReadCapacity16(pending.outcome().data)
+        except CheckCondition as error:
+            if not _is_illegal(error):
+                raise
+            modern = False
+    if not modern:
+        pending = ask(cdbs.ReadCapacity10.build(), 8)
+        yield (pending,)
+        data = params.ReadCapacity10(pending.outcome().data)
+        if data.returned_lba == LAST_LBA_10:
+            pending = ask(sixteen, 32)
+            yield (pending,)
+            data = params.ReadCapacity16(pending.outcome().data)
+    return Capacity(data.blocks, int(data.block_length)), pending.epoch
 
 
 def _text(data: Inquiry, name: str) -> str:

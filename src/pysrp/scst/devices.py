@@ -306,6 +306,9 @@ class FileIo(Device):
     @store_only
     def resync_size(self, text: str) -> None:
         """Whatever is written: look how large the file is now."""
+        size = self.backend.size_now()
+        if size < self.given.blocksize:
+            raise refuse(errno.EINVAL, f"the file has {size} bytes now, a block {self.given.blocksize}")
         self.backend.resize()
         self.disk.resized()
 

@@ -27,6 +27,9 @@ __all__ = ["Export", "LunMap"]
 
 log = logging.getLogger("pysrp.target")
 
+LINUX_BUSES = 4
+"""Buses at which ibmvscsi looks (its ``max_channel`` is 3)."""
+
 REPORTED_LUNS_DATA_HAS_CHANGED = 0x3F, 0x0E
 INQUIRY_DATA_HAS_CHANGED = 0x3F, 0x03
 HIGHEST = 0x3FFF
@@ -186,6 +189,10 @@ class LunMap:
         """Into the draft; :meth:`_publish` makes it the map."""
         if not 0 <= export.lun <= HIGHEST:
             raise ConfigError(f"LUN {export.lun} is not in 0..{HIGHEST}")
+        if export.lun >> 5 & 7 >= LINUX_BUSES:
+            log.warning(
+                "LUN %d is on bus %d: Linux's ibmvscsi looks at buses 0 to 3", export.lun, export.lun >> 5 & 7
+            )
         if self._draft is None:
             self._draft = dict(self._exports)
         if old := self._draft.get(export.lun):
