@@ -273,10 +273,15 @@ class IU(Structure):
 
     def __init_subclass__(cls, opcode: int | None = None, **options: Any) -> None:
         if opcode is not None and "opcode" not in cls.__dict__:
-            field = U8(0, enum=Opcode, must=opcode)
+            # An opcode of one's own is no violation of the standard's list.
+            field = U8(0, enum=Opcode if opcode in set(Opcode) else None, must=opcode, hex=True)
             field.__set_name__(cls, "opcode")
             cls.opcode = field
         super().__init_subclass__(**options)
+        for each in cls.FIELDS:
+            end = each.offset + each.size
+            if not each.variable and end > cls.SIZE:
+                raise TypeError(f"{cls.__name__}.{each.name} ends at byte {end}, size says {cls.SIZE}")
         if opcode is not None:
             iu.add(opcode, cls)
 

@@ -8,19 +8,24 @@ import mmap
 import pickle
 import subprocess
 import sys
+import textwrap
 import weakref
 from array import array
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 
-from pysrp import crq, mad, srp
+from pysrp import crq, fuzz, mad, srp
 from pysrp.errors import DecodeError, EncodeError, TruncatedError
 from pysrp.fields import (
     U8,
     U16,
     U24,
     U48,
+    U64,
     Array,
     Bits,
     Dispatch,
@@ -401,3 +406,25 @@ def test_import_is_light() -> None:
         subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
         == "[]\n"
     )
+
+
+def test_an_iu_of_ones_own_is_valid() -> None:
+    """CONTRIBUTING's example, as it stands there; its opcode is no violation of the standard's list."""
+    text = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text()
+    recipe = textwrap.dedent(
+        text[text.index("    class Noop(IU") :].split("\n\n`parse")[0].split("\n\n`tests")[0]
+    )
+    recipe = recipe.replace("opcode=0x3E", "opcode=0x3C")  # another test has that one
+    space: dict[str, Any] = {"IU": srp.IU, "U8": U8, "U64": U64, "Raw": Raw}
+    exec(recipe, space)
+    own = space["Noop"].build(tag=1, cookie=b"12345678")
+    assert own.problems() == []
+    assert type(srp.parse(bytes(own), strict=True)) is space["Noop"]
+    assert fuzz.valid(space["Noop"], Random(1)).problems() == []
+
+
+def test_fields_that_cannot_be_are_refused_when_the_class_is_made() -> None:
+    with pytest.raises(TypeError, match="a and b overlap in byte 3"):
+        type("Overlap", (Structure,), {"__slots__": (), "a": U64(0), "b": U8(3)}, size=8)
+    with pytest.raises(TypeError, match=r"z ends at byte 20, size says 16"):
+        type("Past", (srp.IU,), {"__slots__": (), "z": U64(12)}, opcode=0x3B, size=16)

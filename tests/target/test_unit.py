@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pysrp.backends import Ram
 from pysrp.errors import Busy, ConfigError
-from pysrp.fields import U16, U32
+from pysrp.fields import U8, U16, U32
 from pysrp.scsi import cdb, inquiry, params
 from pysrp.scsi.codes import Association, DesignatorType, PeripheralDeviceType
 from pysrp.scsi.mode import parse_mode6, parse_mode10
@@ -675,7 +675,7 @@ def test_naca_and_link_are_refused_everywhere(bench):
 
 class Turn(cdb.Cdb6, opcode=0xD1, name="TURN", data_in="allocation_length"):
     __slots__ = ()
-    angle = U16(2)
+    angle = U8(2)
     allocation_length = U16(3)
 
 
@@ -703,7 +703,7 @@ def test_a_unit_of_ones_own():
     with Bench(Turntable("table")) as bench:
         assert bench.good(INQUIRY)[0] == 3
         assert bench.good("d10000000300") == b"tur"
-        assert bench("d10000010300").pointer == (True, 2, None)
+        assert bench("d10001000300").pointer == (True, 2, None)
         assert bench(TUR).status == 8, "an overridden handler needs no second mark"
         assert bench.good(Turn32.build(angle=90)) == b"90"
         assert bench(bytes(Turn32.build(angle=90))[:16]).pointer == (True, 7, None)
