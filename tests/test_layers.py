@@ -19,6 +19,7 @@ ROOMS = [
         (
             "errors",
             "tables",
+            "loglimit",
             "text",
             "_fast",
             "_fast.wire",

@@ -130,6 +130,18 @@ class QueueFull(TransportError):
     """The partner's queue has no free slot (H_DROPPED); nothing was sent."""
 
 
+def check_text(name: str, text: object, most: int) -> None:
+    """Raise ConfigError for what is no text of at most ``most`` ASCII characters, as fields on the wire have it."""
+    if not isinstance(text, str) or not text.isascii() or "\0" in text or len(text) > most:
+        raise ConfigError(f"{name} {text!r}: at most {most} ASCII characters are possible")
+
+
+def check_number(name: str, value: object, least: int, most: int) -> None:
+    """Raise ConfigError for what is no whole number from ``least`` to ``most``."""
+    if not isinstance(value, int) or not least <= value <= most:
+        raise ConfigError(f"{name} {value!r}: a whole number from {least} to {most} is possible")
+
+
 class ConfigError(SrpError, ValueError):
     """A configuration that cannot be carried out; the message says what to change."""
 

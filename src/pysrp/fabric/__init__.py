@@ -38,7 +38,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, NoReturn, Protocol, TypeVar
 
-from pysrp.errors import ConfigError, HcallError, PartnerGone, QueueFull
+from pysrp.errors import ConfigError, HcallError, PartnerGone, QueueFull, check_number, check_text
 
 __all__ = [
     "ELEMENT_SIZE",
@@ -129,7 +129,8 @@ class Identity:
 
     ``unit_address`` is the adapter's (``reg`` in the device tree); ``partition_name`` and
     ``partition_number`` are ``ibm,partition-name`` and ``ibm,partition-no`` (0 means the hypervisor);
-    ``location_code`` is ``ibm,loc-code``; ``system_id`` is model and serial number of the machine.
+    ``location_code`` is ``ibm,loc-code``; ``system_id`` is model and serial number of the machine. Numbers have 32
+    bits, texts at most 96, 96 and 128 ASCII characters; ConfigError for others.
     """
 
     unit_address: int = 0
@@ -137,6 +138,13 @@ class Identity:
     partition_number: int = 0
     location_code: str = ""
     system_id: str = ""
+
+    def __post_init__(self) -> None:
+        check_number("unit address", self.unit_address, 0, 0xFFFFFFFF)
+        check_number("partition number", self.partition_number, 0, 0xFFFFFFFF)
+        check_text("partition name", self.partition_name, 96)
+        check_text("location code", self.location_code, 96)
+        check_text("system id", self.system_id, 128)
 
 
 class Memory(Protocol):

@@ -412,6 +412,8 @@ class Base:
         """Register the queue."""
         if self._closed:
             raise PartnerGone("the session is closed")
+        if self.port.ended:
+            raise PartnerGone("the adapter has gone")
         self._opened = True
         if self.engine.state is State.CLOSED:
             try:

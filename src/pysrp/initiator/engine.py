@@ -27,7 +27,16 @@ from typing import Any
 
 from pysrp import mad, srp
 from pysrp.crq import Format, InitFormat, PingCode, Status, TransportEvent, Valid
-from pysrp.errors import ConfigError, DecodeError, PartnerGone, ProtocolError, SrpError, TransportError
+from pysrp.errors import (
+    ConfigError,
+    DecodeError,
+    PartnerGone,
+    ProtocolError,
+    SrpError,
+    TransportError,
+    check_number,
+    check_text,
+)
 from pysrp.lun import Lun
 from pysrp.mad import CapFlags, MadStatus, OsType
 from pysrp.scsi.cdb import parse_cdb
@@ -155,13 +164,9 @@ class Options:
 
     def __post_init__(self) -> None:
         for name, most in _TEXTS.items():
-            text = getattr(self, name)
-            if not isinstance(text, str) or not text.isascii() or len(text) > most:
-                raise ConfigError(f"{name} {text!r}: at most {most} ASCII characters")
+            check_text(name, getattr(self, name), most)
         for name, (least, largest) in _NUMBERS.items():
-            value = getattr(self, name)
-            if not isinstance(value, int) or not least <= value <= largest:
-                raise ConfigError(f"{name} {value!r}: a whole number from {least} to {largest}")
+            check_number(name, getattr(self, name), least, largest)
         for name in ("patience", "give_up"):
             value = getattr(self, name)
             if not isinstance(value, (int, float)) or not 0 < value <= LONGEST_WAIT:

@@ -54,10 +54,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from pysrp import crq, srp
+from pysrp import crq, mad, srp
 from pysrp._fast.fabric import Adapter
 from pysrp._fast.lane import Lane
-from pysrp.errors import DecodeError, HcallError, PartnerGone, SrpError, TransportError
+from pysrp.errors import (
+    ConfigError,
+    DecodeError,
+    HcallError,
+    PartnerGone,
+    SrpError,
+    TransportError,
+    check_number,
+    check_text,
+)
+from pysrp.loglimit import limit
 from pysrp.lun import Lun
 from pysrp.mad import OsType
 from pysrp.srp import RspCode, RspFlags, SolNot, TaskAttribute, TskMgmtFunc
@@ -79,7 +89,7 @@ from pysrp.target.taskset import TaskSet
 
 __all__ = ["Settings", "Target"]
 
-log = logging.getLogger("pysrp.target")
+log = limit(logging.getLogger("pysrp.target"))
 
 IU_SIZE = 256
 """Largest IU of virtual SCSI (viosrp.h)."""
@@ -91,6 +101,9 @@ SENSE_SIZE = 96
 
 LARGEST_TABLE = 65536
 """Bytes of an indirect table: 4096 descriptors."""
+
+SMALLEST_TRANSFER = 4096
+"""Bytes of the largest block: with less a disk could not be read."""
 
 LEAST_TRANSFER = 0x40000
 """Bytes that every client may expect (LoPAR)."""
@@ -148,6 +161,17 @@ class Settings:
     report_per_target: bool = False
     name: str = "ibmvstgt"
     target_port_id: bytes = bytes(16)
+
+    def __post_init__(self) -> None:
+        check_text("partition name", self.partition_name, mad.AdapterInfoData.partition_name.size)
+        check_text("name", self.name, mad.CapabilitiesData.name.size)
+        if self.partition_number is not None:
+            check_number("partition number", self.partition_number, 0, 0xFFFFFFFF)
+        check_number("OS type", self.os_type, 0, 0xFFFFFFFF)
+        check_number("max transfer", self.max_transfer, SMALLEST_TRANSFER, 0xFFFFFFFF)
+        check_number("request limit", self.request_limit, 1, 0x7FFFFFFF)
+        if len(self.target_port_id) != 16:
+            raise ConfigError(f"a target port id of {len(self.target_port_id)} bytes, it has 16")
 
 
 class Port(DmaPort, Protocol):
