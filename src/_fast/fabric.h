@@ -12,6 +12,7 @@
 #define PYSRP_FABRIC_H
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/vfs.h>
@@ -276,13 +277,18 @@ static inline void cpu_relax(void)
 /*
  * Ring an eventfd that the partner holds too and can put into any state, made blocking for instance.
  * Adding 0 wakes whoever watches it edge-triggered, as long as the count is not 0 (it starts at 1 and
- * is never read), and never blocks: a write waits only where the sum does not fit.
+ * is never read). A write waits where the sum does not fit, even one of 0 when the count is full (the kernel's
+ * own signals can fill it), so it is looked at first: a partner who fills its doorbell has lost it. A partner
+ * who does so between the look and the write makes this thread wait, and this one only: whoever rings does not
+ * hold the interpreter's lock.
  */
 static inline void bell_ring(int fd)
 {
+	struct pollfd bell = { .fd = fd, .events = POLLOUT };
 	uint64_t nothing = 0;
 
-	/* If this fails the partner has taken the descriptor's wits; its loss. */
+	if (poll(&bell, 1, 0) != 1 || !(bell.revents & POLLOUT))
+		return;
 	if (write(fd, &nothing, sizeof(nothing)) < 0)
 		errno = 0;
 }

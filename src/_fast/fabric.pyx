@@ -612,7 +612,8 @@ cdef class Adapter:
                 sent += 1
         finally:
             if sent:
-                self.ring()
+                with nogil:
+                    self.ring()
         if code and not sent:
             if code != H_DROPPED:
                 self.refused(code)

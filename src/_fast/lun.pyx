@@ -65,7 +65,8 @@ cdef class Lun:
     """Lun(value=0): a logical unit number, eight bytes, immutable (SAM-5, 4.7).
 
     ``value`` is eight bytes, the same eight bytes as a big-endian integer (one whose first level is 0 is refused:
-    it is nearly always a number in some program's way of counting), text as :meth:`from_text` takes, or another Lun. Comparison and hash go by the eight bytes: LUN 1 in the peripheral and LUN 1
+    it is nearly always a number in some program's way of counting), text as :meth:`from_text` takes, or another Lun.
+    Comparison and hash go by the eight bytes: LUN 1 in the peripheral and LUN 1
     in the flat method are two values (:func:`pysrp.lun.scst_unpack` says whether they are one unit).
 
     Raises EncodeError for a value that is not eight bytes.

@@ -1121,6 +1121,7 @@ cdef class Layout:
         self.fixed = tuple(sorted([f for f in table.values() if f.size or not f.variable], key=_wire_order))
         self.full = max([f.end for f in self.fixed], default=0)
         self.size = self.full if size is None else size
+        self.check_overlap()
         gaps = self.gaps()
         for f in gaps:
             setattr(owner, f.name, f)
@@ -1138,6 +1139,22 @@ cdef class Layout:
         self.body = self.size if not self.parts else (
             min([f.offset for f in self.parts if (<Part> f).after is None]) + sum([f.size for f in self.parts])
         )
+
+    def check_overlap(self):
+        """Raise TypeError if two fields of the fixed part have a bit in common."""
+        cdef Py_ssize_t i
+        cdef Field f, g
+        for n, f in enumerate(self.fixed):
+            if f.variable:
+                continue
+            for g in self.fixed[n + 1:]:
+                if g.offset >= f.end:
+                    break
+                if g.variable:
+                    continue
+                for i in range(max(f.offset, g.offset), min(f.end, g.end)):
+                    if f.bits(i) & g.bits(i):
+                        raise TypeError(f"{self.owner.__name__}: {f.name} and {g.name} overlap in byte {i}")
 
     def gaps(self):
         """A field for each stretch of the fixed part that no declared field covers."""

@@ -23,7 +23,7 @@ from pysrp.mad import OsType
 from pysrp.scst import Control, Tree, load, quote, socket_of
 from pysrp.target.engine import Settings
 from pysrp.target.lunmap import LunMap
-from pysrp.target.serve import Server
+from pysrp.target.serve import MAX_CLIENTS, Server
 from pysrp.text import size
 
 STOP = signal.SIGTERM, signal.SIGINT
@@ -115,6 +115,9 @@ def configure(tree: Tree, conf: BinaryIO, server: Server) -> bool:
 @click.option(
     "--max-transfer", default="64M", show_default=True, help="Largest transfer announced (port_max_txu)."
 )
+@click.option(
+    "--max-clients", type=click.IntRange(1), default=MAX_CLIENTS, show_default=True, help="Clients at a time."
+)
 @click.option("--no-login", is_flag=True, help="Also serve clients that never log in, such as SLOF.")
 @click.option(
     "--reject-disabled", is_flag=True,
@@ -130,7 +133,7 @@ def configure(tree: Tree, conf: BinaryIO, server: Server) -> bool:
 def serve(
     url: str, ram: tuple[str, ...], files: tuple[str, ...], luns: tuple[str, ...], conf: BinaryIO | None,
     enable: bool | None, partition_name: str | None, partition_number: int | None, unit_address: str,
-    os_type: str, max_transfer: str, no_login: bool, reject_disabled: bool, mode: str, record: str | None,
+    os_type: str, max_transfer: str, max_clients: int, no_login: bool, reject_disabled: bool, mode: str, record: str | None,
     as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Serve disks at URL (unix:PATH; on POWER vio:UNIT) until SIGTERM or Ctrl-C.
@@ -146,6 +149,9 @@ def serve(
     """
     if not quiet:
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    else:
+        logging.getLogger("pysrp").addHandler(logging.NullHandler())
+        logging.getLogger("pysrp").propagate = False
     url = url if ":" in url else f"unix:{url}"
     try:
         address, permissions = int(unit_address, 16), int(mode, 8)
@@ -173,7 +179,16 @@ def serve(
         wrap = recording(record) if record else None
         # Who sees the socket may send a signal: it waits until it is handled.
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
-        server = Server(url, exports, settings, enabled=False, wrap=wrap, identity=wished, mode=permissions)
+        server = Server(
+            url,
+            exports,
+            settings,
+            enabled=False,
+            max_clients=max_clients,
+            wrap=wrap,
+            identity=wished,
+            mode=permissions,
+        )
         stack.callback(server.stop)
         for number in STOP:
             signal.signal(number, lambda *_: server.interrupt())

@@ -15,6 +15,7 @@ descriptors); what it writes into shared memory is the business of ``_fast/fabri
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import itertools
 import os
@@ -89,7 +90,12 @@ class _Greeting:
             raise _Refusal("this is not a pysrp greeting")
         if version != cls.VERSION:
             raise _Refusal(f"greeting of version {version}, this is version {cls.VERSION}")
-        name, location, system, refusal = (text.rstrip(b"\0").decode(errors="replace") for text in texts)
+        name, location, system, refusal = (
+            text.rstrip(b"\0").decode("ascii", "replace").replace("\ufffd", "?").replace("\0", "?")
+            for text in texts
+        )
+        if unit > 0xFFFFFFFF:
+            raise _Refusal(f"unit address {unit:#x} has more than 32 bits")
         return cls(
             Identity(unit, name, number, location, system),
             queue,
@@ -463,7 +469,9 @@ class UnixListener(Listener):
     def _take_call(self) -> None:
         try:
             sock, _ = self._socket.accept()
-        except OSError:
+        except OSError as error:
+            if error.errno in USED_UP:
+                raise  # the caller stays readable: whoever looks again at once looks for ever
             return
         sock.setblocking(False)
         if len(self._pending) >= MAX_PENDING:
@@ -518,18 +526,45 @@ class UnixListener(Listener):
         for sock in self._pending[:]:
             self._forget(sock).close()
         self._selector.close()
-        with _directory(self._path), contextlib.suppress(FileNotFoundError):
-            if self._path.lstat().st_ino == self._inode:
-                self._path.unlink()
+        # Without the lock too: then only a server that starts at this very moment could lose its name.
+        with contextlib.suppress(FileNotFoundError, ConfigError), _directory(self._path):
+            self._unlink()
+        with contextlib.suppress(FileNotFoundError):
+            self._unlink()
         self._socket.close()
+
+    def _unlink(self) -> None:
+        if self._path.lstat().st_ino == self._inode:
+            self._path.unlink()
+
+
+USED_UP = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""What accept says of a process or a machine that can take nobody more."""
+
+LOCK_PATIENCE = 2.0
+"""Seconds to wait for other servers that start or stop in the same directory."""
 
 
 @contextlib.contextmanager
 def _directory(path: Path) -> Iterator[None]:
-    """Hold the directory of ``path`` against other servers that start or stop there."""
+    """Hold the directory of ``path`` against other servers that start or stop there.
+
+    Whoever may read the directory may hold it too, for ever: ConfigError after LOCK_PATIENCE seconds.
+    """
     fd = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+        end = time.monotonic() + LOCK_PATIENCE
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= end:
+                    raise ConfigError(
+                        f"{path.parent}: another process holds a lock on this directory (lslocks says which); "
+                        "use a directory that is yours alone, such as one in /run"
+                    ) from None
+            time.sleep(0.01)
         yield
     finally:
         os.close(fd)

@@ -17,6 +17,7 @@ Each client gets a port, an engine, and a thread that owns both. Backends that b
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import os
 import selectors
@@ -27,7 +28,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pysrp import fabric
-from pysrp.errors import SrpError
+from pysrp.errors import ConfigError, SrpError
 from pysrp.target.engine import Settings, Target
 from pysrp.target.lunmap import LunMap
 from pysrp.target.task import Unit
@@ -41,6 +42,17 @@ Self = TypeVar("Self", bound="Server")
 
 LAST_WORDS = 5.0
 """Seconds that closing a queue may take when the server stops."""
+
+MAX_CLIENTS = 256
+"""Clients at a time, unless it is said otherwise; each has a thread and half a dozen descriptors."""
+
+TURNED_AWAY = 0.2
+"""Seconds until the next client is looked at when one could not be served."""
+
+FAILED = 1.0
+"""Seconds until a client whose engine failed is told, as it comes again at once."""
+
+_numbers = itertools.count(1)
 
 LunChoice = LunMap | Callable[[fabric.Identity | None], LunMap]
 
@@ -56,7 +68,7 @@ class Adapter(threading.Thread):
         pool: Pool,
         done: Callable[[], None] = lambda: None,
     ) -> None:
-        super().__init__(name=f"pysrp target {port.identity.unit_address:08x}", daemon=True)
+        super().__init__(name=f"pysrp target {port.identity.unit_address:08x} {next(_numbers)}", daemon=True)
         self.port = port
         self.target = Target(port, luns, settings, pool)
         self._stopping = False
@@ -74,6 +86,7 @@ class Adapter(threading.Thread):
     def run(self) -> None:
         """The owner's loop."""
         target, port = self.target, self.port
+        end = time.monotonic()
         try:
             while not self._stopping:
                 due = target.process(time.monotonic())
@@ -84,7 +97,10 @@ class Adapter(threading.Thread):
                 port.wait(None if due is None else max(0.0, due - time.monotonic()))
         except Exception:
             log.exception("%s: the adapter's engine failed", target.name)
+            end = time.monotonic() + FAILED
         finally:
+            while not self._stopping and (left := end - time.monotonic()) > 0:
+                time.sleep(min(left, 0.05))
             self._end()
 
     def _end(self) -> None:
@@ -123,7 +139,7 @@ class Server:
     """Serves ``luns`` to every client that comes to ``url``: a thread per client, until :meth:`stop`.
 
     ``luns`` may be a function that gives each client its map, by its :class:`pysrp.fabric.Identity`. Other
-    keywords go to :func:`pysrp.fabric.listen`. With ``enabled`` False clients find the target disabled until
+    keywords go to :func:`pysrp.fabric.listen`. More than ``max_clients`` at a time are turned away. With ``enabled`` False clients find the target disabled until
     :meth:`enable`. ``wrap`` gets each client's port and gives the one to use instead, such as a
     :class:`pysrp.fabric.recorder.Recorder`. The server listens when it has been made; ConfigError or
     TransportError where it cannot. ``identity`` is its own end, as the platform has it.
@@ -136,12 +152,16 @@ class Server:
         settings: Settings | None = None,
         *,
         enabled: bool = True,
+        max_clients: int = MAX_CLIENTS,
         wrap: Callable[[fabric.Port], fabric.Port] | None = None,
         **options: Any,
     ) -> None:
         self.url = url
         self.settings = settings or Settings()
+        if max_clients < 1:
+            raise ConfigError(f"max_clients {max_clients}: at least 1")
         self.enabled = enabled
+        self.max_clients = max_clients
         self.pool = Pool()
         self._luns = luns
         self._wrap = wrap
@@ -189,6 +209,11 @@ class Server:
                         self._welcome(port)
                 except (SrpError, OSError) as error:
                     log.error("%s: a client was turned away: %s", self.url, error)
+                    self._stopped.wait(TURNED_AWAY)  # what is used up now may be so for a while
+                except Exception:
+                    # The fault of a function that was given, or of a machine without threads: no other client's.
+                    log.exception("%s: a client was turned away", self.url)
+                    self._stopped.wait(TURNED_AWAY)
         self._listener.close()
 
     def _welcome(self, port: fabric.Port) -> None:
@@ -198,6 +223,15 @@ class Server:
             except BaseException:
                 port.close()
                 raise
+        try:
+            self._serve(port)
+        except BaseException:
+            port.close()
+            raise
+
+    def _serve(self, port: fabric.Port) -> None:
+        if len(self.adapters()) >= self.max_clients:
+            raise ConfigError(f"there are {self.max_clients} clients already (max_clients)")
         luns = self._luns if isinstance(self._luns, LunMap) else self._luns(port.partner)
         luns.served(self.name)
         adapter = Adapter(port, luns, self.settings, self.pool, self._ring)
@@ -208,7 +242,12 @@ class Server:
             if luns not in self._maps:
                 self._maps.append(luns)
             adapter.call(adapter.target.enable if self.enabled else adapter.target.disable)
-            adapter.start()
+            try:
+                adapter.start()
+            except BaseException:
+                self._adapters.discard(adapter)
+                adapter.target.retire()
+                raise
 
     def _ring(self) -> None:
         """Let the listener's thread look whether it is still of use."""
