@@ -10,7 +10,7 @@ SECONDS_PER_PARSER ?= 20
 
 sources := $(shell find src setup.py pyproject.toml Makefile -type f -not -name '*.so' -not -path '*/__pycache__/*' -not -path '*.egg-info/*')
 
-.PHONY: demo test bench fuzz lint changes debug sanitize power clean
+.PHONY: demo test bench fuzz lint corpus mutants changes debug sanitize power clean
 .DELETE_ON_ERROR:
 
 $(VENV)/installed: $(sources)
@@ -58,6 +58,18 @@ lint: $(VENV)/test
 changes: $(VENV)/test
 	@$(PIP) install --group changes
 	@$(VENV)/bin/towncrier build --draft --version next
+
+# What both engines answer to some three thousand sequences, and how many of their lines these reach.
+corpus: $(VENV)/test
+	@$(PIP) install 'coverage>=7'
+	$(PYTHON) tests/corpus/corpus.py check
+	$(PYTHON) tests/corpus/corpus.py coverage
+
+# A sample of N changes of the engines, units, data path and codecs: do the tests notice?
+N ?= 100
+SEED ?= 0
+mutants: $(VENV)/test
+	$(PYTHON) tools/mutants.py --number $(N) --seed $(SEED)
 
 # Bounds checks and line tracing in every Cython module, then the test suite on that build.
 debug:

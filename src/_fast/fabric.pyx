@@ -354,6 +354,8 @@ cdef class Adapter:
         self.unlink(0)
         self.near, self.near_count, self.event = &self.alone_near, 0, 0
         memset(&self.own, 0, sizeof(self.own))
+        # Not when the collector comes by: a partner's window is as large as it likes. Views keep what they show.
+        self.region = self.far_region = self.link_region = None
         c_close(self.epoll)     # not the bell: another thread may be about to ring it
         self.epoll = -1
 

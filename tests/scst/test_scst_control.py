@@ -159,6 +159,24 @@ def test_a_line_without_end_ends_the_connection(raw):
         assert raw.readline() == b""
 
 
+def test_whoever_is_idle_goes_when_others_come(tree: Filesystem, tmp_path: Path) -> None:
+    with Control(tree, tmp_path / "idle.scst"):
+        idle = [Client(tmp_path / "idle.scst") for _ in range(2 * CONNECTIONS)]
+        with Client(tmp_path / "idle.scst", timeout=20) as late:
+            assert late.ls() == tree.ls("")
+        for client in idle:
+            client.close()
+
+
+def test_a_name_that_is_no_text_is_answered(tree: Filesystem, tmp_path: Path) -> None:
+    with Control(tree, tmp_path / "odd.scst"), socket.socket(socket.AF_UNIX) as peer:
+        peer.connect(str(tmp_path / "odd.scst"))
+        for line in (b'{"read": "\\ud800"}', b'{"ls": "\\udfff/x"}', b'{"write": "a", "text": "\\ud800"}'):
+            peer.sendall(line + b"\n")
+            answer = json.loads(peer.recv(LONGEST))
+            assert "errno" in answer
+
+
 def test_a_server_that_does_not_answer_costs_its_time_limit(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as deaf:
         deaf.bind(str(tmp_path / "v.scst"))

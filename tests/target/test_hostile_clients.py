@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import gc
 import os
 import platform
 import select
@@ -179,6 +180,25 @@ def test_a_full_doorbell_is_not_rung(tmp_path: Path) -> None:
             time.sleep(0.001)
         assert served(f"unix:{tmp_path}/v")
         hostile.close()
+
+
+def test_the_window_of_a_client_goes_with_its_connection(tmp_path: Path) -> None:
+    """Not when Python's collector comes by: a window may have gigabytes."""
+
+    def mapped() -> int:
+        return Path("/proc/self/maps").read_text().count("pysrp-window")
+
+    gc.collect()
+    gc.disable()
+    try:
+        with Server(f"unix:{tmp_path}/v", luns()) as server:
+            for _ in range(3):
+                assert served(f"unix:{tmp_path}/v")
+            while server.adapters():
+                time.sleep(0.001)
+            assert mapped() == 0
+    finally:
+        gc.enable()
 
 
 def test_when_an_engine_fails_its_client_is_told_and_others_go_on(tmp_path: Path) -> None:

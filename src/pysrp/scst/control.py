@@ -27,6 +27,7 @@ import socket
 import stat
 import struct
 import threading
+import time
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -40,6 +41,7 @@ __all__ = ["Client", "Control", "socket_of"]
 
 LONGEST = 1 << 16
 CONNECTIONS = 64
+BUSY = float("inf")
 PATIENCE = 30.0
 """Seconds that a client waits for an answer, if it is not told otherwise."""
 REQUESTS = ("read",), ("write", "text"), ("write", "texts"), ("ls",), ("stat",), ("readlink",)
@@ -78,7 +80,8 @@ class Control:
         self._tree = tree
         self._uids = {os.geteuid(), 0} if uids is None else set(uids)
         self._lock = threading.Lock()
-        self._peers: set[socket.socket] = set()
+        self._peers: dict[socket.socket, float] = {}
+        """Who is connected, and since when it has been idle."""
         start_programs_by_fork()  # somebody may have mounted what we answer for
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -122,26 +125,44 @@ class Control:
                     continue
                 return
             with self._lock:
-                welcome = len(self._peers) < CONNECTIONS and _uid(peer) in self._uids
+                welcome = _uid(peer) in self._uids and self._has_room()
                 if welcome:
-                    self._peers.add(peer)
+                    self._peers[peer] = time.monotonic()
             if welcome:
                 threading.Thread(target=self._serve, args=(peer,), name="scst-peer", daemon=True).start()
             else:
                 peer.close()
 
+    def _has_room(self) -> bool:
+        """Whether one more may come; who has said nothing for the longest time goes for it."""
+        if len(self._peers) < CONNECTIONS:
+            return True
+        idle, since = min(self._peers.items(), key=lambda each: each[1])
+        if since == BUSY:
+            return False
+        del self._peers[idle]
+        _wake(idle)
+        return True
+
+    def _is(self, peer: socket.socket, since: float) -> None:
+        with self._lock:
+            if peer in self._peers:
+                self._peers[peer] = since
+
     def _serve(self, peer: socket.socket) -> None:
         try:
             with contextlib.suppress(OSError):  # the peer is gone
                 for line in _lines(peer):
+                    self._is(peer, BUSY)
                     if line is None:
                         problem = refuse(errno.EMSGSIZE, f"a line is at most {LONGEST} bytes")
                         peer.sendall(_encode(_refusal(problem)))
                         break
                     peer.sendall(_encode(self._answer(line)))
+                    self._is(peer, time.monotonic())
         finally:
             with self._lock:
-                self._peers.discard(peer)
+                self._peers.pop(peer, None)
                 peer.close()
 
     def _answer(self, line: bytes) -> dict[str, Any]:
