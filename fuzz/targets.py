@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from objects import hostile
 from pysrp import crq, fuzz, mad, scsi, srp
 from pysrp.fields import View
 from pysrp.lun import Lun
@@ -19,7 +20,9 @@ def parse_lun(data: bytes | bytearray) -> View:
     """A LUN through its text, its integer and its bytes; as a view, for the common invariant."""
     if len(data) == 8:
         lun = Lun(data)
-        assert Lun(int(lun)) == Lun.from_text(str(lun)) == eval(repr(lun), {"Lun": Lun}) == lun
+        assert Lun.from_text(str(lun)) == eval(repr(lun), {"Lun": Lun}) == lun
+        # A number whose first level is 0 is not taken for a LUN.
+        assert (0 < int(lun) < 1 << 48) or Lun(int(lun)) == lun
     return srp.TskMgmt(bytes(20) + bytes(data[:8]).ljust(8, b"\0") + bytes(20))
 
 
@@ -44,11 +47,15 @@ TARGETS: dict[str, Callable[[Any], View]] = {
     "mode6": scsi.parse_mode6,
     "mode10": scsi.parse_mode10,
     "data_in": data_in,
+    "objects": hostile,
 }
 
 
 def corpus(name: str) -> Iterator[bytes]:
     """First inputs: what the captures hold for this parser, and valid structures made at random."""
+    if name == "objects":
+        yield from (number.to_bytes(4, "big") for number in range(60))
+        return
     cdbs: dict[Any, bytes] = {}
     for path in sorted(CAPTURES.glob("*.jsonl")):
         for line in path.read_text().splitlines():

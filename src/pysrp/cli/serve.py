@@ -118,6 +118,13 @@ def configure(tree: Tree, conf: BinaryIO, server: Server) -> bool:
 @click.option(
     "--max-clients", type=click.IntRange(1), default=MAX_CLIENTS, show_default=True, help="Clients at a time."
 )
+@click.option(
+    "--max-window",
+    default="4G",
+    show_default=True,
+    metavar="SIZE",
+    help="Shared memory that one client may have.",
+)
 @click.option("--no-login", is_flag=True, help="Also serve clients that never log in, such as SLOF.")
 @click.option(
     "--reject-disabled", is_flag=True,
@@ -133,7 +140,7 @@ def configure(tree: Tree, conf: BinaryIO, server: Server) -> bool:
 def serve(
     url: str, ram: tuple[str, ...], files: tuple[str, ...], luns: tuple[str, ...], conf: BinaryIO | None,
     enable: bool | None, partition_name: str | None, partition_number: int | None, unit_address: str,
-    os_type: str, max_transfer: str, max_clients: int, no_login: bool, reject_disabled: bool, mode: str, record: str | None,
+    os_type: str, max_transfer: str, max_clients: int, max_window: str, no_login: bool, reject_disabled: bool, mode: str, record: str | None,
     as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Serve disks at URL (unix:PATH; on POWER vio:UNIT) until SIGTERM or Ctrl-C.
@@ -185,6 +192,7 @@ def serve(
             settings,
             enabled=False,
             max_clients=max_clients,
+            max_window=size(max_window),
             wrap=wrap,
             identity=wished,
             mode=permissions,

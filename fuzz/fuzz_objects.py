@@ -1,0 +1,5 @@
+"""Fuzz builders, setters and columns with objects that run code while they are measured; see objects.py."""
+
+import harness
+
+harness.fuzz("objects")
