@@ -9,7 +9,7 @@ __all__ = ["LINES", "limit"]
 LINES = 10
 """Lines a second for one peer: a connection, which has a thread of its own."""
 
-ALL = 10 * LINES
+ALL = 50 * LINES
 """Lines a second for all peers together, as one may come again and again."""
 
 PEERS = 1024
