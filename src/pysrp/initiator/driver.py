@@ -124,7 +124,9 @@ class Base:
             fabric.connect(port, identity=identity, **connect) if isinstance(port, str) else port
         )
         segments = max(1, -(-max_transfer // CHUNK))
-        self._all_chunks = max(-(-buffers // CHUNK), segments)
+        # One of them is for READ CAPACITY, see _spares; `buffers` is all that is allocated, in one piece, as a port on
+        # POWER gives no more than 16 MiB in one.
+        self._all_chunks = max(-(-buffers // CHUNK) - 1, segments)
         self._max_transfer = max_transfer
         self._shape = max_requests + 4, segments
         self._old: list[tuple[Any, Any]] = []
