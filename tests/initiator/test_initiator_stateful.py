@@ -146,7 +146,7 @@ class Conversation(RuleBasedStateMachine):
         assert engine.debits == 0
         # What an abort owes is settled by the next answer but one at the latest.
         assert engine.credits + engine._owed == 12
-        assert len(self.session._chunks) == 20
+        assert len(self.session._chunks) == self.session._all_chunks
         assert len(engine._free) == 20
 
 
