@@ -8,6 +8,7 @@ path between the partners, :class:`ConfigError` a configuration, :class:`Unavail
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 __all__ = [
@@ -128,6 +129,10 @@ class PartnerGone(TransportError):
 
 class QueueFull(TransportError):
     """The partner's queue has no free slot (H_DROPPED); nothing was sent."""
+
+
+USED_UP = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""What accept(2) says of a process or a machine that can take nobody more."""
 
 
 def check_text(name: str, text: object, most: int) -> None:

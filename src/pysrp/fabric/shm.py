@@ -15,7 +15,6 @@ descriptors); what it writes into shared memory is the business of ``_fast/fabri
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import itertools
 import os
@@ -29,7 +28,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from pysrp._fast import fabric as fast
-from pysrp.errors import ConfigError, TransportError
+from pysrp.errors import USED_UP, ConfigError, TransportError
 from pysrp.fabric import Identity, Listener, Port, fail
 
 __all__ = ["ClientPort", "ServerPort", "UnixListener", "connect", "listen"]
@@ -526,20 +525,15 @@ class UnixListener(Listener):
         for sock in self._pending[:]:
             self._forget(sock).close()
         self._selector.close()
-        # Without the lock too: then only a server that starts at this very moment could lose its name.
-        with contextlib.suppress(FileNotFoundError, ConfigError), _directory(self._path):
-            self._unlink()
-        with contextlib.suppress(FileNotFoundError):
-            self._unlink()
+        with contextlib.ExitStack() as stack:
+            # Without the lock too: then only a server that starts at this very moment could lose its name.
+            with contextlib.suppress(FileNotFoundError, ConfigError):
+                stack.enter_context(_directory(self._path))
+            with contextlib.suppress(FileNotFoundError):
+                if self._path.lstat().st_ino == self._inode:
+                    self._path.unlink()
         self._socket.close()
 
-    def _unlink(self) -> None:
-        if self._path.lstat().st_ino == self._inode:
-            self._path.unlink()
-
-
-USED_UP = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-"""What accept says of a process or a machine that can take nobody more."""
 
 LOCK_PATIENCE = 2.0
 """Seconds to wait for other servers that start or stop in the same directory."""

@@ -132,10 +132,9 @@ class Session(Base):
             self._end()
 
     async def _drain(self, limit: float) -> None:
-        commands = [request for request in self._live if isinstance(request, Pending)]
-        self.give_up(commands, PartnerGone("the session was closed"))
+        self._give_up_all()
         self._schedule()
-        while self._live and self.connected and self.port.connected:
+        while self._is_heard:
             await self._change(limit)
 
     def _end(self) -> None:
@@ -334,10 +333,7 @@ class Session(Base):
     async def host_reset(self, timeout: float | None = 60) -> None:
         """Close and reopen the queue and log in again, as the blocking one."""
         check_timeout(timeout)
-        if not self._opened:
-            raise self._not_open()
-        if self._inside:
-            self.recover()
+        self._ready()
         self.engine.host_reset()
         self._readable()
         await self.wait_connected(timeout)

@@ -759,15 +759,13 @@ class Base:
                 request.chunks = ()
                 request.retries = 0
                 request.done = True
+                request.status = None
             request.ended = True
             if request.error is None:
                 request.error = PartnerGone(
                     "an interrupt came in the middle of the session's work; it was reset"
                 )
         state = self.engine.state
-        for request in live:
-            if isinstance(request, Command):
-                request.status = None
         self._begin()
         self._epoch = self._login_epoch = epoch
         self._told.extend(told)
@@ -816,6 +814,23 @@ class Base:
             except ValueError:
                 return  # closed by its owner already
 
+    def _ready(self) -> None:
+        """Before a call waits for anything: raise what it would wait for in vain, mend what was left half way."""
+        if not self._opened:
+            raise self._not_open()
+        if self._inside:
+            self.recover()
+
+    def _give_up_all(self) -> None:
+        """The session is about to be closed: have all that is under way aborted."""
+        commands = [request for request in self._live if isinstance(request, Pending)]
+        self.give_up(commands, PartnerGone("the session was closed"))
+
+    @property
+    def _is_heard(self) -> bool:
+        """Whether there is a target that may still say of something that it is over."""
+        return bool(self._live) and self.connected and self.port.connected
+
     def _not_open(self) -> TransportError:
         """Why a call cannot wait for anything."""
         if self._closed:
@@ -838,10 +853,7 @@ class Base:
         self, function: TskMgmtFunc, lun: Lun, task: Command | None, timeout: float, done: Any = None
     ) -> TaskManagement:
         check_timeout(timeout)
-        if not self._opened:
-            raise self._not_open()
-        if self._inside:
-            self.recover()
+        self._ready()
         request = TaskManagement(function, lun, task, timeout=timeout)
         request.owner = done
         self._inside = True

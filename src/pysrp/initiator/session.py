@@ -219,9 +219,8 @@ class Session(Base):
             self._shut()
 
     def _drain(self, limit: float) -> None:
-        commands = [request for request in self._live if isinstance(request, Pending)]
-        self.give_up(commands, PartnerGone("the session was closed"))
-        while self._live and self.connected and self.port.connected and time.monotonic() < limit:
+        self._give_up_all()
+        while self._is_heard and time.monotonic() < limit:
             self._once(limit)
 
     def __enter__(self) -> Session:
@@ -240,10 +239,7 @@ class Session(Base):
         self._work()
 
     def _once(self, limit: float) -> None:
-        if not self._opened:
-            raise self._not_open()
-        if self._inside:
-            self.recover()
+        self._ready()
         if self.engine.output:
             self.flush()
         until = min(limit, self._pause())
@@ -521,10 +517,7 @@ class Session(Base):
         What the server had got ends with PartnerGone, or is sent again where ``replay`` was set.
         """
         check_timeout(timeout)
-        if not self._opened:
-            raise self._not_open()
-        if self._inside:
-            self.recover()
+        self._ready()
         self.engine.host_reset()
         self._work()
         self.wait_connected(timeout)

@@ -33,7 +33,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from pysrp.errors import ConfigError, UnavailableError
+from pysrp.errors import USED_UP, ConfigError, UnavailableError
 from pysrp.scst.files import Files, Stat, start_programs_by_fork
 from pysrp.scst.grammar import TreeError, refuse
 
@@ -120,7 +120,7 @@ class Control:
             except OSError as problem:
                 if problem.errno in (errno.ECONNABORTED, errno.EINTR):
                     continue
-                if problem.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                if problem.errno in USED_UP:
                     threading.Event().wait(0.1)  # until somebody has closed something
                     continue
                 return

@@ -217,13 +217,9 @@ class Server:
         self._listener.close()
 
     def _welcome(self, port: fabric.Port) -> None:
-        if self._wrap:
-            try:
-                port = self._wrap(port)
-            except BaseException:
-                port.close()
-                raise
         try:
+            if self._wrap:
+                port = self._wrap(port)
             self._serve(port)
         except BaseException:
             port.close()
