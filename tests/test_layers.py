@@ -31,7 +31,7 @@ ROOMS = [
     ),
     (1, ("fields", "crq", "srp", "mad", "lun", "scsi")),
     (2, ("initiator", "target", "_fast.lane", "_fast.queue")),
-    (3, ("fabric", "backends", "_fast.fabric")),
+    (3, ("fabric", "backends", "_fast.fabric", "_fast.bell")),
     (4, ("initiator.driver", "initiator.session", "initiator.aio", "target.serve", "target.workers")),
     (5, ("scst",)),
     (6, ("cli", "fuzz")),

@@ -11,9 +11,6 @@
 #ifndef PYSRP_FABRIC_H
 #define PYSRP_FABRIC_H
 
-#include <errno.h>
-#include <poll.h>
-#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/vfs.h>
 #include <time.h>
@@ -272,62 +269,6 @@ static inline void cpu_relax(void)
 #else
 	__asm__ volatile("" ::: "memory");
 #endif
-}
-
-/*
- * Ring an eventfd that the partner holds too and can put into any state, made blocking for instance.
- * Adding 0 wakes whoever watches it edge-triggered, as long as the count is not 0 (it starts at 1 and
- * is never read). A write waits where the sum does not fit, even one of 0 when the count is full (the kernel's
- * own signals can fill it), so it is looked at first: a partner who fills its doorbell has lost it. A partner
- * who does so between the look and the write makes this thread wait, and this one only: whoever rings does not
- * hold the interpreter's lock.
- */
-static inline void bell_ring(int fd)
-{
-	struct pollfd bell = { .fd = fd, .events = POLLOUT };
-	uint64_t nothing = 0;
-
-	if (poll(&bell, 1, 0) != 1 || !(bell.revents & POLLOUT))
-		return;
-	if (write(fd, &nothing, sizeof(nothing)) < 0)
-		errno = 0;
-}
-
-static inline int bell_watch(int epoll, int fd)
-{
-	struct epoll_event event = { .events = EPOLLIN | EPOLLET, .data = { .fd = fd } };
-
-	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
-}
-
-/* Any other descriptor, until it is unwatched: HEARD_OTHER for as long as it is readable. */
-static inline int fd_watch(int epoll, int fd)
-{
-	struct epoll_event event = { .events = EPOLLIN, .data = { .fd = fd } };
-
-	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
-}
-
-static inline int fd_unwatch(int epoll, int fd)
-{
-	return epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL);
-}
-
-enum { HEARD_BELL = 1, HEARD_OTHER = 2, HEARD_SIGNAL = 4 };
-
-/* Wait for descriptors; acknowledges bells. timeout in nanoseconds, below 0 for ever. */
-static inline int bell_hear(int epoll, int bell, int link_bell, int64_t timeout)
-{
-	struct epoll_event events[4];
-	int heard = 0, i, n;
-	int64_t ms = timeout < 0 ? -1 : (timeout + 999999) / 1000000;
-
-	n = epoll_wait(epoll, events, 4, ms > 0x7fffffff ? 0x7fffffff : (int)ms);
-	if (n < 0)
-		return errno == EINTR ? HEARD_SIGNAL : HEARD_OTHER;
-	for (i = 0; i < n; i++)
-		heard |= events[i].data.fd == bell || events[i].data.fd == link_bell ? HEARD_BELL : HEARD_OTHER;
-	return heard;
 }
 
 /* Whether fd is an ordinary memfd: pages of a huge page pool can be missing when they are touched. */

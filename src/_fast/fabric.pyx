@@ -65,9 +65,6 @@ cdef extern from "fabric.h" nogil:
         CRQ_OVERWRITTEN
         TCE_PAGE
         TCE_SHIFT
-        HEARD_BELL
-        HEARD_OTHER
-        HEARD_SIGNAL
     uint32_t shared_get(const uint32_t *word)
     void shared_set(uint32_t *word, uint32_t value)
     uint32_t shared_swap(uint32_t *word, uint32_t value)
@@ -84,12 +81,18 @@ cdef extern from "fabric.h" nogil:
     int tce_copy(const tce_window *w, uint64_t ioba, uint8_t *local, uint64_t length, bint store)
     int64_t clock_ns()
     void cpu_relax()
+    bint is_tmpfs(int fd)
+
+cdef extern from "bell.h" nogil:
+    enum:
+        HEARD_OTHER
+        HEARD_SIGNAL
+    void bell_begin()
     void bell_ring(int fd)
     int bell_watch(int epoll, int fd)
     int fd_watch(int epoll, int fd)
     int fd_unwatch(int epoll, int fd)
     int bell_hear(int epoll, int bell, int link_bell, int64_t timeout)
-    bint is_tmpfs(int fd)
 
 
 cdef enum:
@@ -145,6 +148,7 @@ def watch_directory(path):
 def make_bell():
     """An eventfd that :class:`Adapter` can ring and watch: its count is never 0 and never read."""
     cdef int fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK)
+    bell_begin()
     if fd < 0:
         raise _oserror()
     return fd
