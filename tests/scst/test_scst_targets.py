@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import sys
 import threading
 
 import pytest
@@ -520,3 +521,35 @@ def test_a_saved_configuration_takes_the_ids_along(tmp_path):
 
     text, usn = serve("here", lambda tree: tree.write("handlers/vdisk_ram/mgmt", "add_device ram000"))
     assert serve("there", lambda tree: load(tree, text)) == (text, usn)
+
+
+def test_a_map_that_changes_while_it_is_looked_at(target, tree, disks):
+    """Threads change places as often as they can: what was there a moment ago may be gone."""
+    over, problems = threading.Event(), []
+
+    def change():
+        for _ in range(4000):
+            target.luns("add ram000 512")
+            target.luns("del 512")
+
+    def look():
+        while not over.is_set():
+            try:
+                with contextlib.suppress(TreeError):
+                    tree.read(f"{target.path}/luns/512/read_only")
+                tree.ls(f"{target.path}/luns")
+            except Exception as problem:
+                problems.append(problem)
+                return
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        looker = threading.Thread(target=look)
+        looker.start()
+        change()
+        over.set()
+        looker.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert problems == []

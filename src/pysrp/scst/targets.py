@@ -154,7 +154,8 @@ class Luns(Directory):
         if not name.isdecimal():
             return super().entries().get(name)
         lun = int(name) if len(name) <= len(str(HIGHEST_LUN)) else -1
-        return self._lun(self._luns[lun]) if name == str(lun) and lun in self._luns else None
+        export = self._luns.get(lun) if name == str(lun) else None
+        return self._lun(export) if export else None
 
     def together(self) -> AbstractContextManager[None]:
         """Several LUNs are seen, and told to initiators, at once."""
@@ -204,11 +205,11 @@ class Luns(Directory):
             case "del":
                 lun = number(command.word(), "LUN")
                 command.end()
-                if lun not in luns:
+                export = luns.get(lun)
+                if export is None:
                     raise refuse(errno.EINVAL, f"there is no LUN {lun}")
-                unit = luns[lun].unit
                 luns.remove(lun)
-                self._server.drain(unit)
+                self._server.drain(export.unit)
             case verb:
                 name = command.word()
                 device = self._devices.by_name.get(name)

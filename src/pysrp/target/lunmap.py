@@ -109,13 +109,14 @@ class LunMap:
 
     @property
     def _now(self) -> dict[int, Export]:
-        return self._exports if self._draft is None else self._draft
+        draft = self._draft  # once: another thread may publish it
+        return self._exports if draft is None else draft
 
     def __len__(self) -> int:
         return len(self._now)
 
     def __iter__(self) -> Iterator[Export]:
-        exports = self._now
+        exports = dict(self._now)  # another thread may be drafting
         return iter([exports[lun] for lun in sorted(exports)])
 
     def __contains__(self, lun: int) -> bool:
@@ -123,6 +124,10 @@ class LunMap:
 
     def __getitem__(self, lun: int) -> Export:
         return self._now[lun]
+
+    def get(self, lun: int) -> Export | None:
+        """What is exported there, or None: in one step, as another thread may change the map."""
+        return self._now.get(lun)
 
     def places(self, unit: Unit) -> list[int]:
         """The LUNs of a unit, in order."""
