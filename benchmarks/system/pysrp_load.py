@@ -24,6 +24,8 @@ from pysrp.initiator.session import READ, WRITE, Device, Session
 BLOCK = 512
 CHUNK = 0.1
 """Seconds that a batch should take."""
+MEMORY = 64 << 20
+"""Bytes that the commands of a batch write at most."""
 
 
 def addresses(blocks: int, each: int, sequential: bool) -> array[int]:
@@ -47,17 +49,20 @@ def batch(
     """Seconds that it took, and latencies in nanoseconds."""
     latencies = array("Q")
     took, count = 0.0, 8 * depth
+    most = max(8 * depth, MEMORY // size)
+    data = memoryview(os.urandom(size) * most) if write else None
     while took < seconds:
         lbas = table * -(-count // len(table))
         del lbas[count:]
         start = time.perf_counter()
-        done = session.run(disk, WRITE if write else READ, lbas, size // BLOCK, depth=depth)
+        given = data and data[: count * size]
+        done = session.run(disk, WRITE if write else READ, lbas, size // BLOCK, data=given, depth=depth)
         took += (elapsed := time.perf_counter() - start)
         if done.errors or any(done.status):
             raise SystemExit(f"commands have failed: {done.errors}")
         latencies += done.latency
         # So many that beginning and end, with fewer than depth under way, do not count.
-        count = max(8 * depth, int(count * CHUNK / elapsed))
+        count = min(most, max(8 * depth, int(count * CHUNK / elapsed)))
     return took, latencies
 
 
