@@ -25,7 +25,11 @@ from corpus_target_machine import (
     Machine,
 )
 from pysrp import crq, mad, srp
+from pysrp.backends import Ram
+from pysrp.errors import ConfigError
 from pysrp.lun import scst_pack
+from pysrp.target.disk import Disk
+from pysrp.target.unit_identity import Identity as UnitIdentity
 
 # The CDBs.
 
@@ -536,6 +540,41 @@ def cramped(m: Machine, rng: Random, number: int) -> None:
     m.read(0, DISK, 0, 1)
 
 
+class Refusing(Disk):
+    """A unit that takes no initiator."""
+
+    def attach(self, nexus: Any) -> None:
+        raise ConfigError("as the sequence has it")
+
+
+def administered(m: Machine, rng: Random, number: int) -> None:
+    """What an administrator may do to a map that clients use; twins, names, methods, and waiting until nobody does."""
+    m.ready(settled=number % 2 == 0)
+    twin = Disk(Ram(MIB), identity=UnitIdentity.named("corpus0"))
+    nameless, refusing = Disk(Ram(MIB)), Refusing(Ram(MIB))
+    for unit in (twin, nameless, refusing):
+        unit.backend.write_from(0, memoryview(bytes(range(256)) * 4))
+    for _ in range(10):
+        who, lun = rng.randrange(2), rng.choice((DISK, HAND, 0, 5, 128))
+        kind = rng.randrange(8)
+        if kind < 3:
+            m.admin("add", rng.choice((lun, lun, lun, 1 << 14)), (twin, nameless, refusing)[kind])
+        elif kind == 3:
+            m.admin("withdraw", rng.choice((*m.units, twin, nameless)))
+        elif kind == 4:
+            m.admin("served", rng.choice(("one", "another")))
+        elif kind == 5:
+            m.admin("__setattr__", "method", rng.choice(("PERIPHERAL", "flat", "LUN", 0)))
+        else:
+            m.read(who, lun, 0, 1)
+            m.idle(who, rng.choice(m.units))
+        m.cmd(
+            who, 0, struct.pack(">BxBxxxIBB", 0xA0, rng.choice((0, 2)), rng.choice((16, 256)), 0, 0), room=256
+        )
+        m.cmd(who, lun, struct.pack(">BBBHB", 0x12, 1, 0x83, 252, 0), room=252)
+        m.finish()
+
+
 FAMILIES: list[tuple[Callable[[Machine, Random, int], None], int, dict[str, Any]]] = [
     (opcodes, 256 + 8 * len(KNOWN), {}),
     (attributes, 100, {}),
@@ -561,6 +600,7 @@ FAMILIES: list[tuple[Callable[[Machine, Random, int], None], int, dict[str, Any]
     (managed, 50, {"share": False}),
     (opcodes, 46, {"share": False}),
     (crowds, 36, {"request_limit": 22}),
+    (administered, 60, {}),
 ]
 """Sequences, how many of each, and the machine that they are played on."""
 

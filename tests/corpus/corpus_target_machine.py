@@ -342,6 +342,11 @@ class Machine:
         getattr(self.targets[who], what)()
         self.did(what)
 
+    def idle(self, who: int, unit: Disk) -> None:
+        """Wait until a client has no task for a unit."""
+        self.targets[who].when_idle(unit, lambda: self.lines.append(f"! {self.clients[who].name} is idle"))
+        self.did("wait until idle")
+
     # A connection.
 
     def connect(self, who: int, os_type: int = 2, *, identify: bool = True) -> None:
