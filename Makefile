@@ -1,8 +1,11 @@
 # make demo     the main job, embedded, no root
 # make test     the test suite
 # Both set up what they need in .venv; CONTRIBUTING.md explains the rest.
+#
+# VENV=.venv-3.12 BASE_PYTHON=python3.12 does the same with another Python.
 
 VENV   ?= .venv
+BASE_PYTHON ?=
 PYTHON  = $(VENV)/bin/python
 PIP     = $(PYTHON) -m pip --disable-pip-version-check --quiet
 EXTRAS  = cli,fuse,numpy
@@ -10,58 +13,103 @@ SECONDS_PER_PARSER ?= 20
 
 sources := $(shell find src setup.py pyproject.toml Makefile -type f -not -name '*.so' -not -path '*/__pycache__/*' -not -path '*.egg-info/*')
 
-.PHONY: demo test bench fuzz lint corpus mutants changes debug sanitize power clean
+.PHONY: demo test host quick power check environment bench bench-all bench-compare bench-smoke fuzz lint types corpus mutants changes release debug sanitize clean
 .DELETE_ON_ERROR:
 
+# One build at a time: they share build/.
+LOCKED = mkdir -p build && flock build/lock
+
 $(VENV)/installed: $(sources)
-	@tools/venv.sh $(VENV)
+	@PYTHON="$(BASE_PYTHON)" tools/venv.sh $(VENV)
 	@echo "building and installing pysrp into $(VENV)"
-	@rm -rf build/lib* build/bdist* build/temp*
-	@$(PIP) install '.[$(EXTRAS)]'
+	@$(LOCKED) sh -c 'rm -rf build/lib* build/bdist* build/temp* && $(PIP) install ".[$(EXTRAS)]"'
 	@touch $@
 
 $(VENV)/test: $(VENV)/installed pyproject.toml
 	@$(PIP) install --group test
 	@touch $@
 
+$(VENV)/tools: $(VENV)/test
+	@$(PIP) install --group lint --group changes --group bench
+	@touch $@
+
+environment: $(VENV)/tools
+
 demo: $(VENV)/installed
 	@$(VENV)/bin/pysrp demo
 
 SETUP   = PYTHON="$(abspath $(PYTHON))" tests/setup.sh
-LAB     = $(PYTHON) -m pytest -m power -n 2 --maxschedchunk 1 tests/power
+HOST    = $(PYTHON) -m pytest -n auto --maxprocesses 8
+LAB     = $(PYTHON) -m pytest -m power -n 2 --maxschedchunk 1 -o faulthandler_timeout=1200 tests/power
 
 # All tests. The POWER lab is among them where its packages can be had; otherwise its tests are skipped, loudly.
 test: $(VENV)/test
 	@$(SETUP) || true
-	$(PYTHON) -m pytest
+	$(HOST)
 	$(LAB)
+
+# The tests on this host, without the lab; and those of them that are over in a minute.
+host: $(VENV)/test
+	$(HOST)
+
+quick: $(VENV)/test
+	$(HOST) $(QUICK)
+
+QUICK = tests/codec tests/scsi tests/fabric tests/target tests/scst -m 'not power and not slow'
 
 # The POWER lab alone, real drivers and a real target in QEMU, and nothing of it skipped.
 power: $(VENV)/test
 	@$(SETUP)
 	PYSRP_LAB_REQUIRED=1 $(LAB)
 
-bench: $(VENV)/test
-	@$(PIP) install --group bench
-	$(PYTHON) -m pytest benchmarks --benchmark-json=build/benchmarks.json -q
+# What has to hold before anything lands: most of what is here, side by side.
+check:
+	@.ci/run
 
-lint: $(VENV)/test
-	@$(PIP) install --group lint --group changes
+# The rows that a change is judged by, each twice: five minutes. With all rivals: a quarter of an hour.
+BENCH = $(PYTHON) -m pytest benchmarks -q --benchmark-json
+BOUND ?= 1.1
+
+bench: $(VENV)/tools
+	$(BENCH)=build/benchmarks.json --own --pairs
+
+bench-all: $(VENV)/tools
+	$(BENCH)=build/benchmarks-all.json
+
+# make bench, held against the report BASE of an earlier one.
+bench-compare: $(VENV)/tools
+	@test -f "$(BASE)" || { echo 'make bench-compare BASE=FILE: FILE is an earlier build/benchmarks.json' >&2; exit 2; }
+	$(BENCH)=build/benchmarks-now.json --own --pairs
+	$(PYTHON) benchmarks/compare.py --bound $(BOUND) "$(BASE)" build/benchmarks-now.json
+
+# Every row once. What they say is not looked at; that they run is.
+bench-smoke: $(VENV)/tools
+	$(PYTHON) -m pytest benchmarks --benchmark-disable -q
+
+lint: $(VENV)/tools
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	PATH="$(abspath $(VENV))/bin:$$PATH" cython-lint --max-line-length=120 src/_fast
+	$(VENV)/bin/codespell
+	$(VENV)/bin/towncrier build --draft --version next >build/changes.md 2>build/changes.log || { cat build/changes.log; exit 1; }
+	@echo "lint: nothing to say"
+
+# mypy --strict, the stubs against the modules, and what the installed package tells a user's checker.
+types: $(VENV)/tools
 	$(VENV)/bin/mypy
-	$(VENV)/bin/towncrier build --draft --version next >build/changes.md
 	cd build && ../$(VENV)/bin/stubtest pysrp._fast --mypy-config-file ../pyproject.toml --allowlist ../tools/stubtest.allow --ignore-unused-allowlist --ignore-disjoint-bases
+	$(PYTHON) tools/public_types.py
 
 # What the next version will say in CHANGELOG.md, from the files in changes/.
-changes: $(VENV)/test
-	@$(PIP) install --group changes
+changes: $(VENV)/tools
 	@$(VENV)/bin/towncrier build --draft --version next
 
+# The version, CHANGELOG.md, a commit, a tag, sdist and wheel: make release VERSION=0.2.0
+release: $(VENV)/tools
+	@$(PYTHON) tools/release.py "$(VERSION)"
+
 # What both engines answer to some three thousand sequences, and how many of their lines these reach.
-corpus: $(VENV)/test
-	@$(PIP) install 'coverage>=7'
+corpus: $(VENV)/tools
 	$(PYTHON) tests/corpus/corpus.py check
 	$(PYTHON) tests/corpus/corpus.py coverage
 
@@ -81,18 +129,18 @@ debug:
 
 # ASan and UBSan in every C file, then the test suite on that build.
 .venv-asan/installed: $(sources)
-	@tools/venv.sh .venv-asan
-	@rm -rf build/lib* build/temp*
-	@PYSRP_SANITIZE=1 .venv-asan/bin/python -m pip --disable-pip-version-check --quiet install '.[$(EXTRAS)]' --group test
-	@rm -rf build/lib* build/temp*
+	@PYTHON="$(BASE_PYTHON)" tools/venv.sh .venv-asan
+	@$(LOCKED) sh -c 'rm -rf build/lib* build/temp* && PYSRP_SANITIZE=1 $(ASAN_PIP) install ".[$(EXTRAS)]" --group test --group fuzz; \
+	    status=$$?; rm -rf build/lib* build/temp*; exit $$status'
 	@touch $@
+
+ASAN_PIP = .venv-asan/bin/python -m pip --disable-pip-version-check --quiet
 
 sanitize: .venv-asan/installed
 	tools/sanitized.sh .venv-asan/bin/python -m pytest
 
 # Each parser for SECONDS_PER_PARSER under ASan and UBSan.
 fuzz: .venv-asan/installed
-	@.venv-asan/bin/python -m pip --disable-pip-version-check --quiet install --group fuzz
 	tools/sanitized.sh .venv-asan/bin/python fuzz/run.py --seconds $(SECONDS_PER_PARSER)
 
 clean:

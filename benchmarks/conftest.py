@@ -48,6 +48,37 @@ def build_floor() -> ModuleType:
     return module
 
 
+OWN = ("pysrp", "the initiator", "floor", "C loop", "hand-written")
+"""How the names of those begin that a change is judged by: ours, and the floors under them."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("benchmarks of pysrp")
+    group.addoption("--own", action="store_true", help="without rivals: the rows that a change is judged by")
+    group.addoption(
+        "--pairs", action="store_true", help="each row twice, one after the other: what noise does"
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """With --pairs every row has two turns; compare.py tells the machine's noise by their difference."""
+    if metafunc.config.getoption("--pairs"):
+        metafunc.fixturenames.append("turn")
+        metafunc.parametrize("turn", [1, 2], ids=["turn 1", "turn 2"])
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--own"):
+        rivals = [item for item in items if not _is_own(item)]
+        config.hook.pytest_deselected(items=rivals)
+        items[:] = [item for item in items if _is_own(item)]
+
+
+def _is_own(item: pytest.Item) -> bool:
+    who = getattr(item, "callspec", None) and item.callspec.params.get("who", OWN[0])  # type: ignore[attr-defined]
+    return str(who or OWN[0]).startswith(OWN)
+
+
 @pytest.fixture(scope="session")
 def floor() -> ModuleType:
     return build_floor()

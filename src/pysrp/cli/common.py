@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from io import FileIO, RawIOBase
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -26,7 +26,13 @@ from pysrp.text import size
 _C = TypeVar("_C", bound=Callable[..., Any])
 
 
-class Number(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[int]
+else:
+    _ParamType = click.ParamType  # takes no parameter before click 8.4
+
+
+class Number(_ParamType):
     """A number such as 4096, 0x1000, 64k or 1M."""
 
     name = "number"

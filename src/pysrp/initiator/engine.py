@@ -23,7 +23,7 @@ from collections import deque
 from collections.abc import Iterable, MutableMapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pysrp import mad, srp
 from pysrp.crq import Format, InitFormat, PingCode, Status, TransportEvent, Valid
@@ -324,7 +324,13 @@ class _Exchange(Request):
 _log = logging.getLogger("pysrp.initiator")
 
 
-class _Prefix(logging.LoggerAdapter):  # type: ignore[type-arg]
+if TYPE_CHECKING:
+    _Adapter = logging.LoggerAdapter[logging.Logger]
+else:
+    _Adapter = logging.LoggerAdapter  # takes no parameter on Python 3.10
+
+
+class _Prefix(_Adapter):
     """Lines begin as ibmvscsi's do in a kernel log."""
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[str, MutableMapping[str, Any]]:
@@ -462,7 +468,7 @@ class Initiator:
         if memory.nbytes < self.memory_size(slots, segments):
             raise ValueError(f"{memory.nbytes} bytes of memory, {self.memory_size(slots, segments)} needed")
         self.options = options or Options()
-        self.log = _Prefix(_log, {"name": name})
+        self.log: logging.LoggerAdapter[logging.Logger] = _Prefix(_log, {"name": name})
         self.state = State.CLOSED
         self.action: Action | None = None
         self.output: deque[bytes] = deque()

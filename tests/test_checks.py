@@ -1,0 +1,226 @@
+"""The tools that judge a change: which steps there are and how they end; which rows of a benchmark are slower."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "benchmarks")]
+
+import checks  # noqa: E402
+import public_types  # noqa: E402
+import release  # noqa: E402
+from checks import Checks, Step  # noqa: E402
+
+import compare  # noqa: E402
+
+
+@pytest.fixture
+def makefile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A Makefile in a tree of its own, where steps can be run."""
+    monkeypatch.setattr(checks, "ROOT", tmp_path)
+    monkeypatch.setattr(checks, "LOGS", tmp_path / "logs")
+    return tmp_path / "Makefile"
+
+
+def test_a_step_that_fails_is_shown_and_others_go_on(
+    makefile: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    makefile.write_text("good:\n\t@echo 4 passed in 1 s\nbad:\n\t@echo the reason; exit 3\n")
+    run = Checks([Step("bad", "bad"), Step("after", "good", ("bad",)), Step("good", "good")], cores=2)
+    run.run()
+    assert run.passed == ["good"]
+    assert run.failed == ["bad", "after"]
+    said = capsys.readouterr().out
+    assert "the reason" in said
+    assert "alone: make bad" in said
+    assert "not run: it needs bad" in said
+    assert "4 passed in 1 s" in said
+
+
+def test_what_hangs_is_ended(
+    makefile: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "LIMIT", 0.2)
+    makefile.write_text("hang:\n\t@echo begun; sleep 1000\n")
+    run = Checks([Step("hang", "hang")], cores=1)
+    run.run()
+    assert run.failed == ["hang"]
+    assert "hung: ended after 0.2 s" in capsys.readouterr().out
+
+
+def test_steps_share_the_processors(makefile: Path) -> None:
+    # Two of them wait for each other; the third needs both processors and comes after them.
+    meet = "\t@touch {0}; until [ -e {1} ]; do sleep 0.01; done\n"
+    makefile.write_text(
+        f"a:\n{meet.format('a-runs', 'b-runs')}\nb:\n{meet.format('b-runs', 'a-runs')}\nall:\n\t@test -e a-runs\n"
+    )
+    run = Checks([Step("a", "a"), Step("all", "all", cores=2), Step("b", "b")], cores=2)
+    run.run()
+    assert sorted(run.passed) == ["a", "all", "b"]
+    assert run.passed[-1] == "all"
+
+
+def test_every_step_is_a_target_of_the_makefile() -> None:
+    everything, _ = checks.steps()
+    names = [step.name for step in everything]
+    assert len(set(names)) == len(names)
+    for step in everything:
+        assert set(step.needs) <= set(names)
+        done = subprocess.run([*step.command, "--dry-run"], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, f"{step}: {done.stderr}"
+
+
+def test_pythons_are_those_that_are_promised() -> None:
+    versions = checks.supported()
+    assert versions[0] == "3.10"
+    assert versions == sorted(versions, key=lambda version: int(version.split(".")[1]))
+    assert checks.find_python("3.99") is None
+    own = "{}.{}".format(*sys.version_info)
+    found = checks.find_python(own)
+    assert found is None or Path(found).exists()
+
+
+def test_unknown_steps_are_named() -> None:
+    with pytest.raises(SystemExit, match="there is no step nonsense; there are: environment"):
+        checks.chosen(checks.steps()[0], ["nonsense"])
+    assert [step.name for step in checks.chosen(checks.steps()[0], ["lint"])] == ["environment", "lint"]
+
+
+def report(rows: dict[str, list[float]], **extra: float) -> dict[str, Any]:
+    return {
+        "machine_info": {"python_version": "3.11", "cpu": {"brand_raw": "a processor"}},
+        "benchmarks": [
+            {
+                "fullname": f"benchmarks/bench_x.py::{name}[turn {turn}-pysrp]",
+                "stats": {"median": seconds},
+                "extra_info": extra,
+            }
+            for name, turns in rows.items()
+            for turn, seconds in enumerate(turns, 1)
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "verdict"),
+    [
+        ([100, 101], [104, 105], ""),
+        ([100, 101], [115, 116], "SLOWER"),
+        ([100, 130], [115, 116], ""),
+        ([100, 101], [115, 140], ""),
+        ([100, 130], [140, 150], "SLOWER"),
+        ([100, 101], [50, 51], "faster"),
+    ],
+)
+def test_a_row_is_slower_beyond_bound_and_noise(before: list[float], now: list[float], verdict: str) -> None:
+    base, after = compare.figures(report({"row": before})), compare.figures(report({"row": now}))
+    assert [row.verdict(1.1) for row in compare.compare(base, after)] == [verdict]
+
+
+def test_a_floor_tells_of_the_machine() -> None:
+    [row] = compare.compare({"test_floor_x": [1, 1]}, {"test_floor_x": [2, 2]})
+    assert row.verdict(1.1) == "machine"
+
+
+def compared(tmp_path: Path, before: Any, now: Any, *options: str) -> subprocess.CompletedProcess[str]:
+    paths = tmp_path / "before.json", tmp_path / "now.json"
+    for path, content in zip(paths, (before, now), strict=True):
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+    command = [sys.executable, ROOT / "benchmarks" / "compare.py", *paths, *options]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_a_slowdown_fails_with_what_to_do(tmp_path: Path) -> None:
+    before = report({"a": [1e-6, 1.01e-6], "b": [1e-6, 1e-6], "gone": [1e-6, 1e-6]}, cpu_us=1.0)
+    now = report({"a": [1e-6, 1.01e-6], "b": [1.2e-6, 1.2e-6], "new": [1e-6, 1e-6]}, cpu_us=1.0)
+    done = compared(tmp_path, before, now)
+    assert done.returncode == 1
+    assert "1.20    1.00  b[pysrp]  SLOWER" in done.stdout
+    assert "a[pysrp] (processor)" in done.stdout
+    assert "only before: gone[pysrp]" in done.stdout
+    assert "only now: new[pysrp]" in done.stdout
+    assert "Measure again on a quiet machine" in done.stdout
+    assert compared(tmp_path, before, now, "--bound", "1.3").returncode == 0
+
+
+def test_reports_that_cannot_be_compared(tmp_path: Path) -> None:
+    good = report({"a": [1, 1]})
+    done = compared(tmp_path, "{}", good)
+    assert done.returncode == 1
+    assert "no benchmark report" in done.stderr
+    assert "no row in common" in compared(tmp_path, report({"b": [1, 1]}), good).stderr
+    other = {**good, "machine_info": {"python_version": "3.10"}}
+    assert "NOT THE SAME MACHINE" in compared(tmp_path, good, other).stdout
+
+
+def test_types_that_are_unknown_are_holes_and_ambiguous_ones_are_not() -> None:
+    def symbol(name: str, known: bool, ambiguous: bool, *said: str) -> dict[str, Any]:
+        return {
+            "name": name, "isTypeKnown": known, "isTypeAmbiguous": ambiguous,
+            "diagnostics": [{"message": text} for text in said],
+        }  # fmt: skip
+
+    found = {
+        "symbols": [
+            symbol("pysrp.a", True, False), symbol("pysrp.b", False, True), symbol("pysrp.c", False, False, "is unknown"),
+        ]
+    }  # fmt: skip
+    assert public_types.holes(found) == ["pysrp.c: is unknown"]
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository that could be released."""
+    (tmp_path / "changes").mkdir()
+    (tmp_path / "changes" / "mended.fixed.md").write_text("Something is mended.\n")
+    (tmp_path / "version.py").write_text('__version__ = "0.2.0"\n')
+    monkeypatch.setattr(release, "ROOT", tmp_path)
+    monkeypatch.setattr(release, "VERSION_FILE", tmp_path / "version.py")
+    for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"):
+        monkeypatch.setenv(name, "somebody@example.org")
+    for words in ("init -q -b main", "add .", "commit -qm one"):
+        subprocess.run(["git", *words.split()], cwd=tmp_path, check=True)
+    return tmp_path
+
+
+def test_what_can_be_released(tree: Path) -> None:
+    assert release.fault("0.3.0") is None
+    assert release.fault("0.2.0") is None
+    assert release.fault("0.10.0") is None
+    assert release.fault("0.1.9") == "0.1.9 is not newer than 0.2.0"
+    assert release.fault("v1") == "'v1' is no version such as 1.2.3"
+    subprocess.run(["git", "tag", "v0.2.0"], cwd=tree, check=True)
+    assert release.fault("0.2.0") == "0.2.0 is not newer than 0.2.0"
+    subprocess.run(["git", "checkout", "-qb", "other"], cwd=tree, check=True)
+    assert release.fault("0.3.0") == "releases are made on main"
+    (tree / "new").touch()
+    assert release.fault("0.3.0") == "the tree has changes that are not committed"
+
+
+def test_nothing_changed_is_no_release(tree: Path) -> None:
+    subprocess.run(["git", "rm", "-q", "changes/mended.fixed.md"], cwd=tree, check=True)
+    subprocess.run(["git", "commit", "-qm", "two"], cwd=tree, check=True)
+    assert release.fault("0.3.0") == "changes/ is empty: there is nothing to release"
+
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+@pytest.mark.skipif(not WORKFLOWS, reason="no checkout: an sdist has no workflows")
+def test_workflows_call_the_makefile_and_nothing_else() -> None:
+    lines = [line for path in WORKFLOWS for line in path.read_text().splitlines()]
+    commands = [line.partition("run: ")[2] for line in lines if "run: " in line]
+    makes = [command for command in commands if not command.startswith("apt-get ")]
+    assert len(makes) >= 6
+    for command in makes:
+        words = command.replace("${{ matrix.python }}", "3").replace("${{ github.run_number }}", "1").split()
+        assert words[0] == "make"
+        done = subprocess.run([*words, "--dry-run"], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, f"{command}: {done.stderr}"

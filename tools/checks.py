@@ -1,0 +1,268 @@
+"""Everything that has to hold before a change lands: steps of the Makefile, side by side, each with its own log.
+
+::
+
+    python3 tools/checks.py            all of them
+    python3 tools/checks.py lint test  these, and what they need
+    python3 tools/checks.py --list     their names, commands and needs
+
+A step is a make target that can be run alone; CONTRIBUTING.md says what each is for. Steps whose needs are met
+run side by side as far as there are processors. Logs are in build/checks/. The exit status is 1 if a step failed.
+
+Needs nothing but a Python 3.9 of the system: it sets up the others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+LOGS = ROOT / "build" / "checks"
+
+LIMIT = 45 * 60
+"""Seconds after which a step is taken to hang. A test that hangs ends long before (pyproject.toml)."""
+
+TAIL = 80
+"""Lines of a failed step's log that are shown."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One make target: its arguments, the steps it needs, how many processors it keeps busy."""
+
+    name: str
+    make: str
+    needs: tuple[str, ...] = ()
+    cores: int = 1
+
+    @property
+    def command(self) -> list[str]:
+        """The words to run, and to run it alone."""
+        return ["make", "--no-print-directory", *shlex.split(self.make)]
+
+
+@dataclass
+class Running:
+    """A step that has begun."""
+
+    step: Step
+    process: subprocess.Popen[bytes]
+    log: Path
+    start: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        """How long it has run."""
+        return time.monotonic() - self.start
+
+
+def supported() -> list[str]:
+    """The Python versions that pyproject.toml promises, as ``3.10``, oldest first."""
+    text = (ROOT / "pyproject.toml").read_text()
+    return re.findall(r'"Programming Language :: Python :: (3\.\d+)"', text)
+
+
+def find_python(version: str) -> str | None:
+    """A CPython of that version that can build extensions, or None."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    candidates = [
+        shutil.which(f"python{version}"),
+        *sorted(pyenv.glob(f"{version}.*/bin/python3"), reverse=True),
+    ]
+    program = (
+        "import pathlib, sys, sysconfig; import ensurepip, venv;"
+        f"sys.exit('%d.%d' % sys.version_info[:2] != {version!r}"
+        " or not pathlib.Path(sysconfig.get_paths()['include'], 'Python.h').exists())"
+    )
+    for candidate in filter(None, candidates):
+        if subprocess.run([candidate, "-c", program], capture_output=True).returncode == 0:
+            return str(candidate)
+    return None
+
+
+def pythons() -> tuple[list[Step], list[str]]:
+    """A step for each supported Python: all tests on the oldest and the newest; and the versions that are not here."""
+    found = {version: path for version in supported() if (path := find_python(version))}
+    own = "{}.{}".format(*sys.version_info)
+    ends = {min(found, key=_number), max(found, key=_number)} if found else set()
+    steps = []
+    for version, path in found.items():
+        if version == own and version not in ends:
+            continue  # make test has it
+        target = "host" if version in ends else "quick"
+        make = f"{target} VENV=.venv-{version} BASE_PYTHON={path}"
+        steps.append(Step(f"python{version}", make, ("test",), cores=2))
+    return steps, [version for version in supported() if version not in found]
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
+
+
+def steps() -> tuple[list[Step], list[str]]:
+    """All steps, long ones first, and what is left out and why."""
+    versions, missing = pythons()
+    after = ("environment",)
+    found = [
+        Step("environment", "environment"),
+        Step("test", "test PYSRP_LAB_REQUIRED=1", after, cores=2),
+        Step("fuzz", "fuzz SECONDS_PER_PARSER=4"),
+        *versions,
+        Step("types", "types", after),
+        Step("lint", "lint", after),
+        Step("corpus", "corpus", after),
+        Step("bench", "bench-smoke", after),
+    ]
+    return found, [f"no Python {version} on this machine: its tests did not run" for version in missing]
+
+
+def chosen(all_steps: list[Step], names: Iterable[str]) -> list[Step]:
+    """The named steps and what they need, in the order of ``all_steps``."""
+    by_name = {step.name: step for step in all_steps}
+    wanted: set[str] = set()
+    todo = list(names) or list(by_name)
+    while todo:
+        name = todo.pop()
+        if name not in by_name:
+            raise SystemExit(f"there is no step {name}; there are: {', '.join(by_name)}")
+        if name not in wanted:
+            wanted.add(name)
+            todo += by_name[name].needs
+    return [step for step in all_steps if step.name in wanted]
+
+
+def last_line(log: Path) -> str:
+    """What a step says at its end: pytest's closing line if there is one."""
+    lines = [line.strip("= ") for line in log.read_text(errors="replace").splitlines() if line.strip("= ")]
+    closing = [line for line in lines if re.search(r"\d+ (passed|failed|error)", line)]
+    return (closing or lines or [""])[-1][:110]
+
+
+class Checks:
+    """Runs steps side by side and tells of them."""
+
+    def __init__(self, todo: list[Step], cores: int) -> None:
+        self._todo = list(todo)
+        self._cores = cores
+        self._running: list[Running] = []
+        self.passed: list[str] = []
+        self.failed: list[str] = []
+
+    def run(self) -> None:
+        """All of them; a step whose need has failed is not run, and has failed too."""
+        try:
+            while self._todo or self._running:
+                self._begin()
+                time.sleep(0.2)
+                self._collect()
+        finally:
+            for running in self._running:
+                os.killpg(running.process.pid, signal.SIGKILL)
+
+    def _begin(self) -> None:
+        for step in list(self._todo):
+            lost = [need for need in step.needs if need in self.failed]
+            if lost:
+                self._todo.remove(step)
+                self.failed.append(step.name)
+                say(f"FAILED  {step.name:<12} not run: it needs {', '.join(lost)}")
+            elif all(need in self.passed for need in step.needs) and self._fits(step):
+                self._todo.remove(step)
+                self._start(step)
+
+    def _fits(self, step: Step) -> bool:
+        busy = sum(running.step.cores for running in self._running)
+        return not self._running or busy + step.cores <= self._cores
+
+    def _start(self, step: Step) -> None:
+        LOGS.mkdir(parents=True, exist_ok=True)
+        log = LOGS / f"{step.name}.log"
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                step.command,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._running.append(Running(step, process, log))
+        say(f"begin   {step.name:<12} make {step.make}")
+
+    def _collect(self) -> None:
+        for running in list(self._running):
+            hangs = running.seconds > LIMIT
+            if hangs:
+                os.killpg(running.process.pid, signal.SIGKILL)
+            elif running.process.poll() is None:
+                continue
+            self._running.remove(running)
+            self._tell(running, running.process.wait(), hangs)
+
+    def _tell(self, running: Running, status: int, hangs: bool) -> None:
+        name, log = running.step.name, running.log
+        if status == 0:
+            self.passed.append(name)
+            say(f"passed  {name:<12} {running.seconds:5.0f} s   {last_line(log)}")
+            return
+        self.failed.append(name)
+        lines = log.read_text(errors="replace").splitlines()
+        say(f"\n---- {name}: the last {TAIL} of {len(lines)} lines of {log.relative_to(ROOT)}")
+        say("\n".join(lines[-TAIL:]))
+        why = f"hung: ended after {LIMIT} s" if hangs else f"exit status {status}"
+        say(f"FAILED  {name:<12} {running.seconds:5.0f} s   {why}; alone: make {running.step.make}\n")
+
+
+def say(text: str) -> None:
+    """To standard output, at once."""
+    print(text, flush=True)
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("steps", nargs="*", metavar="STEP", help="these and what they need (default: all)")
+    parser.add_argument(
+        "-j", "--cores", type=int, default=os.cpu_count() or 1, help="processors to keep busy"
+    )
+    parser.add_argument("--list", action="store_true", help="print the steps and end")
+    options = parser.parse_args()
+    all_steps, left_out = steps()
+    todo = chosen(all_steps, options.steps)
+    if options.list:
+        for step in todo:
+            say(
+                f"{step.name:<12} make {step.make}"
+                + (f"   (after {', '.join(step.needs)})" if step.needs else "")
+            )
+        return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    start = time.monotonic()
+    checks = Checks(todo, options.cores)
+    checks.run()
+    for line in left_out:
+        say(f"SKIPPED {line}")
+    say(f"checks: all of {len(todo)} steps in {time.monotonic() - start:.0f} s")
+    say(f"{len(checks.passed)} passed, {len(checks.failed)} failed")
+    if checks.failed:
+        say(
+            f'failed: {", ".join(checks.failed)}; CONTRIBUTING.md, "Checks", says what each is for and how to mend it'
+        )
+    return bool(checks.failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""Whether a user's type checker knows the type of everything public: pyright --verifytypes on the installed package.
+
+Fields are declared as ``tag = U64(8)`` without an annotation. pyright calls that ambiguous, as another checker
+could infer it otherwise; none does where a class is called. So ambiguous types pass, unknown ones do not.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+
+def verify() -> dict[str, Any]:
+    """What pyright says of the package that this Python has installed."""
+    scripts = Path(sys.executable).parent
+    environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ.get('PATH', '')}"}
+    command = [scripts / "pyright", "--verifytypes", "pysrp", "--ignoreexternal", "--outputjson"]
+    with tempfile.TemporaryDirectory() as nowhere:  # in the tree pyright would take the sources
+        run = subprocess.run(command, cwd=nowhere, env=environment, capture_output=True, text=True)
+    try:
+        found: dict[str, Any] = json.loads(run.stdout)["typeCompleteness"]
+    except (ValueError, KeyError):
+        raise SystemExit(f"pyright failed:\n{run.stdout}{run.stderr}") from None
+    return found
+
+
+def holes(found: dict[str, Any]) -> list[str]:
+    """One line for each public name whose type, or part of it, is unknown."""
+    lines = []
+    for symbol in found["symbols"]:
+        if not symbol["isTypeKnown"] and not symbol["isTypeAmbiguous"]:
+            said = [diagnostic["message"].replace("\xa0", " ") for diagnostic in symbol["diagnostics"]]
+            lines.append(f"{symbol['name']}: {'; '.join(said) or 'built from one of these'}")
+    return lines
+
+
+def main() -> int:
+    """Print the holes; 1 if there are any, or nothing was found at all."""
+    found = verify()
+    counts = found["exportedSymbolCounts"]
+    known, ambiguous = counts["withKnownType"], counts["withAmbiguousType"]
+    lines = holes(found)
+    for line in lines:
+        print(line)
+    if not known:
+        print("pyright found no public names: is pysrp installed, with py.typed?")
+    elif lines:
+        print(f"{len(lines)} public names without a known type: annotate them, or make them private")
+    else:
+        print(
+            f"pyright: {known + ambiguous} public names, all of a known type ({ambiguous} of them fields by call)"
+        )
+    return bool(lines) or not known
+
+
+if __name__ == "__main__":
+    sys.exit(main())
