@@ -13,7 +13,7 @@ import pytest
 
 from captured_server import CapturedServer
 from pysrp.backends import Ram
-from pysrp.errors import CheckCondition, PartnerGone, TransportError
+from pysrp.errors import CheckCondition, HcallError, PartnerGone, TransportError
 from pysrp.fabric import ReturnCode
 from pysrp.fabric.local import pair
 from pysrp.initiator.aio import Device, Session
@@ -183,6 +183,26 @@ def test_time_passes_without_elements() -> None:
             assert session.engine.logins == 2
             client.inject("H_SEND_CRQ", ReturnCode.H_DROPPED, 3)
             await session.execute(Lun("8100"), READY)
+        client.close()
+        partner.join(PATIENCE)
+
+    asyncio.run(asyncio.wait_for(main(), PATIENCE))
+
+
+def test_a_hypervisor_that_refuses_ends_what_is_awaited() -> None:
+    async def main() -> None:
+        client, port = pair(window_size=64 << 20)
+        partner = CapturedServer(port, "boot_login")
+        partner.start()
+        async with Session(client) as session:
+            waiting = asyncio.ensure_future(session.execute(Lun("8100"), READY))
+            await asyncio.sleep(0)
+            client.inject("H_FREE_CRQ", ReturnCode.H_HARDWARE, 1)
+            with pytest.raises(HcallError, match="H_HARDWARE"):
+                await session.host_reset()
+            for call in waiting, session.execute(Lun("8100"), READY, timeout=0):
+                with pytest.raises(TransportError):
+                    await call
         client.close()
         partner.join(PATIENCE)
 

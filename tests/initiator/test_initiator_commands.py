@@ -416,6 +416,31 @@ def test_abort_that_waits_for_a_credit_is_not_sent_for_nothing() -> None:
     assert bench.sent() == []
 
 
+def test_abort_of_what_did_not_arrive() -> None:
+    bench = logged_in()
+    command = bench.read()
+    function = bench.engine.abort(command, bench.now)
+    bench.engine.undelivered(bench.now)
+    assert bench.pass_time(0.2) == [command, function]
+    assert isinstance(command.error, Aborted)
+    assert function is not None
+    assert (function.code, bench.engine.credits) == (0, 22)
+    assert bench.sent() == []
+
+
+def test_what_was_given_up_and_did_not_arrive_is_not_sent_again() -> None:
+    bench = logged_in()
+    command, other = bench.read(), bench.read()
+    error = Aborted("nobody wants it any more")
+    bench.engine.give_up(command, bench.now, error)
+    bench.engine.undelivered(bench.now)
+    assert bench.ended() == [command]
+    assert command.error is error
+    bench.pass_time(0.2)
+    assert bench.rsp(bench.one(srp.Cmd)) == [other]
+    assert bench.engine.credits == 22
+
+
 @pytest.mark.parametrize(
     ("fields", "code"),
     [

@@ -432,6 +432,9 @@ def test_closed_for_good() -> None:
     assert isinstance(command.error, PartnerGone)
     assert bench.take(INIT, event(2)) == []
     assert bench.sent() == []
+    late = bench.read(timeout=0)
+    assert bench.ended() == [late], "it would wait for ever"
+    assert isinstance(late.error, PartnerGone)
 
 
 def test_names_that_cannot_be_sent_are_refused_at_once() -> None:

@@ -440,6 +440,7 @@ class Base:
             self._turn(self.port.poll())
         except OURS:
             self._inside = False
+            self._tell()
             raise
         self._inside = False
         if self._told:

@@ -479,6 +479,8 @@ class Initiator:
         self.capabilities: mad.CapabilitiesData | None = None
         self.rejection: LoginRejected | None = None
         """Why state is REJECTED."""
+        self.failure: Exception | None = None
+        """Why the queue has been closed for good."""
         self.logins = 0
         """How often the login has succeeded."""
         self.max_segments = segments
@@ -531,7 +533,7 @@ class Initiator:
 
     def opened(self, now: float) -> None:
         """The queue has been registered (or enabled again): initialization begins."""
-        self.action = None
+        self.action = self.failure = None
         self.unanswered = False
         self._forget_partner()
         self._wait_for_partner()
@@ -539,9 +541,10 @@ class Initiator:
 
     def closed(self, error: Exception | None = None) -> None:
         """The queue has been closed for good: everything that is under way ends with ``error``."""
+        self.failure = error = error or PartnerGone("the queue has been closed")
         self._forget_partner()
-        self._drop_requests(error or PartnerGone("the queue has been closed"), replay=False)
-        self._drop_waiting(error or PartnerGone("the queue has been closed"))
+        self._drop_requests(error, replay=False)
+        self._drop_waiting(error)
         self.state = State.CLOSED
         self.action = None
 
@@ -597,8 +600,8 @@ class Initiator:
         It ends in ``ended`` in any case, also when its values do not fit an IU (EncodeError). Raises
         ValueError for more segments than :attr:`max_segments`.
         """
-        if self.state is State.REJECTED:
-            self._end(request, self.rejection)
+        if self.state is State.REJECTED or self.failure is not None:
+            self._end(request, self.failure or self.rejection)
             return
         if isinstance(request, Command):
             if len(request.data_out) > self.max_segments or len(request.data_in) > self.max_segments:
@@ -1034,9 +1037,13 @@ class Initiator:
     def _send_waiting(self, now: float) -> None:
         if self.state is not State.LOGGED_IN or self._closed_until or self.action:
             return
+        waiting = self._waiting
         while self._urgent and self.credits > 0 and self._free:
             function = self._urgent.popleft()
             task = function.task
+            if task in waiting:
+                # It has not arrived, as the partner's queue was closed.
+                self._withdraw(task, Aborted("the command was aborted before it was sent"))
             if task is not None and task.ended:
                 # Its answer crossed the wish to abort it: nothing is left to be done.
                 function.code = 0
@@ -1044,7 +1051,6 @@ class Initiator:
                 self.ended.append(function)
                 continue
             self._send_task(function)
-        waiting = self._waiting
         while waiting and len(self._free) > SPARE_SLOTS:
             # With more than two credits in circulation the last two are left to task management.
             if self.credits <= (RESERVED_CREDITS if self.credits + self.debits > RESERVED_CREDITS else 0):
@@ -1180,6 +1186,8 @@ class Initiator:
         self._release(request)
         if isinstance(request, TaskManagement):
             self._urgent.appendleft(request)
+        elif isinstance(request, Command) and request.why is not None:
+            self._end(request, request.why)
         elif isinstance(request, Command):
             self._waiting.appendleft(request)
 
