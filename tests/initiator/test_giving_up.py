@@ -20,14 +20,19 @@ from typing import Any
 
 import pytest
 
+from captured_server import CapturedServer
+from pysrp import srp
 from pysrp.backends import Ram
 from pysrp.errors import CheckCondition, ConfigError, PartnerGone, SrpError, TransportError
+from pysrp.fabric import Port, ReturnCode
+from pysrp.fabric.local import pair
 from pysrp.initiator import aio
 from pysrp.initiator.session import READ, WRITE, Aborted, Device, Options, Session, TimedOut
 from pysrp.lun import Lun
 from pysrp.target.disk import Disk
 from pysrp.target.lunmap import LunMap
 from pysrp.target.serve import Server
+from waiting import PATIENCE
 
 MIB = 1 << 20
 DISK = Lun.logical_unit(1)
@@ -310,6 +315,74 @@ def test_a_later_session_does_not_believe_answers_of_an_earlier_one(url: str, me
             session.flush()
             tags.append(pending.tag >> 16)
     assert all(abs(one - other) > 1 << 20 for one in tags for other in tags if one is not other)
+
+
+class Late(CapturedServer):
+    """Answers no reads, but writes to where they should go whenever it likes; keeps what is written."""
+
+    def __init__(self, port: Port) -> None:
+        super().__init__(port, "boot_login")
+        self.asked = threading.Event()
+        self.where = 0
+        self.written: list[bytes] = []
+
+    def take(self, element: bytes) -> None:
+        if element[:2] == b"\x80\x01":
+            self.port.copy_in(int.from_bytes(element[8:], "big"), self.memory, 0, 256)
+            cmd = srp.Cmd(bytes(self.view[:256]))
+            if cmd.opcode == srp.Opcode.CMD and cmd.cdb[0] == 0x28:
+                self.where = cmd.data_in.va
+                self.asked.set()
+                return
+            if cmd.opcode == srp.Opcode.CMD and cmd.cdb[0] == 0x2A:
+                self.port.copy_in(cmd.data_out.va, self.memory, 0, 512)
+                self.written.append(bytes(self.view[:512]))
+        super().take(element)
+
+
+def test_what_waits_for_a_reset_is_not_where_a_target_still_writes() -> None:
+    client, port = pair(window_size=64 << 20)
+    server = Late(port)
+    server.start()
+    with client, Session(client, buffers=1, max_transfer=64 << 10) as session:
+        session.submit(DISK, READ_ONE, data_in_length=512)
+        session.flush()
+        assert server.asked.wait(PATIENCE)
+        client.inject("H_FREE_CRQ", ReturnCode.H_BUSY, 1)
+        session.engine.host_reset()
+        session.poll()
+        write = session.submit(DISK, b"\x2a" + READ_ONE[1:], data_out=bytes([PASSED]) * 512)
+        server.put(server.where, bytes([LATER]) * 512)
+        write.result(check=False)
+    server.join(PATIENCE)
+    assert server.written == [bytes([PASSED]) * 512]
+
+
+def test_an_interrupt_at_any_line_of_a_reset() -> None:
+    client, port = pair(window_size=64 << 20)
+    server = Late(port)
+    server.start()
+    with client, Session(client, buffers=1, max_transfer=64 << 10) as session:
+        for at in range(1000):
+            interruptions = Interruptions(at)
+            server.asked.clear()
+            read = session.submit(DISK, READ_ONE, data_in_length=512)
+            session.flush()
+            assert server.asked.wait(PATIENCE)
+            interruptions.during(session.host_reset)
+            try:
+                if not read.done:
+                    session.host_reset()  # it had not begun
+                session.wait_connected()
+                write = session.submit(DISK, b"\x2a" + READ_ONE[1:], data_out=bytes([PASSED]) * 512)
+                write.result(check=False)
+            except (SrpError, ValueError) as error:
+                pytest.fail(f"after line {at}: {error!r}")
+            if not interruptions.hit:
+                break
+        assert at > 40
+    server.join(PATIENCE)
+    assert set(server.written) == {bytes([PASSED]) * 512}
 
 
 def test_a_session_that_is_not_connected_says_so(url: str) -> None:

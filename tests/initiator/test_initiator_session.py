@@ -374,6 +374,18 @@ def test_hypervisor_that_refuses(qemu: tuple[LocalPort, CapturedServer]) -> None
             session.wait_connected()
 
 
+def test_closing_lets_go_of_the_port_whatever_the_hypervisor_says() -> None:
+    url = f"local:session-{next(_names)}"
+    with Server(url, LunMap()):
+        session = Session(url)
+        session.connect()
+        session.port.inject("H_FREE_CRQ", ReturnCode.H_HARDWARE, 1)  # type: ignore[attr-defined]
+        with pytest.raises(TransportError, match="H_HARDWARE"):
+            session.close()
+        with pytest.raises(ValueError, match="closed"):
+            session.port.poll()
+
+
 def test_queue_left_open_by_somebody_else(qemu: tuple[LocalPort, CapturedServer]) -> None:
     client, _ = qemu
     client.register()

@@ -6,6 +6,7 @@ import itertools
 import os
 import random
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,18 @@ def test_without_data(session: Session) -> None:
     assert disk.run(READ, range(100), 1).errors == {}
     assert disk.run(READ, [], 1).errors == {}
     assert list(disk.run(READ, [0], 0).status) == [0]
+
+
+def test_what_is_over_is_let_go(session: Session) -> None:
+    disk = disk_of(session)
+    disk.capacity()
+    count, blocks = 400, 128
+    tracemalloc.start()
+    try:
+        assert disk.run(READ, [0] * count, blocks, depth=8).errors == {}
+        assert tracemalloc.get_traced_memory()[1] < count * blocks * 512 // 4
+    finally:
+        tracemalloc.stop()
 
 
 def test_errors_are_told_by_number(session: Session) -> None:

@@ -333,7 +333,6 @@ class Session(Base):
     async def host_reset(self, timeout: float | None = 60) -> None:
         """Close and reopen the queue and log in again, as the blocking one."""
         check_timeout(timeout)
-        self._ready()
-        self.engine.host_reset()
+        self._reset()
         self._readable()
         await self.wait_connected(timeout)

@@ -313,11 +313,13 @@ class Base:
     # Memory.
 
     def _place(self, pending: Pending) -> bool:
-        """Give a command its data memory; False if there is not enough now.
+        """Give a command its data memory; False if there is not enough now, or a target still writes to some of it.
 
         Room for data-in is zeroed, unless it is for whole blocks: a server may send less and not say so
         (QEMU answers INQUIRY like that), and what an earlier command left there is not an answer.
         """
+        if self.engine.unanswered:
+            return False
         length = pending.length
         out = pending.out
         if out is None:
@@ -396,13 +398,14 @@ class Base:
             if isinstance(request, Pending):
                 request.data_in = [(address + shift, size) for address, size in request.data_in]
                 request.data_out = [(address + shift, size) for address, size in request.data_out]
-        self._iu_view.release()
-        self._data.release()
+        views = self._iu_view, self._data
         self._old.append((self._iu_memory, self._memory))
         self._iu_memory, self._memory = iu_memory, memory
         self._iu_view, self._data = memoryview(iu_memory).cast("B"), data
         self._data_address = memory.address
         self.engine.moved(self._iu_view, iu_memory.address)
+        for view in views:
+            view.release()
 
     def _free_old(self) -> None:
         for memory in self._old.pop(0):
@@ -467,7 +470,7 @@ class Base:
                 self._epoch += 1
                 self._login_epoch = self._epoch
             self._logins = engine.logins
-        if engine.ended:
+        if engine.ended or self._staged:
             self._finish()
 
     def _pause(self) -> float:
@@ -791,18 +794,20 @@ class Base:
             if isinstance(request, Pending):
                 self._abandon(request, PartnerGone("the session was closed"))
         self._finish()
-        if self._opened:
-            self._opened = False
-            self._free_port()
-        self._data.release()
-        self._iu_view.release()
-        while self._old:
-            self._free_old()
-        free(self._memory)
-        free(self._iu_memory)
-        if self._owns_port:
-            self.port.close()
-        self._tell()
+        try:
+            if self._opened:
+                self._opened = False
+                self._free_port()
+        finally:
+            self._data.release()
+            self._iu_view.release()
+            while self._old:
+                self._free_old()
+            free(self._memory)
+            free(self._iu_memory)
+            if self._owns_port:
+                self.port.close()
+            self._tell()
 
     def _free_port(self) -> None:
         for _ in range(100):
@@ -821,6 +826,13 @@ class Base:
             raise self._not_open()
         if self._inside:
             self.recover()
+
+    def _reset(self) -> None:
+        """Begin a host reset; :meth:`_work` carries it out."""
+        self._ready()
+        self._inside = True
+        self.engine.host_reset()
+        self._inside = False
 
     def _give_up_all(self) -> None:
         """The session is about to be closed: have all that is under way aborted."""
@@ -879,6 +891,7 @@ class Base:
         self._inside = True
         if not self._abandon(pending, Aborted("the command was aborted before it was sent")):
             if pending.tag:
+                pending.retries = 0  # should its answer be faster than the abort
                 self._inside = False
                 return False
             self.engine.abort(pending, time.monotonic())

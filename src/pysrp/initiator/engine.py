@@ -547,6 +547,7 @@ class Initiator:
         self._drop_waiting(error)
         self.state = State.CLOSED
         self.action = None
+        self.unanswered = False
 
     def undelivered(self, now: float) -> None:
         """The partner's queue is not open: nothing of ``output`` has arrived.

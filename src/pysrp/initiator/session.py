@@ -496,17 +496,19 @@ class Session(Base):
         try:
             for item in range(job.count + depth):
                 if flying and (len(flying) == depth or item >= job.count):
-                    number, pending, begun = flying.popleft()
+                    number, pending, begun = flying[0]
                     self.complete(pending)
                     job.work.latency[number] = time.perf_counter_ns() - begun
                     job.account(number, pending)
+                    flying.popleft()
                 if item < job.count:
                     if job.unit.known_capacity is None:
                         self.run_steps(job.unit.block_size_steps())
+                    scope.clear()
                     flying.append((item, job.submit(item, 0), time.perf_counter_ns()))
         except BaseException:
             self._scope = None
-            self.give_up(scope)
+            self.give_up([*scope, *(pending for _, pending, _ in flying)])
             raise
         finally:
             self._scope = None
@@ -517,7 +519,6 @@ class Session(Base):
         What the server had got ends with PartnerGone, or is sent again where ``replay`` was set.
         """
         check_timeout(timeout)
-        self._ready()
-        self.engine.host_reset()
+        self._reset()
         self._work()
         self.wait_connected(timeout)
