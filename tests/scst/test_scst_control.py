@@ -207,6 +207,24 @@ def test_a_peer_that_leaves_in_the_middle_disturbs_nobody(control):
     assert text == "one\n"
 
 
+def test_without_a_thread_one_client_is_turned_away(control, tree, monkeypatch):
+    begin = threading.Thread.start
+
+    def start(thread):
+        if thread.name == "scst-peer":
+            raise RuntimeError("can't start new thread")
+        begin(thread)
+
+    with monkeypatch.context() as without:
+        without.setattr(threading.Thread, "start", start)
+        with socket.socket(socket.AF_UNIX) as turned_away:
+            turned_away.settimeout(60)
+            turned_away.connect(str(control.path))
+            assert turned_away.recv(1) == b""
+    with Client(control.path) as client:
+        assert client.read("v/value") == tree.read("v/value")
+
+
 def test_the_socket_is_its_owners_and_goes_away(control):
     mode = control.path.stat().st_mode
     assert stat.S_ISSOCK(mode)

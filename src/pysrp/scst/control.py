@@ -22,6 +22,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import logging
 import os
 import socket
 import stat
@@ -38,6 +39,8 @@ from pysrp.scst.files import Files, Stat, start_programs_by_fork
 from pysrp.scst.grammar import TreeError, refuse
 
 __all__ = ["Client", "Control", "socket_of"]
+
+log = logging.getLogger("pysrp.scst")
 
 LONGEST = 1 << 16
 CONNECTIONS = 64
@@ -128,10 +131,14 @@ class Control:
                 welcome = _uid(peer) in self._uids and self._has_room()
                 if welcome:
                     self._peers[peer] = time.monotonic()
-            if welcome:
-                threading.Thread(target=self._serve, args=(peer,), name="scst-peer", daemon=True).start()
-            else:
+            if not welcome:
                 peer.close()
+                continue
+            try:
+                threading.Thread(target=self._serve, args=(peer,), name="scst-peer", daemon=True).start()
+            except RuntimeError as problem:  # a machine without threads: the next one may get one
+                log.error("%s: a client was turned away: %s", self.path, problem)
+                self._leave(peer)
 
     def _has_room(self) -> bool:
         """Whether one more may come; who has said nothing for the longest time goes for it."""
@@ -161,9 +168,12 @@ class Control:
                     peer.sendall(_encode(self._answer(line)))
                     self._is(peer, time.monotonic())
         finally:
-            with self._lock:
-                self._peers.pop(peer, None)
-                peer.close()
+            self._leave(peer)
+
+    def _leave(self, peer: socket.socket) -> None:
+        with self._lock:
+            self._peers.pop(peer, None)
+            peer.close()
 
     def _answer(self, line: bytes) -> dict[str, Any]:
         try:
