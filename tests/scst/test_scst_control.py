@@ -211,7 +211,7 @@ def test_without_a_thread_one_client_is_turned_away(control, tree, monkeypatch):
     begin = threading.Thread.start
 
     def start(thread):
-        if thread.name == "scst-peer":
+        if thread.name in ("scst-peer", "scst-mgmt_0"):
             raise RuntimeError("can't start new thread")
         begin(thread)
 
@@ -221,6 +221,7 @@ def test_without_a_thread_one_client_is_turned_away(control, tree, monkeypatch):
             turned_away.settimeout(60)
             turned_away.connect(str(control.path))
             assert turned_away.recv(1) == b""
+        tree.write("v/value", "two")
     with Client(control.path) as client:
         assert client.read("v/value") == tree.read("v/value")
 
