@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -348,3 +351,15 @@ def test_a_nexus_is_told_once_of_what_is_added_together(make: Make) -> None:
     luns.withdraw(others[0])
     assert nexus not in others[0].nexuses()
     assert sense(rig, 256) == (6, 0x3F, 0x0E)
+
+
+def test_a_unit_that_is_gone_is_let_go_though_its_serial_changed() -> None:
+    luns = LunMap()
+    disk = new("one")
+    luns.add(256, disk)
+    disk.identity = replace(disk.identity, serial="other")
+    luns.remove(256)
+    gone = weakref.ref(disk)
+    del disk
+    gc.collect()
+    assert gone() is None

@@ -81,8 +81,8 @@ class LunMap:
         self._together = 0
         self._places: dict[int, set[int]] = {}
         """By the id of a unit, which an export keeps alive: its LUNs."""
-        self._serials: dict[str, Unit] = {}
-        """Who had a serial number last."""
+        self._serials: dict[str, int] = {}
+        """The id of the unit that had a serial number last."""
         self._server = ""
         self._nexuses: set[Nexus] = set()
         self.method = method
@@ -225,10 +225,12 @@ class LunMap:
         serial = _serial(unit)
         if serial is None:
             return
-        other = self._serials.setdefault(serial, unit)
-        if other is unit:
+        before = self._serials.get(serial)
+        self._serials[serial] = id(unit)
+        if before is None or before == id(unit) or before not in self._places:
             return
-        if id(other) in self._places and _serial(other) == serial:
+        other = self._now[min(self._places[before])].unit
+        if _serial(other) == serial:
             log.warning(
                 "LUN %d: %r has the serial number of %r, %s: initiators may take the two for one disk",
                 export.lun,
@@ -236,7 +238,6 @@ class LunMap:
                 other,
                 serial,
             )
-        self._serials[serial] = unit
 
     def _publish(self, tell: bool = True) -> None:
         if self._draft is not None:
@@ -260,7 +261,7 @@ class LunMap:
         if not places:
             del self._places[id(export.unit)]
             serial = _serial(export.unit)
-            if serial is not None and self._serials.get(serial) is export.unit:
+            if serial is not None and self._serials.get(serial) == id(export.unit):
                 del self._serials[serial]
 
     def _detach(self, units: list[Unit]) -> None:
