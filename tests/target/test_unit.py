@@ -513,8 +513,15 @@ def test_descriptor_sense(bench):
     assert isinstance(parse_sense(result.sense), DescriptorSense)
     assert result.code == BAD_FIELD
     assert result.pointer == (True, 2, None)
+    with bench.unreachable():
+        result = bench("280000000000000001 00")
+    assert (result.code, result.sense[0]) == ((0xB, 0x4B, 0), 0x72), "what the task says for the unit, too"
+    bench.nexus.max_transfer = 512
+    result = bench("280000000000000002 00")
+    assert (result.code, result.sense[0]) == (BAD_FIELD, 0x72)
     assert select6(bench, bytes(4) + mode_page(bench, 0xA, d_sense=0)).status == 0
     assert bench("1201cc").sense[0] == 0x70
+    assert bench("280000000000000002 00").sense[0] == 0x70
 
 
 def test_mode_select_tells_the_others(bench):

@@ -37,9 +37,15 @@ __all__ = ["Backend", "BadBlock", "Job", "Mover", "Nexus", "Segment", "Task", "U
 log = logging.getLogger("pysrp.target")
 
 
+_DESCRIPTORS: dict[bytes, bytes] = {}
+"""What :func:`fixed_sense` has made, in descriptor format (SPC-5, 4.4.2)."""
+
+
 def fixed_sense(key: int, code: int) -> bytes:
     """Sense data of 18 bytes: a sense key and ``asc << 8 | ascq``, nothing else (SPC-5, 4.4.3)."""
-    return bytes(sense(key, code >> 8, code & 0xFF, fmt="fixed"))
+    made = bytes(sense(key, code >> 8, code & 0xFF, fmt="fixed"))
+    _DESCRIPTORS[made] = bytes(sense(key, code >> 8, code & 0xFF, fmt="descriptor"))
+    return made
 
 
 INVALID_FIELD_IN_CDB = fixed_sense(5, 0x2400)
@@ -410,12 +416,17 @@ class Task:
         self.end(2, sense)
 
     def end(self, status: int, sense: bytes | bytearray | memoryview = b"") -> None:
-        """End with a SAM status (SAM-5, 5.3.1)."""
+        """End with a SAM status (SAM-5, 5.3.1).
+
+        What is not the unit's own sense data is in the format that its control mode page says (D_SENSE), too.
+        """
         if self.ended:
             return
         self.ended = True
         self.status = status
         self.sense = bytes(sense)
+        if self.sense and getattr(self.unit, "descriptor_sense", False):
+            self.sense = _DESCRIPTORS.get(self.sense, self.sense)
         self.transfer = None
         self.finish(self)
 

@@ -146,7 +146,8 @@ class LogicalUnit:
         self._holder: Nexus | None = None
         self._preventing: set[Nexus] = set()
         self._not_ready: SenseCode | None = None
-        self._descriptor_sense = False
+        self.descriptor_sense = False
+        """Whether sense data is in descriptor format: D_SENSE of the control mode page."""
         self.modes = ModePages([*(Page(*one) for one in _common_pages()), *pages])
 
     def __repr__(self) -> str:
@@ -284,7 +285,7 @@ class LogicalUnit:
                 raise _invalid_at(entry.first_refused(bits))
             entry.handler(self, task, entry.cdb(cdb))
         except Fault as fault:
-            task.check(fault.data(self._descriptor_sense))
+            task.check(fault.data(self.descriptor_sense))
 
     def failed(self, task: Task, error: Exception) -> None:
         """Work for the task raised ``error``: end it with sense, HARDWARE ERROR for what is no Fault."""
@@ -293,7 +294,7 @@ class LogicalUnit:
             return
         if not isinstance(error, Fault):
             error = Fault(SenseKey.HARDWARE_ERROR, SenseCode.INTERNAL_TARGET_FAILURE)
-        task.check(error.data(self._descriptor_sense))
+        task.check(error.data(self.descriptor_sense))
 
     def _admit(self, task: Task, entry: Command | None) -> None:
         """Raise what comes before the command itself, in the order of SAM-5, 5.3.3."""
@@ -494,7 +495,7 @@ class LogicalUnit:
 
     def _modes_changed(self) -> None:
         """Note what the current values of the mode pages say. Called with the lock held."""
-        self._descriptor_sense = ControlPage(self.modes[ModePage.CONTROL].current).d_sense
+        self.descriptor_sense = ControlPage(self.modes[ModePage.CONTROL].current).d_sense
 
     # Reservations (SPC-2, 7.21 and 7.17): the unit as a whole, for the nexus itself.
 
