@@ -1042,8 +1042,8 @@ class Initiator:
         while self._urgent and self.credits > 0 and self._free:
             function = self._urgent.popleft()
             task = function.task
-            if task in waiting:
-                # It has not arrived, as the partner's queue was closed.
+            if task is not None and task in waiting and function.function is TskMgmtFunc.ABORT_TASK:
+                # It has not been sent, or has not arrived, as the partner's queue was closed.
                 self._withdraw(task, Aborted("the command was aborted before it was sent"))
             if task is not None and task.ended:
                 # Its answer crossed the wish to abort it: nothing is left to be done.
