@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +16,7 @@ from pysrp.fabric import ReturnCode
 from pysrp.lun import Lun
 from pysrp.scsi.sense import parse_sense
 from pysrp.srp import RspCode, RspFlags, TaskAttribute, TskMgmtFunc
+from pysrp.target import workers
 from pysrp.target.disk import Disk
 from pysrp.target.engine import Settings
 from pysrp.target.lunmap import LunMap
@@ -22,7 +25,7 @@ from pysrp.target.task import Nexus, Task
 from pysrp.target.taskset import TaskSet
 from pysrp.target.workers import THREADS, Pool
 from target_rig import BLOCK, MIB, Rig, SlowRam, Spotted
-from waiting import PATIENCE
+from waiting import PATIENCE, until
 
 SIMPLE, HEAD, ORDERED = TaskAttribute.SIMPLE, TaskAttribute.HEAD_OF_QUEUE, TaskAttribute.ORDERED
 Make = Callable[..., Rig]
@@ -298,6 +301,19 @@ def test_a_thread_that_cannot_be_had(
     while slow.started.acquire(blocking=False):
         calls += 1
     assert calls == len(tags) + (not first), "what was refused never began"
+
+
+def test_a_pool_lets_go_of_a_backend_that_has_nothing_to_do(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "IDLE", 0.001)
+    backend = Ram(MIB)
+    gone = weakref.ref(backend)
+    done = threading.Event()
+    pool.submit(backend, lambda: None, lambda _: done.set())
+    assert done.wait(PATIENCE)
+    del backend
+    until(lambda: gc.collect() >= 0 and gone() is None)
 
 
 def test_a_backend_that_would_end_its_thread(make: Make, pool: Pool) -> None:

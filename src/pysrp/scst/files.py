@@ -87,7 +87,8 @@ class Filesystem:
         self._result = 0
         self._closed = False
         self._worker = ThreadPoolExecutor(1, "scst-mgmt")
-        self._worker.submit(bool)  # its thread begins now: a write must not be what finds out that there is none
+        # Its thread begins now: a write must not be what finds out that there is none.
+        self._worker.submit(bool)
 
     def read(self, path: str) -> str:
         """The text of a file, with its newline and, where it has one, its ``[key]`` line."""

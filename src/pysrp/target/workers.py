@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 __all__ = ["Pool"]
 
@@ -43,9 +44,13 @@ class Work:
 
 
 class Lane:
-    """The work of one backend, and up to :data:`THREADS` threads that come and go with it."""
+    """The work of one backend, and up to :data:`THREADS` threads that come and go with it.
 
-    def __init__(self) -> None:
+    ``over`` is called when the last of them has gone.
+    """
+
+    def __init__(self, over: Callable[[], None] = nothing) -> None:
+        self.over = over
         self.lock = threading.Condition()
         self.waiting: deque[Work] = deque()
         self.running: set[Work] = set()
@@ -93,16 +98,19 @@ class Lane:
         with self.lock:
             return self.lock.wait_for(lambda: not self.waiting and not self.running, timeout)
 
+    def _next(self) -> Work | None:
+        with self.lock:
+            # What an abandoned write still puts on the medium must not overtake what is written later.
+            while not self.waiting or self.stragglers:
+                if not self.lock.wait(IDLE) and not self.waiting:
+                    self.threads -= 1
+                    return None
+            work = self.waiting.popleft()
+            self.running.add(work)
+            return work
+
     def _serve(self) -> None:
-        while True:
-            with self.lock:
-                # What an abandoned write still puts on the medium must not overtake what is written later.
-                while not self.waiting or self.stragglers:
-                    if not self.lock.wait(IDLE) and not self.waiting:
-                        self.threads -= 1
-                        return
-                work = self.waiting.popleft()
-                self.running.add(work)
+        while (work := self._next()) is not None:
             error: Exception | None = None
             ended = work.ended
             try:
@@ -122,6 +130,7 @@ class Lane:
             except Exception:
                 log.exception("what waits for %r", self)
             del work, ended, error
+        self.over()
 
 
 IDLE = 5.0
@@ -145,10 +154,17 @@ class Pool:
         with self._lock:
             lane = self._lanes.get(key)
             if lane is None:
-                lane = self._lanes[key] = Lane()
-        job = Work(lane, work, ended)
-        lane.submit(job)
+                lane = self._lanes[key] = Lane(partial(self._forget, key))
+            job = Work(lane, work, ended)
+            lane.submit(job)
         return job
+
+    def _forget(self, key: object) -> None:
+        """Let go of a backend that has had nothing to do for a while."""
+        with self._lock:
+            lane = self._lanes.get(key)
+            if lane is not None and not lane.threads:
+                del self._lanes[key]
 
     def drain(self, key: object = None, timeout: float | None = None) -> bool:
         """Wait until all work, or that of one ``key``, is over; False if ``timeout`` seconds pass first."""
