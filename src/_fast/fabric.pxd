@@ -110,7 +110,8 @@ cdef class Adapter:
 
     cdef bint begun
     cdef int epoll
-    cdef int bell                       # ours alone
+    cdef int bell                       # ours alone, unless it is lent
+    cdef bint lent                      # a partner in this process may ring it
     cdef int link_bell                  # the partner rings it
     cdef int far_bell
     cdef uint32_t woken

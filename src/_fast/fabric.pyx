@@ -360,8 +360,11 @@ cdef class Adapter:
         memset(&self.own, 0, sizeof(self.own))
         # Not when the collector comes by: a partner's window is as large as it likes. Views keep what they show.
         self.region = self.far_region = self.link_region = None
-        c_close(self.epoll)     # not the bell: another thread may be about to ring it
+        c_close(self.epoll)
         self.epoll = -1
+        if not self.lent:       # else a thread that does not hold the interpreter's lock may be about to ring it
+            c_close(self.bell)
+            self.bell = -1
 
     cdef check_open(self):
         if self.closed:
@@ -515,7 +518,8 @@ cdef class Adapter:
 
     @property
     def bell_fd(self):
-        """The eventfd that wakes this end."""
+        """The eventfd that wakes this end, for a partner in this process; stays open as long as this end is there."""
+        self.lent = True
         return self.bell
 
     def place_queue(self, uint64_t ioba, uint64_t length, Adapter partner):
@@ -685,7 +689,8 @@ cdef class Adapter:
     def wake(self):
         """Make wait return."""
         shared_set(&self.woken, 1)
-        bell_ring(self.bell)
+        if self.bell >= 0:
+            bell_ring(self.bell)
 
     def fileno(self):
         """The epoll descriptor behind all of it."""

@@ -29,6 +29,7 @@ from pysrp.target.disk import Disk
 from pysrp.target.engine import Settings
 from pysrp.target.lunmap import LunMap
 from pysrp.target.serve import Server
+from waiting import until
 
 MIB = 1 << 20
 
@@ -237,6 +238,28 @@ def test_a_doorbell_that_becomes_full_while_it_is_rung_is_not_waited_for(tmp_pat
             thread.join()
             bell.prepare()  # lets go of a server that waits
             bell.close()
+
+
+def test_the_descriptors_of_a_connection_go_with_it(tmp_path: Path) -> None:
+    """Both ends', at once: not when the collector comes by."""
+    url = f"unix:{tmp_path}/v"
+
+    def open_ones() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    gc.collect()
+    gc.disable()
+    try:
+        with Server(url, luns()) as server:
+            served(url)
+            until(lambda: not server.adapters())
+            before = open_ones()
+            for _ in range(8):
+                served(url)
+            until(lambda: not server.adapters())
+            assert open_ones() <= before
+    finally:
+        gc.enable()
 
 
 def test_the_window_of_a_client_goes_with_its_connection(tmp_path: Path) -> None:
