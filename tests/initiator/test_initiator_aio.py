@@ -14,7 +14,7 @@ import pytest
 from captured_server import CapturedServer
 from pysrp.backends import Ram
 from pysrp.errors import CheckCondition, HcallError, PartnerGone, TransportError
-from pysrp.fabric import ReturnCode
+from pysrp.fabric import ReturnCode, connect
 from pysrp.fabric.local import pair
 from pysrp.initiator.aio import Device, Session
 from pysrp.initiator.engine import Aborted, TimedOut
@@ -205,5 +205,24 @@ def test_a_hypervisor_that_refuses_ends_what_is_awaited() -> None:
                     await call
         client.close()
         partner.join(PATIENCE)
+
+    asyncio.run(asyncio.wait_for(main(), PATIENCE))
+
+
+def test_a_port_that_its_owner_closes_ends_what_is_awaited(server: Server) -> None:
+    async def main() -> None:
+        problems: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(context))
+        port = connect(server.url)
+        session = Session(port)
+        await session.connect()
+        disk = (await session.scan(channels=[0], ids=[2]))[0]
+        waiting = asyncio.ensure_future(disk.execute(READ, data_in_length=512, timeout=0.1))
+        await asyncio.sleep(0)
+        port.close()
+        with pytest.raises(PartnerGone):
+            await waiting
+        await session.close()
+        assert problems == []
 
     asyncio.run(asyncio.wait_for(main(), PATIENCE))

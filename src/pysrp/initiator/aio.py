@@ -79,6 +79,7 @@ class Session(Base):
     """One connection; the arguments are those of :class:`pysrp.initiator.session.Base`."""
 
     _loop: asyncio.AbstractEventLoop | None = None
+    _fd = -1
     _timer: asyncio.TimerHandle | None = None
     _timer_at = FOREVER
     _flushing = False
@@ -94,7 +95,8 @@ class Session(Base):
         check_timeout(timeout)
         self._loop = asyncio.get_running_loop()
         self._start()
-        self._loop.add_reader(self.port.fileno(), self._readable)
+        self._fd = self.port.fileno()
+        self._loop.add_reader(self._fd, self._readable)
         self._readable()
         await self.wait_connected(timeout)
 
@@ -139,7 +141,7 @@ class Session(Base):
 
     def _end(self) -> None:
         if self._loop is not None:
-            self._loop.remove_reader(self.port.fileno())
+            self._loop.remove_reader(self._fd)
             self._loop = None
         if self._timer is not None:
             self._timer.cancel()
@@ -164,7 +166,7 @@ class Session(Base):
         try:
             self._work()
             if self.engine.state is State.CLOSED and self._loop is not None:
-                self._loop.remove_reader(self.port.fileno())  # it would stay readable for ever
+                self._loop.remove_reader(self._fd)  # it would stay readable for ever
         finally:
             self._wake_watchers()
             self._schedule()

@@ -440,7 +440,7 @@ class Base:
             self.recover()
         self._inside = True
         try:
-            self._turn(self.port.poll())
+            self._turn(self._elements())
         except OURS:
             self._inside = False
             self._tell()
@@ -448,6 +448,14 @@ class Base:
         self._inside = False
         if self._told:
             self._tell()
+
+    def _elements(self) -> list[bytes]:
+        """What has come."""
+        try:
+            return self.port.poll()
+        except ValueError:
+            self.engine.closed(PartnerGone("the port was closed"))
+            return []
 
     def _turn(self, elements: list[bytes]) -> None:
         """Deal with ``elements``, which have come, and with what time has brought."""
