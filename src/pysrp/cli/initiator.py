@@ -26,6 +26,7 @@ from pysrp.cli.common import (
 )
 from pysrp.errors import ConfigError, DecodeError, ScsiError, SrpError
 from pysrp.initiator.session import Device, Pending, Result, Session
+from pysrp.initiator.units import SUCCESS
 from pysrp.scsi import params
 from pysrp.scsi.codes import PeripheralDeviceType, Status
 from pysrp.text import octets, size
@@ -41,9 +42,6 @@ TYPES = {
     0xD: "enclosu",
 }
 """Peripheral device type: lsscsi's word for it."""
-
-SUCCESS = Status.GOOD, Status.CONDITION_MET
-"""What a command that did what it was asked to ends with (SAM-5, 5.3.1)."""
 
 CHUNK = 1 << 20
 DEPTH = 8
@@ -220,6 +218,14 @@ class Sink(Protocol):
         """Take it; returns how many bytes."""
 
 
+def settled(pending: Pending) -> bytes:
+    """The data of a command that moved all of it; SrpError for one that moved less and says nothing of an error."""
+    result = pending.result()
+    if result.residual:
+        raise SrpError(f"{result.residual} bytes of a command were not moved, without an error")
+    return result.data
+
+
 def copy_out(session: Session, target: Device, lba: int, count: int, block: int, sink: Sink) -> Progress:
     """Read ``count`` blocks with several commands under way, and write them to ``sink`` in order."""
     step = max(min(CHUNK, session.max_transfer) // block, 1)
@@ -227,9 +233,9 @@ def copy_out(session: Session, target: Device, lba: int, count: int, block: int,
     for at in range(lba, lba + count, step):
         waiting.append(target.submit_read(at, min(step, lba + count - at)))
         if len(waiting) >= DEPTH:
-            progress.add(sink.write(waiting.popleft().result().data))
+            progress.add(sink.write(settled(waiting.popleft())))
     while waiting:
-        progress.add(sink.write(waiting.popleft().result().data))
+        progress.add(sink.write(settled(waiting.popleft())))
     return progress
 
 
@@ -264,7 +270,7 @@ def copy_in(
 
     def settle() -> None:
         pending, length = waiting.popleft()
-        pending.result()
+        settled(pending)
         progress.add(length)
 
     while data := source.read(step):

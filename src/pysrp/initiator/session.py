@@ -45,6 +45,7 @@ from pysrp.initiator.units import (
     Result,
     Steps,
     Unit,
+    UnitChanged,
     scan,
 )
 from pysrp.initiator.workload import READ, WRITE, Job, Workload
@@ -65,6 +66,7 @@ __all__ = [
     "Result",
     "Session",
     "TimedOut",
+    "UnitChanged",
     "Workload",
 ]
 
@@ -84,7 +86,9 @@ class Device(Unit):
     """A logical unit, in blocking calls. Data is in bytes, addresses and lengths of reads are in blocks.
 
     All raise ScsiError for a status other than GOOD, after as many retries as Linux grants; TimedOut,
-    PartnerGone and other TransportErrors when there was no answer.
+    PartnerGone and other TransportErrors when there was no answer; UnitChanged when the unit's blocks are not those
+    that a call is meant in; SrpError for less data than was asked for. Long reads and writes go out as several
+    commands: when one of them fails, or the unit changes meanwhile, others have been carried out.
     """
 
     session: Session
@@ -102,7 +106,7 @@ class Device(Unit):
         self.session.run_steps(self.ready_steps())
 
     def read(self, lba: int, blocks: int = 1) -> bytes:
-        """``blocks`` blocks from ``lba`` on, however many: long reads go out as several commands."""
+        """``blocks`` blocks from ``lba`` on, however many."""
         known = self.known_capacity
         if (
             known is not None
