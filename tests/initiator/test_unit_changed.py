@@ -12,8 +12,16 @@ import pytest
 from pysrp.backends import Ram
 from pysrp.errors import CheckCondition
 from pysrp.initiator import aio
-from pysrp.initiator.session import READ, WRITE, Capacity, Device, Session
-from pysrp.initiator.units import UnitChanged
+from pysrp.initiator.session import (
+    READ,
+    WRITE,
+    Capacity,
+    Device,
+    Options,
+    Session,
+    TimedOut,
+    UnitChanged,
+)
 from pysrp.lun import Lun
 from pysrp.target.disk import Disk
 from pysrp.target.lunmap import LunMap
@@ -162,6 +170,25 @@ def test_in_asyncio_as_well(url: str, luns: LunMap) -> None:
             assert (await device.read(8))[:12] == b"new %8d" % 32768
 
     asyncio.run(main())
+
+
+def test_a_unit_that_does_not_say_what_it_is_costs_the_limit_of_the_call(url: str, luns: LunMap) -> None:
+    class Silent(Disk):
+        def execute(self, task: Any) -> None:
+            if task.cdb[0] != 0x9E:
+                super().execute(task)
+
+    with Session(url, options=Options(give_up=0.5)) as session:
+        (device,) = session.scan(channels=[0], ids=[1])
+        device.capacity()
+        luns.replace(LUN, Silent(Ram(MIB), "silent"))
+        pending = session.submit(
+            device.lun, bytes.fromhex("28000000000000000100"),
+            data_in_length=512, block_size=512, timeout=0.2, retries=3,
+        )  # fmt: skip
+        session.wait(pending, 15)
+        with pytest.raises(TimedOut, match="no answer"):
+            pending.outcome()
 
 
 def test_condition_met_is_a_success(session: Session, luns: LunMap) -> None:

@@ -636,7 +636,8 @@ class Base:
                 elif not self.engine.take_back(other):
                     continue
                 doubted.append(other)
-        self._told.append(partial(self._ask_again, key, ask_capacity(self, pending.lun)))
+        patience = max(min(each.timeout or SHORT_TIMEOUT, SHORT_TIMEOUT) for each in doubted)
+        self._told.append(partial(self._ask_again, key, ask_capacity(self, pending.lun, timeout=patience)))
 
     def _ask_again(self, key: bytes, steps: Steps[tuple[Capacity, int]], _: Pending | None = None) -> None:
         """The next command of READ CAPACITY, or what came of it."""

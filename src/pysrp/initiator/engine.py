@@ -129,8 +129,9 @@ class Options:
     ``mad_timeout``, ``login_timeout`` and ``task_timeout`` are the hints that the elements carry; the
     own timers run ``patience`` times as long. ``give_up`` is how long ending a command may take that was not
     answered in time or that nobody wants any more: half for ABORT TASK, half for LUN RESET, then the connection
-    is reset. A call with a time limit has ended after its limit and this. ``fast_fail`` and ``client_reserve``
-    are what ibmvscsi's parameters of that name say to a server that runs AIX (as VIO servers do). ``strict``
+    is reset. A command with a time limit has ended after its limit and this, each time that it is tried.
+    ``fast_fail`` and ``client_reserve`` are what ibmvscsi's parameters of that name say to a server that runs AIX
+    (as VIO servers do). ``strict``
     turns answers that are only unusual into errors: an answer to a datagram shorter than its header (QEMU,
     which leaves the request unchanged), an overrun that is really a shortfall (see :class:`Command`).
 
