@@ -900,7 +900,6 @@ class Base:
         self._inside = True
         if not self._abandon(pending, Aborted("the command was aborted before it was sent")):
             if pending.tag:
-                pending.retries = 0  # should its answer be faster than the abort
                 self._inside = False
                 return False
             self.engine.abort(pending, time.monotonic())
