@@ -34,6 +34,8 @@ def main(url: str, life: int, target: int) -> None:
                 print(json.dumps(some), flush=True)
                 continue
             flying = [(lba, disk.submit_write(lba, data[lba])) for lba in some]
+            if not session.connected:
+                return  # what begins after the server has gone waits for the next one
             for lba, pending in flying:
                 pending.result()
                 print(json.dumps([lba]), flush=True)

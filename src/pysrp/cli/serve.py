@@ -182,10 +182,10 @@ def serve(
     )
     exports = LunMap()
     with contextlib.ExitStack() as stack:
+        # Who sees the socket may send a signal: it waits until it is handled, also in threads that begin here.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
         tree = stack.enter_context(contextlib.closing(Tree()))
         wrap = recording(record) if record else None
-        # Who sees the socket may send a signal: it waits until it is handled.
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
         server = Server(
             url,
             exports,
