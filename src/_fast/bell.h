@@ -72,8 +72,7 @@ static inline int bell_signal(int fd)
  * Ring: wake whoever watches fd edge-triggered. Where the kernel has no asynchronous reads for us (a container
  * may forbid them, or fs.aio-max-nr be used up) 0 is written, which wakes too as long as the count is not 0 (it
  * starts at 1 and is never read). A write waits where the count is full, so it is looked at first; a partner who
- * fills it between the look and the write makes this thread wait, and this one only: whoever rings does not hold
- * the interpreter's lock.
+ * fills it between the look and the write makes this thread wait, and whoever waits for a lock that it holds.
  */
 static inline void bell_ring(int fd)
 {
