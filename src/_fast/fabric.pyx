@@ -238,7 +238,7 @@ cdef class Adapter:
     whatever it has put into the epoll descriptor.
     """
 
-    def __cinit__(self, uint64_t queue_size, uint64_t window_size, Region region, *args, **kwargs):
+    def __cinit__(self, uint64_t queue_size, uint64_t window_size, Region region not None, *args, **kwargs):
         self.epoll = self.bell = self.link_bell = self.far_bell = -1
         self.begun = True
         self.near, self.far = &self.alone_near, &self.alone_far
@@ -285,11 +285,16 @@ cdef class Adapter:
         """The opposite; before ``fd`` is closed."""
         fd_unwatch(self.epoll, fd)
 
-    def link(self, Region region, bint is_server, uint64_t client_queue, uint64_t server_queue, int bell, int far_bell):
+    def link(
+        self, Region region not None, bint is_server, uint64_t client_queue, uint64_t server_queue, int bell,
+        int far_bell,
+    ):
         """Join the two queues in ``region``; ``bell`` (-1: the own one) is what the partner rings.
 
         The descriptors stay the caller's and must live until :meth:`unlink`.
         """
+        if client_queue > MAX_QUEUE or server_queue > MAX_QUEUE:     # larger ones wrap around in the sum
+            raise ConfigError(f"queues of {client_queue} and {server_queue} bytes, the limit is {MAX_QUEUE}")
         if region.size < link_bytes(client_queue, server_queue):
             raise ValueError("the region is too small for the queues")
         cdef crq_ctl *client = <crq_ctl *>region.base
@@ -331,7 +336,7 @@ cdef class Adapter:
         """Take the partner for registered, as it said, though it has not seen the queues yet."""
         shared_set(&self.far.state, CRQ_OPEN)
 
-    def far_window(self, Region region, uint64_t window_size):
+    def far_window(self, Region region not None, uint64_t window_size):
         """Give this end, the server, its second pane: the client's window."""
         if region.size < window_bytes(window_size):
             raise ValueError("the region is too small for the window")
@@ -757,15 +762,18 @@ cdef class Adapter:
         self.move(remote, local, offset, length, True)
 
     cdef move(self, uint64_t remote, Memory local, uint64_t offset, object length, bint store):
-        cdef uint64_t size, count
+        cdef uint64_t size, count = 0
         cdef int code
+        if length is not None:
+            count = length      # first: a number may run code, which may free the memory or close the port
         self.check_open()
         if local.base is NULL or local.port is not self:
             raise ValueError("not this port's memory, or freed")
         size = local.size
         if offset > size:
             raise ValueError(f"offset {offset} in memory of {size} bytes")
-        count = size - offset if length is None else length
+        if length is None:
+            count = size - offset
         if count > size - offset:
             raise ValueError(f"{count} bytes at offset {offset} in memory of {size} bytes")
         if count < RELEASE_GIL:

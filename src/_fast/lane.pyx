@@ -98,7 +98,9 @@ cdef class Lane:
 
     def bind(self, doors, uint64_t limit):
         """From now on serve these LUNs: an iterable of :class:`pysrp.target.direct.Door`; None for no more."""
+        # Everything is asked before anything is kept: a door may run code that binds too.
         cdef list wanted = list(doors)
+        cdef list asked = [(memoryview(door.memory), int(door.block_size), int(door.lun)) for door in wanted]
         cdef Py_ssize_t i
         cdef Place *place
         self.drop()
@@ -111,15 +113,17 @@ cdef class Lane:
         if self.views is NULL or self.places is NULL:
             raise MemoryError
         for i in range(len(wanted)):
-            door = wanted[i]
-            PyObject_GetBuffer(door.memory, &self.views[i], PyBUF_WRITABLE)
+            memory, block_size, lun = asked[i]
+            if not block_size:
+                raise ValueError("blocks of 0 bytes")
+            PyObject_GetBuffer(memory, &self.views[i], PyBUF_WRITABLE)
             self.count = i + 1
             place = &self.places[i]
             place.memory = <uint8_t *>self.views[i].buf
-            place.block_size = door.block_size
+            place.block_size = block_size
             place.blocks = <uint64_t>self.views[i].len // place.block_size
             place.allowed = UNKNOWN
-            self.index[<Py_ssize_t>(door.lun) & (LUNS - 1)] = <uint16_t>(i + 1)
+            self.index[<Py_ssize_t>lun & (LUNS - 1)] = <uint16_t>(i + 1)
 
     @property
     def signalled(self):
@@ -201,7 +205,10 @@ cdef class Lane:
         if self.fetch(&self.batch[self.at], iu):
             place = self.find(iu)
         if place is not NULL:
-            place.allowed = <uint32_t>(self.doors[place - self.places].allows())
+            number, doors = place - self.places, self.doors
+            allowed = doors[number].allows()
+            if self.doors is doors:     # not bound anew by the unit's own code
+                self.places[number].allowed = <uint32_t>allowed
 
     cdef int run(self, Py_ssize_t allowed, Py_ssize_t *budget) noexcept nogil:
         cdef int code = DONE

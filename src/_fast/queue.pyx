@@ -112,6 +112,7 @@ cdef class Lane:
     ):
         cdef int64_t i
         cdef uint64_t total = 0, most = 0, size
+        cdef tuple mine = tuple(slots)  # a number may run code that changes the list
         self.port = port
         self.trouble, self.odd = {}, []
         PyObject_GetBuffer(iu, &self.iu, PyBUF_WRITABLE)
@@ -132,8 +133,8 @@ cdef class Lane:
         if (self.lbas.len != 8 * self.count or self.blocks.len != 4 * self.count
                 or self.status.len != self.count or self.latency.len != 8 * self.count):
             raise ValueError("columns of different lengths")
-        self.depth = len(slots)
-        if self.depth < 1 or <uint64_t>self.data.len < stride * <uint64_t>self.depth:
+        self.depth = len(mine)
+        if self.depth < 1 or <uint64_t>self.data.len // <uint64_t>self.depth < stride:
             raise ValueError("not enough memory for the data of that many commands")
         for i in range(self.count):
             size = <uint64_t>(<uint32_t *>self.blocks.buf)[i] * block_size
@@ -161,7 +162,7 @@ cdef class Lane:
             raise MemoryError
         memset(self.places, 0xFF, (1 << 16) * sizeof(int32_t))
         for i in range(self.depth):
-            self.slots[i] = slots[i]
+            self.slots[i] = mine[i]
             if <Py_ssize_t>(self.slots[i] + 1) * IU > self.iu.len:
                 raise ValueError(f"slot {self.slots[i]} is outside the memory of IUs")
             self.flights[i].item = -1
