@@ -13,7 +13,7 @@ SECONDS_PER_PARSER ?= 20
 
 sources := $(shell find src setup.py pyproject.toml Makefile -type f -not -name '*.so' -not -path '*/__pycache__/*' -not -path '*.egg-info/*')
 
-.PHONY: demo test host quick power check environment bench bench-all bench-compare bench-smoke fuzz lint types corpus mutants changes release debug sanitize clean
+.PHONY: demo test host quick power check environment bench bench-all bench-compare bench-smoke counts counts-accept fuzz lint types corpus mutants changes release debug sanitize clean
 .DELETE_ON_ERROR:
 
 # One build at a time: they share build/.
@@ -85,6 +85,13 @@ bench-compare: $(VENV)/tools
 # Every row once. What they say is not looked at; that they run is.
 bench-smoke: $(VENV)/tools
 	$(PYTHON) -m pytest benchmarks --benchmark-disable -q
+
+# Instructions of hot paths under valgrind: 3 % more or fewer than benchmarks/counts.json is a change to look at.
+counts: $(VENV)/test
+	$(PYTHON) benchmarks/counts.py check
+
+counts-accept: $(VENV)/test
+	$(PYTHON) benchmarks/counts.py accept --reason "$(REASON)"
 
 lint: $(VENV)/tools
 	$(VENV)/bin/ruff check .

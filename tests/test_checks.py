@@ -19,6 +19,7 @@ import release  # noqa: E402
 from checks import Checks, Step  # noqa: E402
 
 import compare  # noqa: E402
+import counts  # noqa: E402
 
 
 @pytest.fixture
@@ -224,3 +225,27 @@ def test_workflows_call_the_makefile_and_nothing_else() -> None:
         assert words[0] == "make"
         done = subprocess.run([*words, "--dry-run"], cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == 0, f"{command}: {done.stderr}"
+
+
+def test_five_percent_more_instructions_fail_with_what_to_do() -> None:
+    was = {"read": 100_000, "write": 100_000, "login": 1000, "gone": 5}
+    now = {"read": 105_000, "write": 102_900, "login": 960, "new": 7}
+    status, said = counts.verdict(was, now, {"cython": "3.1"}, "3.2")
+    assert status == 1
+    assert "read: was 100,000, is 105,000 instructions: 5.0% MORE" in said
+    assert "login: was 1,000, is 960 instructions: 4.0% fewer" in said
+    assert "write" not in said
+    assert "gone: gone, was 5" in said
+    assert "new: new, 7 instructions; there is no baseline" in said
+    assert "4 of 4 paths have changed" in said
+    assert "Cython 3.1's, this build is 3.2's" in said
+    assert "make counts-accept REASON=" in said
+    assert counts.verdict(was, {**was, "read": 102_000}, {"cython": "3.1"}, "3.1")[0] == 0
+
+
+def test_counts_are_of_paths_that_exist() -> None:
+    table = counts.table()
+    assert len(table) > 20
+    for key, entry in json.loads(counts.BASELINES.read_text()).items():
+        assert key.startswith("CPython 3.")
+        assert list(entry["instructions"]) == table

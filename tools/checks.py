@@ -122,6 +122,7 @@ def steps() -> tuple[list[Step], list[str]]:
         Step("types", "types", after),
         Step("lint", "lint", after),
         Step("corpus", "corpus", after),
+        Step("counts", "counts", ("test",)),  # make test has installed valgrind
         Step("bench", "bench-smoke", after),
     ]
     return found, [f"no Python {version} on this machine: its tests did not run" for version in missing]

@@ -27,6 +27,7 @@ PEERS = {
     "hexdump": "bsdextrautils",
     "tshark": "tshark",
     "fusermount3": "fuse3",
+    "valgrind": "valgrind",
 }
 """Of the tests on the host."""
 
