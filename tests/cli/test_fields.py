@@ -117,3 +117,15 @@ def test_names_of_a_module_and_of_nothing() -> None:
         done = CliRunner().invoke(fields, [name])
         assert done.exit_code == (2 if name.strip(".") else 0), done.output
         assert hint in done.output
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        ("READ(10)", "READ(10), 10 bytes"), ("READ_10", "READ(10), 10 bytes"), ("read 10", "READ(10), 10 bytes"),
+        ("SRP_CMD", "SRP_CMD, initiator to target"), ("srp_cmd", "SRP_CMD, initiator to target"),
+        ("TEST UNIT READY", "TEST UNIT READY"), ("ADAPTER_INFO", "ADAPTER_INFO, 24 bytes"),
+    ],
+)  # fmt: skip
+def test_the_standards_own_names(name: str, first: str) -> None:
+    assert first in shown(name).splitlines()[0] + shown(name).splitlines()[1]

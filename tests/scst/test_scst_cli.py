@@ -128,7 +128,7 @@ def test_failures_name_the_errno_and_say_what_to_do(scst, disks):
         (("write", "handlers/vdisk_ram/mgmt", "add_device", "ram000"), errno.EEXIST, "del_device it first"),
         (("write", "version", "8"), errno.EACCES, "can only be read"),
         (("cat", "devices/ram000/sync"), errno.EACCES, "can only be written"),
-        (("cat", "devices"), errno.EISDIR, "list it"),
+        (("cat", "devices"), errno.EISDIR, "ls shows its files"),
         (("ls", "devices/nope"), errno.ENOENT, "'nope'"),
     ):
         status, output, errors = scst(*arguments)
@@ -154,7 +154,7 @@ def test_where_the_server_is_said(url, tree):
     # What is typed wins over the environment, wherever it is typed.
     assert run("-s", url, "ls", "targets", PYSRP_SERVER="unix:/nowhere") == found
     assert run("ls", "targets", "-s", url, PYSRP_SERVER="unix:/nowhere") == found
-    for typed, status, text in (("unix:/nowhere", 1, "/nowhere.scst"), ("", 2, "whose tree?")):
+    for typed, status, text in (("unix:/nowhere", 1, "/nowhere.scst"), ("", 2, "Whose tree?")):
         for arguments in (("-s", typed, "ls"), ("ls", "-s", typed)):
             done = run(*arguments, PYSRP_SERVER=url)
             assert (done[0], text in done[1]) == (status, True), done

@@ -269,7 +269,10 @@ def test_verbose_shows_what_an_ibmvscsi_user_knows(served: Serving) -> None:
         (("lsscsi", "-s", "tcp:1"), "a transport URL begins with"),
         (("serve", "unix:/nowhere/at/all"), "No such file or directory"),
         (("serve", "unix:/tmp/x", "--ram", "a"), "write NAME=SIZE"),
-        (("serve", "unix:/tmp/x", "--mode", "9"), "--mode is octal"),
+        (("serve", "unix:/tmp/x", "--mode", "9"), "--mode '9': it is octal, such as 660"),
+        (("serve", "unix:/tmp/x", "--unit-address", "zz"), "--unit-address 'zz': it is hexadecimal"),
+        (("serve", "unix:/tmp/x", "--max-window", "0"), "max_window 0: from 8192"),
+        (("lsscsi", "--timeout", "0.1", "-s", "unix:/tmp/none-such"), "pysrp serve starts a server"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_line(served: Serving, arguments: tuple[Any, ...], message: str) -> None:
@@ -294,6 +297,8 @@ def test_wrong_usage(arguments: tuple[Any, ...]) -> None:
     done = pysrp(*arguments)
     assert done.returncode == 2
     assert "Usage: pysrp" in done.stderr
+    if arguments in (("lsscsi",), ("scst", "ls")):
+        assert "as it was given to 'pysrp serve', or PYSRP_SERVER in the environment" in done.stderr
 
 
 def test_data_that_does_not_fit(served: Serving, tmp_path: Path) -> None:

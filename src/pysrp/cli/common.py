@@ -162,6 +162,16 @@ def _give_up(context: click.Context, _: click.Parameter, seconds: float) -> None
     context.meta[GIVE_UP] = seconds
 
 
+def _which(context: click.Context, option: click.Parameter, server: str | None) -> str:
+    if not server:
+        raise click.MissingParameter(
+            "Which server? -s unix:PATH, as it was given to 'pysrp serve', or PYSRP_SERVER in the environment.",
+            ctx=context,
+            param=option,
+        )
+    return server
+
+
 def initiator_options(command: _C) -> _C:
     """The options of every command that logs in."""
     for option in (
@@ -177,7 +187,7 @@ def initiator_options(command: _C) -> _C:
             help="How long ending a command may take that is late or was interrupted, before the connection is reset.",
         ),
         click.option(
-            "-s", "--server", required=True, envvar="PYSRP_SERVER", metavar="URL",
+            "-s", "--server", envvar="PYSRP_SERVER", metavar="URL", callback=_which,
             help="Where the server is: unix:PATH, vio:UNIT (environment: PYSRP_SERVER).",
         ),
         click.option(

@@ -132,6 +132,7 @@ def decode(file: BinaryIO, kind: str | None, cdb: str | None, as_json: bool, str
 
     FILE (default: standard input) holds hexadecimal text, one record a line or as xxd, hexdump, od -tx1,
     tshark -x and sg3_utils (-H, -HHH) print it, or binary data, or JSON lines as --record writes them.
+    A dump needs its addresses (od -An leaves them out): without them each line is a record of its own.
     Lines that begin with '!' say what is wrong and at which offset. Exits with 1 if a record was
     malformed; the others are printed all the same.
 

@@ -48,7 +48,7 @@ def told(cls: type[Structure]) -> str:
 def names() -> dict[str, list[type[Structure]]]:
     """In lower case, every way to name a class: ``Read10``, ``scsi.Read10``, ``pysrp.scsi.cdb.Read10`` and so on.
 
-    Where two have a name, the first is the one that bears it in ``pysrp.scsi``: the CDB, not its data.
+    Also the standard's own name, as :func:`plain` has it. Where two have a name, the first is the one that bears it in ``pysrp.scsi``: the CDB, not its data.
     """
     found: dict[str, list[type[Structure]]] = {}
 
@@ -65,7 +65,19 @@ def names() -> dict[str, list[type[Structure]]]:
             add(f"pysrp.scsi.{name}", value)
     for cls in known:
         add(full(cls), cls)
+    for cls in known:
+        if (match := STANDARD.match(getdoc(cls) or "")) and (name := plain(match[1])) not in found:
+            found[name] = [cls]
     return found
+
+
+STANDARD = re.compile(r"([A-Z][A-Z0-9 /()_-]+?)(?: CDB)?[,:.]")
+"""How a docstring begins with the standard's name: ``READ(10), 10 bytes``, ``SRP_CMD, initiator to target``."""
+
+
+def plain(name: str) -> str:
+    """Without what is written in several ways: ``READ(10)``, ``READ_10`` and ``read 10`` are one."""
+    return re.sub(r"[^a-z0-9.]", "", name.lower())
 
 
 def kind(f: Field) -> str:
@@ -208,7 +220,7 @@ def fields(name: str | None, json_wanted: bool) -> None:
       pysrp fields mad
     """
     known = names()
-    chosen = known.get(name.lower(), []) if name else []
+    chosen = (known.get(name.lower()) or known.get(plain(name)) or []) if name else []
     if chosen:
         if json_wanted:
             click.echo(json.dumps(as_json(chosen[0]), indent=1))

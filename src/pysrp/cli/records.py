@@ -87,7 +87,10 @@ def from_captures(text: str) -> Iterator[Record]:
             seq, place = entry.get("seq"), _plain(entry, "seq")
             if not what:
                 raise KeyError("what")
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except KeyError as error:
+            yield Record(b"", f"line {number}", error=f"not a capture record: it has no {error}")
+            continue
+        except (ValueError, TypeError, RecursionError) as error:
             yield Record(b"", f"line {number}", error=f"not a capture record: {error!r}"[:200])
             continue
         where = f"{place or f'line {number}'} {direction.replace('2', '->')} {what}"

@@ -82,6 +82,13 @@ def configure(tree: Tree, conf: BinaryIO, server: Server) -> bool:
     return not server.wait(0)
 
 
+def _number(option: str, text: str, base: int, what: str) -> int:
+    try:
+        return int(text, base)
+    except ValueError:
+        raise ConfigError(f"{option} {text!r}: it is {what}") from None
+
+
 @click.command()
 @click.argument("url")
 @click.option(
@@ -160,10 +167,8 @@ def serve(
         logging.getLogger("pysrp").addHandler(logging.NullHandler())
         logging.getLogger("pysrp").propagate = False
     url = url if ":" in url else f"unix:{url}"
-    try:
-        address, permissions = int(unit_address, 16), int(mode, 8)
-    except ValueError:
-        raise ConfigError("--unit-address is hexadecimal, --mode is octal") from None
+    address = _number("--unit-address", unit_address, 16, "hexadecimal, such as 30000028")
+    permissions = _number("--mode", mode, 8, "octal, such as 660")
     partition = 40 if partition_number is None else partition_number
     wished = Identity(
         unit_address=address,

@@ -42,6 +42,9 @@ MAX_PENDING = 64
 MAX_PATH = 107 - 20
 """Bytes: what the kernel takes, less the suffix of a socket that is being set up."""
 
+LEAST_WINDOW = 8192
+"""Bytes of the smallest window that a client may have: a page of IUs and one of data."""
+
 SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 MFD_NOEXEC_SEAL = 8
 """Linux 6.3; Python does not name it."""
@@ -357,6 +360,8 @@ class ClientPort(_ShmPort):
         except (OSError, _Refusal) as problem:
             sock.close()
             self.problem = getattr(problem, "strerror", None) or str(problem)
+            if isinstance(problem, (FileNotFoundError, ConnectionRefusedError)):
+                self.problem += "; pysrp serve starts a server"
             self.refused = isinstance(problem, (PermissionError, _Refusal))
             return
         self.problem = "the server does not answer"
@@ -433,6 +438,10 @@ class UnixListener(Listener):
         mode: int,
         uids: Collection[int] | None,
     ) -> None:
+        if max_window < LEAST_WINDOW:
+            raise ConfigError(
+                f"max_window {max_window}: from {LEAST_WINDOW}, with less no client can connect"
+            )
         self._path = path
         self.identity = identity
         self._window_size = window_size
@@ -491,7 +500,7 @@ class UnixListener(Listener):
                     raise _Refusal("a greeting without a window")
                 if hello.queue_size % 4096 or not 0 < hello.queue_size <= fast.MAX_QUEUE:
                     raise _Refusal(f"queue of {hello.queue_size} bytes")
-                if hello.window_size % 4096 or not 8192 <= hello.window_size <= self._max_window:
+                if hello.window_size % 4096 or not LEAST_WINDOW <= hello.window_size <= self._max_window:
                     raise _Refusal(f"window of {hello.window_size} bytes, the limit is {self._max_window}")
                 window = _map(fds[0], fast.window_bytes(hello.window_size))
             region = fast.Region(fast.window_bytes(self._window_size))

@@ -33,7 +33,11 @@ def _keep(context: click.Context, _: click.Parameter, server: str | None) -> str
         return ""
     chosen: str | None = os.environ.get("PYSRP_SERVER") if context.obj is None else context.obj
     if not chosen:
-        raise click.UsageError("Missing option '-s' / '--server': whose tree?", context)
+        raise click.UsageError(
+            "Missing option '-s' / '--server'. Whose tree? -s unix:PATH, as it was given to 'pysrp serve', "
+            "or PYSRP_SERVER in the environment.",
+            context,
+        )
     return chosen
 
 

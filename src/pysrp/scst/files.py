@@ -195,7 +195,7 @@ class Filesystem:
     def _file(self, path: str) -> File:
         node = self._find(path)
         if not isinstance(node, File):
-            raise _at(path, refuse(errno.EISDIR, "this is a directory: list it"))
+            raise _at(path, refuse(errno.EISDIR, "it has no content of its own: ls shows its files"))
         return node
 
     def _find(self, path: str, follow: bool = True) -> Node:

@@ -34,6 +34,8 @@ def number(text: str, what: str = "value", *, signed: bool = False) -> int:
 
     EINVAL for anything else, ERANGE beyond 64 bits.
     """
+    if not text:
+        raise refuse(errno.EINVAL, f"{what} is missing")
     match = _NUMBER.fullmatch(text)
     try:
         if not match or (match[1] == "-" and not signed):
@@ -140,7 +142,7 @@ class Command:
                 if value is None:
                     raise refuse(errno.EINVAL, f"parameter {name!r} has no value")
                 if (extra := self._part()) is not None:
-                    raise refuse(errno.EINVAL, f"{extra!r} is too much")
+                    raise refuse(errno.EINVAL, f"{extra!r} is too much: a ; goes between parameters")
                 pairs.append((name.lower(), value))
             self._rest = self._rest[1:]
         return pairs

@@ -232,7 +232,7 @@ class Server:
         luns.served(self.name)
         adapter = Adapter(port, luns, self.settings, self.pool, self._ring)
         # A platform does not say who; the adapter info will.
-        log.info("%s: client %s", adapter.target.name, port.partner or "unknown yet")
+        log.info("%s: client %s", adapter.target.name, _who(port.partner))
         with self._lock:
             self._adapters = {each for each in self._adapters if each.is_alive()} | {adapter}
             if luns not in self._maps:
@@ -330,3 +330,10 @@ class Server:
 
     def _units(self) -> Iterable[Unit]:
         return {export.unit for luns in self._maps for export in luns}
+
+
+def _who(partner: fabric.Identity | None) -> str:
+    """A client for the log."""
+    if partner is None:
+        return "unknown yet"
+    return f"{partner.partition_name or 'without a name'}, partition {partner.partition_number}"
