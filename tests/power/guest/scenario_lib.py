@@ -51,7 +51,7 @@ class Target:
         self.log = Path("/share/target.log")
         self.mounted = None
         self.process = self._start(*program, "serve", self.url, "--disable", *options)
-        until(lambda: self._answers() or self.process.poll() is not None, 60)
+        until(lambda: self._answers() or self.process.poll() is not None, 300)
         assert self.process.poll() is None, self.log.read_text()
         self.tree = Client(socket_of(self.url))
 
@@ -75,7 +75,7 @@ class Target:
     def mount(self, folder):
         """The tree as a file system: ``pysrp scst mount``."""
         self.mounted = self._start(*PYSRP, "scst", "-s", self.url, "mount", folder)
-        until(lambda: os.path.ismount(folder), 60)
+        until(lambda: os.path.ismount(folder), 300)
 
     def add_ram(self, size=4 << 20):
         for name in NAMES:
