@@ -13,7 +13,7 @@ SECONDS_PER_PARSER ?= 20
 
 sources := $(shell find src setup.py pyproject.toml Makefile -type f -not -name '*.so' -not -path '*/__pycache__/*' -not -path '*.egg-info/*')
 
-.PHONY: demo test host quick power check environment bench bench-all bench-compare bench-smoke counts counts-accept fuzz lint types corpus mutants changes release debug sanitize clean
+.PHONY: demo test host quick power check environment bench bench-all bench-compare bench-smoke counts counts-accept coverage fuzz lint types corpus mutants changes release debug sanitize clean
 .DELETE_ON_ERROR:
 
 # One build at a time: they share build/.
@@ -86,6 +86,18 @@ bench-compare: $(VENV)/tools
 bench-smoke: $(VENV)/tools
 	$(PYTHON) -m pytest benchmarks --benchmark-disable -q
 
+# What the tests carry out of the Python, the Cython and the headers: build/coverage/report.txt and html/.
+COVERAGE = .venv-coverage/bin/python
+TESTS ?= tests
+
+coverage:
+	@PYTHON="$(BASE_PYTHON)" tools/venv.sh .venv-coverage
+	@$(LOCKED) sh -c 'rm -rf build/coverage && mkdir -p build/coverage/data && PYSRP_COVERAGE=1 \
+	    $(COVERAGE) -m pip --disable-pip-version-check --quiet install ".[$(EXTRAS)]" --group coverage --group test'
+	@find build/coverage -name '*.gcda' -delete
+	$(COVERAGE) -m coverage run --rcfile=tests/coverage.toml -m pytest -n auto --maxprocesses 8 $(TESTS)
+	$(COVERAGE) tools/covered.py report
+
 # Instructions of hot paths under valgrind: 3 % more or fewer than benchmarks/counts.json is a change to look at.
 counts: $(VENV)/test
 	$(PYTHON) benchmarks/counts.py check
@@ -151,4 +163,4 @@ fuzz: .venv-asan/installed
 	tools/sanitized.sh .venv-asan/bin/python fuzz/run.py --seconds $(SECONDS_PER_PARSER)
 
 clean:
-	rm -rf build dist .venv .venv-debug .venv-asan src/*.egg-info
+	rm -rf build dist .venv .venv-*  src/*.egg-info

@@ -1,7 +1,8 @@
 """Only what pyproject.toml cannot say: the Cython modules, and the package view that Cython needs.
 
-Switches: PYSRP_DEBUG=1 (bounds checks, line tracing), PYSRP_SANITIZE=1 (ASan and UBSan),
-PYSRP_WERROR=1 (the project's own CI; a newer compiler must not break somebody's install).
+Switches: PYSRP_DEBUG=1 (bounds checks, line tracing), PYSRP_SANITIZE=1 (ASan and UBSan), PYSRP_COVERAGE=1 (gcov;
+tools/covered.py reads what it counts), PYSRP_WERROR=1 (the project's own CI; a newer compiler must not break
+somebody's install).
 """
 
 import os
@@ -31,7 +32,9 @@ def package_view() -> str:
     return str(view.relative_to(HERE)) if Path.cwd() == HERE else str(view)
 
 
-debug, sanitize = switch("PYSRP_DEBUG"), switch("PYSRP_SANITIZE")
+debug, sanitize, coverage = map(switch, ("PYSRP_DEBUG", "PYSRP_SANITIZE", "PYSRP_COVERAGE"))
+# gcov counts beside the object files, which therefore stay, and in a place of their own.
+build = "build/coverage/build" if coverage else "build"
 cflags = ["-std=gnu11", "-Werror=implicit-function-declaration", "-fvisibility=hidden"]
 cflags += ["-O0", "-g", "-UNDEBUG"] if debug else ["-O2", "-g0"]
 ldflags = []
@@ -40,6 +43,17 @@ if sanitize:
     # Cython's own tables hold function pointers of unlike types: not ours to mend.
     cflags += ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-g", "-O1"]
     ldflags += ["-fsanitize=address,undefined"]
+if coverage:
+    # What nobody calls is compiled, or it would not be counted as not run; and left out by the linker,
+    # as Python's own headers have such functions too, which call what is not exported.
+    cflags += [
+        "--coverage",
+        "-O0",
+        "-fkeep-inline-functions",
+        "-fkeep-static-functions",
+        "-ffunction-sections",
+    ]
+    ldflags += ["--coverage", "-Wl,--gc-sections"]
 if switch("PYSRP_WERROR"):
     cflags += ["-Werror", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-missing-field-initializers"]
 
@@ -70,11 +84,12 @@ extensions = cythonize(
         for source in sorted(FAST.glob("*.pyx"))
     ],
     include_path=[package_view()],
-    build_dir="build/cython",
+    build_dir=f"{build}/cython",
     compiler_directives=directives,
 )
 
 setup(
+    options={"build": {"build_base": build}},
     ext_modules=extensions,
     packages=[
         "pysrp._fast",

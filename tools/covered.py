@@ -1,0 +1,316 @@
+"""What the tests carry out: lines and branches of the Python, lines of the Cython and C headers; and floors under both.
+
+::
+
+    make coverage                                      build, test and report
+    .venv-coverage/bin/python tools/covered.py report  the report of the last run, whole
+    .venv-coverage/bin/python tools/covered.py check   the last run against the floors of tests/coverage.toml
+    .venv-coverage/bin/python tools/covered.py raise   write floors that are higher today, never a lower one
+
+Python is counted by coverage.py. Cython's line tracing would take the interpreter's lock where the code has given it
+up, so gcov counts the generated C, whose comments name the line each piece was made from: a line is covered when any
+of its C is. (#line directives will not do: Cython does not end them, and a wrapper's C counts for lines that follow.)
+"""
+
+from __future__ import annotations
+
+import argparse
+import html
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIG = ROOT / "tests" / "coverage.toml"
+WORK = ROOT / "build" / "coverage"
+
+SPARE = 2
+"""Lines and branches that a new floor leaves: which ones threads reach differs a little from run to run."""
+
+FROM = re.compile(r'/\* "([^"]+)":(\d+)$')
+EXCUSE = re.compile(r"pragma: no (?:cover|branch)(.*)")
+
+
+@dataclass
+class File:
+    """What is known of one source file: its lines of code, which were not reached, and the same of branches."""
+
+    lines: set[int] = field(default_factory=set)
+    missing: set[int] = field(default_factory=set)
+    branches: int = 0
+    branches_missing: int = 0
+
+    def percent(self, spare: int = 0) -> tuple[float, float]:
+        """Lines and branches in per cent, rounded down to a tenth; ``spare`` more of each missing."""
+        return (
+            _percent(len(self.lines), len(self.missing) + spare),
+            _percent(self.branches, self.branches_missing + spare),
+        )
+
+
+Files = dict[str, File]
+Floors = Mapping[str, "list[float]"]
+
+
+def _percent(total: int, missing: int) -> float:
+    return max(0, 1000 * (total - missing) // total) / 10 if total else 100.0
+
+
+def whole(files: Files) -> File:
+    """All of them as one."""
+    found = File()
+    for number, one in enumerate(files.values()):
+        found.lines |= {number << 20 | line for line in one.lines}
+        found.missing |= {number << 20 | line for line in one.missing}
+        found.branches += one.branches
+        found.branches_missing += one.branches_missing
+    return found
+
+
+def ranges(lines: Iterable[int]) -> str:
+    """``3-5, 9``."""
+    parts: list[list[int]] = []
+    for line in sorted(lines):
+        if parts and line == parts[-1][1] + 1:
+            parts[-1][1] = line
+        else:
+            parts.append([line, line])
+    return ", ".join(f"{first}-{last}" if last > first else f"{first}" for first, last in parts)
+
+
+def origins(text: str) -> dict[int, tuple[str, int]]:
+    """For each line of generated C, the Cython line it was made from: file name and number."""
+    found: dict[int, tuple[str, int]] = {}
+    current: tuple[str, int] | None = None
+    comment = False
+    for number, line in enumerate(text.splitlines(), 1):
+        if match := FROM.search(line):
+            current, comment = (Path(match[1]).name, int(match[2])), True
+        elif comment:
+            comment = "*/" not in line
+        elif line == "}" or "/* function exit code */" in line or "/* Python wrapper */" in line:
+            current = None
+        elif current:
+            found[number] = current
+    return found
+
+
+def cython_counts(report: Mapping[str, Any], folder: Path) -> dict[tuple[str, int], int]:
+    """Counts by Cython or header line, from one of gcov's JSON reports."""
+    counts: dict[tuple[str, int], int] = {}
+    for one in report["files"]:
+        path = Path(one["file"])
+        made = origins((folder / path).read_text()) if path.suffix == ".c" else None
+        if made is None and not (path.suffix == ".h" and (ROOT / "src/_fast" / path.name).exists()):
+            continue
+        for line in one["lines"]:
+            number = line["line_number"]
+            key = (path.name, number) if made is None else made.get(number)
+            if key:
+                counts[key] = counts.get(key, 0) + line["count"]
+    return counts
+
+
+def cython_files() -> Files:
+    """The Cython modules and headers, by gcov."""
+    counts: dict[tuple[str, int], int] = {}
+    for notes in sorted((WORK / "build").rglob("*.gcno")):
+        with tempfile.TemporaryDirectory() as empty:
+            said = subprocess.run(
+                ["gcov", "--json-format", "--stdout", notes],
+                cwd=empty,
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout
+        for key, count in cython_counts(json.loads(said), ROOT).items():
+            counts[key] = counts.get(key, 0) + count
+    files: Files = {}
+    for (name, line), count in sorted(counts.items()):
+        if not excused(ROOT / "src/_fast" / name, line):
+            one = files.setdefault(f"_fast/{name}", File())
+            one.lines.add(line)
+            if not count:
+                one.missing.add(line)
+    return files
+
+
+def excused(path: Path, line: int) -> bool:
+    """Whether that line of Cython or C says that it need not be covered."""
+    text = path.read_text().splitlines()
+    return line <= len(text) and bool(EXCUSE.search(text[line - 1]))
+
+
+def python_files() -> Files:
+    """The Python modules, by coverage.py; also its HTML."""
+    import coverage
+
+    measured = coverage.Coverage(config_file=str(CONFIG))
+    data = WORK / "data"
+    measured.combine([str(path) for path in data.glob("python.*")], keep=True)
+    measured.json_report(outfile=str(WORK / "python.json"))
+    measured.html_report(directory=str(WORK / "html"))
+    files: Files = {}
+    for name, one in json.loads((WORK / "python.json").read_text())["files"].items():
+        files[name.partition("pysrp/")[2]] = File(
+            set(one["executed_lines"]) | set(one["missing_lines"]),
+            set(one["missing_lines"]),
+            one["summary"]["num_branches"],
+            one["summary"]["missing_branches"],
+        )
+    return files
+
+
+def source(name: str) -> Path:
+    """Where that file is."""
+    return ROOT / "src" / (name if name.startswith("_fast/") else f"pysrp/{name}")
+
+
+def report(files: Files) -> str:
+    """What a person reads."""
+    rows = [f"{'lines':>6} {'branches':>8}  file and lines not reached"]
+    for name, one in sorted(files.items()):
+        lines, branches = one.percent()
+        shown = f"{branches:8.1f}" if one.branches else " " * 8
+        rows.append(f"{lines:6.1f} {shown}  {name}  {ranges(one.missing)}".rstrip())
+    lines, branches = whole(files).percent()
+    return "\n".join([*rows, f"{lines:6.1f} {branches:8.1f}  whole"])
+
+
+def cython_html(files: Files) -> None:
+    """The Cython sources with what was not reached in red: build/coverage/html/cython.html."""
+    parts = ["<!doctype html><meta charset=utf-8><title>Cython</title><style>b{background:#fcc}</style>"]
+    for name, one in files.items():
+        parts.append(f"<h2>{name}</h2><pre>")
+        for number, line in enumerate(source(name).read_text().splitlines(), 1):
+            text = html.escape(f"{number:5} {line}")
+            parts.append(f"<b>{text}</b>" if number in one.missing else text)
+        parts.append("</pre>")
+    (WORK / "html" / "cython.html").write_text("\n".join(parts))
+
+
+def compare(files: Files, floors: Floors, new: Mapping[str, set[int]]) -> list[str]:
+    """What fell below its floor. ``new``: lines by file that were written since the floors were."""
+    said = []
+    for name, floor in floors.items():
+        one = whole(files) if name == "whole" else files.get(name)
+        if one is None:
+            said.append(
+                f"{name}: has a floor and was not measured; is it gone? Then take it out of {CONFIG.name}"
+            )
+            continue
+        for kind, now, least in zip(("lines", "branches"), one.percent(), floor, strict=True):
+            if now < least:
+                said.append(f"{name}: {kind} fell from {least} % to {now} %")
+                if name != "whole":
+                    fresh = one.missing & new.get(name, set())
+                    said.append(
+                        f"    new lines not reached: {ranges(fresh)}" if fresh
+                        else f"    lines not reached: {ranges(one.missing)}"
+                    )  # fmt: skip
+    said += [f"{name}: has no floor; covered.py raise gives it one" for name in files if name not in floors]
+    return said
+
+
+def unreasoned(config: Mapping[str, Any], sources: Iterable[Path]) -> list[str]:
+    """Exclusions, and floors below the goal, that give no reason."""
+    said = []
+    for path in sources:
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if (match := EXCUSE.search(line)) and not re.match(r": *\w", match[1]):
+                said.append(f"{path}:{number}: says no reason; write 'pragma: no cover: REASON'")
+    for name in config["goal"]["files"]:
+        floor = config["floors"].get(name, [100.0])[0]
+        if floor < config["goal"]["percent"] and not config["reasons"].get(name):
+            said.append(
+                f"{name}: its floor is {floor} %; test it, delete what is dead, or write why under [reasons]"
+            )
+    return said
+
+
+def raised(files: Files, floors: Floors) -> dict[str, list[float]]:
+    """Floors that are no lower, and as high as today's coverage allows."""
+    found = {}
+    for name, one in [("whole", whole(files)), *sorted(files.items())]:
+        now, old = one.percent(SPARE), floors.get(name, [0.0, 0.0])
+        pair = [max(now[0], old[0]), max(now[1] if one.branches else 100.0, old[1])]
+        found[name] = pair if one.branches else [pair[0], old[1] or 100.0]
+    return {**{name: list(floor) for name, floor in floors.items()}, **found}
+
+
+def write_floors(floors: Floors, path: Path) -> None:
+    """Put them in place of the [floors] at the file's end."""
+    head = path.read_text().partition("\n[floors]\n")[0]
+    rows = [f'"{name}" = [{lines}, {branches}]' for name, (lines, branches) in floors.items()]
+    path.write_text("\n".join([head, "[floors]", *rows, ""]))
+
+
+def written_since() -> dict[str, set[int]]:
+    """Lines by file that are new since the commit that last wrote the floors; nothing where there is no git."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False).stdout
+
+    since = git("log", "-1", "--format=%H", "--", str(CONFIG)).strip()
+    found: dict[str, set[int]] = {}
+    name = ""
+    for line in git("diff", "-U0", since, "--", "src").splitlines() if since else []:
+        if line.startswith("+++ "):
+            name = line.removeprefix("+++ b/src/").removeprefix("pysrp/")
+        elif match := re.match(r"@@ -\S+ \+(\d+)(?:,(\d+))?", line):
+            first = int(match[1])
+            found.setdefault(name, set()).update(range(first, first + int(match[2] or 1)))
+    return found
+
+
+def read_config() -> dict[str, Any]:
+    """tests/coverage.toml."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    return tomllib.loads(CONFIG.read_text())
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("verb", choices=["report", "check", "raise"])
+    verb = parser.parse_args().verb
+    config = read_config()
+    cython = cython_files()
+    files = {**python_files(), **cython}
+    files = {name: one for name, one in files.items() if one.lines and name not in config["elsewhere"]}
+    cython_html(cython)
+    (WORK / "report.txt").write_text(report(files) + "\n")
+    print(report(files))
+    if verb == "raise":
+        write_floors(raised(files, config["floors"]), CONFIG)
+    if verb != "check":
+        return 0
+    every = [path for path in (ROOT / "src").rglob("*") if path.suffix in (".py", ".pyx", ".pxd", ".h")]
+    said = compare(files, config["floors"], written_since()) + unreasoned(config, every)
+    if said:
+        print(
+            "\n".join(
+                ["", *said, "", "Test these lines, delete what is dead, or exclude a line with its reason"]
+            )
+        )
+        print(
+            "(# pragma: no cover: REASON). The report is build/coverage/report.txt and build/coverage/html/."
+        )
+    else:
+        print("coverage: nothing fell; covered.py raise writes higher floors where there is more")
+    return bool(said)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
