@@ -39,7 +39,8 @@ demo: $(VENV)/installed
 	@$(VENV)/bin/pysrp demo
 
 SETUP   = PYTHON="$(abspath $(PYTHON))" tests/setup.sh
-HOST    = $(PYTHON) -m pytest -n auto --maxprocesses 8
+WORKERS = -n auto --maxprocesses 8
+HOST    = $(PYTHON) -m pytest $(WORKERS)
 LAB     = $(PYTHON) -m pytest -m power -n 2 --maxschedchunk 1 -o faulthandler_timeout=1200 tests/power
 
 # All tests. The POWER lab is among them where its packages can be had; otherwise its tests are skipped, loudly.
@@ -66,7 +67,7 @@ power: $(VENV)/test
 check:
 	@.ci/run
 
-# The rows that a change is judged by, each twice: five minutes. With all rivals: a quarter of an hour.
+# The rows that a change is judged by, each twice: two minutes. With all rivals: a quarter of an hour.
 BENCH = $(PYTHON) -m pytest benchmarks -q --benchmark-json
 BOUND ?= 1.1
 
@@ -95,7 +96,7 @@ coverage:
 	@$(LOCKED) sh -c 'rm -rf build/coverage && mkdir -p build/coverage/data && PYSRP_COVERAGE=1 \
 	    $(COVERAGE) -m pip --disable-pip-version-check --quiet install ".[$(EXTRAS)]" --group coverage --group test'
 	@find build/coverage -name '*.gcda' -delete
-	$(COVERAGE) -m coverage run --rcfile=tests/coverage.toml -m pytest -n auto --maxprocesses 8 $(TESTS)
+	$(COVERAGE) -m coverage run --rcfile=tests/coverage.toml -m pytest $(WORKERS) $(TESTS)
 	$(COVERAGE) tools/covered.py report
 
 # Instructions of hot paths under valgrind: 3 % more or fewer than benchmarks/counts.json is a change to look at.
@@ -163,4 +164,4 @@ fuzz: .venv-asan/installed
 	tools/sanitized.sh .venv-asan/bin/python fuzz/run.py --seconds $(SECONDS_PER_PARSER)
 
 clean:
-	rm -rf build dist .venv .venv-*  src/*.egg-info
+	rm -rf build dist .venv .venv-* src/*.egg-info

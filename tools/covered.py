@@ -132,8 +132,9 @@ def cython_files() -> Files:
         for key, count in cython_counts(json.loads(said), ROOT).items():
             counts[key] = counts.get(key, 0) + count
     files: Files = {}
+    excuses = {name: excused(ROOT / "src/_fast" / name) for name, _ in counts}
     for (name, line), count in sorted(counts.items()):
-        if not excused(ROOT / "src/_fast" / name, line):
+        if line not in excuses[name]:
             one = files.setdefault(f"_fast/{name}", File())
             one.lines.add(line)
             if not count:
@@ -141,10 +142,9 @@ def cython_files() -> Files:
     return files
 
 
-def excused(path: Path, line: int) -> bool:
-    """Whether that line of Cython or C says that it need not be covered."""
-    text = path.read_text().splitlines()
-    return line <= len(text) and bool(EXCUSE.search(text[line - 1]))
+def excused(path: Path) -> set[int]:
+    """The lines of Cython or C that say that they need not be covered."""
+    return {number for number, line in enumerate(path.read_text().splitlines(), 1) if EXCUSE.search(line)}
 
 
 def python_files() -> Files:

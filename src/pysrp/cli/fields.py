@@ -48,7 +48,8 @@ def told(cls: type[Structure]) -> str:
 def names() -> dict[str, list[type[Structure]]]:
     """In lower case, every way to name a class: ``Read10``, ``scsi.Read10``, ``pysrp.scsi.cdb.Read10`` and so on.
 
-    Also the standard's own name, as :func:`plain` has it. Where two have a name, the first is the one that bears it in ``pysrp.scsi``: the CDB, not its data.
+    Also the standard's own name, as :func:`plain` has it. Where two have a name, the first is the one that bears it
+    in ``pysrp.scsi``: the CDB, not its data.
     """
     found: dict[str, list[type[Structure]]] = {}
 
