@@ -1,4 +1,4 @@
-"""Numbers and bytes as people write them, and as the tools that they come from print them."""
+"""What people write and read: numbers and bytes, as the tools that they come from print them, and a hint."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from pysrp.errors import ConfigError
 
-__all__ = ["octets", "size"]
+__all__ = ["NAME_A_SERVER", "octets", "size"]
 
 _SIZE = re.compile(r"(?:0[xX]([0-9a-fA-F]{1,16})|([0-9]{1,20})\s*([kKmMgGtT]?)(?:i?[bB])?)", re.ASCII)
 _POWERS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
@@ -40,3 +40,7 @@ def octets(text: str) -> bytes:
             raise ConfigError(f"{word!r} has an odd number of hexadecimal digits")
         found += bytes.fromhex(digits if len(digits) != 1 else f"0{digits}")
     return bytes(found)
+
+
+NAME_A_SERVER = "-s unix:PATH, as it was given to 'pysrp serve', or PYSRP_SERVER in the environment"
+"""What every command that needs a server says where none is named."""

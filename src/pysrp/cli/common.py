@@ -21,7 +21,7 @@ from pysrp.fabric import Identity
 from pysrp.fabric.recorder import Recorder
 from pysrp.initiator.session import Device, Options, Session
 from pysrp.lun import Hctl, Lun, from_hctl, hctl
-from pysrp.text import size
+from pysrp.text import NAME_A_SERVER, size
 
 _C = TypeVar("_C", bound=Callable[..., Any])
 
@@ -164,11 +164,7 @@ def _give_up(context: click.Context, _: click.Parameter, seconds: float) -> None
 
 def _which(context: click.Context, option: click.Parameter, server: str | None) -> str:
     if not server:
-        raise click.MissingParameter(
-            "Which server? -s unix:PATH, as it was given to 'pysrp serve', or PYSRP_SERVER in the environment.",
-            ctx=context,
-            param=option,
-        )
+        raise click.MissingParameter(f"Which server? {NAME_A_SERVER}.", ctx=context, param=option)
     return server
 
 

@@ -16,6 +16,7 @@ from pysrp.errors import SrpError
 from pysrp.scst import conf
 from pysrp.scst.control import PATIENCE, Client, socket_of
 from pysrp.scst.fuse import mount as mount_tree
+from pysrp.text import NAME_A_SERVER
 
 __all__ = ["scst"]
 
@@ -33,11 +34,7 @@ def _keep(context: click.Context, _: click.Parameter, server: str | None) -> str
         return ""
     chosen: str | None = os.environ.get("PYSRP_SERVER") if context.obj is None else context.obj
     if not chosen:
-        raise click.UsageError(
-            "Missing option '-s' / '--server'. Whose tree? -s unix:PATH, as it was given to 'pysrp serve', "
-            "or PYSRP_SERVER in the environment.",
-            context,
-        )
+        raise click.UsageError(f"Missing option '-s' / '--server'. Whose tree? {NAME_A_SERVER}.", context)
     return chosen
 
 
