@@ -34,13 +34,17 @@ def test_a_step_that_fails_is_shown_and_others_go_on(
     makefile: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     makefile.write_text("good:\n\t@echo 4 passed in 1 s\nbad:\n\t@echo the reason; exit 3\n")
-    run = Checks([Step("bad", "bad"), Step("after", "good", ("bad",)), Step("good", "good")], cores=2)
+    run = Checks(
+        [Step("bad", "bad", mend="mend it"), Step("after", "good", ("bad",)), Step("good", "good")], cores=2
+    )
     run.run()
     assert run.passed == ["good"]
     assert run.failed == ["bad", "after"]
     said = capsys.readouterr().out
     assert "the reason" in said
     assert "alone: make bad" in said
+    assert "to do: mend it" in said
+    assert "the last 2 of 2 lines" in said
     assert "not run: it needs bad" in said
     assert "4 passed in 1 s" in said
 
@@ -86,6 +90,40 @@ def test_pythons_are_those_that_are_promised() -> None:
     own = "{}.{}".format(*sys.version_info)
     found = checks.find_python(own)
     assert found is None or Path(found).exists()
+
+
+def test_all_tests_run_on_the_oldest_and_the_newest_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = ["3.10", "3.11", "3.12", "3.13"]
+    monkeypatch.setattr(checks, "supported", lambda: here)
+    monkeypatch.setattr(
+        checks, "find_python", lambda version: None if version == "3.13" else f"/python{version}"
+    )
+    monkeypatch.setattr(checks.sys, "version_info", (3, 11, 7))
+    found, missing = checks.pythons()
+    assert [(step.name, *step.make.split()) for step in found] == [
+        ("coverage", "coverage", "BASE_PYTHON=/python3.12"),
+        ("python3.10", "host", "VENV=.venv-3.10", "BASE_PYTHON=/python3.10"),
+    ]
+    assert missing == ["3.13"]
+
+
+def test_versions_between_run_the_quick_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "supported", lambda: ["3.10", "3.11", "3.12", "3.13"])
+    monkeypatch.setattr(checks, "find_python", lambda version: f"/python{version}")
+    monkeypatch.setattr(checks.sys, "version_info", (3, 10, 1))
+    found = [(step.name, step.make.split()[0]) for step in checks.pythons()[0]]
+    assert found == [("coverage", "coverage"), ("python3.11", "quick"), ("python3.12", "quick")]
+
+
+def test_every_step_that_can_fail_says_what_to_do() -> None:
+    assert [step.name for step in checks.steps()[0] if not step.mend] == ["environment"]
+
+
+@pytest.mark.parametrize(("tests", "verb"), [((), "check"), (("TESTS=tests/codec",), "report")])
+def test_floors_hold_for_all_tests_and_not_for_some(tests: tuple[str, ...], verb: str) -> None:
+    command = ["make", "--no-print-directory", "--dry-run", "BASE_PYTHON=python3", *tests, "coverage"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert said.endswith(f"tools/covered.py {verb}\n")
 
 
 def test_unknown_steps_are_named() -> None:

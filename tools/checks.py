@@ -5,6 +5,7 @@
     python3 tools/checks.py            all of them
     python3 tools/checks.py lint test  these, and what they need
     python3 tools/checks.py --list     their names, commands and needs
+    python3 tools/checks.py --newest   the newest of the promised Pythons that is here: make coverage uses it
 
 A step is a make target that can be run alone; CONTRIBUTING.md says what each is for. Steps whose needs are met
 run side by side as far as there are processors. Logs are in build/checks/. The exit status is 1 if a step failed.
@@ -24,7 +25,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,12 +40,13 @@ TAIL = 80
 
 @dataclass(frozen=True)
 class Step:
-    """One make target: its arguments, the steps it needs, how many processors it keeps busy."""
+    """One make target: its arguments, the steps it needs, how many processors it keeps busy, what mends it."""
 
     name: str
     make: str
     needs: tuple[str, ...] = ()
     cores: int = 1
+    mend: str = ""
 
     @property
     def command(self) -> list[str]:
@@ -65,6 +67,23 @@ class Running:
     def seconds(self) -> float:
         """How long it has run."""
         return time.monotonic() - self.start
+
+
+MEND = {
+    "test": "mend what the failed tests name; a worker that crashed at a 'Timeout' above hung, and its threads' stacks"
+    " say where",
+    "coverage": "mend failed tests; test the lines that are named, delete what is dead, or exclude it with its reason"
+    " (pragma: no cover: REASON)",
+    "fuzz": "the input is in fuzz/work/: make it a test, and mend the parser",
+    "types": "annotate what is named, pass what its types say, or make it private",
+    "lint": ".venv/bin/ruff check --fix . && .venv/bin/ruff format ., then what is left by hand",
+    "corpus": "python tests/corpus/corpus.py explain shows the first answer that differs; if it is meant, corpus.py accept,"
+    " and the reason into the commit",
+    "counts": "callgrind_annotate build/counts/NAME shows where they went; if it is meant,"
+    ' make counts-accept REASON="why", and the reason into the commit',
+    "bench": "mend the benchmark that does not run, or what it calls",
+}
+"""What to do where a step fails."""
 
 
 def supported() -> list[str]:
@@ -92,18 +111,26 @@ def find_python(version: str) -> str | None:
 
 
 def pythons() -> tuple[list[Step], list[str]]:
-    """A step for each supported Python: all tests on the oldest and the newest; and the versions that are not here."""
+    """A step for each supported Python; and the versions that are not here.
+
+    All tests on the oldest, and on the newest with coverage; the quick ones on those between.
+    """
     found = {version: path for version in supported() if (path := find_python(version))}
     own = "{}.{}".format(*sys.version_info)
-    ends = {min(found, key=_number), max(found, key=_number)} if found else set()
-    steps = []
+    # make test has installed what tests need of the system.
+    steps = [Step("coverage", f"coverage BASE_PYTHON={newest() or sys.executable}", ("test",), cores=2)]
     for version, path in found.items():
-        if version == own and version not in ends:
-            continue  # make test has it
-        target = "host" if version in ends else "quick"
+        if version == own or path == newest():
+            continue  # make test or make coverage has it
+        target = "host" if version == min(found, key=_number) else "quick"
         make = f"{target} VENV=.venv-{version} BASE_PYTHON={path}"
-        steps.append(Step(f"python{version}", make, ("test",), cores=2))
+        steps.append(Step(f"python{version}", make, ("test",), cores=2, mend=MEND["test"]))
     return steps, [version for version in supported() if version not in found]
+
+
+def newest() -> str | None:
+    """The newest Python of those that are promised and here."""
+    return next((path for version in reversed(supported()) if (path := find_python(version))), None)
 
 
 def _number(version: str) -> tuple[int, ...]:
@@ -125,6 +152,7 @@ def steps() -> tuple[list[Step], list[str]]:
         Step("counts", "counts", ("test",)),  # make test has installed valgrind
         Step("bench", "bench-smoke", after),
     ]
+    found = [replace(step, mend=step.mend or MEND.get(step.name, "")) for step in found]
     return found, [f"no Python {version} on this machine: its tests did not run" for version in missing]
 
 
@@ -219,10 +247,13 @@ class Checks:
             return
         self.failed.append(name)
         lines = log.read_text(errors="replace").splitlines()
-        say(f"\n---- {name}: the last {TAIL} of {len(lines)} lines of {log.relative_to(ROOT)}")
+        say(
+            f"\n---- {name}: the last {min(TAIL, len(lines))} of {len(lines)} lines of {log.relative_to(ROOT)}"
+        )
         say("\n".join(lines[-TAIL:]))
         why = f"hung: ended after {LIMIT} s" if hangs else f"exit status {status}"
-        say(f"FAILED  {name:<12} {running.seconds:5.0f} s   {why}; alone: make {running.step.make}\n")
+        say(f"FAILED  {name:<12} {running.seconds:5.0f} s   {why}; alone: make {running.step.make}")
+        say(f"        to do: {running.step.mend}\n" if running.step.mend else "")
 
 
 def say(text: str) -> None:
@@ -240,7 +271,11 @@ def main() -> int:
         "-j", "--cores", type=int, default=os.cpu_count() or 1, help="processors to keep busy"
     )
     parser.add_argument("--list", action="store_true", help="print the steps and end")
+    parser.add_argument("--newest", action="store_true", help="print the newest Python and end")
     options = parser.parse_args()
+    if options.newest:
+        say(newest() or sys.executable)
+        return 0
     all_steps, left_out = steps()
     todo = chosen(all_steps, options.steps)
     if options.list:

@@ -4,7 +4,8 @@
 
     make mutants N=100              # a sample; the same SEED gives the same mutants
     python tools/mutants.py --list  # how many there are, by module
-    python tools/mutants.py --only src/pysrp/target/engine.py:412   # all of one line
+    python tools/mutants.py -n 20 --within src/pysrp/scsi
+    python tools/mutants.py --only src/pysrp/target/task.py:412   # all of one line
 
 A mutant is *killed* when a test fails or runs out of time, and *survives* otherwise. A survivor is a test that is
 missing, or a change without effect; the first kind is worth a test. The tools that others keep want to run a project
@@ -16,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import copy
 import difflib
 import os
 import random
@@ -29,6 +29,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,6 +37,7 @@ PACKAGE = ROOT / "src" / "pysrp"
 TESTS = {
     "target": ["tests/target", "tests/corpus"],
     "initiator": ["tests/initiator", "tests/corpus"],
+    "vscsi": ["tests/target", "tests/initiator", "tests/corpus"],
     "backends": ["tests/target"],
     "media": ["tests/target"],
     "scsi": ["tests/scsi", "tests/target"],
@@ -62,14 +64,22 @@ OPERATE = {
 
 @dataclass(frozen=True)
 class Mutant:
-    """Module, the number of the change in it, the line, and the module's text after it."""
+    """Module, line, and the number of the change in the module."""
 
     path: Path
     line: int
-    text: str
+    number: int
 
     def __str__(self) -> str:
         return f"{self.path.relative_to(ROOT)}:{self.line}"
+
+    @property
+    def text(self) -> str:
+        """The module's text after the change."""
+        tree = ast.parse(self.path.read_text())
+        node, name, value = next(islice(places(tree), self.number, None))
+        setattr(node, name, value)
+        return ast.unparse(ast.fix_missing_locations(tree))
 
 
 def changes(node: ast.AST) -> Iterator[tuple[str, object]]:
@@ -123,19 +133,17 @@ def walk(node: ast.AST) -> Iterator[ast.AST]:
                 yield from walk(child)
 
 
+def places(tree: ast.AST) -> Iterator[tuple[ast.AST, str, object]]:
+    """Everything in a module that can be changed: node, field and other value."""
+    for node in walk(tree):
+        for name, value in changes(node):
+            yield node, name, value
+
+
 def mutants(path: Path) -> Iterator[Mutant]:
     """All mutants of a module."""
-    source = ast.parse(path.read_text())
-    count = sum(1 for node in walk(source) for _ in changes(node))
-    for number in range(count):
-        tree = copy.deepcopy(source)
-        at = 0
-        for node in walk(tree):
-            for name, value in changes(node):
-                if at == number:
-                    setattr(node, name, value)
-                    yield Mutant(path, node.lineno, ast.unparse(ast.fix_missing_locations(tree)))  # type: ignore[attr-defined]
-                at += 1
+    for number, (node, _, _) in enumerate(places(ast.parse(path.read_text()))):
+        yield Mutant(path, node.lineno, number)  # type: ignore[attr-defined]
 
 
 def modules() -> list[tuple[Path, list[str]]]:
@@ -155,9 +163,11 @@ def overlay(into: Path) -> Path:
         cwd=into, check=True, capture_output=True, text=True,
     ).stdout.splitlines()  # fmt: skip
     package, fast = map(Path, where)
-    unwanted = shutil.ignore_patterns("__pycache__", "_fast", "*.pyx")
+    unwanted = shutil.ignore_patterns("__pycache__", "_fast", "*.pyx", "*.pxi")
     shutil.copytree(package, into / "pysrp", ignore=unwanted)
-    shutil.copytree(fast, into / "pysrp" / "_fast", ignore=shutil.ignore_patterns("__pycache__", "*.pyx"))
+    shutil.copytree(
+        fast, into / "pysrp" / "_fast", ignore=shutil.ignore_patterns("__pycache__", "*.pyx", "*.pxi")
+    )
     return into
 
 
@@ -223,6 +233,9 @@ def chosen(arguments: argparse.Namespace) -> list[tuple[Mutant, list[str]]]:
             for mutant, tests in everything
             if mutant.path == (ROOT / name).resolve() and (not line or mutant.line == int(line))
         ]
+    if arguments.within:
+        folders = [(ROOT / name).resolve() for name in arguments.within]
+        everything = [each for each in everything if any(each[0].path.is_relative_to(one) for one in folders)]
     return random.Random(arguments.seed).sample(everything, min(arguments.number, len(everything)))
 
 
@@ -235,6 +248,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", metavar="FILE[:LINE]", help="all mutants of a module, or of a line")
+    parser.add_argument("--within", metavar="FOLDER", nargs="+", help="a sample of what is below these")
     parser.add_argument("--list", action="store_true", help="count the mutants of each module")
     arguments = parser.parse_args()
     if arguments.list:
