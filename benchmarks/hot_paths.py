@@ -23,9 +23,9 @@ from pysrp.fabric import Identity, local
 from pysrp.initiator import session as sessions
 from pysrp.scst.tree import Tree
 from pysrp.target.disk import Disk
-from pysrp.target.engine import Target
 from pysrp.target.lunmap import LunMap
 from pysrp.target.serve import Server
+from pysrp.vscsi.server import ServerAdapter
 
 Case = Callable[[], object]
 """What is run and counted."""
@@ -181,7 +181,7 @@ class Pair:
         client.spin = server.spin = 0
         self.client, self.luns = client, LunMap([(256 + i, Disk(Ram(1 << 20))) for i in range(2)])
         self.luns.served("counted")
-        self.target = Target(server, self.luns, fast=fast)
+        self.target = ServerAdapter(server, self.luns, fast=fast)
         self.target.enable()
         sessions.LANE_SLICE = 0
         # Where the client would sleep, the server runs.

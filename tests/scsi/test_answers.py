@@ -65,3 +65,35 @@ def test_lists_of_log_pages_are_lists() -> None:
         found = [(int(each.page_code), int(each.subpage_code)) for each in subpages.supported_subpages]
         assert found == [(0, 0), (0, 0xFF), (0x0D, 0), (0x0D, 1)]
         assert subpages.problems() == []
+
+
+@pytest.mark.parametrize("length", range(len(CACHING6)))
+def test_pages_that_are_cut_short(length: int) -> None:
+    """Not every initiator asks for whole pages: what is there is decoded."""
+    cdb = scsi.ModeSense6.build(page_code=0x08)
+    if length < 4:
+        with pytest.raises(DecodeError):
+            parse_data_in(cdb, CACHING6[:length])
+    else:
+        assert len(list(parse_data_in(cdb, CACHING6[:length]).pages)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("cdb", "data", "field"),
+    [
+        (scsi.ModeSelect6.build(), CACHING6, "pages"),
+        (scsi.ModeSelect10.build(), CACHING10, "pages"),
+        (
+            scsi.Unmap.build(),
+            bytes.fromhex("0016001000000000 0000000000000007 00000001 00000000"),
+            "descriptors",
+        ),
+        (scsi.SetTimestamp.build(), bytes(12), "timestamp"),
+    ],
+    ids=str,
+)
+def test_the_list_that_a_command_sends(cdb: scsi.Cdb, data: bytes, field: str) -> None:
+    found = scsi.parse_data_out(cdb, data)
+    assert bytes(found) == data
+    assert hasattr(found, field)
+    assert scsi.parse_data_out(scsi.TestUnitReady.build(), b"") is None

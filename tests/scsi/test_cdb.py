@@ -696,6 +696,41 @@ def test_a_vendor_command_takes_five_lines() -> None:
     assert view.urgent is False
 
 
+class _VendorBlocks:
+    __slots__ = ()
+    _blocks = "count"
+    _data = DataDirection.IN, "blocks"
+    lba = U32(2)
+    count = U16(7)
+
+
+class VendorRead(_VendorBlocks, Cdb10, opcode=0xCA, name="VENDOR READ"):
+    __slots__ = ()
+    urgent = Flag(6, 7)
+
+
+class ReadAgain(scsi.Read10, opcode=0xCB, name="READ(10) AGAIN"):
+    __slots__ = ()
+
+
+def test_commands_inherit_fields_and_what_moves() -> None:
+    raw = bytes(VendorRead.build(lba=0x01020304, count=8, urgent=True))
+    assert raw == bytes.fromhex("ca000102030480000800")
+    view = parse_cdb(raw, strict=True)
+    assert [f.name for f in VendorRead.FIELDS if not f.reserved][:4] == ["opcode", "lba", "urgent", "count"]
+    assert (view.blocks, view.data_direction, view.data_length(512)) == (8, DataDirection.IN, 4096)
+    assert VendorRead.lba is _VendorBlocks.__dict__["lba"]
+    again = parse_cdb(bytes(ReadAgain.build(transfer_length=2)))
+    assert (type(again), again.blocks, again.data_direction) == (ReadAgain, 2, DataDirection.IN)
+
+
+def test_a_group_that_counts_what_is_not_there_is_refused() -> None:
+    group = type("Group", (), {"__slots__": (), "_blocks": "count"})
+    with pytest.raises(TypeError, match="no field 'count'"):
+        type("Wrong", (group, Cdb10), {"__slots__": ()}, opcode=0xC9)
+    assert type(parse_cdb(bytes([0xC9]))) is Cdb
+
+
 def test_a_vendor_command_by_service_action() -> None:
     view = parse_cdb(bytes.fromhex("9e0a") + bytes(11) + b"\x02\0\0", strict=True)
     assert type(view) is ReadLong16

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from pysrp.errors import DecodeError, EncodeError, TruncatedError
 from pysrp.fields import Int, Structure
 from pysrp.lun import Lun
-from pysrp.scsi import params
-from pysrp.scsi.codes import PersistentReserveType
+from pysrp.scsi import cdb, params
+from pysrp.scsi.codes import PersistentReserveOutAction, PersistentReserveType
+from pysrp.scsi.data import parse_data_out
 
 CAPTURES = Path(__file__).parent.parent / "vectors" / "captures"
 
@@ -417,6 +418,8 @@ def test_pr_out_move() -> None:
     assert bytes(made) == struct.pack(">QQxBHI", 0, 0, 2, 1, 24) + bytes(port)
     assert bytes(made.transport_id) == bytes(port)
     assert params.PrOutMove.build().transport_id is None
+    asked = cdb.PersistentReserveOut.build(service_action=PersistentReserveOutAction.REGISTER_AND_MOVE)
+    assert type(parse_data_out(asked, made)) is params.PrOutMove
 
 
 @pytest.mark.parametrize("extended", [False, True])

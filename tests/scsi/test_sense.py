@@ -15,7 +15,7 @@ from pysrp.errors import DecodeError, EncodeError, TruncatedError
 from pysrp.fields import Structure
 from pysrp.scsi import sense as module
 from pysrp.scsi.codes import SenseKey, Status
-from pysrp.scsi.sense import parse_sense, sense
+from pysrp.scsi.sense import FieldPointer, SegmentPointer, parse_sense, sense
 from test_params import (
     CAPTURES,
     check_capture,
@@ -123,7 +123,7 @@ def test_other_response_codes_are_decode_errors(code: int) -> None:
 
 @pytest.mark.parametrize("have", range(19))
 def test_short_fixed_sense_reads_as_far_as_it_goes(have: int) -> None:
-    whole = bytes(sense(5, 0x24, 1, field_pointer=("cdb", 2), fru=9, information=7, command_specific=8))
+    whole = bytes(sense(5, 0x24, 1, sks=FieldPointer.at("cdb", 2), fru=9, information=7, command_specific=8))
     if have < 8:
         with pytest.raises(DecodeError):
             parse_sense(whole[:have])
@@ -192,35 +192,69 @@ def test_uniform(fmt: Any, key: int, asc: int, ascq: int, deferred: bool, **give
 
 @FORMATS
 @pytest.mark.parametrize(
-    ("key", "options", "name", "wanted"),
+    ("key", "given", "name", "wanted"),
     [
-        (5, {"field_pointer": ("cdb", 2)}, "FieldPointer", "c0 0002"),
-        (5, {"field_pointer": ("data", 0x1234, None)}, "FieldPointer", "80 1234"),
-        (5, {"field_pointer": ("cdb", 1, 4)}, "FieldPointer", "cc 0001"),
-        (5, {"field_pointer": ("cdb", 1, 0)}, "FieldPointer", "c8 0001"),
-        (2, {"progress": 0x8000}, "ProgressIndication", "80 8000"),
-        (0, {"progress": 1}, "ProgressIndication", "80 0001"),
-        (3, {"retries": 7}, "ActualRetryCount", "80 0007"),
-        (1, {"retries": 7}, "ActualRetryCount", "80 0007"),
-        (4, {"retries": 0xFFFF}, "ActualRetryCount", "80 ffff"),
+        (5, FieldPointer.at("cdb", 2), "FieldPointer", "c0 0002"),
+        (5, FieldPointer.at("data", 0x1234), "FieldPointer", "80 1234"),
+        (5, FieldPointer.at("cdb", 1, 4), "FieldPointer", "cc 0001"),
+        (5, FieldPointer.at("cdb", 1, 0), "FieldPointer", "c8 0001"),
+        (5, {"field_pointer": 2, "c_d": True}, "FieldPointer", "c0 0002"),
+        (2, {"progress_indication": 0x8000}, "ProgressIndication", "80 8000"),
+        (0, {"progress_indication": 1}, "ProgressIndication", "80 0001"),
+        (3, {"actual_retry_count": 7}, "ActualRetryCount", "80 0007"),
+        (1, {"actual_retry_count": 7}, "ActualRetryCount", "80 0007"),
+        (4, {"sksv": False, "actual_retry_count": 0xFFFF}, "ActualRetryCount", "80 ffff"),
         (6, {"overflow": True}, "UnitAttentionOverflow", "81 0000"),
-        (6, {"overflow": False}, "UnitAttentionOverflow", "80 0000"),
-        (10, {"segment_pointer": 16}, "SegmentPointer", "80 0010"),
-        (10, {"segment_pointer": (16, 3)}, "SegmentPointer", "8b 0010"),
-        (11, {"retries": 5}, "SenseKeySpecific", "80 0005"),
+        (6, {}, "UnitAttentionOverflow", "80 0000"),
+        (10, SegmentPointer.at(16), "SegmentPointer", "80 0010"),
+        (10, SegmentPointer.at(16, 3), "SegmentPointer", "8b 0010"),
+        (10, SegmentPointer.at(16, descriptor=True), "SegmentPointer", "a0 0010"),
+        (11, {"value": 5}, "SenseKeySpecific", "80 0005"),
+        (11, b"\0\0\5", "SenseKeySpecific", "80 0005"),
     ],
 )
-def test_sense_key_specific(fmt: Any, key: int, options: dict[str, Any], name: str, wanted: str) -> None:
-    made = sense(key, fmt=fmt, **options)
+def test_sense_key_specific(fmt: Any, key: int, given: Any, name: str, wanted: str) -> None:
+    made = sense(key, fmt=fmt, sks=given)
     raw = bytes.fromhex(wanted)
     assert bytes(made)[15:18] == raw if fmt == "fixed" else bytes(made)[8:16] == b"\x02\x06\0\0" + raw + b"\0"
     assert type(made.sks).__name__ == name
     assert bytes(made.sks) == raw
     assert made.problems() == []
+    assert (
+        bytes(sense(key, fmt=fmt, sks=made.sks))
+        == bytes(sense(key, fmt=fmt, sks=made.sks.to_dict()))
+        == bytes(made)
+    )
+
+
+@FORMATS
+@pytest.mark.parametrize(
+    ("key", "older", "better"),
+    [
+        (5, {"field_pointer": ("cdb", 2)}, FieldPointer.at("cdb", 2)),
+        (5, {"field_pointer": ("data", 0x1234, None)}, FieldPointer.at("data", 0x1234)),
+        (5, {"field_pointer": ("cdb", 1, 4)}, FieldPointer.at("cdb", 1, 4)),
+        (2, {"progress": 0x8000}, {"progress_indication": 0x8000}),
+        (3, {"retries": 7}, {"actual_retry_count": 7}),
+        (6, {"overflow": True}, {"overflow": True}),
+        (6, {"overflow": False}, {"overflow": False}),
+        (10, {"segment_pointer": 16}, SegmentPointer.at(16)),
+        (10, {"segment_pointer": (16, 3)}, SegmentPointer.at(16, 3)),
+        (11, {"retries": 5}, b"\x80\0\5"),
+    ],
+)
+def test_keywords_of_before_say_what_is_better(
+    fmt: Any, key: int, older: dict[str, Any], better: Any
+) -> None:
+    with pytest.warns(DeprecationWarning, match=rf"sense\({next(iter(older))}=...\): write sks=") as told:
+        made = sense(key, fmt=fmt, **older)
+    assert told[0].filename == __file__
+    assert bytes(made) == bytes(sense(key, fmt=fmt, sks=better))
+    assert bytes(sense(key, fmt=fmt, **dict.fromkeys(older))) == bytes(sense(key, fmt=fmt))
 
 
 def test_sks_is_a_view() -> None:
-    made = sense(5, 0x24, field_pointer=("cdb", 2))
+    made = sense(5, 0x24, sks=FieldPointer.at("cdb", 2))
     made.sks.field_pointer = 9
     assert bytes(made)[15:18] == b"\xc0\0\x09"
 
@@ -241,17 +275,23 @@ def test_what_the_fixed_format_has_no_room_for() -> None:
 
 def test_refused() -> None:
     with pytest.raises(ValueError, match="kinds"):
-        sense(5, retries=1, progress=1)
+        sense(5, sks=b"abc", progress=1)
+    with pytest.raises(ValueError, match="2 bytes"):
+        sense(5, sks=b"ab")
+    with pytest.raises(TypeError, match="no keyword filemarks"):
+        sense(5, filemarks=True)
+    with pytest.raises(TypeError, match="no field 'progress'"):
+        sense(2, sks={"progress": 1})
     with pytest.raises(ValueError, match="descriptors"):
         sense(5, descriptors=[b"\x80\x00"])
     with pytest.raises(ValueError, match="fmt"):
         sense(5, fmt="long")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="cdb"):
-        sense(5, field_pointer=("CDB", 1))
+        FieldPointer.at("CDB", 1)  # type: ignore[arg-type]
     with pytest.raises(EncodeError):
         sense(16)
     with pytest.raises(EncodeError):
-        sense(5, field_pointer=("cdb", 65536))
+        FieldPointer.at("cdb", 65536)
 
 
 def test_scst_and_qemu_make_the_same() -> None:

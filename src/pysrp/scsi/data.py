@@ -13,6 +13,7 @@ from pysrp.fields import View
 from pysrp.scsi import cdb as c
 from pysrp.scsi import inquiry, mode, params, sense
 from pysrp.scsi.codes import PersistentReserveInAction as PrIn
+from pysrp.scsi.codes import PersistentReserveOutAction as PrOut
 
 __all__ = ["parse_data_in", "parse_data_out"]
 
@@ -49,7 +50,9 @@ _DATA_IN: dict[type[c.Cdb], Callable[[Any], _Parse | None]] = {
 _DATA_OUT: dict[type[c.Cdb], Callable[[Any], _Parse | None]] = {
     c.ModeSelect6: lambda cdb: mode.parse_mode6,
     c.ModeSelect10: lambda cdb: mode.parse_mode10,
-    c.PersistentReserveOut: lambda cdb: params.parse_pr_out,
+    c.PersistentReserveOut: lambda cdb: (
+        params.PrOutMove if cdb.service_action == PrOut.REGISTER_AND_MOVE else params.parse_pr_out
+    ),
     c.Unmap: lambda cdb: params.Unmap,
     c.SetTargetPortGroups: lambda cdb: params.SetTargetPortGroups,
     c.SetTimestamp: lambda cdb: params.SetTimestamp,
@@ -68,11 +71,8 @@ def _page(view: Any) -> tuple[int, int]:
 
 
 def _first_mode_page(view: Any) -> tuple[int, int] | None:
-    try:
-        first = next(iter(view.pages), None)
-        return None if first is None else _page(first)
-    except DecodeError:
-        return None  # what is cut short is told where it is read
+    first = next(iter(view.pages), None)  # none where even the first page is cut short
+    return None if first is None else _page(first)
 
 
 def _came(cdb: Any, view: Any) -> tuple[tuple[int, int], tuple[int, int]] | None:

@@ -37,7 +37,8 @@ from pysrp.scsi.codes import (
     ProvisioningType,
     VpdPage,
 )
-from pysrp.scsi.params import ParameterData, graded, transport_ids
+from pysrp.scsi.params.base import ParameterData, graded
+from pysrp.scsi.params.reservations import transport_ids
 
 __all__ = [
     "AtaInformation",

@@ -13,8 +13,8 @@ from typing import Any
 from pysrp.fields import U8, U16, U24, U32, U64, Bits, Dispatch, Flag, List, Part, Structure
 from pysrp.scsi import codes
 from pysrp.scsi.codes import ProtocolIdentifier
-from pysrp.scsi.params import ParameterData, graded
-from pysrp.scsi.params import strict as checked
+from pysrp.scsi.params.base import ParameterData, graded
+from pysrp.scsi.params.base import strict as checked
 
 __all__ = [
     "BlockDescriptor",

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import IntEnum
 from typing import Any, Literal, TypeVar
 
@@ -14,7 +15,7 @@ from pysrp.errors import DecodeError
 from pysrp.fields import U8, U16, U32, U64, Bits, Dispatch, Flag, List, Part, Raw, Structure
 from pysrp.scsi.codes import AsymmetricAccessState, SenseKey, Status
 from pysrp.scsi.inquiry import designators
-from pysrp.scsi.params import ParameterData, graded
+from pysrp.scsi.params.base import ParameterData, graded
 
 __all__ = [
     "ActualRetryCount",
@@ -108,6 +109,18 @@ class FieldPointer(Structure, size=3):
     bit_pointer = Bits(0, 0, 3)
     field_pointer = U16(1)
 
+    @classmethod
+    def at(cls, where: Literal["cdb", "data"], byte: int, bit: int | None = None) -> FieldPointer:
+        """One that points at a byte, or at a bit of it, of the CDB or of the data-out parameters.
+
+        Raises ValueError for another ``where``, EncodeError for a byte or bit that does not fit.
+        """
+        if where not in ("cdb", "data"):
+            raise ValueError(f"field pointer: {where!r} is neither 'cdb' nor 'data'")
+        return cls.build(
+            sksv=True, c_d=where == "cdb", bpv=bit is not None, bit_pointer=bit or 0, field_pointer=byte
+        )
+
 
 class ActualRetryCount(Structure, size=3):
     """Retry count of RECOVERED, MEDIUM and HARDWARE ERROR, 3 bytes (SPC-5, 4.4.2.4.3)."""
@@ -134,6 +147,16 @@ class SegmentPointer(Structure, size=3):
     bpv = Flag(0, 3)
     bit_pointer = Bits(0, 0, 3)
     field_pointer = U16(1)
+
+    @classmethod
+    def at(cls, byte: int, bit: int | None = None, *, descriptor: bool = False) -> SegmentPointer:
+        """One that points at a byte, or at a bit of it, of the parameter list, or of the segment descriptor.
+
+        Raises EncodeError for a byte or bit that does not fit.
+        """
+        return cls.build(
+            sksv=True, sd=descriptor, bpv=bit is not None, bit_pointer=bit or 0, field_pointer=byte
+        )
 
 
 class UnitAttentionOverflow(Structure, size=3):
@@ -586,89 +609,103 @@ def sense(
     information: int | None = None,
     command_specific: int | None = None,
     fru: int | None = None,
-    field_pointer: tuple[str, int, int | None] | tuple[str, int] | None = None,
-    segment_pointer: tuple[int, int | None] | int | None = None,
-    progress: int | None = None,
-    retries: int | None = None,
-    overflow: bool | None = None,
-    filemark: bool = False,
-    eom: bool = False,
-    ili: bool = False,
-    descriptors: Any = (),
+    sks: Any = None,
+    descriptors: Iterable[Any] = (),
+    **flags: Any,
 ) -> FixedSense | DescriptorSense:
     """Sense data for the usual cases; fixed format is 18 bytes.
 
-    ``field_pointer`` is ``("cdb" or "data", byte)``, or with the bit as a third; ``segment_pointer`` is
-    ``(byte, bit)`` or the byte; ``progress`` counts to 65536; ``overflow`` is about queued unit
-    attentions. Only one of these and ``retries`` has room. ``descriptors`` are further ones, structures or
-    bytes, for the descriptor format. The fixed format has 32 bits for ``information`` and
-    ``command_specific``: a larger value is left out, as SPC-5, 4.4.3 wants it.
+    ``sks`` is the sense-key specific information: a structure such as ``FieldPointer.at("cdb", 2)``, three bytes, or
+    a mapping with the fields of the structure that the sense key has, ``{"progress_indication": 32768}``; SKSV is
+    set. ``flags`` are ``filemark``, ``eom`` and ``ili``. ``descriptors`` are further ones, structures or bytes, for
+    the descriptor format. The fixed format has 32 bits for ``information`` and ``command_specific``: a larger value
+    is left out, as SPC-5, 4.4.3 wants it. The keywords ``field_pointer``, ``segment_pointer``, ``progress``,
+    ``retries`` and ``overflow`` are what ``sks`` was before.
 
-    Raises EncodeError for a value that does not fit, ValueError for what the format has no room for.
+    Raises EncodeError for a value that does not fit, ValueError for what the format has no room for, TypeError for
+    an unknown keyword.
     """
-    specific: list[Structure] = []
-    if field_pointer is not None:
-        where, byte, bit = field_pointer if len(field_pointer) == 3 else (*field_pointer, None)
-        if where not in ("cdb", "data"):
-            raise ValueError(f"field_pointer: {where!r} is neither 'cdb' nor 'data'")
-        specific.append(
-            FieldPointer.build(
-                sksv=1, c_d=where == "cdb", bpv=bit is not None, bit_pointer=bit or 0, field_pointer=byte
-            )
-        )
-    if segment_pointer is not None:
-        byte, bit = segment_pointer if isinstance(segment_pointer, tuple) else (segment_pointer, None)
-        specific.append(
-            SegmentPointer.build(sksv=1, bpv=bit is not None, bit_pointer=bit or 0, field_pointer=byte)
-        )
-    if progress is not None:
-        specific.append(ProgressIndication.build(sksv=1, progress_indication=progress))
-    if retries is not None:
-        specific.append(ActualRetryCount.build(sksv=1, actual_retry_count=retries))
-    if overflow is not None:
-        specific.append(UnitAttentionOverflow.build(sksv=1, overflow=overflow))
-    if len(specific) > 1:
-        raise ValueError(f"{len(specific)} kinds of sense-key specific information where one has room")
-    sks = int.from_bytes(bytes(specific[0]), "big") & 0x7FFFFF if specific else 0
-
+    older = {name: flags.pop(name) for name in _OLDER if name in flags}
+    if unknown := flags.keys() - {"filemark", "eom", "ili"}:
+        raise TypeError(f"sense() has no keyword {', '.join(sorted(unknown))}")
+    specific = _specific(key, sks, {name: value for name, value in older.items() if value is not None})
+    common = {"sense_key": key, "asc": asc, "ascq": ascq}
     if fmt == "fixed":
         if descriptors:
             raise ValueError("fixed format sense data has no descriptors")
+        code = ResponseCode.DEFERRED_FIXED if deferred else ResponseCode.CURRENT_FIXED
         small = information is not None and information >> 32 == 0
         return FixedSense.build(
             valid=small,
-            response_code=ResponseCode.DEFERRED_FIXED if deferred else ResponseCode.CURRENT_FIXED,
-            filemark=filemark,
-            eom=eom,
-            ili=ili,
-            sense_key=key,
+            response_code=code,
             info=information if small else 0,
             command_specific_information=command_specific if (command_specific or 1 << 32) >> 32 == 0 else 0,
-            asc=asc,
-            ascq=ascq,
             field_replaceable_unit_code=fru or 0,
-            sksv=bool(specific),
-            sense_key_specific=sks,
+            sksv=specific is not None,
+            sense_key_specific=specific or 0,
+            **common,
+            **flags,
         )
     if fmt != "descriptor":
         raise ValueError(f"fmt: {fmt!r} is neither 'fixed' nor 'descriptor'")
-    parts: list[Any] = []
+    code = ResponseCode.DEFERRED_DESCRIPTOR if deferred else ResponseCode.CURRENT_DESCRIPTOR
+    parts = [*_described(information, command_specific, specific, fru, flags), *descriptors]
+    return DescriptorSense.build(response_code=code, descriptors=b"".join(map(bytes, parts)), **common)
+
+
+def _specific(key: int, sks: Any, older: dict[str, Any]) -> int | None:
+    """The 23 bits behind SKSV; None: there are none."""
+    if len(older) + (sks is not None) > 1:
+        raise ValueError(
+            f"{len(older) + (sks is not None)} kinds of sense-key specific information where one has room"
+        )
+    for name, value in older.items():
+        better, make = _OLDER[name]
+        warnings.warn(f"sense({name}=...): write {better}", DeprecationWarning, stacklevel=3)
+        sks = make(value)
+    if sks is None:
+        return None
+    raw = bytes(_SKS.get(key, SenseKeySpecific).build(**sks) if isinstance(sks, Mapping) else sks)
+    if len(raw) != 3:
+        raise ValueError(f"sks: {len(raw)} bytes, sense-key specific information has 3")
+    return int.from_bytes(raw, "big") & 0x7FFFFF
+
+
+_OLDER: dict[str, tuple[str, Callable[[Any], Structure]]] = {
+    "field_pointer": (
+        'sks=FieldPointer.at("cdb" or "data", byte, bit)',
+        lambda value: FieldPointer.at(*value),
+    ),
+    "segment_pointer": (
+        "sks=SegmentPointer.at(byte, bit)",
+        lambda value: SegmentPointer.at(*value) if isinstance(value, tuple) else SegmentPointer.at(value),
+    ),
+    "progress": (
+        'sks={"progress_indication": progress}',
+        lambda value: ProgressIndication.build(progress_indication=value),
+    ),
+    "retries": (
+        'sks={"actual_retry_count": retries}',
+        lambda value: ActualRetryCount.build(actual_retry_count=value),
+    ),
+    "overflow": ('sks={"overflow": overflow}', lambda value: UnitAttentionOverflow.build(overflow=value)),
+}
+"""Keywords of before: what is better, and what makes it."""
+
+
+def _described(
+    information: int | None, command_specific: int | None, specific: int | None, fru: int | None, flags: Any
+) -> Iterator[Structure]:
+    """What fixed format has fields for, as descriptors."""
     if information is not None:
-        parts.append(InformationDescriptor.build(valid=1, information=information))
+        yield InformationDescriptor.build(valid=1, information=information)
     if command_specific is not None:
-        parts.append(CommandSpecificDescriptor.build(command_specific_information=command_specific))
-    if specific:
-        parts.append(SenseKeySpecificDescriptor.build(sksv=1, sense_key_specific=sks))
+        yield CommandSpecificDescriptor.build(command_specific_information=command_specific)
+    if specific is not None:
+        yield SenseKeySpecificDescriptor.build(sksv=1, sense_key_specific=specific)
     if fru is not None:
-        parts.append(FruDescriptor.build(field_replaceable_unit_code=fru))
-    if filemark or eom:
-        parts.append(StreamCommandsDescriptor.build(filemark=filemark, eom=eom, ili=ili))
-    elif ili:
-        parts.append(BlockCommandsDescriptor.build(ili=1))
-    return DescriptorSense.build(
-        response_code=ResponseCode.DEFERRED_DESCRIPTOR if deferred else ResponseCode.CURRENT_DESCRIPTOR,
-        sense_key=key,
-        asc=asc,
-        ascq=ascq,
-        descriptors=b"".join(bytes(part) for part in [*parts, *descriptors]),
-    )
+        yield FruDescriptor.build(field_replaceable_unit_code=fru)
+    if flags.get("filemark") or flags.get("eom"):
+        yield StreamCommandsDescriptor.build(**flags)
+    elif flags.get("ili"):
+        yield BlockCommandsDescriptor.build(ili=1)

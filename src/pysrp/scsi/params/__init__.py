@@ -1,0 +1,65 @@
+"""Parameter data that goes with commands: capacities, LUN lists, reservations, provisioning, capabilities.
+
+Each class is one of the standard's tables (SPC-5, SBC-4) and works both ways: ``ReadCapacity16(buf)`` is a
+view over what a target sent, ``ReadCapacity16.build(returned_lba=..., block_length=...)`` what it sends. Data
+cut short by an ALLOCATION LENGTH still reads: only a field that is not there raises DecodeError.
+"""
+
+# ruff: noqa: F403, F405
+from __future__ import annotations
+
+from pysrp.scsi.params.base import *
+from pysrp.scsi.params.reservations import *
+from pysrp.scsi.params.sbc import *
+from pysrp.scsi.params.spc import *
+
+__all__ = [
+    "CommandDescriptor",
+    "CommandTimeouts",
+    "FibreChannelTransportId",
+    "FullStatus",
+    "GetLbaStatus",
+    "Ieee1394TransportId",
+    "IscsiTransportId",
+    "LbaStatus",
+    "LunEntry",
+    "ParallelScsiTransportId",
+    "ParameterData",
+    "PrFullStatus",
+    "PrKeys",
+    "PrOut",
+    "PrOutMove",
+    "PrOutSpecIPt",
+    "PrReservation",
+    "ReadCapacity10",
+    "ReadCapacity16",
+    "RegisteredKey",
+    "ReportCapabilities",
+    "ReportLuns",
+    "ReportTargetPortGroups",
+    "ReportTargetPortGroupsExtended",
+    "Reservation",
+    "SasTransportId",
+    "ScsiOverPcieTransportId",
+    "SetTargetPortGroup",
+    "SetTargetPortGroups",
+    "SetTimestamp",
+    "SrpTransportId",
+    "SupportedCommand",
+    "SupportedCommands",
+    "SupportedTaskManagement",
+    "TargetPort",
+    "TargetPortGroup",
+    "Timestamp",
+    "TransportId",
+    "Unmap",
+    "UnmapBlock",
+    "parse_pr_out",
+    "parse_rtpg",
+    "parse_transport_id",
+]
+
+for _name in __all__:
+    _found = globals()[_name]
+    if isinstance(_found, type):
+        _found.__module__ = __name__  # where users find it, also in pickles and in `pysrp fields`
