@@ -92,10 +92,10 @@ static inline int bell_watch(int epoll, int fd)
 	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-/* Any other descriptor, until it is unwatched: HEARD_OTHER for as long as it is readable. */
-static inline int fd_watch(int epoll, int fd)
+/* Any other descriptor, until it is unwatched: HEARD_OTHER for as long as it is readable, or hung up. */
+static inline int fd_watch(int epoll, int fd, int readable)
 {
-	struct epoll_event event = { .events = EPOLLIN, .data = { .fd = fd } };
+	struct epoll_event event = { .events = readable ? EPOLLIN : 0, .data = { .fd = fd } };
 
 	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
 }

@@ -18,10 +18,12 @@
 
 #include "wire.h"
 
+/* Held against pysrp.papr when pysrp._fast.fabric is loaded. */
 enum {
 	H_SUCCESS = 0,
 	H_CLOSED = 2,
 	H_PARAMETER = -4,
+	H_NO_MEM = -9,
 	H_PERMISSION = -11,
 	H_DROPPED = -12,
 	H_SOURCE_PARM = -13,

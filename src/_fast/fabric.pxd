@@ -13,6 +13,7 @@ cdef extern from "fabric.h" nogil:
         H_SUCCESS
         H_CLOSED
         H_PARAMETER
+        H_NO_MEM
         H_PERMISSION
         H_DROPPED
         H_SOURCE_PARM
@@ -73,10 +74,13 @@ cdef class Region:
     cdef readonly size_t size
 
 
+cdef class Window
+
+
 cdef class Memory:
     """Pages of a window. ``base`` is NULL when they have been freed; count ``exports`` up while in use."""
 
-    cdef Adapter port
+    cdef Window port
     cdef Region region
     cdef readonly uint64_t address
     cdef uint8_t *base
@@ -84,16 +88,12 @@ cdef class Memory:
     cdef Py_ssize_t exports
 
 
-cdef class Adapter:
-    """One end of a connection. ``near`` is this end's queue, ``far`` the partner's."""
+# Adapter is one class in layers: a class of C has one base. A layer uses those above it here.
+
+cdef class Crq:
+    """The queues. ``near`` is this end's, ``far`` the partner's."""
 
     cdef object __weakref__
-    cdef readonly Region region         # this end's window: table, then memory
-    cdef readonly Region far_region     # the partner's, where this end is the server
-    cdef readonly Region link_region    # both queues, or only their control words
-    cdef tce_window own
-    cdef tce_window other
-
     cdef crq_ctl *near
     cdef crq_slot *near_slots
     cdef uint32_t near_count
@@ -107,29 +107,19 @@ cdef class Adapter:
     cdef uint32_t state                 # what near.state says, as we said it
     cdef bint signalled                 # H_VIO_SIGNAL
     cdef uint32_t event                 # transport event to give after the queue: code | status << 8
-
-    cdef bint begun
-    cdef int epoll
     cdef int bell                       # ours alone, unless it is lent
-    cdef bint lent                      # a partner in this process may ring it
-    cdef int link_bell                  # the partner rings it
     cdef int far_bell
-    cdef uint32_t woken
-    cdef public int64_t spin            # nanoseconds to look before sleeping
-    cdef uint32_t misses                # sleeps since looking last paid
     cdef readonly bint closed
-    cdef readonly uint64_t max_transfer
     cdef readonly uint64_t queue_size
-    cdef readonly uint64_t window_size
     cdef readonly uint64_t discarded    # elements that no H_SEND_CRQ could have sent
-
     cdef uint32_t faulty                # how many entries of faults are armed
     cdef Fault faults[CALLS]
-    cdef list holes                     # free pages of the window: [first, count], by address
-    cdef uint64_t used                  # bytes below this may be dirty
 
+    cdef check_open(self)
     cdef bint strike(self, int call, int *code) noexcept nogil
-
+    cdef int reg(self) noexcept nogil
+    cdef void drop_all(self) noexcept nogil
+    cdef int release(self) noexcept nogil
     cdef int put16(self, uint64_t hi, uint64_t lo) noexcept nogil
     """H_SEND_CRQ without the doorbell."""
     cdef void ring(self) noexcept nogil
@@ -140,18 +130,51 @@ cdef class Adapter:
     cdef Py_ssize_t drain(self, crq_elem *out, Py_ssize_t limit) noexcept nogil
     """Take up to limit elements; fewer means that the queue was seen empty."""
     cdef bint linked(self) noexcept nogil
+    cdef void arm(self) noexcept nogil
+
+
+cdef class Waiter(Crq):
+    """Sleeping and being woken."""
+
+    cdef bint begun
+    cdef int epoll
+    cdef bint lent                      # a partner in this process may ring the bell
+    cdef int link_bell                  # the partner rings it
+    cdef uint32_t woken
+    cdef bint untended                  # `attend` has not been carried out to its end
+    cdef public int64_t spin            # nanoseconds to look before sleeping
+    cdef uint32_t misses                # sleeps since looking last paid
+
+    cdef tend(self)
+    cdef int pause(self, int64_t nanoseconds) noexcept nogil
+    """Look, spin, sleep: the bits above, 0 when the time has passed (below 0: never)."""
+
+
+cdef class Window(Waiter):
+    """Memory by bus address."""
+
+    cdef readonly Region region         # this end's window: table, then memory
+    cdef readonly Region far_region     # the partner's, where this end is the server
+    cdef tce_window own
+    cdef tce_window other
+    cdef readonly uint64_t max_transfer
+    cdef readonly uint64_t window_size
+    cdef list holes                     # free pages of the window: [first, count], by address
+    cdef uint64_t used                  # bytes below this may be dirty
+
     cdef uint8_t *reach(self, uint64_t ioba, uint64_t length, unsigned int access) noexcept nogil
     """The partner's memory, NULL unless all of it is allowed and in one piece (length 0: NULL)."""
     cdef uint8_t *reach_own(self, uint64_t ioba, uint64_t length) noexcept nogil
     """This end's memory by bus address, where it is mapped for any access."""
     cdef int copy(self, uint64_t ioba, uint8_t *local, uint64_t length, bint store) noexcept nogil
     """H_COPY_RDMA as often as max_transfer asks: store to the partner, or fetch from it."""
-    cdef int pause(self, int64_t nanoseconds) noexcept nogil
-    """Look, spin, sleep: the bits above, 0 when the time has passed (below 0: never)."""
-    cdef void arm(self) noexcept nogil
-    cdef int reg(self) noexcept nogil
-    cdef int release(self) noexcept nogil
-    cdef check_open(self)
-    cdef refused(self, int code)
     cdef move(self, uint64_t remote, Memory local, uint64_t offset, object length, bint store)
     cdef give_back(self, uint64_t first, uint64_t pages)
+
+
+cdef class Adapter(Window):
+    """One end of a connection."""
+
+    cdef readonly Region link_region    # both queues, or only their control words
+
+    cdef refused(self, int code)

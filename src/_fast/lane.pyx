@@ -1,20 +1,32 @@
-"""The short way of a READ or WRITE through a target: queue elements to answers without Python objects.
+"""The short way of a READ or WRITE through a target: requests to answers without Python objects.
 
 A command takes it when nothing about it is special: it comes from a session with credit, is SIMPLE, is for
-a unit whose bytes are memory of this process, asks for what the unit has and for exactly the bytes that its
-descriptors offer. Everything else is handed to the Python engine as it came, in its place in the order, and
-nothing has been done about it: the engine copies the IU again and judges for itself.
+a unit that grants its memory and whose gate is open (gate.h), asks for what the unit has and for exactly the bytes
+that its descriptors offer. Everything else is left to the Python engine as it came, in its place in the order, and
+nothing has been done about it: the engine copies the IU again and judges for itself. What carries the requests
+is a table of functions (native.h).
 
-The rules are the engine's (pysrp.target.engine); a test gives both the same commands.
+The rules are the engine's (pysrp.target.srp_session, pysrp.vscsi.server); a test gives both the same commands.
 """
 
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
-from pysrp._fast.fabric cimport H_SUCCESS, TCE_READ, TCE_WRITE, Adapter, crq_elem
+from pysrp import srp
+from pysrp._fast.gate cimport (
+    Gate,
+    PYSRP_REVOKED,
+    PYSRP_STOPS_READS,
+    PYSRP_STOPS_WRITES,
+    pysrp_gate,
+    pysrp_gate_enter,
+    pysrp_gate_leave,
+    pysrp_gate_word,
+)
+from pysrp._fast.native cimport PYSRP_LINK, PYSRP_WAITS, pysrp_link, pysrp_request, pysrp_sent
 
 cdef extern from "wire.h" nogil:
     unsigned int wire_get16(const uint8_t *p)
@@ -24,201 +36,206 @@ cdef extern from "wire.h" nogil:
     void wire_put64(uint8_t *p, uint64_t v)
 
 
+# Where things are in an IU: held against the field tables below.
 cdef enum:
-    IU = 256
     CMD = 48            # the fixed part of SRP_CMD
+    CMD_SOL_NOT = 1
+    CMD_FORMATS = 5
+    CMD_OUT_COUNT = 6
+    CMD_IN_COUNT = 7
+    CMD_LUN = 20
+    CMD_ATTRIBUTE = 29
+    CMD_ADDITIONAL = 31
+    CMD_CDB = 32
+    DESC = 16           # a memory descriptor
+    DESC_KEY = 8
+    DESC_LENGTH = 12
+    TABLE = 20          # what stands before the entries of an indirect one
+    TABLE_LENGTH = 16
     RSP = 36
-    BATCH = 256
+    RSP_SOL_NOT = 1
+    RSP_CREDITS = 4
+    RSP_TAG = 8
+
+cdef enum:
     BUDGET = 4096       # commands after which others get a turn
     EAGER = 8           # answers after which the client's doorbell is rung
     LUNS = 16384        # numbers that SCST's LUNs have
-    DESCRIPTORS = 11    # more than fit an IU of 256 bytes
+    DESCRIPTORS = 27    # more than fit the IUs that are looked at
 
-    READABLE = 1
-    WRITABLE = 2
-    UNKNOWN = 4         # `Door.allows` has not been asked since these elements were taken
-
-# What became of an element.
+# What became of a request.
 cdef enum:
     DONE
     STRANGE             # for the engine
-    ASK                 # the unit has to be asked first
-    STUCK               # done, but its answer has no room in the client's queue
+    STUCK               # done, but the engine has to tell the initiator
 
+# What `next` says.
+EMPTY, OTHER, TURN, UNTOLD = 0, 1, 2, 3
 
 cdef struct Place:
     uint8_t *memory
     uint64_t blocks
+    uint64_t limit      # bytes that one command may move
+    pysrp_gate *gate
     uint32_t block_size
-    uint32_t allowed
+    uint16_t lun
 
 
-cdef class Lane:
-    """Lane(port): takes the elements of ``port``, and gives those that it does not deal with to :meth:`next`."""
+cdef class _Bound:
+    """The places of a lane, and what it holds on to for them."""
 
-    cdef Adapter port
-    cdef crq_elem batch[BATCH]
-    cdef Py_ssize_t have, at
-    cdef public Py_ssize_t before
-    """Requests that were outstanding when the last elements were taken."""
-    cdef public Py_ssize_t seen
-    """Requests among those elements so far: they were all outstanding too, whether answered by now or not."""
-    cdef readonly uint64_t total
-    """Commands answered in all."""
-    cdef Py_ssize_t quiet           # answers since the doorbell
-    cdef uint64_t limit             # bytes that one command may move
-    cdef uint16_t *index            # LUN number to place + 1
     cdef Place *places
     cdef Py_ssize_t count
-    cdef list doors                 # a Door for each place
+    cdef list gates                 # one for each place
     cdef Py_buffer *views
-    cdef crq_elem stuck
 
-    def __cinit__(self, Adapter port not None):
-        self.port = port
-        self.doors = []
-        self.index = <uint16_t *>malloc(LUNS * sizeof(uint16_t))
-        if self.index is NULL:
-            raise MemoryError
-        memset(self.index, 0, LUNS * sizeof(uint16_t))
-
-    def __dealloc__(self):
-        self.drop()
-        free(self.index)
-
-    cdef void drop(self):
-        cdef Py_ssize_t i
-        for i in range(self.count):
-            PyBuffer_Release(&self.views[i])
-        free(self.views)
-        free(self.places)
-        self.views, self.places, self.count = NULL, NULL, 0
-        if self.index is not NULL:  # a constructor that refused its arguments has none
-            memset(self.index, 0, LUNS * sizeof(uint16_t))
-
-    def bind(self, doors, uint64_t limit):
-        """From now on serve these LUNs: an iterable of :class:`pysrp.target.direct.Door`; None for no more."""
-        # Everything is asked before anything is kept: a door may run code that binds too.
-        cdef list wanted = list(doors)
-        cdef list asked = [(memoryview(door.memory), int(door.block_size), int(door.lun)) for door in wanted]
-        cdef Py_ssize_t i
+    def __cinit__(self, list asked not None):
         cdef Place *place
-        self.drop()
-        self.doors = wanted
-        self.limit = limit
-        if not wanted:
-            return
-        self.views = <Py_buffer *>malloc(len(wanted) * sizeof(Py_buffer))
-        self.places = <Place *>malloc(len(wanted) * sizeof(Place))
+        cdef Py_ssize_t i
+        if len(asked) > LUNS:
+            raise ValueError(f"{len(asked)} grants for {LUNS} LUNs")
+        self.gates = [each[4] for each in asked]
+        self.views = <Py_buffer *>calloc(len(asked) + 1, sizeof(Py_buffer))
+        self.places = <Place *>calloc(len(asked) + 1, sizeof(Place))
         if self.views is NULL or self.places is NULL:
             raise MemoryError
-        for i in range(len(wanted)):
-            memory, block_size, lun = asked[i]
-            if not block_size:
-                raise ValueError("blocks of 0 bytes")
+        for i in range(len(asked)):
+            memory, block_size, lun, limit, gate = asked[i]
+            if block_size < 1 or not 0 <= lun < LUNS:
+                raise ValueError(f"LUN {lun} with blocks of {block_size} bytes")
             PyObject_GetBuffer(memory, &self.views[i], PyBUF_WRITABLE)
             self.count = i + 1
             place = &self.places[i]
             place.memory = <uint8_t *>self.views[i].buf
             place.block_size = block_size
             place.blocks = <uint64_t>self.views[i].len // place.block_size
-            place.allowed = UNKNOWN
-            self.index[<Py_ssize_t>lun & (LUNS - 1)] = <uint16_t>(i + 1)
+            place.limit = limit
+            place.gate = (<Gate>gate).gate
+            place.lun = lun
 
-    @property
-    def signalled(self):
-        """Whether somebody watches the port's descriptor: then :meth:`pysrp.fabric.Port.poll` must see it empty."""
-        return self.port.signalled
-
-    def clear(self):
-        """Throw away the elements that have been taken and not dealt with."""
-        self.at = self.have = 0
-
-    def event_ahead(self):
-        """Whether one of those is a transport event."""
+    def __dealloc__(self):
         cdef Py_ssize_t i
-        for i in range(self.at, self.have):
-            if self.batch[i].hi >> 56 == 0xFF:
-                return True
-        return False
+        for i in range(self.count):
+            PyBuffer_Release(&self.views[i])
+        free(self.views)
+        free(self.places)
 
-    def unsent(self):
-        """The answer that found no room, as an element: the engine has to send it."""
-        return element_bytes(&self.stuck)
+
+cdef class Lane:
+    """Lane(capsule): deals with the requests of a link, a ``struct pysrp_link`` in a capsule (native.h)."""
+
+    cdef object capsule
+    cdef const pysrp_link *link
+    cdef pysrp_request request
+    cdef public Py_ssize_t before
+    """Requests that were outstanding when the last ones were taken."""
+    cdef public Py_ssize_t seen
+    """Requests among those so far: they were all outstanding too, whether answered by now or not."""
+    cdef readonly uint64_t total
+    """Commands answered in all."""
+    cdef Py_ssize_t quiet           # answers since the doorbell
+    cdef uint16_t *index            # LUN number to place + 1
+    cdef _Bound bound
+    cdef Place *places              # its
+    cdef Place *awaited             # whose gate is waited at, and nothing is under way any more
+    cdef bint running               # without the interpreter's lock: nothing here may be changed
+    cdef readonly bint revoked
+    """Whether a command has come for a unit whose grant was revoked since :meth:`bind`."""
+
+    def __cinit__(self, capsule not None):
+        self.link = <const pysrp_link *>PyCapsule_GetPointer(capsule, PYSRP_LINK)
+        if self.link.size != sizeof(pysrp_link):
+            raise ValueError(f"a link of {self.link.size} bytes, this pysrp has {sizeof(pysrp_link)}")
+        self.capsule = capsule
+        self.bound = _Bound([])
+        self.index = <uint16_t *>calloc(LUNS, sizeof(uint16_t))
+        if self.index is NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self.index)
+
+    def bind(self, grants):
+        """From now on do the commands for these LUNs: an iterable of what :class:`pysrp.target.grant.Grant` has.
+
+        ValueError for a LUN or a block size that is none, and while another thread is in :meth:`next`.
+        """
+        # Everything is asked before anything is kept, and what was kept is let go of last: both may run code that
+        # binds too.
+        cdef _Bound bound = _Bound([
+            (memoryview(each.memory), int(each.block_size), int(each.lun), int(each.limit), <Gate?>each.gate)
+            for each in grants
+        ])
+        cdef Py_ssize_t i
+        self.check_idle()
+        bound, self.bound = self.bound, bound
+        self.places, self.awaited = self.bound.places, NULL
+        self.revoked = False
+        memset(self.index, 0, LUNS * sizeof(uint16_t))
+        for i in range(self.bound.count):
+            self.index[self.places[i].lun] = <uint16_t>(i + 1)
+
+    cdef int check_idle(self) except -1:
+        if self.running:
+            raise ValueError("another thread is in this lane")
+        return 0
 
     def next(self, bint fast, Py_ssize_t outstanding, Py_ssize_t allowed):
-        """The next element for the engine; None when the queue is empty.
+        """Deal with requests; EMPTY, or why the engine has to do something.
 
-        With ``fast`` commands that can are dealt with on the way, as long as not more than ``allowed`` requests
-        were outstanding at once; ``outstanding`` are the engine's. An empty string: others should have a turn
-        now. One byte: see :meth:`unsent`.
+        With ``fast`` commands that can are dealt with, as long as not more than ``allowed`` requests were outstanding
+        at once; ``outstanding`` are the engine's. OTHER: the link's next request is the engine's to take. TURN: others
+        should have a turn now. UNTOLD: a command has been dealt with, but the initiator has to be told.
         """
         cdef int code
         cdef Py_ssize_t budget = BUDGET
-        cdef object found
-        if self.port.closed or self.port.faulty:
-            fast = False
+        self.check_idle()
         while True:
-            if self.at == self.have:
-                self.take()
+            if not self.link.left(self.link.self):
+                self.tell()
+                self.seen = 0
                 self.before = outstanding
-                if not self.have:
-                    return None
+                if not self.link.take(self.link.self):
+                    return EMPTY
             if not fast:
-                break
+                return OTHER
+            self.running = True
             with nogil:
                 code = self.run(allowed, &budget)
-            if code == ASK:
-                self.ask()
-            elif code == STUCK:
+            self.running = False
+            if self.awaited is not NULL:
+                self.drained()
+            if code == STUCK:
                 self.tell()
-                return b"?"
+                return UNTOLD
             elif code == STRANGE:
-                break
+                self.tell()
+                return OTHER
             elif budget <= 0:
                 self.tell()
-                return b""
-        self.tell()
-        found = element_bytes(&self.batch[self.at])
-        self.at += 1
-        return found
-
-    cdef void take(self):
-        cdef Py_ssize_t i
-        self.tell()
-        self.seen = 0
-        self.at = 0
-        self.have = 0 if self.port.closed else self.port.drain(self.batch, BATCH)
-        if self.have:
-            for i in range(self.count):
-                self.places[i].allowed = UNKNOWN
+                return TURN
 
     cdef void tell(self) noexcept nogil:
         if self.quiet:
             self.quiet = 0
-            self.port.ring()
+            self.link.ring(self.link.self)
 
-    cdef ask(self):
-        """Ask the unit of the next element what it allows."""
-        cdef uint8_t iu[IU]
-        cdef Place *place = NULL
-        if self.fetch(&self.batch[self.at], iu):
-            place = self.find(iu)
-        if place is not NULL:
-            number, doors = place - self.places, self.doors
-            allowed = doors[number].allows()
-            if self.doors is doors:     # not bound anew by the unit's own code
-                self.places[number].allowed = <uint32_t>allowed
+    cdef drained(self):
+        """Tell those who wait until nothing is under way behind a gate."""
+        cdef Gate gate = self.bound.gates[self.awaited - self.places]
+        self.awaited = NULL
+        gate.tell()
 
     cdef int run(self, Py_ssize_t allowed, Py_ssize_t *budget) noexcept nogil:
         cdef int code = DONE
-        while self.at < self.have and budget[0] > 0:
+        while self.link.left(self.link.self) and budget[0] > 0 and self.awaited is NULL:
             if self.before + self.seen >= allowed:
                 return STRANGE      # more than it has credits for: the engine knows what to do
-            code = self.serve(&self.batch[self.at])
-            if code == ASK or code == STRANGE:
+            self.link.peek(self.link.self, &self.request)
+            code = self.serve(&self.request)
+            if code == STRANGE:
                 return code
-            self.at += 1
+            self.link.passed(self.link.self)
             self.seen += 1
             self.total += 1
             budget[0] -= 1
@@ -229,44 +246,31 @@ cdef class Lane:
                 self.tell()
         return DONE
 
-    cdef Py_ssize_t fetch(self, crq_elem *element, uint8_t *iu) noexcept nogil:
-        """Copy the IU, once; its length, 0 if this is none for us."""
-        cdef uint64_t length = element.hi & 0xFFFF
-        cdef uint8_t *near
-        if element.hi >> 48 != 0x8001 or length < CMD + 16 or length > IU:
-            return 0
-        near = self.port.reach(element.lo, length, TCE_READ)
-        if near is NULL:
-            return 0
-        memcpy(iu, near, length)
-        return length
-
     cdef Place *find(self, const uint8_t *iu) noexcept nogil:
         """The unit that an IU is for, by SCST's reading of its LUN."""
-        cdef uint64_t lun = wire_get64(iu + 20)
+        cdef uint64_t lun = wire_get64(iu + CMD_LUN)
         cdef uint16_t place
         if lun << 16 or lun >> 62 == 3:
             return NULL
         place = self.index[lun >> 48 & (LUNS - 1)]
         return &self.places[place - 1] if place else NULL
 
-    cdef int serve(self, crq_elem *element) noexcept nogil:
-        cdef uint8_t iu[IU]
+    cdef int serve(self, const pysrp_request *request) noexcept nogil:
+        cdef const uint8_t *iu = request.iu
         cdef uint8_t answer[RSP]
+        cdef pysrp_sent sent
         cdef uint8_t *parts[DESCRIPTORS]
         cdef uint32_t sizes[DESCRIPTORS]
-        cdef const uint8_t *cdb = iu + 32
+        cdef const uint8_t *cdb = iu + CMD_CDB
         cdef const uint8_t *descriptor = iu + CMD
         cdef uint8_t *memory
-        cdef uint8_t *back
         cdef Place *place
-        cdef Py_ssize_t length = self.fetch(element, iu), n = 1, i, flags = 0
-        cdef uint64_t lba, blocks, wanted, total = 0, tag
+        cdef Py_ssize_t length = request.length, n = 1, i, flags = 0
+        cdef uint64_t lba, blocks, wanted, total = 0
         cdef uint32_t form
         cdef bint write
-        cdef unsigned int access
 
-        if not length or iu[0] != 2 or iu[29] & 7 or iu[31] & 0xFC:
+        if length < CMD + DESC or iu[0] != 2 or iu[CMD_ATTRIBUTE] & 7 or iu[CMD_ADDITIONAL] & 0xFC:
             return STRANGE
         if cdb[0] == 0x28 or cdb[0] == 0x2A:        # READ(10), WRITE(10)
             lba, blocks = wire_get32(cdb + 2), wire_get16(cdb + 7)
@@ -290,43 +294,43 @@ cdef class Lane:
         place = self.find(iu)
         if place is NULL:
             return STRANGE
-        if place.allowed & UNKNOWN:
-            return ASK
-        if not place.allowed & (WRITABLE if write else READABLE):
-            return STRANGE
         if lba >= place.blocks or blocks > place.blocks - lba:
             return STRANGE
         wanted = blocks * place.block_size
-        if wanted > self.limit:
+        if wanted > place.limit:
             return STRANGE
 
-        access = TCE_READ if write else TCE_WRITE
-        form = iu[5] >> 4 if write else iu[5] & 15
-        if iu[5] & (15 if write else 0xF0):
+        form = iu[CMD_FORMATS] >> 4 if write else iu[CMD_FORMATS] & 15
+        if iu[CMD_FORMATS] & (15 if write else 0xF0):
             return STRANGE      # data both ways
         if form == 2:
-            n = iu[6] if write else iu[7]
+            n = iu[CMD_OUT_COUNT] if write else iu[CMD_IN_COUNT]
             # All entries stand in the IU, and say what the descriptor does.
-            if not n or CMD + 20 + 16 * n > length or wire_get32(descriptor + 12) != 16 * n:
+            if not n or CMD + TABLE + DESC * n > length or wire_get32(descriptor + DESC_LENGTH) != DESC * n:
                 return STRANGE
-            if wire_get32(descriptor + 16) != wanted:
+            if wire_get32(descriptor + TABLE_LENGTH) != wanted:
                 return STRANGE
-            descriptor += 20
+            descriptor += TABLE
         elif form != 1:
             return STRANGE
         for i in range(n):
-            sizes[i] = wire_get32(descriptor + 16 * i + 12)
+            sizes[i] = wire_get32(descriptor + DESC_LENGTH)
             total += sizes[i]
             if sizes[i]:
-                parts[i] = self.port.reach(wire_get64(descriptor + 16 * i), sizes[i], access)
+                parts[i] = self.link.reach(
+                    self.link.self, wire_get64(descriptor), sizes[i], wire_get32(descriptor + DESC_KEY), not write
+                )
                 if parts[i] is NULL:
                     return STRANGE
+            descriptor += DESC
         if total != wanted:
             return STRANGE
-        back = self.port.reach(element.lo, RSP, TCE_WRITE)
-        if back is NULL:
-            return STRANGE
 
+        # Here it is decided: from now on whoever closes the gate may have to wait until this command is over.
+        if not pysrp_gate_enter(place.gate, PYSRP_STOPS_WRITES if write else PYSRP_STOPS_READS):
+            if pysrp_gate_word(place.gate) & PYSRP_REVOKED:
+                self.revoked = True
+            return STRANGE
         memory = place.memory + lba * place.block_size
         for i in range(n):
             if sizes[i]:
@@ -335,19 +339,34 @@ cdef class Lane:
                 else:
                     memcpy(parts[i], memory, sizes[i])
                 memory += sizes[i]
-        tag = wire_get64(iu + 8)
         memset(answer, 0, RSP)
         answer[0] = 0xC1
-        answer[1] = iu[1] >> 1 & 1      # SCSOLNT asks for SOLNT
-        answer[7] = 1                   # its credit
-        wire_put64(answer + 8, tag)
-        memcpy(back, answer, RSP)
-        self.stuck.hi, self.stuck.lo = <uint64_t>0x8001 << 48 | RSP, tag
-        return DONE if self.port.put16(self.stuck.hi, self.stuck.lo) == H_SUCCESS else STUCK
+        answer[RSP_SOL_NOT] = iu[CMD_SOL_NOT] >> 1 & 1      # SCSOLNT asks for SOLNT
+        answer[RSP_CREDITS + 3] = 1
+        wire_put64(answer + RSP_TAG, request.tag)
+        sent = self.link.answer(self.link.self, request, answer)
+        if pysrp_gate_leave(place.gate):
+            self.awaited = place
+        return STUCK if sent == PYSRP_WAITS else DONE
 
 
-cdef bytes element_bytes(crq_elem *element):
-    cdef uint8_t raw[16]
-    wire_put64(raw, element.hi)
-    wire_put64(raw + 8, element.lo)
-    return PyBytes_FromStringAndSize(<char *>raw, 16)
+def check_layout(cmd=srp.Cmd, direct=srp.DirectBuf, indirect=srp.IndirectBuf, rsp=srp.Rsp):
+    """Hold the offsets above against the field tables; ImportError where they differ."""
+    for what, here, there in (
+        ("SRP_CMD", CMD, cmd.SIZE), ("SRP_RSP", RSP, rsp.SIZE),
+        ("SRP_CMD.sol_not", CMD_SOL_NOT, cmd.sol_not.offset), ("SRP_CMD.buf_fmt", CMD_FORMATS, cmd.data_in_fmt.offset),
+        ("SRP_CMD.data_out_desc_cnt", CMD_OUT_COUNT, cmd.data_out_desc_cnt.offset),
+        ("SRP_CMD.data_in_desc_cnt", CMD_IN_COUNT, cmd.data_in_desc_cnt.offset),
+        ("SRP_CMD.lun", CMD_LUN, cmd.lun.offset),
+        ("SRP_CMD.task_attr", CMD_ATTRIBUTE, cmd.task_attr.offset),
+        ("SRP_CMD.add_cdb_len", CMD_ADDITIONAL, cmd.add_cdb_len.offset), ("SRP_CMD.cdb", CMD_CDB, cmd.cdb.offset),
+        ("descriptor", DESC, direct.SIZE), ("descriptor.key", DESC_KEY, direct.key.offset),
+        ("descriptor.len", DESC_LENGTH, direct.len.offset), ("table", TABLE, indirect.desc_list.offset),
+        ("table.len", TABLE_LENGTH, indirect.len.offset), ("SRP_RSP.sol_not", RSP_SOL_NOT, rsp.sol_not.offset),
+        ("SRP_RSP.req_lim_delta", RSP_CREDITS, rsp.req_lim_delta.offset), ("SRP_RSP.tag", RSP_TAG, rsp.tag.offset),
+    ):
+        if here != there:
+            raise ImportError(f"{what} is at {there} in the field tables, at {here} in the native lane")
+
+
+check_layout()

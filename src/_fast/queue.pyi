@@ -1,4 +1,4 @@
-from pysrp._fast.fabric import Adapter
+from typing import Any
 
 FINISHED: int
 ODD: int
@@ -8,7 +8,7 @@ CLOSED: int
 LATE: int
 NO_ANSWER: int
 
-class Lane:
+class ClientLane:
     serial: int
     credits: int
     count: int
@@ -20,7 +20,7 @@ class Lane:
     def in_flight(self) -> int: ...
     def __new__(
         cls,
-        port: Adapter,
+        capsule: object,
         iu: memoryview,
         iu_address: int,
         slots: list[int],
@@ -41,8 +41,10 @@ class Lane:
         timeout: int = 0,
         limit: int = 0,
         fua: bool = False,
-    ) -> Lane: ...
+    ) -> ClientLane: ...
     halted: bool
     def run(self, nanoseconds: int) -> int: ...
     def release(self) -> None: ...
     def unfinished(self) -> list[int]: ...
+
+def check_layout(cmd: Any = ..., direct: Any = ..., rsp: Any = ...) -> None: ...

@@ -1,20 +1,29 @@
 """A workload of reads and writes driven in C: the inner loop of an initiator without Python objects.
 
-:class:`Lane` sends commands from columns and notes how each ended. It knows READ and WRITE, direct
-descriptors and SRP_RSP; everything else that comes goes back to its caller, who has an engine for it.
+:class:`ClientLane` sends commands from columns and notes how each ended. It knows READ and WRITE, direct
+descriptors and SRP_RSP; everything else that comes goes back to its caller, who has an engine for it. What carries
+the requests is a table of functions (native.h).
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
-from pysrp._fast.fabric cimport ATTEND, H_CLOSED, H_DROPPED, H_SUCCESS, INTERRUPTED, Adapter, crq_elem
-
-
-cdef extern from "fabric.h" nogil:
-    int64_t clock_ns()
+from pysrp import srp
+from pysrp._fast.native cimport (
+    PYSRP_ATTEND,
+    PYSRP_CLIENT_LINK,
+    PYSRP_FULL,
+    PYSRP_INTERRUPTED,
+    PYSRP_PUT,
+    PYSRP_SHUT,
+    pysrp_arrival,
+    pysrp_client_link,
+    pysrp_put,
+)
 
 cdef extern from "wire.h" nogil:
     unsigned int wire_get32(const uint8_t *p)
@@ -24,23 +33,38 @@ cdef extern from "wire.h" nogil:
     void wire_put64(uint8_t *p, uint64_t v)
 
 
+# Where things are in an IU: held against the field tables below.
+cdef enum:
+    CMD = 48            # the fixed part of SRP_CMD
+    CMD_FORMATS = 5
+    CMD_TAG = 8
+    CMD_LUN = 20
+    CMD_CDB = 32
+    DESC = 16           # a memory descriptor
+    DESC_LENGTH = 12
+    RSP = 36
+    RSP_CREDITS = 4
+    RSP_TAG = 8
+    RSP_FLAGS = 18
+    RSP_STATUS = 19
+    RSP_RESPONSE = 32   # the length of the response data, which stands before the sense data
+
 cdef enum:
     IU = 256
-    BATCH = 256
-    RSP = 36
     RESERVED_CREDITS = 2
-    OK2 = 0x99
 
     UNANSWERED = 0xFF
 
     CHECK_CONDITION = 2
     UNIT_ATTENTION = 6
 
+cdef int64_t LONGEST = 1 << 60      # nanoseconds of one run, which a clock's time can be added to
+
 # Why `run` came back; several may hold.
 cdef enum:
     END = 1             # all commands have been answered
-    OTHER = 2           # an element that is not a command's answer: see Lane.odd
-    ATTENTION = 4       # the port's attend() wants to be called
+    OTHER = 2           # an arrival that is not a command's answer: see ClientLane.odd
+    ATTENTION = 4       # the link's owner is wanted
     TIME = 8            # the time given is over, or a signal came
     SHUT = 16           # the partner's queue is not open
     OVERDUE = 32        # a command was not answered in time
@@ -60,31 +84,34 @@ cdef struct Flight:
 cdef int sense_key(bytes answer) except -2:
     """The sense key of an SRP_RSP (SRP r16a, 6.9; SPC-5, 4.4); -1 without sense data."""
     cdef Py_ssize_t at = RSP
-    if len(answer) < RSP or not answer[18] & 2:
+    if len(answer) < RSP or not answer[RSP_FLAGS] & 2:
         return -1
-    if answer[18] & 1:
-        at += int.from_bytes(answer[28:32], "big")
+    if answer[RSP_FLAGS] & 1:
+        at += int.from_bytes(answer[RSP_RESPONSE:RSP_RESPONSE + 4], "big")
     sense = answer[at:at + 3]
     if len(sense) < 3:
         return -1
     return (sense[1] if sense[0] & 0x7E == 0x72 else sense[2]) & 15
 
 
-cdef class Lane:
-    """Lane(port, iu, iu_address, slots, data, data_address, stride, lun, ...): up to len(slots) commands at a time.
+cdef class ClientLane:
+    """ClientLane(capsule, iu, iu_address, slots, data, data_address, stride, ...): up to len(slots) commands at a time.
 
-    ``iu`` is the memory of IUs of 256 bytes, of which ``slots`` are this lane's, at bus address
-    ``iu_address``; ``data`` at ``data_address`` holds ``stride`` bytes for each of them. ``ops`` (uint8, 0
-    read, 1 write), ``lbas`` (uint64) and ``blocks`` (uint32) are the commands. ``status`` (uint8) and
-    ``latency`` (uint64, nanoseconds) are filled. ``buffer``, if there is one, holds the data of all commands,
-    one behind the other. ``serial`` is the last tag's, ``credits`` what may be sent, ``timeout`` in seconds.
+    ``capsule`` has a ``struct pysrp_client_link`` (native.h). ``iu`` is the memory of IUs of 256 bytes, of which
+    ``slots`` are this lane's, at bus address ``iu_address``; ``data`` at ``data_address`` holds ``stride`` bytes for
+    each of them. ``ops`` (uint8, 0 read, 1 write), ``lbas`` (uint64) and ``blocks`` (uint32) are the commands.
+    ``status`` (uint8) and ``latency`` (uint64, nanoseconds) are filled. ``buffer``, if there is one, holds the data of
+    all commands, one behind the other. ``serial`` is the last tag's, ``credits`` what may be sent, ``timeout`` in
+    seconds. The commands are copied: nobody changes them once they have been looked at.
 
     Raises ValueError for columns that do not fit each other or a command that does not fit ``stride``.
     """
 
-    cdef Adapter port
+    cdef object capsule
+    cdef const pysrp_client_link *link
     cdef Py_buffer iu, data, ops, lbas, blocks, status, latency, buffer
     cdef int held
+    cdef bint running               # without the interpreter's lock: all memory has to stay
     cdef Flight *flights
     cdef int32_t *idle
     cdef uint16_t *slots
@@ -100,30 +127,32 @@ cdef class Lane:
     cdef readonly int64_t count, sent, done
     cdef readonly bint halted       # a unit attention: nothing more is sent
     cdef int64_t moved              # when something was last sent or answered
-    cdef crq_elem batch[BATCH]
-    cdef Py_ssize_t have, at
-    cdef readonly dict trouble      # item: its tag, the answer's bytes, the element's status
-    cdef readonly list odd          # elements for the caller, in order
+    cdef readonly dict trouble      # item: its tag, the answer's bytes, the link's status
+    cdef readonly list odd          # arrivals for the caller, in order
 
     def __cinit__(
-        self, Adapter port not None, iu, uint64_t iu_address, list slots not None, data, uint64_t data_address,
+        self, capsule not None, iu, uint64_t iu_address, list slots not None, data, uint64_t data_address,
         uint64_t stride, uint64_t lun, ops, lbas, blocks, status, latency, buffer, uint32_t block_size, *,
         uint64_t serial, int64_t credits, uint16_t timeout=0, int64_t limit=0, bint fua=False,
     ):
         cdef int64_t i
         cdef uint64_t total = 0, most = 0, size
         cdef tuple mine = tuple(slots)  # a number may run code that changes the list
-        self.port = port
+        self.link = <const pysrp_client_link *>PyCapsule_GetPointer(capsule, PYSRP_CLIENT_LINK)
+        if self.link.size != sizeof(pysrp_client_link):
+            raise ValueError(f"a link of {self.link.size} bytes, this pysrp has {sizeof(pysrp_client_link)}")
+        self.capsule = capsule
         self.trouble, self.odd = {}, []
         PyObject_GetBuffer(iu, &self.iu, PyBUF_WRITABLE)
         self.held = 1
         PyObject_GetBuffer(data, &self.data, PyBUF_WRITABLE)
         self.held = 2
-        PyObject_GetBuffer(ops, &self.ops, PyBUF_SIMPLE)
+        operations = memoryview(ops).tobytes()
+        PyObject_GetBuffer(operations, &self.ops, PyBUF_SIMPLE)
         self.held = 3
-        PyObject_GetBuffer(lbas, &self.lbas, PyBUF_SIMPLE)
+        PyObject_GetBuffer(memoryview(lbas).tobytes(), &self.lbas, PyBUF_SIMPLE)
         self.held = 4
-        PyObject_GetBuffer(blocks, &self.blocks, PyBUF_SIMPLE)
+        PyObject_GetBuffer(memoryview(blocks).tobytes(), &self.blocks, PyBUF_SIMPLE)
         self.held = 5
         PyObject_GetBuffer(status, &self.status, PyBUF_WRITABLE)
         self.held = 6
@@ -143,7 +172,7 @@ cdef class Lane:
         if most > stride:
             raise ValueError(f"a command of {most} bytes, {stride} bytes for each")
         if buffer is not None:
-            PyObject_GetBuffer(buffer, &self.buffer, PyBUF_SIMPLE if all(ops) else PyBUF_WRITABLE)
+            PyObject_GetBuffer(buffer, &self.buffer, PyBUF_WRITABLE if 0 in operations else PyBUF_SIMPLE)
             self.held = 8
             if <uint64_t>self.buffer.len != total:
                 raise ValueError(f"a buffer of {self.buffer.len} bytes for {total} bytes of data")
@@ -182,8 +211,14 @@ cdef class Lane:
             PyBuffer_Release(all[self.held])
 
     def release(self):
-        """Let go of all memory that was lent; the results stay."""
+        """Let go of all memory that was lent; the results stay. ValueError while another thread is in :meth:`run`."""
+        self.check_idle()
         self.let_go()
+
+    cdef int check_idle(self) except -1:
+        if self.running:
+            raise ValueError("another thread is in this lane")
+        return 0
 
     def __dealloc__(self):
         self.let_go()
@@ -201,47 +236,57 @@ cdef class Lane:
     def run(self, int64_t nanoseconds):
         """Go on until all is done, ``nanoseconds`` are over, or something comes that is not ours: bits, see above."""
         cdef int why
+        self.check_idle()
         if not self.held:
             raise ValueError("the lane has been released")
-        self.moved = self.moved or clock_ns()
+        self.running = True
         with nogil:
-            why = self.go(clock_ns() + nanoseconds)
+            self.moved = self.moved or self.now()
+            why = self.go(self.now() + min(nanoseconds, LONGEST))
+            # Whatever it came back for: a partner that sends other things all the time does not stop the clock.
+            if not why & END and self.is_late(self.now()):
+                why |= OVERDUE
+        self.running = False
         return why
 
+    cdef int64_t now(self) noexcept nogil:
+        return self.link.clock(self.link.self)
+
     cdef int go(self, int64_t end) noexcept nogil:
-        cdef int64_t now = clock_ns()
-        cdef int code, seen, why = 0
+        cdef int64_t now = self.now()
+        cdef pysrp_arrival arrival
+        cdef pysrp_put code
+        cdef int seen, why = 0
         while True:
             code = self.send_more(now)
-            if code == H_CLOSED:
+            if code == PYSRP_SHUT:
                 why |= SHUT
-            if self.have == self.at:
-                self.have, self.at = self.port.drain(self.batch, BATCH), 0
-                if not self.have and not why:
+            if not self.link.left(self.link.self):
+                if not self.link.take(self.link.self) and not why:
                     if self.is_over():
                         return why | END
                     if now >= end:
-                        return why | (OVERDUE if self.is_late(now) else TIME)
-                    # A full queue is tried again soon, anything else wakes us.
-                    seen = self.port.pause(1000000 if code == H_DROPPED else end - now)
-                    if seen & ATTEND:
-                        return why | ATTENTION
-                    if seen & INTERRUPTED:
                         return why | TIME
-                    self.have = self.port.drain(self.batch, BATCH)
-                now = clock_ns()
-            while self.at < self.have:
-                if not self.answered(&self.batch[self.at], now):
+                    # A full queue is tried again soon, anything else wakes us.
+                    seen = self.link.pause(self.link.self, 1000000 if code == PYSRP_FULL else end - now)
+                    if seen & PYSRP_ATTEND:
+                        return why | ATTENTION
+                    if seen & PYSRP_INTERRUPTED:
+                        return why | TIME
+                    self.link.take(self.link.self)
+                now = self.now()
+            while self.link.left(self.link.self):
+                self.link.next(self.link.self, &arrival)
+                if not self.answered(&arrival, now):
                     with gil:
-                        self.hand_over()
+                        self.odd.append(PyBytes_FromStringAndSize(<char *>arrival.raw, sizeof(arrival.raw)))
                     why |= OTHER
-                self.at += 1
             if self.is_over():
                 return why | END
             if why:
                 return why
             if now >= end:
-                return why | (OVERDUE if self.is_late(now) else TIME)
+                return why | TIME
 
     cdef bint is_over(self) noexcept nogil:
         return self.done == self.count or (self.halted and self.idles == self.depth)
@@ -256,9 +301,9 @@ cdef class Lane:
                     return True
         return False
 
-    cdef int send_more(self, int64_t now) noexcept nogil:
-        """Send what credits and slots allow; H_SUCCESS, or why not more."""
-        cdef int code = H_SUCCESS
+    cdef pysrp_put send_more(self, int64_t now) noexcept nogil:
+        """Send what credits and slots allow; PYSRP_PUT, or why not more."""
+        cdef pysrp_put code = PYSRP_PUT
         cdef bint any = False
         cdef int32_t i
         cdef uint64_t address
@@ -269,8 +314,8 @@ cdef class Lane:
             i = self.idle[self.idles - 1]
             self.build(i, self.sent)
             address = self.iu_address + <uint64_t>self.slots[i] * IU
-            code = self.port.put16(<uint64_t>0x8001 << 48 | <uint64_t>self.timeout << 16 | IU, address)
-            if code != H_SUCCESS:
+            code = self.link.put(self.link.self, address, IU, self.timeout)
+            if code != PYSRP_PUT:
                 break
             any = True
             self.serial += 1
@@ -281,59 +326,61 @@ cdef class Lane:
             self.credits -= 1
         if any:
             self.moved = now
-            self.port.ring()
+            self.link.ring(self.link.self)
         return code
 
     cdef void build(self, int32_t i, int64_t item) noexcept nogil:
         """The IU of a command, and its data."""
         cdef uint8_t *p = <uint8_t *>self.iu.buf + <Py_ssize_t>self.slots[i] * IU
+        cdef uint8_t *cdb = p + CMD_CDB
         cdef uint64_t lba = (<uint64_t *>self.lbas.buf)[item]
         cdef uint32_t blocks = (<uint32_t *>self.blocks.buf)[item]
         cdef uint32_t size = <uint32_t>(blocks * self.block_size)
         cdef bint write = (<uint8_t *>self.ops.buf)[item] != 0
         cdef uint64_t tag = (self.serial + 1) << 16 | self.slots[i]
-        memset(p, 0, 80)
+        memset(p, 0, CMD + DESC)
         p[0] = 2
-        p[5] = 0 if not size else 0x10 if write else 0x01
-        wire_put64(p + 8, tag)
-        wire_put64(p + 20, self.lun)
-        p[33] = 8 if self.fua and write else 0
+        p[CMD_FORMATS] = 0 if not size else 0x10 if write else 0x01
+        wire_put64(p + CMD_TAG, tag)
+        wire_put64(p + CMD_LUN, self.lun)
+        cdb[1] = 8 if self.fua and write else 0
         if lba + blocks <= <uint64_t>0xFFFFFFFF and blocks <= 0xFFFF:
-            p[32] = 0x2A if write else 0x28
-            wire_put32(p + 34, <unsigned int>lba)
-            wire_put16(p + 39, blocks)
+            cdb[0] = 0x2A if write else 0x28
+            wire_put32(cdb + 2, <unsigned int>lba)
+            wire_put16(cdb + 7, blocks)
         else:
-            p[32] = 0x8A if write else 0x88
-            wire_put64(p + 34, lba)
-            wire_put32(p + 42, blocks)
+            cdb[0] = 0x8A if write else 0x88
+            wire_put64(cdb + 2, lba)
+            wire_put32(cdb + 10, blocks)
         if size:
-            wire_put64(p + 48, self.data_address + <uint64_t>i * self.stride)
-            wire_put32(p + 60, size)
+            wire_put64(p + CMD, self.data_address + <uint64_t>i * self.stride)
+            wire_put32(p + CMD + DESC_LENGTH, size)
             if write and self.offsets is not NULL:
                 memcpy(<uint8_t *>self.data.buf + <uint64_t>i * self.stride,
                        <uint8_t *>self.buffer.buf + self.offsets[item], size)
         self.flights[i].tag = tag
 
-    cdef bint answered(self, crq_elem *element, int64_t now) noexcept nogil:
-        """Take an element; False if it is not the answer to a command of this lane."""
+    cdef bint answered(self, const pysrp_arrival *arrival, int64_t now) noexcept nogil:
+        """Take what has arrived; False if it is not the answer to a command of this lane."""
         cdef uint8_t rsp[RSP]
-        cdef uint64_t tag = element.lo
-        cdef unsigned int slot = tag & 0xFFFF, length = element.hi & 0xFFFF, status = (element.hi >> 32) & 0xFF
+        cdef uint64_t tag = arrival.tag
+        cdef unsigned int slot = tag & 0xFFFF, length = arrival.length
         cdef int32_t i = self.places[slot]
         cdef int64_t item
-        cdef uint64_t size
+        cdef uint64_t size, taken
         cdef bint good
-        if element.hi >> 48 != 0x8001 or i < 0:
+        if not arrival.answer or i < 0:
             return False
         item = self.flights[i].item
         if item < 0 or self.flights[i].tag != tag:
             return False
         # The partner can still write there: copied once, then believed.
         memcpy(rsp, <uint8_t *>self.iu.buf + <Py_ssize_t>slot * IU, RSP)
-        good = (status == 0 or status == OK2) and length >= RSP and rsp[0] == 0xC1 and wire_get64(rsp + 8) == tag
-        self.credits += <int32_t>wire_get32(rsp + 4) if good else 1
-        (<uint64_t *>self.latency.buf)[item] = <uint64_t>(now - self.flights[i].started)
-        if good and not (rsp[18] | rsp[19]):
+        good = arrival.good and length >= RSP and rsp[0] == 0xC1 and wire_get64(rsp + RSP_TAG) == tag
+        self.credits += <int32_t>wire_get32(rsp + RSP_CREDITS) if good else 1
+        taken = <uint64_t>(now - self.flights[i].started)
+        memcpy(<uint64_t *>self.latency.buf + item, &taken, sizeof(taken))      # wherever it begins
+        if good and not (rsp[RSP_FLAGS] | rsp[RSP_STATUS]):
             (<uint8_t *>self.status.buf)[item] = 0
             if self.offsets is not NULL and not (<uint8_t *>self.ops.buf)[item]:
                 size = (<uint32_t *>self.blocks.buf)[item] * self.block_size
@@ -341,9 +388,9 @@ cdef class Lane:
                        <uint8_t *>self.data.buf + <uint64_t>i * self.stride, size)
         else:
             if good:
-                (<uint8_t *>self.status.buf)[item] = rsp[19]
+                (<uint8_t *>self.status.buf)[item] = rsp[RSP_STATUS]
             with gil:
-                self.note(item, tag, rsp, min(length, <unsigned int>IU), status)
+                self.note(item, tag, rsp, min(length, <unsigned int>IU), arrival.status)
         self.flights[i].item = -1
         self.idle[self.idles] = i
         self.idles += 1
@@ -358,15 +405,8 @@ cdef class Lane:
                 <char *>self.iu.buf + <Py_ssize_t>(tag & 0xFFFF) * IU + RSP, length - RSP)
         self.trouble[item] = (tag, answer, status)
         # Whatever the unit has to say, what follows may be meant otherwise: its caller decides.
-        if rsp[19] == CHECK_CONDITION and sense_key(answer) == UNIT_ATTENTION:
+        if rsp[RSP_STATUS] == CHECK_CONDITION and sense_key(answer) == UNIT_ATTENTION:
             self.halted = True
-        return 0
-
-    cdef int hand_over(self) except -1:
-        cdef uint8_t raw[16]
-        wire_put64(raw, self.batch[self.at].hi)
-        wire_put64(raw + 8, self.batch[self.at].lo)
-        self.odd.append(PyBytes_FromStringAndSize(<char *>raw, 16))
         return 0
 
     def unfinished(self):
@@ -378,3 +418,23 @@ cdef class Lane:
         flying.sort()
         flying.extend(range(self.sent, self.count))
         return flying
+
+
+def check_layout(cmd=srp.Cmd, direct=srp.DirectBuf, rsp=srp.Rsp):
+    """Hold the offsets above against the field tables; ImportError where they differ."""
+    for what, here, there in (
+        ("SRP_CMD", CMD, cmd.SIZE), ("SRP_CMD.buf_fmt", CMD_FORMATS, cmd.data_in_fmt.offset),
+        ("SRP_CMD.tag", CMD_TAG, cmd.tag.offset), ("SRP_CMD.lun", CMD_LUN, cmd.lun.offset),
+        ("SRP_CMD.cdb", CMD_CDB, cmd.cdb.offset),
+        ("descriptor", DESC, direct.SIZE), ("descriptor.va", 0, direct.va.offset),
+        ("descriptor.len", DESC_LENGTH, direct.len.offset),
+        ("SRP_RSP", RSP, rsp.SIZE), ("SRP_RSP.req_lim_delta", RSP_CREDITS, rsp.req_lim_delta.offset),
+        ("SRP_RSP.tag", RSP_TAG, rsp.tag.offset), ("SRP_RSP.flags", RSP_FLAGS, rsp.flags.offset),
+        ("SRP_RSP.status", RSP_STATUS, rsp.status.offset),
+        ("SRP_RSP.resp_data_len", RSP_RESPONSE, rsp.resp_data_len.offset),
+    ):
+        if here != there:
+            raise ImportError(f"{what} is at {there} in the field tables, at {here} in the native lane")
+
+
+check_layout()

@@ -1,8 +1,11 @@
+from collections.abc import Sequence
 from typing import Any, TypeVar, overload
 
 from pysrp._fast.view import Int, Part, Structure, View
 
 _D = TypeVar("_D", bound="Descriptor")
+
+def clip(segments: Sequence[tuple[int, int, int]], skip: int, length: int) -> list[tuple[int, int, int]]: ...
 
 class Descriptor(Part):
     @property
@@ -25,4 +28,11 @@ class Descriptor(Part):
     @overload
     def __get__(self, obj: View, owner: type | None = None, /) -> Any: ...
     def __set__(self, obj: View, value: Any, /) -> None: ...
+    def segments(
+        self, v: View, limit: int
+    ) -> tuple[
+        list[tuple[int, int, int]],
+        int,
+        tuple[tuple[int, int, int], list[tuple[int, int, int]], int] | None,
+    ]: ...
     def plain(self, value: dict[str, Any]) -> Structure: ...

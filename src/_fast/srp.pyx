@@ -1,4 +1,4 @@
-"""Memory descriptors inside SRP_CMD: their place follows from two format nibbles and two counts."""
+"""Memory descriptors inside SRP_CMD, whose place follows from two format nibbles and two counts; segments of memory."""
 
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memset
@@ -10,11 +10,13 @@ from pysrp._fast.view cimport (
     layout_of,
     view_within,
     wire_get,
+    wire_get32,
+    wire_get64,
     wire_put32,
     wire_put64,
 )
 
-from pysrp.errors import EncodeError
+from pysrp.errors import DecodeError, EncodeError, TransportError
 
 
 cdef enum:
@@ -36,17 +38,25 @@ cdef class Descriptor(Part):
     cdef readonly Int entries
     cdef readonly tuple kinds
 
-    def __init__(self, at, Int format, Int count, tuple kinds, *, str doc=""):
+    def __init__(self, at, Int format not None, Int count not None, tuple kinds not None, *, str doc=""):
+        if len(kinds) != IMMEDIATE or format.size != 1 or count.size != 1:
+            raise ValueError("a class or None for each of three formats, and two fields of one byte are needed")
         Part.__init__(self, at, 0, doc=doc)
         self.format = format
         self.entries = count
+        self.heads = max(format.end, count.end)
         self.kinds = kinds
 
     cdef unsigned int fmt(self, View v):
         return <unsigned int> (wire_get(v.p + self.format.offset, 1) >> self.format.shift & 15)
 
     cdef Py_ssize_t claimed(self, View v) except -2:
-        cdef unsigned int kind = self.fmt(v)
+        cdef unsigned int kind
+        if self.kinds is None:
+            raise TypeError("a field that was never made")
+        if self.heads > v.n:
+            return 0
+        kind = self.fmt(v)
         if kind == NONE or kind > IMMEDIATE or self.kinds[kind - 1] is None:
             return 0
         if kind == INDIRECT:
@@ -57,15 +67,62 @@ cdef class Descriptor(Part):
         cdef Py_ssize_t offset = 0, length = 0
         cdef unsigned int kind
         self.locate(v, &offset, &length)
+        if length == 0:
+            return None
         # In shared memory the partner may have changed the format since its place was found: read once, then checked;
         # a place that is too small for the kind is refused there.
         kind = self.fmt(v)
-        if length == 0 or kind == NONE or kind > IMMEDIATE:
+        if kind == NONE or kind > IMMEDIATE:
             return None
         cls = self.kinds[kind - 1]
         if cls is None:
             return None
         return view_within(cls, layout_of(cls).size, v, offset, length)
+
+    def segments(self, View v not None, uint64_t limit):
+        """The segments that an IU's descriptor names, the bytes that it allows in all, and None.
+
+        A segment is address, length in bytes and memory key. Where not all of an indirect table stands in the IU: no
+        segments, 0, and what is known, which is where the rest of the table is (a segment), the segments that do stand
+        there, and the bytes that the descriptor says itself.
+
+        Raises DecodeError for what is no direct or indirect descriptor, and for a table elsewhere of more bytes than
+        ``limit``.
+        """
+        cdef Py_ssize_t offset = 0, length = 0, i, size, have
+        cdef uint64_t total = 0
+        cdef unsigned int kind
+        cdef list found
+        cdef uint8_t *p
+        self.locate(v, &offset, &length)
+        # The kind by its size: in shared memory the format may have changed since that was found.
+        p = v.p + offset
+        if length == 16:
+            return [segment(p)], wire_get32(p + 12), None
+        if length < 20:
+            if self.heads > v.n:
+                return [], 0, None
+            kind = self.fmt(v)
+            if kind == NONE:
+                return [], 0, None
+            raise DecodeError(
+                f"buffer format {kind} was not agreed on at login", field="buf_fmt", offset=self.format.offset
+            )
+        size, have = wire_get32(p + 12), length - 20
+        if size % 16:
+            raise DecodeError(f"indirect table of {size} bytes is not whole descriptors", field="table_desc")
+        if size != have and <uint64_t> size > limit:
+            raise DecodeError(f"indirect table of {size} bytes, {limit} allowed", field="table_desc")
+        if have > size:     # those in the IU are more than the table has: the table counts
+            have = 0
+        found = []
+        for i in range(20, 20 + have, 16):
+            found.append(segment(p + i))
+            total += wire_get32(p + i + 12)
+        if have == size:
+            return found, min(total, wire_get32(p + 16)), None
+        # An address past the end of all is for whoever fetches to refuse.
+        return [], 0, ((<object> wire_get64(p) + have, size - have, wire_get32(p + 8)), found, wire_get32(p + 16))
 
     cdef object exact(self, View v):
         found = self.get(v)
@@ -122,6 +179,38 @@ cdef class Descriptor(Part):
             self.entries.store(base, <uint64_t> (room - 20) // 16)
         self.format.store(base, kind)
         return 0
+
+
+cdef inline tuple segment(const uint8_t *p):
+    """Address, length and memory key of a direct descriptor."""
+    return wire_get64(p), wire_get32(p + 12), wire_get32(p + 8)
+
+
+_ADDRESSES = 1 << 64
+
+
+def clip(segments, Py_ssize_t skip, Py_ssize_t length):
+    """The stretches that hold bytes ``skip`` to ``skip + length`` of the segments, as a list of segments.
+
+    Raises TransportError for one that goes past the end of all addresses.
+    """
+    cdef Py_ssize_t size
+    cdef list found = []
+    for address, all_of_it, key in segments:
+        size = all_of_it
+        if skip >= size:
+            skip -= size
+            continue
+        size = min(size - skip, length)
+        if size <= 0:
+            break
+        address += skip
+        if address + size > _ADDRESSES:
+            raise TransportError(f"{size} bytes at {address:#x} wrap")
+        found.append((address, size, key))
+        skip = 0
+        length -= size
+    return found
 
 
 cdef uint64_t direct(uint8_t *p, str name, tuple entry) except? 0xFFFFFFFFFFFFFFFF:

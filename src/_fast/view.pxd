@@ -34,6 +34,7 @@ cdef class Field:
     cdef readonly Py_ssize_t size
     cdef readonly bint variable
     cdef readonly bint reserved
+    cdef bint made          # a second __init__ is refused
     cdef Py_ssize_t end
 
     cdef object get(self, View v)
@@ -73,6 +74,7 @@ cdef class Part(Field):
     cdef readonly bint clamp
     cdef Int count
     cdef Py_ssize_t fixed
+    cdef Py_ssize_t heads   # end of the fields that say how long it is, and are set with it
     cdef uint64_t flag_bits
 
     cdef Py_ssize_t start(self, View v) except -1

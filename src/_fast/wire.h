@@ -1,9 +1,8 @@
 /*
- * Big-endian loads and stores, and the layouts that C code touches.
+ * Big-endian loads and stores, and slots of a command/response queue.
  *
  * memcpy plus a byte swap says what is meant and compiles to one instruction (on a big-endian POWER
- * to a plain load). The structs exist for their offsets alone; a test holds them against the field
- * tables in pysrp.srp, pysrp.mad and pysrp.crq, which are the description that people read.
+ * to a plain load).
  */
 #ifndef PYSRP_WIRE_H
 #define PYSRP_WIRE_H
@@ -110,9 +109,6 @@ static inline void wire_put(uint8_t *p, unsigned int size, uint64_t v)
 	}
 }
 
-#define WIRE_PACKED __attribute__((packed))
-#define WIRE_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
-
 /*
  * Slots of a command/response queue. The producer stores bytes 8-15 first and the header last; the
  * consumer reads the header first. Both halves are aligned where the queue is, and copied either way.
@@ -137,51 +133,5 @@ static inline void wire_slot_put(uint8_t *slot, const uint8_t *element)
 	memcpy(slot + 1, element + 1, 15);
 	__atomic_store_n(slot, element[0], __ATOMIC_RELEASE);
 }
-
-/* LoPAR, virtual SCSI: the command/response queue element */
-struct wire_crq {
-	uint8_t valid, format, reserved, status;
-	uint16_t timeout, IU_length;
-	uint64_t IU_data_ptr;
-} WIRE_PACKED;
-WIRE_SIZE(struct wire_crq, 16);
-
-/* SRP r16a: memory descriptor, indirect table in front of its partial list */
-struct wire_direct_buf {
-	uint64_t va;
-	uint32_t key, len;
-} WIRE_PACKED;
-WIRE_SIZE(struct wire_direct_buf, 16);
-
-struct wire_indirect_buf {
-	struct wire_direct_buf table_desc;
-	uint32_t len;
-} WIRE_PACKED;
-WIRE_SIZE(struct wire_indirect_buf, 20);
-
-struct wire_cmd {
-	uint8_t opcode, sol_not, rsvd2[3], buf_fmt, data_out_desc_cnt, data_in_desc_cnt;
-	uint64_t tag;
-	uint8_t rsvd16[4], lun[8], rsvd28, task_attr, rsvd30, add_cdb_len, cdb[16];
-} WIRE_PACKED;
-WIRE_SIZE(struct wire_cmd, 48);
-
-struct wire_rsp {
-	uint8_t opcode, sol_not, rsvd2[2];
-	int32_t req_lim_delta;
-	uint64_t tag;
-	uint8_t rsvd16[2], flags, status;
-	uint32_t data_out_res_cnt, data_in_res_cnt, sense_data_len, resp_data_len;
-} WIRE_PACKED;
-WIRE_SIZE(struct wire_rsp, 36);
-
-struct wire_tsk_mgmt {
-	uint8_t opcode, sol_not, rsvd2[6];
-	uint64_t tag;
-	uint8_t rsvd16[4], lun[8], rsvd28[2], tsk_mgmt_func, rsvd31;
-	uint64_t task_tag;
-	uint8_t rsvd40[8];
-} WIRE_PACKED;
-WIRE_SIZE(struct wire_tsk_mgmt, 48);
 
 #endif

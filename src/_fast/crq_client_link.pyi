@@ -1,0 +1,6 @@
+from pysrp._fast.fabric import Adapter
+
+class CrqClientLink:
+    @property
+    def capsule(self) -> object: ...
+    def __new__(cls, port: Adapter) -> CrqClientLink: ...

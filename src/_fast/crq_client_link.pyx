@@ -1,0 +1,106 @@
+"""The initiator's lane's link over a simulated command/response queue (native.h)."""
+
+from cpython.pycapsule cimport PyCapsule_GetContext, PyCapsule_New, PyCapsule_SetContext
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from pysrp._fast.fabric cimport ATTEND, H_CLOSED, H_SUCCESS, INTERRUPTED, Adapter, crq_elem
+
+from pysrp._fast.native cimport (
+    PYSRP_ATTEND,
+    PYSRP_CLIENT_LINK,
+    PYSRP_FULL,
+    PYSRP_INTERRUPTED,
+    PYSRP_PUT,
+    PYSRP_SHUT,
+    pysrp_arrival,
+    pysrp_client_link,
+    pysrp_put,
+)
+
+cdef extern from "fabric.h" nogil:
+    int64_t clock_ns()
+
+cdef extern from "wire.h" nogil:
+    void wire_put64(uint8_t *p, uint64_t v)
+
+cdef enum:
+    BATCH = 256
+    OK = 0
+    OK2 = 0x99          # what some servers say instead (LoPAR)
+
+
+cdef class CrqClientLink:
+    """CrqClientLink(port): sends and takes the elements of ``port``; :attr:`capsule` is what a lane wants."""
+
+    cdef Adapter port
+    cdef crq_elem batch[BATCH]
+    cdef size_t have, at
+    cdef pysrp_client_link table
+
+    def __cinit__(self, Adapter port not None):
+        self.port = port
+        self.table.size = sizeof(pysrp_client_link)
+        self.table.self = <void *>self
+        self.table.put = <pysrp_put (*)(void *, uint64_t, uint32_t, uint16_t) noexcept nogil>put
+        self.table.ring = <void (*)(void *) noexcept nogil>ring
+        self.table.take = <size_t (*)(void *) noexcept nogil>take
+        self.table.left = <size_t (*)(void *) noexcept nogil>left
+        self.table.next = <void (*)(void *, pysrp_arrival *) noexcept nogil>next_one
+        self.table.pause = <int (*)(void *, int64_t) noexcept nogil>pause
+        self.table.clock = <int64_t (*)(void *) noexcept nogil>clock
+
+    @property
+    def capsule(self):
+        """``struct pysrp_client_link`` (native.h), in a capsule that keeps this alive."""
+        cdef object made = PyCapsule_New(&self.table, PYSRP_CLIENT_LINK, let_go)
+        Py_INCREF(self)
+        PyCapsule_SetContext(made, <void *>self)
+        return made
+
+
+cdef void let_go(object capsule) noexcept:
+    cdef object link = <object>PyCapsule_GetContext(capsule)
+    Py_DECREF(link)
+
+
+# The table's functions. A C pointer to an object is the object: `self` is borrowed from the table.
+
+cdef pysrp_put put(CrqClientLink self, uint64_t address, uint32_t length, uint16_t timeout) noexcept nogil:
+    cdef int code = self.port.put16(<uint64_t>0x8001 << 48 | <uint64_t>timeout << 16 | length, address)
+    return PYSRP_PUT if code == H_SUCCESS else PYSRP_SHUT if code == H_CLOSED else PYSRP_FULL
+
+
+cdef void ring(CrqClientLink self) noexcept nogil:
+    self.port.ring()
+
+
+cdef size_t take(CrqClientLink self) noexcept nogil:
+    self.at = 0
+    self.have = self.port.drain(self.batch, BATCH)
+    return self.have
+
+
+cdef size_t left(CrqClientLink self) noexcept nogil:
+    return self.have - self.at
+
+
+cdef void next_one(CrqClientLink self, pysrp_arrival *arrival) noexcept nogil:
+    cdef crq_elem *element = &self.batch[self.at]
+    self.at += 1
+    arrival.tag = element.lo
+    arrival.length = element.hi & 0xFFFF
+    arrival.answer = element.hi >> 48 == 0x8001
+    arrival.status = element.hi >> 32 & 0xFF
+    arrival.good = arrival.status == OK or arrival.status == OK2
+    wire_put64(arrival.raw, element.hi)
+    wire_put64(arrival.raw + 8, element.lo)
+
+
+cdef int pause(CrqClientLink self, int64_t nanoseconds) noexcept nogil:
+    cdef int seen = self.port.pause(nanoseconds)
+    return (PYSRP_ATTEND if seen & ATTEND else 0) | (PYSRP_INTERRUPTED if seen & INTERRUPTED else 0)
+
+
+cdef int64_t clock(CrqClientLink self) noexcept nogil:
+    return clock_ns()

@@ -1,0 +1,141 @@
+# Sleep until something comes, and be woken. A part of fabric.pyx.
+
+from cpython.exc cimport PyErr_CheckSignals
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+
+import os
+
+from pysrp.errors import SrpError
+
+
+cdef class Waiter(Crq):
+    """How one end waits: a little by looking, then asleep on its doorbells, and on what subclasses watch.
+
+    A subclass may give ``attend()``, which looks after whatever it has put into the epoll descriptor.
+    """
+
+    def __cinit__(self, uint64_t queue_size, uint64_t window_size, Region region not None, *args, **kwargs):
+        self.epoll = self.link_bell = -1
+        self.begun = True
+        self.spin = SPIN_NS if len(os.sched_getaffinity(0)) > 1 else 0
+        self.epoll = epoll_create1(EPOLL_CLOEXEC)
+        if self.epoll < 0:
+            raise _oserror()
+        self.bell = make_bell()
+        if bell_watch(self.epoll, self.bell) < 0:
+            raise _oserror()
+        bell_hear(self.epoll, self.bell, -1, 0)
+
+    def __dealloc__(self):
+        if not self.begun:
+            return  # a constructor that refused its arguments: its zeros are no descriptors
+        if self.epoll >= 0:
+            c_close(self.epoll)
+        if self.bell >= 0:
+            c_close(self.bell)
+
+    def attend(self):
+        """Something besides the doorbell wants attention. The default has nothing of that kind."""
+
+    cdef tend(self):
+        """Call :meth:`attend`; the next look does it once more if a signal handler's exception ends it."""
+        self.untended = True
+        try:
+            self.attend()
+        except SrpError:
+            self.untended = False
+            raise
+        self.untended = False
+
+    def watch(self, int fd, bint readable=True):
+        """Let :meth:`attend` be called while ``fd`` is readable, or only when its other end is gone."""
+        if fd_watch(self.epoll, fd, readable) < 0:
+            raise _oserror()
+
+    def unwatch(self, int fd):
+        """The opposite; before ``fd`` is closed."""
+        fd_unwatch(self.epoll, fd)
+
+    @property
+    def bell_fd(self):
+        """The eventfd that wakes this end, for a partner in this process; stays open as long as this end is there."""
+        self.lent = True
+        return self.bell
+
+    def wait(self, timeout=None):
+        """Sleep until there is something to do."""
+        cdef int64_t left = -1 if timeout is None else max(0, <int64_t>(min(timeout, 1e9) * 1e9))
+        cdef int64_t end = clock_ns() + left if left > 0 else 0
+        cdef int seen
+        self.check_open()
+        if self.ended:
+            return True
+        while True:
+            if left == 0:
+                seen = self.pause(0)
+            else:
+                with nogil:
+                    seen = self.pause(left)
+            if seen & ATTEND:
+                self.tend()
+                if self.available() or self.ended:
+                    return True
+            if seen & (READY | WOKEN):
+                return True
+            if seen & INTERRUPTED:
+                PyErr_CheckSignals()
+            if not seen or left == 0:
+                return False
+            if left > 0:
+                left = max(0, end - clock_ns())
+
+    def wake(self):
+        """Make wait return."""
+        shared_set(&self.woken, 1)
+        if self.bell >= 0:
+            bell_ring(self.bell)
+
+    def fileno(self):
+        """The epoll descriptor behind all of it."""
+        self.check_open()
+        return self.epoll
+
+    cdef int pause(self, int64_t nanoseconds) noexcept nogil:
+        cdef int64_t end
+        cdef int heard, seen = 0
+        cdef uint32_t turn = 0
+        if self.available():
+            return READY
+        if self.untended:
+            return ATTEND
+        if shared_get(&self.woken) and shared_swap(&self.woken, 0):
+            return WOKEN
+        # A partner on the same processor cannot answer while we spin: after a few misses only try now and then.
+        if nanoseconds and self.spin and (self.misses < SPIN_MISSES or self.misses % SPIN_PROBE == 0):
+            end = clock_ns() + (min(self.spin, nanoseconds) if nanoseconds > 0 else self.spin)
+            while True:
+                cpu_relax()
+                if self.available():
+                    self.misses = 0
+                    return READY
+                turn += 1
+                if turn & 31 == 0 and (shared_get(&self.woken) or clock_ns() >= end):
+                    break
+        self.misses += 1
+        self.arm()
+        # Between the last look and the flag something may have come: look once more, then sleep.
+        heard = bell_hear(self.epoll, self.bell, self.link_bell,
+                          0 if self.available() or shared_get(&self.woken) else nanoseconds)
+        if not self.signalled:
+            shared_set(&self.near.armed, 0)
+        if self.available():
+            seen |= READY
+        if shared_get(&self.woken) and shared_swap(&self.woken, 0):
+            seen |= WOKEN
+        if heard & HEARD_OTHER:
+            seen |= ATTEND
+        if heard & HEARD_SIGNAL:
+            seen |= INTERRUPTED
+        if heard and not seen:
+            seen = NOTHING_YET
+        return seen

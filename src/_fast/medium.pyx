@@ -1,0 +1,284 @@
+"""A medium that somebody else wrote, in C (native.h), for :class:`pysrp.target.native_medium.NativeMedium`."""
+
+cimport cython
+from cpython.buffer cimport (
+    PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer,
+)
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from cpython.ref cimport PyObject
+from libc.stdint cimport uint8_t
+from libc.stdlib cimport calloc, free
+
+import errno
+import logging
+
+from pysrp.target import link
+from pysrp.target import medium as words
+
+from pysrp._fast.native cimport (
+    PYSRP_DISCARD, PYSRP_DISCARD_ZEROS, PYSRP_FLUSH, PYSRP_FUA, PYSRP_HAS_DISCARD, PYSRP_HAS_FUA, PYSRP_HAS_NOWAIT,
+    PYSRP_HAS_ZERO, PYSRP_MEDIUM, PYSRP_NOWAIT, PYSRP_NOWHERE, PYSRP_PENDING, PYSRP_READ, PYSRP_READ_ONLY,
+    PYSRP_ROTATING, PYSRP_VOLATILE, PYSRP_WRITE, PYSRP_ZERO, pysrp_buffer, pysrp_io, pysrp_medium, pysrp_submitted,
+)
+
+_log = logging.getLogger("pysrp.target")
+
+
+cdef class MediumTable:
+    """MediumTable(capsule): a ``struct pysrp_medium`` in a capsule."""
+
+    cdef object capsule
+    cdef const pysrp_medium *medium
+
+    def __cinit__(self, capsule not None):
+        self.medium = <const pysrp_medium *>PyCapsule_GetPointer(capsule, PYSRP_MEDIUM)
+        if self.medium.size != sizeof(pysrp_medium):
+            raise ValueError(f"a medium of {self.medium.size} bytes, this pysrp has {sizeof(pysrp_medium)}")
+        if not self.medium.block:
+            raise ValueError("a medium in blocks of 0 bytes")
+        self.capsule = capsule
+
+    @property
+    def size(self):
+        """Its size in bytes, now."""
+        return self.medium.bytes(self.medium.self)
+
+    @property
+    def block(self):
+        """Offsets and lengths are multiples of it."""
+        return self.medium.block
+
+    @property
+    def features(self):
+        """See :class:`pysrp.target.medium.Feature`."""
+        return self.medium.features
+
+    def memory(self):
+        """All of it, where it is memory, else None. Valid as long as this is."""
+        if self.medium.memory is NULL:
+            return None
+        return memoryview(_Bytes(self))
+
+    def channel(self, post):
+        """A channel for the loop that ``post`` gives functions to. Raises MemoryError where there is none."""
+        sweep()
+        return NativeChannel(self, post)
+
+
+cdef class _Bytes:
+    """What exports the medium's bytes, and keeps the medium."""
+
+    cdef MediumTable table
+    cdef Py_ssize_t size
+
+    def __cinit__(self, MediumTable table not None):
+        self.table = table
+        self.size = table.size
+
+    def __getbuffer__(self, Py_buffer *buffer, int flags):
+        PyBuffer_FillInfo(buffer, self, self.table.medium.memory, self.size, 0, flags)
+
+
+cdef class _Io:
+    """One request on its way through C, with its buffers."""
+
+    cdef pysrp_io io
+    cdef object request
+    cdef Py_buffer *views
+    cdef pysrp_buffer *buffers
+    cdef Py_ssize_t count
+
+    def __cinit__(self, request not None):
+        cdef Py_ssize_t i, total = 0
+        cdef list views = list(request.buffers)
+        cdef int flags = PyBUF_WRITABLE if request.operation == PYSRP_READ else PyBUF_SIMPLE
+        self.request = request
+        self.io.operation, self.io.flags = request.operation, request.flags
+        self.io.offset, self.io.length = request.offset, request.length
+        self.io.bad = PYSRP_NOWHERE
+        self.views = <Py_buffer *>calloc(len(views) + 1, sizeof(Py_buffer))
+        self.buffers = <pysrp_buffer *>calloc(len(views) + 1, sizeof(pysrp_buffer))
+        if self.views is NULL or self.buffers is NULL:
+            raise MemoryError
+        for i in range(len(views)):
+            PyObject_GetBuffer(views[i], &self.views[i], flags)
+            self.count = i + 1
+            self.buffers[i].bytes, self.buffers[i].length = <uint8_t *>self.views[i].buf, self.views[i].len
+            total += self.views[i].len
+        if (request.operation == PYSRP_READ or request.operation == PYSRP_WRITE) and total != self.io.length:
+            raise ValueError(f"{self.io.length} bytes in buffers of {total}")
+        self.io.buffers, self.io.count = self.buffers, self.count
+
+    def __dealloc__(self):
+        cdef Py_ssize_t i
+        for i in range(self.count):
+            PyBuffer_Release(&self.views[i])
+        free(self.views)
+        free(self.buffers)
+
+    cdef object ends(self):
+        """Tell the request what became of it, and let go of it."""
+        cdef object request = self.request
+        self.request = None
+        request.own = None
+        request.errno, request.done = self.io.error, self.io.done
+        request.bad = None if self.io.bad == PYSRP_NOWHERE else self.io.bad
+        return request
+
+
+cdef class _Bell:
+    """What a medium rings, from any thread: it lets the loop reap. It outlives the channel, which it does not keep."""
+
+    cdef PyObject *channel
+
+
+cdef void ring(void *bell) noexcept with gil:
+    cdef PyObject *channel = (<_Bell>bell).channel
+    if channel is not NULL:
+        (<NativeChannel>channel).rung()
+
+
+@cython.no_gc_clear  # what closes it is needed to the end
+cdef class NativeChannel:
+    """What one loop submits to: :class:`pysrp.target.medium.MediumChannel`."""
+
+    cdef MediumTable table
+    cdef void *channel
+    cdef object post
+    cdef _Bell bell
+    cdef dict pending       # requests by their address in C: what the medium says is over is looked up here
+    cdef bint retired
+    cdef Py_ssize_t busy    # calls that are in this channel: nobody closes it
+
+    def __cinit__(self, MediumTable table not None, post not None):
+        cdef const pysrp_medium *medium = table.medium
+        cdef void *bell
+        self.table, self.post, self.pending = table, post, {}
+        self.bell = _Bell()
+        self.bell.channel = <PyObject *>self
+        bell = <void *>self.bell
+        with nogil:
+            self.channel = medium.opened(medium.self, <void (*)(void *) noexcept nogil>ring, bell)
+        if self.channel is NULL:
+            raise MemoryError("the medium has no channel")
+
+    def __dealloc__(self):
+        if self.bell is not None:
+            self.bell.channel = NULL
+        self.close()
+
+    cdef void close(self) noexcept:
+        cdef void *channel = self.channel
+        self.channel = NULL
+        if channel is not NULL:
+            with nogil:
+                self.table.medium.close(channel)
+
+    cdef rung(self):
+        # Whatever that does: the medium must not be asked to close this before it has returned.
+        KEPT.add(self)
+        self.busy += 1
+        try:
+            self.post(self.reap)
+        finally:
+            self.busy -= 1
+
+    def submit(self, request):
+        """See :meth:`pysrp.target.medium.MediumChannel.submit`."""
+        cdef _Io io
+        cdef pysrp_submitted code
+        cdef const pysrp_medium *medium = self.table.medium
+        size = medium.bytes(medium.self)
+        if self.retired or not 0 <= request.offset <= request.offset + request.length <= size:
+            request.ends(errno.EINVAL)
+            return None
+        try:
+            io = _Io(request)
+        except (BufferError, MemoryError, OverflowError, ValueError) as error:
+            request.fails(error)
+            return None
+        self.pending[<size_t>&io.io] = io       # before anything can end it
+        with nogil:
+            code = medium.submit(self.channel, &io.io)
+        if code == PYSRP_PENDING:
+            request.own = io
+            KEPT.add(self)
+            return link.PENDING
+        del self.pending[<size_t>&io.io]
+        io.ends()
+        return None
+
+    def withdraw(self, request):
+        """See :meth:`pysrp.target.medium.MediumChannel.withdraw`."""
+        cdef _Io io = request.own
+        cdef int gone
+        if io is None or <size_t>&io.io not in self.pending:
+            return False
+        with nogil:
+            gone = self.table.medium.withdraw(self.channel, &io.io)
+        if gone:
+            io.request = request.own = None
+            del self.pending[<size_t>&io.io]
+        return bool(gone)
+
+    def reap(self):
+        """Tell who waits for them of the requests that are over. Called by the loop."""
+        cdef pysrp_io *found
+        cdef list over = []
+        self.busy += 1
+        try:
+            while self.channel is not NULL:
+                with nogil:
+                    found = self.table.medium.reap(self.channel)
+                if found is NULL:
+                    break
+                io = self.pending.pop(<size_t>found, None)
+                if io is None:  # it has been over before, or is none of ours
+                    _log.error("a medium gives a request back that it does not have")
+                else:
+                    over.append((<_Io>io).ends())
+        finally:
+            self.busy -= 1
+        sweep()
+        for request in over:
+            request.over(request)
+
+    def retire(self):
+        """See :meth:`pysrp.target.medium.MediumChannel.retire`."""
+        self.retired = True
+        KEPT.add(self)
+        sweep()
+
+
+# Channels with requests under way, or in use: they stay, whoever lets go of them.
+cdef set KEPT = set()
+
+
+cdef sweep():
+    """Let go of those that need not stay any more."""
+    cdef NativeChannel channel
+    for each in list(KEPT):
+        channel = each
+        if not channel.pending and not channel.busy:
+            KEPT.discard(channel)
+            if channel.retired:
+                channel.close()
+
+
+def check_numbers(operation=words.Operation, feature=words.Feature, fua=words.FUA, nowait=words.NOWAIT):
+    """Hold the numbers of native.h against those of :mod:`pysrp.target.medium`; ImportError where they differ."""
+    for what, here, there in (
+        ("READ", PYSRP_READ, operation.READ), ("WRITE", PYSRP_WRITE, operation.WRITE),
+        ("FLUSH", PYSRP_FLUSH, operation.FLUSH), ("ZERO", PYSRP_ZERO, operation.ZERO),
+        ("DISCARD", PYSRP_DISCARD, operation.DISCARD), ("FUA", PYSRP_FUA, fua), ("NOWAIT", PYSRP_NOWAIT, nowait),
+        ("HAS_FUA", PYSRP_HAS_FUA, feature.FUA), ("HAS_DISCARD", PYSRP_HAS_DISCARD, feature.DISCARD),
+        ("HAS_ZERO", PYSRP_HAS_ZERO, feature.ZERO), ("HAS_NOWAIT", PYSRP_HAS_NOWAIT, feature.NOWAIT),
+        ("VOLATILE", PYSRP_VOLATILE, feature.VOLATILE), ("ROTATING", PYSRP_ROTATING, feature.ROTATING),
+        ("READ_ONLY", PYSRP_READ_ONLY, feature.READ_ONLY),
+        ("DISCARD_ZEROS", PYSRP_DISCARD_ZEROS, feature.DISCARD_ZEROS),
+    ):
+        if here != there:
+            raise ImportError(f"{what} is {there} in pysrp.target.medium, {here} in native.h")
+
+
+check_numbers()

@@ -1,0 +1,6 @@
+from _typeshed import WriteableBuffer
+
+class RamTable:
+    @property
+    def capsule(self) -> object: ...
+    def __new__(cls, memory: WriteableBuffer) -> RamTable: ...
