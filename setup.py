@@ -65,6 +65,8 @@ directives = {
     "linetrace": debug,
     "cdivision": True,
     "auto_pickle": False,
+    # Cython's own functions do not look whether self is of their class: View.tobytes(3) would read what is not there.
+    "binding": False,
     "embedsignature": True,
     "embedsignature.format": "python",
     "warn.unused": True,
@@ -103,6 +105,6 @@ setup(
         "pysrp": ["py.typed", "**/*.pyi", "**/*.csv"],
         "pysrp._fast": ["*.pxd", "*.pyi", "*.h"],
     },
-    exclude_package_data={"": ["*.c", "*.pyx"]},
+    exclude_package_data={"": ["*.c", "*.pyx", "*.pxi"]},
     cffi_modules=[f"{BINDINGS}:ffibuilder"] if BINDINGS.exists() else [],
 )

@@ -3,9 +3,11 @@
 #
 #   examples/ibmvstgt-readme.sh ROOT
 #
-# ROOT is the management tree of a running server, mounted with FUSE:
+# ROOT is the management tree of a running server that exports nothing yet, mounted with FUSE; each of the two
+# keeps its terminal, and the second one says why, where an echo fails:
 #
-#   pysrp scst mount -s unix:/run/srp ROOT
+#   pysrp serve unix:/tmp/vios
+#   pysrp scst mount -s unix:/tmp/vios ROOT
 #
 # or, on a machine that runs SCST and has the RAM disks already, /sys/kernel/scst_tgt.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 import pytest
@@ -11,6 +12,10 @@ from captures import CAPTURES, capture_records
 
 settings.register_profile("pysrp", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("pysrp")
+
+# A shell that starts something in the background lets it ignore Ctrl-C, which Python and its children inherit.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=CAPTURES, ids=lambda path: path.stem)

@@ -11,7 +11,7 @@ EFFECTS = frozenset(("__import__", "breakpoint", "exec", "eval", "input", "open"
 
 
 def named(text: str, suffix: str) -> Iterator[str]:
-    """Dotted names of modules, and of what is used of them; ``<time.h>`` for a header of C."""
+    """Dotted names of modules, and of what is used of them; ``<time.h>`` for a header of C, ``"x.pxi"`` for a part."""
     if suffix == ".py":
         yield from _python(ast.parse(text))
     else:
@@ -64,8 +64,15 @@ def _cython(text: str) -> Iterator[str]:
             yield f"{base}.{name.split()[0]}"
     for names in re.findall(r"(?:^|[:;])[ \t]*c?import\s+([^\n;]+)", code, re.M):
         yield from (f"{name.split()[0]}.*" for name in names.split(","))
-    yield from re.findall(r"(?:^|[:;])[ \t]*(include)\b", code, re.M)
-    yield from (f"builtins.{name}" for name in re.findall(r"(?<![\w.])(\w+)\(", code) if name in EFFECTS)
+    included = re.findall(r"(?:^|[:;])[ \t]*include\b", code, re.M)
+    plain = _STRING_OR_COMMENT.sub(lambda found: found["string"] or "", text)
+    names = re.findall(r"""(?:^|[:;])[ \t]*include\s+["']([^"'\n]+)["']""", plain, re.M)
+    yield from (f'"{name}"' for name in names)
+    if len(names) != len(included):  # written as nobody writes it
+        yield "include"
+    yield from (
+        f"builtins.{name}" for name in re.findall(r"(?<![\w.])(?<!def )(\w+)\(", code) if name in EFFECTS
+    )
 
 
 def _headers(text: str) -> Iterator[str]:

@@ -43,7 +43,7 @@ def test_wheel_holds_what_others_need(artifacts: dict[str, Path]) -> None:
     ):  # fmt: skip
         assert wanted in names
     assert any(n.startswith("pysrp/_fast/view.") and n.endswith(".so") for n in names)
-    assert not [n for n in names if n.startswith("_fast") or n.endswith((".c", ".pyx"))]
+    assert not [n for n in names if n.startswith("_fast") or n.endswith((".c", ".pyx", ".pxi"))]
     modules = {n.split(".")[0] for n in names if n.startswith("pysrp/_fast/") and n.endswith(".so")}
     assert {m for m in modules if f"{m}.pyi" not in names} == set(), "a Cython module has no stub"
 
@@ -53,6 +53,7 @@ def test_sdist_holds_sources_only(artifacts: dict[str, Path]) -> None:
         names = [n.split("/", 1)[1] for n in archive.getnames() if "/" in n]
     for wanted in (
         "src/_fast/view.pyx",
+        "src/_fast/view_field.pxi",
         "src/_fast/view.pxd",
         "src/_fast/wire.h",
         "setup.py",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import time
+
+import pytest
 
 from pysrp.loglimit import LINES, limit
 
@@ -33,7 +36,27 @@ def test_lines_beyond_the_limit_are_counted_instead() -> None:
     assert seen[-1] == "hostile: nonsense"
 
 
+def test_what_a_server_can_cause_is_limited(caplog: pytest.LogCaptureFixture) -> None:
+    """False elements, ten thousand at once, and what another server says meanwhile."""
+    from pysrp.vscsi.client import ClientAdapter
+
+    def adapter() -> ClientAdapter:
+        made = ClientAdapter(
+            memoryview(bytearray(ClientAdapter.memory_size(16, 4))), 0, slots=16, segments=4, name="2"
+        )
+        made.opened(0.0)
+        return made
+
+    hostile, other = adapter(), adapter()
+    start = time.time()
+    hostile.receive([bytes.fromhex("81") + bytes(15)] * 10000, 0.0)
+    other.receive([bytes.fromhex("81") + bytes(15)], 0.0)
+    seconds = int(time.time()) - int(start) + 1
+    lines = [record for record in caplog.records if "invalid message type" in record.message]
+    assert 2 <= len(lines) <= LINES * seconds + 1
+
+
 def test_what_clients_can_cause_is_limited() -> None:
-    import pysrp.target.engine  # noqa: F401
+    import pysrp.vscsi.server  # noqa: F401
 
     assert any(type(each).__name__ == "Limit" for each in logging.getLogger("pysrp.target").filters)

@@ -15,6 +15,7 @@
 :mod:`pysrp.target`        the server; :mod:`pysrp.backends` hold its bytes
 :mod:`pysrp.scst`          SCST's management tree
 :mod:`pysrp.errors`        every exception
+:mod:`pysrp.papr`          return codes of hypervisor calls
 =========================  ============================================================================
 """
 
@@ -34,6 +35,7 @@ _MODULES = frozenset(
         "initiator",
         "lun",
         "mad",
+        "papr",
         "scsi",
         "scst",
         "srp",

@@ -11,6 +11,8 @@ from __future__ import annotations
 import errno
 from typing import Any
 
+from pysrp import papr
+
 __all__ = [
     "Busy",
     "CheckCondition",
@@ -121,6 +123,11 @@ class HcallError(TransportError):
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds after which the same call should be made again; None if the code does not ask for that."""
+        return papr.retry_after(self.code)
 
 
 class PartnerGone(TransportError):

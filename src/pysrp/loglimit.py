@@ -15,13 +15,13 @@ ALL = 50 * LINES
 PEERS = 1024
 
 OURS = "pysrp "
-"""How the names of the threads begin that serve peers."""
+"""How the names of the threads begin that serve peers; a record may name its ``peer`` itself, beginning so."""
 
 
 class Limit(logging.Filter):
-    """Lets :data:`LINES` records of a level through a second for each thread, :data:`ALL` for all.
+    """Lets :data:`LINES` records of a level through a second for each peer, :data:`ALL` for all.
 
-    The next record of the same thread in a later second says how many were left out.
+    The next record of the same peer in a later second says how many were left out.
     """
 
     def __init__(self) -> None:
@@ -30,10 +30,12 @@ class Limit(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether a record is written."""
-        if not (record.threadName or "").startswith(OURS):
+        peer = getattr(record, "peer", record.threadName) or ""
+        if not peer.startswith(OURS):
             return True  # an engine in somebody's own thread: what it says is theirs to limit
-        mine = self._count(record, f"{record.threadName} {record.levelname}", LINES)
-        return mine and self._count(record, None, ALL)
+        mine = self._count(record, f"{peer} {record.levelname}", LINES)
+        # A peer that is named is one that we went to: it does not come again as another.
+        return mine and (hasattr(record, "peer") or self._count(record, None, ALL))
 
     def _count(self, record: logging.LogRecord, who: str | None, most: int) -> bool:
         now = int(record.created)

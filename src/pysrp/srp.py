@@ -227,6 +227,8 @@ class IndirectBuf(Structure):
             )
         if length == 16 * len(inline):
             return inline
+        if not length:
+            return []
         if length > limit:
             raise DecodeError(
                 f"indirect table of {length} bytes, {limit} allowed",

@@ -6,7 +6,7 @@ import re
 
 from pysrp.errors import ConfigError
 
-__all__ = ["NAME_A_SERVER", "octets", "size"]
+__all__ = ["NAME_A_SERVER", "octets", "printable", "size"]
 
 _SIZE = re.compile(r"(?:0[xX]([0-9a-fA-F]{1,16})|([0-9]{1,20})\s*([kKmMgGtT]?)(?:i?[bB])?)", re.ASCII)
 _POWERS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
@@ -40,6 +40,13 @@ def octets(text: str) -> bytes:
             raise ConfigError(f"{word!r} has an odd number of hexadecimal digits")
         found += bytes.fromhex(digits if len(digits) != 1 else f"0{digits}")
     return bytes(found)
+
+
+def printable(text: str) -> str:
+    """What a partner calls itself, as a log or a terminal may show it: other characters become question marks."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(each if each.isascii() and each.isprintable() else "?" for each in text)
 
 
 NAME_A_SERVER = "-s unix:PATH, as it was given to 'pysrp serve', or PYSRP_SERVER in the environment"

@@ -26,6 +26,18 @@ from pysrp.target.serve import Server
 # click closes no files that it had opened before something was found to be wrong; the collector may come at any moment.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 
+
+def test_an_interrupt_while_it_still_loads(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "pysrp.cli", "lsscsi"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "\nAborted!\n")
+
+
 WORDS = [
     "", "0", "1", "-1", "0x10", "9" * 25, "1.5", "\udcff", "ü", "a b", "../..", "/", "/dev/null", "/dev/full", "{here}/file",
     "{here}/garbage", "{here}/conf", "{here}", "-", "unix:", "unix:" + "x" * 200, "tcp:1", ":", "unix:/nowhere", "8100",

@@ -94,6 +94,12 @@ def test_from_sg3_utils(command: str, tmp_path: Path) -> None:
     assert read(sg(command, data, tmp_path)) == [data]
 
 
+def test_sense_data_of_sg3_utils() -> None:
+    """As ``sg_raw -v`` and ``sg_decode_sense -v`` print it, below what it says."""
+    sense = "70 00 05 00 00 00 00 0a 00 00 00 00 20 00 00 00 00 00"
+    assert read(output(f"sg_decode_sense -v {sense}")) == [bytes.fromhex(sense)]
+
+
 @pytest.mark.parametrize("options", ["-x", "-P -x", "--hexdump noascii", "--hexdump delimit"])
 def test_from_tshark(options: str, tmp_path: Path) -> None:
     frames = [one for one in contents() if len(one) >= 16]
@@ -128,6 +134,12 @@ def test_other_orders_are_not_guessed(command: str, hint: str) -> None:
     found = list(records.read(output(command, b"hello there, this is some text..").encode()))
     assert hint in found[0].error
     assert not any(one.data for one in found)
+
+
+@pytest.mark.parametrize("text", ["12 00 00 0g 24 00", "x" * 16, "hello", "[1,2]\n", "0x12 0x0g\n", "data:"])
+def test_a_line_that_is_no_hexadecimal_text_is_not_taken_for_bytes(text: str) -> None:
+    (found,) = records.read(text.encode())
+    assert (found.data, found.error) == (b"", f"{text.strip()!r} is not hexadecimal text")
 
 
 def test_what_is_broken_in_a_dump_is_said() -> None:

@@ -48,7 +48,7 @@ def test_nothing_is_wrong_with_them(any_capture: tuple[Path, list[dict[str, Any]
     for record, view in found:
         wrong = view.problems()
         if path in LAB and record["dir"] == "t2i":
-            # What ibmvscsi wants of a short transfer: pysrp.target.engine.
+            # What ibmvscsi wants of a short transfer: pysrp.target.answers.
             wrong = [problem for problem in wrong if "at once" not in problem.message]
         assert wrong == [], record["note"]
 

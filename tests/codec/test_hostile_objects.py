@@ -12,7 +12,7 @@ import sys
 from typing import Any
 
 import pytest
-from pysrp._fast import fabric, lane, queue
+from pysrp._fast import crq_link, fabric, lane, queue
 
 from pysrp import srp
 from pysrp.errors import DecodeError, EncodeError
@@ -103,7 +103,20 @@ def test_the_same_objects_written_into_memory_of_the_caller() -> None:
     assert len(memory) == 256, "memory that is written to cannot be taken away"
 
 
-@pytest.mark.parametrize("cls", [lane.Lane, queue.Lane, fabric.Adapter, fabric.Region, fabric.Memory])
+@pytest.mark.parametrize(
+    "cls",
+    [
+        lane.Lane,
+        crq_link.CrqLink,
+        queue.ClientLane,
+        fabric.Adapter,
+        fabric.Crq,
+        fabric.Waiter,
+        fabric.Window,
+        fabric.Region,
+        fabric.Memory,
+    ],
+)
 def test_a_constructor_that_refuses(cls: Any) -> None:
     """It leaves nothing behind, and closes no descriptor that is somebody else's."""
     before = os.fstat(0)
@@ -148,3 +161,87 @@ def test_a_descriptor_in_memory_that_a_partner_changes() -> None:
         partner.send_signal(signal.SIGKILL)
         partner.wait()
         os.close(fd)
+
+
+IN_A_PROCESS = """
+from pysrp._fast import crq, fabric, srp as parts, view
+from pysrp import srp
+from pysrp.errors import *
+class Fixed(view.Structure):
+    a = view.U64(0)
+    n = view.U8(8)
+    part = view.Part(9, n)
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("view.View.tobytes(3)", "TypeError"),  # methods without their object
+        ("fabric.Adapter.wake(3)", "TypeError"),
+        ("crq.Ring.take(3)", "TypeError"),
+        ("Fixed.a.__init__(10**9)", "TypeError"),  # a field that moves when its table has been made
+        ("Fixed.part.__init__(Fixed.part)", "TypeError"),
+        ("Fixed._layout.__init__(srp.Cmd)", "TypeError"),
+        ("view.Layout(int)", "TypeError"),
+        ("view.U64(2**63 - 4)", "ValueError"),  # places whose sums and products wrap around
+        ("view.Array(0, 8, 2**61 + 1)", "ValueError"),
+        ("view.Bits(0, 2**32 - 1, 2)", "ValueError"),
+        ("view.Int(0, 1, 8)", "ValueError"),
+        ("view.Part(0, unit=2**62)", "ValueError"),
+        ("class S(view.Structure, size=-5): a = view.U8(0)", "ValueError"),
+        ("class S(view.Structure, size=2**62): pass", "ValueError"),
+        ("class S(view.Structure, size=8): a = view.Part(0, view.U32(10**6))", "TypeError"),  # its count is not there
+        ("class S(view.Structure, size=8): a = view.Part(0, None, when=(view.U32(10**6), 1))", "TypeError"),
+        ("view.Part(8, view.U32(1000)).__set__(srp.Cmd(bytearray(48)), bytes(40))", "DecodeError"),
+        ("view.Dispatch('x', -(10**9), 1)", "ValueError"),
+        ("view.Dispatch('x', 0, 1, 0, 99)", "ValueError"),
+        ("view.Dispatch('x', 0, 1, 99)", "ValueError"),
+        ("d = view.Dispatch('x', 0); d.add(0, d); d.classes(); d.parse(bytes(4))", "TypeError"),
+        ("class F: _layout = srp.Cmd._layout\\nd = view.Dispatch('x', 0); d.add(0, F); d.parse(bytes(48))", "TypeError"),
+        ("class F(int): _layout = srp.Cmd._layout\\nview.Struct(0, F)", "TypeError"),
+        ("class F: _layout = srp.Cmd._layout\\nview.List(0, item=F)", "TypeError"),
+        ("parts.Descriptor(0, None, None, ())", "TypeError"),
+        ("f = view.U8(0); parts.Descriptor(0, f, f, ())", "ValueError"),
+        ("parts.Descriptor.__new__(parts.Descriptor).__get__(srp.Cmd(bytes(48)), None)", "TypeError"),
+        ("view.Struct.__new__(view.Struct).__get__(srp.Cmd(bytes(48)), None)", "TypeError"),
+        ("view.Part(view.Part.__new__(view.Part))", "TypeError"),
+        ("v = srp.Cmd(bytearray(48)); p = view.Part.__new__(view.Part); p.__set__(v, b'')", "EncodeError"),
+        ("f = view.U8(10**6)\\nprint(parts.Descriptor(0, f, f, (None,) * 3).__get__(srp.Cmd(bytes(48)), None))", ""),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused(code: str, error: str) -> None:
+    """In a process of its own: none of these is an answer but a crash where it is not looked at."""
+    run = subprocess.run(
+        [sys.executable, "-c", IN_A_PROCESS + code.replace("\\n", "\n")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert run.returncode == bool(error), run.stderr
+    assert error in (run.stderr or " ").splitlines()[-1] if error else not run.stderr
+
+
+def test_memory_of_the_structure_itself() -> None:
+    """A value may lie in the memory that it is written to, and a column in that which is read."""
+    memory = bytearray(range(48))
+    memory[31] = 0  # no additional CDB
+    srp.Cmd(memory).cdb = memoryview(memory)[16:32]
+    assert memory[32:48] == memory[16:32]
+    srp.Cmd(memory).cdb = memoryview(memory)[30:46]
+    assert memory[32:48] == b"\x1e\0" + memory[16:30]
+    memory = bytearray(range(192))
+    columns = srp.Cmd.columns(memory, 48, ["cdb"], out={"cdb": memory})
+    assert bytes(columns["cdb"][:16]) == bytes(range(32, 48))
+
+
+@pytest.mark.parametrize("odd", range(8))
+def test_columns_at_any_address(odd: int) -> None:
+    raw = b"".join(bytes(srp.Cmd.build(tag=i << 40 | i, lun=f"{0x8100 + i:04x}")) for i in range(10))
+    fields = ["tag", "lun", "task_attr", "cdb"]
+    lent = {name: memoryview(bytearray(200))[odd:] for name in fields}
+    found = srp.Cmd.columns(raw, 48, fields, out=lent)
+    assert {name: bytes(column) for name, column in found.items()} == {
+        name: bytes(column) for name, column in srp.Cmd.columns(raw, 48, fields).items()
+    }
+    assert bytes(found["tag"]) == bytes(lent["tag"][:80])

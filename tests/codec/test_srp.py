@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pysrp._fast.srp import clip
 
 from pysrp import srp
-from pysrp.errors import DecodeError, EncodeError, TruncatedError
+from pysrp.errors import DecodeError, EncodeError, TransportError, TruncatedError
 from pysrp.lun import Lun
 
 LUN = Lun.logical_unit(1)
@@ -198,6 +199,12 @@ def test_refusals() -> None:
         srp.Cmd.build(tag="7")
     with pytest.raises(EncodeError):
         srp.Cmd.build(data_in=(1 << 64, 1))
+    assert len(srp.Cmd.build(cdb=bytes(268)).cdb) == 268
+    with pytest.raises(
+        EncodeError, match="cdb: 272 does not fit a part that has at most 268 bytes"
+    ) as caught:
+        srp.Cmd.build(cdb=bytes(269))
+    assert caught.value.field == "cdb"
     with pytest.raises(EncodeError, match="not allowed"):
         srp.Cmd.build(data_in=srp.ImmBuf.build(len=1))
     with pytest.raises(EncodeError, match="not fit at offset"):
@@ -224,3 +231,82 @@ def test_a_view_or_a_decode_error(raw: bytes) -> None:
         iu.show()
         repr(iu)
         assert bytes(type(iu).build(**iu.to_dict())) == raw
+
+
+# What descriptors lead to, as a target's engine asks: the structures say the same in many words.
+
+numbers = st.tuples(
+    st.integers(0, 2**64 - 1), st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1)
+)  # address, key, length
+
+
+def plain(entries: list[srp.DirectBuf]) -> list[tuple[int, int, int]]:
+    return [(entry.va, entry.len, entry.key) for entry in entries]
+
+
+@given(numbers, st.lists(numbers, max_size=5), st.integers(0, 2**32 - 1), st.integers(0, 9), st.booleans())
+def test_segments_of_a_descriptor(
+    table: tuple[int, int, int], entries: list[tuple[int, int, int]], total: int, most: int, whole: bool
+) -> None:
+    length = 16 * len(entries) if whole else table[2]
+    made = srp.IndirectBuf.build(
+        table_desc=srp.DirectBuf.build(va=table[0], key=table[1], len=length),
+        len=total,
+        desc_list=[srp.DirectBuf.build(va=va, key=key, len=size) for va, key, size in entries],
+    )
+    iu = srp.Cmd.build(data_out=table, data_in=made)
+    assert srp.Cmd.data_out.segments(iu, 0) == ([(table[0], table[2], table[1])], table[2], None)
+    limit = 16 * most
+    known = plain(made.desc_list)
+    if length % 16 or (length != 16 * len(entries) and length > limit):
+        with pytest.raises(DecodeError):
+            srp.Cmd.data_in.segments(iu, limit)
+        return
+    found, allowed, elsewhere = srp.Cmd.data_in.segments(iu, limit)
+    if elsewhere is None:
+        assert found == plain(made.segments()) == known[: length // 16]
+        assert allowed == min(total, sum(size for _, size, _ in found))
+    else:
+        have = len(known) if length > 16 * len(known) else 0
+        assert (found, allowed) == ([], 0)
+        assert elsewhere == ((table[0] + 16 * have, length - 16 * have, table[1]), known[:have], total)
+
+
+def test_segments_of_no_descriptor() -> None:
+    iu = srp.Cmd.build(data_out=(1, 2))
+    assert srp.Cmd.data_in.segments(iu, 0) == ([], 0, None)
+    for form in 3, 4, 15:
+        raw = bytearray(bytes(iu))
+        raw[5] = form << 4
+        with pytest.raises(DecodeError) as caught:
+            srp.Cmd.data_out.segments(srp.Cmd(raw), 0)
+        assert caught.value.offset == 5
+    with pytest.raises(DecodeError):
+        srp.Cmd.data_out.segments(srp.Cmd(bytes(iu)[:-1]), 0)
+    with pytest.raises(TypeError):
+        srp.Cmd.data_out.segments(None, 0)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2**64 - 1), st.integers(0, 40), st.integers(0, 9)), max_size=6),
+    st.integers(0, 200),
+    st.integers(0, 200),
+)
+def test_a_part_of_segments(segments: list[tuple[int, int, int]], skip: int, length: int) -> None:
+    every = [(at + byte, key) for at, size, key in segments for byte in range(size)][skip : skip + length]
+    if any(address >= 1 << 64 for address, _ in every):
+        with pytest.raises(TransportError):
+            clip(segments, skip, length)
+        return
+    found = clip(segments, skip, length)
+    assert [(at + byte, key) for at, size, key in found for byte in range(size)] == every
+    assert all(size for _, size, _ in found)
+
+
+def test_a_part_of_what_is_no_memory() -> None:
+    assert clip([], 0, 5) == clip([(1, 2, 3)], 2, 5) == clip([(1, 2, 3)], 0, 0) == []
+    for wrong in [(1, 2)], [5], 5:
+        with pytest.raises((TypeError, ValueError)):
+            clip(wrong, 0, 1)  # type: ignore[arg-type]
+    with pytest.raises(TransportError, match="wrap"):
+        clip([(1 << 64, 16, 0)], 0, 16)

@@ -40,20 +40,33 @@ LEAST = 95
 
 ENGINES = {
     "target": [
-        "engine",
-        "session",
-        "answers",
-        "task",
-        "taskset",
-        "data",
-        "mads",
-        "states",
-        "lunmap",
-        "direct",
+        "target/answers",
+        "target/data",
+        "target/descriptors",
+        "target/grant",
+        "target/login",
+        "target/lunmap",
+        "target/management",
+        "target/srp_session",
+        "target/task",
+        "vscsi/server",
+        "vscsi/server_link",
+        "vscsi/server_mads",
+        "vscsi/server_queue",
+        "vscsi/server_states",
     ],
-    "initiator": ["engine"],
+    "initiator": [
+        "initiator/answers",
+        "initiator/ius",
+        "initiator/request_table",
+        "initiator/requests",
+        "initiator/srp_session",
+        "vscsi/client",
+        "vscsi/client_options",
+        "vscsi/client_states",
+    ],
 }
-"""The modules that are an engine, as far as they are there."""
+"""The modules that are an engine."""
 
 Play = Callable[[], list[str]]
 
@@ -182,7 +195,7 @@ def coverage() -> int:
         str(path)
         for engine, modules in ENGINES.items()
         for module in modules
-        if (path := package / engine / f"{module}.py").exists()
+        if (path := package / f"{module}.py").exists()
     ]
     # The corpus has imported the engines: a fresh process sees their definitions too.
     if "PYSRP_CORPUS_COVERED" not in os.environ:
@@ -206,14 +219,16 @@ def report(measuring: object, wanted: list[str]) -> int:
     data = measuring.Coverage(data_file=str(ROOT / "build" / "corpus.coverage"))  # type: ignore[attr-defined]
     data.load()
     failed = 0
-    for engine in ENGINES:
+    for engine, modules in ENGINES.items():
         reached = total = 0
-        for path in wanted:
-            if Path(path).parent.name == engine:
-                _, statements, _, missing, text = data.analysis2(path)
-                reached, total = reached + len(statements) - len(missing), total + len(statements)
-                print(f"{engine}/{Path(path).name}: {len(statements) - len(missing)} of {len(statements)} lines"
-                      + (f", not {text}" if missing else ""))  # fmt: skip
+        for module in modules:
+            path = next((each for each in wanted if each.endswith(f"/{module}.py")), None)
+            if path is None:
+                raise SystemExit(f"there is no pysrp/{module}.py: mend ENGINES")
+            _, statements, _, missing, text = data.analysis2(path)
+            reached, total = reached + len(statements) - len(missing), total + len(statements)
+            print(f"{module}: {len(statements) - len(missing)} of {len(statements)} lines"
+                  + (f", not {text}" if missing else ""))  # fmt: skip
         share = 100 * reached / total
         print(f"{engine}: {share:.1f} %")
         if share < LEAST:

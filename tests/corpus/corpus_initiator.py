@@ -15,9 +15,12 @@ from typing import Any
 
 from captures import CAPTURES, capture_records
 from pysrp import crq, mad, srp
-from pysrp.errors import SrpError
-from pysrp.initiator.engine import Command, Initiator, Options, State, TaskManagement
+from pysrp.errors import SrpError, TransportError
+from pysrp.initiator.requests import Command, TaskManagement
 from pysrp.lun import Lun
+from pysrp.vscsi.client import ClientAdapter
+from pysrp.vscsi.client_options import Options
+from pysrp.vscsi.client_states import State
 
 BASE = 0x10000
 DATA = 0x800000
@@ -35,8 +38,8 @@ class Machine:
 
     def __init__(self, **options: Any) -> None:
         self.lines: list[str] = []
-        self.memory = bytearray(Initiator.memory_size(SLOTS, SEGMENTS))
-        self.engine = Initiator(
+        self.memory = bytearray(ClientAdapter.memory_size(SLOTS, SEGMENTS))
+        self.engine = ClientAdapter(
             memoryview(self.memory),
             BASE,
             slots=SLOTS,
@@ -71,7 +74,7 @@ class Machine:
             tag = int.from_bytes(iu[8:16], "big")
             self.open[tag] = at, iu, raw[1]
             self.lines.append(f"< {raw[:8].hex()} {self.name(tag)} {self.described(at, iu, raw[1])}")
-        ended, engine.ended = engine.ended, []
+        ended, engine.srp.ended = engine.srp.ended, []
         for request in ended:
             label = self.labels.get(id(request))
             if label is None:
@@ -82,8 +85,10 @@ class Machine:
             else:
                 text += f" {request.code}"
             self.lines.append(f"= {label} ended {text}")
-        action = engine.action.name if engine.action else ""
-        self.lines.append(f"= {engine.state.name} {action}")
+        action = engine.queue_work.name if engine.queue_work else ""
+        # What is being reset waits for its partner, as the corpus was recorded.
+        state = State.WAIT_PARTNER if engine.state is State.RESETTING else engine.state
+        self.lines.append(f"= {state.name} {action}")
 
     def described(self, at: int, iu: bytes, form: int) -> str:
         """An IU without its own tag and place."""
@@ -147,8 +152,8 @@ class Machine:
 
     def act(self) -> None:
         """Do what the queue needs."""
-        if self.engine.action is not None:
-            self.lines.append(f"> does {self.engine.action.name}")
+        if self.engine.queue_work is not None:
+            self.lines.append(f"> does {self.engine.queue_work.name}")
             self.engine.opened(self.now)
             self.look()
 
@@ -156,7 +161,7 @@ class Machine:
         label = len(self.requests)
         self.requests[label] = request
         self.labels[id(request)] = label
-        self.did(f"submit {label}", self.engine.submit, request, self.now)
+        self.did(f"submit {label}", self.engine.srp.submit, request, self.now)
 
     def command(self, rng: Random, **more: Any) -> Command:
         """One of the commands that drivers send."""
@@ -370,7 +375,7 @@ def given_up(m: Machine, rng: Random, number: int) -> None:
         if kind < 3:
             m.submit(m.command(rng))
         elif kind == 3 and commands:
-            m.did("abort", m.engine.abort, rng.choice(commands), m.now)
+            m.did("abort", m.engine.srp.abort, rng.choice(commands), m.now)
         elif kind == 4:
             task = rng.choice(commands) if commands and rng.randrange(2) else None
             function = FUNCTIONS[number % len(FUNCTIONS)]
@@ -437,18 +442,54 @@ def limits(m: Machine, rng: Random, number: int) -> None:
     m.submit(Command(DISK, bytes(6), data_in=[(DATA, 8)] * (SEGMENTS + 1)))
     m.submit(Command(DISK, bytes(6), data_in=[(1 << 64, 8)]))
     m.submit(Command(DISK, rng.randbytes(rng.choice((20, 32, 12))), data_out=[(DATA, 16)]))
-    m.did("lend", m.engine.lend, 4)
+    m.did("lend", m.engine.srp.lend, 4)
     for _ in range(40):
         tag = m.some(rng)
         if tag is None:
             break
         m.respond(rng, tag, sane=True)
-    m.lines.append(f"= pending {m.engine.pending}")
-    if m.engine.state is State.LOGGED_IN and not m.engine.pending:
-        slots = m.engine.lend(4)
+    m.lines.append(f"= pending {m.engine.srp.pending}")
+    if m.engine.state is State.LOGGED_IN and not m.engine.srp.pending:
+        slots = m.engine.srp.lend(4)
         m.lines.append(f"= lent {len(slots)}")
-        m.did("settle", m.engine.settle, slots, m.engine.serial + 9, m.engine.credits)
+        m.did("settle", m.engine.srp.settle, slots, m.engine.srp.serial + 9, m.engine.srp.credits)
         m.submit(m.command(rng))
+
+
+def abandoned(m: Machine, rng: Random, number: int) -> None:
+    """What a driver takes back or gives up, at every step; and what a server on another transport may ask."""
+    m.logged_in(rng, rng.choice((1, 3, 22)))
+    session = m.engine.srp
+    for step in range(20):
+        kind = rng.randrange(7)
+        tag = m.some(rng)
+        commands = [r for r in m.requests.values() if isinstance(r, Command)]
+        if kind < 2 or not commands:
+            m.submit(m.command(rng))
+        elif kind == 2:
+            m.did("give up", session.give_up, rng.choice(commands), m.now, TransportError("given up"))
+        elif kind == 3:
+            m.lines.append(f"= taken back {session.take_back(rng.choice(commands))}")
+        elif kind == 4:
+            asked = rng.choice(
+                (
+                    bytes(srp.CredReq.build(tag=step, req_lim_delta=rng.choice((0, 1, 3)))),
+                    bytes(srp.AerReq.build(tag=step, req_lim_delta=1, lun=DISK, sense=bytes(18))),
+                    bytes(srp.CredReq.build())[:15],
+                    bytes(srp.Rsp.build(tag=step)),
+                )
+            )
+            said = session.asked(asked)
+            m.lines.append(f"= asked {asked[:1].hex()}: {said.hex() if said else said}")
+        elif kind == 5 and rng.randrange(4) == 0:
+            m.did("host reset", m.engine.host_reset)
+            m.act()
+            m.did("undelivered", m.engine.undelivered, m.now)
+        elif tag is not None:
+            m.respond(rng, tag, sane=rng.randrange(4) != 0)
+        m.act()
+    m.time(500)
+    m.did("closed", m.engine.closed)
 
 
 def captured(m: Machine, rng: Random, number: int) -> None:
@@ -483,6 +524,7 @@ FAMILIES: list[tuple[Callable[[Machine, Random, int], None], int, dict[str, Any]
     (events, 200, {}),
     (limits, 60, {}),
     (captured, len(CAPTURES), {}),
+    (abandoned, 100, {}),
 ]
 """Sequences, how many of each, and the options of the engine that they are played on."""
 

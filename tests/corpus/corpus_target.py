@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import struct
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from random import Random
@@ -28,8 +30,13 @@ from pysrp import crq, mad, srp
 from pysrp.backends import Ram
 from pysrp.errors import ConfigError
 from pysrp.lun import scst_pack
+from pysrp.scsi import cdb as cdbs
 from pysrp.target.disk import Disk
-from pysrp.target.unit_identity import Identity as UnitIdentity
+from pysrp.target.effects import GOOD, Begin, End, Fetch, Move, Read, Reply, Work, Write, check
+from pysrp.target.fault import Fault
+from pysrp.target.units.commands import command
+from pysrp.target.units.identity import UnitIdentity as UnitIdentity
+from pysrp.target.units.jobs import Job
 
 # The CDBs.
 
@@ -575,6 +582,214 @@ def administered(m: Machine, rng: Random, number: int) -> None:
         m.finish()
 
 
+class Stepping(Disk):
+    """A unit whose handlers are generators, some of them with bugs."""
+
+    @command(cdbs.Read10, medium=True)
+    def read_10(self, task: Any, cdb: Any) -> Any:
+        yield Move(self.backend, cdb.lba * 512, cdb.transfer_length * 512, 512)
+
+    @command(cdbs.Read6, medium=True)
+    def read_6(self, task: Any, cdb: Any) -> Any:
+        try:
+            data = yield Read(self.backend, 0, 512)
+        except OSError as error:
+            return End(8) if error.errno == errno.ENOSPC else Reply(b"caught")
+        return Reply(data, 100)
+
+    @command(cdbs.Write10, medium=True)
+    def write_10(self, task: Any, cdb: Any) -> Any:
+        data = yield Fetch(cdb.transfer_length * 512)
+        yield Write(self.backend, cdb.lba * 512, data, flush=True)
+        return Move(self.backend, cdb.lba * 512, len(data), write=True)
+
+    @command(cdbs.Write6, medium=True)
+    def write_6(self, task: Any, cdb: Any) -> Any:
+        try:
+            yield Move(self.backend, cdb.lba * 512, 512, 512, write=True)
+        finally:
+            raise ValueError("a bug, also where it is closed")
+
+    @command(cdbs.CompareAndWrite, medium=True)
+    def compare_and_write(self, task: Any, cdb: Any) -> Any:
+        data = yield Fetch(1024)
+        found = yield Read(self.backend, cdb.lba * 512, 512)
+        if found != data[:512]:
+            raise Fault(0xE, 0x1D00)
+        yield Write(self.backend, cdb.lba * 512, data[512:])
+
+    @command(cdbs.SynchronizeCache10)
+    def synchronize_cache_10(self, task: Any, cdb: Any) -> Any:
+        return Work(self.backend, self.backend.flush)
+
+    @command(cdbs.StartStopUnit)
+    def start_stop_unit(self, task: Any, cdb: Any) -> Any:
+        yield GOOD
+
+    @command(cdbs.Verify10)
+    def verify_10(self, task: Any, cdb: Any) -> Any:
+        return Fetch(1)
+
+
+class Old(Disk):
+    """A unit of version 0.1, whose handlers end their tasks themselves."""
+
+    @command(cdbs.Read10, medium=True)
+    def read_10(self, task: Any, cdb: Any) -> None:
+        task.read(self.backend, cdb.lba * 512, cdb.transfer_length * 512, block=512)
+
+    @command(cdbs.Read6, medium=True)
+    def read_6(self, task: Any, cdb: Any) -> None:
+        task.reply(b"old", 2)
+
+    @command(cdbs.Write10, medium=True)
+    def write_10(self, task: Any, cdb: Any) -> None:
+        task.write(self.backend, cdb.lba * 512, cdb.transfer_length * 512, flush=True, block=512)
+
+    @command(cdbs.CompareAndWrite, medium=True)
+    def compare_and_write(self, task: Any, cdb: Any) -> None:
+        self.seen = bytes(task.fetch(1024))
+        task.run(self.backend, self.backend.flush, then=task.good)
+
+    @command(cdbs.SynchronizeCache10)
+    def synchronize_cache_10(self, task: Any, cdb: Any) -> None:
+        task.run(self.backend, self.backend.flush)
+
+    @command(cdbs.Verify10)
+    def verify_10(self, task: Any, cdb: Any) -> None:
+        task.check(check(bytes.fromhex("700002000000000a")).sense)
+
+    @command(cdbs.StartStopUnit)
+    def start_stop_unit(self, task: Any, cdb: Any) -> None:
+        task.good()
+        task.end(8)
+
+
+def written(m: Machine, rng: Random, number: int) -> None:
+    """Units that somebody else wrote: every step of a handler that is a generator, and the methods of version 0.1."""
+    m.ready(os_type=1 + number % 2)
+    unit = (Stepping, Old)[number // 2 % 2](m.medium, identity=UnitIdentity.named("corpus3"))
+    m.admin("add", 6, unit)
+    for _ in range(3):
+        m.cmd(0, 6, bytes(6))
+    tags = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        for _ in range(12):
+            m.medium.errors.extend(rng.choice((0, 0, 5, 28)) for _ in range(rng.randrange(3)))
+            opcode = rng.choice((0x08, 0x0A, 0x28, 0x28, 0x2A, 0x2A, 0x89, 0x35, 0x1B, 0x2F))
+            raw = struct.pack(">BxIxHx", opcode, rng.randrange(8), rng.choice((1, 4)))
+            if opcode == 0x89:
+                raw = struct.pack(">BxQ3xBxx", opcode, 2000 + rng.randrange(2), 1)
+            out = bytes(512) + rng.choice((bytes(512), rng.randbytes(512)))
+            given: dict[str, Any] = {"room": 2048, "out": out if opcode in (0x0A, 0x2A, 0x89) else None}
+            if rng.randrange(5) == 0:
+                given.update(room=0, out=None, data_in=(1 << 40, 2048), data_out=(1 << 40, 1024))
+            tags.append(m.cmd(0, 6, raw, **given))
+            kind = rng.randrange(6)
+            if kind == 0:
+                m.manage(0, 6, rng.choice((1, 2, 8)), rng.choice(tags))
+            elif kind < 4:
+                m.begin()
+                m.end()
+        m.finish()
+    m.medium.errors.clear()
+
+
+class Formatting(Disk):
+    """FORMAT UNIT, with IMMED in a vendor specific bit; what goes on is in three steps."""
+
+    @command(cdbs.FormatUnit, medium=True)
+    def format_unit(self, task: Any, cdb: Any) -> Any:
+        job = Job(self.backend, self.parts(), 0x0404, lasting=bool(cdb.vendor_specific & 2))
+        if cdb.vendor_specific & 1:
+            return Begin(job)
+        try:
+            yield Begin(job)
+        finally:
+            job.stop()
+
+    @command(cdbs.Read12)
+    def read_12(self, task: Any, cdb: Any) -> Any:
+        task.end(8)
+        return Move(self.backend, 0, 512, 512)  # a bug
+
+    @command(cdbs.Write12)
+    def write_12(self, task: Any, cdb: Any) -> Any:
+        task.end(8)
+        yield Read(self.backend, 0, 512)  # another
+
+    def parts(self) -> Any:
+        for number in range(3):
+            self.backend.write_from(512 * number, memoryview(bytes(512)))
+            yield (number + 1) / 3
+
+
+def formatted(m: Machine, rng: Random, number: int) -> None:
+    """What goes on after the status, or before it: what is refused meanwhile, and what ends it."""
+    m.ready(os_type=1 + number % 2)
+    m.admin("add", 6, Formatting(m.medium, identity=UnitIdentity.named("corpus4")))
+    for who in 0, 1:
+        for _ in range(2):
+            m.cmd(who, 6, bytes(6))
+    tags = [0]
+    for _ in range(16):
+        kind, who = rng.randrange(9), rng.randrange(2)
+        if kind < 2:
+            m.medium.errors.extend(rng.choice((0, 0, 5, 28)) for _ in range(rng.randrange(3)))
+            tags.append(m.cmd(0, 6, bytes([4, 0, rng.randrange(4), 0, 0, 0])))
+        elif kind == 2:
+            m.cmd(who, 6, bytes([3, who, 0, 0, 252, 0]), room=252)
+        elif kind == 3:
+            m.cmd(who, 6, rng.choice((bytes(6), b"\x12\0\0\0\x24\0", b"\xa0" + bytes(8) + b"\x10")), room=256)
+        elif kind == 4:
+            m.read(who, 6, 0, 1)
+        elif kind == 8:
+            m.cmd(who, 6, bytes([rng.choice((0xA8, 0xAA)), *bytes(11)]), room=512)
+        elif kind == 5:
+            m.manage(rng.choice((0, 0, who)), 6, rng.choice((1, 2, 8)), rng.choice(tags))
+        else:
+            m.begin()
+            m.end()
+    m.finish()
+    m.medium.errors.clear()
+    for who in 0, 1:
+        for _ in range(2):
+            m.cmd(who, 6, bytes(6))
+
+
+def asked(m: Machine, rng: Random, number: int) -> None:
+    """What an administrator may ask of a map."""
+    m.ready()
+    for lun in DISK, HAND, 99:
+        known = m.luns[lun].read_only if lun in m.luns else m.luns.get(lun)
+        m.lines.append(f"? {lun}: {known}, of {len(m.luns)} in method {m.luns.method}")
+    m.lines.append(f"? {len(m.luns.nexuses())} initiators")
+
+
+def reserved(m: Machine, rng: Random, number: int) -> None:
+    """Persistent reservations of two nexuses, which preempt each other while commands are under way."""
+    m.ready()
+    keys = [0, 0]
+    for _ in range(16):
+        who, lun = rng.randrange(2), rng.choice((DISK, HAND, HAND))
+        m.read(1 - who, HAND, rng.randrange(8), 1)
+        key, new = rng.choice((keys[who], keys[who], rng.randrange(3))), rng.randrange(3)
+        action = rng.choice((0, 0, 1, 1, 2, 3, 4, 5, 5, 5, 6, 6))
+        if action == 6:
+            keys[who] = new
+        data = struct.pack(">QQ4xB3x", key, new, 0)
+        kind = rng.choice((1, 3, 5, 6, 7, 8))
+        m.cmd(who, lun, struct.pack(">BBBxxIx", 0x5F, action, kind, len(data)), out=data)
+        m.cmd(1 - who, lun, struct.pack(">BB5xHx", 0x5E, rng.randrange(4), 256), room=256)
+        m.read(who, DISK, rng.randrange(8), 1)
+        if rng.randrange(2):
+            rng.choice((m.begin, m.end, m.finish))()
+    m.finish()
+    for who in 0, 1:
+        m.cmd(who, HAND, bytes(6))
+
+
 FAMILIES: list[tuple[Callable[[Machine, Random, int], None], int, dict[str, Any]]] = [
     (opcodes, 256 + 8 * len(KNOWN), {}),
     (attributes, 100, {}),
@@ -601,6 +816,12 @@ FAMILIES: list[tuple[Callable[[Machine, Random, int], None], int, dict[str, Any]
     (opcodes, 46, {"share": False}),
     (crowds, 36, {"request_limit": 22}),
     (administered, 60, {}),
+    (written, 80, {}),
+    (written, 20, {"hands": False}),
+    (formatted, 80, {}),
+    (formatted, 20, {"hands": False}),
+    (asked, 2, {}),
+    (reserved, 80, {}),
 ]
 """Sequences, how many of each, and the machine that they are played on."""
 

@@ -21,10 +21,10 @@ from pysrp.errors import SrpError
 from pysrp.fabric import Identity, local
 from pysrp.lun import scst_pack
 from pysrp.target.disk import Disk
-from pysrp.target.engine import Settings, Target
 from pysrp.target.lunmap import LunMap
-from pysrp.target.states import State
-from pysrp.target.unit_identity import Identity as UnitIdentity
+from pysrp.target.units.identity import UnitIdentity as UnitIdentity
+from pysrp.vscsi.server import ServerAdapter, Settings
+from pysrp.vscsi.server_states import State
 
 KIB = 1 << 10
 MIB = 1 << 20
@@ -160,7 +160,7 @@ class Machine:
             unit.backend.write_from(0, memoryview(Random(1).randbytes(64 * KIB)))
         self.luns = LunMap([(DISK, self.units[0]), (HAND, self.units[1]), (LARGE, self.units[2])])
         self.clients: list[Client] = []
-        self.targets: list[Target] = []
+        self.targets: list[ServerAdapter] = []
         for number in range(clients):
             near, far = local.pair(
                 Identity(0x30000100 + number, f"client{number}", 10 + number),
@@ -173,7 +173,9 @@ class Machine:
             self.clients.append(Client("AB"[number], near))
             given = {"partition_name": "corpus", "partition_number": 2, **settings}
             self.targets.append(
-                Target(far, self.luns, Settings(**given), self.hands if hands else None, fast=fast and share)
+                ServerAdapter(
+                    far, self.luns, Settings(**given), self.hands if hands else None, fast=fast and share
+                )
             )
 
     def close(self) -> None:

@@ -731,6 +731,8 @@ class TestWindow:
             memory = client.allocate(100)
             assert server.window(memory.address, 100) is None
             assert server.window(client.window_size, 1, Access.WRITE) is None
+            assert server.windows([(memory.address, 100)]) is None
+            assert server.windows([]) == []
             pytest.skip("no window, as it should be")
 
     def test_is_the_memory(self, pair):
@@ -768,6 +770,22 @@ class TestWindow:
         with failure(ReturnCode.H_PERMISSION):
             server.window(memory.address, 100)
 
+    def test_several_stretches(self, pair):
+        client, server = pair
+        memory = client.allocate(10000)
+        here = memory.address
+        views = server.windows([(here, 3), (here + 9000, 4, "what follows")], Access.WRITE)
+        for view, text in zip(views, (b"abc", b"defg"), strict=True):
+            view[:] = text
+        assert bytes(memoryview(memory)[:3]) + bytes(memoryview(memory)[9000:9004]) == b"abcdefg"
+        assert server.windows([]) == []
+        assert [view.readonly for view in server.windows([(here, 3)])] == [True]
+        with failure(ReturnCode.H_SOURCE_PARM):
+            server.windows([(here, 3), (client.window_size, 1)])
+        for wrong in 5, [5], [()], [(here,)]:
+            with pytest.raises((TypeError, IndexError)):
+                server.windows(wrong)
+
     def test_outlives_everything(self, pair):
         client, server = pair
         memory = client.allocate(100)
@@ -776,10 +794,3 @@ class TestWindow:
         server.close()
         view[:2] = b"ok"
         assert bytes(view[:2]) == b"ok"
-
-
-def test_return_codes():
-    assert ReturnCode.H_BUSY.retry_after == 0
-    assert ReturnCode.H_LONG_BUSY_1_MSEC.retry_after == pytest.approx(0.001)
-    assert ReturnCode.H_LONG_BUSY_100_SEC.retry_after == pytest.approx(100)
-    assert ReturnCode.H_DROPPED.retry_after is None

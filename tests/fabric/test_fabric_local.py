@@ -86,6 +86,25 @@ class TestRegister:
 
 
 class TestCalls:
+    @pytest.mark.parametrize("slots", [(0,), (1,), (3, 4, 5), (7, 255), range(256)])
+    def test_what_was_written_over_a_queue_is_gone_when_it_is_registered_again(self, ends, slots):
+        """By a READ of the owner's, say, whose data it let come to its own queue."""
+        client, server = ends
+        queue = client.allocate(4096)
+        client.h_reg_crq(UNIT, queue.address, 4096)
+        server.register()
+        written = server.allocate(4096)
+        memoryview(written)[:] = b"\xc1" * 4096
+        for slot in slots:
+            server.copy_out(written, queue.address + 16 * slot, 0, 16)
+        client.poll()
+        for _ in range(2):
+            client.h_free_crq(UNIT)
+            assert client.h_reg_crq(UNIT, queue.address, 4096) is H.H_SUCCESS
+            for i in range(600):
+                server.send(element(i % 256))
+                assert client.poll() == [element(i % 256)]
+
     def test_units(self, registered):
         client, _ = registered
         for call in (client.h_free_crq, client.h_enable_crq):
@@ -241,6 +260,7 @@ class TestRdma:
         assert bytes(memoryview(copy.remote)[:104]) == swapped[96:200]
         assert server.window(0x80000, 4096) is not None
         assert server.window(0x80000, 4097) is None  # allowed, but not in one piece
+        assert server.windows([(0x80000, 4096), (0x80000, 4097)]) is None
 
 
 class TestPartitions:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from pysrp._fast import fabric as fast
 
+from descriptors import none_left, open_ones
 from fabric_rig import INIT, WINDOW, Unix, element
 from pysrp import fabric
 from pysrp.errors import ConfigError, HcallError, PartnerGone, TransportError
@@ -46,11 +47,6 @@ def pair(tmp_path):
         client.register()
         server.register()
         yield client, server
-
-
-def descriptors():
-    """The numbers of this process's open descriptors, one of them for the question."""
-    return sorted(entry.name for entry in Path("/proc/self/fd").iterdir())
 
 
 def poll_until(port, last):
@@ -509,12 +505,10 @@ class TestLies:
     def test_no_descriptor_leaks(self, call):
         fd = self.memfd(fast.window_bytes(WINDOW))
         call(self.hello(), [fd] * 3)
-        before = len(descriptors())
+        before = len(open_ones())
         for _ in range(20):
-            with socket.socket(socket.AF_UNIX):
-                pass
             call(self.hello(), [fd] * 3)
-        assert len(descriptors()) <= before + 20  # the test's own sockets
+        assert len(open_ones()) <= before + 20  # the test's own sockets
         os.close(fd)
 
     def test_silent_clients_hold_up_nobody(self, listener, path, url):
@@ -529,24 +523,37 @@ class TestLies:
             assert client.partner is not None
 
     def test_client_that_talks(self, pair):
+        """After its greeting nobody listens; the kernel says so to who tries."""
         client, server = pair
-        client._socket.send(b"more")
+        with pytest.raises(BrokenPipeError):
+            client._socket.send(b"more")
+        assert not server.wait(0)
+        assert not server.ended
+        client.close()
+        while not server.ended:
+            assert server.wait(60)
+            server.poll()
+
+    def test_server_that_talks(self, pair):
+        client, server = pair
+        server._socket.send(b"more")
+        assert client.wait(60)
+        assert client.poll() == [FAILED]
         assert server.wait(60)
-        assert server.poll() == [FAILED]
         assert server.ended
 
     def test_truncation(self, pair):
         client, _ = pair
-        size = os.fstat(client._window).st_size
+        size = os.fstat(client._window.fileno()).st_size
         for attempt in (
-            lambda: os.ftruncate(client._window, 0),
-            lambda: os.ftruncate(client._window, size * 2),
-            lambda: fcntl.fcntl(client._window, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE),
+            lambda: os.ftruncate(client._window.fileno(), 0),
+            lambda: os.ftruncate(client._window.fileno(), size * 2),
+            lambda: fcntl.fcntl(client._window.fileno(), fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE),
         ):
             with pytest.raises(PermissionError):
                 attempt()
-        assert os.fstat(client._window).st_size == size
-        assert fcntl.fcntl(client._window, fcntl.F_GET_SEALS) & shm.SEALS == shm.SEALS
+        assert os.fstat(client._window.fileno()).st_size == size
+        assert fcntl.fcntl(client._window.fileno(), fcntl.F_GET_SEALS) & shm.SEALS == shm.SEALS
 
     def test_queues_are_sealed(self, listener, url, path, monkeypatch):
         made = []
@@ -637,7 +644,7 @@ class TestLies:
 
     def test_bell_that_would_block(self, pair):
         client, server = pair
-        mine, theirs = client._bells
+        mine, theirs = (bell.fileno() for bell in client._bells)
         for fd in (mine, theirs):
             fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) & ~os.O_NONBLOCK)
             os.write(fd, ((1 << 64) - 3).to_bytes(8, "little"))
@@ -696,10 +703,9 @@ def test_no_descriptor_stays_open(url):
             server.register()
 
     cycle()
-    before = descriptors()
-    for _ in range(10):
-        cycle()
-    assert descriptors() == before
+    with none_left():
+        for _ in range(10):
+            cycle()
 
 
 def test_mode_of_the_parent_is_not_touched(listener, path):

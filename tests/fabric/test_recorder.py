@@ -1,5 +1,6 @@
 """Recorder: the real initiator and the real target over local:, each end on record; the records decode."""
 
+import errno
 import hashlib
 import json
 
@@ -13,10 +14,10 @@ from pysrp.fabric import local
 from pysrp.fabric.recorder import Recorder
 from pysrp.initiator.session import Options, Session
 from pysrp.target.disk import Disk
-from pysrp.target.engine import Settings
 from pysrp.target.lunmap import LunMap
-from pysrp.target.serve import Adapter
+from pysrp.target.serve import AdapterThread
 from pysrp.target.workers import Pool
+from pysrp.vscsi.server import Settings
 
 PATTERN = bytes(i * 7 % 251 for i in range(1 << 20))
 
@@ -29,7 +30,7 @@ class System:
         client, server = local.pair()
         self.client, self.server = Recorder(client, self.files[0]), Recorder(server, self.files[1])
         luns = LunMap([(256, Disk(Ram(8 << 20)))])
-        self.adapter = Adapter(self.server, luns, Settings(os_type=os_type), Pool())
+        self.adapter = AdapterThread(self.server, luns, Settings(os_type=os_type), Pool())
         self.adapter.call(self.adapter.target.enable)
         self.adapter.start()
         self.session = Session(self.client, options=Options(partition_name="recorded"))
@@ -168,6 +169,7 @@ def test_passes_on(tmp_path):
         assert near.poll() == [bytes([0x80, 1]) + bytes(14)]
         memory = near.allocate(100)
         assert near.window(memory.address, 100) is None
+        assert near.windows([(memory.address, 100)]) is None
         memory.free()
         near.send(srp_command(memory.address))
         near.free()
@@ -181,6 +183,25 @@ def test_passes_on(tmp_path):
 def srp_command(address):
     """An element whose IU is in memory that is no more."""
     return bytes([0x80, 1]) + bytes(4) + srp.Cmd.SIZE.to_bytes(2, "big") + address.to_bytes(8, "big")
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_medium_that_is_full(told):
+    """What the recorder does not tell of, it raises, with the file's name."""
+    failures = []
+    client, server = local.pair()
+    near = Recorder(client, "/dev/full", failures.append if told else None)
+    with server:
+        near.register()
+        if told:
+            for _ in range(100):  # more than a buffer holds
+                near.free()
+                near.register()
+            near.close()
+        else:
+            with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
+                near.close()
+    assert [(one.filename, one.errno) for one in failures] == [("/dev/full", errno.ENOSPC)] * told
 
 
 def test_what_cannot_be_sent_is_not_recorded(tmp_path):

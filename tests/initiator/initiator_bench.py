@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from pysrp import crq, mad, srp
-from pysrp.initiator.engine import Command, Initiator, Options, Request, State
+from pysrp.initiator.requests import Command, Request
 from pysrp.lun import Lun
 from pysrp.scsi import cdb
+from pysrp.vscsi.client import ClientAdapter
+from pysrp.vscsi.client_options import Options
+from pysrp.vscsi.client_states import State
 
 BASE = 0x10000
 DISK = Lun.logical_unit(1)
@@ -26,8 +29,8 @@ class Bench:
     """An engine, and what a server does to it. ``now`` is the time of everything that happens."""
 
     def __init__(self, slots: int = 32, segments: int = 16, **options: Any) -> None:
-        self.memory = bytearray(Initiator.memory_size(slots, segments))
-        self.engine = Initiator(
+        self.memory = bytearray(ClientAdapter.memory_size(slots, segments))
+        self.engine = ClientAdapter(
             memoryview(self.memory),
             BASE,
             slots=slots,
@@ -87,7 +90,7 @@ class Bench:
 
     def ended(self) -> list[Request]:
         """What has ended since the last look."""
-        ended, self.engine.ended = self.engine.ended, []
+        ended, self.engine.srp.ended = self.engine.srp.ended, []
         for request in ended:
             assert request.ended
         return ended
@@ -158,5 +161,5 @@ class Bench:
     def read(self, lun: Lun = DISK, **more: Any) -> Command:
         """Submit a READ(10) of 8 blocks into one segment."""
         command = Command(lun, READ, data_in=[(0x40000, 4096)], **{"block_size": 512, "timeout": 30, **more})
-        self.engine.submit(command, self.now)
+        self.engine.srp.submit(command, self.now)
         return command

@@ -17,7 +17,7 @@ from pysrp.errors import CheckCondition, HcallError, PartnerGone, TransportError
 from pysrp.fabric import ReturnCode, connect
 from pysrp.fabric.local import pair
 from pysrp.initiator.aio import Device, Session
-from pysrp.initiator.engine import Aborted, TimedOut
+from pysrp.initiator.requests import Aborted, TimedOut
 from pysrp.lun import Lun
 from pysrp.scsi import cdb
 from pysrp.srp import TskMgmtFunc
@@ -113,16 +113,16 @@ def test_cancelling_aborts(server: Server, gate: Gate) -> None:
     async def main(session: Session, disk: Device) -> None:
         other = Lun.logical_unit(2)
         task = asyncio.ensure_future(session.execute(other, READ, data_in_length=512))
-        while not session.engine.debits:
+        while not session.engine.srp.debits:
             await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         gate.opened.set()
         assert await disk.read(0) == bytes(512)
-        while session.engine.debits:
+        while session.engine.srp.debits:
             await disk.test_unit_ready()
-        assert session.engine.credits == 128
+        assert session.engine.srp.credits == 128
 
     run(server, main)
 

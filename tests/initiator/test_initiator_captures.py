@@ -14,7 +14,7 @@ from pysrp import crq, mad, srp
 from pysrp.errors import CheckCondition
 from pysrp.fabric import Identity
 from pysrp.fabric.local import pair
-from pysrp.initiator.engine import Command
+from pysrp.initiator.requests import Command
 from pysrp.initiator.session import Options, Session
 from pysrp.lun import Hctl, Lun
 from waiting import PATIENCE
@@ -69,7 +69,7 @@ def test_the_handshake_is_linuxs(name: str) -> None:
         assert session.server is not None
         assert session.server.max_transfer == 2 << 20
         assert session.server.partition_name == "qemu"
-        assert session.engine.credits == 22
+        assert session.engine.srp.credits == 22
     assert len(ours) == 1 + len(linux) == (3 if name == "boot_login_named" else 5)
     for mine, his in zip(ours[1:], linux, strict=True):
         assert head(mine.element) == head(his.element)
@@ -166,7 +166,7 @@ def test_command_ius_are_linuxs(name: str) -> None:
             elif desc is not None:
                 data[direction] = [(desc.va, desc.len)]
         bench = Bench(segments=64).login()
-        bench.engine.submit(Command(cmd.lun, bytes(cmd.cdb), timeout=element.timeout, **data), bench.now)  # type: ignore[arg-type]
+        bench.engine.srp.submit(Command(cmd.lun, bytes(cmd.cdb), timeout=element.timeout, **data), bench.now)  # type: ignore[arg-type]
         mine = crq.Element(bench.engine.output[0])
         iu = bytes(bench.one(srp.Cmd))
         assert head(bytes(mine)) == head(his.element)

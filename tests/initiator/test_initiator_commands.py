@@ -9,10 +9,11 @@ import pytest
 from initiator_bench import BASE, DISK, INIT, OTHER, READ, Bench, event
 from pysrp import crq, srp
 from pysrp.errors import PartnerGone, ProtocolError, TransportError
-from pysrp.initiator.engine import Aborted, Action, Command, TaskManagement, TimedOut
+from pysrp.initiator.requests import Aborted, Command, TaskManagement, TimedOut
 from pysrp.scsi import cdb
 from pysrp.scsi.sense import sense
 from pysrp.srp import RspCode, TskMgmtFunc
+from pysrp.vscsi.client_states import QueueWork
 
 
 def logged_in(limit: int = 22, **more: int) -> Bench:
@@ -41,7 +42,7 @@ def test_indirect_descriptors(count: int, outgoing: bool) -> None:
     bench.read()
     bench.sent()
     command = Command(OTHER, READ, **{"data_out" if outgoing else "data_in": segments})  # type: ignore[arg-type]
-    bench.engine.submit(command, bench.now)
+    bench.engine.srp.submit(command, bench.now)
     element = crq.Element(bench.engine.output[0])
     iu = bench.one(srp.Cmd)
     desc = iu.data_out if outgoing else iu.data_in
@@ -62,7 +63,7 @@ def test_data_in_both_directions() -> None:
     bench = logged_in()
     out = [(0x40000 + i * 0x1000, 0x1000) for i in range(8)]
     into = [(0x80000 + i * 0x1000, 0x1000) for i in range(8)]
-    bench.engine.submit(Command(DISK, READ, out, into), bench.now)
+    bench.engine.srp.submit(Command(DISK, READ, out, into), bench.now)
     iu = bench.one(srp.Cmd)
 
     def fetch(va: int, length: int) -> bytes:
@@ -75,7 +76,7 @@ def test_data_in_both_directions() -> None:
 def test_long_cdbs_carry_the_rest_behind() -> None:
     bench = logged_in()
     raw = bytes(cdb.Read32.build(lba=1, transfer_length=1))
-    bench.engine.submit(Command(DISK, raw, data_in=[(0x40000, 512), (0x50000, 512)]), bench.now)
+    bench.engine.srp.submit(Command(DISK, raw, data_in=[(0x40000, 512), (0x50000, 512)]), bench.now)
     element = crq.Element(bench.engine.output[0])
     iu = bench.one(srp.Cmd)
     assert bytes(iu.cdb) == raw
@@ -85,7 +86,7 @@ def test_long_cdbs_carry_the_rest_behind() -> None:
 def test_servers_with_short_ius_get_external_tables() -> None:
     bench = Bench().login(max_it_iu_len=100)
     segments = [(0x40000 + i * 0x10000, 0x10000) for i in range(4)]
-    bench.engine.submit(Command(DISK, READ, data_in=segments), bench.now)
+    bench.engine.srp.submit(Command(DISK, READ, data_in=segments), bench.now)
     iu = bench.one(srp.Cmd)
     assert iu.data_in_desc_cnt == 2
     assert iu.extent() == 100
@@ -102,18 +103,18 @@ def test_the_element_carries_the_timeout() -> None:
 def test_too_many_segments_are_refused() -> None:
     bench = logged_in()
     with pytest.raises(ValueError, match="16 segments"):
-        bench.engine.submit(Command(DISK, READ, data_in=[(0, 1)] * 17), bench.now)
+        bench.engine.srp.submit(Command(DISK, READ, data_in=[(0, 1)] * 17), bench.now)
 
 
 def test_a_command_that_fits_no_iu_ends_alone() -> None:
     bench = logged_in()
     bad = Command(DISK, READ, data_in=[(0, 1 << 32)])
-    bench.engine.submit(bad, bench.now)
+    bench.engine.srp.submit(bad, bench.now)
     good = bench.read()
     assert bench.ended() == [bad]
     assert isinstance(bad.error, ValueError)
     assert bench.rsp(bench.one(srp.Cmd)) == [good]
-    assert bench.engine.credits == 22
+    assert bench.engine.srp.credits == 22
 
 
 # Answers.
@@ -178,7 +179,7 @@ def test_answers_that_are_no_response(length: int, data: bytes | None) -> None:
     assert bench.answer(iu.tag, good if data is None else data, length=length) == [command]
     assert isinstance(command.error, ProtocolError)
     assert command.status is None
-    assert bench.engine.credits == 22, "one came back, as something was answered"
+    assert bench.engine.srp.credits == 22, "one came back, as something was answered"
     assert bench.rsp([bench.read(), bench.one(srp.Cmd)][1]), "and the connection lives"
 
 
@@ -219,7 +220,7 @@ def test_unknown_and_stale_and_repeated_tags_are_dropped(caplog: pytest.LogCaptu
         assert f"0x{tag:016x} is invalid" in caplog.text
     assert bench.take(element) == [command]
     assert bench.take(element) == []
-    assert (bench.engine.credits, bench.engine.debits) == (22, 0)
+    assert (bench.engine.srp.credits, bench.engine.srp.debits) == (22, 0)
 
 
 @pytest.mark.parametrize("status", [1, 2, 3, 8, 0x10, 0x20, 0x55, 0xF1, 0xFF])
@@ -231,7 +232,7 @@ def test_element_status_says_failure(status: int) -> None:
     assert isinstance(command.error, TransportError)
     assert f"0x{status:02x}" in str(command.error)
     assert command.status is None
-    assert bench.engine.credits == 24, "the delta counts all the same, as in ibmvscsi"
+    assert bench.engine.srp.credits == 24, "the delta counts all the same, as in ibmvscsi"
 
 
 def test_response_code_of_a_command() -> None:
@@ -270,11 +271,11 @@ def test_overrun_of_a_cdb_that_asks_for_more_is_one() -> None:
     raw = bytes(cdb.Read10.build(transfer_length=2))
     for block_size in 512, 0:
         command = Command(DISK, raw, data_in=[(0x40000, 512)], block_size=block_size)
-        bench.engine.submit(command, bench.now)
+        bench.engine.srp.submit(command, bench.now)
         bench.rsp(bench.one(srp.Cmd), flags=OVER, data_in_res_cnt=512)
         assert (command.residual, command.overflow) == (0, 512)
     inquiry = Command(DISK, bytes(cdb.Inquiry.build(allocation_length=255)), data_in=[(0x40000, 255)])
-    bench.engine.submit(inquiry, bench.now)
+    bench.engine.srp.submit(inquiry, bench.now)
     bench.rsp(bench.one(srp.Cmd), flags=OVER, data_in_res_cnt=219)
     assert (inquiry.residual, inquiry.overflow) == (219, 0)
 
@@ -284,7 +285,7 @@ def test_residual_of_data_out() -> None:
     command = Command(
         DISK, bytes(cdb.Write10.build(transfer_length=1)), data_out=[(0x40000, 512)], block_size=512
     )
-    bench.engine.submit(command, bench.now)
+    bench.engine.srp.submit(command, bench.now)
     bench.rsp(bench.one(srp.Cmd), flags=srp.RspFlags.DOUNDER, data_out_res_cnt=100, data_in_res_cnt=7)
     assert command.residual == 100
 
@@ -297,12 +298,12 @@ def test_two_credits_are_left_to_task_management() -> None:
     commands = [bench.read() for _ in range(40)]
     ius = bench.sent()
     assert len(ius) == 20, "what Linux has in flight with QEMU's 22"
-    assert (bench.engine.credits, bench.engine.debits) == (2, 20)
+    assert (bench.engine.srp.credits, bench.engine.srp.debits) == (2, 20)
     for _ in range(3):
-        bench.engine.submit(TaskManagement(TskMgmtFunc.LUN_RESET, OTHER), bench.now)
+        bench.engine.srp.submit(TaskManagement(TskMgmtFunc.LUN_RESET, OTHER), bench.now)
     tasks = bench.sent()
     assert [type(iu) for iu in tasks] == [srp.TskMgmt] * 2
-    assert bench.engine.credits == 0
+    assert bench.engine.srp.credits == 0
     bench.rsp(tasks[0], resp_data=bytes(4))
     (third,) = bench.sent()
     assert isinstance(third, srp.TskMgmt)
@@ -325,7 +326,7 @@ def test_the_limit_is_never_exceeded() -> None:
     bench = logged_in(9)
     limit, out = 9, []
     for _ in range(3000):
-        if rng.random() < 0.5 and bench.engine.pending < 60:
+        if rng.random() < 0.5 and bench.engine.srp.pending < 60:
             bench.read()
         elif out:
             delta = rng.choice((0, 1, 1, 1, 2)) if limit < 20 else 0
@@ -333,9 +334,9 @@ def test_the_limit_is_never_exceeded() -> None:
             bench.rsp(out.pop(rng.randrange(len(out))), delta)
             limit += 1
         out += bench.sent()
-        granted = bench.engine.credits + len(out)
-        assert len(out) == bench.engine.debits
-        assert bench.engine.credits >= 0
+        granted = bench.engine.srp.credits + len(out)
+        assert len(out) == bench.engine.srp.debits
+        assert bench.engine.srp.credits >= 0
         assert len(out) <= max(granted - 2, min(granted, 2))
 
 
@@ -345,9 +346,9 @@ def test_credits_may_rise_and_even_fall(caplog: pytest.LogCaptureFixture) -> Non
     bench.read()
     one, two = bench.sent()
     bench.rsp(one, 10)
-    assert bench.engine.credits == 12
+    assert bench.engine.srp.credits == 12
     bench.rsp(two, -20)
-    assert bench.engine.credits == -8
+    assert bench.engine.srp.credits == -8
     assert "takes 20 requests back" in caplog.text
     bench.read()
     assert bench.sent() == []
@@ -372,7 +373,7 @@ def test_abort() -> None:
     bench = logged_in()
     command = bench.read()
     iu = bench.one(srp.Cmd)
-    function = bench.engine.abort(command, bench.now)
+    function = bench.engine.srp.abort(command, bench.now)
     request = bench.one(srp.TskMgmt)
     assert (request.tsk_mgmt_func, request.task_tag, request.lun) == (TskMgmtFunc.ABORT_TASK, iu.tag, DISK)
     assert bench.rsp(request, resp_data=bytes(4)) == [function, command]
@@ -385,30 +386,30 @@ def test_the_answer_crosses_the_abort() -> None:
         bench = logged_in()
         command = bench.read()
         iu = bench.one(srp.Cmd)
-        function = bench.engine.abort(command, bench.now)
+        function = bench.engine.srp.abort(command, bench.now)
         request = bench.one(srp.TskMgmt)
         assert bench.rsp(iu) == [command]
         assert command.status == 0
         assert bench.rsp(request, resp_data=bytes((0, 0, 0, code))) == [function]
         assert (command.status, command.error) == (0, None)
-        assert bench.engine.credits == 22
+        assert bench.engine.srp.credits == 22
 
 
 def test_abort_of_what_has_not_been_sent() -> None:
     bench = logged_in(1)
     first, second = bench.read(), bench.read()
-    assert bench.engine.abort(second, bench.now) is None
+    assert bench.engine.srp.abort(second, bench.now) is None
     assert bench.ended() == [second]
     assert isinstance(second.error, Aborted)
     bench.rsp(bench.one(srp.Cmd))
-    assert bench.engine.abort(first, bench.now) is None
+    assert bench.engine.srp.abort(first, bench.now) is None
 
 
 def test_abort_that_waits_for_a_credit_is_not_sent_for_nothing() -> None:
     bench = logged_in(1)
     command = bench.read()
     iu = bench.one(srp.Cmd)
-    function = bench.engine.abort(command, bench.now)
+    function = bench.engine.srp.abort(command, bench.now)
     assert bench.sent() == []
     assert bench.rsp(iu) == [command, function]
     assert function is not None
@@ -419,12 +420,12 @@ def test_abort_that_waits_for_a_credit_is_not_sent_for_nothing() -> None:
 def test_abort_of_what_did_not_arrive() -> None:
     bench = logged_in()
     command = bench.read()
-    function = bench.engine.abort(command, bench.now)
+    function = bench.engine.srp.abort(command, bench.now)
     bench.engine.undelivered(bench.now)
     assert bench.pass_time(0.2) == [command, function]
     assert isinstance(command.error, Aborted)
     assert function is not None
-    assert (function.code, bench.engine.credits) == (0, 22)
+    assert (function.code, bench.engine.srp.credits) == (0, 22)
     assert bench.sent() == []
 
 
@@ -432,13 +433,13 @@ def test_what_was_given_up_and_did_not_arrive_is_not_sent_again() -> None:
     bench = logged_in()
     command, other = bench.read(), bench.read()
     error = Aborted("nobody wants it any more")
-    bench.engine.give_up(command, bench.now, error)
+    bench.engine.srp.give_up(command, bench.now, error)
     bench.engine.undelivered(bench.now)
     assert bench.ended() == [command]
     assert command.error is error
     bench.pass_time(0.2)
     assert bench.rsp(bench.one(srp.Cmd)) == [other]
-    assert bench.engine.credits == 22
+    assert bench.engine.srp.credits == 22
 
 
 @pytest.mark.parametrize(
@@ -455,7 +456,7 @@ def test_codes(fields: dict[str, bytes], code: int) -> None:
     bench = logged_in()
     command = bench.read()
     iu = bench.one(srp.Cmd)
-    function = bench.engine.abort(command, bench.now)
+    function = bench.engine.srp.abort(command, bench.now)
     assert function is not None
     ended = bench.rsp(bench.one(srp.TskMgmt), **fields)
     assert function.code == code
@@ -469,7 +470,7 @@ def test_codes(fields: dict[str, bytes], code: int) -> None:
 def test_response_data_that_lies(length: int) -> None:
     bench = logged_in()
     function = TaskManagement(TskMgmtFunc.LUN_RESET, DISK)
-    bench.engine.submit(function, bench.now)
+    bench.engine.srp.submit(function, bench.now)
     iu = bench.one(srp.TskMgmt)
     rsp = srp.Rsp.build(tag=iu.tag, flags=srp.RspFlags.RSPVALID, resp_data_len=length, req_lim_delta=1)
     assert bench.answer(iu.tag, bytes(rsp)[:36], length=36) == [function]
@@ -481,7 +482,7 @@ def test_lun_reset_ends_what_the_unit_had() -> None:
     mine, other = bench.read(), bench.read(OTHER)
     ius = bench.sent()
     function = TaskManagement(TskMgmtFunc.LUN_RESET, DISK)
-    bench.engine.submit(function, bench.now)
+    bench.engine.srp.submit(function, bench.now)
     later = bench.read()
     request, late = bench.sent()
     assert (request.tsk_mgmt_func, request.task_tag) == (TskMgmtFunc.LUN_RESET, 0)
@@ -495,7 +496,7 @@ def aborted(bench: Bench) -> None:
     """Abort a command."""
     command = bench.read()
     bench.sent()
-    bench.engine.abort(command, bench.now)
+    bench.engine.srp.abort(command, bench.now)
     bench.rsp(bench.one(srp.TskMgmt), resp_data=bytes(4))
 
 
@@ -507,7 +508,7 @@ def test_credit_of_an_aborted_command_that_the_server_gives_back() -> None:
     bench.rsp(bench.one(srp.Cmd), 2)
     bench.read()
     bench.rsp(bench.one(srp.Cmd))
-    assert bench.engine.credits == 22
+    assert bench.engine.srp.credits == 22
 
 
 def test_credit_of_an_aborted_command_that_nobody_gives_back() -> None:
@@ -517,19 +518,51 @@ def test_credit_of_an_aborted_command_that_nobody_gives_back() -> None:
         aborted(bench)
         bench.read()
         bench.rsp(bench.one(srp.Cmd))
-        assert bench.engine.credits == 6
+        assert bench.engine.srp.credits == 6
 
 
 def test_credit_given_with_the_answer_to_the_abort() -> None:
     bench = logged_in()
     command = bench.read()
     bench.sent()
-    bench.engine.abort(command, bench.now)
+    bench.engine.srp.abort(command, bench.now)
     request = bench.one(srp.TskMgmt)
     bench.rsp(request, 2, resp_data=bytes(4))
     bench.read()
     bench.rsp(bench.one(srp.Cmd))
-    assert bench.engine.credits == 22
+    assert bench.engine.srp.credits == 22
+
+
+def test_credit_of_a_second_aborted_command_is_owed_too() -> None:
+    """The answer to the second abort settles what was owed for the first, not what it ends itself."""
+    bench = logged_in()
+    commands = [bench.read(), bench.read()]
+    bench.sent()
+    for command in commands:
+        bench.engine.srp.abort(command, bench.now)
+        bench.rsp(bench.one(srp.TskMgmt), resp_data=bytes(4))
+    bench.read()
+    bench.rsp(bench.one(srp.Cmd))
+    assert (bench.engine.srp.credits, bench.engine.srp.debits) == (22, 0)
+
+
+def test_what_has_not_arrived_or_was_forgotten_is_sent_again_in_order() -> None:
+    """From every slot, the first one too, and also where the slots of later commands are before those of earlier."""
+    bench = Bench(slots=8).login()
+    for count in (4, 3, 2, 1) * 4:
+        commands = [bench.read(replay=True) for _ in range(count)]
+        bench.engine.undelivered(bench.now)
+        assert (bench.engine.srp.credits, bench.engine.srp.debits) == (22, 0)
+        bench.pass_time(0.1)
+        bench.sent()
+        bench.engine.host_reset()
+        bench.grant(bench.at_login())
+        ius = bench.sent()
+        assert [iu.tag for iu in ius] == [command.tag for command in commands]
+        for iu in ius:
+            bench.rsp(iu)
+        bench.read()
+        bench.rsp(bench.one(srp.Cmd))
 
 
 # Time.
@@ -574,18 +607,18 @@ def test_stronger_and_stronger(silent: bool) -> None:
     for function in TskMgmtFunc.ABORT_TASK, TskMgmtFunc.LUN_RESET:
         request = bench.one(srp.TskMgmt)
         assert request.tsk_mgmt_func == function
-        assert bench.engine.action is None
+        assert bench.engine.queue_work is None
         if silent:
             bench.pass_time(10)
         else:
             bench.rsp(request, resp_data=bytes((0, 0, 0, 5)))
-    assert bench.engine.action is Action.RESET
+    assert bench.engine.queue_work is QueueWork.RESET
     assert isinstance(late.error, TimedOut)
     assert isinstance(other.error, PartnerGone)
     assert not kept.ended
     bench.engine.opened(bench.now)
     assert bench.sent() == [INIT]
-    assert len(bench.engine._free) == 32
+    assert len(bench.engine.srp._free) == 32
 
 
 def test_lun_reset_after_a_refused_abort_ends_it() -> None:
@@ -599,20 +632,20 @@ def test_lun_reset_after_a_refused_abort_ends_it() -> None:
     assert mate in ended
     assert isinstance(late.error, TimedOut)
     assert isinstance(mate.error, Aborted)
-    assert bench.engine.action is None
+    assert bench.engine.queue_work is None
 
 
 def test_a_task_function_that_is_not_answered() -> None:
     bench = logged_in()
     function = TaskManagement(TskMgmtFunc.LUN_RESET, DISK, timeout=10)
-    bench.engine.submit(function, bench.now)
+    bench.engine.srp.submit(function, bench.now)
     request = bench.one(srp.TskMgmt)
     assert bench.pass_time(9) == []
     assert bench.pass_time(2) == [function]
     assert isinstance(function.error, TimedOut)
-    assert bench.engine.credits == 21
+    assert bench.engine.srp.credits == 21
     assert bench.rsp(request, resp_data=bytes(4)) == []
-    assert bench.engine.credits == 22, "its credit came at last"
+    assert bench.engine.srp.credits == 22, "its credit came at last"
 
 
 # Resets.
@@ -622,13 +655,13 @@ def test_host_reset_with_io_in_flight() -> None:
     bench = logged_in()
     commands = [bench.read() for _ in range(25)]
     task = TaskManagement(TskMgmtFunc.LUN_RESET, OTHER)
-    bench.engine.submit(task, bench.now)
+    bench.engine.srp.submit(task, bench.now)
     old = bench.sent()
     bench.engine.host_reset()
     ended = bench.ended()
     assert {id(x) for x in ended} == {id(x) for x in [*commands[:20], task]}
     assert all(isinstance(x.error, PartnerGone) for x in ended)
-    assert bench.engine.action is Action.RESET
+    assert bench.engine.queue_work is QueueWork.RESET
     assert bench.take(event(2), INIT) == [], "of the queue that is about to be closed"
     assert bench.sent() == []
     bench.engine.opened(bench.now)
@@ -646,4 +679,4 @@ def test_host_reset_with_io_in_flight() -> None:
     )
     for command, iu in zip(commands[20:], ius, strict=True):
         assert bench.rsp(iu) == [command]
-    assert (bench.engine.credits, bench.engine.debits) == (22, 0)
+    assert (bench.engine.srp.credits, bench.engine.srp.debits) == (22, 0)

@@ -71,8 +71,8 @@ def test_every_acknowledged_write_is_kept(process: Process) -> None:
             process.start()
             session.wait_connected()
             assert session.engine.logins == life + 2
-            assert (session.engine.credits, session.engine.debits) == (128, 0)
-            assert len(session._chunks) == session._all_chunks
+            assert (session.engine.srp.credits, session.engine.srp.debits) == (128, 0)
+            assert len(session.staging.chunks) == session.staging.all_chunks
             for lba, pending in flying.items():
                 if pending.error is None:
                     assert disk.read(lba) == data[lba]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from initiator_bench import DISK, INIT, INIT_COMPLETE, OTHER, Bench, event
 from pysrp import crq, mad, srp
-from pysrp.initiator.engine import Command, Request, TaskManagement
+from pysrp.initiator.requests import Command, Request, TaskManagement
 from pysrp.srp import TskMgmtFunc
 
 SLOTS = 16
@@ -17,7 +17,7 @@ SLOTS = 16
 
 def tags(bench: Bench) -> list[int]:
     """Tags of what the server has to answer."""
-    return [request.tag for request in bench.engine._requests if request is not None]
+    return [request.tag for request in bench.engine.srp._requests if request is not None]
 
 
 def hostile(bench: Bench, rng: random.Random) -> bytes:
@@ -97,7 +97,7 @@ def test_anything_may_come(seed: int) -> None:
                 request = TaskManagement(rng.choice(list(TskMgmtFunc)), lun)
             everything.append(request)
             waiting.add(id(request))
-            engine.submit(request, bench.now)
+            engine.srp.submit(request, bench.now)
         elif step == 7:
             note(bench.pass_time(rng.choice((0.05, 3, 100, 1000))))
         elif step == 8:
@@ -108,13 +108,13 @@ def test_anything_may_come(seed: int) -> None:
         elif rng.random() < 0.2:
             engine.host_reset()
         note(bench.ended())
-        if engine.action is not None and rng.random() < 0.7:
+        if engine.queue_work is not None and rng.random() < 0.7:
             engine.opened(bench.now)
-        taken = [request for request in engine._requests if request is not None]
-        assert len(taken) + len(engine._free) == SLOTS
-        assert len(set(engine._free)) == len(engine._free)
-        assert all(engine._requests[slot] is None for slot in engine._free)
+        taken = [request for request in engine.srp._requests if request is not None]
+        assert len(taken) + len(engine.srp._free) == SLOTS
+        assert len(set(engine.srp._free)) == len(engine.srp._free)
+        assert all(engine.srp._requests[slot] is None for slot in engine.srp._free)
     engine.closed()
     note(bench.ended())
     assert not waiting
-    assert len(engine._free) == SLOTS
+    assert len(engine.srp._free) == SLOTS

@@ -10,12 +10,13 @@ import pytest
 from initiator_bench import INIT, INIT_COMPLETE, Bench, event
 from pysrp import crq, mad, srp
 from pysrp.errors import PartnerGone
-from pysrp.initiator.engine import Action, LoginRejected, State, TimedOut
+from pysrp.initiator.requests import LoginRejected, TimedOut
+from pysrp.vscsi.client_states import QueueWork, State
 
 
 def test_our_init_is_answered() -> None:
     bench = Bench().login()
-    assert bench.engine.credits == 22
+    assert bench.engine.srp.credits == 22
     assert bench.engine.logins == 1
 
 
@@ -203,7 +204,7 @@ def test_old_vio_servers_get_no_external_tables(version: str, limit: int) -> Non
     request = bench.begin()
     bench.info(os_type=mad.OsType.AIX, srp_version=version)
     bench.mad_answer(request)
-    assert bench.engine.max_segments == limit
+    assert bench.engine.srp.max_segments == limit
 
 
 def test_login_request() -> None:
@@ -277,11 +278,11 @@ def test_no_answer_resets_the_connection(steps: int) -> None:
         bench.begin()
     patience = 120 if steps else 60
     assert bench.pass_time(patience - 1) == []
-    assert bench.engine.action is None
+    assert bench.engine.queue_work is None
     bench.pass_time(2)
-    assert bench.engine.action is Action.RESET
+    assert bench.engine.queue_work is QueueWork.RESET
     bench.engine.opened(bench.now)
-    assert bench.engine.action is None
+    assert bench.engine.queue_work is None
     assert bench.sent() == [INIT]
     bench.take(INIT_COMPLETE)
     bench.one(mad.AdapterInfo)
@@ -297,13 +298,13 @@ def test_transport_events_end_what_was_sent(code: int) -> None:
     assert not kept.ended
     assert bench.engine.state is State.WAIT_PARTNER
     assert bench.sent() == [INIT]
-    assert bench.engine.action is None
+    assert bench.engine.queue_work is None
     assert bench.rsp(sent[0]) == [], "an answer from before is none"
     bench.take(INIT_COMPLETE)
     bench.info()
     bench.mad_answer(bench.one(mad.AdapterInfo))
     bench.grant(bench.one(srp.LoginReq), 5)
-    assert (bench.engine.credits, bench.engine.debits) == (4, 1)
+    assert (bench.engine.srp.credits, bench.engine.srp.debits) == (4, 1)
     assert bench.rsp(bench.one(srp.Cmd)) == [kept]
 
 
@@ -342,11 +343,11 @@ def test_migration() -> None:
     bench.sent()
     assert bench.take(event(6)) == [], "everything is asked for again"
     assert bench.engine.state is State.SUSPENDED
-    assert bench.engine.action is Action.ENABLE
+    assert bench.engine.queue_work is QueueWork.ENABLE
     assert bench.take(INIT) == []
     assert bench.sent() == [], "the queue is disabled"
     bench.engine.opened(bench.now)
-    assert bench.engine.action is None
+    assert bench.engine.queue_work is None
     assert bench.sent() == [INIT]
     bench.take(INIT_COMPLETE)
     request = bench.one(mad.AdapterInfo)
@@ -376,6 +377,14 @@ def test_ping() -> None:
     assert bench.sent() == []
 
 
+def test_pings_of_a_partner_that_fetches_no_answers() -> None:
+    bench = Bench()
+    bench.engine.opened(bench.now)
+    for _ in range(40):
+        bench.take(*[bytes.fromhex("800600f5") + bytes(12)] * 256)
+    assert 2048 < len(bench.engine.output) < 10000
+
+
 @pytest.mark.parametrize(
     "element", ["8106", "c003", "c100", "8003", "8004", "8005", "8007", "800600aa", "fe01"]
 )
@@ -393,7 +402,7 @@ def test_partner_closes_while_we_send() -> None:
     bench = Bench().login()
     commands = [bench.read() for _ in range(3)]
     bench.engine.undelivered(bench.now)
-    assert (bench.engine.credits, bench.engine.debits) == (22, 0)
+    assert (bench.engine.srp.credits, bench.engine.srp.debits) == (22, 0)
     assert bench.sent() == []
     bench.pass_time(0.2)
     ius = bench.sent()  # tried again, in order

@@ -18,17 +18,17 @@ from pysrp.errors import CheckCondition, PartnerGone, TransportError
 from pysrp.fabric import Identity, ReturnCode, connect
 from pysrp.fabric.local import LocalPort, pair
 from pysrp.fabric.recorder import Recorder
-from pysrp.initiator.driver import CHUNK
-from pysrp.initiator.engine import Aborted, LoginRejected, TimedOut
+from pysrp.initiator.requests import Aborted, LoginRejected, TimedOut
 from pysrp.initiator.session import Session
+from pysrp.initiator.staging import CHUNK
 from pysrp.lun import Hctl, Lun
 from pysrp.scsi import cdb
 from pysrp.scsi.sense import parse_sense
 from pysrp.srp import TskMgmtFunc
 from pysrp.target.disk import Disk
-from pysrp.target.engine import Settings
 from pysrp.target.lunmap import LunMap
 from pysrp.target.serve import Server
+from pysrp.vscsi.server import Settings
 from waiting import PATIENCE
 
 SIZE = 16 << 20
@@ -88,9 +88,9 @@ def session(server: Server) -> Iterator[Session]:
     identity = Identity(unit_address=0x30000028, partition_name="lparA")
     with Session(server.url, identity=identity, host=2, window_size=64 << 20) as session:
         yield session
-        assert session.engine.debits == 0
-        assert session.engine.credits == 128
-        assert len(session._chunks) == session._all_chunks
+        assert session.engine.srp.debits == 0
+        assert session.engine.srp.credits == 128
+        assert len(session.staging.chunks) == session.staging.all_chunks
 
 
 def test_scan(session: Session) -> None:
@@ -155,7 +155,7 @@ def test_more_data_than_memory_waits_its_turn(server: Server) -> None:
         assert disk.read(3, len(data) // 512) == data
         with pytest.raises(ValueError, match="one command can move"):
             disk.submit_read(0, 3 * CHUNK // 512)
-        assert len(session._chunks) == session._all_chunks == 3, "one is for READ CAPACITY"
+        assert len(session.staging.chunks) == session.staging.all_chunks == 3, "one is for READ CAPACITY"
 
 
 def test_errors_are_raised_and_may_be_looked_at(session: Session) -> None:
@@ -374,13 +374,16 @@ def test_hypervisor_that_refuses(qemu: tuple[LocalPort, CapturedServer]) -> None
             session.wait_connected()
 
 
-def test_closing_lets_go_of_the_port_whatever_the_hypervisor_says() -> None:
+@pytest.mark.parametrize(
+    ("code", "said"), [(ReturnCode.H_HARDWARE, "H_HARDWARE"), (-5, r"unknown return code \(-5\)")]
+)
+def test_closing_lets_go_of_the_port_whatever_the_hypervisor_says(code: int, said: str) -> None:
     url = f"local:session-{next(_names)}"
     with Server(url, LunMap()):
         session = Session(url)
         session.connect()
-        session.port.inject("H_FREE_CRQ", ReturnCode.H_HARDWARE, 1)  # type: ignore[attr-defined]
-        with pytest.raises(TransportError, match="H_HARDWARE"):
+        session.port.inject("H_FREE_CRQ", code, 1)  # type: ignore[attr-defined]
+        with pytest.raises(TransportError, match=said):
             session.close()
         with pytest.raises(ValueError, match="closed"):
             session.port.poll()

@@ -13,13 +13,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from pysrp.backends import Ram
 from pysrp.errors import CheckCondition, PartnerGone
 from pysrp.fabric import connect
-from pysrp.initiator.driver import CHUNK
-from pysrp.initiator.engine import Aborted
+from pysrp.initiator.requests import Aborted
 from pysrp.initiator.session import READ, WRITE, Session
+from pysrp.initiator.staging import CHUNK
 from pysrp.target.disk import Disk
-from pysrp.target.engine import Settings
 from pysrp.target.lunmap import LunMap
 from pysrp.target.serve import Server
+from pysrp.vscsi.server import Settings
 
 BLOCKS = 4096
 _names = itertools.count()
@@ -143,11 +143,11 @@ class Conversation(RuleBasedStateMachine):
     @invariant()
     def nothing_is_lost(self) -> None:
         engine = self.session.engine
-        assert engine.debits == 0
+        assert engine.srp.debits == 0
         # What an abort owes is settled by the next answer but one at the latest.
-        assert engine.credits + engine._owed == 12
-        assert len(self.session._chunks) == self.session._all_chunks
-        assert len(engine._free) == 20
+        assert engine.srp.credits + engine.srp._owed == 12
+        assert len(self.session.staging.chunks) == self.session.staging.all_chunks
+        assert len(engine.srp._free) == 20
 
 
 TestConversation = Conversation.TestCase

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import random
+import signal
 import threading
+import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,15 +22,15 @@ from pysrp.backends import Ram
 from pysrp.errors import CheckCondition, PartnerGone, ProtocolError, SrpError, TransportError
 from pysrp.fabric import ReturnCode, connect
 from pysrp.fabric.local import LocalPort, pair
-from pysrp.initiator.engine import TimedOut
+from pysrp.initiator.requests import TimedOut
 from pysrp.initiator.session import READ, WRITE, Capacity, Device, Session
 from pysrp.initiator.workload import NO_ANSWER
 from pysrp.lun import Hctl, Lun
 from pysrp.scsi.inquiry import Inquiry
 from pysrp.target.disk import Disk
-from pysrp.target.engine import Settings
 from pysrp.target.lunmap import LunMap
 from pysrp.target.serve import Server
+from pysrp.vscsi.server import Settings
 from waiting import PATIENCE
 
 SIZE = 4 << 20
@@ -60,9 +63,9 @@ def session(request: pytest.FixtureRequest, server: Server) -> Iterator[Session]
     port = connect(server.url, window_size=64 << 20)
     with port, Session(port if request.param == "in C" else Plain(port)) as session:  # type: ignore[arg-type]
         yield session
-        assert session.engine.debits == 0
-        assert session.engine.credits == server.settings.request_limit
-        assert len(session.engine._free) == 104
+        assert session.engine.srp.debits == 0
+        assert session.engine.srp.credits == server.settings.request_limit
+        assert len(session.engine.srp._free) == 104
 
 
 def disk_of(session: Session) -> Device:
@@ -324,7 +327,7 @@ def test_answers(
     work = disk.run(READ, range(5), 1, depth=1, retry=False)
     assert list(work.status) == [0, status, 0, 0, 0]
     assert (error is None and not work.errors) or isinstance(work.errors[1], error)
-    assert session.engine.credits == 22
+    assert session.engine.srp.credits == 22
     assert disk.execute(bytes(6)).status == 0
 
 
@@ -351,6 +354,79 @@ def test_the_queue_is_full_and_closed(scripted: tuple[LocalPort, Script, Session
     assert disk.run(READ, range(50), 1).errors == {}
     client.inject("H_SEND_CRQ", ReturnCode.H_CLOSED, 2)
     assert disk.run(READ, range(50), 1).errors == {}
+
+
+@pytest.mark.parametrize("what", ["800600f5", "80010000", "9f000000"])
+def test_other_elements_do_not_stop_the_clock(
+    scripted: tuple[LocalPort, Script, Session, Device], what: str
+) -> None:
+    _, server, session, disk = scripted
+    end = time.monotonic() + PATIENCE
+
+    def flood(self: Script, tag: int) -> tuple[bytes, None]:
+        while self.port.connected and time.monotonic() < end:
+            with contextlib.suppress(TransportError):
+                self.port.send(bytes.fromhex(what) + bytes(12))
+        return good(tag), None
+
+    server.script = [flood]
+    with pytest.raises(TimedOut):
+        disk.run(READ, range(5), 1, timeout=0.2)
+    session.close()
+
+
+def test_a_closed_queue_does_not_stop_the_clock(
+    scripted: tuple[LocalPort, Script, Session, Device],
+) -> None:
+    client, _, session, disk = scripted
+    client.inject("H_SEND_CRQ", ReturnCode.H_CLOSED, 2000)
+    with pytest.raises(TimedOut):
+        disk.run(READ, range(50), 1, timeout=0.2)
+    with pytest.raises(PartnerGone):
+        client.send(bytes.fromhex("800600f5") + bytes(12))  # it is closed still
+    client.inject("H_SEND_CRQ", times=0)
+    session.wait_connected()
+    assert disk.run(READ, range(50), 1).errors == {}
+
+
+def test_signals_do_not_stop_the_clock(scripted: tuple[LocalPort, Script, Session, Device]) -> None:
+    _, server, session, disk = scripted
+    end = time.monotonic() + PATIENCE
+
+    def silent(self: Script, tag: int) -> tuple[bytes, None]:
+        while self.port.connected and time.monotonic() < end:
+            time.sleep(0.01)
+        return good(tag), None
+
+    server.script = [silent]
+    before = signal.signal(signal.SIGALRM, lambda *_: None)
+    signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+    try:
+        with pytest.raises(TimedOut):
+            disk.run(READ, range(5), 1, timeout=0.2)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    session.close()
+
+
+def test_a_connection_that_breaks_for_ever(scripted: tuple[LocalPort, Script, Session, Device]) -> None:
+    _, server, session, disk = scripted
+    session.replay = True
+    end = time.monotonic() + PATIENCE
+
+    def again(self: Script, tag: int) -> tuple[bytes, None]:
+        if time.monotonic() > end:
+            self.script.clear()
+        self.port.send(bytes.fromhex("c001") + bytes(14))
+        return good(tag), bytes.fromhex("8006000000000000")  # an answer to nothing
+
+    server.script = [again] * 1_000_000
+    with pytest.raises(TimedOut, match="broke again"):
+        disk.run(READ, range(5), 1, depth=2, timeout=0.2)
+    server.script.clear()
+    session.wait_connected()
+    assert disk.execute(bytes(6)).status == 0
 
 
 def test_migration(scripted: tuple[LocalPort, Script, Session, Device]) -> None:

@@ -24,6 +24,7 @@ from pysrp.initiator.session import (
 )
 from pysrp.lun import Lun
 from pysrp.target.disk import Disk
+from pysrp.target.effects import Effects, Reply
 from pysrp.target.lunmap import LunMap
 from pysrp.target.serve import Server
 
@@ -127,9 +128,9 @@ def test_a_new_size_is_seen(luns: LunMap, session: Session, device: Device) -> N
 
 
 def test_identity_is_asked_again(luns: LunMap, session: Session, device: Device) -> None:
-    from pysrp.target.unit_identity import Identity
+    from pysrp.target.units.identity import UnitIdentity
 
-    luns.replace(LUN, Disk(Ram(MIB), identity=Identity(vendor="OTHER", product="Disk", serial="1")))
+    luns.replace(LUN, Disk(Ram(MIB), identity=UnitIdentity(vendor="OTHER", product="Disk", serial="1")))
     device.read(0)
     device.capacity()
     assert (device.vendor, device.product) == ("OTHER", "Disk")
@@ -218,11 +219,10 @@ def test_every_bus_that_a_lun_can_name_is_looked_at(
 class Mistaken(Disk):
     """Answers every INQUIRY with standard data of a removable unit: RMB stands where a page code does."""
 
-    def execute(self, task: Any) -> None:
+    def execute(self, task: Any) -> Effects:
         if task.cdb[0] == 0x12:
-            task.reply(bytes.fromhex("008006021f000000") + b"VENDOR  Virtual  Floppy  0100", task.cdb[4])
-        else:
-            super().execute(task)
+            return Reply(bytes.fromhex("008006021f000000") + b"VENDOR  Virtual  Floppy  0100", task.cdb[4])
+        return super().execute(task)
 
 
 def test_another_page_than_the_one_asked_for_is_refused(luns: LunMap, session: Session) -> None:

@@ -14,6 +14,8 @@ from pysrp.scst.fuse import unavailable
 
 pytest.importorskip("click")
 
+needs_fuse = pytest.mark.skipif(bool(unavailable()), reason=f"NO FUSE HERE: {unavailable()}")
+
 COMMAND = [sys.executable, "-c", "from pysrp.scst.cli import scst; scst(prog_name='pysrp scst')"]
 
 
@@ -182,15 +184,15 @@ def mounted(url, where):
     """``pysrp scst mount`` in a process of its own, until the block ends."""
     where.mkdir()
     with subprocess.Popen(
-        [*COMMAND, "mount", "-s", url, str(where)], stdout=subprocess.PIPE, text=True
+        [*COMMAND, "mount", "-s", url, str(where)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout.readline() == f"{where} is the tree of {url}; Ctrl-C unmounts it\n"
-        yield
+        yield process
         process.terminate()
         assert process.wait(60) == 0
 
 
-@pytest.mark.skipif(bool(unavailable()), reason=f"NO FUSE HERE: {unavailable()}")
+@needs_fuse
 def test_mount(url, tree, tmp_path):
     device = tmp_path.stat().st_dev
     where = tmp_path / "tree"
@@ -201,7 +203,18 @@ def test_mount(url, tree, tmp_path):
     assert where.stat().st_dev == device
 
 
-@pytest.mark.skipif(bool(unavailable()), reason=f"NO FUSE HERE: {unavailable()}")
+@needs_fuse
+def test_a_mount_says_why_a_write_was_refused(url, tmp_path):
+    """The shell that wrote knows "Invalid argument", or, dash, "I/O error"."""
+    with mounted(url, tmp_path / "tree") as process:
+        with pytest.raises(OSError, match="Invalid argument"):
+            (tmp_path / "tree/handlers/vdisk_ram/mgmt").write_text("add_device a size=lots\n")
+        lines = iter(process.stderr.readline, "")
+        said = next(line for line in lines if line.startswith("pysrp: "))  # libfuse has lines of its own
+    assert said == "pysrp: handlers/vdisk_ram/mgmt: Invalid argument: size: 'lots' is not a number\n"
+
+
+@needs_fuse
 def test_a_server_starts_programs_in_its_own_tree_mounted_by_another(url, tree, tmp_path):
     # Python 3.10 holds the interpreter's lock until the program has changed into the folder, which asks the server.
     where = tmp_path / "tree"

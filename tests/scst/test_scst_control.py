@@ -17,7 +17,7 @@ from pysrp.errors import ConfigError, UnavailableError
 from pysrp.scst.control import CONNECTIONS, LONGEST, Client, Control, socket_of
 from pysrp.scst.files import Filesystem
 from pysrp.scst.grammar import TreeError, refuse
-from pysrp.scst.nodes import Directory, Folder, Link, attribute, line
+from pysrp.scst.nodes import Directory, Folder, Symlink, attribute, line
 
 
 class Value(Directory):
@@ -47,7 +47,7 @@ def value():
 
 @pytest.fixture
 def tree(value):
-    tree = Filesystem(Folder(lambda: {"v": value, "l": Link("v/value")}))
+    tree = Filesystem(Folder(lambda: {"v": value, "l": Symlink("v/value")}))
     yield tree
     value.gate.set()
     tree.close()

@@ -8,7 +8,7 @@ import pytest
 
 from pysrp.scst import Tree, TreeError
 
-HANDLERS = ["vdisk_fileio", "vdisk_nullio", "vdisk_ram"]
+HANDLERS = ["vdisk_fileio", "vdisk_nullio", "vdisk_ram", "vdisk_url"]
 
 
 @pytest.fixture
@@ -133,12 +133,25 @@ def test_handlers(tree):
         assert usage.startswith("Usage: ")
         assert "add_device NAME" in usage
         assert "del_device NAME" in usage
-        more = " filename=/proc/self/exe;read_only=1" if "file" in handler else ""
-        tree.write(f"handlers/{handler}/mgmt", f"add_device d{more}")
+        more = {"vdisk_fileio": "filename=/proc/self/exe;read_only=1", "vdisk_url": "url=ram:1M"}.get(
+            handler, ""
+        )
+        tree.write(f"handlers/{handler}/mgmt", f"add_device d {more}")
         assert tree.readlink(f"handlers/{handler}/d") == "../../devices/d"
         assert tree.readlink("devices/d/handler") == f"../../handlers/{handler}"
         assert tree.ls("devices/d/handler") == ["d", "mgmt", "type"]
         tree.write(f"handlers/{handler}/mgmt", "del_device d")
+
+
+def test_mgmt_says_which_size_a_disk_gets(tree, image):
+    """A size that means nothing is taken in silence, as by SCST."""
+    for handler in "vdisk_nullio", "vdisk_ram":
+        tree.write(f"handlers/{handler}/mgmt", f"add_device {handler}")
+        size = tree.read(f"devices/{handler}/size").strip()
+        assert f"Without size and size_mb it has {size} bytes." in tree.read(f"handlers/{handler}/mgmt")
+    tree.write("handlers/vdisk_fileio/mgmt", f"add_device f filename={image}; size=512")
+    assert tree.read("devices/f/size").split()[0] == str(image.stat().st_size) != "512"
+    assert "size and size_mb are taken, and mean nothing" in tree.read("handlers/vdisk_fileio/mgmt")
 
 
 def test_defaults(tree, image):
@@ -193,6 +206,21 @@ def test_what_differs_from_the_default_has_a_key(tree, image):
     assert show(tree, "r", "size") == f"{3 << 20}\n[key]\n"
     assert show(tree, "r", "size_mb") == "3\n"
     assert show(tree, "r", "t10_dev_id") == "payroll\n[key]\n"
+
+
+def test_thin_disks(tree, image):
+    for handler, given, thin in (
+        ("vdisk_fileio", f"filename={image};thin_provisioned=1", True),
+        ("vdisk_fileio", f"filename={image};thin_provisioned=0", False),
+        ("vdisk_fileio", f"filename={image}", False),
+        ("vdisk_ram", "thin_provisioned=1", True),
+        ("vdisk_url", f"url=file:{image};thin_provisioned=1", True),
+    ):
+        tree.write(f"handlers/{handler}/mgmt", f"add_device d {given}")
+        assert show(tree, "d", "thin_provisioned") == ("1\n[key]\n" if thin else "0\n")
+        assert (0xB2 in tree._targets.devices.by_name["d"].disk.vpd_pages()) == thin
+        tree.write(f"handlers/{handler}/mgmt", "del_device d")
+    refused(errno.EINVAL, tree, "handlers/vdisk_nullio/mgmt", "add_device d thin_provisioned=1")
 
 
 # CRC-32C with initial value 0 and no final inversion, as the kernel's crc32c(0, ...): bit by bit.
@@ -327,15 +355,20 @@ MODES = {
     0o200: "sync",
 }  # fmt: skip
 OWN = {
-    "vdisk_ram": {0o444: "size size_mb"},
+    "vdisk_ram": {0o444: "size size_mb thin_provisioned"},
     "vdisk_nullio": {0o644: "size size_mb"},
-    "vdisk_fileio": {0o444: "size size_mb filename write_through nv_cache", 0o200: "resync_size"},
+    "vdisk_fileio": {
+        0o444: "size size_mb filename write_through nv_cache thin_provisioned",
+        0o200: "resync_size",
+    },
+    "vdisk_url": {0o444: "size size_mb url write_through nv_cache thin_provisioned"},
 }
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_files_of_a_device_and_their_permissions(tree, image, handler):
-    tree.write(f"handlers/{handler}/mgmt", f"add_device d{f' filename={image}' if 'file' in handler else ''}")
+    more = {"vdisk_fileio": f"filename={image}", "vdisk_url": "url=ram:1M"}.get(handler, "")
+    tree.write(f"handlers/{handler}/mgmt", f"add_device d {more}")
     found = {name: tree.stat(f"devices/d/{name}") for name in tree.ls("devices/d")}
     wanted = {}
     for table in (MODES, OWN[handler]):

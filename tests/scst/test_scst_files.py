@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from pysrp.errors import ConfigError, SrpError
 from pysrp.scst.files import Filesystem
-from pysrp.scst.grammar import BLANKS, Command, TreeError, flag, number, quote, refuse, within
-from pysrp.scst.nodes import Directory, Folder, Link, attribute, by_number, line, store_only
+from pysrp.scst.grammar import BLANKS, CommandText, TreeError, flag, number, quote, refuse, within
+from pysrp.scst.nodes import Directory, Folder, Symlink, attribute, by_number, line, store_only
 
 NUMBERS = [
     ("0", 0), ("256", 256), ("256\n", 256), ("0x100", 256), ("0X1f", 31), ("0400", 256), ("+7", 7), ("00", 0),
@@ -82,7 +82,7 @@ def test_number_is_a_number_or_a_tree_error(text):
 
 
 def test_words_end_at_space_or_equals_and_parameters_at_semicolon_or_newline():
-    command = Command("  ADD\tram0 =0x100  Read_Only=1;x 2\n\n ; y =3 ;")
+    command = CommandText("  ADD\tram0 =0x100  Read_Only=1;x 2\n\n ; y =3 ;")
     assert command.keyword("add", "del") == "add"
     assert [command.word(), command.word()] == ["ram0", "0x100"]
     assert command.parameters() == [("read_only", "1"), ("x", "2"), ("y", "3")]
@@ -93,13 +93,13 @@ def test_words_end_at_space_or_equals_and_parameters_at_semicolon_or_newline():
 @pytest.mark.parametrize("text", ["read_only", "read_only=", "a=1;read_only", "read_only=1 2", "a b=c"])
 def test_a_parameter_has_exactly_one_value(text):
     with pytest.raises(TreeError) as caught:
-        Command(text).parameters()
+        CommandText(text).parameters()
     assert caught.value.errno == errno.EINVAL
 
 
 @given(st.text(max_size=60) | st.text('a" \\;=\n\t', max_size=20))
 def test_any_text_is_taken_apart_or_refused(text):
-    command = Command(text)
+    command = CommandText(text)
     try:
         word = command.word()
         if text.strip(BLANKS)[:1] != '"':
@@ -119,24 +119,24 @@ def test_words_in_quotes_are_any_words(pairs):
     pairs = [(name.replace("\n", "a").lower(), value.replace("\n", "")) for name, value in pairs]
     pairs = [pair for pair in pairs if pair[0] == pair[0].lower()]
     text = ";".join(f"{quote(name)}={quote(value)}" for name, value in pairs)
-    command = Command(f"add {quote('a b')} {text}")
+    command = CommandText(f"add {quote('a b')} {text}")
     assert (command.keyword("add"), command.word()) == ("add", "a b")
     assert command.parameters() == pairs
     for _, value in pairs:
-        command = Command(f"{quote(value)} end\n")
+        command = CommandText(f"{quote(value)} end\n")
         assert (command.word(), command.word()) == (value, "end")
         command.end()
 
 
 def test_quotes():
-    assert Command('"a \\" b"=c').word() == 'a " b'
+    assert CommandText('"a \\" b"=c').word() == 'a " b'
     assert quote("a;b") == '"a;b"'
     assert quote('a"b\\') == 'a"b\\'  # SCST's own word, as it is
     with pytest.raises(ConfigError, match="line break"):
         quote("a\nb")
     for text in ('"a"b', '"a" "b"c'):
         with pytest.raises(TreeError, match="no blank behind the quote"):
-            Command(text).parameters()
+            CommandText(text).parameters()
 
 
 def test_names_are_listed_with_numbers_in_their_order():
@@ -191,8 +191,8 @@ def thing():
 def tree(thing):
     root = Folder(
         lambda: {
-            "a": Folder(lambda: {"thing": thing, "up": Link("a"), "loop": Link("a/loop")}),
-            "alias": Link("a/thing/value"),
+            "a": Folder(lambda: {"thing": thing, "up": Symlink("a"), "loop": Symlink("a/loop")}),
+            "alias": Symlink("a/thing/value"),
             "last": Folder(dict),
         }
     )

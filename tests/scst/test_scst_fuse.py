@@ -153,6 +153,15 @@ def test_a_file_is_read_as_one_text_and_written_in_one_piece(shell, tree, disks)
     )
 
 
+def test_a_process_that_mounts_stays_in_its_folder(tree, tmp_path, monkeypatch):
+    (tmp_path / "tree").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with Mount(tree, "tree"):
+        assert Path.cwd() == tmp_path
+        assert Path("tree/version").read_text() == tree.read("version")
+    assert Path.cwd() == tmp_path
+
+
 def test_mounting_where_nothing_can_be_mounted(tree, tmp_path):
     with pytest.raises(TreeError):
         Mount(tree, tmp_path / "file-that-is-not-there")

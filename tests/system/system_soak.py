@@ -12,7 +12,7 @@ import sys
 from typing import Any
 
 from pysrp.errors import CheckCondition
-from pysrp.initiator.engine import Aborted
+from pysrp.initiator.requests import Aborted
 from pysrp.initiator.session import READ, WRITE, Device, Session
 from pysrp.scsi import cdb
 from system_rig import BLOCK, MIB, resident
@@ -130,8 +130,8 @@ def main(url: str, rounds: int, fast: int, slow: int) -> None:
                     {
                         "done": soak.done,
                         "resident": resident(),
-                        "credits": engine.credits + engine._owed,
-                        "debits": engine.debits,
+                        "credits": engine.srp.credits + engine.srp._owed,
+                        "debits": engine.srp.debits,
                         "logins": engine.logins,
                     }
                 ),

@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import signal
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -145,6 +146,23 @@ def test_write_and_read(served: Serving, tmp_path: Path) -> None:
     assert done.stdout == b"from a pipe." * 128  # type: ignore[comparison-overlap]
 
 
+def test_blocks_are_given_back(serve: Callable[..., Serving], tmp_path: Path) -> None:
+    """UNMAP, then GET LBA STATUS, of a file: it has the hole."""
+    server = serve("--thin", "file000")
+    (tmp_path / "in").write_bytes(b"x" * 4 * MIB)
+    assert server("write", 2, tmp_path / "in").returncode == 0
+    assert server("raw", 2, "35 00 00 00 00 00 00 00 00 00").returncode == 0
+    full = server.disk.stat().st_blocks
+    (tmp_path / "list").write_bytes(struct.pack(">HH4xQI4x", 22, 16, 2048, 4096))
+    done = server("raw", 2, "42 00 00 00 00 00 00 00 18 00", "-i", tmp_path / "list")
+    assert done.returncode == 0, done.stderr
+    assert server.disk.stat().st_blocks <= full - 4096
+    told = server.json("raw", 2, "-r", 56, "9e 12 00 00 00 00 00 00 00 00 00 00 00 38 00 00")
+    runs = [(0, 2048, 0), (2048, 4096, 1), (6144, 2048, 0)]
+    assert bytes.fromhex(told["data"])[8:] == b"".join(struct.pack(">QIB3x", *each) for each in runs)
+    assert server.disk.read_bytes() == b"x" * MIB + bytes(2 * MIB) + b"x" * MIB
+
+
 def test_raw(served: Serving, tmp_path: Path) -> None:
     done = served("raw", 1, "-r", 36, "12", "00", "00", "00", "24", "00")
     assert (done.returncode, done.stderr) == (0, "INQUIRY: GOOD\n")
@@ -269,6 +287,13 @@ def test_verbose_shows_what_an_ibmvscsi_user_knows(served: Serving) -> None:
         (("lsscsi", "-s", "tcp:1"), "a transport URL begins with"),
         (("serve", "unix:/nowhere/at/all"), "No such file or directory"),
         (("serve", "unix:/tmp/x", "--ram", "a"), "write NAME=SIZE"),
+        (("serve", "unix:/tmp/x", "--disk", "a"), "write NAME=URL"),
+        (("serve", "unix:/tmp/x", "--ram", "a=1M", "--thin", "b"), "--thin b: no disk is called so"),
+        (("serve", "unix:/tmp/x", "--disk", "a=null:1M", "--thin", "a"), "thin_provisioned"),
+        (
+            ("serve", "unix:/tmp/x", "--disk", "a=rom:1M"),
+            "no medium is called 'rom': write a path, or one of",
+        ),
         (("serve", "unix:/tmp/x", "--mode", "9"), "--mode '9': it is octal, such as 660"),
         (("serve", "unix:/tmp/x", "--unit-address", "zz"), "--unit-address 'zz': it is hexadecimal"),
         (("serve", "unix:/tmp/x", "--max-window", "0"), "max_window 0: from 8192"),
@@ -290,7 +315,8 @@ def test_what_is_wrong_is_said_in_a_line(served: Serving, arguments: tuple[Any, 
         ("raw", 1, "00", "-r", "-5"), ("decode", "--as", "poetry"), ("write", 1, "/nowhere/at/all"),
         ("write", 1, "--lba", -1, "-s", "unix:/x"), ("read", 1, "--count", "many", "-s", "unix:/x"),
         ("read", 1, "--count", 1, "--size", 512, "-s", "unix:/x"), ("read", 1, "/", "-s", "unix:/x"),
-        ("raw", 1, "00", "-r", "9" * 30, "-s", "unix:/x"),
+        ("raw", 1, "00", "-r", "9" * 30, "-s", "unix:/x"), ("lsscsi", "--record", "-", "-s", "unix:/x"),
+        ("serve", "unix:/nowhere", "--record", "-"),
     ],
 )  # fmt: skip
 def test_wrong_usage(arguments: tuple[Any, ...]) -> None:
@@ -392,8 +418,8 @@ def test_names_and_paths_with_blanks(tmp_path: Path) -> None:
     image = tmp_path / "my disk, really; yes"
     url = f"unix:{tmp_path}/vios"
     with subprocess.Popen(
-        [*COMMAND, "serve", url, "--file", f"my disk={image},1M", "--lun", "my disk=256", "--ram", "a;b=1M"]
-        + ["--lun", "a;b=512", "--conf", str(tmp_path / "conf")],
+        [*COMMAND, "serve", url, "--file", f"my disk={image},1M", "--lun", "my disk=256"]
+        + ["--disk", f"a;b=file:{tmp_path}/a;b%3D?size=1M", "--lun", "a;b=512", "--conf", str(tmp_path / "conf")],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
         assert process.stdout is not None
@@ -401,6 +427,7 @@ def test_names_and_paths_with_blanks(tmp_path: Path) -> None:
         assert pysrp("scst", "ls", "devices", server=url).stdout == "'more'\na;b\nmy disk\n"
         saved = pysrp("scst", "save", server=url).stdout
         assert f'filename "{image}"\n' in saved
+        assert f'url "file:{tmp_path}/a;b%3D?size=1M"\n' in saved
         (tmp_path / "saved").write_text(saved)
         done = pysrp("scst", "load", tmp_path / "saved", server=url)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -434,6 +461,8 @@ def test_record(serve: Callable[..., Serving], tmp_path: Path) -> None:
         pysrp("serve", f"unix:{tmp_path}/other", "--record", nowhere),
     ):
         assert (done.returncode, f"{nowhere}: No such file" in done.stderr) == (1, True), done.stderr
+    done = server("lsscsi", "--record", "/dev/full")
+    assert (done.returncode, "/dev/full: No space left" in done.stderr) == (1, True), done.stderr
     assert server.stop()[0] == 0
     seen = []
     for file in (ours, theirs, f"{theirs}.2"):
@@ -444,6 +473,23 @@ def test_record(serve: Callable[..., Serving], tmp_path: Path) -> None:
     assert seen[0] == seen[1] != seen[2]
     assert any(cdb.startswith("28") for cdb in seen[0])
     assert [cdb[:2] for cdb in seen[2]] == ["12", "12"]
+
+
+def test_a_server_that_can_record_no_more_serves_on(serve: Callable[..., Serving], tmp_path: Path) -> None:
+    """The medium is full when a client has gone, or while it reads; the second one's file cannot even be made."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "log").symlink_to("/dev/full")
+    (folder / "log.3").mkdir()
+    server = serve("--record", folder / "log")
+    for arguments in ("readcap", 1), ("read", 1, tmp_path / "data"), ("readcap", 1):
+        done = server(*arguments)
+        assert done.returncode == 0, done.stderr
+    status, _, errors = server.stop()
+    assert status == 0
+    assert "Traceback" not in errors
+    assert f"no more is recorded: {folder}/log: No space left on device" in errors
+    assert f"no more is recorded: {folder}/log.3: Is a directory" in errors
 
 
 def test_a_disabled_target_rejects_if_it_is_told_to(serve: Callable[..., Serving]) -> None:

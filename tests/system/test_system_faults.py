@@ -20,9 +20,9 @@ from pysrp.backends import File, Ram
 from pysrp.errors import CheckCondition, PartnerGone
 from pysrp.initiator.session import WRITE, Device, Session
 from pysrp.target.disk import Disk
-from pysrp.target.engine import Settings
 from pysrp.target.lunmap import LunMap
 from pysrp.target.serve import Server
+from pysrp.vscsi.server import Settings
 from system_client import block
 from system_rig import BLOCK, MIB, Child, Raw, at, code
 from waiting import PATIENCE, until
@@ -98,7 +98,7 @@ def test_the_target_is_killed_again_and_again(
             assert session.engine.logins == life + 2
             for pending in unsent.values():
                 assert not pending.result().residual
-            assert (session.engine.credits, session.engine.debits) == (128, 0)
+            assert (session.engine.srp.credits, session.engine.srp.debits) == (128, 0)
             content = disk.read(0, BLOCKS)
             for lba in range(BLOCKS):
                 found = content[lba * BLOCK : (lba + 1) * BLOCK]
@@ -147,7 +147,7 @@ def test_the_initiator_is_killed_again_and_again(
                 assert found in written[lba]
                 written[lba] = {found}
             until(lambda: len(server.adapters()) == 1)
-        assert (other.engine.credits, other.engine.debits, other.engine.logins) == (128, 0, 1)
+        assert (other.engine.srp.credits, other.engine.srp.debits, other.engine.logins) == (128, 0, 1)
 
 
 # Raw clients.
@@ -325,7 +325,7 @@ def test_a_flood_beyond_the_credits(url: str) -> None:
             for tag in tags:
                 assert client.answer(tag).req_lim_delta == 1
         assert disk.read(0, 3) == b"undisturbed." * 128
-        assert (other.engine.credits, other.engine.logins) == (8, 1)
+        assert (other.engine.srp.credits, other.engine.logins) == (8, 1)
 
 
 def test_everything_changes_under_the_target_s_feet(
@@ -418,7 +418,7 @@ def test_a_medium_that_fails(
                 assert code(caught.value.sense) == on_read
             assert disk.read(0, 8) == b"12345678" * 512
             assert other.read(0, 16) == b"fine" * 128 * 16
-            assert (session.engine.credits, session.engine.debits) == (128, 0)
+            assert (session.engine.srp.credits, session.engine.srp.debits) == (128, 0)
 
 
 def test_a_file_that_may_not_grow(url: str, tmp_path: Path, child: Start) -> None:

@@ -22,15 +22,15 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from pysrp.backends import File, Ram
 from pysrp.errors import PartnerGone
 from pysrp.fabric import ReturnCode, connect
-from pysrp.initiator.engine import Aborted, TimedOut
+from pysrp.initiator.requests import Aborted, TimedOut
 from pysrp.initiator.session import Pending, Session
 from pysrp.scsi import cdb, inquiry, params
 from pysrp.scsi.codes import Status
 from pysrp.srp import TaskAttribute, TskMgmtFunc
 from pysrp.target.disk import Disk
-from pysrp.target.engine import Settings
 from pysrp.target.lunmap import LunMap
-from pysrp.target.serve import Adapter, Server
+from pysrp.target.serve import AdapterThread, Server
+from pysrp.vscsi.server import Settings
 from system_rig import BLOCK, MIB, at, code
 from waiting import PATIENCE, until
 
@@ -140,11 +140,11 @@ class Conversation(RuleBasedStateMachine):
             seen.add((asc, ascq))
         raise AssertionError(f"unit attentions without end: {seen}")
 
-    def adapter(self) -> Adapter:
+    def adapter(self) -> AdapterThread:
         """The other end."""
         return until(lambda: next((a for a in self.server.adapters() if a.target.session), None))  # type: ignore[no-any-return]
 
-    def there(self, work: Callable[[Adapter], Any]) -> None:
+    def there(self, work: Callable[[AdapterThread], Any]) -> None:
         """Have something done by the thread that owns the other end, and wait until it is."""
         adapter, done = self.adapter(), threading.Event()
         adapter.call(lambda: (work(adapter), done.set()))
@@ -481,7 +481,7 @@ class Conversation(RuleBasedStateMachine):
     def the_server_migrates(self, busy: int) -> None:
         logins = self.session.engine.logins
 
-        def migrate(adapter: Adapter) -> None:
+        def migrate(adapter: AdapterThread) -> None:
             if busy:
                 adapter.port.inject("H_ENABLE_CRQ", busy, 2)  # type: ignore[attr-defined]
             adapter.port.suspend()  # type: ignore[attr-defined]
@@ -558,11 +558,11 @@ class Conversation(RuleBasedStateMachine):
     def nothing_is_lost(self) -> None:
         engine = self.session.engine
         assert self.session.connected
-        assert engine.debits == 0
-        assert engine.credits + engine._owed == LIMIT
-        assert len(self.session._chunks) == self.session._all_chunks
+        assert engine.srp.debits == 0
+        assert engine.srp.credits + engine.srp._owed == LIMIT
+        assert len(self.session.staging.chunks) == self.session.staging.all_chunks
 
-        def look(adapter: Adapter) -> None:
+        def look(adapter: AdapterThread) -> None:
             session = adapter.target.session
             assert session is not None
             state.append((session.outstanding, len(session.tasks)))

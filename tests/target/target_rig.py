@@ -14,9 +14,9 @@ from pysrp import crq, mad, srp
 from pysrp.backends import Ram
 from pysrp.fabric import Identity, local
 from pysrp.lun import scst_pack
-from pysrp.target.engine import Settings, Target
 from pysrp.target.lunmap import LunMap
-from pysrp.target.states import State
+from pysrp.vscsi.server import ServerAdapter, Settings
+from pysrp.vscsi.server_states import State
 from waiting import PATIENCE
 
 BLOCK = 512
@@ -137,7 +137,7 @@ class Rig:
             server_window=server_window,
         )
         self.luns = luns if luns is not None else LunMap()
-        self.target = Target(far, self.luns, settings, workers, fast=fast)
+        self.target = ServerAdapter(far, self.luns, settings, workers, fast=fast)
         self.server = far
         self.client = Client(near, client_memory)
         self.now = 1000.0

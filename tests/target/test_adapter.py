@@ -9,9 +9,9 @@ import pytest
 
 from pysrp import crq, srp
 from pysrp.fabric import ReturnCode
-from pysrp.target.engine import Settings
 from pysrp.target.lunmap import LunMap
-from pysrp.target.states import State
+from pysrp.vscsi.server import Settings
+from pysrp.vscsi.server_states import State
 from target_rig import Client, Rig
 
 INIT, INIT_COMPLETE = bytes(crq.Element.init()), bytes(crq.Element.init_complete())
@@ -162,8 +162,8 @@ def test_client_that_fails_with_a_command_on_its_way(rig: Rig) -> None:
     client = rig.client
     for _ in range(3):
         client.cmd(256, "00")
-    assert rig.target._lane
-    first = rig.target._lane.next(False, 0, 0)  # the queue has been emptied just before
+    assert rig.target.queue.link
+    first = rig.target.queue.link.next()  # the queue has been emptied just before
     assert first
     client.port.crash()
     rig.run()

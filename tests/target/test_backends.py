@@ -1,18 +1,19 @@
 """Every backend against one contract, then what each has of its own."""
 
+import ctypes
 import errno
 import os
 import resource
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pysrp.backends import Backend, File, Null, Ram
+from descriptors import none_left
+from pysrp.backends import Backend, File, Null, Ram, holes
 from pysrp.errors import ConfigError
 
 SIZE = 1 << 20
@@ -65,7 +66,7 @@ def test_outside(backend, offset, length):
     for call in backend.read_into, backend.write_from:
         with pytest.raises(ValueError):
             call(offset, view)
-    for call in backend.zero, backend.discard:
+    for call in backend.zero, backend.discard, backend.extents:
         with pytest.raises(ValueError):
             call(offset, length)
     assert get(backend, 0, SIZE) == bytes(SIZE)
@@ -76,6 +77,8 @@ def test_nothing_may_be_moved_anywhere_inside(backend):
         backend.read_into(offset, memoryview(bytearray()))
         backend.write_from(offset, memoryview(b""))
         backend.zero(offset, 0)
+        backend.discard(offset, 0)
+        assert backend.extents(offset, 0) == []
 
 
 def test_closed(backend):
@@ -108,11 +111,45 @@ def test_zero(backend):
     assert get(backend, 0, SIZE) == b"\xff" * 5000 + bytes(300_000) + b"\xff" * (SIZE - 305_000)
 
 
-def test_discard_leaves_the_rest(backend):
+def test_discard_leaves_zeros_and_the_rest(backend):
     put(backend, 0, b"\xff" * SIZE)
     backend.discard(8192, 4096)
+    assert get(backend, 8192, 4096) == bytes(4096)
     assert get(backend, 0, 8192) == b"\xff" * 8192
     assert get(backend, 12288, SIZE - 12288) == b"\xff" * (SIZE - 12288)
+
+
+def mapped(backend, length=SIZE):
+    """The bytes that take room, of the pages up to there, by their first ones."""
+    found, at = set(), 0
+    while at < length:
+        for size, there in backend.extents(at, length - at):
+            assert size > 0
+            found.update(range(-(-at // 4096) * 4096, at + size, 4096) if there else ())
+            at += size
+    assert at == length
+    return found
+
+
+def test_extents(backend):
+    assert mapped(backend) == set()
+    for at in 0, 40960, SIZE - 4096:
+        put(backend, at, b"\xff" * 4096)
+    assert {0, 40960, SIZE - 4096} <= mapped(backend) <= set(range(0, SIZE, 4096))
+    backend.discard(40000, 10000)
+    assert 40960 not in mapped(backend)
+    assert {0, SIZE - 4096} <= mapped(backend)
+    assert backend.extents(100, 50) == [(50, True)]
+    assert backend.extents(40960, 4096) == [(4096, False)]
+
+
+def test_extents_of_nowhere_and_of_who_does_not_know():
+    with Null(SIZE) as null:
+        assert null.extents(5, 100) == [(100, False)]
+        assert null.extents(5, 0) == []
+    with Ram(SIZE) as ram:
+        assert Backend.extents(ram, 5, 100) == [(100, True)]
+        assert Backend.extents(ram, 5, 0) == []
 
 
 # RAM
@@ -225,17 +262,12 @@ def test_what_is_no_disk(tmp_path):
         File(tmp_path / "none", 0)
 
 
-def descriptors():
-    return set(Path("/proc/self/fd").iterdir())
-
-
 def test_no_descriptor_is_left(tmp_path):
-    before = descriptors()
-    for _ in range(3):
-        with pytest.raises(ConfigError):
-            File("/dev/null")
-        File(tmp_path / "disk", 4096).close()
-    assert descriptors() == before
+    with none_left():
+        for _ in range(3):
+            with pytest.raises(ConfigError):
+                File("/dev/null")
+            File(tmp_path / "disk", 4096).close()
 
 
 def test_file_that_became_shorter(tmp_path):
@@ -285,3 +317,81 @@ def test_a_full_file_system():
     if done.returncode == 77 or "unshare" in done.stderr:
         pytest.skip("no private mounts on this machine: " + done.stderr.strip())
     assert done.returncode == 0, done.stderr
+
+
+# Holes
+
+
+def test_holes_are_in_the_file(tmp_path):
+    with File(tmp_path / "disk", SIZE) as backend:
+        put(backend, 0, b"\xff" * SIZE)
+        backend.flush()
+        full = os.stat(tmp_path / "disk").st_blocks
+        backend.discard(0, SIZE // 2)
+        assert os.stat(tmp_path / "disk").st_blocks <= full - SIZE // 2 // 512
+        assert os.stat(tmp_path / "disk").st_size == SIZE
+        assert get(backend, SIZE // 2 - 1, 2) == b"\0\xff"
+
+
+def test_a_file_with_many_holes_tells_of_some(tmp_path):
+    with File(tmp_path / "disk", 4 * SIZE) as backend:
+        pages = range(0, 4 * SIZE, 8192)
+        for at in pages:
+            put(backend, at, b"x" * 4096)
+        assert len(backend.extents(0, 4 * SIZE)) == holes.EXTENTS
+        assert mapped(backend, 4 * SIZE) == set(pages)
+
+
+@pytest.mark.parametrize("number", [errno.EOPNOTSUPP, errno.EINTR, errno.ENOSPC, errno.EIO])
+@pytest.mark.parametrize("call", ["zero", "discard"])
+def test_what_fallocate_says(tmp_path, monkeypatch, call, number):
+    """A file system without it gets zeros; a signal is nothing; the rest are errors."""
+    real, answers = holes._fallocate, [number]
+
+    def fallocate(*arguments):
+        if not answers:
+            return real(*arguments)
+        ctypes.set_errno(number)
+        if number != errno.EOPNOTSUPP:
+            answers.clear()
+        return -1
+
+    monkeypatch.setattr(holes, "_fallocate", fallocate)
+    with File(tmp_path / "disk", SIZE) as backend:
+        put(backend, 0, b"\xff" * SIZE)
+        if number in (errno.ENOSPC, errno.EIO):
+            with pytest.raises(OSError) as caught:
+                getattr(backend, call)(0, 300_000)
+            assert caught.value.errno == number
+        else:
+            getattr(backend, call)(0, 300_000)
+            assert get(backend, 0, SIZE) == bytes(300_000) + b"\xff" * (SIZE - 300_000)
+
+
+def test_holes_are_not_made_in_what_is_read_only(tmp_path):
+    File(tmp_path / "disk", SIZE).close()
+    with File(tmp_path / "disk", read_only=True) as backend:
+        for call in backend.zero, backend.discard:
+            with pytest.raises(OSError, match="Read-only"):
+                call(0, 4096)
+        assert backend.extents(0, SIZE) == [(SIZE, False)]
+
+
+def test_memory_that_is_locked_is_zeroed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under mlockall the kernel takes no pages back."""
+    ram = Ram(1 << 16)
+    ram.write_from(0, memoryview(b"x" * (1 << 16)))
+    monkeypatch.setattr("mmap.MADV_DONTNEED", 0x7FFF)  # EINVAL, as for pages that are locked
+    ram.zero(100, 50000)
+    assert bytes(ram.memory()) == b"x" * 100 + bytes(50000) + b"x" * ((1 << 16) - 50100)
+
+
+@pytest.mark.parametrize("method", ["zero", "discard", "extents"])
+def test_closed_memory_that_somebody_holds(method: str) -> None:
+    ram = Ram(1 << 16)
+    held = ram.memory()
+    held[:3] = b"abc"
+    ram.close()
+    with pytest.raises(ValueError, match="released"):
+        getattr(ram, method)(0, 8192)
+    assert held[:3] == b"abc"

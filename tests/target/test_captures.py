@@ -26,8 +26,8 @@ from pysrp.scsi.cdb import parse_cdb
 from pysrp.scsi.sense import parse_sense
 from pysrp.srp import RspFlags
 from pysrp.target.disk import Disk
-from pysrp.target.engine import Settings
 from pysrp.target.lunmap import LunMap
+from pysrp.vscsi.server import Settings
 from target_rig import MIB, Rig
 
 CAPTURES = sorted((Path(__file__).parents[1] / "vectors" / "captures").glob("*.jsonl"))

@@ -14,9 +14,10 @@ from pysrp.fabric import ReturnCode
 from pysrp.mad import OsType
 from pysrp.srp import RspFlags
 from pysrp.target.disk import Disk
-from pysrp.target.engine import Settings
+from pysrp.target.effects import Effect, check
 from pysrp.target.lunmap import LunMap
-from pysrp.target.states import State
+from pysrp.vscsi.server import Settings
+from pysrp.vscsi.server_states import State
 from target_rig import BLOCK, MIB, Client, Rig
 
 Make = Callable[..., Rig]
@@ -441,8 +442,8 @@ def test_same_tag_twice(rig: Rig) -> None:
 
 
 def test_sense_is_cut(rig: Rig, disk: Disk) -> None:
-    def execute(task: object) -> None:
-        task.check(bytes(range(200)))  # type: ignore[attr-defined]
+    def execute(task: object) -> Effect:
+        return check(bytes(range(200)))
 
     disk.execute = execute  # type: ignore[method-assign, assignment]
     tag = rig.client.cmd(256, "00")

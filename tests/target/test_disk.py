@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -268,6 +268,7 @@ def test_errors_of_the_backend(number, read, write):
     st.integers(0, 5000), st.integers(1, 300), st.sets(st.integers(0, 4095), max_size=3),
     st.sampled_from([512, 4096]), st.lists(st.integers(1, 300 * 512), max_size=4),
 )  # fmt: skip
+@example(0, 2, {1}, 4096, [2, 4098])  # a segment of one block's size in two blocks
 def test_an_unreadable_block_is_named_and_those_before_it_are_moved(shared, lba, blocks, bad, size, cuts):
     """SBC-3, 4.18.1: the first one's LBA in INFORMATION; the residual says how much has come."""
     lba %= 4096 - blocks

@@ -4,45 +4,27 @@ from __future__ import annotations
 
 import random
 import selectors
-import struct
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pysrp._fast.lane import Lane
 
+from lane_rig import BLOCKS, commands, lane, send, went_short
 from pysrp import crq, mad, srp
 from pysrp.backends import Ram
 from pysrp.fabric import ReturnCode
 from pysrp.lun import scst_pack
 from pysrp.mad import OsType
 from pysrp.srp import TaskAttribute, TskMgmtFunc
-from pysrp.target.direct import doors
 from pysrp.target.disk import Disk
-from pysrp.target.engine import Settings
 from pysrp.target.lunmap import LunMap
-from pysrp.target.states import State
+from pysrp.vscsi.server import Settings
+from pysrp.vscsi.server_states import State
 from target_rig import MIB, Rig
 
 Make = Callable[..., Rig]
-BLOCKS = 256
-LUNS = [bytes.fromhex(each) for each in ("81", "82", "8200000100000000", "c1", "41", "00", "83")]
-OPCODES = [0x08, 0x0A, 0x28, 0x2A, 0x88, 0x8A, 0xA8, 0xAA, 0x00, 0x2F, 0x8F]
-
-
-def lane(rig: Rig) -> Lane:
-    found = rig.target._lane
-    assert found is not None
-    return found
-
-
-def went_short(rig: Rig, work: Callable[[], Any]) -> bool:
-    before = lane(rig).total
-    work()
-    rig.run()
-    return lane(rig).total > before
 
 
 # What goes there, and what does not
@@ -194,17 +176,6 @@ def test_closed_backend(rig: Rig, disk: Disk) -> None:
     tag = rig.client.read(256, 0, 1)
     rig.run()
     assert rig.client.answer(tag).status == 2
-
-
-def test_a_unit_with_tasks_of_the_long_way(rig: Rig, disk: Disk) -> None:
-    assert rig.target.session
-    session = rig.target.session
-    rig.client.read(256, 0, 1)
-    rig.run()
-    (door,) = doors(list(rig.luns), session.nexus, {disk: [1]})  # type: ignore[dict-item]
-    assert door.allows() == 0
-    (door,) = doors(list(rig.luns), session.nexus, {})
-    assert door.allows() == 3
 
 
 # In order
@@ -368,65 +339,6 @@ def test_watched_by_its_descriptor(rig: Rig) -> None:
 # Both ways, side by side
 
 
-def command(draw: Any) -> dict[str, Any]:
-    """A command that is right, nearly right, or wrong."""
-    number = draw(st.sampled_from(OPCODES))
-    lba = draw(st.one_of(st.integers(0, BLOCKS), st.integers(0, 0xFFFFFFFF)))
-    blocks = draw(st.integers(0, 5))
-    flags = draw(st.sampled_from([0, 0, 0, 0, 0x08, 0x10, 0x20, 0x60, 0xE0, 1]))
-    control = draw(st.sampled_from([0, 0, 0, 0, 4, 1]))
-    if number in (0x08, 0x0A):
-        cdb = bytes((number, lba >> 16 & 31 | flags & 0xE0, lba >> 8 & 255, lba & 255, blocks, control))
-    elif number in (0x88, 0x8A, 0x8F):
-        cdb = struct.pack(">BBQIBB", number, flags, lba, blocks, 0, control)
-    elif number in (0xA8, 0xAA):
-        cdb = struct.pack(">BBIIBB", number, flags, lba, blocks, 0, control)
-    else:
-        cdb = struct.pack(">BBIBHB", number, flags, lba, 0, blocks, control)
-    write = number in (0x0A, 0x2A, 0x8A, 0xAA)
-    length = (blocks or 256 if number in (0x08, 0x0A) else blocks) * 512
-    length = max(0, length + draw(st.sampled_from([0, 0, 0, 0, 1, -1, 512, -512])))
-    offset = draw(st.integers(0, 100_000))
-    cut = sorted(draw(st.lists(st.integers(0, length), max_size=draw(st.sampled_from([0, 0, 3, 12])))))
-    segments = [(offset + a, b - a) for a, b in zip([0, *cut], [*cut, length], strict=True)]
-    stray = draw(st.sampled_from([None, None, None, None, None, 1 << 40, 2**64 - 100]))
-    return {
-        "lun": draw(st.sampled_from(LUNS)),
-        "cdb": cdb,
-        "segments": segments,
-        "stray": stray,
-        "write": write != draw(st.sampled_from([False, False, False, False, True])),
-        "sol_not": draw(st.sampled_from([0, 2, 4, 6])),
-        "task_attr": draw(st.sampled_from([0, 0, 0, 0, 1, 2, 4])),
-        "length": draw(st.sampled_from([None, None, None, 256, 63, 47])),
-    }
-
-
-commands = st.composite(command)()
-
-
-def send(rig: Rig, fields: dict[str, Any], tag: int) -> None:
-    client = rig.client
-    segments = [(client.data(at), size) for at, size in fields["segments"]]
-    if fields["stray"] is not None:
-        segments[-1] = (fields["stray"], segments[-1][1])
-    where = segments if len(segments) > 1 else segments[0]
-    raw = bytes(
-        srp.Cmd.build(
-            tag=tag,
-            lun=fields["lun"].ljust(8, b"\0"),
-            cdb=fields["cdb"].ljust(16, b"\0"),
-            sol_not=fields["sol_not"],
-            task_attr=fields["task_attr"],
-            **{"data_out" if fields["write"] else "data_in": where},
-        )
-    )
-    if len(raw) > 256:
-        raw = raw[:256]
-    length = fields["length"]
-    client.iu(raw, length=None if length is None else max(16, min(length, 256)))
-
-
 @given(st.lists(st.lists(commands, min_size=1, max_size=8), min_size=1, max_size=4), st.booleans())
 def test_both_ways_give_the_same(batches: list[list[dict[str, Any]]], linux: bool) -> None:
     rigs = []
@@ -463,7 +375,7 @@ def test_both_ways_give_the_same(batches: list[list[dict[str, Any]]], linux: boo
                 for rig in rigs
             )
             assert short == long
-            assert rigs[1].target._lane is None
+            assert rigs[1].target.queue.lane is None
     finally:
         for rig in rigs:
             rig.close()

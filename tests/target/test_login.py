@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from unittest.mock import Mock
 
 import pytest
 
@@ -12,9 +13,9 @@ from pysrp.fabric import Identity, ReturnCode
 from pysrp.mad import CapFlags, MadStatus, OsType
 from pysrp.srp import LoginRejReason
 from pysrp.target.disk import Disk
-from pysrp.target.engine import Settings
 from pysrp.target.lunmap import LunMap
-from pysrp.target.states import State
+from pysrp.vscsi.server import Settings
+from pysrp.vscsi.server_states import State
 from target_rig import MIB, Rig
 
 Make = Callable[..., Rig]
@@ -47,6 +48,18 @@ def test_adapter_info(make: Make) -> None:
     assert rig.target.client.partition_name == "lparA"
     assert rig.target.client.linux
     assert adapter_info(rig).status == MadStatus.SUCCESS  # twice is well
+
+
+def test_a_name_cannot_write_lines_of_the_log(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    rig = make()
+    rig.connect()
+    name = "a\n30000028: SRP_LOGIN of root succeeded\x1b[2J"
+    rig.client.poke(bytes(mad.AdapterInfoData.build(partition_name=name)))
+    with caplog.at_level("INFO", "pysrp.target"):
+        rig.client.mad(mad.AdapterInfo.build(tag=0x51, buffer=rig.client.data(), length=148), 256)
+        rig.run()
+    assert rig.target.client.partition_name == "a?30000028: SRP_LOGIN of root succeeded?[2J"
+    assert all(each.getMessage().isprintable() for each in caplog.records)
 
 
 def test_client_that_repeats_what_it_was_told(make: Make) -> None:
@@ -277,8 +290,11 @@ def test_login_rejected(make: Make, fields: dict[str, object], reason: LoginRejR
     assert isinstance(client.answer(tag), srp.LoginRsp)
 
 
-def test_login_rejected_without_memory(make: Make) -> None:
-    rig = make(server_window=MIB)  # too little to stage data in
+@pytest.mark.parametrize("window", [True, False], ids=["window", "machine"])
+def test_login_rejected_without_memory(make: Make, monkeypatch: pytest.MonkeyPatch, window: bool) -> None:
+    rig = make(server_window=MIB if window else None)  # too little to stage data in
+    if not window:
+        monkeypatch.setattr(rig.target.mover.memory, "allocate", Mock(side_effect=MemoryError))
     client = rig.connect()
     tag = client.login()
     rig.run()

@@ -16,8 +16,8 @@ from pysrp.scsi.inquiry import Inquiry
 from pysrp.scsi.params import ReportLuns
 from pysrp.scsi.sense import parse_sense
 from pysrp.target.disk import Disk
-from pysrp.target.engine import Settings
 from pysrp.target.lunmap import LunMap
+from pysrp.vscsi.server import Settings
 from target_rig import MIB, Rig
 
 Make = Callable[..., Rig]

@@ -13,10 +13,12 @@ from pysrp import crq, fabric, srp
 from pysrp.backends import File, Ram
 from pysrp.errors import ConfigError
 from pysrp.initiator.session import Session
+from pysrp.scsi import inquiry
 from pysrp.target.disk import Disk
 from pysrp.target.lunmap import LunMap
 from pysrp.target.serve import Server
-from pysrp.target.states import State
+from pysrp.vscsi.server import Settings
+from pysrp.vscsi.server_states import State
 from target_rig import MIB, Client, SlowRam
 from waiting import PATIENCE, until
 
@@ -229,6 +231,23 @@ def test_stop_flushes(url: str, clients: Callable[[], Remote], tmp_path: Path) -
     assert (tmp_path / "disk").read_bytes()[512:1024] == b"kept" * 128
 
 
+def test_stop_in_the_middle_of_stop(url: str, clients: Callable[[], Remote]) -> None:
+    """As a signal handler calls it, that interrupts the thread which is stopping."""
+    calls: list[int] = []
+
+    class Interrupted(Ram):
+        def flush(self) -> None:
+            calls.append(1)
+            server.stop()
+            assert server.wait(0)
+
+    server = Server(url, LunMap([(256, Disk(Interrupted(MIB)))]))
+    clients().enter()
+    server.stop()
+    server.stop()
+    assert calls == [1]
+
+
 def test_stop_with_commands_under_way(url: str, clients: Callable[[], Remote]) -> None:
     slow = SlowRam(MIB)
     server = Server(url, LunMap([(256, Disk(slow))]))
@@ -288,9 +307,40 @@ def test_disks_of_one_name_on_two_servers_are_two_disks(tmp_path: Path) -> None:
 
 
 def test_one_disk_on_two_servers_is_one_disk(tmp_path: Path) -> None:
+    """What names the unit is the same; what names the target port is not."""
     luns = LunMap([(256, Disk(Ram(MIB), "ram000"))])
     with Server(f"unix:{tmp_path}/a", luns), Server(f"unix:{tmp_path}/b", LunMap([(0, luns[256].unit)])):
-        assert identification(f"unix:{tmp_path}/a") == identification(f"unix:{tmp_path}/b")
+        here, there = identification(f"unix:{tmp_path}/a"), identification(f"unix:{tmp_path}/b")
+    port = bytes.fromhex("01140004 0000 0001")
+    assert here[1].count(port) == 1
+    assert here[0] == there[0]
+    assert here[1].replace(port, port[:-1] + b"\2") == there[1]
+
+
+def test_relative_target_ports(tmp_path: Path) -> None:
+    """The lowest that is free in the process, or what was said; another one is for the next login."""
+
+    def seen(url: str) -> int:
+        with Session(url) as session:
+            page = inquiry.DeviceIdentification(session.scan()[0].inquiry(0x83))
+            return int(page.designators[1].relative_target_port_identifier)
+
+    luns = LunMap([(256, Disk(Ram(MIB), "ram000"))])
+    one, two = f"unix:{tmp_path}/a", f"unix:{tmp_path}/b"
+    with Server(one, luns), Server(two, luns, Settings(relative_port=77)) as server:
+        assert (seen(one), seen(two)) == (1, 77)
+        server.renumber(5)
+        assert seen(two) == 5
+        server.renumber(2)
+        with Server(f"{two}2", luns):
+            assert seen(f"{two}2") == 3
+    with Server(two, luns) as server:
+        assert seen(two) == 1
+        server.renumber(None)
+        assert seen(two) == 2
+    for bad in 0, 65536, -1:
+        with pytest.raises(ConfigError):
+            Settings(relative_port=bad)
 
 
 def test_a_relative_path_is_the_same_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,13 +17,13 @@ from pysrp.lun import Lun
 from pysrp.scsi.sense import parse_sense
 from pysrp.srp import RspCode, RspFlags, TaskAttribute, TskMgmtFunc
 from pysrp.target import workers
+from pysrp.target.data import CHUNK, CHUNKS
 from pysrp.target.disk import Disk
-from pysrp.target.engine import Settings
 from pysrp.target.lunmap import LunMap
-from pysrp.target.staging import CHUNK, CHUNKS
+from pysrp.target.srp_session import TaskSet
 from pysrp.target.task import Nexus, Task
-from pysrp.target.taskset import TaskSet
 from pysrp.target.workers import THREADS, Pool
+from pysrp.vscsi.server import Settings
 from target_rig import BLOCK, MIB, Rig, SlowRam, Spotted
 from waiting import PATIENCE, until
 
@@ -42,7 +42,7 @@ class Bench:
         self.running: list[str] = []
         self.began: list[str] = []
         self.tasks: dict[str, Task] = {}
-        self.set = TaskSet(self._begin)
+        self.set = TaskSet()
         self._nexus = Nexus("test", lambda work: None)
 
     def _begin(self, task: Task) -> None:
@@ -58,14 +58,16 @@ class Bench:
                 self._nexus, Lun(), 0, bytes(16), unit=None, mover=None, finish=None, attribute=attribute
             )  # type: ignore[arg-type]
             self.tasks[name] = task
-            self.set.add(task)
+            if self.set.add(task):
+                self._begin(task)
 
     def end(self, *names: str) -> None:
         for name in names:
             if name in self.running:
                 self.running.remove(name)
             self.set.discard(self.tasks[name])
-            self.set.pump()
+            while (task := self.set.next()) is not None:
+                self._begin(task)
 
 
 def test_simple_tasks_run_together() -> None:
@@ -117,27 +119,29 @@ def test_a_dormant_task_that_is_aborted_frees_the_way() -> None:
     assert bench.running == ["s1", "s2"]
 
 
-def test_many_tasks_that_end_at_once_do_not_nest() -> None:
-    bench = Bench()
-    tasks: list[Task] = []
+def test_many_tasks_that_end_at_once_do_not_nest(slow: SlowRam, pool: Pool) -> None:
+    """400 ORDERED ones that wait for one, and end as soon as they begin: nested, they would be too many calls."""
+    rig = Rig(
+        LunMap([(0, Disk(slow, "slow"))]), Settings(request_limit=500), workers=pool, queue_size=64 << 10
+    )
+    try:
+        client = rig.login()
+        client.read(0, 0, 1)
+        tags = [client.cmd(0, "00", task_attr=ORDERED) for _ in range(400)]
+        rig.run()
+        assert not client.answers
+        slow.gate.set()
 
-    def begin(task: Task) -> None:
-        tasks.append(task)
-        if len(tasks) > 1:
-            bench.set.discard(task)
-            bench.set.pump()
+        def answered() -> bool:
+            client.answers.extend(client.port.poll())  # no more than 256 at a time
+            return len(client.answers) == 401
 
-    bench.set = TaskSet(begin)
-    nexus = Nexus("test", lambda work: None)
-    for _ in range(5000):
-        bench.set.add(
-            Task(nexus, Lun(), 0, bytes(16), unit=None, mover=None, finish=None, attribute=ORDERED)  # type: ignore[arg-type]
-        )
-    assert len(tasks) == 1
-    bench.set.discard(tasks[0])
-    bench.set.pump()
-    assert len(tasks) == 5000
-    assert len(bench.set) == 0
+        rig.settle(answered)
+        assert [client.answer(tag).status for tag in tags] == [0] * 400
+        assert rig.target.session
+        assert not rig.target.session.tasks
+    finally:
+        rig.close()
 
 
 # Blocking backends
@@ -212,8 +216,8 @@ def test_more_transfers_than_staged_memory(busy: Rig, slow: SlowRam) -> None:
     free(busy, slow)
     for tag in tags:
         assert client.answer(tag).status == 0
-    assert not busy.target._mover.staging.busy
-    assert not busy.target._mover.staging.waiting
+    assert not busy.target.mover.staging.busy
+    assert not busy.target.mover.staging.waiting
 
 
 @pytest.mark.parametrize(("hung", "window"), [(1, None), (5, None), (30, None), (1, 4 * MIB + 4 * 4096)])
@@ -239,7 +243,7 @@ def test_a_unit_that_hangs_holds_up_no_other(make: Make, pool: Pool, hung: int, 
             backend.gate.set()
     rig.settle(lambda: len(client.answers) == len(tags))
     assert {client.answer(tag).status for tag in tags} == {0}
-    assert not rig.target._mover.staging.busy
+    assert not rig.target.mover.staging.busy
 
 
 def test_memory_to_stage_in_ends_with_the_window(make: Make, pool: Pool) -> None:
@@ -252,7 +256,7 @@ def test_memory_to_stage_in_ends_with_the_window(make: Make, pool: Pool) -> None
     client = rig.login()
     tags = [client.read(at, 0, 1) for at in range(40)]
     rig.run()
-    assert rig.target._mover.staging.waiting
+    assert rig.target.mover.staging.waiting
     for backend in slow:
         backend.gate.set()
     rig.settle(lambda: len(client.answers) == len(tags))
@@ -291,7 +295,7 @@ def test_a_thread_that_cannot_be_had(
     if not first:
         assert client.answer(before).status == 0
         assert client.peek(BLOCK, 4096) == b"\1" * BLOCK
-    assert not rig.target._mover.staging.busy
+    assert not rig.target.mover.staging.busy
     tags = {client.read(256, at, 1, offset=4096 * at): at for at in range(2, 8)}
     rig.settle(lambda: len(client.answers) == len(tags))
     for tag, at in tags.items():
@@ -328,7 +332,7 @@ def test_a_backend_that_would_end_its_thread(make: Make, pool: Pool) -> None:
     tags = [client.read(256, 0, 1) for _ in range(2 * THREADS)] + [client.write(256, 0, bytes(512))]
     rig.settle(lambda: len(client.answers) == len(tags))
     assert [client.answer(tag).status for tag in tags] == [2] * 2 * THREADS + [0]
-    assert not rig.target._mover.staging.busy
+    assert not rig.target.mover.staging.busy
 
 
 @pytest.mark.parametrize("number", [5, 28])
@@ -343,7 +347,7 @@ def test_errors_of_a_worker(busy: Rig, slow: SlowRam, number: int) -> None:
     answer = client.answer(write)
     assert answer.sense[2] == key
     assert answer.data_out_res_cnt == 512
-    assert not busy.target._mover.staging.busy
+    assert not busy.target.mover.staging.busy
 
 
 def test_bad_address_after_work(busy: Rig, slow: SlowRam) -> None:
@@ -354,7 +358,7 @@ def test_bad_address_after_work(busy: Rig, slow: SlowRam) -> None:
     assert client.answer(bad).sense[12] == 0x4B  # at once: nothing had to be read for it
     free(busy, slow)
     assert client.answer(tag).sense[12] == 0x4B
-    assert not busy.target._mover.staging.busy
+    assert not busy.target.mover.staging.busy
 
 
 # Ordering, with work that overlaps
@@ -422,7 +426,7 @@ def test_abort_of_what_a_worker_is_busy_with(busy: Rig, slow: SlowRam) -> None:
     slow.gate.set()
     assert slow.started.acquire(timeout=0) is False
     tag = client.cmd(256, "00")
-    busy.settle(lambda: not busy.target._mover.staging.busy)
+    busy.settle(lambda: not busy.target.mover.staging.busy)
     assert client.answer(tag).status == 0
     assert not client.answers
     assert client.peek(600) == b"before" * 100
@@ -443,7 +447,7 @@ def test_abort_of_what_waits(busy: Rig, slow: SlowRam) -> None:
     for tag in reads:
         assert client.answer(tag).status == 0
     assert not client.answers
-    assert not busy.target._mover.staging.busy
+    assert not busy.target.mover.staging.busy
 
 
 def test_aborted_write_does_not_overtake_a_later_one(busy: Rig, slow: SlowRam, pool: Pool) -> None:
@@ -498,7 +502,7 @@ def test_abort_task_set(busy: Rig, slow: SlowRam, function: int) -> None:
     busy.run()
     assert client.answer(fine).status == 0  # no unit attention
     slow.gate.set()
-    busy.settle(lambda: not busy.target._mover.staging.busy)
+    busy.settle(lambda: not busy.target.mover.staging.busy)
     assert not client.answers
 
 
@@ -688,13 +692,13 @@ def test_more_tasks_than_staged_memory_end_together(busy: Rig, slow: SlowRam) ->
     assert slow.started.acquire(timeout=PATIENCE)
     session: Any = busy.target.session
     assert len(session.tasks) == len(tags)
-    assert busy.target._mover.staging.waiting == len(tags) - CHUNKS // 2
+    assert busy.target.mover.staging.waiting == len(tags) - CHUNKS // 2
     client.port.free()
     busy.run()
     assert busy.target.session is None
-    assert not busy.target._mover.staging.waiting
+    assert not busy.target.mover.staging.waiting
     slow.gate.set()
-    busy.settle(lambda: not busy.target._mover.staging.busy)
+    busy.settle(lambda: not busy.target.mover.staging.busy)
     assert not session.tasks
 
 
@@ -710,7 +714,7 @@ def test_logout_and_login_of_another_port_abort_too(busy: Rig, slow: SlowRam) ->
     busy.run()
     assert client.element_of(9).IU_length == 16
     slow.gate.set()
-    busy.settle(lambda: not busy.target._mover.staging.busy)
+    busy.settle(lambda: not busy.target.mover.staging.busy)
     assert not client.answers
 
 
@@ -760,10 +764,10 @@ def test_login_pays_the_credits_owed(busy: Rig, slow: SlowRam) -> None:
     slow.gate.set()
     busy.settle(lambda: len(client.answers) == 1)
     assert busy.target.session
-    assert busy.target.session.owed == 1
+    assert busy.target.session.channels[0].owed == 1
     login = client.login()
     busy.run()
-    assert client.answer(login).req_lim_delta == busy.target.session.limit
+    assert client.answer(login).req_lim_delta == busy.target.session.channels[0].limit
     tag = client.cmd(512, "00")
     busy.run()
     assert client.answer(tag).req_lim_delta == 1
@@ -796,7 +800,7 @@ def test_blocks_before_one_that_cannot_be_read_are_moved(make: Make, pool: Pool,
     assert (answer.status, sense.sense_key, sense.asc, sense.information) == (2, 3, 0x0C, bad)
     assert answer.data_out_res_cnt == (blocks - bad) * BLOCK
     assert bytes(backend.memory()) == bytes(bad * BLOCK) + there[bad * BLOCK :]
-    assert not rig.target._mover.staging.waiting
+    assert not rig.target.mover.staging.waiting
 
 
 def test_a_medium_that_is_closed_between_two_chunks(make: Make, pool: Pool) -> None:

@@ -1,6 +1,7 @@
 """What every logical unit does: attentions, reservations, mode pages, INQUIRY, the command table."""
 
 import dataclasses
+import importlib
 import itertools
 import threading
 
@@ -16,10 +17,11 @@ from pysrp.scsi.codes import Association, DesignatorType, PeripheralDeviceType
 from pysrp.scsi.mode import parse_mode6, parse_mode10
 from pysrp.scsi.sense import DescriptorSense, parse_sense
 from pysrp.target.disk import Disk
+from pysrp.target.effects import GOOD, End, Reply
 from pysrp.target.lunmap import LunMap
 from pysrp.target.unit import LogicalUnit
-from pysrp.target.unit_commands import command
-from pysrp.target.unit_identity import Identity, device_number
+from pysrp.target.units.commands import command
+from pysrp.target.units.identity import UnitIdentity, device_number
 from unit_bench import Bench
 
 TUR = "000000000000"
@@ -287,11 +289,11 @@ def test_scst_numbers(name, setup_id):
 
 
 def test_scst_ids():
-    who = Identity.named("a_disk_with_a_long_name", setup_id=1)
+    who = UnitIdentity.named("a_disk_with_a_long_name", setup_id=1)
     assert who.serial == f"{device_number('a_disk_with_a_long_name', 1):x}"
     assert who.t10_dev_id == f"{who.serial}-a_disk_with_a_long_name"[:25]
     assert who.vendor_specific_id == who.t10_dev_id
-    assert Identity.named("d", vendor="ACME").vendor == "ACME"
+    assert UnitIdentity.named("d", vendor="ACME").vendor == "ACME"
 
 
 @pytest.mark.parametrize("setup_id", [1, 0x51, 0x12345678, 0xFFFFFFFF])
@@ -299,7 +301,7 @@ def test_no_two_names_of_a_setup_have_one_eui64(setup_id):
     """SCST cuts the number to 8 digits, of which an id of the setup leaves little or nothing of the name."""
 
     def eui64(name):
-        found = Identity.named(name, setup_id=setup_id).designators()
+        found = UnitIdentity.named(name, setup_id=setup_id).designators()
         return next(bytes(d.designator) for d in found if d.designator_type == DesignatorType.EUI_64)
 
     assert eui64("d") == device_number("d", setup_id).to_bytes(8, "big")
@@ -324,7 +326,7 @@ def test_names_differ_unless_somebody_says_otherwise():
 
     def serve(server):
         units = {256: Disk(Ram(512)), 512: Disk(Ram(512)), 768: Disk(Ram(512), "payroll")}
-        units[1024] = Disk(Ram(512), "given", identity=Identity.named("given"))
+        units[1024] = Disk(Ram(512), "given", identity=UnitIdentity.named("given"))
         LunMap(units.items()).served(server)
         return list(units.values())
 
@@ -340,13 +342,13 @@ def test_a_unit_stays_who_it_is():
     """Also where it is exported a second time, by another server, or after it was given an identity."""
     unit, given = Disk(Ram(512)), Disk(Ram(512))
     one, other = LunMap([(7, unit)]), LunMap([(8, unit), (9, given)])
-    given.identity = Identity.named("given")
+    given.identity = UnitIdentity.named("given")
     one.served("one")
     before = ids(unit)
     other.served("other")
     one.served("again")
     assert ids(unit) == before
-    assert given.identity == Identity.named("given")
+    assert given.identity == UnitIdentity.named("given")
 
 
 def test_one_serial_number_twice_in_a_map_is_told(caplog):
@@ -404,7 +406,7 @@ def test_identity_everywhere(bench):
 )
 def test_identity_that_does_not_fit(wrong):
     with pytest.raises(ConfigError):
-        Identity(**wrong)
+        UnitIdentity(**wrong)
 
 
 # REQUEST SENSE
@@ -605,6 +607,10 @@ def test_every_listed_command_is_there_and_no_other(bench):
             result = bench(bytes([opcode]))
             assert result.code == (5, 0x20, 0), hex(opcode)
             assert result.pointer == (True, 0, None)
+        elif opcode == 0x7F:
+            result = bench(bytes([opcode]) + bytes(31))
+            assert result.code == BAD_FIELD
+            assert result.pointer == (True, 8, None)
         elif None not in actions:
             for action in set(range(32)) - actions:
                 result = bench(bytes([opcode, action]))
@@ -616,7 +622,8 @@ def test_every_listed_command_is_there_and_no_other(bench):
 
 
 def test_issue_list_is_complete(bench):
-    wanted = "00 03 08 0a 12 15 16 17 1a 1b 1e 25 28 2a 2f 35 55 56 57 5a 88 8a 8f 91 9e a0 a3 a8 aa"
+    wanted = """00 03 08 0a 12 15 16 17 1a 1b 1e 25 28 2a 2f 35 41 55 56 57 5a 5e 5f 7f 88 8a 8f 91 93 9e a0 a3
+        a8 aa"""
     assert [f"{o:02x}" for o in sorted(bench.unit.commands.by_opcode)] == wanted.split()
 
 
@@ -671,10 +678,11 @@ def test_naca_and_link_are_refused_everywhere(bench):
     for entry in bench.unit.commands:
         for bit, shown in (4, 2), (1, 1), (2, 1):
             raw = bytearray(entry.cdb.build())
-            raw[len(raw) - 1] |= bit
+            control = entry.cdb.naca.offset
+            raw[control] |= bit
             result = bench(raw)
             assert result.code == BAD_FIELD, entry
-            assert result.pointer == (True, len(raw) - 1, shown)
+            assert result.pointer == (True, control, shown)
 
 
 # A device type of one's own
@@ -696,14 +704,14 @@ class Turntable(LogicalUnit):
 
     @command(Turn, medium=True, refuses=["angle"])
     def turn(self, task, cdb):
-        task.reply(b"turned", cdb.allocation_length)
+        return Reply(b"turned", cdb.allocation_length)
 
     @command(Turn32)
     def turn_far(self, task, cdb):
-        task.reply(b"%d" % cdb.angle)
+        return Reply(b"%d" % cdb.angle)
 
     def test_unit_ready(self, task, cdb):
-        task.end(8)
+        return End(8)
 
 
 def test_a_unit_of_ones_own():
@@ -774,7 +782,7 @@ def test_whatever_has_a_protect_field_refuses_it(kind):
     class Unit(LogicalUnit):
         @command(kind)
         def handle(self, task, cdb_):
-            task.good()
+            return GOOD
 
     name = next(f"{n}protect" for n in ("rd", "wr", "vr", "or") if hasattr(kind, f"{n}protect"))
     with Bench(Unit()) as bench:
@@ -784,3 +792,21 @@ def test_whatever_has_a_protect_field_refuses_it(kind):
             assert result.code == BAD_FIELD
             byte = 10 if kind.SIZE == 32 else 1
             assert result.pointer == (True, byte, 7)
+
+
+def test_the_names_of_version_0_1():
+    from pysrp.target.units import commands, identity, pages
+
+    for old, new, name, now in [
+        ("unit_commands", commands, "command", "command"),
+        ("unit_commands", commands, "Command", "SupportedCdb"),
+        ("unit_identity", identity, "Identity", "UnitIdentity"),
+        ("unit_modes", pages, "Page", "PageValues"),
+    ]:
+        module = importlib.import_module(f"pysrp.target.{old}")
+        with pytest.warns(
+            DeprecationWarning, match=rf"{old} is pysrp\.target\.units\.{new.__name__.split('.')[-1]} now"
+        ):
+            assert getattr(module, name) is getattr(new, now)
+        with pytest.raises(AttributeError):
+            _ = module.nothing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from pysrp.lun import Lun
 from pysrp.scsi.sense import parse_sense
 from pysrp.target.data import DataMover
 from pysrp.target.task import Nexus, Task
+from pysrp.vscsi.dma import Dma
 
 ROOM = 4 << 20
 
@@ -47,7 +49,7 @@ class Apart:
     def __init__(self, port: Any) -> None:
         self.allocate, self.copy_in, self.copy_out = port.allocate, port.copy_in, port.copy_out
 
-    def window(self, *_: Any) -> None:
+    def windows(self, *_: Any) -> None:
         return None
 
 
@@ -61,8 +63,10 @@ class Bench:
         self.server.register()
         self.memory = self.client.allocate(2 * ROOM)
         self.view = memoryview(self.memory)
-        self.mover = DataMover(self.server if shared else Apart(self.server), None, lambda call: call())
+        memory = Dma(self.server if shared else Apart(self.server))
+        self.mover = DataMover(memory, None, lambda call: call())
         self.mover.prepare()
+        self._ports = itertools.count(0x30000001)
         self.nexus = self.login("first")
         self.reachable = True
 
@@ -85,8 +89,11 @@ class Bench:
         yield
         self.reachable = True
 
-    def login(self, name: str = "another") -> Nexus:
-        nexus = Nexus(name, lambda call: call())
+    def login(self, name: str = "another", port: int | None = None, relative_port: int = 1) -> Nexus:
+        """A nexus that reaches the unit: of initiator port number ``port``, or of a new one."""
+        number = next(self._ports) if port is None else port
+        nexus = Nexus(name, lambda call: call(), number.to_bytes(16, "big"), relative_port=relative_port)
+        nexus.abort = lambda unit, done: done()
         self.unit.attach(nexus)
         return nexus
 
@@ -121,6 +128,8 @@ class Bench:
             finish=ends.append,
             data_out=_segments(base, len(data), cuts),
             data_in=_segments(inward, room, cuts),
+            data_out_length=len(data),
+            data_in_length=room,
             read_only=read_only,
         )
         task.attempt(self.unit.execute, task)
@@ -147,6 +156,6 @@ class Bench:
         return result.code
 
 
-def _segments(base: int, length: int, cuts: Sequence[int]) -> list[tuple[int, int]]:
+def _segments(base: int, length: int, cuts: Sequence[int]) -> list[tuple[int, int, int]]:
     ends = [*(cut for cut in cuts if cut < length), length] if length else []
-    return [(base + start, end - start) for start, end in zip([0, *ends], ends, strict=False)]
+    return [(base + start, end - start, 0) for start, end in zip([0, *ends], ends, strict=False)]

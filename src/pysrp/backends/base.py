@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from types import TracebackType
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-__all__ = ["ZEROS", "Backend"]
+__all__ = ["ZEROS", "Backend", "Borrower"]
 
 ZEROS = memoryview(bytes(1 << 18))
 """256 KiB of zeros to copy from."""
 
 Self = TypeVar("Self")
+
+
+class Borrower(Protocol):
+    """Who has been lent a backend's memory."""
+
+    def revoke(self) -> None:
+        """Do not use it any more. From any thread; repeated."""
 
 
 class Backend(ABC):
@@ -32,6 +39,15 @@ class Backend(ABC):
 
     read_only: bool = False
     """Whether every :meth:`write_from` would fail."""
+
+    zeroes: bool = False
+    """Whether :meth:`zero` is cheaper than to write zeros."""
+
+    discards: bool = False
+    """Whether :meth:`discard` gives room back where it can, and leaves zeros."""
+
+    maps: bool = False
+    """Whether :meth:`extents` knows what takes no room."""
 
     @abstractmethod
     def read_into(self, offset: int, view: memoryview) -> None:
@@ -56,6 +72,19 @@ class Backend(ABC):
         """
         return None
 
+    def lend(self, borrower: Borrower) -> memoryview | None:
+        """:meth:`memory`, for somebody who reads and writes there without asking again; None: ask each time.
+
+        Who lends has to call ``borrower.revoke()`` when a transfer is more than a copy from now on, or fails: when it is
+        closed. Only the class that wrote ``read_into`` and ``write_from`` knows, so a subclass that replaces one of them
+        and not this one is not asked. The borrower is not kept alive. ValueError after :meth:`close`.
+        """
+        return None
+
+    def native(self) -> object | None:
+        """It as a medium in C, ``struct pysrp_medium`` (``native.h``) in a capsule, or None where there is none."""
+        return None
+
     def zero(self, offset: int, length: int) -> None:
         """Make ``length`` bytes from ``offset`` on read as zeros, cheaply where the medium can."""
         self._inside(offset, length)
@@ -66,11 +95,20 @@ class Backend(ABC):
             offset += step
 
     def discard(self, offset: int, length: int) -> None:
-        """Say that these bytes are of no use any more; what they read as afterwards is undefined.
+        """Say that these bytes are of no use any more; what they read as afterwards is undefined, unless it
+        :attr:`discards`.
 
         Does nothing where the medium cannot make use of it.
         """
         self._inside(offset, length)
+
+    def extents(self, offset: int, length: int) -> list[tuple[int, bool]]:
+        """What of these bytes takes room: lengths from ``offset`` on, each with whether it does; some of it at least.
+
+        What takes none reads as zeros. Where that is not known, everything does.
+        """
+        self._inside(offset, length)
+        return [(length, True)] if length else []
 
     def _inside(self, offset: int, length: int) -> None:
         if not 0 <= offset <= offset + length <= self.size:

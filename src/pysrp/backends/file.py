@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import threading
 
+from pysrp.backends import holes
 from pysrp.backends.base import Backend
 from pysrp.errors import ConfigError
 
@@ -19,12 +21,13 @@ class File(Backend):
     0600, if it does not exist, and grown if it is shorter, in both cases sparsely; of a longer file the
     first ``size`` bytes are used. Nothing is ever truncated.
 
-    Written bytes are the operating system's until :meth:`flush`, which is fdatasync; a read-only file is
-    never made or grown. Raises ConfigError for what is neither file nor block device, for a size below 1
+    Written bytes are the operating system's until :meth:`flush`, which is fdatasync. When one has failed, every later
+    one fails until the file is opened anew: Linux forgets what it could not write, and says so once. A read-only
+    file is never made or grown. Raises ConfigError for what is neither file nor block device, for a size below 1
     and for one that a read-only file does not have, OSError as opening does.
     """
 
-    blocking = True
+    blocking = zeroes = discards = maps = True
 
     def __init__(
         self, path: str | os.PathLike[str], size: int | None = None, *, read_only: bool = False
@@ -34,6 +37,7 @@ class File(Backend):
         if size is not None and size < 1:
             raise ConfigError(f"{self.path}: a disk of {size} bytes")
         mode = os.O_RDONLY if read_only else os.O_RDWR | (0 if size is None else os.O_CREAT)
+        self._flushes = Flushes()
         # O_NONBLOCK: a FIFO is refused below, not waited for.
         self._fd = os.open(self.path, mode | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
         try:
@@ -65,6 +69,12 @@ class File(Backend):
             raise ValueError(f"{self.path} is closed")
         return self._fd
 
+    def _writable(self) -> int:
+        fd = self._descriptor()
+        if self.read_only:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), self.path)
+        return fd
+
     def read_into(self, offset: int, view: memoryview) -> None:
         """Read; OSError EIO also where the file has become shorter than it was."""
         self._inside(offset, len(view))
@@ -79,9 +89,7 @@ class File(Backend):
     def write_from(self, offset: int, view: memoryview) -> None:
         """Write; OSError ENOSPC where a sparse file finds no room, EROFS where it is read-only."""
         self._inside(offset, len(view))
-        fd = self._descriptor()
-        if self.read_only:
-            raise OSError(errno.EROFS, os.strerror(errno.EROFS), self.path)
+        fd = self._writable()
         while view:
             done = os.pwrite(fd, view, offset)
             if not done:
@@ -89,11 +97,30 @@ class File(Backend):
             offset += done
             view = view[done:]
 
+    def zero(self, offset: int, length: int) -> None:
+        """Have the file system make zeros, with room for what is written there later; else write them."""
+        self._inside(offset, length)
+        fd = self._writable()
+        if length and not holes.fallocate(fd, holes.ZERO_RANGE | holes.KEEP_SIZE, offset, length):
+            super().zero(offset, length)
+
+    def discard(self, offset: int, length: int) -> None:
+        """Make a hole, which is zeros; where there are none, :meth:`zero`."""
+        self._inside(offset, length)
+        fd = self._writable()
+        if length and not holes.fallocate(fd, holes.PUNCH_HOLE | holes.KEEP_SIZE, offset, length):
+            self.zero(offset, length)
+
+    def extents(self, offset: int, length: int) -> list[tuple[int, bool]]:
+        """See :meth:`Backend.extents`; what has been zeroed and not written since may be told as either."""
+        self._inside(offset, length)
+        return holes.extents(self._descriptor(), offset, length)
+
     def flush(self) -> None:
-        """Make what was written durable."""
+        """Make what was written durable. Fails for good once it has failed: with the error of that time."""
         fd = self._descriptor()
         if not self.read_only:
-            os.fdatasync(fd)
+            self._flushes.flush(fd)
 
     def resize(self, size: int | None = None) -> None:
         """Look at the file's size again (after somebody else changed it), or grow it to ``size`` bytes.
@@ -112,3 +139,46 @@ class File(Backend):
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
+
+
+class Flushes:
+    """The flushes of one open file. They share what they can: who comes while one goes on waits for the next.
+
+    Linux tells an error of writing back to one caller of fdatasync only, whoever's the bytes were. So no two go on at
+    once, and none after one that failed.
+    """
+
+    def __init__(self) -> None:
+        self._turn = threading.Condition()
+        self._begun = self._ended = 0
+        self._failed: int | None = None
+
+    def flush(self, fd: int) -> None:
+        """Return when an fdatasync has ended that began after this call. Raises OSError."""
+        with self._turn:
+            wanted = self._begun + 1
+            while self._ended < wanted and self._failed is None:
+                if self._begun > self._ended:
+                    self._turn.wait()
+                else:
+                    self._sync(fd)
+            if self._failed is not None:
+                raise OSError(
+                    self._failed, f"{os.strerror(self._failed)} (a flush has failed: open it again)"
+                )
+
+    def _sync(self, fd: int) -> None:
+        self._begun += 1
+        self._turn.release()
+        error: int | None = None
+        done = False
+        try:
+            os.fdatasync(fd)
+            done = True
+        except OSError as raised:
+            error = raised.errno
+        finally:
+            self._turn.acquire()
+            self._failed = error
+            self._ended, self._begun = (self._begun, self._begun) if done else (self._ended, self._ended)
+            self._turn.notify_all()

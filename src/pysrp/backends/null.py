@@ -14,6 +14,8 @@ class Null(Backend):
     Raises ConfigError for a size below 1.
     """
 
+    zeroes = discards = maps = True
+
     def __init__(self, size: int) -> None:
         if size < 1:
             raise ConfigError(f"a null disk of {size} bytes")
@@ -36,6 +38,11 @@ class Null(Backend):
     def zero(self, offset: int, length: int) -> None:
         """They are zeros already."""
         self._inside(offset, length)
+
+    def extents(self, offset: int, length: int) -> list[tuple[int, bool]]:
+        """Nothing takes room."""
+        self._inside(offset, length)
+        return [(length, False)] if length else []
 
     def flush(self) -> None:
         """Nothing to do."""

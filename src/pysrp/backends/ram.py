@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import mmap
+import weakref
+from itertools import groupby
+from pathlib import Path
+from typing import Any
 
-from pysrp.backends.base import Backend
+from pysrp._fast.ram import RamTable
+from pysrp.backends.base import Backend, Borrower
 from pysrp.errors import ConfigError
 
 __all__ = ["Ram"]
 
 PAGE = mmap.PAGESIZE
+PAGES = 1 << 16
+"""So many pages at most are looked at for extents."""
+PAGEMAP = Path("/proc/self/pagemap")
+THERE = 0b11 << 62
+"""Of a page's entry there: it is in memory, or swapped out."""
+TRANSFERS = frozenset({"read_into", "write_from"})
 
 
 class Ram(Backend):
@@ -19,6 +31,8 @@ class Ram(Backend):
     Raises ConfigError for a size below 1, OSError where the machine will not promise that much.
     """
 
+    zeroes = discards = maps = True
+
     def __init__(self, size: int) -> None:
         if size < 1:
             raise ConfigError(f"a RAM disk of {size} bytes")
@@ -26,6 +40,7 @@ class Ram(Backend):
         flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0)
         self._map = mmap.mmap(-1, size, flags=flags)
         self._view = memoryview(self._map)
+        self._lent: set[weakref.ref[Borrower]] = set()
 
     def __repr__(self) -> str:
         return f"Ram({self.size})"
@@ -49,24 +64,84 @@ class Ram(Backend):
         """The memory itself."""
         return self._view[:]
 
+    def lend(self, borrower: Borrower) -> memoryview | None:
+        """The memory itself, until it is closed or somebody puts a function of his own in front of a transfer."""
+        self._lent.add(weakref.ref(borrower, self._lent.discard))
+        return self.memory() if TRANSFERS.isdisjoint(vars(self)) else None
+
+    def _call_back(self) -> None:
+        for each in list(self._lent):
+            borrower = each()
+            if borrower is not None:
+                borrower.revoke()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in TRANSFERS and hasattr(self, "_lent"):
+            self._call_back()
+
+    def native(self) -> object:
+        """See :meth:`Backend.native`; the memory stays as long as the capsule does."""
+        return RamTable(self._view[:]).capsule
+
     def zero(self, offset: int, length: int) -> None:
         """Zero it; whole pages are given back to the kernel instead."""
         self._inside(offset, length)
         end = offset + length
         first, last = -(-offset // PAGE) * PAGE, end // PAGE * PAGE
-        if first < last:
-            self._map.madvise(mmap.MADV_DONTNEED, first, last - first)
+        if first < last and self._give_back(first, last - first):
             super().zero(offset, first - offset)
             super().zero(last, end - last)
         else:
             super().zero(offset, length)
 
+    def _give_back(self, offset: int, length: int) -> bool:
+        """Let the kernel have these pages; whether it takes them: not those that are locked (mlockall)."""
+        try:
+            self._map.madvise(mmap.MADV_DONTNEED, offset, length)
+        except OSError:
+            return False
+        return True
+
+    def _inside(self, offset: int, length: int) -> None:
+        len(self._view)  # ValueError when it is closed, though somebody may hold the memory
+        super()._inside(offset, length)
+
     def discard(self, offset: int, length: int) -> None:
         """As :meth:`zero`: pages that hold nothing cost nothing."""
         self.zero(offset, length)
 
+    def extents(self, offset: int, length: int) -> list[tuple[int, bool]]:
+        """See :meth:`Backend.extents`: pages, as Linux tells. One that was only read may take room too."""
+        self._inside(offset, length)
+        page = offset // PAGE
+        count = min(-(-(offset + length) // PAGE) - page, PAGES) if length else 0
+        try:
+            entries = self._entries(page, count)
+        except OSError:  # no /proc, or another system
+            return super().extents(offset, length)
+        end = offset + length
+        found: list[tuple[int, bool]] = []
+        for mapped, run in groupby(entry & THERE != 0 for entry in entries):
+            page += sum(1 for _ in run)
+            until = min(page * PAGE, end)
+            found.append((until - offset, mapped))
+            offset = until
+        return found
+
+    def _entries(self, page: int, count: int) -> memoryview:
+        """What the kernel says of so many pages. Raises OSError."""
+        page += ctypes.addressof(ctypes.c_char.from_buffer(self._map)) // PAGE
+        with PAGEMAP.open("rb", buffering=0) as file:
+            file.seek(8 * page)
+            told = file.read(8 * count)
+        if len(told) < 8 * count:
+            raise OSError("told less than it was asked")
+        return memoryview(told).cast("Q")
+
     def close(self) -> None:
         """Give the memory back, as soon as nobody holds a view of it."""
         self._view.release()
+        self._call_back()
         with contextlib.suppress(BufferError):  # memory() is in use: then the last view frees it
             self._map.close()

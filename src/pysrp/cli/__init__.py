@@ -50,6 +50,15 @@ def _open_streams() -> None:
 
 def main() -> None:
     """Entry point of the ``pysrp`` command; exits with 0, 1 (something was wrong) or 2 (wrong usage)."""
+    try:
+        _run()
+    except KeyboardInterrupt:
+        # While click is being imported; from then on it says the same.
+        sys.exit("\nAborted!")
+
+
+def _run() -> None:
+    """What was typed."""
     _open_streams()
     try:
         import click

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from pysrp import fabric, scsi
+from pysrp.cli.newfile import NewFile
 from pysrp.errors import ConfigError, DecodeError
 from pysrp.fabric import Identity
 from pysrp.fabric.recorder import Recorder
@@ -187,7 +188,7 @@ def initiator_options(command: _C) -> _C:
             help="Where the server is: unix:PATH, vio:UNIT (environment: PYSRP_SERVER).",
         ),
         click.option(
-            "--record", type=click.Path(dir_okay=False), metavar="FILE", expose_value=False, callback=_record,
+            "--record", type=NewFile(), metavar="FILE", expose_value=False, callback=_record,
             help="Write all that passes as JSON lines, for 'pysrp decode'.",
         ),
     ):  # fmt: skip

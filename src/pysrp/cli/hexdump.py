@@ -25,7 +25,7 @@ from typing import NamedTuple
 from pysrp.errors import ConfigError
 from pysrp.text import octets
 
-__all__ = ["Found", "find", "is_row"]
+__all__ = ["Found", "find"]
 
 MOST = 1 << 24
 """An asterisk stands for at most so many bytes."""
@@ -187,22 +187,16 @@ def _dump(lines: list[str], start: int) -> tuple[Found, int] | None:
     return None
 
 
-def is_row(line: str) -> bool:
-    """Whether a line is one of a dump with offsets."""
-    try:
-        return bool(line.strip()) and _row(line, 0) is not None
-    except _Broken:
-        return True
-
-
 def find(text: str) -> list[Found]:
     """The records in a text. ``#`` begins a comment, and a line that ends with a colon is a heading.
 
-    Where there is a dump with offsets, other lines that are not hexadecimal belong to the tool that printed it.
+    Where there is a dump with offsets, or the heading of the sense data that ``sg_raw -v`` prints without, other
+    lines that are not hexadecimal belong to the tool that printed it.
     """
     lines = [line.split("#", 1)[0].rstrip() for line in text.splitlines()]
     found: list[Found] = []
     strange: list[Found] = []
+    headings: list[Found] = []
     at, dumps = 0, 0
     while at < len(lines):
         start, body = at, lines[at].strip()
@@ -218,10 +212,15 @@ def find(text: str) -> list[Found]:
                 at += 1
             found.append(Found(octets(" ".join(lines[start:at])), start + 1))
         except ConfigError:
-            if not body.endswith(":"):
-                strange.append(Found(b"", start + 1, f"{body[:40]!r} is not hexadecimal text"))
+            if body.startswith("Raw sense data"):
+                dumps += 1
+            else:
+                odd = headings if body.endswith(":") else strange
+                odd.append(Found(b"", start + 1, f"{body[:40]!r} is not hexadecimal text"))
         except _Broken as problem:
             found.append(Found(b"", start + 1, str(problem)))
+    if not found and not strange:
+        return headings  # of nothing
     return sorted([*found, *([] if dumps else strange)], key=lambda one: one.line)
 
 

@@ -29,7 +29,7 @@ from pysrp.initiator.session import Device, Pending, Result, Session
 from pysrp.initiator.units import SUCCESS
 from pysrp.scsi import params
 from pysrp.scsi.codes import PeripheralDeviceType, Status
-from pysrp.text import octets, size
+from pysrp.text import octets, printable, size
 
 TYPES = {
     0: "disk",
@@ -51,7 +51,8 @@ def row(host: int, found: Device) -> str:
     """A line of lsscsi: address, type, vendor, product, revision, node (there is none here)."""
     place = f"[{host}:{found.hctl.channel}:{found.hctl.id}:{found.hctl.lun}]"
     kind = TYPES.get(found.type, f"type {found.type:x}")
-    return f"{place:<12} {kind:<7} {found.vendor:<8} {found.product:<16} {found.revision:<4}  -"
+    vendor, product, revision = map(printable, (found.vendor, found.product, found.revision))
+    return f"{place:<12} {kind:<7} {vendor:<8} {product:<16} {revision:<4}  -"
 
 
 def record(host: int, found: Device) -> dict[str, Any]:
@@ -100,7 +101,8 @@ def rescan(
             click.echo(
                 f"Host: scsi{host} Channel: {d.hctl.channel:02} Id: {d.hctl.id:02} Lun: {d.hctl.lun:02}"
             )
-            click.echo(f"  Vendor: {d.vendor:<8} Model: {d.product:<16} Rev: {d.revision}")
+            vendor, model, revision = map(printable, (d.vendor, d.product, d.revision))
+            click.echo(f"  Vendor: {vendor:<8} Model: {model:<16} Rev: {revision}")
             kind = (
                 PeripheralDeviceType(d.type).name if d.type in list(PeripheralDeviceType) else f"{d.type:#x}"
             )

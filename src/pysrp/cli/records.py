@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -123,7 +122,8 @@ def from_captures(text: str) -> Iterator[Record]:
 def read(data: bytes, kind: str = "") -> Iterator[Record]:
     """Records of a file: capture lines, hex text, or binary (elements of 16 bytes if ``kind`` is crq).
 
-    Text with one line of hexadecimal digits is hex text, whatever the others are: they are errors.
+    What has no byte but printable ones is hex text, and wrong where it has no digits: a slip of the pen in a single
+    line must not make a CDB of its letters. Nothing that is decoded here is all printable.
     """
     head = data[:4096].lstrip()
     if head.startswith(b"{"):
@@ -134,11 +134,8 @@ def read(data: bytes, kind: str = "") -> Iterator[Record]:
     except UnicodeDecodeError:
         text = "\0"
     if all(map(str.isprintable, "".join(text.split()))):
-        lines = [line.split("#", 1)[0].strip() for line in text.splitlines()]
-        plain = any(re.fullmatch(r"[0-9a-fA-FxX\s:,;_-]+", line) for line in lines)
-        if plain or not any(lines) or any(map(hexdump.is_row, lines)):
-            yield from from_hex(text)
-            return
+        yield from from_hex(text)
+        return
     if kind == "crq":
         for at in range(0, len(data), 16):
             yield Record(data[at : at + 16], f"offset {at}")

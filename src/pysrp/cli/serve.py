@@ -9,22 +9,27 @@ import json
 import logging
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import click
 
 from pysrp.backends import File
+from pysrp.cli.newfile import NewFile
 from pysrp.errors import ConfigError, TransportError
 from pysrp.fabric import Identity, Port
 from pysrp.fabric.recorder import Recorder
 from pysrp.mad import OsType
+from pysrp.media import split
 from pysrp.scst import Control, Tree, load, quote, socket_of
-from pysrp.target.engine import Settings
 from pysrp.target.lunmap import LunMap
+from pysrp.target.reservation_files import ReservationFolder
 from pysrp.target.serve import MAX_CLIENTS, Server
 from pysrp.text import size
+from pysrp.vscsi.server import Settings
+
+log = logging.getLogger("pysrp.cli")
 
 STOP = signal.SIGTERM, signal.SIGINT
 """What ends a server."""
@@ -44,13 +49,23 @@ def pairs(texts: tuple[str, ...], what: str) -> list[tuple[str, str]]:
 
 
 def recording(file: str) -> Callable[[Port], Port]:
-    """What gives each port a recorder, with a file of its own. OSError if the first cannot be written."""
+    """What gives each port a recorder, with a file of its own. OSError if the first cannot be opened.
+
+    Later no client is to suffer from a file that cannot be written: it is served, unrecorded.
+    """
     Path(file).touch(0o600)
     clients = itertools.count(1)
 
+    def failed(problem: OSError) -> None:
+        log.error("no more is recorded: %s: %s", problem.filename, problem.strerror)
+
     def wrap(port: Port) -> Port:
         number = next(clients)
-        return Recorder(port, file if number == 1 else f"{file}.{number}")
+        try:
+            return Recorder(port, file if number == 1 else f"{file}.{number}", failed)
+        except OSError as problem:
+            failed(problem)
+            return port
 
     return wrap
 
@@ -78,7 +93,7 @@ def configure(tree: Tree, conf: BinaryIO, server: Server) -> bool:
     finally:
         gc.enable()
     for line in left_out:
-        logging.getLogger("pysrp.cli").info("%s: %s", conf.name, line)
+        log.info("%s: %s", conf.name, line)
     return not server.wait(0)
 
 
@@ -89,18 +104,95 @@ def _number(option: str, text: str, base: int, what: str) -> int:
         raise ConfigError(f"{option} {text!r}: it is {what}") from None
 
 
+def _log(quiet: bool) -> None:
+    """To standard error, or nowhere."""
+    if not quiet:
+        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    else:
+        logging.getLogger("pysrp").addHandler(logging.NullHandler())
+        logging.getLogger("pysrp").propagate = False
+
+
+def _identity(unit_address: str, partition_name: str | None, partition_number: int | None) -> Identity:
+    """Who a simulated adapter says it is."""
+    partition = 40 if partition_number is None else partition_number
+    return Identity(
+        unit_address=_number("--unit-address", unit_address, 16, "hexadecimal, such as 30000028"),
+        partition_name=partition_name or "VIOS3-P6",
+        partition_number=partition,
+        location_code=f"U9117.MMA.107086C-V{partition}-C1-T1",
+        system_id="IBM,9117-MMA-IBM,02107086C",
+    )
+
+
+def device(url: str) -> tuple[str, str]:
+    """The handler for a medium's URL, SCST's own where it has one, and what ``add_device`` has to say."""
+    scheme, rest = split(url)
+    match scheme:
+        case "ram" | "null":
+            return {"ram": "vdisk_ram", "null": "vdisk_nullio"}[scheme], f"size={size(rest)}"
+        case "file" if "?" not in rest and "%" not in rest:
+            return "vdisk_fileio", f"filename={quote(rest)}"
+        case "path":
+            return "vdisk_fileio", f"filename={quote(str(Path(url).absolute()))}"
+        case _:
+            return "vdisk_url", f"url={quote(url)}"
+
+
+def media(disks: tuple[str, ...], ram: tuple[str, ...], files: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """The names and URLs of the disks that were asked for, in one way or another."""
+    yield from pairs(disks, "NAME=URL, such as data=/srv/data.img or ram000=ram:64M")
+    for name, text in pairs(ram, "NAME=SIZE, such as ram000=64M"):
+        yield name, f"ram:{text}"
+    for name, text in pairs(files, "NAME=PATH or NAME=PATH,SIZE"):
+        yield name, prepare(text)
+
+
+def _fill(
+    tree: Tree, target: str, disks: list[tuple[str, str]], luns: tuple[str, ...], thin: tuple[str, ...]
+) -> None:
+    """Add the disks, by name and URL, and export them. Some are thin."""
+    unknown = set(thin) - {name for name, _ in disks}
+    if unknown:
+        raise ConfigError(f"--thin {min(unknown)}: no disk is called so")
+    for name, url in disks:
+        handler, parameters = device(url)
+        if name in thin:
+            parameters += ";thin_provisioned=1"
+        tree.write(f"handlers/{handler}/mgmt", f"add_device {quote(name)} {parameters}")
+    for name, text in pairs(luns, "NAME=LUN, such as ram000=256"):
+        tree.write(f"{target}/luns/mgmt", f"add {quote(name)} {text}")
+
+
+def _announce(url: str, control: Path, target: str, as_json: bool) -> None:
+    """Print where it listens."""
+    if as_json:
+        click.echo(json.dumps({"url": url, "control": str(control), "target": target}))
+    else:
+        click.echo(f"serving {url} as {target}")
+        click.echo(f"management: pysrp scst -s {url} ls {target}")
+    sys.stdout.flush()
+
+
 @click.command()
 @click.argument("url")
 @click.option(
-    "--ram", multiple=True, metavar="NAME=SIZE", help="Add a RAM disk, such as ram000=64M. Repeatable."
+    "--disk", "disks", multiple=True, metavar="NAME=URL",
+    help="Add a disk, on any medium: a path, or ram:64M, null:1G, 'file:/PATH?size=1G', 'fault:RULE:URL' (docs/media.md). Repeatable.",
+)  # fmt: skip
+@click.option(
+    "--ram", multiple=True, metavar="NAME=SIZE", help="The same as --disk NAME=ram:SIZE. Repeatable."
 )
 @click.option(
     "--file", "files", multiple=True, metavar="NAME=PATH[,SIZE]",
-    help="Add a disk in a file; with SIZE it is made, or grown, sparsely, to that size. Repeatable.",
+    help="The same as --disk NAME=PATH; with SIZE it is made, or grown, sparsely, to that size. Repeatable.",
 )  # fmt: skip
 @click.option(
     "--lun", "luns", multiple=True, metavar="NAME=LUN", help="Export a disk, such as ram000=256. Repeatable."
 )
+@click.option(
+    "--thin", multiple=True, metavar="NAME", help="Let initiators give blocks of this disk back (docs/thin-disks.md). Repeatable."
+)  # fmt: skip
 @click.option("--conf", type=click.File("rb"), default=None, help="Load an scst.conf.")
 @click.option(
     "--enable/--disable", default=None, help="Let clients log in (default: if anything is exported)."
@@ -132,6 +224,10 @@ def _number(option: str, text: str, base: int, what: str) -> int:
     metavar="SIZE",
     help="Shared memory that one client may have.",
 )
+@click.option(
+    "--reservations", type=click.Path(file_okay=False), metavar="FOLDER",
+    help="Keep persistent reservations that ask for it (APTPL) in a file for each disk in this folder.",
+)  # fmt: skip
 @click.option("--no-login", is_flag=True, help="Also serve clients that never log in, such as SLOF.")
 @click.option(
     "--reject-disabled", is_flag=True,
@@ -139,15 +235,15 @@ def _number(option: str, text: str, base: int, what: str) -> int:
 )  # fmt: skip
 @click.option("--mode", default="600", show_default=True, metavar="OCTAL", help="Permissions of the socket.")
 @click.option(
-    "--record", type=click.Path(dir_okay=False), metavar="FILE",
+    "--record", type=NewFile(), metavar="FILE",
     help="Write all that passes as JSON lines, for 'pysrp decode'; of a second client to FILE.2, and so on.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print where it listens as one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="No log lines.")
 def serve(
-    url: str, ram: tuple[str, ...], files: tuple[str, ...], luns: tuple[str, ...], conf: BinaryIO | None,
+    url: str, disks: tuple[str, ...], ram: tuple[str, ...], files: tuple[str, ...], luns: tuple[str, ...], thin: tuple[str, ...], conf: BinaryIO | None,
     enable: bool | None, partition_name: str | None, partition_number: int | None, unit_address: str,
-    os_type: str, max_transfer: str, max_clients: int, max_window: str, no_login: bool, reject_disabled: bool, mode: str, record: str | None,
+    os_type: str, max_transfer: str, max_clients: int, max_window: str, reservations: str | None, no_login: bool, reject_disabled: bool, mode: str, record: str | None,
     as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Serve disks at URL (unix:PATH; on POWER vio:UNIT) until SIGTERM or Ctrl-C.
@@ -158,25 +254,14 @@ def serve(
     Examples:
       pysrp serve unix:/tmp/vios --ram ram000=64M --lun ram000=256
       pysrp serve unix:/tmp/vios --conf /etc/scst.conf
+      pysrp serve unix:/tmp/vios --disk data=/srv/data.img --disk zeros=null:1T --lun data=256 --lun zeros=512
       pysrp serve vio:30000005 --file data=/dev/vg/data --lun data=256
       pysrp scst -s unix:/tmp/vios write targets/ibmvstgt/ibmvstgt_target_0/luns/mgmt add ram000 512
     """
-    if not quiet:
-        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    else:
-        logging.getLogger("pysrp").addHandler(logging.NullHandler())
-        logging.getLogger("pysrp").propagate = False
+    _log(quiet)
     url = url if ":" in url else f"unix:{url}"
-    address = _number("--unit-address", unit_address, 16, "hexadecimal, such as 30000028")
+    wished = _identity(unit_address, partition_name, partition_number)
     permissions = _number("--mode", mode, 8, "octal, such as 660")
-    partition = 40 if partition_number is None else partition_number
-    wished = Identity(
-        unit_address=address,
-        partition_name=partition_name or "VIOS3-P6",
-        partition_number=partition,
-        location_code=f"U9117.MMA.107086C-V{partition}-C1-T1",
-        system_id="IBM,9117-MMA-IBM,02107086C",
-    )
     settings = Settings(
         partition_name=partition_name or "",
         partition_number=partition_number,
@@ -189,46 +274,25 @@ def serve(
     with contextlib.ExitStack() as stack:
         # Who sees the socket may send a signal: it waits until it is handled, also in threads that begin here.
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
-        tree = stack.enter_context(contextlib.closing(Tree()))
+        kept = None if reservations is None else ReservationFolder(reservations)
+        tree = stack.enter_context(contextlib.closing(Tree(reservations=kept)))
+        options: dict[str, Any] = {"identity": wished, "mode": permissions, "max_window": size(max_window)}
         wrap = recording(record) if record else None
-        server = Server(
-            url,
-            exports,
-            settings,
-            enabled=False,
-            max_clients=max_clients,
-            max_window=size(max_window),
-            wrap=wrap,
-            identity=wished,
-            mode=permissions,
-        )
+        server = Server(url, exports, settings, enabled=False, max_clients=max_clients, wrap=wrap, **options)
         stack.callback(server.stop)
         for number in STOP:
             signal.signal(number, lambda *_: server.interrupt())
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
         target = f"targets/ibmvstgt/{tree.add_target(server, exports)}"
-        for name, text in pairs(ram, "NAME=SIZE, such as ram000=64M"):
-            tree.write("handlers/vdisk_ram/mgmt", f"add_device {quote(name)} size={size(text)}")
-        for name, text in pairs(files, "NAME=PATH or NAME=PATH,SIZE"):
-            tree.write(
-                "handlers/vdisk_fileio/mgmt", f"add_device {quote(name)} filename={quote(prepare(text))}"
-            )
-        for name, text in pairs(luns, "NAME=LUN, such as ram000=256"):
-            tree.write(f"{target}/luns/mgmt", f"add {quote(name)} {text}")
+        _fill(tree, target, [*media(disks, ram, files)], luns, thin)
         if conf is not None and not configure(tree, conf, server):
             return
         if enable or (enable is None and len(exports)):
             tree.write(f"{target}/enabled", "1")
         control = socket_of(url)
         stack.enter_context(Control(tree, control))
-        if as_json:
-            click.echo(json.dumps({"url": url, "control": str(control), "target": target}))
-        else:
-            click.echo(f"serving {url} as {target}")
-            click.echo(f"management: pysrp scst -s {url} ls {target}")
-        sys.stdout.flush()
-        while not server.wait(0.5):  # a signal may come too late to end a wait, and is then seen after it
-            pass
+        _announce(url, control, target, as_json)
+        server.wait()
         if server.ended:
             raise TransportError(f"{url}: the adapter is gone, no client can come any more")
         if not quiet:

@@ -33,12 +33,13 @@ import enum
 import importlib
 import select
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, NoReturn, Protocol, TypeVar
 
 from pysrp.errors import ConfigError, HcallError, PartnerGone, QueueFull, check_number, check_text
+from pysrp.papr import ReturnCode, name_of
 
 __all__ = [
     "ELEMENT_SIZE",
@@ -64,54 +65,6 @@ DEFAULT_WINDOW = 256 << 20
 DEFAULT_QUEUE = 4096
 
 Self = TypeVar("Self")
-
-
-class ReturnCode(enum.IntEnum):
-    """What a hypervisor call answers in r3 (PAPR; numbers as in Linux ``asm/hvcall.h``)."""
-
-    H_SUCCESS = 0
-    H_BUSY = 1
-    H_CLOSED = 2
-    H_NOT_AVAILABLE = 3
-    H_CONSTRAINED = 4
-    H_PARTIAL = 5
-    H_IN_PROGRESS = 14
-    H_LONG_BUSY_1_MSEC = 9900
-    H_LONG_BUSY_10_MSEC = 9901
-    H_LONG_BUSY_100_MSEC = 9902
-    H_LONG_BUSY_1_SEC = 9903
-    H_LONG_BUSY_10_SEC = 9904
-    H_LONG_BUSY_100_SEC = 9905
-    H_HARDWARE = -1
-    H_FUNCTION = -2
-    H_PARAMETER = -4
-    H_NOT_FOUND = -7
-    H_NO_MEM = -9
-    H_AUTHORITY = -10
-    H_PERMISSION = -11
-    H_DROPPED = -12
-    H_SOURCE_PARM = -13
-    H_DEST_PARM = -14
-    H_REMOTE_PARM = -15
-    H_RESOURCE = -16
-    H_RESCINDED = -46
-    H_P2 = -55
-    H_P3 = -56
-    H_P4 = -57
-    H_P5 = -58
-    H_P6 = -59
-    H_P7 = -60
-    H_P8 = -61
-    H_P9 = -62
-
-    @property
-    def retry_after(self) -> float | None:
-        """Seconds after which the same call should be made again; None if the code does not ask for that."""
-        if self in (ReturnCode.H_BUSY, ReturnCode.H_IN_PROGRESS):
-            return 0.0
-        if ReturnCode.H_LONG_BUSY_1_MSEC <= self <= ReturnCode.H_LONG_BUSY_100_SEC:
-            return float(10 ** (self - ReturnCode.H_LONG_BUSY_1_SEC))
-        return None
 
 
 class Access(enum.IntFlag):
@@ -233,7 +186,7 @@ class Port(ABC):
         """H_FREE_CRQ: close the queue; the partner gets transport event 2. No error if not registered.
 
         Raises HcallError with H_BUSY or a long busy code when it has to be repeated
-        (:attr:`ReturnCode.retry_after`).
+        (:attr:`HcallError.retry_after <pysrp.errors.HcallError.retry_after>`).
         """
 
     @abstractmethod
@@ -337,6 +290,29 @@ class Port(ABC):
         """
         return None
 
+    def windows(
+        self, stretches: Sequence[tuple[int, ...]], access: Access = Access.READ
+    ) -> list[memoryview] | None:
+        """As :meth:`window`, of several stretches: address, length, and whatever follows. None unless all of them are shared."""
+        found = [self.window(stretch[0], stretch[1], access) for stretch in stretches]
+        return [view for view in found if view is not None] if None not in found else None
+
+    def native(self, tap: Callable[[list[tuple[str, int, bytes]]], object] | None = None) -> Any:
+        """A link for the native lane (``native.h``; :class:`pysrp.vscsi.server_queue.NativeLink`), None without one.
+
+        With ``tap``, that is called with notes of what passes through the link, in order: ``took`` or ``sent`` an
+        element, ``fetched`` or ``stored`` memory of the client's; the bus address; the bytes. The link's ``tell()``
+        calls it for what it has not told yet. It takes only so much: more goes by the engine.
+        """
+        return None
+
+    def native_client(self) -> Any:
+        """A link for the initiator's native lane, whose ``capsule`` is a ``struct pysrp_client_link`` (``native.h``).
+
+        None where there is none.
+        """
+        return None
+
     @abstractmethod
     def close(self) -> None:
         """Free the queue and let go of the platform's resources. Never fails; harmless when repeated."""
@@ -402,8 +378,8 @@ def connect(
     ``timeout`` seconds may pass until the server has answered, else TransportError says why; with 0 the
     port is given at once and finds its partner later, as a partition does that boots before its server.
     ``identity``, ``window_size`` and ``queue_size`` (bytes, multiples of 4096) are what this end says of
-    itself where the platform does not know better. ``uids`` are the user ids that the server process may
-    have; by default the caller's own and root's.
+    itself where the platform does not know better; without a unit address a simulated adapter has one that no other is
+    likely to have. ``uids`` are the user ids that the server process may have; by default the caller's own and root's.
 
     Raises ConfigError for a URL that means nothing, UnavailableError for a transport that this machine
     does not have, TransportError when nobody answers.
@@ -451,11 +427,7 @@ def listen(
 
 def fail(call: str, code: int) -> NoReturn:
     """Raise what stands for a PAPR return code other than success; ``call`` names the hypervisor call."""
-    try:
-        name = ReturnCode(code).name
-    except ValueError:
-        name = "unknown return code"
-    message = f"{call}: {name} ({code})"
+    message = f"{call}: {name_of(code)} ({code})"
     if code == ReturnCode.H_CLOSED:
         raise PartnerGone(f"{message}: the partner's queue is not open")
     if code == ReturnCode.H_DROPPED:

@@ -28,9 +28,9 @@ from pysrp.fabric import (
     Identity,
     Listener,
     Port,
-    ReturnCode,
     fail,
 )
+from pysrp.papr import ReturnCode
 
 __all__ = ["LocalPort", "connect", "listen", "pair"]
 

@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from pysrp.errors import ConfigError, PartnerGone, TransportError, UnavailableError
-from pysrp.fabric import ELEMENT_SIZE, PAGE_SIZE, Access, Identity, Listener, Memory, Port, ReturnCode, fail
+from pysrp.fabric import ELEMENT_SIZE, PAGE_SIZE, Access, Identity, Listener, Memory, Port, fail
+from pysrp.papr import ReturnCode
 
 try:
     from pysrp.fabric._power import ffi, lib

@@ -21,7 +21,9 @@ A line is one record, in the form that ``pysrp decode`` reads and tests/vectors/
 
 On the server's side the records are what was copied. A client's end does not see its partner reach into
 its memory: what a request needs is read when it is sent, what the answer brought when it is taken from
-the queue. :meth:`Recorder.window` gives nothing, so that all data has to be copied, and is seen.
+the queue. :meth:`Recorder.window` gives nothing, so that all data has to be copied, and is seen. What a target
+does by its native path is noted there, and written before anything that comes later: at the latest when the port
+is polled, waited for or closed.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ import hashlib
 import json
 import os
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 from pysrp import crq, mad, scsi, srp
@@ -44,6 +47,7 @@ HEAD = 64
 
 Element = bytes | bytearray | memoryview
 Stretch = tuple[int, int]
+Notes = list[tuple[str, int, bytes]]
 
 
 class _Exchange:
@@ -64,6 +68,30 @@ class _Exchange:
         stretches = [*self.outgoing, *self.incoming, *([self.table] if self.table else [])]
         return any(start <= address < start + size for start, size in stretches)
 
+    def before(self, address: int) -> int:
+        """Bytes of data in the stretches before the one that begins there."""
+        total = 0
+        for start, size in self.incoming:
+            if start == address:
+                break
+            total += size
+        return total
+
+    def brought(self, iu: bytes) -> int:
+        """How many bytes of data came with an answer, as far as it says so."""
+        total = sum(size for _, size in self.incoming)
+        if self.format == crq.Format.MAD:
+            return total
+        try:
+            answer = srp.parse(iu)
+        except DecodeError:
+            return 0
+        if not isinstance(answer, srp.Rsp):
+            return 0
+        if answer.flags & srp.RspFlags.DIUNDER:
+            return total - int(answer.data_in_res_cnt)
+        return 0 if answer.status else total
+
 
 class Recorder(Port):
     """Wraps an open ``port``; use it instead. ``file`` is a path, which is written anew (and made with mode 0600),
@@ -72,10 +100,20 @@ class Recorder(Port):
     Closing it closes the port, and the file if it was given as a path. What it does not record, it passes
     on: attributes of the port's own are reached through the recorder too. Memory allocated through it is
     kept until it is freed.
+
+    Where the file cannot be written, the call that was to be recorded ends with an OSError that has its name. With
+    ``failed`` that is called with the OSError instead, once; then no more is recorded, and the calls go on.
     """
 
-    def __init__(self, port: Port, file: str | os.PathLike[str] | TextIO) -> None:
+    def __init__(
+        self,
+        port: Port,
+        file: str | os.PathLike[str] | TextIO,
+        failed: Callable[[OSError], object] | None = None,
+    ) -> None:
         self.port = port
+        self._failed = failed
+        self._given_up = False
         self.identity = port.identity
         self.is_server = port.is_server
         self.queue_size = port.queue_size
@@ -83,11 +121,13 @@ class Recorder(Port):
         self.max_transfer = port.max_transfer
         self._owns_file = isinstance(file, (str, os.PathLike))
         self._file: TextIO = _made(file) if isinstance(file, (str, os.PathLike)) else file
+        self._name = os.fspath(file) if isinstance(file, (str, os.PathLike)) else getattr(file, "name", None)
         self._seq = 0
         self._transactions = 0
         self._by_address: dict[int, _Exchange] = {}
         self._by_tag: dict[bytes, _Exchange] = {}
         self._memories: list[Memory] = []
+        self._link: Any = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.port, name)
@@ -122,8 +162,22 @@ class Recorder(Port):
                 "truncated": True,
                 "sha256": hashlib.sha256(data).hexdigest(),
             }
-        if not self._file.closed:
-            self._file.write(json.dumps(record) + "\n")
+        if not (self._file.closed or self._given_up):
+            with self._writing():
+                self._file.write(json.dumps(record) + "\n")
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """What becomes of errors. They have the file's name: a write by itself does not say which medium is full."""
+        try:
+            yield
+        except OSError as problem:
+            problem.filename = self._name
+            if not self._failed:
+                raise
+            if not self._given_up:
+                self._given_up = True
+                self._failed(problem)
 
     def _call(self, name: str, *arguments: int) -> None:
         text = ", ".join(f"{a:x}" for a in arguments)
@@ -187,6 +241,7 @@ class Recorder(Port):
 
     def register(self) -> bool:
         """See :meth:`Port.register`."""
+        self._catch_up()
         there = self.port.register()
         self._by_address.clear()
         self._by_tag.clear()
@@ -196,22 +251,26 @@ class Recorder(Port):
 
     def free(self) -> None:
         """See :meth:`Port.free`."""
+        self._catch_up()
         self.port.free()
         self._call("H_FREE_CRQ", self.identity.unit_address)
 
     def enable(self) -> None:
         """See :meth:`Port.enable`."""
+        self._catch_up()
         self.port.enable()
         self._call("H_ENABLE_CRQ", self.identity.unit_address)
 
     def send(self, element: Element) -> None:
         """See :meth:`Port.send`."""
+        self._catch_up()
         pending = self._before(bytes(element))
         self.port.send(element)
         self._sent(bytes(element), *pending)
 
     def send_many(self, elements: Iterable[Element]) -> int:
         """See :meth:`Port.send_many`."""
+        self._catch_up()
         batch = [bytes(one) for one in elements]
         # A target can answer, and overwrite the request, before the call is back.
         pending = [self._before(one) for one in batch]
@@ -252,6 +311,7 @@ class Recorder(Port):
 
     def poll(self, max: int = 256) -> list[bytes]:
         """See :meth:`Port.poll`."""
+        self._catch_up()
         elements = self.port.poll(max)
         for element in elements:
             if self.is_server:
@@ -272,39 +332,13 @@ class Recorder(Port):
             (length,) = struct.unpack_from(">H", element, 6)
             iu = self._own(exchange.address, length)
             for address, size in exchange.incoming:
-                here = min(size, self._brought(exchange, iu) - self._so_far(exchange, address))
+                here = min(size, exchange.brought(iu) - exchange.before(address))
                 if here > 0:
                     self._data("t2i", self._own(address, here), address, exchange)
             self._record(
                 "t2i", "iu", iu, f"answer to {exchange.name}", address=exchange.address, exchange=exchange
             )
         self._record("t2i", "crq", element, _title(element), exchange=exchange)
-
-    @staticmethod
-    def _so_far(exchange: _Exchange, address: int) -> int:
-        """Bytes of data in the stretches before this one."""
-        total = 0
-        for start, size in exchange.incoming:
-            if start == address:
-                break
-            total += size
-        return total
-
-    @staticmethod
-    def _brought(exchange: _Exchange, iu: bytes) -> int:
-        """How many bytes of data came with an answer, as far as it says so."""
-        total = sum(size for _, size in exchange.incoming)
-        if exchange.format == crq.Format.MAD:
-            return total
-        try:
-            answer = srp.parse(iu)
-        except DecodeError:
-            return 0
-        if not isinstance(answer, srp.Rsp):
-            return 0
-        if answer.flags & srp.RspFlags.DIUNDER:
-            return total - int(answer.data_in_res_cnt)
-        return 0 if answer.status else total
 
     # Memory.
 
@@ -316,8 +350,11 @@ class Recorder(Port):
 
     def copy_in(self, remote: int, local: Memory, offset: int = 0, length: int | None = None) -> None:
         """See :meth:`Port.copy_in`."""
+        self._catch_up()
         self.port.copy_in(remote, local, offset, length)
-        data = self._copied(local, offset, length)
+        self._fetched(remote, self._copied(local, offset, length))
+
+    def _fetched(self, remote: int, data: bytes) -> None:
         exchange = self._by_address.get(remote)
         if exchange is not None and not exchange.iu:
             self._understand(exchange, data)
@@ -330,8 +367,11 @@ class Recorder(Port):
 
     def copy_out(self, local: Memory, remote: int, offset: int = 0, length: int | None = None) -> None:
         """See :meth:`Port.copy_out`."""
+        self._catch_up()
         self.port.copy_out(local, remote, offset, length)
-        data = self._copied(local, offset, length)
+        self._stored(remote, self._copied(local, offset, length))
+
+    def _stored(self, remote: int, data: bytes) -> None:
         exchange = self._by_address.get(remote)
         if exchange is not None and exchange.iu:
             self._record("t2i", "iu", data, f"answer to {exchange.name}", address=remote, exchange=exchange)
@@ -367,6 +407,25 @@ class Recorder(Port):
         """None: what is copied can be recorded."""
         return None
 
+    # The native path.
+
+    def native(self, tap: Callable[[Notes], object] | None = None) -> Any:
+        """See :meth:`Port.native`: a link that notes what passes through it."""
+
+        def passed(notes: Notes) -> None:
+            for what, address, data in notes:
+                NOTED[what](self, address, data)
+            if tap is not None:
+                tap(notes)
+
+        self._link = self.port.native(passed)
+        return self._link
+
+    def _catch_up(self) -> None:
+        """What has passed by the native path is older than what comes now."""
+        if self._link is not None:
+            self._link.tell()
+
     # The rest.
 
     @property
@@ -390,6 +449,7 @@ class Recorder(Port):
 
     def wait(self, timeout: float | None = None) -> bool:
         """See :meth:`Port.wait`."""
+        self._catch_up()
         return self.port.wait(timeout)
 
     def wake(self) -> None:
@@ -402,12 +462,16 @@ class Recorder(Port):
 
     def close(self) -> None:
         """Close the port and, if the recorder opened it, the file."""
-        self.port.close()
+        try:
+            self._catch_up()
+        finally:
+            self.port.close()
         self._memories.clear()
-        if self._owns_file:
-            self._file.close()
-        elif not self._file.closed:
-            self._file.flush()
+        with self._writing():
+            if self._owns_file:
+                self._file.close()
+            elif not self._file.closed:
+                self._file.flush()
 
 
 def _made(path: str | os.PathLike[str]) -> TextIO:
@@ -424,3 +488,12 @@ def _title(element: bytes) -> str:
         return f"transport event {kind}"
     length, address = struct.unpack_from(">HQ", element, 6)
     return f"format {kind}, {length} bytes, {address:x}"
+
+
+NOTED: dict[str, Callable[[Recorder, int, bytes], None]] = {
+    "took": lambda recorder, _, element: recorder._asked(element),
+    "fetched": Recorder._fetched,
+    "stored": Recorder._stored,
+    "sent": lambda recorder, _, element: recorder._sent(element, None, []),
+}
+"""What becomes of a note of the native path's: the same as when the engine does it."""

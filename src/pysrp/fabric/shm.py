@@ -15,6 +15,8 @@ descriptors); what it writes into shared memory is the business of ``_fast/fabri
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import errno
 import fcntl
 import itertools
 import os
@@ -23,13 +25,18 @@ import selectors
 import socket
 import stat
 import struct
+import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future
+from io import FileIO
 from pathlib import Path
+from typing import Any
 
 from pysrp._fast import fabric as fast
 from pysrp.errors import USED_UP, ConfigError, TransportError
 from pysrp.fabric import Identity, Listener, Port, fail
+from pysrp.text import printable
 
 __all__ = ["ClientPort", "ServerPort", "UnixListener", "connect", "listen"]
 
@@ -38,6 +45,9 @@ FAILED = 1
 
 MAX_PENDING = 64
 """Clients that have connected and not yet said hello; beyond that the oldest is turned away."""
+
+ASIDE = 0.2
+"""Seconds that a partner's descriptors may take to be closed before the others go on."""
 
 MAX_PATH = 107 - 20
 """Bytes: what the kernel takes, less the suffix of a socket that is being set up."""
@@ -93,8 +103,7 @@ class _Greeting:
         if version != cls.VERSION:
             raise _Refusal(f"greeting of version {version}, this is version {cls.VERSION}")
         name, location, system, refusal = (
-            text.rstrip(b"\0").decode("ascii", "replace").replace("\ufffd", "?").replace("\0", "?")
-            for text in texts
+            printable(text.rstrip(b"\0").decode("ascii", "replace")) for text in texts
         )
         if unit > 0xFFFFFFFF:
             raise _Refusal(f"unit address {unit:#x} has more than 32 bits")
@@ -151,10 +160,76 @@ def _check_user(sock: socket.socket, uids: Collection[int] | None) -> None:
         raise _Refusal(f"process {pid} of user {uid} is not allowed; see the argument uids")
 
 
-def _has_hung_up(sock: socket.socket) -> bool:
+class _Aside:
+    """Does what a partner can make last as long as it likes, in threads that may be left behind.
+
+    Such is to close what it has passed: a connection with SO_LINGER, a file of a file system that does not answer.
+    The kernel closes descriptors, too, for which there was no room, or that nobody had taken from a socket.
+    """
+
+    def __init__(self) -> None:
+        self._left: list[threading.Thread] = []
+
+    def full(self) -> bool:
+        """Whether so many are at work still that there should not be more."""
+        self._left = [thread for thread in self._left if thread.is_alive()]
+        return len(self._left) >= MAX_PENDING
+
+    def do(self, work: Callable[[], Any], undo: Callable[[Any], None] = lambda result: None) -> Any:
+        """What ``work`` returns or raises; _Refusal if it is not over in time, ``undo`` then has its late result."""
+
+        def run(outcome: Future[Any]) -> None:
+            try:
+                outcome.set_result(work())
+            except BaseException as problem:
+                outcome.set_exception(problem)
+            finally:
+                del outcome  # an error would lead through its traceback to itself, and keep a window mapped
+
+        def late(done: Future[Any]) -> None:
+            if done.exception() is None and done.result() is not None:
+                undo(done.result())
+
+        outcome: Future[Any] = Future()
+        thread = threading.Thread(target=run, args=(outcome,), name="pysrp greeting", daemon=True)
+        try:
+            if self.full():
+                raise RuntimeError("too many partners' descriptors cannot be closed")
+            thread.start()
+        except RuntimeError as problem:
+            raise OSError(errno.ENOBUFS, str(problem)) from None
+        thread.join(ASIDE)
+        if not outcome.done():
+            self._left.append(thread)
+            outcome.add_done_callback(late)
+            raise _Refusal("the partner's descriptors cannot be closed")
+        try:
+            return outcome.result()
+        finally:
+            del outcome  # as above
+
+
+def _close_bells(welcome: tuple[_Greeting, fast.Region, list[FileIO]]) -> None:
+    for bell in welcome[2]:
+        bell.close()
+
+
+def _deafen(sock: socket.socket) -> None:
+    """The client has said all: drop what else is there, and let the kernel refuse what would come.
+
+    So there is nothing that would have to be closed with the socket. Only one end may do it: both would hang up.
+    """
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RD)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)  # an empty message is not the end then
+        while sock.recvmsg(1, socket.CMSG_SPACE(12), socket.MSG_DONTWAIT)[1]:
+            pass
+
+
+def _events(sock: socket.socket) -> int:
     poll = select.poll()
     poll.register(sock, select.POLLIN)
-    return any(events & select.POLLHUP for _, events in poll.poll(0))
+    return sum(events for _, events in poll.poll(0))
 
 
 @contextlib.contextmanager
@@ -171,13 +246,18 @@ def _receive(sock: socket.socket) -> Iterator[tuple[bytes, list[int]]]:
 
 
 class _ShmPort(fast.Adapter, Port):
-    """What both sides share: the socket, and what its hang-up means."""
+    """What both sides share: the socket, and what its hang-up means.
+
+    A signal handler's exception may come between any two steps of it. So descriptors are in objects, which close them
+    once, at the latest when they go; and what is left half way is hung up, or taken up again (``Adapter.tend``).
+    """
 
     def __init__(self, queue_size: int, window_size: int, region: fast.Region, identity: Identity) -> None:
         self.identity = identity
         self._socket: socket.socket | None = None
         self._partner: Identity | None = None
-        self._bells: list[int] = []
+        self._bells: list[FileIO] = []
+        self._aside = _Aside()
 
     @property
     def partner(self) -> Identity | None:
@@ -198,36 +278,26 @@ class _ShmPort(fast.Adapter, Port):
         self.shut()
 
     def _join(
-        self, link: fast.Region, partner: _Greeting, bells: list[int], client_queue: int, server_queue: int
+        self, link: fast.Region, partner: _Greeting, bells: list[FileIO], client_queue: int, server_queue: int
     ) -> None:
         self._bells = bells
         self._partner = partner.identity
         mine, other = (bells[1], bells[0]) if self.is_server else (bells[0], bells[1])
-        self.link(link, self.is_server, client_queue, server_queue, mine, other)
+        self.link(link, self.is_server, client_queue, server_queue, mine.fileno(), other.fileno())
 
     def _hang_up(self) -> None:
         """Let go of the partner, who may be dead: its elements, then transport event 1, stay to be polled."""
-        if self._socket is not None:
-            self.unwatch(self._socket.fileno())
-            self._socket.close()
-            self._socket = None
+        sock, self._socket = self._socket, None
+        if sock is not None:
+            self.unwatch(sock.fileno())
+            with contextlib.suppress(OSError, _Refusal):
+                self._aside.do(sock.close)
         if self._partner is not None:
-            self._partner = None
             self.unlink(FAILED)
-        for fd in self._bells:
-            os.close(fd)
+            self._partner = None
+        for bell in self._bells:
+            bell.close()
         self._bells = []
-
-    def _is_silent(self) -> bool:
-        """Whether the socket is as it should be: nothing there, and nobody hung up."""
-        assert self._socket is not None
-        try:
-            self._socket.recv(1, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return True
-        except OSError:
-            pass
-        return False
 
 
 class ServerPort(_ShmPort):
@@ -242,21 +312,21 @@ class ServerPort(_ShmPort):
 
     def attend(self) -> None:
         """See whether the client hung up."""
-        if self._socket is not None and not self._is_silent():
+        if self._socket is not None and _events(self._socket) & select.POLLHUP:
             self._hang_up()
 
     def greet(self, sock: socket.socket, hello: _Greeting, window: fast.Region) -> None:
         """Answer a client: give it the queues and the doorbells."""
         size = fast.link_bytes(hello.queue_size, self.queue_size)
         link = _memfd("pysrp-queues", size)
-        bells = [fast.make_bell(), fast.make_bell()]
+        bells = [FileIO(fast.make_bell(), "r+"), FileIO(fast.make_bell(), "r+")]
         try:
             region = fast.Region(size, link)
             welcome = _Greeting(self.identity, self.queue_size, self.window_size)
-            socket.send_fds(sock, [welcome.pack()], [link, *bells])
+            socket.send_fds(sock, [welcome.pack()], [link, *(bell.fileno() for bell in bells)])
         except BaseException:
-            for fd in bells:
-                os.close(fd)
+            for bell in bells:
+                bell.close()
             raise
         finally:
             os.close(link)
@@ -264,8 +334,9 @@ class ServerPort(_ShmPort):
         self._join(region, hello, bells, hello.queue_size, self.queue_size)
         if hello.registered:
             self.presume_open()
+        _deafen(sock)
         self._socket = sock
-        self.watch(sock.fileno())
+        self.watch(sock.fileno(), readable=False)
 
 
 class ClientPort(_ShmPort):
@@ -280,14 +351,14 @@ class ClientPort(_ShmPort):
         region: fast.Region,
         identity: Identity,
         path: Path,
-        window: int,
+        window: FileIO,
         uids: Collection[int] | None,
     ) -> None:
         super().__init__(queue_size, window_size, region, identity)
         self._path = path
         self._window = window
         self._uids = uids
-        self._watch = -1
+        self._watch: FileIO | None = None
         self.problem = ""
         """Why there is no partner, in words."""
         self.refused = False
@@ -304,8 +375,9 @@ class ClientPort(_ShmPort):
         if self.closed:
             return
         if self._socket is not None:
+            self._stop_watching()
             if self._partner is not None:
-                if self._is_silent():
+                if not _events(self._socket):
                     return
                 self.problem = "the server hung up"
                 self._hang_up()
@@ -337,26 +409,27 @@ class ClientPort(_ShmPort):
             self._seek()
 
     def _seek(self) -> None:
-        if self._watch < 0:
+        if self._watch is None:
             try:
-                self._watch = fast.watch_directory(str(self._path.parent))
+                watch = FileIO(str(self._path.parent), opener=fast.watch_directory)
             except OSError as problem:
                 raise TransportError(
                     f"{self._path.parent} cannot be watched: {problem.strerror}"
                 ) from problem
-            self.watch(self._watch)
+            self.watch(watch.fileno())
+            self._watch = watch
             if self.refused:
                 return  # the same server would say the same: wait for another
         else:
             with contextlib.suppress(BlockingIOError):
-                os.read(self._watch, 65536)
+                os.read(self._watch.fileno(), 65536)
         self.refused = False
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
         try:
             sock.connect(str(self._path))
             _check_user(sock, self._uids)
             hello = _Greeting(self.identity, self.queue_size, self.window_size, registered=self.is_open)
-            socket.send_fds(sock, [hello.pack()], [self._window])
+            socket.send_fds(sock, [hello.pack()], [self._window.fileno()])
         except (OSError, _Refusal) as problem:
             sock.close()
             self.problem = getattr(problem, "strerror", None) or str(problem)
@@ -365,49 +438,57 @@ class ClientPort(_ShmPort):
             self.refused = isinstance(problem, (PermissionError, _Refusal))
             return
         self.problem = "the server does not answer"
-        self._socket = sock
         self.watch(sock.fileno())
+        self._socket = sock
         self._stop_watching()
 
     def _hear_welcome(self) -> None:
-        assert self._socket is not None
+        sock, self._socket = self._socket, None  # hung up should this end in between
+        assert sock is not None
         try:
-            with _receive(self._socket) as (data, fds):
-                if not data:
-                    raise ConnectionResetError("the server hung up")
-                welcome = _Greeting.unpack(data)
-                if welcome.refusal:
-                    raise _Refusal(f"the server refuses: {welcome.refusal}")
-                if len(fds) != 3 or not 0 < welcome.queue_size <= fast.MAX_QUEUE:
-                    raise _Refusal("the server's greeting is incomplete")
-                link = _map(fds[0], fast.link_bytes(self.queue_size, welcome.queue_size))
-                bells = fds[1:]
-                for fd in bells:
-                    _check_bell(fd)
-                del fds[1:]
+            welcome, link, bells = self._aside.do(lambda: self._take_welcome(sock), _close_bells)
         except BlockingIOError:
+            self._socket = sock
             return
         except (OSError, _Refusal) as problem:
             self.problem = str(problem)
             self.refused = isinstance(problem, _Refusal)
+            self._socket = sock
             self._hang_up()
             return
         self.problem = ""
         self._join(link, welcome, bells, self.queue_size, welcome.queue_size)
+        self._socket = sock
+
+    def _take_welcome(self, sock: socket.socket) -> tuple[_Greeting, fast.Region, list[FileIO]]:
+        """The server's answer, its queues and its doorbells."""
+        with _receive(sock) as (data, fds):
+            if not data:
+                raise ConnectionResetError("the server hung up")
+            welcome = _Greeting.unpack(data)
+            if welcome.refusal:
+                raise _Refusal(f"the server refuses: {welcome.refusal}")
+            if len(fds) != 3 or not 0 < welcome.queue_size <= fast.MAX_QUEUE:
+                raise _Refusal("the server's greeting is incomplete")
+            link = _map(fds[0], fast.link_bytes(self.queue_size, welcome.queue_size))
+            for fd in fds[1:]:
+                _check_bell(fd)
+            bells = [FileIO(fd, "r+") for fd in fds[1:]]
+            del fds[1:]
+        return welcome, link, bells
 
     def _stop_watching(self) -> None:
-        if self._watch >= 0:
-            self.unwatch(self._watch)
-            os.close(self._watch)
-            self._watch = -1
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            self.unwatch(watch.fileno())
+            watch.close()
 
     def close(self) -> None:
         """Free the queue, hang up, give the window back."""
-        if not self.closed:
-            self._leaving = True
-            self._stop_watching()
-            super().close()
-            os.close(self._window)
+        self._leaving = True
+        self._stop_watching()
+        super().close()
+        self._window.close()
 
     def find(self, timeout: float | None) -> None:
         """Wait until there is a partner; TransportError tells why there is none."""
@@ -449,6 +530,7 @@ class UnixListener(Listener):
         self._max_window = max_window
         self._uids = uids
         self._pending: list[socket.socket] = []
+        self._aside = _Aside()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
         try:
             self._inode = _claim(self._socket, path, mode)
@@ -471,7 +553,7 @@ class UnixListener(Listener):
                 assert isinstance(sock, socket.socket)
                 if sock is self._socket:
                     self._take_call()
-                elif sock in self._pending and (port := self._greet(sock)):
+                elif sock in self._pending and (port := self._hear(sock)):
                     return port
 
     def _take_call(self) -> None:
@@ -483,16 +565,25 @@ class UnixListener(Listener):
             return
         sock.setblocking(False)
         if len(self._pending) >= MAX_PENDING:
-            self._forget(self._pending[0]).close()
+            self._drop(self._pending[:1])
         self._pending.append(sock)
         self._selector.register(sock, selectors.EVENT_READ)
 
-    def _greet(self, sock: socket.socket) -> ServerPort | None:
+    def _hear(self, sock: socket.socket) -> ServerPort | None:
+        if self._aside.full():
+            raise TransportError(f"{MAX_PENDING} clients have passed descriptors that cannot be closed")
         self._forget(sock)
+        try:
+            port: ServerPort | None = self._aside.do(lambda: self._greet(sock), ServerPort.close)
+        except (OSError, _Refusal):
+            return None
+        return port
+
+    def _greet(self, sock: socket.socket) -> ServerPort | None:
         port = None
         try:
             with _receive(sock) as (data, fds):
-                if not data or _has_hung_up(sock):
+                if not data or _events(sock) & select.POLLHUP:
                     raise ConnectionResetError
                 _check_user(sock, self._uids)
                 hello = _Greeting.unpack(data)
@@ -519,6 +610,17 @@ class UnixListener(Listener):
         self._selector.unregister(sock)
         return sock
 
+    def _drop(self, socks: list[socket.socket]) -> None:
+        for sock in socks:
+            self._forget(sock)
+
+        def close() -> None:
+            for sock in socks:
+                sock.close()
+
+        with contextlib.suppress(OSError, _Refusal):
+            self._aside.do(close)
+
     def _refuse(self, sock: socket.socket, refusal: _Refusal) -> None:
         with contextlib.suppress(OSError), sock:
             sock.send(_Greeting(Identity(), refusal=str(refusal)).pack())
@@ -531,8 +633,7 @@ class UnixListener(Listener):
         """Stop listening and remove the socket's name, if it is still this listener's."""
         if self._socket.fileno() < 0:
             return
-        for sock in self._pending[:]:
-            self._forget(sock).close()
+        self._drop(self._pending[:])
         self._selector.close()
         with contextlib.ExitStack() as stack:
             # Without the lock too: then only a server that starts at this very moment could lose its name.
@@ -624,17 +725,21 @@ def connect(
 ) -> ClientPort:
     """See :func:`pysrp.fabric.connect`."""
     path = _socket_path(address)
-    window = _memfd("pysrp-window", fast.window_bytes(window_size))
+    if not identity.unit_address:
+        # An adapter of its own, as each client of one server is another initiator port.
+        number = int.from_bytes(os.urandom(4), "big") & 0x0FFFFFFF
+        identity = dataclasses.replace(identity, unit_address=0x70000000 | number)
+    window = FileIO(_memfd("pysrp-window", fast.window_bytes(window_size)), "r+")
     port = None
     try:
-        region = fast.Region(fast.window_bytes(window_size), window)
+        region = fast.Region(fast.window_bytes(window_size), window.fileno())
         port = ClientPort(queue_size, window_size, region, identity, path, window, uids)
         port.find(timeout)
     except BaseException:
         if port is not None:
             port.close()
         else:
-            os.close(window)
+            window.close()
         raise
     return port
 

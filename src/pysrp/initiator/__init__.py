@@ -1,6 +1,70 @@
 """The initiator: what ibmvscsi is to a Linux client.
 
-:mod:`.engine` is the state machine, :mod:`.units` what a client does with logical units (scan, read, write),
-:mod:`.workload` many reads and writes as columns. :mod:`.session` joins all that to a port in plain blocking
-calls, :mod:`.aio` in asyncio.
+::
+
+    from pysrp.initiator import Session
+
+:mod:`.srp_session` is what it does on any transport, :mod:`.units` what a client does with logical units (scan, read,
+write), :mod:`.workload` many reads and writes as columns. :mod:`.session` joins all that and
+:mod:`pysrp.vscsi.client` to a port in plain blocking calls, :mod:`.aio` in asyncio.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pysrp.initiator.session import (
+        Aborted,
+        Capacity,
+        Device,
+        LoginRejected,
+        Options,
+        Pending,
+        Result,
+        Session,
+        TimedOut,
+        UnitChanged,
+        Workload,
+    )
+else:
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+__all__ = [
+    "Aborted",
+    "Capacity",
+    "Device",
+    "LoginRejected",
+    "Options",
+    "Pending",
+    "Result",
+    "Session",
+    "TimedOut",
+    "UnitChanged",
+    "Workload",
+]
+
+_HOMES = {
+    "Aborted": "session",
+    "Capacity": "session",
+    "Device": "session",
+    "LoginRejected": "session",
+    "Options": "session",
+    "Pending": "session",
+    "Result": "session",
+    "Session": "session",
+    "TimedOut": "session",
+    "UnitChanged": "session",
+    "Workload": "session",
+}
+"""Where these names live. A program that wants the engines alone loads no threads, clocks or sockets."""
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

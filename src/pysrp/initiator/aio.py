@@ -19,19 +19,22 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from pysrp.errors import PartnerGone, SrpError
-from pysrp.initiator.driver import FOREVER, Base, check_timeout
-from pysrp.initiator.engine import Command, Options, State, TaskManagement, TimedOut
-from pysrp.initiator.units import BUSES, Capacity, Pending, Result, Steps, Unit, scan
+from pysrp.initiator.driver import Base
+from pysrp.initiator.requests import Command, TaskManagement, TimedOut
+from pysrp.initiator.turns import FOREVER, check_timeout
+from pysrp.initiator.units import BUSES, Capacity, Pending, Result, ScannedUnit, Steps, scan
 from pysrp.lun import Hctl, Lun
 from pysrp.scsi.inquiry import Inquiry
 from pysrp.srp import TaskAttribute, TskMgmtFunc
+from pysrp.vscsi.client_options import Options
+from pysrp.vscsi.client_states import State
 
 __all__ = ["Device", "Options", "Session"]
 
 T = TypeVar("T")
 
 
-class Device(Unit):
+class Device(ScannedUnit):
     """A logical unit; the methods are those of :class:`pysrp.initiator.session.Device`."""
 
     session: Session
@@ -65,6 +68,14 @@ class Device(Unit):
     async def flush(self) -> None:
         """SYNCHRONIZE CACHE."""
         await self.session.run_steps(self.flush_steps())
+
+    async def persistent_reserve_in(self, action: int) -> Any:
+        """What a PersistentReserveInAction tells."""
+        return await self.session.run_steps(self.persistent_reserve_in_steps(action))
+
+    async def persistent_reserve_out(self, action: int, parameters: Any, type: int = 0) -> None:
+        """Carry out a PersistentReserveOutAction with its parameter list."""
+        await self.session.run_steps(self.persistent_reserve_out_steps(action, parameters, type))
 
     async def execute(self, cdb: Any, **arguments: Any) -> Result:
         """Any command; see :meth:`Session.execute`."""

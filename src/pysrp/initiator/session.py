@@ -23,18 +23,12 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from pysrp._fast import queue
-from pysrp._fast.fabric import Adapter
-from pysrp._fast.queue import Lane
+from pysrp._fast.queue import ClientLane
 from pysrp.errors import PartnerGone, SrpError
-from pysrp.initiator.driver import CHUNK, FOREVER, OURS, Base, check_timeout
-from pysrp.initiator.engine import (
-    Aborted,
-    LoginRejected,
-    Options,
-    Request,
-    State,
-    TimedOut,
-)
+from pysrp.initiator.driver import Base
+from pysrp.initiator.requests import Aborted, LoginRejected, Request, TimedOut
+from pysrp.initiator.staging import CHUNK
+from pysrp.initiator.turns import FOREVER, OURS, check_timeout
 from pysrp.initiator.units import (
     BUSES,
     IO_RETRIES,
@@ -43,15 +37,17 @@ from pysrp.initiator.units import (
     Capacity,
     Pending,
     Result,
+    ScannedUnit,
     Steps,
-    Unit,
     UnitChanged,
     scan,
 )
-from pysrp.initiator.workload import READ, WRITE, Job, Workload
+from pysrp.initiator.workload import READ, WRITE, Workload, WorkloadRun
 from pysrp.lun import Hctl, Lun
 from pysrp.scsi.inquiry import Inquiry
 from pysrp.srp import TaskAttribute, TskMgmtFunc
+from pysrp.vscsi.client_options import Options
+from pysrp.vscsi.client_states import State
 
 __all__ = [
     "READ",
@@ -82,7 +78,7 @@ LONGEST_SLEEP = 0.5
 """Seconds that a port waits at a time: a signal that comes just before the system call does not end it."""
 
 
-class Device(Unit):
+class Device(ScannedUnit):
     """A logical unit, in blocking calls. Data is in bytes, addresses and lengths of reads are in blocks.
 
     All raise ScsiError for a status other than GOOD, after as many retries as Linux grants; TimedOut,
@@ -131,6 +127,17 @@ class Device(Unit):
     def flush(self) -> None:
         """SYNCHRONIZE CACHE."""
         self.session.run_steps(self.flush_steps())
+
+    def persistent_reserve_in(self, action: int) -> Any:
+        """What a PersistentReserveInAction tells: PrKeys, PrReservation, ReportCapabilities or PrFullStatus."""
+        return self.session.run_steps(self.persistent_reserve_in_steps(action))
+
+    def persistent_reserve_out(self, action: int, parameters: Any, type: int = 0) -> None:
+        """Carry out a PersistentReserveOutAction with its parameter list: PrOut, PrOutSpecIPt or PrOutMove.
+
+        ``type`` is a PersistentReserveType, of the actions that need one. Raises ReservationConflict.
+        """
+        self.session.run_steps(self.persistent_reserve_out_steps(action, parameters, type))
 
     def submit_read(self, lba: int, blocks: int = 1) -> Pending:
         """Start one READ of what one command can move; :meth:`Session.gather` waits for many."""
@@ -367,7 +374,7 @@ class Session(Base):
 
     def run(
         self,
-        unit: Unit,
+        unit: ScannedUnit,
         ops: int | bytes | bytearray,
         lbas: Iterable[int],
         blocks: int | Iterable[int],
@@ -389,64 +396,71 @@ class Session(Base):
         Nothing else may be under way (ValueError). Raises ValueError for other operations than READ and WRITE,
         for writes without data, and for a command of more than :attr:`max_transfer` bytes. If the connection
         breaks, PartnerGone, or TimedOut after ``timeout`` seconds without an answer, or without credit to send a
-        command; but with the session's ``replay`` what was not answered is sent again.
+        command; but with the session's ``replay`` what was not answered is sent again, until the connection
+        breaks ``timeout`` seconds after the last answer.
         """
         check_timeout(timeout)
         size = self.run_steps(unit.block_size_steps(min(timeout or SHORT_TIMEOUT, SHORT_TIMEOUT)))
-        job = Job(unit, size, ops, lbas, blocks, data, timeout, fua)
-        if max(job.blocks, default=0) * size > self.max_transfer:
-            most = max(job.blocks) * size
+        run = WorkloadRun(unit, size, ops, lbas, blocks, data, timeout, fua)
+        if max(run.blocks, default=0) * size > self.max_transfer:
+            most = max(run.blocks) * size
             raise ValueError(f"a command of {most} bytes, one can move {self.max_transfer}")
-        if self._live or len(self._chunks) < self._all_chunks:
+        if self._live or len(self.staging.chunks) < self.staging.all_chunks:
             raise ValueError("other commands are under way")
         begun = time.perf_counter()
-        if isinstance(self.port, Adapter):
-            self._run_lane(job, depth)
+        link = self.port.native_client()
+        if link is not None:
+            self._run_lane(run, depth, link.capsule)
         else:
-            self._run_plain(job, depth)
-        for item, pending in sorted(job.troubled.items()):
+            self._run_plain(run, depth)
+        for item, pending in sorted(run.troubled.items()):
             if retry and pending.worth_retrying():
-                pending = job.submit(item, IO_RETRIES)
+                pending = run.submit(item, IO_RETRIES)
                 self.complete(pending)
-            job.account(item, pending)
-        job.work.seconds = time.perf_counter() - begun
-        return job.work
+            run.account(item, pending)
+        run.work.seconds = time.perf_counter() - begun
+        return run.work
 
-    def _run_lane(self, job: Job, depth: int) -> None:
+    def _run_lane(self, run: WorkloadRun, depth: int, link: object) -> None:
         self.flush()
+        answered = time.monotonic()
         while True:
             if not self.connected:
                 if not self.replay:
                     raise PartnerGone(f"the connection is broken: {self.engine.state.value}")
                 self.wait_connected()
-            lane = self._lane_through(job, depth)
-            left = job.take(lane)
+            lane = self._lane_through(run, depth, link)
+            left = run.take(lane)
+            if lane.done:
+                answered = time.monotonic()
             if lane.halted:
-                # Goes on if the unit's blocks are still those that the job is meant in.
-                for pending in job.troubled.values():
+                # Goes on if the unit's blocks are still those that the run is meant in.
+                for pending in run.troubled.values():
                     self._heard(pending)
-                self.run_steps(job.unit.block_size_steps())
+                self.run_steps(run.unit.block_size_steps())
                 if left and self.connected:
                     continue
             if not left:
                 return
             if not self.replay:
-                raise PartnerGone(f"the connection broke, {left} of {job.count} commands were not answered")
+                raise PartnerGone(f"the connection broke, {left} of {run.count} commands were not answered")
+            if run.timeout and time.monotonic() - answered > run.timeout:
+                raise TimedOut(f"the connection broke again, with no answer within {run.timeout:g} s")
             self.wait_connected()
 
-    def _lane_through(self, job: Job, depth: int) -> Lane:
-        """Send what is left of a job, until all is answered or the connection has broken."""
-        engine = self.engine
-        lane: Lane | None = None
+    def _lane_through(self, run: WorkloadRun, depth: int, link: object) -> ClientLane:
+        """Send what is left of a run, until all is answered or the connection has broken."""
+        lane: ClientLane | None = None
         if self._inside:
             self.recover()
+        srp, staging = self.srp, self.staging
         self._inside = True
         slots: list[int] = []
         try:
-            slots = engine.lend(max(1, min(depth, self._all_chunks * CHUNK // job.stride)))
-            lane = job.lane(
-                self.port, self._iu_view, self._iu_memory.address, self._data, self._data_address,
-                slots, engine.serial, engine.credits,
+            slots = srp.lend(max(1, min(depth, staging.all_chunks * CHUNK // run.stride)))
+            lane = run.lane(
+                link, staging.iu_view, staging.iu_address, staging.data, staging.data_address,
+                slots, srp.serial, srp.credits,
             )  # fmt: skip
             while not self._drive_lane(lane):
                 pass
@@ -462,19 +476,19 @@ class Session(Base):
         self._work()
         return lane
 
-    def _lane_over(self, lane: Lane | None, slots: list[int]) -> None:
+    def _lane_over(self, lane: ClientLane | None, slots: list[int]) -> None:
         """The engine goes on by itself."""
         engine = self.engine
         if lane is None:
-            engine.settle(slots, engine.serial, engine.credits)
+            self.srp.settle(slots, self.srp.serial, self.srp.credits)
         else:
             lane.release()  # a traceback that kept it would keep the session's and the caller's memory
             if lane.in_flight and engine.state is State.LOGGED_IN:
                 engine.host_reset("a workload was not answered", unanswered=True)
-            engine.settle(slots, lane.serial, lane.credits)
+            self.srp.settle(slots, lane.serial, lane.credits)
         self._inside = False
 
-    def _drive_lane(self, lane: Lane) -> bool:
+    def _drive_lane(self, lane: ClientLane) -> bool:
         """One slice of a workload. True when it is over, be it that the connection is."""
         engine = self.engine
         why = lane.run(LANE_SLICE)
@@ -493,23 +507,23 @@ class Session(Base):
             self.port.wait(CLOSED_WAIT)  # the event that says why has not come yet
         return bool(why & queue.FINISHED) or engine.state is not State.LOGGED_IN
 
-    def _run_plain(self, job: Job, depth: int) -> None:
+    def _run_plain(self, run: WorkloadRun, depth: int) -> None:
         """The same for ports that C code does not know."""
         flying: deque[tuple[int, Pending, int]] = deque()
         scope = self._scope = []
         try:
-            for item in range(job.count + depth):
-                if flying and (len(flying) == depth or item >= job.count):
+            for item in range(run.count + depth):
+                if flying and (len(flying) == depth or item >= run.count):
                     number, pending, begun = flying[0]
                     self.complete(pending)
-                    job.work.latency[number] = time.perf_counter_ns() - begun
-                    job.account(number, pending)
+                    run.work.latency[number] = time.perf_counter_ns() - begun
+                    run.account(number, pending)
                     flying.popleft()
-                if item < job.count:
-                    if job.unit.known_capacity is None:
-                        self.run_steps(job.unit.block_size_steps())
+                if item < run.count:
+                    if run.unit.known_capacity is None:
+                        self.run_steps(run.unit.block_size_steps())
                     scope.clear()
-                    flying.append((item, job.submit(item, 0), time.perf_counter_ns()))
+                    flying.append((item, run.submit(item, 0), time.perf_counter_ns()))
         except BaseException:
             self._scope = None
             self.give_up([*scope, *(pending for _, pending, _ in flying)])

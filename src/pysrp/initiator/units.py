@@ -19,7 +19,7 @@ from pysrp.errors import (
     TaskAborted,
     TaskSetFull,
 )
-from pysrp.initiator.engine import Command
+from pysrp.initiator.requests import Command
 from pysrp.lun import Hctl, Lun, from_hctl, hctl, scsilun_to_int
 from pysrp.scsi import cdb as cdbs
 from pysrp.scsi import params
@@ -28,7 +28,7 @@ from pysrp.scsi.data import parse_data_in
 from pysrp.scsi.inquiry import Inquiry
 from pysrp.scsi.sense import parse_sense
 
-__all__ = ["SUCCESS", "Capacity", "Pending", "Result", "Steps", "Unit", "UnitChanged", "scan"]
+__all__ = ["SUCCESS", "Capacity", "Pending", "Result", "ScannedUnit", "Steps", "UnitChanged", "scan"]
 
 T = TypeVar("T")
 Steps = Generator["Iterable[Pending]", None, T]
@@ -59,7 +59,7 @@ class Result(NamedTuple):
     """How a command ended.
 
     ``data`` are the bytes that came (none if they were read into a buffer of the caller's);
-    ``residual`` and ``overflow`` are those of :class:`~pysrp.initiator.engine.Command`, in bytes.
+    ``residual`` and ``overflow`` are those of :class:`~pysrp.initiator.requests.Command`, in bytes.
     """
 
     status: int
@@ -146,6 +146,7 @@ class Pending(Command):
 
     __slots__ = (
         "abandoned",
+        "began",
         "chunks",
         "data",
         "done",
@@ -166,6 +167,7 @@ class Pending(Command):
         self.into: memoryview | None = None
         self.chunks: Sequence[int] = ()
         self.retries = self.epoch = 0
+        self.began = 0.0
         self.data = b""
         self.done = False
         self.abandoned: SrpError | None = None
@@ -231,7 +233,7 @@ class Commander(Protocol):
         """Start a command."""
 
 
-class Unit:
+class ScannedUnit:
     """A logical unit that a scan has found."""
 
     def __init__(self, session: Commander, lun: Lun, address: Hctl, data: Inquiry) -> None:
@@ -389,6 +391,32 @@ class Unit:
     def ready_steps(self) -> Steps[None]:
         """TEST UNIT READY."""
         pending = self._ask(cdbs.TestUnitReady.build(), 0, retries=SCAN_RETRIES)
+        yield (pending,)
+        pending.outcome()
+
+    def persistent_reserve_in_steps(self, action: int) -> Steps[Any]:
+        """PERSISTENT RESERVE IN; what has more than 4 KiB in a second one."""
+        length = 4096
+        while True:
+            cdb = cdbs.PersistentReserveIn.build(service_action=action, allocation_length=length)
+            pending = self._ask(cdb, length, retries=SCAN_RETRIES)
+            yield (pending,)
+            data = pending.outcome().data
+            found: Any = parse_data_in(cdb, data)
+            if isinstance(found, params.ReportCapabilities) or length > 4096:
+                return found
+            need = found.additional_length + 8
+            if need <= length:
+                return found
+            length = min(need, 0xFFFF)
+
+    def persistent_reserve_out_steps(self, action: int, parameters: Any, type: int) -> Steps[None]:
+        """PERSISTENT RESERVE OUT: once more after a unit attention or BUSY, never when it may have been carried out."""
+        data = bytes(parameters)
+        cdb = cdbs.PersistentReserveOut.build(
+            service_action=action, type=type, parameter_list_length=len(data)
+        )
+        pending = self.session.submit(self.lun, bytes(cdb), data_out=data, retries=IO_RETRIES)
         yield (pending,)
         pending.outcome()
 

@@ -8,13 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from pysrp._fast.queue import NO_ANSWER, Lane
+from pysrp._fast.queue import NO_ANSWER, ClientLane
 from pysrp.crq import Format
 from pysrp.errors import SrpError
-from pysrp.initiator.engine import conclude, read_answer
-from pysrp.initiator.units import Pending, Unit
+from pysrp.initiator.answers import conclude, read_answer
+from pysrp.initiator.units import Pending, ScannedUnit
+from pysrp.vscsi.client import element_fault
 
-__all__ = ["NO_ANSWER", "READ", "WRITE", "Job", "Workload"]
+__all__ = ["NO_ANSWER", "READ", "WRITE", "Workload", "WorkloadRun"]
 
 READ, WRITE = 0, 1
 
@@ -35,7 +36,7 @@ class Workload:
     seconds: float = 0.0
 
 
-class Job:
+class WorkloadRun:
     """A workload on its way. ``todo`` are the numbers of the commands that have not been answered.
 
     Arguments as in :meth:`pysrp.initiator.session.Session.run`; ``size`` is the unit's block size. Raises
@@ -45,7 +46,7 @@ class Job:
 
     def __init__(
         self,
-        unit: Unit,
+        unit: ScannedUnit,
         size: int,
         ops: int | bytes | bytearray,
         lbas: Iterable[int],
@@ -80,7 +81,7 @@ class Job:
         self.troubled: dict[int, Pending] = {}
         """Commands of a lane that were answered, but not by plain success."""
         self.todo: list[int] | None = None
-        self._part: Job | None = None
+        self._part: WorkloadRun | None = None
         self._offsets: list[int] | None = None
 
     def view(self, item: int) -> memoryview | None:
@@ -111,31 +112,31 @@ class Job:
             self.work.errors[item] = error
 
     def lane(
-        self, port: Any, iu: memoryview, iu_address: int, data: memoryview, data_address: int,
+        self, capsule: object, iu: memoryview, iu_address: int, data: memoryview, data_address: int,
         slots: list[int], serial: int, credits: int,
-    ) -> Lane:  # fmt: skip
+    ) -> ClientLane:  # fmt: skip
         """A lane for all commands, or for those that are left."""
         part = self if self.todo is None else self._rest(self.todo)
         # Never itself: the cycle would keep all the data until the garbage collector comes by.
         self._part = None if part is self else part
-        return Lane(
-            port, iu, iu_address, slots, data, data_address, self.stride,
+        return ClientLane(
+            capsule, iu, iu_address, slots, data, data_address, self.stride,
             int.from_bytes(bytes(self.unit.lun), "big"), part.ops, part.lbas, part.blocks,
             part.work.status, part.work.latency, part.data, self.size, serial=serial, credits=credits,
             timeout=min(0xFFFF, -int(-self.timeout // 1)), limit=int(self.timeout * 1e9), fua=self.fua,
         )  # fmt: skip
 
-    def _rest(self, items: list[int]) -> Job:
+    def _rest(self, items: list[int]) -> WorkloadRun:
         """Some of the commands as a workload: writes keep their data, reads get new room for it."""
         data = None
         if self.data is not None:
             data = bytearray().join(self.view(item) or b"" for item in items)
-        return Job(
+        return WorkloadRun(
             self.unit, self.size, bytes(self.ops[i] for i in items), (self.lbas[i] for i in items),
             (self.blocks[i] for i in items), data, self.timeout, self.fua,
         )  # fmt: skip
 
-    def take(self, lane: Lane) -> int:
+    def take(self, lane: ClientLane) -> int:
         """Take over what a lane has come to; how many commands are left."""
         numbers = range(self.count) if self.todo is None else self.todo
         part = self._part or self
@@ -160,7 +161,7 @@ class Job:
             pending.data_out = ((0, length),)
         else:
             pending.data_in = ((0, length),)
-        rsp, _ = read_answer(answer, tag, status, Format.SRP, len(answer))
+        rsp, _ = read_answer(answer, tag, element_fault(status, Format.SRP))
         conclude(pending, rsp, strict=True)
         # The CDB asked for what the buffer takes: whatever is left over has not been moved.
         pending.residual = pending.residual or min(pending.overflow, length)

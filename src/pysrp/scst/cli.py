@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -149,7 +149,7 @@ def cat(server: str, paths: tuple[str, ...], as_json: bool) -> None:
         click.echo(json.dumps(result, indent=2))
 
 
-@scst.command()
+@scst.command(short_help="Write TEXT to a file.")
 @click.argument("path")
 @click.argument("text", nargs=-1)
 @_server
@@ -169,20 +169,26 @@ def write(server: str, path: str, text: tuple[str, ...]) -> None:
             tree.write(path, one)
 
 
-@scst.command()
+@scst.command(short_help="Mount the tree on DIRECTORY.")
 @click.argument("directory", type=click.Path(exists=True, file_okay=False))
 @_server
 def mount(server: str, directory: str) -> None:
     """Mount the tree on DIRECTORY until it is unmounted (fusermount3 -u DIRECTORY) or interrupted.
 
-    Says so when it is there. Needs FUSE: pip install 'pysrp-vscsi[fuse]', and libfuse3.
+    Says so when it is there, and why a write was refused: who writes gets to know the errno alone.
+    Needs FUSE: pip install 'pysrp-vscsi[fuse]', and libfuse3.
     """
 
     def ready() -> None:
         click.echo(f"{Path(directory).absolute()} is the tree of {server}; Ctrl-C unmounts it")
 
+    def refused(path: str, problem: OSError) -> None:
+        # Never may a closed terminal be what an administrator's echo fails with.
+        with suppress(OSError):
+            click.echo(f"pysrp: {path}: {problem.strerror}", err=True)
+
     with _tree(server) as tree:
-        mount_tree(tree, directory, ready)
+        mount_tree(tree, directory, ready, refused)
 
 
 @scst.command()
@@ -203,7 +209,7 @@ def load(server: str, file: BinaryIO) -> None:
             click.echo(f"pysrp: {line}", err=True)
 
 
-@scst.command()
+@scst.command(short_help="Print the tree as a scst.conf.")
 @_server
 def save(server: str) -> None:
     """Print the tree as a scst.conf: every attribute that is not its default."""

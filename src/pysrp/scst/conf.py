@@ -289,7 +289,7 @@ class _Loading:
                 return
             path = f"devices/{name}/{one.keyword}"
             with _blaming(one):
-                numeric = one.keyword in HANDLERS[handler].accepts - {"filename", "t10_dev_id"}
+                numeric = one.keyword in HANDLERS[handler].accepts - {"filename", "t10_dev_id", "url"}
                 so_already = self._is_set(path, one.value, numeric)
             if not so_already and one.keyword in _sizes(handler):
                 has = _value(self.tree, path)

@@ -6,6 +6,7 @@ handler        a device of it is
 vdisk_fileio   a file or a block device (``filename``, which must exist)
 vdisk_nullio   zeros of any size; what is written is gone
 vdisk_ram      memory of the server. **Ours**: SCST's RAM disks are block devices of its kernel
+vdisk_url      any medium that has a URL (:mod:`pysrp.media`). **Ours**
 =============  ================================================================================
 
 A device calls itself ``IBM VDASD blkdev 0001`` until its identity is written, because AIX and IBM i clients
@@ -21,14 +22,24 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from pysrp.backends import Backend, File, Null, Ram
-from pysrp.scst.grammar import Command, flag, number, octets, refuse
-from pysrp.scst.nodes import Directory, Folder, Link, Node, attribute, line, store_only
-from pysrp.target.disk import Disk
-from pysrp.target.unit_identity import Identity, device_number, server_setup_id
+from pysrp.media import SCHEMES, open_medium
+from pysrp.media.faulty import Faulty
+from pysrp.scst.faults import faults
+from pysrp.scst.grammar import CommandText, flag, number, octets, refuse
+from pysrp.scst.nodes import Directory, Folder, Node, Symlink, attribute, line, store_only
+from pysrp.scst.nodes import File as Text
+from pysrp.target.data import Media
+from pysrp.target.disk import Disk, ThinDisk
+from pysrp.target.medium import Medium, MediumRequest, Operation
+from pysrp.target.reservation_files import ReservationFile, ReservationFolder
+from pysrp.target.serve import WaitingLoop
+from pysrp.target.units.identity import UnitIdentity, device_number, server_setup_id
 
-__all__ = ["HANDLERS", "Device", "Devices", "FileIo", "Handler", "NullIo", "RamIo"]
+__all__ = ["HANDLERS", "DeviceDirectory", "Devices", "FileIo", "Handler", "NullIo", "RamIo", "UrlIo"]
 
 MIB = 1 << 20
+FLUSHING = 30.0
+"""Seconds that a flush is waited for, where it can be left alone."""
 LONGEST_NAME = 64
 
 
@@ -37,6 +48,7 @@ class Parameters:
     """What ``add_device`` can say, with SCST's defaults."""
 
     filename: str = ""
+    url: str = ""
     size: int | None = None
     blocksize: int = 512
     read_only: bool = False
@@ -44,6 +56,7 @@ class Parameters:
     rotational: bool | None = None
     write_through: bool = False
     nv_cache: bool = False
+    thin_provisioned: bool = False
     t10_dev_id: str | None = None
 
     def set(self, name: str, value: str) -> None:
@@ -53,6 +66,10 @@ class Parameters:
                 if self.filename or not value.startswith("/"):
                     raise refuse(errno.EINVAL, f"filename {value!r}: one absolute path, given once")
                 self.filename = value
+            case "url":
+                if self.url:
+                    raise refuse(errno.EINVAL, f"url {value!r}: given once")
+                self.url = value
             case "size":
                 self.size = octets(value)
             case "size_mb":
@@ -79,7 +96,6 @@ ONLY = {
     "cluster_mode": 0,
     "dummy": 0,
     "o_direct": 0,
-    "thin_provisioned": 0,
     "tst": 1,
 }
 """Parameters of SCST that are understood, but have only their default here."""
@@ -97,23 +113,38 @@ def _short(name: str, value: str, limit: int) -> str:
 def _identity(name: str, field: str, limit: int) -> attribute:
     """A file with a text of the identity, of at most ``limit`` bytes; a change is told to every nexus."""
 
-    def show(self: Device) -> str:
+    def show(self: DeviceDirectory) -> str:
         return line(getattr(self.disk.identity, field), name in self.written)
 
-    def store(self: Device, text: str) -> None:
+    def store(self: DeviceDirectory, text: str) -> None:
         self.identify(name, **{field: _short(name, _first(text), limit)})
 
     return attribute(show, store)
 
 
+def flush_medium(medium: Medium) -> None:
+    """Put what was written on it. Raises OSError; EAGAIN: it takes longer than we wait, and goes on."""
+    loop = WaitingLoop()
+    media = Media(None, loop.post)
+    waiting: set[MediumRequest] = set()
+    request = MediumRequest(Operation.FLUSH, over=waiting.discard)
+    if media.submit(medium, request) is not None:
+        waiting.add(request)
+    if not loop.run_while(waiting, FLUSHING):
+        raise refuse(errno.EAGAIN, "the medium has not put on what was written yet: it goes on")
+    media.retire()
+    if (error := request.failure()) is not None:
+        raise error if isinstance(error, OSError) else OSError(request.errno, str(error))
+
+
 def _hexadecimal(name: str, field: str) -> attribute:
     """A file with bytes of the identity as hexadecimal digits; empty takes them away."""
 
-    def show(self: Device) -> str:
+    def show(self: DeviceDirectory) -> str:
         value = getattr(self.disk.identity, field).hex()
         return line(value, bool(value))
 
-    def store(self: Device, text: str) -> None:
+    def store(self: DeviceDirectory, text: str) -> None:
         digits = _first(text).strip().removeprefix("0x")
         try:
             self.identify(name, **{field: bytes.fromhex(digits)})
@@ -126,7 +157,7 @@ def _hexadecimal(name: str, field: str) -> attribute:
 def _given(name: str, default: bool = False) -> attribute:
     """A file with a parameter of ``add_device`` that is either 0 or 1."""
 
-    def show(self: Device) -> str:
+    def show(self: DeviceDirectory) -> str:
         value = getattr(self.given, name)
         return line(int(value), value != default)
 
@@ -137,7 +168,7 @@ def _first(text: str) -> str:
     return text.partition("\n")[0]
 
 
-class Device(Directory):
+class DeviceDirectory(Directory):
     """``devices/<name>``: one disk. ``exports`` gives the paths of the LUNs that it has."""
 
     handler: ClassVar[str]
@@ -146,14 +177,22 @@ class Device(Directory):
     turns: ClassVar[bool] = True
     """Whether it is taken for a rotating disk where nothing is said, as SCST takes it."""
 
-    def __init__(self, name: str, given: Parameters, setup_id: int, exports: Callable[[], list[str]]) -> None:
+    def __init__(
+        self,
+        name: str,
+        given: Parameters,
+        setup_id: int,
+        exports: Callable[[], list[str]],
+        store: ReservationFile | None = None,
+    ) -> None:
         self.name = name
+        self.store = store
         self.given = given
         self.written: set[str] = set()
         self.renumbered: Callable[[str], object] = lambda before: None
         """Called when the serial number may have changed, with the one before."""
         self._exports = exports
-        identity = Identity.named(name, setup_id=setup_id)
+        identity = UnitIdentity.named(name, setup_id=setup_id)
         if given.t10_dev_id is not None:
             identity = replace(identity, t10_dev_id=given.t10_dev_id)
             self.written.add("t10_dev_id")
@@ -164,14 +203,20 @@ class Device(Directory):
             self.backend.close()
             raise
 
-    def open(self) -> Backend:
-        """The backend that the parameters ask for."""
+    @classmethod
+    def about_size(cls) -> str:
+        """What ``add_device`` makes of the sizes, for whoever reads ``mgmt``."""
         raise NotImplementedError
 
-    def make(self, identity: Identity) -> Disk:
+    def open(self) -> Backend | Medium:
+        """What the parameters ask for."""
+        raise NotImplementedError
+
+    def make(self, identity: UnitIdentity) -> Disk:
         """The logical unit over it."""
         given = self.given
-        return Disk(
+        kind = ThinDisk if given.thin_provisioned else Disk
+        return kind(
             self.backend,
             self.name,
             identity=identity,
@@ -181,14 +226,27 @@ class Device(Directory):
             rotation_rate=15000 if self.spins() else 1,
             # No cache here survives a power failure: what says it does is made true the hard way.
             write_through=given.write_through or given.nv_cache,
+            reservations=self.store,
         )
+
+    def leave(self) -> None:
+        """It is about to be exported nowhere, and what is under way to end."""
 
     def close(self) -> None:
         """Put what was written on its medium and let go of it."""
+        if self.store is not None:
+            self.store.close()
         try:
-            self.backend.flush()
+            self.flush()
         finally:
             self.backend.close()
+
+    def flush(self) -> None:
+        """Put what was written on its medium. EAGAIN: that goes on."""
+        if isinstance(self.backend, Medium):
+            flush_medium(self.backend)
+        else:
+            self.backend.flush()
 
     def identify(self, name: str, **changes: Any) -> None:
         """Change the identity for the file ``name``: 3F/03 INQUIRY DATA HAS CHANGED for every nexus."""
@@ -200,8 +258,11 @@ class Device(Directory):
 
     def entries(self) -> dict[str, Node]:
         """The files, the handler, and where it is exported."""
-        exported = Folder(lambda: {f"export{i}": Link(path) for i, path in enumerate(self._exports())})
-        return {**super().entries(), "handler": Link(f"handlers/{self.handler}"), "exported": exported}
+        exported = Folder(lambda: {f"export{i}": Symlink(path) for i, path in enumerate(self._exports())})
+        files: dict[str, Node] = {"handler": Symlink(f"handlers/{self.handler}"), "exported": exported}
+        if (store := self.store) is not None:
+            files["pr_file_name"] = Text(lambda: line(str(store.path)))
+        return {**super().entries(), **files}
 
     @attribute
     def type(self) -> str:
@@ -269,13 +330,13 @@ class Device(Directory):
     @store_only
     def sync(self, text: str) -> None:
         """Whatever is written: put everything on the medium."""
-        self.backend.flush()
+        self.flush()
 
 
 COMMON = frozenset({"blocksize", "read_only", "removable", "rotational", "tst", "t10_dev_id"})
 
 
-class FileIo(Device):
+class FileIo(DeviceDirectory):
     """A file or a block device. It must exist: SCST makes none."""
 
     handler = "vdisk_fileio"
@@ -285,6 +346,11 @@ class FileIo(Device):
         *("active", "bind_alua_state", "cluster_mode", "size", "size_mb", "dummy", "lb_per_pb_exp"),
     }
     backend: File
+
+    @classmethod
+    def about_size(cls) -> str:
+        """See :meth:`DeviceDirectory.about_size`."""
+        return "The file must exist, and is as large as it is; size and size_mb are taken, and mean nothing."
 
     def open(self) -> File:
         """The file."""
@@ -302,6 +368,7 @@ class FileIo(Device):
 
     write_through = _given("write_through")
     nv_cache = _given("nv_cache")
+    thin_provisioned = _given("thin_provisioned")
 
     @store_only
     def resync_size(self, text: str) -> None:
@@ -313,11 +380,16 @@ class FileIo(Device):
         self.disk.resized()
 
 
-class Sized(Device):
+class Sized(DeviceDirectory):
     """A device that is as large as one likes."""
 
     default_size: ClassVar[int]
     turns = False
+
+    @classmethod
+    def about_size(cls) -> str:
+        """See :meth:`DeviceDirectory.about_size`."""
+        return f"Without size and size_mb it has {cls.default_size} bytes."
 
     def wanted(self) -> int:
         """The size asked for, in bytes."""
@@ -351,52 +423,107 @@ class NullIo(Sized):
         self.backend.size = self.checked(size)
         self.disk.resized()
 
-    size = attribute(Device.size.show, lambda self, text: self.resize(octets(text)))
-    size_mb = attribute(Device.size_mb.show, lambda self, text: self.resize(number(text, "size_mb") * MIB))
+    size = attribute(DeviceDirectory.size.show, lambda self, text: self.resize(octets(text)))
+    size_mb = attribute(
+        DeviceDirectory.size_mb.show, lambda self, text: self.resize(number(text, "size_mb") * MIB)
+    )
 
 
 class RamIo(Sized):
     """Memory of the server, zeros at first."""
 
     handler = "vdisk_ram"
-    accepts = COMMON | {"size", "size_mb"}
+    accepts = COMMON | {"size", "size_mb", "thin_provisioned"}
     default_size = 64 * MIB
 
     def open(self) -> Ram:
         """As much memory as asked for."""
         return Ram(self.wanted())
 
+    thin_provisioned = _given("thin_provisioned")
 
-HANDLERS: dict[str, type[Device]] = {kind.handler: kind for kind in (FileIo, NullIo, RamIo)}
+
+class UrlIo(DeviceDirectory):
+    """Any medium that has a URL."""
+
+    handler = "vdisk_url"
+    accepts = COMMON | {"url", "write_through", "nv_cache", "thin_provisioned"}
+    turns = False
+
+    @classmethod
+    def about_size(cls) -> str:
+        """See :meth:`DeviceDirectory.about_size`."""
+        return f"The url says how large it is; it begins with {', '.join(f'{each}:' for each in sorted(SCHEMES))}."
+
+    def open(self) -> Backend | Medium:
+        """What the URL names."""
+        if not self.given.url:
+            raise refuse(errno.EINVAL, "url=SCHEME:... is missing")
+        medium = open_medium(self.given.url, read_only=self.given.read_only)
+        if isinstance(medium, Faulty):
+            medium.rule_block = self.given.blocksize
+        return medium
+
+    def entries(self) -> dict[str, Node]:
+        """With ``faults``, where it has some or may get them."""
+        found = super().entries()
+        if isinstance(self.backend, Faulty):
+            found["faults"] = faults(self.backend)
+        return found
+
+    def leave(self) -> None:
+        """Nothing hangs for a rule any more."""
+        if isinstance(self.backend, Faulty):
+            self.backend.clear()
+
+    def size_is_key(self) -> bool:
+        """The URL has told it."""
+        return False
+
+    @attribute
+    def url(self) -> str:
+        """Where its bytes are."""
+        return line(self.given.url, True)
+
+    write_through = _given("write_through")
+    nv_cache = _given("nv_cache")
+    thin_provisioned = _given("thin_provisioned")
+
+
+HANDLERS: dict[str, type[DeviceDirectory]] = {kind.handler: kind for kind in (FileIo, NullIo, RamIo, UrlIo)}
 
 
 class Devices:
     """All devices of a tree. ``exports`` gives the LUN paths of a device, ``withdraw`` removes its LUNs."""
 
-    def __init__(self, exports: Callable[[Device], list[str]], withdraw: Callable[[Device], None]) -> None:
+    def __init__(
+        self, exports: Callable[[DeviceDirectory], list[str]], withdraw: Callable[[DeviceDirectory], None]
+    ) -> None:
         self.written_setup_id = 0
         self.server = ""
         """What the server calls itself, empty while that is not known."""
-        self.by_name: dict[str, Device] = {}
-        self._by_unit: dict[int, Device] = {}
-        self._serials: dict[str, list[Device]] = {}
+        self.by_name: dict[str, DeviceDirectory] = {}
+        self._by_unit: dict[int, DeviceDirectory] = {}
+        self._serials: dict[str, list[DeviceDirectory]] = {}
         self._exports = exports
         self._withdraw = withdraw
+        self.reservations: ReservationFolder | None = None
+        """Where persistent reservations are kept (APTPL); None: nowhere."""
 
     @property
     def setup_id(self) -> int:
         """What goes into generated ids beside names: what was written, else what the server is."""
         return self.written_setup_id or server_setup_id(self.server)
 
-    def of(self, handler: str) -> dict[str, Device]:
+    def of(self, handler: str) -> dict[str, DeviceDirectory]:
         """Those of one handler."""
         return {name: device for name, device in self.by_name.copy().items() if device.handler == handler}
 
-    def owner(self, unit: object) -> Device | None:
+    def owner(self, unit: object) -> DeviceDirectory | None:
         """The device whose logical unit this is."""
         return self._by_unit.get(id(unit))
 
-    def add(self, kind: type[Device], name: str, given: Callable[[], Parameters]) -> None:
+    def add(self, kind: type[DeviceDirectory], name: str, given: Callable[[], Parameters]) -> None:
         """Make a device."""
         if not name:
             raise refuse(errno.EINVAL, "add_device NAME [PARAMETER=VALUE; ...]")
@@ -412,22 +539,29 @@ class Devices:
             raise refuse(
                 errno.EEXIST, f"{others[0].name} has the usn {usn} that {name} would get: write another to it"
             )
-        device = kind(name, parameters, self.setup_id, lambda: self._exports(device))
+        store = None if self.reservations is None else self.reservations.of(name)
+        try:
+            device = kind(name, parameters, self.setup_id, lambda: self._exports(device), store)
+        except BaseException:
+            if store is not None:
+                store.close()
+            raise
         device.renumbered = lambda before: self._renumbered(device, before)
         self.by_name[name] = self._by_unit[id(device.disk)] = device
         self._renumbered(device)
 
-    def _renumbered(self, device: Device, before: str | None = None) -> None:
+    def _renumbered(self, device: DeviceDirectory, before: str | None = None) -> None:
         """A device has a serial number, or has another than before."""
         if before is not None:
             self._serials[before].remove(device)
         self._serials.setdefault(device.disk.identity.serial, []).append(device)
 
-    def remove(self, kind: type[Device], name: str) -> None:
+    def remove(self, kind: type[DeviceDirectory], name: str) -> None:
         """Withdraw a device from everybody who sees it, then close it."""
         device = self.by_name.get(name)
         if not isinstance(device, kind):
             raise refuse(errno.EINVAL, f"{kind.handler} has no device {name!r}")
+        device.leave()
         self._withdraw(device)
         del self.by_name[name], self._by_unit[id(device.disk)]
         self._serials[device.disk.identity.serial].remove(device)
@@ -438,6 +572,7 @@ class Devices:
         problems = []
         while self.by_name:
             _, device = self.by_name.popitem()
+            device.leave()
             try:
                 device.close()
             except OSError as problem:
@@ -449,7 +584,7 @@ class Devices:
 class Handler(Directory):
     """``handlers/<handler>``: makes devices of one kind."""
 
-    def __init__(self, kind: type[Device], devices: Devices) -> None:
+    def __init__(self, kind: type[DeviceDirectory], devices: Devices) -> None:
         self._kind = kind
         self._devices = devices
 
@@ -457,13 +592,13 @@ class Handler(Directory):
         """The files, and links to its devices."""
         return {
             **super().entries(),
-            **{name: Link(f"devices/{name}") for name in self._devices.of(self._kind.handler)},
+            **{name: Symlink(f"devices/{name}") for name in self._devices.of(self._kind.handler)},
         }
 
     def entry(self, name: str) -> Node | None:
         """A file, or the link to one device."""
         if isinstance(self._devices.by_name.get(name), self._kind):
-            return Link(f"devices/{name}")
+            return Symlink(f"devices/{name}")
         return super().entries().get(name)
 
     @attribute
@@ -478,13 +613,14 @@ class Handler(Directory):
             'Usage: echo "add_device NAME [PARAMETER=VALUE; ...]" >mgmt\n'
             '       echo "del_device NAME" >mgmt\n'
             f"Parameters: {', '.join(sorted(self._kind.accepts))}\n"
+            f"{self._kind.about_size()}\n"
             "A word with blanks, = or ; stands in double quotes.\n"
         )
 
     @mgmt.store
     def mgmt_store(self, text: str) -> None:
         """``add_device`` or ``del_device``."""
-        command = Command(text)
+        command = CommandText(text)
         verb = command.keyword("add_device", "del_device")
         name = command.word()
         if verb == "add_device":

@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from pysrp.errors import ConfigError
 from pysrp.scst.grammar import TreeError, refuse
-from pysrp.scst.nodes import Directory, File, Link, Node, by_number
+from pysrp.scst.nodes import Directory, File, Node, Symlink, by_number
 
 __all__ = ["Files", "Filesystem", "Stat"]
 
@@ -171,12 +171,12 @@ class Filesystem:
     def stat(self, path: str) -> Stat:
         """What ``path`` names, not following a link at its end."""
         node = self._find(path, follow=False)
-        return Stat(type(node).__name__.lower() if isinstance(node, (File, Link)) else "directory", node.mode)
+        return Stat(node.kind, node.mode)
 
     def readlink(self, path: str) -> str:
         """Where a link leads, relative to the directory it is in; EINVAL for what is no link."""
         node = self._find(path, follow=False)
-        if not isinstance(node, Link):
+        if not isinstance(node, Symlink):
             raise _at(path, refuse(errno.EINVAL, "this is not a link"))
         return os.path.relpath(f"/{node.target}", Path("/", *_parts(path)).parent)
 
@@ -225,7 +225,7 @@ class Filesystem:
             node = here.entry(name)
             if node is None:
                 raise _at(path, refuse(errno.ENOENT, f"nothing is called {name!r} there"))
-            if isinstance(node, Link) and (todo or follow):
+            if isinstance(node, Symlink) and (todo or follow):
                 hops += 1
                 if hops > 40:
                     raise _at(path, refuse(errno.ELOOP, "links that lead to links"))

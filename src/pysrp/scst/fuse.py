@@ -55,10 +55,20 @@ def unavailable() -> str:
     return ""
 
 
-def mount(tree: Files, where: str | os.PathLike[str], ready: Callable[[], None] | None = None) -> None:
+Refused = Callable[[str, OSError], None]
+"""Is told the path of a file, and why a write to it was refused."""
+
+
+def mount(
+    tree: Files,
+    where: str | os.PathLike[str],
+    ready: Callable[[], None] | None = None,
+    refused: Refused | None = None,
+) -> None:
     """Mount ``tree`` on the directory ``where``; returns when it has been unmounted.
 
-    ``ready`` is called once, from libfuse's thread, when the tree is there for everybody to see.
+    ``ready`` is called once when the tree is there for everybody to see, ``refused`` for each write that the
+    tree refuses, as who writes to a mounted file gets to know the errno alone; both from libfuse's threads.
     UnavailableError where FUSE is not to be had, OSError when mounting fails.
     """
     fuse = _mfusepy()
@@ -68,16 +78,25 @@ def mount(tree: Files, where: str | os.PathLike[str], ready: Callable[[], None] 
     start_programs_by_fork()
     options = {"fsname": "scst_tgt", "subtype": "pysrp", "direct_io": True}
     options |= dict.fromkeys(("attr_timeout", "entry_timeout", "negative_timeout"), 0)
-    operations = _operations(fuse, tree)
-    if ready:
-        # The kernel's first request, which it makes of what it has mounted.
-        operations.init = lambda _: ready()
+    operations = _operations(fuse, tree, refused)
+    before = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def begin(_: object) -> None:
+        """The kernel's first request, which it makes of what it has mounted."""
+        # libfuse has taken the process to /, where its relative names, a server's socket too, mean something else.
+        os.fchdir(before)
+        if ready:
+            ready()
+
+    operations.init = begin
     try:
         fuse.FUSE(operations, str(path), foreground=True, default_permissions=True, **options)
     except RuntimeError as problem:
         if problem.args[0] in SIGNALLED:
             return
         raise refuse(errno.EIO, f"libfuse could not mount on {path} (it printed why)") from problem
+    finally:
+        os.close(before)
 
 
 class Mount:
@@ -88,7 +107,7 @@ class Mount:
     """
 
     def __init__(self, tree: Files, where: str | os.PathLike[str]) -> None:
-        self.path = Path(where)
+        self.path = Path(where).absolute()  # it is to be unmounted from wherever this process is by then
         self._problem: BaseException | None = None
         _mfusepy()
         if not self.path.is_dir():
@@ -131,70 +150,79 @@ def unmount(where: str | os.PathLike[str]) -> None:
         raise refuse(errno.EBUSY, done.stderr.strip() or f"{where} cannot be unmounted")
 
 
-def _operations(fuse: Any, tree: Files) -> Any:
-    """The callbacks. mfusepy is imported where it is needed, so the class cannot exist before."""
+class _Operations:
+    """The callbacks of libfuse."""
 
-    class Operations(fuse.Operations):  # type: ignore[misc]
-        use_ns = True
+    use_ns = True
 
-        def __init__(self) -> None:
-            self._started = time.time_ns()
-            self._lock = threading.Lock()
-            self._texts: dict[int, bytes] = {}
-            self._handles = itertools.count(1)
+    def __init__(self, tree: Files, refused: Refused | None) -> None:
+        self._tree = tree
+        self._refused = refused
+        self._started = time.time_ns()
+        self._lock = threading.Lock()
+        self._texts: dict[int, bytes] = {}
+        self._handles = itertools.count(1)
 
-        def getattr(self, path: str, fh: int | None = None) -> dict[str, int]:
-            kind, mode = tree.stat(path)
-            size = 4096 if kind == "file" else 0
-            times = dict.fromkeys(("st_atime", "st_mtime", "st_ctime"), self._started)
-            owner = {"st_uid": os.geteuid(), "st_gid": os.getegid()}
-            return {"st_mode": KINDS[kind] | mode, "st_nlink": 1, "st_size": size, **times, **owner}
+    def getattr(self, path: str, fh: int | None = None) -> dict[str, int]:
+        kind, mode = self._tree.stat(path)
+        size = 4096 if kind == "file" else 0
+        times = dict.fromkeys(("st_atime", "st_mtime", "st_ctime"), self._started)
+        owner = {"st_uid": os.geteuid(), "st_gid": os.getegid()}
+        return {"st_mode": KINDS[kind] | mode, "st_nlink": 1, "st_size": size, **times, **owner}
 
-        def readdir(self, path: str, fh: int) -> list[str]:
-            return [".", "..", *tree.ls(path)]
+    def readdir(self, path: str, fh: int) -> list[str]:
+        return [".", "..", *self._tree.ls(path)]
 
-        def readlink(self, path: str) -> str:
-            return tree.readlink(path)
+    def readlink(self, path: str) -> str:
+        return self._tree.readlink(path)
 
-        def open(self, path: str, flags: int) -> int:
-            # Root is not stopped by permission bits, but sysfs stops root.
-            mode = tree.stat(path).mode
-            access = flags & os.O_ACCMODE
-            if (access != os.O_WRONLY and not mode & 0o400) or (access != os.O_RDONLY and not mode & 0o200):
-                raise refuse(errno.EACCES, path)
-            return next(self._handles)
-
-        def read(self, path: str, size: int, offset: int, fh: int) -> bytes:
-            # One text for all reads of an open file, taken anew when it is read from its start again.
-            with self._lock:
-                text = self._texts.get(fh)
-            if text is None or not offset:
-                text = tree.read(path).encode("utf-8", "surrogateescape")
-                with self._lock:
-                    self._texts[fh] = text
-            return text[offset : offset + size]
-
-        def write(self, path: str, data: bytes, offset: int, fh: int) -> int:
-            tree.write(path, data.decode("utf-8", "surrogateescape"))
-            return len(data)
-
-        def release(self, path: str, fh: int) -> int:
-            with self._lock:
-                self._texts.pop(fh, None)
-            return 0
-
-        def truncate(self, path: str, length: int, fh: int | None = None) -> int:
-            return 0  # what the shell's > does first
-
-        def utimens(self, path: str, times: Any = None) -> int:
-            return 0
-
-        def create(self, path: str, mode: int, flags: Any = None) -> int:
+    def open(self, path: str, flags: int) -> int:
+        # Root is not stopped by permission bits, but sysfs stops root.
+        mode = self._tree.stat(path).mode
+        access = flags & os.O_ACCMODE
+        if (access != os.O_WRONLY and not mode & 0o400) or (access != os.O_RDONLY and not mode & 0o200):
             raise refuse(errno.EACCES, path)
+        return next(self._handles)
 
-        def forbid(self, *_: Any) -> int:
-            raise refuse(errno.EPERM, "this tree is made by writing to its files")
+    def read(self, path: str, size: int, offset: int, fh: int) -> bytes:
+        # One text for all reads of an open file, taken anew when it is read from its start again.
+        with self._lock:
+            text = self._texts.get(fh)
+        if text is None or not offset:
+            text = self._tree.read(path).encode("utf-8", "surrogateescape")
+            with self._lock:
+                self._texts[fh] = text
+        return text[offset : offset + size]
 
-        mkdir = rmdir = unlink = rename = link = symlink = mknod = chmod = chown = forbid
+    def write(self, path: str, data: bytes, offset: int, fh: int) -> int:
+        try:
+            self._tree.write(path, data.decode("utf-8", "surrogateescape"))
+        except OSError as problem:
+            if self._refused:
+                self._refused(path.strip("/"), problem)
+            raise
+        return len(data)
 
-    return Operations()
+    def release(self, path: str, fh: int) -> int:
+        with self._lock:
+            self._texts.pop(fh, None)
+        return 0
+
+    def truncate(self, path: str, length: int, fh: int | None = None) -> int:
+        return 0  # what the shell's > does first
+
+    def utimens(self, path: str, times: Any = None) -> int:
+        return 0
+
+    def create(self, path: str, mode: int, flags: Any = None) -> int:
+        raise refuse(errno.EACCES, path)
+
+    def forbid(self, *_: Any) -> int:
+        raise refuse(errno.EPERM, "this tree is made by writing to its files")
+
+    mkdir = rmdir = unlink = rename = link = symlink = mknod = chmod = chown = forbid
+
+
+def _operations(fuse: Any, tree: Files, refused: Refused | None) -> Any:
+    """The callbacks as mfusepy wants them, which is imported where it is needed."""
+    return type("Operations", (_Operations, fuse.Operations), {})(tree, refused)

@@ -9,7 +9,7 @@ import re
 from pysrp.errors import ConfigError, SrpError
 from pysrp.text import size
 
-__all__ = ["Command", "TreeError", "flag", "number", "octets", "quote", "refuse", "within"]
+__all__ = ["CommandText", "TreeError", "flag", "number", "octets", "quote", "refuse", "within"]
 
 
 class TreeError(SrpError, OSError):
@@ -87,7 +87,7 @@ _PART = re.compile(rf"[ \t\r\v\f=]*(?:{_QUOTED}|([^ \t\r\n\v\f=;]*))")
 
 
 def quote(word: str) -> str:
-    """A word as :class:`Command` reads it, in quotes where it needs them. ConfigError: it has a line break."""
+    """A word as :class:`CommandText` reads it, in quotes where it needs them. ConfigError: it has a line break."""
     if "\n" in word:
         raise ConfigError(f"{word!r} has a line break")
     if word and word[0] != '"' and not any(c in word for c in BLANKS + ";"):
@@ -95,7 +95,7 @@ def quote(word: str) -> str:
     return '"' + re.sub(r'([\\"])', r"\\\1", word) + '"'
 
 
-class Command:
+class CommandText:
     """What is written to a ``mgmt`` file, taken apart from the left.
 
     Words end at whitespace or ``=``; parameters, at the end of some commands, at ``;`` or newline. A word with

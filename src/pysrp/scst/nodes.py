@@ -25,8 +25,8 @@ __all__ = [
     "Directory",
     "File",
     "Folder",
-    "Link",
     "Node",
+    "Symlink",
     "attribute",
     "by_number",
     "line",
@@ -48,6 +48,8 @@ def line(value: object, key: bool = False) -> str:
 class File:
     """A file: ``show`` gives its whole text, ``store`` takes one write; either may be missing."""
 
+    kind = "file"
+
     def __init__(self, show: Show | None, store: Store | None = None) -> None:
         self.show = show
         self.store = store
@@ -58,9 +60,10 @@ class File:
         return (0o444 if self.show else 0) | (0o200 if self.store else 0)
 
 
-class Link:
+class Symlink:
     """A symbolic link to ``target``, a path from the root of the tree."""
 
+    kind = "link"
     mode = 0o777
 
     def __init__(self, target: str) -> None:
@@ -99,6 +102,7 @@ def store_only(store: Callable[[Any, str], None]) -> attribute:
 class Directory:
     """A directory. Its attributes are its files; a subclass adds what else there is in :meth:`entries`."""
 
+    kind = "directory"
     mode = 0o755
     _attributes: dict[str, attribute] = {}
 
@@ -143,7 +147,7 @@ class Folder(Directory):
         return self._entry(name) if self._entry else self._entries().get(name)
 
 
-Node = Directory | File | Link
+Node = Directory | File | Symlink
 
 
 def by_number(names: Iterable[str]) -> list[str]:

@@ -13,15 +13,15 @@ from contextlib import AbstractContextManager
 
 from pysrp.fabric import Identity
 from pysrp.lun import AddressMethod
-from pysrp.scst.devices import Device, Devices
-from pysrp.scst.grammar import Command, flag, number, refuse, within
-from pysrp.scst.nodes import Directory, File, Folder, Link, Node, attribute, line
-from pysrp.target.engine import Session as Login
+from pysrp.scst.devices import DeviceDirectory, Devices
+from pysrp.scst.grammar import CommandText, flag, number, refuse, within
+from pysrp.scst.nodes import Directory, File, Folder, Node, Symlink, attribute, line
 from pysrp.target.lunmap import Export, LunMap
 from pysrp.target.serve import Server
+from pysrp.target.srp_session import TargetSession as Login
 from pysrp.target.task import Unit
 
-__all__ = ["DRIVER", "Luns", "Session", "Target", "Targets"]
+__all__ = ["DRIVER", "Luns", "SessionDirectory", "Target", "Targets"]
 
 DRIVER = "ibmvstgt"
 HIGHEST_LUN = 0x3FFF
@@ -60,7 +60,7 @@ class Target(Directory):
                     self._logins[next(i for i in itertools.count() if i not in self._logins)] = one
             logins = sorted(self._logins.items())
         name = f"{self.identity.unit_address:x}"
-        return {f"{name}_{i}" if i else name: Session(name, one, self.path) for i, one in logins}
+        return {f"{name}_{i}" if i else name: SessionDirectory(name, one, self.path) for i, one in logins}
 
     @property
     def id(self) -> int:
@@ -86,6 +86,8 @@ class Target(Directory):
             if not self._id:
                 self._id = next(i for i in range(1, HIGHEST_ID + 1) if i not in taken)
         if text[0] == "1":
+            if self._id:
+                self.server.renumber(self._id)
             self.server.enable()
         else:
             self.server.disable()
@@ -107,6 +109,8 @@ class Target(Directory):
         if self.server.enabled and new in taken:
             raise refuse(errno.EBADSLT, f"rel_tgt_id {new} is {taken[new]}'s")
         self._id = new
+        if new:
+            self.server.renumber(new)
 
     @attribute
     def comment(self) -> str:
@@ -166,7 +170,7 @@ class Luns(Directory):
         read_only = export.read_only or bool(getattr(export.unit, "read_only", False))
         files: dict[str, Node] = {"read_only": File(lambda: line(int(read_only), read_only))}
         if device:
-            files["device"] = Link(f"devices/{device.name}")
+            files["device"] = Symlink(f"devices/{device.name}")
         return Folder(lambda: files)
 
     def paths(self, unit: Unit) -> list[str]:
@@ -193,7 +197,7 @@ class Luns(Directory):
     @mgmt.store
     def mgmt_store(self, text: str) -> None:
         """``add``, ``replace``, ``replace_no_ua``, ``del`` or ``clear``, checked in SCST's order."""
-        command = Command(text)
+        command = CommandText(text)
         luns = self._luns
         match command.keyword("add", "replace", "replace_no_ua", "del", "clear"):
             case "clear":
@@ -229,7 +233,7 @@ class Luns(Directory):
                     luns.add(lun, device.disk, read_only=read_only)
 
 
-class Session(Directory):
+class SessionDirectory(Directory):
     """``sessions/<name>``: one login. There is no ``force_close``: ibmvstgt cannot."""
 
     def __init__(self, name: str, login: Login, target: str) -> None:
@@ -239,7 +243,7 @@ class Session(Directory):
 
     def entries(self) -> dict[str, Node]:
         """The files, and the LUNs it sees."""
-        return {**super().entries(), "luns": Link(f"{self._target}/luns")}
+        return {**super().entries(), "luns": Symlink(f"{self._target}/luns")}
 
     @attribute
     def initiator_name(self) -> str:
@@ -303,9 +307,9 @@ class Targets:
         found = [target.identity for target in self.by_name.copy().values()]
         return {f"{DRIVER}-{identity.unit_address}": ClassDevice(identity) for identity in found}
 
-    def _exports(self, device: Device) -> list[str]:
+    def _exports(self, device: DeviceDirectory) -> list[str]:
         return [path for target in self.by_name.copy().values() for path in target.exports.paths(device.disk)]
 
-    def _withdraw(self, device: Device) -> None:
+    def _withdraw(self, device: DeviceDirectory) -> None:
         for target in self.by_name.values():
             target.exports.withdraw(device.disk)

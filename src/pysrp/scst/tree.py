@@ -13,6 +13,7 @@ from pysrp.scst.grammar import number
 from pysrp.scst.nodes import Directory, Folder, Node, attribute, line
 from pysrp.scst.targets import DRIVER, Targets
 from pysrp.target.lunmap import LunMap
+from pysrp.target.reservation_files import ReservationFolder
 from pysrp.target.serve import Server
 
 __all__ = ["Tree"]
@@ -84,11 +85,13 @@ class Tree(Filesystem):
             server.wait()
 
     Paths are relative to ``/sys/kernel/scst_tgt``; see :class:`Filesystem`. ``patience`` is how many seconds
-    a write may take before its writer gets EAGAIN.
+    a write may take before its writer gets EAGAIN. ``reservations`` is where persistent reservations are kept that are
+    to outlast the server (APTPL), in a file for each device.
     """
 
-    def __init__(self, *, patience: float = 15.0) -> None:
+    def __init__(self, *, patience: float = 15.0, reservations: ReservationFolder | None = None) -> None:
         self._targets = Targets()
+        self._targets.devices.reservations = reservations
         super().__init__(Root(self, self._targets), patience=patience)
 
     def add_target(self, server: Server, luns: LunMap, identity: Identity | None = None) -> str:

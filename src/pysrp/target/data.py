@@ -1,366 +1,620 @@
-"""Moving data between the initiator's memory and backends.
+"""The data path: between the initiator's memory and media.
 
-Two ways. A backend that cannot block is handed the initiator's own memory where the transport shares it
-(:meth:`pysrp.fabric.Port.window`), else staged DMA memory, and is called in place. One that can block works
-on staged memory only, on a worker: then a task can be aborted in the middle, and the worker that is still
-busy with it reaches nothing of the initiator's, only staged memory that is not used again before it is done.
+Two ways. A medium that can be over at once is handed the initiator's own memory where the transport shares it
+(:meth:`~pysrp.target.link.InitiatorMemory.reach`). Everything else goes by staged memory, a :class:`Chunk` at a time: it is copied
+between that and the initiator, and the medium works on it, each now or later. So a task can be aborted in the middle, and
+what is still busy with it then reaches nothing of the initiator's, only staged memory that is not used again before it is
+done. :class:`Staging` shares the chunks out, :class:`Media` are what a loop submits to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+import errno
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from pysrp.errors import Busy, TransportError
-from pysrp.scsi.codes import Status
-from pysrp.target.staging import CHUNK, Chunk, Staging
-from pysrp.target.task import Backend, BadBlock, Job, Segment, Task, Workers
+from pysrp._fast.srp import clip
+from pysrp.errors import HcallError
+from pysrp.target.backend_medium import BackendChannel, Workers, ask
+from pysrp.target.effects import Move
+from pysrp.target.guarded import Guarded
+from pysrp.target.link import FOR_READING, FOR_WRITING, PENDING, InitiatorMemory, Later, Segment
+from pysrp.target.medium import FUA, NOWAIT, Feature, Medium, MediumChannel, MediumRequest, Operation
+from pysrp.target.task import Task
 
-__all__ = ["DataMover", "DmaPort", "Transfer", "move"]
+__all__ = ["CHUNK", "CHUNKS", "Chunk", "Copy", "DataMover", "Media", "Staging", "Transfer"]
 
-PIECES = 16
-"""Into so many a stretch is divided to find the block that cannot be read."""
+log = logging.getLogger("pysrp.target")
 
-READ, WRITE = 1, 2
-ADDRESSES = 1 << 64
+READ, WRITE, FLUSH = Operation.READ, Operation.WRITE, Operation.FLUSH
+
+CHUNK = 256 << 10
+"""Bytes that one task has staged at a time."""
+
+CHUNKS = 16
+"""How many there are at first; one of them is for what cannot hang."""
 
 
-class DmaPort(Protocol):
+class Allocating(Protocol):
     """What is needed of a :class:`pysrp.fabric.Port`."""
 
     def allocate(self, size: int, /) -> Any:
         """DMA memory."""
 
-    def copy_in(self, remote: int, local: Any, offset: int, length: int, /) -> None:
-        """From the partner."""
 
-    def copy_out(self, local: Any, remote: int, offset: int, length: int, /) -> None:
-        """To the partner."""
+class Chunk:
+    """:data:`CHUNK` bytes at ``offset`` of DMA memory, and a view of them."""
 
-    def window(self, remote: int, length: int, access: Any, /) -> memoryview | None:
-        """The partner's memory itself."""
+    __slots__ = ("memory", "offset", "view")
+
+    def __init__(self, memory: Any, offset: int) -> None:
+        self.memory, self.offset = memory, offset
+        self.view = memoryview(memory).cast("B")[offset : offset + CHUNK]
 
 
-def clip(segments: Sequence[Segment], skip: int, length: int) -> Iterator[Segment]:
-    """The stretches that hold bytes ``skip`` to ``skip + length`` of the segments.
+class Staging:
+    """Chunks, shared out by owner.
 
-    Raises TransportError for one that goes past the end of all addresses.
+    An owner gets a chunk while it has fewer than are free, so one that hangs leaves half of what there was. One
+    that has none gets the first in any case: if none is free, more memory is allocated, as far as the port's
+    window reaches. So only with a window full of hung owners does another one wait, and ``steady`` never for them: one
+    chunk is for what cannot hang alone.
     """
-    for address, size in segments:
-        if skip >= size:
-            skip -= size
-            continue
-        size = min(size - skip, length)
-        if not size:
-            return
-        if address + skip + size > ADDRESSES:
-            raise TransportError(f"{size} bytes at {address + skip:#x} wrap")
-        yield address + skip, size
-        skip = 0
-        length -= size
 
+    def __init__(self, port: Allocating, steady: Any = None) -> None:
+        self._port = port
+        self._steady = steady
+        self._kept: Chunk | None = None
+        """The chunk that is for that owner, unless it has it."""
+        self._prepared = self._sharing = False
+        self._free: list[Chunk] = []
+        self._held: dict[Any, int] = {}
+        self._waiting: dict[Any, deque[Staged]] = {}
+        """By owner, who waited first; no empty queues."""
 
-def move(backend: Backend, offset: int, view: memoryview, write: bool, block: int) -> None:
-    """Read or write ``view``, or of it the blocks before the first one that cannot be.
+    def prepare(self) -> None:
+        """Allocate the first chunks, unless they are there. HcallError when the window is full."""
+        if not self._prepared:
+            memory = self._port.allocate(CHUNK * CHUNKS)
+            self._kept, *self._free = (Chunk(memory, at) for at in range(0, CHUNK * CHUNKS, CHUNK))
+            self._prepared = True
 
-    A backend does not say where it failed. So what failed is tried again in ever smaller pieces, down to that
-    block. Raises BadBlock, or what else the backend raises.
-    """
-    step = backend.write_from if write else backend.read_into
-    done, size = 0, len(view)
-    while done < len(view):
-        at = offset + done
-        end = at // block * block + max(size, block)
-        part = view[done : end - offset]
-        try:
-            step(at, part)
-        except OSError as error:
-            if size <= block:
-                raise BadBlock(error, at // block * block) from error
-            size = max(size // PIECES // block, 1) * block
+    def retire(self) -> None:
+        """The port is about to be closed. What a worker still has stays readable for it."""
+        self._kept = None
+        self._free.clear()
+
+    @property
+    def busy(self) -> int:
+        """Chunks that somebody has."""
+        return sum(self._held.values())
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for one."""
+        return sum(map(len, self._waiting.values()))
+
+    def ask(self, waiter: Staged) -> None:
+        """Grant a chunk now or later."""
+        self.prepare()
+        queue = self._waiting.get(waiter.owner)
+        chunk = None if queue else self._chunk_for(waiter.owner)
+        if chunk is not None:
+            waiter.granted(chunk)
+        elif queue:
+            queue.append(waiter)
         else:
-            done += len(part)
+            self._waiting[waiter.owner] = deque((waiter,))
+
+    def withdraw(self, waiter: Staged) -> None:
+        """It does not want one any more. ValueError if it does not wait."""
+        queue = self._waiting.get(waiter.owner)
+        if queue is None:
+            raise ValueError("not waiting")
+        queue.remove(waiter)
+        if not queue:
+            del self._waiting[waiter.owner]
+
+    def release(self, owner: Any, chunk: Chunk) -> None:
+        """Take a chunk back. Those who may have one now get it, the longest waiting owner first."""
+        if owner is self._steady and self._kept is None:
+            self._kept = chunk
+        else:
+            self._free.append(chunk)
+        self._held[owner] -= 1
+        if not self._held[owner]:
+            del self._held[owner]
+        if self._sharing:  # what is over at once comes here from within, once for each that waited
+            return
+        self._sharing = True
+        try:
+            while (found := self._next()) is not None:
+                waiter, chunk = found
+                waiter.task.attempt(waiter.granted, chunk)
+        finally:
+            self._sharing = False
+
+    def _next(self) -> tuple[Staged, Chunk] | None:
+        """Who gets a chunk now, and which."""
+        for owner, queue in self._waiting.items():
+            chunk = self._chunk_for(owner)
+            if chunk is not None:
+                waiter = queue.popleft()
+                if not queue:
+                    del self._waiting[owner]
+                return waiter, chunk
+        return None
+
+    def _chunk_for(self, owner: Any) -> Chunk | None:
+        held = self._held.get(owner, 0)
+        kept = self._kept if owner is self._steady else None
+        if not self._free and not held and kept is None:
+            self._grow()
+        if self._free and (not held or held < len(self._free)):
+            chunk = self._free.pop()
+        elif kept is not None:
+            chunk, self._kept = kept, None
+        else:
+            return None
+        self._held[owner] = held + 1
+        return chunk
+
+    def _grow(self) -> None:
+        try:
+            self._free.append(Chunk(self._port.allocate(CHUNK), 0))
+        except (HcallError, MemoryError) as error:
+            log.warning("no more memory to stage data in: %s", error)
 
 
-class Transfer:
-    """What workers do for one task: a chain of jobs, one chunk each, or one ``work`` without data."""
+class Staged:
+    """Something of one task that goes on in staged memory, a chunk at a time: in steps, each now or later.
+
+    Kinds of it give their steps, of which the last one says whether there is another part. ``then`` follows.
+    """
 
     __slots__ = (
-        "backend",
-        "block",
-        "cancelled",
-        "chunk",
-        "done",
-        "flush",
-        "job",
-        "length",
-        "moved",
-        "mover",
-        "offset",
-        "task",
-        "then",
-        "write",
-    )
+        "at", "cancelled", "chunk", "copying", "done", "length", "mover", "quiet", "request", "task", "then",
+    )  # fmt: skip
+
+    owner: Any
+    """Who staged memory is shared out to: what hangs is a medium."""
+
+    def __init__(self, mover: DataMover, task: Task, length: int, then: Callable[[], None]) -> None:
+        self.mover, self.task, self.length, self.then = mover, task, length, then
+        self.at = self.done = 0
+        self.chunk: Chunk | None = None
+        self.request: MediumRequest | None = None
+        """What a medium does for it."""
+        self.copying = self.cancelled = False
+        self.quiet: Callable[[], None] | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of this part."""
+        return min(CHUNK, self.length - self.done)
+
+    def cancel(self, quiet: Callable[[], None]) -> bool:
+        """Nothing of this must have an effect on the initiator from now on.
+
+        False: the link is copying, and calls ``quiet`` when it is not any more. What a medium still does reaches
+        staged memory only, and need not be waited for.
+        """
+        self.cancelled = True
+        if self.copying:
+            self.quiet = quiet
+            return False
+        if self.request is not None:
+            if self.request.withdraw():
+                self.mover.release(self)
+        elif self.chunk is None:
+            self.mover.staging.withdraw(self)
+        else:
+            self.mover.release(self)
+        return True
+
+    def granted(self, chunk: Chunk) -> None:
+        """The first part is staged in ``chunk``."""
+        self.chunk = chunk
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Take steps as long as each is over at once."""
+        try:
+            while self.chunk is not None and not self.cancelled:
+                if self.step() is PENDING:
+                    return
+                self.at += 1
+        except BaseException:
+            self.leave()
+            raise
+
+    def leave(self) -> None:
+        """Nothing of this goes on: the task may want something else now."""
+        if self.task.transfer is self:
+            self.task.transfer = None
+        self.mover.release(self)
+
+    def end(self, problem: Exception | None = None) -> None:
+        """The last part is over."""
+        self.leave()
+        if problem is not None:
+            self.task.failed(problem)
+        else:
+            self.then()
+
+    def step(self) -> Later | None:
+        """The step numbered :attr:`at`."""
+        raise NotImplementedError
+
+    def fetch(self, segments: Sequence[Segment], size: int) -> Later | None:
+        """Let the link fill the chunk from this part of the segments."""
+        assert self.chunk is not None
+        later = self.mover.memory.fetch(clip(segments, self.done, size), self.chunk, self.copied)
+        self.copying = later is PENDING
+        return later
+
+    def store(self, segments: Sequence[Segment], size: int) -> Later | None:
+        """Put the chunk into this part of the segments: with the link, where they are not within reach."""
+        assert self.chunk is not None
+        memory, part = self.mover.memory, clip(segments, self.done, size)
+        near = memory.reach(part, FOR_WRITING)
+        if near is not None:
+            put(self.chunk.view, near)
+            return None
+        later = memory.store(self.chunk, part, self.copied)
+        self.copying = later is PENDING
+        return later
+
+    def copied(self, error: Exception | None) -> None:
+        """The link has copied."""
+        self.copying = False
+        if not self.cancelled:
+            self.resume(error)
+            return
+        self.mover.release(self)
+        quiet, self.quiet = self.quiet, None
+        if quiet is not None:
+            quiet()
+
+    def resume(self, error: Exception | None = None) -> None:
+        """A step is over that took time."""
+        if error is not None:
+            self.leave()
+            self.task.caught(error)
+            return
+        self.at += 1
+        try:
+            self.go_on()
+        except Exception as raised:
+            self.task.caught(raised)
+
+
+class Copy(Staged):
+    """Parameter data, between private memory and the initiator's."""
+
+    __slots__ = ("data", "inward", "segments")
 
     def __init__(
         self,
         mover: DataMover,
         task: Task,
-        backend: Backend,
+        segments: Sequence[Segment],
+        data: memoryview,
+        inward: bool,
         then: Callable[[], None],
-        offset: int = 0,
-        length: int = 0,
-        write: bool = False,
-        flush: bool = False,
-        block: int = 1,
     ) -> None:
-        self.mover, self.task, self.backend, self.then = mover, task, backend, then
-        self.offset, self.length, self.write, self.flush, self.block = offset, length, write, flush, block
-        self.done = self.moved = 0
-        self.chunk: Chunk | None = None
-        self.job: Job | None = None
-        self.cancelled = False
-
-    def cancel(self) -> None:
-        """Nothing of this must have an effect on the initiator from now on."""
-        self.cancelled = True
-        if self.job is None:
-            self.mover.staging.withdraw(self)
-        elif self.job.abandon():
-            self.mover.release(self)
-
-    def run(self, work: Callable[[], None]) -> None:
-        """Give ``work`` to the pool. Busy where that has no thread for it."""
-        assert self.mover.workers
-        try:
-            self.job = self.mover.workers.submit(self.backend, work, self._ended)
-        except RuntimeError as error:
-            raise Busy(f"{self.backend!r}: {error}", status=Status.BUSY) from error
+        super().__init__(mover, task, len(data), then)
+        self.segments, self.data, self.inward = segments, data, inward
 
     @property
-    def owner(self) -> Backend:
-        """Who staged memory is shared out to: what hangs is a backend."""
-        return self.backend
+    def owner(self) -> Any:
+        """What no medium has to do with waits for its like alone."""
+        return self.mover
 
-    def granted(self, chunk: Chunk) -> None:
-        """The next part, staged in ``chunk``."""
-        self.chunk = chunk
-        self.moved = 0
-        size = min(CHUNK, self.length - self.done)
-        try:
-            if self.write:
-                self.mover.stage_in(self.task.data_out, self.done, size, chunk)
-            last = self.done + size == self.length
-            self.run(partial(self._work, chunk.view[:size], last))
-        except BaseException:
-            self.mover.release(self)
-            raise
-
-    def _work(self, view: memoryview, last: bool) -> None:
-        # On a worker.
-        move(self.backend, self.offset + self.done, view, self.write, self.block)
-        self.moved = len(view)
-        if self.write and last and self.flush:
-            self.backend.flush()
-
-    def _ended(self, error: Exception | None) -> None:
-        # On a worker.
-        self.mover.post(partial(self._after, error))
-
-    def _after(self, error: Exception | None) -> None:
-        if self.cancelled:
-            self.mover.release(self)
-        elif error is not None:
-            self.task.attempt(self._fail, error)
-        else:
-            self.task.attempt(self._advance)
-
-    def _fail(self, error: Exception) -> None:
-        """The backend failed: the blocks before that have been moved."""
-        try:
-            if self.chunk is not None:
-                if isinstance(error, BadBlock):
-                    self.moved = error.offset - self.offset - self.done
-                self._count(self.moved, self.chunk)
-        finally:
-            self.mover.release(self)
-        self.task.unit.failed(self.task, error)
-
-    def _count(self, size: int, chunk: Chunk) -> None:
-        """So many bytes of this chunk have been moved between it and the backend."""
-        if not self.write:
-            self.mover.stage_out(self.task.data_in, self.done, size, chunk)
-        self.task.moved(size, self.write)
-
-    def _advance(self) -> None:
-        if self.chunk is None:
-            self.then()
-            return
-        chunk, size = self.chunk, min(CHUNK, self.length - self.done)
-        try:
-            self._count(size, chunk)
-        except BaseException:
-            self.mover.release(self)
-            raise
+    def step(self) -> Later | None:
+        """Copy with the link; go on to the next part."""
+        assert self.chunk is not None
+        size = self.size
+        part = self.data[self.done : self.done + size]
+        if not self.at % 2:
+            if not self.inward:
+                return self.fetch(self.segments, size)
+            self.chunk.view[:size] = part
+            return self.store(self.segments, size)
+        if not self.inward:
+            part[:] = self.chunk.view[:size]
         self.done += size
-        if self.done < self.length:
-            self.granted(chunk)
-        else:
+        if self.done == self.length:
+            self.end()
+        return None
+
+
+class Transfer(Staged):
+    """Data between the initiator and a medium. The first ``done`` bytes have been moved already."""
+
+    __slots__ = ("_owner", "flush", "move", "moved", "problem")
+
+    def __init__(
+        self, mover: DataMover, task: Task, move: Move, length: int, done: int, then: Callable[[], None]
+    ) -> None:
+        super().__init__(mover, task, length, then)
+        self.move, self.done = move, done
+        self._owner: Any = move.backend if mover.media.may_hang(move.backend) else mover
+        self.flush = move.write and move.flush
+        self.moved = 0
+        self.problem: Exception | None = None
+
+    @property
+    def owner(self) -> Any:
+        """What hangs, if anything does."""
+        return self._owner
+
+    def step(self) -> Later | None:
+        """Fetch, write, next part; or read, store, next part."""
+        if self.done == self.length:
+            return self._last()
+        number = self.at % 3
+        if number == 2:
+            self._next()
+            return None
+        if not self.move.write:
+            return self._work() if number == 0 else self._store()
+        return self.fetch(self.task.data_out, self.size) if number == 0 else self._work()
+
+    def _work(self) -> Later | None:
+        assert self.chunk is not None
+        move, size = self.move, self.size
+        flags = 0
+        if self.flush and size == self.length:
+            flags, self.flush = FUA, False
+        return self._submit(
+            MediumRequest(
+                WRITE if move.write else READ,
+                move.offset + self.done,
+                size,
+                (self.chunk.view[:size],),
+                flags,
+                move.block,
+                self._over,
+            )
+        )
+
+    def _submit(self, request: MediumRequest) -> Later | None:
+        self.request = request
+        if self.mover.media.submit(self.move.backend, request) is PENDING:
+            return PENDING
+        self._took(request)
+        return None
+
+    def _over(self, request: MediumRequest) -> None:
+        """A request is over that took time."""
+        if self.cancelled:
+            self.request = None
             self.mover.release(self)
-            self.then()
+            return
+        self._took(request)
+        self.resume()
+
+    def _took(self, request: MediumRequest) -> None:
+        self.request = None
+        if request.errno:
+            self.problem, self.moved = request.failure(), request.whole
+        else:
+            self.moved = request.done
+
+    def _store(self) -> Later | None:
+        return self.store(self.task.data_in, self.moved) if self.moved > 0 else None
+
+    def _next(self) -> None:
+        if self.move.write:
+            self.task.moved_out += self.moved
+        else:
+            self.task.moved_in += self.moved
+        self.done += self.moved
+        self.moved = 0
+        if self.problem is not None:
+            self.end(self.problem)
+
+    def _last(self) -> Later | None:
+        """All has been moved: what was written has to be on the medium perhaps."""
+        if self.flush:
+            self.flush = False
+            return self._submit(MediumRequest(FLUSH, over=self._over))
+        self.end(self.problem)
+        return None
 
 
-def grant(transfer: Any, chunk: Chunk) -> None:
-    """Let a transfer that waited for a chunk go on; what is wrong then ends its task."""
-    transfer.task.attempt(transfer.granted, chunk)
+class Errand:
+    """A request of one task whose bytes are not the initiator's; ``then`` follows, with the request's value."""
+
+    __slots__ = ("cancelled", "request", "task", "then")
+
+    def __init__(self, task: Task, request: MediumRequest, then: Callable[[Any], None]) -> None:
+        self.task, self.then = task, then
+        self.cancelled = False
+        self.request: MediumRequest | None = request
+        request.over = self._over
+
+    def cancel(self, quiet: Callable[[], None]) -> bool:
+        """Nothing of this must have an effect on the initiator from now on: nothing has."""
+        self.cancelled = True
+        if self.request is not None:
+            self.request.withdraw()
+        return True
+
+    def _over(self, request: MediumRequest) -> None:
+        self.request = None
+        if self.cancelled:
+            return
+        self.task.transfer = None
+        error = request.failure()
+        if error is not None:
+            self.task.attempt(self.task.failed, error)
+        else:
+            self.task.attempt(self.then, request.value)
+
+
+class Media:
+    """A channel to each medium, made when it is first used. Backends (:mod:`pysrp.backends`) count as media too.
+
+    ``workers`` are for backends that block, and for jobs; without them everything is done in place. ``post`` lets the
+    loop call a function soon, from any thread.
+    """
+
+    def __init__(self, workers: Workers | None, post: Callable[[Callable[[], None]], None]) -> None:
+        self.workers, self.post = workers, post
+        self._channels: dict[Medium, MediumChannel] = {}
+
+    def submit(self, medium: Any, request: MediumRequest) -> Later | None:
+        """Do it, now or later, whole or with an error."""
+        if isinstance(medium, Medium):
+            return self._channel(medium).submit(request)
+        return ask(medium, self.workers, self, request)
+
+    def may_hang(self, medium: Any) -> bool:
+        """Whether a request may take for ever."""
+        return isinstance(medium, Medium) or (self.workers is not None and medium.blocking)
+
+    def tries(self, medium: Any) -> bool:
+        """Whether to try what can be over at once."""
+        if isinstance(medium, Medium):
+            return Feature.NOWAIT in medium.features
+        return not medium.blocking or self.workers is None
+
+    def retire(self) -> None:
+        """Nothing more is submitted."""
+        channels, self._channels = self._channels, {}
+        for channel in channels.values():
+            channel.retire()
+
+    def _channel(self, medium: Medium) -> MediumChannel:
+        found = self._channels.get(medium)
+        if found is None:
+            channel = medium.channel(self)
+            if not isinstance(channel, BackendChannel):  # which needs no guard, and knows of calls
+                channel = Guarded(medium, channel, self.post)
+            found = self._channels[medium] = channel
+        return found
+
+
+def put(data: memoryview, near: Sequence[memoryview]) -> None:
+    """Copy to the initiator's own memory."""
+    done = 0
+    for view in near:
+        view[:] = data[done : done + len(view)]
+        done += len(view)
 
 
 class DataMover:
-    """The data path of one port. ``post`` lets the port's owner call a function soon, from any thread."""
+    """The data path of one channel. ``post`` lets the loop that owns it call a function soon, from any thread."""
 
     def __init__(
-        self, port: DmaPort, workers: Workers | None, post: Callable[[Callable[[], None]], None]
+        self, memory: InitiatorMemory, workers: Workers | None, post: Callable[[Callable[[], None]], None]
     ) -> None:
-        self.port, self.workers, self.post = port, workers, post
-        self.staging = Staging(port)
+        self.memory = memory
+        self.media = Media(workers, post)
+        self.staging = Staging(memory, steady=self)
 
     def prepare(self) -> None:
         """Allocate the staged memory, if it is not there yet. HcallError when the window is full."""
         self.staging.prepare()
 
     def retire(self) -> None:
-        """The port is about to be closed."""
+        """The link is about to be closed."""
+        self.media.retire()
         self.staging.retire()
 
-    # Staged memory.
-
-    def stage_in(self, segments: Sequence[Segment], skip: int, length: int, chunk: Chunk) -> None:
-        """Copy a part of the initiator's data into a chunk."""
-        at = chunk.offset
-        for address, size in clip(segments, skip, length):
-            self.port.copy_in(address, chunk.memory, at, size)
-            at += size
-
-    def stage_out(self, segments: Sequence[Segment], skip: int, length: int, chunk: Chunk) -> None:
-        """Copy a chunk to its part of the initiator's memory."""
-        at = chunk.offset
-        for address, size in clip(segments, skip, length):
-            self.port.copy_out(chunk.memory, address, at, size)
-            at += size
-
-    def release(self, transfer: Transfer) -> None:
+    def release(self, staged: Staged) -> None:
         """Take its chunk back, if it has one, and give it to who may have one now."""
-        chunk, transfer.chunk = transfer.chunk, None
+        chunk, staged.chunk = staged.chunk, None
         if chunk is not None:
-            self.staging.release(transfer.owner, chunk, grant)
+            self.staging.release(staged.owner, chunk)
 
     # pysrp.target.task.Mover
 
-    def fetch(self, segments: Sequence[Segment], length: int) -> memoryview:
-        """Private memory with the first ``length`` bytes."""
+    def fetch(
+        self, task: Task, segments: Sequence[Segment], length: int, then: Callable[[memoryview], None]
+    ) -> None:
+        """Call ``then`` with the first ``length`` bytes, as private memory: at once where the memory is shared."""
         data = memoryview(bytearray(length))
+        near = self.memory.reach(clip(segments, 0, length), FOR_READING)
+        if near is None:
+            self._begin(Copy(self, task, segments, data, False, lambda: then(data)))
+            return
         done = 0
-        for address, size in clip(segments, 0, length):
-            near = self.port.window(address, size, READ)
-            if near is not None:
-                data[done : done + size] = near
-                done += size
-                continue
-            chunk = self.staging.scratch
-            while size:
-                part = min(size, CHUNK)
-                self.port.copy_in(address, chunk.memory, chunk.offset, part)
-                data[done : done + part] = chunk.view[:part]
-                address, size, done = address + part, size - part, done + part
-        return data[:done]
+        for view in near:
+            data[done : done + len(view)] = view
+            done += len(view)
+        then(data[:done])
 
-    def store(self, segments: Sequence[Segment], data: memoryview) -> None:
-        """Put ``data`` into the initiator's memory."""
-        done = 0
-        for address, size in clip(segments, 0, len(data)):
-            near = self.port.window(address, size, WRITE)
-            if near is not None:
-                near[:] = data[done : done + size]
-                done += size
-                continue
-            chunk = self.staging.scratch
-            while size:
-                part = min(size, CHUNK)
-                chunk.view[:part] = data[done : done + part]
-                self.port.copy_out(chunk.memory, address, chunk.offset, part)
-                address, size, done = address + part, size - part, done + part
+    def store(
+        self, task: Task, segments: Sequence[Segment], data: memoryview, then: Callable[[], None]
+    ) -> None:
+        """Put ``data`` there, from the first segment on, and call ``then``."""
+        near = self.memory.reach(clip(segments, 0, len(data)), FOR_WRITING)
+        if near is None:
+            self._begin(Copy(self, task, segments, data, True, then))
+            return
+        put(data, near)
+        then()
 
-    def transfer(
-        self,
-        task: Task,
-        backend: Backend,
-        offset: int,
-        length: int,
-        write: bool,
-        flush: bool,
-        block: int,
-        then: Callable[[], None],
-    ) -> Transfer | None:
-        """Move data and call ``then``."""
-        if length and backend.blocking and self.workers is not None:
-            transfer = Transfer(self, task, backend, then, offset, length, write, flush, block)
-            self.staging.ask(transfer)
-            return transfer
-        if self._in_place(task, backend, offset, length, write, flush, block):
-            then()
-        return None
-
-    def run(
-        self, task: Task, backend: Backend, work: Callable[[], None], then: Callable[[], None]
-    ) -> Transfer | None:
-        """Call ``work``, then ``then``."""
-        if backend.blocking and self.workers is not None:
-            transfer = Transfer(self, task, backend, then)
-            transfer.run(work)
-            return transfer
+    def _begin(self, staged: Staged) -> None:
+        staged.task.transfer = staged
         try:
-            work()
-        except (OSError, ValueError) as error:
-            task.unit.failed(task, error)
-        else:
-            then()
-        return None
+            self.staging.ask(staged)
+        except BaseException:
+            staged.leave()
+            raise
 
-    def _in_place(
-        self, task: Task, backend: Backend, offset: int, length: int, write: bool, flush: bool, block: int
-    ) -> bool:
-        segments = list(clip(task.data_out if write else task.data_in, 0, length))
-        # All of them first: a descriptor that leads nowhere is found before a byte has moved.
-        windows = [self.port.window(address, size, READ if write else WRITE) for address, size in segments]
-        chunk = self.staging.scratch
-        for (address, size), near in zip(segments, windows, strict=True):
-            done = 0
-            while done < size:
-                part = size - done if near is not None else min(size - done, CHUNK)
-                view = near if near is not None else chunk.view[:part]
-                if near is None and write:
-                    self.port.copy_in(address + done, chunk.memory, chunk.offset, part)
-                problem: Exception | None = None
-                whole = part
-                try:
-                    move(backend, offset, view, write, block)
-                except (OSError, ValueError) as error:
-                    problem = error
-                    # Less than nothing: the block may have begun in the segment before.
-                    whole = error.offset - offset if isinstance(error, BadBlock) else 0
-                if near is None and not write and whole > 0:
-                    self.port.copy_out(chunk.memory, address + done, chunk.offset, whole)
-                task.moved(whole, write)
-                if problem is not None:
-                    task.unit.failed(task, problem)
-                    return False
-                done += part
-                offset += part
-        if write and flush and length:
-            try:
-                backend.flush()
-            except (OSError, ValueError) as error:
-                task.unit.failed(task, error)
-                return False
-        return True
+    def transfer(self, task: Task, move: Move, length: int, then: Callable[[], None]) -> None:
+        """Move the first ``length`` bytes of that and call ``then``."""
+        if not length:
+            then()
+            return
+        done: int | None = 0
+        if self.media.tries(move.backend):
+            done = self._in_place(task, move, length, then)
+        if done is not None:
+            self._begin(Transfer(self, task, move, length, done, then))
+
+    def submit(self, task: Task, medium: Any, request: MediumRequest, then: Callable[[Any], None]) -> None:
+        """Let a medium do something, and call ``then`` with the request's value."""
+        errand = Errand(task, request, then)
+        if self.media.submit(medium, request) is PENDING:
+            task.transfer = errand
+            return
+        error = request.failure()
+        if error is not None:
+            task.failed(error)
+        else:
+            then(request.value)
+
+    def _in_place(self, task: Task, move: Move, length: int, then: Callable[[], None]) -> int | None:
+        """Move data straight to and from the initiator's memory. None when that is over, else how much has been moved."""
+        # All of it first: a descriptor that leads nowhere is found before a byte has moved.
+        write = move.write
+        if write:
+            near = self.memory.reach(clip(task.data_out, 0, length), FOR_READING)
+        else:
+            near = self.memory.reach(clip(task.data_in, 0, length), FOR_WRITING)
+        if near is None:
+            return 0
+        flags = NOWAIT | FUA if write and move.flush else NOWAIT
+        request = MediumRequest(WRITE if write else READ, move.offset, length, near, flags, move.block)
+        self.media.submit(move.backend, request)
+        moved = request.whole if request.errno else length
+        if write:
+            task.moved_out += moved
+        else:
+            task.moved_in += moved
+        if not request.errno:
+            then()
+            return None
+        if request.errno == errno.EAGAIN:
+            return moved
+        error = request.failure()
+        assert error is not None
+        task.failed(error)
+        return None

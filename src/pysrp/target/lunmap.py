@@ -15,6 +15,7 @@ from pysrp.scsi import cdb, params
 from pysrp.scsi.codes import SelectReport
 from pysrp.scsi.inquiry import Inquiry
 from pysrp.scsi.sense import sense
+from pysrp.target.effects import Effect, Reply, check
 from pysrp.target.task import (
     INVALID_FIELD_IN_CDB,
     LOGICAL_UNIT_NOT_SUPPORTED,
@@ -75,7 +76,8 @@ class LunMap:
         self, units: Iterable[tuple[int, Unit]] = (), *, method: AddressMethod | int | str = AddressMethod.LUN
     ) -> None:
         self._lock = threading.Lock()
-        self._exports: dict[int, Export] = {}
+        self.exports: dict[int, Export] = {}
+        """The map as it is now; never changed, but replaced by another when the map changes."""
         self._draft: dict[int, Export] | None = None
         """Within :meth:`together`, what the map is going to be."""
         self._together = 0
@@ -103,14 +105,9 @@ class LunMap:
         )
 
     @property
-    def exports(self) -> dict[int, Export]:
-        """The map as it is now; never changed, but replaced by another when the map changes."""
-        return self._exports
-
-    @property
     def _now(self) -> dict[int, Export]:
         draft = self._draft  # once: another thread may publish it
-        return self._exports if draft is None else draft
+        return self.exports if draft is None else draft
 
     def __len__(self) -> int:
         return len(self._now)
@@ -163,7 +160,7 @@ class LunMap:
         """Export ``unit`` instead of what is there, or :meth:`add` it. ``attention``: tell the sessions."""
         with self._lock:
             self._publish()
-            old = self._exports.get(lun)
+            old = self.exports.get(lun)
             self._put(Export(lun, unit, read_only))
             self._publish(tell=attention and old is None)
             if old is not None and not self._places.get(id(old.unit)):
@@ -199,7 +196,7 @@ class LunMap:
                 "LUN %d is on bus %d: Linux's ibmvscsi looks at buses 0 to 3", export.lun, export.lun >> 5 & 7
             )
         if self._draft is None:
-            self._draft = dict(self._exports)
+            self._draft = dict(self.exports)
         if old := self._draft.get(export.lun):
             self._forget(old)
         self._draft[export.lun] = export
@@ -241,14 +238,14 @@ class LunMap:
 
     def _publish(self, tell: bool = True) -> None:
         if self._draft is not None:
-            self._exports, self._draft = self._draft, None
+            self.exports, self._draft = self._draft, None
             if tell:
                 self._changed()
 
     def _drop(self, luns: set[int]) -> None:
         self._publish()
-        gone = [self._exports[lun] for lun in luns]
-        self._exports = {lun: export for lun, export in self._exports.items() if lun not in luns}
+        gone = [self.exports[lun] for lun in luns]
+        self.exports = {lun: export for lun, export in self.exports.items() if lun not in luns}
         for export in gone:
             self._forget(export)
         self._detach([export.unit for export in gone if id(export.unit) not in self._places])
@@ -256,6 +253,9 @@ class LunMap:
             self._changed()
 
     def _forget(self, export: Export) -> None:
+        unit: Any = export.unit
+        if hasattr(unit, "revoke"):
+            unit.revoke(export.lun)
         places = self._places[id(export.unit)]
         places.discard(export.lun)
         if not places:
@@ -317,20 +317,20 @@ class LunMap:
 
     def visible(self, nexus: Nexus) -> list[Export]:
         """What one session sees, in order."""
-        exports = self._exports
+        exports = self.exports
         return [exports[lun] for lun in sorted(exports) if self.sees(nexus, exports[lun].unit)]
 
     def find(self, nexus: Nexus, lun: Lun | bytes) -> Export | None:
         """The unit behind eight bytes of a command, in any of SCST's three methods."""
         try:
-            export = self._exports.get(scst_unpack(lun))
+            export = self.exports.get(scst_unpack(lun))
         except DecodeError:
             return None
         return export if export is not None and self.sees(nexus, export.unit) else None
 
     # Commands that need no unit.
 
-    def report_luns(self, task: Task, per_target: bool = False) -> None:
+    def report_luns(self, task: Task, per_target: bool = False) -> Effect:
         """Answer REPORT LUNS (SPC-5, 6.33), which SCST does at any LUN.
 
         ``per_target`` is for SLOF, which asks LUN 0 of every bus and target and does not understand the
@@ -339,8 +339,7 @@ class LunMap:
         wanted = cdb.ReportLuns(task.cdb)
         # SPC-2 refuses less than 16 bytes, and so do devices since; later editions leave it open.
         if wanted.select_report not in REPORTS or wanted.allocation_length < 16:
-            task.check(INVALID_FIELD_IN_CDB)
-            return
+            return check(INVALID_FIELD_IN_CDB)
         # Withdrawn before it is looked at: a change in between is told again, none is lost.
         told = [
             export.unit
@@ -363,22 +362,20 @@ class LunMap:
             for unit in told:
                 unit.attention(*REPORTED_LUNS_DATA_HAS_CHANGED, task.nexus)
 
-        task.reply(bytes(params.ReportLuns.build(luns=found)), wanted.allocation_length, lost=lost)
+        return Reply(bytes(params.ReportLuns.build(luns=found)), wanted.allocation_length, lost=lost)
 
     @staticmethod
-    def absent(task: Task) -> None:
+    def absent(task: Task) -> Effect:
         """Answer a command to a LUN without a unit (SPC-5, 4.2.5.5 and 6.5.2)."""
         match cdb.parse_cdb(task.cdb):
             case cdb.Inquiry() as inquiry:
                 if inquiry.evpd or inquiry.page_code:
-                    task.check(INVALID_FIELD_IN_CDB)
-                else:
-                    task.reply(ABSENT, inquiry.allocation_length)
+                    return check(INVALID_FIELD_IN_CDB)
+                return Reply(ABSENT, inquiry.allocation_length)
             case cdb.RequestSense() as request:
                 data = sense(5, 0x25, fmt="descriptor" if request.desc else "fixed")
-                task.reply(bytes(data), request.allocation_length)
-            case _:
-                task.check(LOGICAL_UNIT_NOT_SUPPORTED)
+                return Reply(bytes(data), request.allocation_length)
+        return check(LOGICAL_UNIT_NOT_SUPPORTED)
 
 
 def _serial(unit: Any) -> str | None:

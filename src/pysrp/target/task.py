@@ -1,38 +1,50 @@
 """A task: one SCSI command on its way through a target, and the joint between engine and logical units.
 
-The engine (:mod:`.engine`) makes a :class:`Task` of an SRP_CMD and gives it to a logical unit, which is
-anything that has the methods of :class:`Unit`. The unit checks the CDB, moves data with the task's own
-methods and ends it, once::
+The session (:mod:`.srp_session`) makes a :class:`Task` of an SRP_CMD and gives it to a logical unit, which is anything that
+has the methods of :class:`Unit`. The unit checks the CDB and says what is to be done (:mod:`.effects`); the task carries
+it out and ends, once.
 
-    def execute(self, task):
-        match task.cdb[0]:
-            case 0x00: task.good()                                        # TEST UNIT READY
-            case 0x12: task.reply(self.inquiry, allocation)               # small data-in; ends it GOOD
-            case 0x28: task.read(self.backend, lba * 512, blocks * 512)   # bulk; ends it when it is done
-            case 0x55: self.mode_select(task.fetch(length)); task.good()  # parameter list, copied in once
-            case 0x35: task.run(self.backend, self.backend.flush)         # whatever may block
-            case _: task.check(sense)
-
-Everything here is called in the thread that owns the port, the ``then`` functions too; only the
-transfers and ``work`` of a blocking backend run elsewhere. A task management function may end a task
-while a worker is busy with it: then nothing of the task happens any more, no byte and no answer.
+Everything here is called in the thread that owns the port; only what media do that take
+time runs elsewhere. A task management function may end a task while a worker is busy with it: then nothing of the task happens any
+more, no byte and no answer.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from functools import partial
+from types import GeneratorType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pysrp.errors import CheckCondition, ScsiError, TransportError
+from pysrp.errors import CheckCondition, ScsiError, SrpError, TransportError
 from pysrp.lun import Lun
 from pysrp.scsi.sense import sense
 from pysrp.srp import TaskAttribute
+from pysrp.target.effects import (
+    GOOD,
+    AbortTasks,
+    Begin,
+    Effect,
+    Effects,
+    End,
+    Fetch,
+    MediumEffect,
+    Move,
+    Reply,
+    Work,
+    check_status,
+)  # fmt: skip
+from pysrp.target.fault import Fault
+from pysrp.target.link import Segment
+from pysrp.target.medium import BadBlock, MediumRequest
 
 if TYPE_CHECKING:
-    from pysrp.target.data import Transfer
+    from pysrp.target.data import Media
 
-__all__ = ["Backend", "BadBlock", "Job", "Mover", "Nexus", "Segment", "Task", "Unit", "Workers"]
+__all__ = ["BadBlock", "Mover", "Nexus", "Segment", "Task", "Unit"]
 
 log = logging.getLogger("pysrp.target")
 
@@ -57,30 +69,18 @@ DATA_PHASE_ERROR = fixed_sense(0xB, 0x4B00)
 INVALID_MESSAGE = fixed_sense(0xB, 0x4900)
 INTERNAL_TARGET_FAILURE = fixed_sense(4, 0x4400)
 
-Segment = tuple[int, int]
-"""Address and length in bytes of one stretch of the initiator's memory."""
-
-
-class BadBlock(OSError):
-    """A backend's error, and where: ``offset`` is the first byte of the first block that it is about.
-
-    The blocks of the transfer before that one have been moved.
-    """
-
-    def __init__(self, error: OSError, offset: int) -> None:
-        super().__init__(error.errno, error.strerror)
-        self.offset = offset
-
 
 class Nexus:
     """One I_T nexus: an initiator that is logged in at one adapter. Compared and hashed by identity.
 
     ``name`` is for people; ``port_id`` the 16 bytes of the initiator port; ``max_transfer`` the bytes that
     one command may move, and ``announced`` whether the initiator was told so. ``overrun`` is whether it can be
-    told that a command wanted more data than it offered: Linux takes that for the opposite.
+    told that a command wanted more data than it offered: Linux takes that for the opposite. ``relative_port`` is the
+    relative target port identifier of the target port (SAM-5, 4.6.5.2), 1 or more: with ``port_id`` it says which
+    nexus this is to whoever remembers it when it comes back.
     """
 
-    __slots__ = ("abort", "announced", "max_transfer", "name", "overrun", "port_id", "post")
+    __slots__ = ("abort", "announced", "max_transfer", "name", "overrun", "port_id", "post", "relative_port")
 
     abort: Callable[[Unit, Callable[[], None]], None]
     """End its tasks for a unit with TASK ABORTED, then call a function. Owner's thread: see ``post``."""
@@ -92,8 +92,10 @@ class Nexus:
         port_id: bytes = bytes(16),
         max_transfer: int = 1 << 32,
         announced: bool = False,
+        relative_port: int = 1,
     ) -> None:
         self.name = name
+        self.relative_port = relative_port
         self.port_id = port_id
         self.max_transfer = max_transfer
         self.announced = announced
@@ -105,23 +107,30 @@ class Nexus:
         return f"<Nexus {self.name}>"
 
 
-class Backend(Protocol):
-    """What a task needs of bytes on a medium: see :mod:`pysrp.backends`."""
+def end_tasks(
+    unit: Unit, nexuses: Sequence[Nexus], post: Callable[[Callable[[], None]], None], done: Callable[[], None]
+) -> None:
+    """End the tasks of these nexuses for a unit, each in its own thread; ``done`` is called by ``post`` then.
 
-    blocking: bool
+    Without any it is called at once.
+    """
+    if not nexuses:
+        done()
+        return
+    waiting = len(nexuses)
 
-    def read_into(self, offset: int, view: memoryview, /) -> None:
-        """Fill ``view`` with the bytes from ``offset`` on."""
+    def ended() -> None:
+        nonlocal waiting
+        waiting -= 1
+        if not waiting:
+            done()
 
-    def write_from(self, offset: int, view: memoryview, /) -> None:
-        """Put the bytes of ``view`` at ``offset``."""
-
-    def flush(self) -> None:
-        """Return when what was written is on the medium."""
+    for nexus in nexuses:
+        nexus.post(partial(nexus.abort, unit, partial(post, ended)))
 
 
 class Unit(Protocol):
-    """What the engine asks of a logical unit (SAM-5, 4.6.19). Several engines may call, from several threads.
+    """What a session asks of a logical unit (SAM-5, 4.6.19). Several sessions may call, from several threads.
 
     Each nexus has a task set of its own, and a task that another nexus' reset ends is answered TASK ABORTED:
     the control mode page says TST 001b and TAS 1.
@@ -130,15 +139,15 @@ class Unit(Protocol):
     max_transfer: int | None
     """Bytes that one command can move, None: any number. A nexus that was told more does not see the unit."""
 
-    def execute(self, task: Task) -> None:
-        """Carry out a command: end the task, or start work that will. Owner's thread.
+    def execute(self, task: Task) -> Effects:
+        """Say what a command needs. Owner's thread.
 
-        May raise CheckCondition (or another ScsiError) to end it so. A TransportError of the task's own
-        methods may be let through; any other exception is a bug here, and HARDWARE ERROR there.
+        May raise :class:`~pysrp.target.fault.Fault` or a ScsiError to end it so; any other exception is a bug here,
+        and HARDWARE ERROR there.
         """
 
     def failed(self, task: Task, error: Exception) -> None:
-        """A backend raised ``error`` (OSError, ValueError): end ``task`` with sense. Owner's thread.
+        """A medium, or other work for ``task``, failed with ``error``: end the task with sense. Owner's thread.
 
         It is a :class:`BadBlock` where data was to be moved and could not.
         """
@@ -162,258 +171,235 @@ class Unit(Protocol):
         """Take such a unit attention back (REPORT LUNS tells it too); whether it was pending."""
 
     def plain(self, nexus: Nexus) -> bool:
-        """Whether a READ or WRITE from this nexus meets nothing special: no unit attention, no reservation of
-        another, a medium that is ready. Asked before each batch: cheap, without the lock.
+        """Whether a READ from this nexus meets nothing special: no unit attention, no reservation of another, a
+        medium that is ready. Cheap, without the lock.
         """
 
 
-class Job(Protocol):
-    """Work that was given to :class:`Workers`."""
+class Underway(Protocol):
+    """Something that goes on for a task (:mod:`.data`)."""
 
-    def abandon(self) -> bool:
-        """True: it had not begun and never will. False: it runs or is over, and ``ended`` is called as usual.
+    request: MediumRequest | None
+    """What a medium does for it."""
 
-        In the second case later work with the same key waits until it is over.
-        """
-
-
-class Workers(Protocol):
-    """A pool of threads for what may block."""
-
-    def submit(self, key: object, work: Callable[[], None], ended: Callable[[Exception | None], None]) -> Job:
-        """Call ``work``, then ``ended`` with its exception, on some thread. No key can hold up another.
-
-        Whatever it raises itself, ``work`` will then not be called. RuntimeError: not now.
-        """
+    def cancel(self, quiet: Callable[[], None]) -> bool:
+        """It must have no effect on the initiator from now on. False: it can until it calls ``quiet``."""
 
 
 class Mover(Protocol):
-    """Moves the bytes of tasks between initiator, backends and units (:class:`pysrp.target.data.DataMover`).
+    """Moves the bytes of tasks between initiator, media and units (:class:`pysrp.target.data.DataMover`).
 
-    ``fetch`` and ``store`` raise TransportError where the initiator's memory is not what it said.
+    Each calls ``then`` when it is done, perhaps at once. They raise TransportError, or end the task so, where the
+    initiator's memory is not what it said.
     """
 
-    def fetch(self, segments: Sequence[Segment], length: int) -> memoryview:
-        """The first ``length`` bytes, as private memory."""
+    media: Media
+    """What it submits to."""
 
-    def store(self, segments: Sequence[Segment], data: memoryview) -> None:
+    def fetch(
+        self, task: Task, segments: Sequence[Segment], length: int, then: Callable[[memoryview], None]
+    ) -> None:
+        """Get the first ``length`` bytes, as private memory."""
+
+    def store(
+        self, task: Task, segments: Sequence[Segment], data: memoryview, then: Callable[[], None]
+    ) -> None:
         """Put ``data`` there, from the first segment on."""
 
-    def transfer(
-        self,
-        task: Task,
-        backend: Backend,
-        offset: int,
-        length: int,
-        write: bool,
-        flush: bool,
-        block: int,
-        then: Callable[[], None],
-    ) -> Transfer | None:
-        """Move ``length`` bytes and call ``then``; what is still going on then, or None.
+    def transfer(self, task: Task, move: Move, length: int, then: Callable[[], None]) -> None:
+        """Move the first ``length`` bytes of what ``move`` says."""
 
-        ``offset`` is a multiple of ``block``, in which errors of the backend are told.
-        """
-
-    def run(
-        self, task: Task, backend: Backend, work: Callable[[], None], then: Callable[[], None]
-    ) -> Transfer | None:
-        """Call ``work`` where it may block, then ``then``."""
+    def submit(self, task: Task, medium: Any, request: MediumRequest, then: Callable[[Any], None]) -> None:
+        """Let a medium do something, then call ``then`` with the request's value."""
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Task:
-    """One command. A unit ends it with one of :meth:`good`, :meth:`check`, :meth:`end` and :meth:`reply`, or
-    leaves that to :meth:`read`, :meth:`write` or :meth:`run`.
-    """
+    """One command: :meth:`attempt` gives it to its unit and carries out what that wants."""
 
-    __slots__ = (
-        "aborted",
-        "attribute",
-        "cdb",
-        "data_in",
-        "data_in_length",
-        "data_out",
-        "data_out_length",
-        "ended",
-        "finish",
-        "lost",
-        "lun",
-        "moved_in",
-        "moved_out",
-        "mover",
-        "nexus",
-        "read_only",
-        "sense",
-        "status",
-        "tag",
-        "too_large",
-        "transfer",
-        "unit",
-        "wanted_in",
-        "wanted_out",
-    )
+    nexus: Nexus
+    lun: Lun
+    tag: int
+    cdb: bytes
+    """The CDB, 16 bytes or more (with the additional CDB)."""
+    _: KW_ONLY
+    unit: Any
+    """A :class:`Unit`, None where there is none at this LUN."""
+    mover: Mover
+    finish: Callable[[Task], None]
+    attribute: int = TaskAttribute.SIMPLE
+    data_out: Sequence[Segment] = ()
+    data_in: Sequence[Segment] = ()
+    data_out_length: int = 0
+    """Bytes that the initiator offers."""
+    data_in_length: int = 0
+    """Bytes that the initiator has room for."""
+    read_only: bool = False
+    """Whether this unit is exported read-only at the LUN that was addressed."""
 
-    def __init__(
-        self,
-        nexus: Nexus,
-        lun: Lun,
-        tag: int,
-        cdb: bytes,
-        *,
-        unit: Any,
-        mover: Mover,
-        finish: Callable[[Task], None],
-        attribute: int = TaskAttribute.SIMPLE,
-        data_out: Sequence[Segment] = (),
-        data_in: Sequence[Segment] = (),
-        data_out_length: int | None = None,
-        data_in_length: int | None = None,
-        read_only: bool = False,
-    ) -> None:
-        self.nexus = nexus
-        self.lun = lun
-        self.tag = tag
-        self.cdb = cdb
-        """The CDB, 16 bytes or more (with the additional CDB)."""
-        self.unit: Unit = unit
-        self.attribute = attribute
-        self.read_only = read_only
-        """Whether this unit is exported read-only at the LUN that was addressed."""
-        self.data_out = data_out
-        self.data_in = data_in
-        self.data_out_length = sum(n for _, n in data_out) if data_out_length is None else data_out_length
-        """Bytes that the initiator offers."""
-        self.data_in_length = sum(n for _, n in data_in) if data_in_length is None else data_in_length
-        """Bytes that the initiator has room for."""
-        self.mover = mover
-        self.finish = finish
-        self.transfer: Transfer | None = None
-        self.aborted = False
-        """Whether a task management function or the loss of the nexus has ended it: nothing counts now."""
-        self.ended = False
-        self.status = 0
-        self.sense = b""
-        self.too_large = False
-        """Whether it wanted to move more than was announced to the initiator."""
-        self.lost: Callable[[], None] | None = None
-        """Puts back what its answer reports, such as a unit attention: see :meth:`undelivered`."""
-        self.wanted_out = self.wanted_in = self.moved_out = self.moved_in = 0
+    effect: Effects = field(default=None, init=False)
+    """What :meth:`LogicalUnit.execute` returned: a method of 0.1 in front of it may have dropped that."""
+    transfer: Underway | None = field(default=None, init=False)
+    """What is being copied, or done by a worker, for it."""
+    steps: Steps | None = field(default=None, init=False)
+    """Where a handler is that is a generator."""
+    aborted: bool = field(default=False, init=False)
+    """Whether a task management function or the loss of the nexus has ended it: nothing counts now."""
+    ended: bool = field(default=False, init=False)
+    status: int = field(default=0, init=False)
+    sense: bytes = field(default=b"", init=False)
+    too_large: bool = field(default=False, init=False)
+    """Whether it wanted to move more than was announced to the initiator."""
+    lost: Callable[[], None] | None = field(default=None, init=False)
+    """Puts back what its answer reports, such as a unit attention: see :meth:`undelivered`."""
+    wanted_out: int = field(default=0, init=False)
+    """Bytes of data-out that the command means; those that have been moved; and of data-in."""
+    moved_out: int = field(default=0, init=False)
+    wanted_in: int = field(default=0, init=False)
+    moved_in: int = field(default=0, init=False)
 
     def __repr__(self) -> str:
         return f"<Task {self.tag:#x} {self.lun} {self.cdb[:10].hex()}>"
 
-    # Data.
+    # What a handler wants.
 
-    def fetch(self, length: int) -> memoryview:
-        """The first ``length`` bytes of data-out, copied in once; fewer if the initiator offers fewer.
+    def attempt(self, call: Callable[..., Effects], *arguments: object) -> None:
+        """Call something that carries this task on, and do what it wants; what it raises ends the task."""
+        try:
+            effect = call(*arguments) or self.effect
+            self.effect = None
+            if type(effect) is Move and not self.ended:
+                self.move(effect, self.done)
+            elif effect is not None:
+                self.carry_out(effect)
+        except Exception as error:
+            self.caught(error)
 
-        Raises TransportError where its descriptors point outside its memory.
-        """
+    def caught(self, error: Exception) -> None:
+        """What carries this task on has raised ``error``, which ends the task."""
+        if self.steps is None:
+            self._end_with(error)
+        else:  # not the handler's, or it would have come to its end: what it waits for cannot be
+            self.attempt(self.steps.fail, error)
+
+    def _end_with(self, error: Exception) -> None:
+        """Nobody has caught this."""
+        if isinstance(error, Fault):
+            self.end(2, error.data(getattr(self.unit, "descriptor_sense", False)))
+        elif isinstance(error, ScsiError):
+            self.end(error.status, error.sense)
+        elif isinstance(error, TransportError):
+            self.undelivered()
+            self.unreachable(error)
+        else:
+            log.error("%r: a bug", self, exc_info=error)
+            self.undelivered()
+            self.end(2, INTERNAL_TARGET_FAILURE)
+
+    def unreachable(self, error: TransportError) -> None:
+        """The initiator's memory is not what its descriptors said: end so."""
+        log.warning("%r: the initiator's memory: %s", self, error)
+        self.end(2, DATA_PHASE_ERROR)
+
+    def carry_out(self, effect: Effect | Generator[Effect, Any, Effect | None]) -> None:
+        """Do what a handler returned, and then end."""
+        if self.ended and not isinstance(effect, End):
+            log.error("%r: a bug: it has been ended, and then its handler returned %r", self, effect)
+        elif isinstance(effect, Move):
+            self.move(effect, self.done)
+        elif isinstance(effect, End):
+            self.end(effect.status, effect.sense)
+        elif isinstance(effect, Reply):
+            self._reply(effect)
+        elif isinstance(effect, GeneratorType):
+            self.steps = Steps(self, effect)
+            self.steps.go_on()
+        elif isinstance(effect, MediumEffect):
+            self.access(effect, self.done)
+        elif isinstance(effect, Begin):
+            effect.job.begin(self)
+            self.end(0)
+        else:
+            raise TypeError(f"{effect!r} ends no command")
+
+    def done(self, result: object = None) -> None:
+        """What was returned has been carried out."""
+        self.end(0)
+
+    def failed(self, error: Exception) -> None:
+        """A medium, or other work of this task, failed with ``error``."""
+        if self.steps is not None:
+            self.steps.failed(error)
+            return
+        self.unit.failed(self, error)
+
+    def close(self) -> None:
+        """It has been aborted: its handler goes no further, and what it had to tell has not been told."""
+        self.undelivered()
+        steps, self.steps = self.steps, None
+        if steps is not None:
+            steps.close()
+
+    def fetch_out(self, length: int, then: Callable[[memoryview], None]) -> None:
+        """See :class:`~pysrp.target.effects.Fetch`; call ``then`` with the data."""
         self.wanted_out = max(self.wanted_out, length)
         self._limit(length)
-        data = self.mover.fetch(self.data_out, min(length, self.data_out_length))
-        self.moved_out = max(self.moved_out, len(data))
-        return data
 
-    def reply(
-        self,
-        data: bytes | bytearray | memoryview,
-        allocation: int | None = None,
-        *,
-        lost: Callable[[], None] | None = None,
-    ) -> None:
-        """Send ``data``, cut to ``allocation`` bytes (ALLOCATION LENGTH) and to the room, and end GOOD.
+        def fetched(data: memoryview) -> None:
+            self.moved_out = max(self.moved_out, len(data))
+            then(data)
 
-        ``lost`` is called if nothing of it reaches the initiator.
-        """
-        self.lost = lost
-        view = memoryview(data).cast("B")[:allocation]
+        self.mover.fetch(self, self.data_out, min(length, self.data_out_length), fetched)
+
+    def _reply(self, effect: Reply) -> None:
+        self.lost = effect.lost
+        view = memoryview(effect.data).cast("B")[: effect.allocation]
         self.wanted_in = len(view)
         room = view[: self.data_in_length]
-        try:
-            if room:
-                self.mover.store(self.data_in, room)
-        except TransportError:
-            self.undelivered()
-            raise
         if not room:
             self.undelivered()
-        self.moved_in = len(room)
-        self.good()
+            self.end(0)
+            return
+
+        def stored() -> None:
+            self.moved_in = len(room)
+            self.end(0)
+
+        self.mover.store(self, self.data_in, room, stored)
 
     def undelivered(self) -> None:
         """The answer does not reach the initiator: what it reports has not been reported."""
         lost, self.lost = self.lost, None
         if lost is not None:
-            lost()
+            try:
+                lost()
+            except Exception:
+                log.exception("%r: a bug", self)
 
-    def read(
-        self,
-        backend: Backend,
-        offset: int,
-        length: int,
-        *,
-        block: int = 1,
-        then: Callable[[], None] | None = None,
-    ) -> None:
-        """Data-in: ``length`` bytes of ``backend`` from ``offset`` on, as far as there is room; then GOOD.
-
-        ``then`` is called instead of ending GOOD. Backend errors go to :meth:`Unit.failed`, when the whole
-        blocks of ``block`` bytes before the error have been moved.
-        """
+    def move(self, effect: Move, then: Callable[[], None]) -> None:
+        """See :class:`~pysrp.target.effects.Move`; call ``then`` when it is done."""
+        length = effect.length
         self._limit(length)
-        self.wanted_in = length
-        length = min(length, self.data_in_length)
-        self.moving(
-            self.mover.transfer(self, backend, offset, length, False, False, block, then or self.good)
-        )
+        if not effect.write:
+            self.wanted_in = length
+            length = min(length, self.data_in_length)
+        else:
+            self.wanted_out = length
+            if length > self.data_out_length:
+                if not self.nexus.overrun:
+                    raise CheckCondition(
+                        f"{length} bytes wanted, {self.data_out_length} offered",
+                        status=2,
+                        sense=INVALID_FIELD_IN_IU,
+                    )
+                length = self.data_out_length // effect.block * effect.block
+        self.mover.transfer(self, effect, length, then)
 
-    def write(
-        self,
-        backend: Backend,
-        offset: int,
-        length: int,
-        *,
-        flush: bool = False,
-        block: int = 1,
-        then: Callable[[], None] | None = None,
-    ) -> None:
-        """Data-out: ``length`` bytes to ``backend`` at ``offset``, ``flush``: on its medium (FUA); then GOOD.
-
-        When the initiator offers fewer, whole blocks of ``block`` bytes are written of what it offers, and its
-        residual says so. From one that would not understand (:attr:`Nexus.overrun`) nothing is written, as
-        FCP-4, 9.4.2 b) has it: 05/0E/03.
-        """
-        self._limit(length)
-        self.wanted_out = length
-        if length > self.data_out_length:
-            if not self.nexus.overrun:
-                raise CheckCondition(
-                    f"{length} bytes wanted, {self.data_out_length} offered",
-                    status=2,
-                    sense=INVALID_FIELD_IN_IU,
-                )
-            length = self.data_out_length // block * block
-        self.moving(self.mover.transfer(self, backend, offset, length, True, flush, block, then or self.good))
-
-    def run(
-        self, backend: Backend, work: Callable[[], None], *, then: Callable[[], None] | None = None
-    ) -> None:
-        """Call ``work()``: on a worker if ``backend`` blocks, else at once; then GOOD, or ``then()`` instead.
-
-        What ``work`` raises goes to :meth:`Unit.failed`. It must not touch the task.
-        """
-        self.moving(self.mover.run(self, backend, work, then or self.good))
+    def access(self, effect: MediumEffect, then: Callable[[object], None]) -> None:
+        """See :class:`~pysrp.target.effects.MediumEffect`; call ``then`` with the result when it is done."""
+        self.mover.submit(self, effect.backend, effect.request(), then)
 
     # Ends.
-
-    def good(self) -> None:
-        """End with GOOD."""
-        self.end(0)
-
-    def check(self, sense: bytes | bytearray | memoryview) -> None:
-        """End with CHECK CONDITION and this sense data; SRP's clients take 96 bytes of it at most."""
-        self.end(2, sense)
 
     def end(self, status: int, sense: bytes | bytearray | memoryview = b"") -> None:
         """End with a SAM status (SAM-5, 5.3.1).
@@ -422,38 +408,26 @@ class Task:
         """
         if self.ended:
             return
+        if status:
+            check_status(status)
         self.ended = True
         self.status = status
         self.sense = bytes(sense)
         if self.sense and getattr(self.unit, "descriptor_sense", False):
             self.sense = _DESCRIPTORS.get(self.sense, self.sense)
+        steps, self.steps = self.steps, None
+        # Only a handler that has ended its task itself leaves something: nothing follows an answer, which waits for
+        # what the link copies.
+        waits = self.transfer is not None and not self.transfer.cancel(self._quiet)
+        if steps is not None:
+            steps.close()
+        if not waits:
+            self._quiet()
+
+    def _quiet(self) -> None:
+        """Nothing goes on for it: answer it."""
         self.transfer = None
         self.finish(self)
-
-    def moved(self, size: int, write: bool) -> None:
-        """Count bytes that have been moved between the initiator and a backend."""
-        if write:
-            self.moved_out += size
-        else:
-            self.moved_in += size
-
-    def moving(self, transfer: Transfer | None) -> None:
-        """Remember what a worker does for this task, unless that is over already."""
-        if transfer is not None and not self.ended:
-            self.transfer = transfer
-
-    def attempt(self, call: Callable[..., None], *arguments: object) -> None:
-        """Call something that carries this task on; what it raises ends the task."""
-        try:
-            call(*arguments)
-        except ScsiError as error:
-            self.end(error.status, error.sense)
-        except TransportError as error:
-            log.warning("%r: the initiator's memory: %s", self, error)
-            self.check(DATA_PHASE_ERROR)
-        except Exception:
-            log.exception("%r: a bug", self)
-            self.check(INTERNAL_TARGET_FAILURE)
 
     def _limit(self, length: int) -> None:
         limit = self.nexus.max_transfer
@@ -462,3 +436,180 @@ class Task:
             raise CheckCondition(
                 f"{length} bytes wanted, {limit} allowed", status=2, sense=INVALID_FIELD_IN_CDB
             )
+
+    # What a handler of version 0.1 called.
+
+    def good(self) -> None:
+        """Return :data:`~pysrp.target.effects.GOOD` instead."""
+        _old("task.good()", "return GOOD")
+        self.end(0)
+
+    def check(self, sense: bytes | bytearray | memoryview) -> None:
+        """Return :func:`~pysrp.target.effects.check` instead."""
+        _old("task.check(sense)", "return check(sense)")
+        self.end(2, sense)
+
+    def fetch(self, length: int) -> memoryview:
+        """Yield :class:`~pysrp.target.effects.Fetch` instead."""
+        _old("task.fetch(length)", "data = yield Fetch(length)")
+        found: list[memoryview] = []
+        self.fetch_out(length, found.append)
+        if not found:
+            if self.transfer is not None:
+                self.transfer.cancel(lambda: None)
+                self.transfer = None
+            raise TransportError(
+                "this transport copies later, and task.fetch() cannot wait: yield Fetch(length)"
+            )
+        return found[0]
+
+    def reply(
+        self, data: Any, allocation: int | None = None, *, lost: Callable[[], None] | None = None
+    ) -> None:
+        """Return :class:`~pysrp.target.effects.Reply` instead."""
+        _old("task.reply(...)", "return Reply(...)")
+        self._reply(Reply(data, allocation, lost=lost))
+
+    def read(
+        self,
+        backend: Any,
+        offset: int,
+        length: int,
+        *,
+        block: int = 1,
+        then: Callable[[], None] | None = None,
+    ) -> None:
+        """Return :class:`~pysrp.target.effects.Move` instead, or yield it where something follows."""
+        _old("task.read(...)", "return Move(...)")
+        self.move(Move(backend, offset, length, block), then or self.done)
+
+    def write(
+        self,
+        backend: Any,
+        offset: int,
+        length: int,
+        *,
+        flush: bool = False,
+        block: int = 1,
+        then: Callable[[], None] | None = None,
+    ) -> None:
+        """Return :class:`~pysrp.target.effects.Move` with ``write`` instead, or yield it."""
+        _old("task.write(...)", "return Move(..., write=True)")
+        self.move(Move(backend, offset, length, block, write=True, flush=flush), then or self.done)
+
+    def run(self, backend: Any, work: Callable[[], None], *, then: Callable[[], None] | None = None) -> None:
+        """Return :class:`~pysrp.target.effects.Work` instead, or yield it where something follows."""
+        _old("task.run(...)", "return Work(...)")
+        self.access(Work(backend, work), self.done if then is None else partial(_alone, then))
+
+
+def _alone(then: Callable[[], object], result: object) -> None:
+    """Call what takes no result, and gives none that counts."""
+    then()
+
+
+def _old(call: str, better: str) -> None:
+    warnings.warn(f"{call} in a handler: {better} (pysrp.target.effects)", DeprecationWarning, stacklevel=3)
+
+
+class Steps:
+    """A handler that is a generator, and how far it is.
+
+    What it wants may be done at once or later. Done at once it is sent on from the loop here, not from within, so that
+    nothing recurses.
+    """
+
+    __slots__ = ("_error", "_handler", "_ready", "_result", "_running", "_task", "_units")
+
+    def __init__(self, task: Task, handler: Generator[Effect, Any, Effect | None]) -> None:
+        self._task = task
+        self._handler = handler
+        self._running = False
+        self._ready = True
+        self._result: object = None
+        self._error: Exception | None = None
+        self._units = False
+        """Whether the error is one of the unit's own work, rather than of the initiator's memory or command."""
+
+    def go_on(self) -> None:
+        """Let the handler go on as long as what it wants is done at once."""
+        self._running = True
+        try:
+            while self._ready:
+                self._step()
+        finally:
+            self._running = False
+
+    def _step(self) -> None:
+        result, self._result = self._result, None
+        error, self._error = self._error, None
+        units, self._units = self._units, False
+        self._ready = False
+        try:
+            if error is None:
+                effect = self._handler.send(result)
+            else:
+                effect = self._handler.throw(error)
+        except StopIteration as stop:
+            self._task.steps = None
+            self._task.carry_out(GOOD if stop.value is None else stop.value)
+        except Exception as raised:
+            self._task.steps = None
+            if raised is not error or (isinstance(raised, (Fault, SrpError)) and not units):
+                raise
+            self._task.failed(raised)
+        else:
+            if self._task.steps is self:
+                self._want(effect)
+            else:
+                log.error("%r: a bug: it has been ended, and then its handler yielded %r", self._task, effect)
+                self._close()
+
+    def _want(self, effect: Effect) -> None:
+        task = self._task
+        try:
+            if isinstance(effect, Fetch):
+                task.fetch_out(effect.length, self.done)
+            elif isinstance(effect, Move):
+                task.move(effect, self.done)
+            elif isinstance(effect, MediumEffect):
+                task.access(effect, self.done)
+            elif isinstance(effect, Begin):
+                effect.job.begin(task, self.done, self.failed)
+            elif isinstance(effect, AbortTasks):
+                end_tasks(task.unit, effect.nexuses, task.nexus.post, self.done)
+            else:
+                raise TypeError(f"{effect!r} gives nothing back: return it")
+        except Exception as error:
+            self.fail(error)
+
+    def done(self, result: object = None) -> None:
+        """What the handler wanted is done."""
+        if self._task.steps is not self:  # aborted: a job of the unit goes on all the same
+            return
+        self._result = result
+        self._ready = True
+        if not self._running:
+            self.go_on()
+
+    def fail(self, error: Exception) -> None:
+        """It failed."""
+        self._error = error
+        self.done()
+
+    def failed(self, error: Exception) -> None:
+        """The work of the unit failed."""
+        self._units = True
+        self.fail(error)
+
+    def close(self) -> None:
+        """The task has been aborted, or ended by its handler itself, which is closed at its next yield then."""
+        self._ready = False
+        if not self._running:
+            self._close()
+
+    def _close(self) -> None:
+        try:
+            self._handler.close()
+        except Exception:
+            log.exception("%r: a bug while its handler was closed", self._task)

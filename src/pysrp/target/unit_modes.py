@@ -1,63 +1,15 @@
-"""Mode pages of a logical unit: default, changeable and current values (SPC-5, 6.14 and 7.5)."""
+"""Where :mod:`pysrp.target.units.pages` was in version 0.1."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from pysrp.scsi.codes import ModePageControl
-
-__all__ = ["ModePages", "Page"]
+import warnings
+from typing import Any
 
 
-class Page:
-    """One mode page. ``default`` is all of it with its header, ``changeable`` ones for the bits that MODE
-    SELECT may change, of the same length.
-    """
+def __getattr__(name: str) -> Any:
+    from pysrp.target.units import pages
 
-    __slots__ = ("changeable", "code", "current", "default")
-
-    def __init__(self, default: bytes, changeable: bytes | None = None) -> None:
-        self.code = default[0] & 0x3F
-        self.default = bytes(default)
-        mask = bytes(len(default)) if changeable is None else bytes(changeable)
-        self.changeable = self.default[:2] + mask[2:]
-        self.current = bytearray(default)
-
-    def values(self, control: ModePageControl) -> bytes:
-        """The page as MODE SENSE returns it; SAVED is not known here."""
-        return {
-            ModePageControl.CURRENT: bytes(self.current),
-            ModePageControl.CHANGEABLE: self.changeable,
-            ModePageControl.DEFAULT: self.default,
-        }[control]
-
-    def refused(self, new: bytes) -> tuple[int, int] | None:
-        """Byte and bit of the first difference to the current values that must not be; None: acceptable."""
-        for i in range(2, len(new)):
-            wrong = (new[i] ^ self.current[i]) & ~self.changeable[i]
-            if wrong:
-                return i, wrong.bit_length() - 1
-        return None
-
-
-class ModePages:
-    """The pages of one unit. None has subpages, none is saved."""
-
-    def __init__(self, pages: Iterable[Page]) -> None:
-        self._pages = {page.code: page for page in sorted(pages, key=lambda page: page.code)}
-
-    def __getitem__(self, code: int) -> Page:
-        return self._pages[code]
-
-    def get(self, code: int) -> Page | None:
-        """The page, or None."""
-        return self._pages.get(code)
-
-    def codes(self) -> list[int]:
-        """Page codes, ascending."""
-        return list(self._pages)
-
-    def reset(self) -> None:
-        """Default values everywhere."""
-        for page in self._pages.values():
-            page.current[:] = page.default
+    found = getattr(pages, "PageValues" if name == "Page" else name)
+    if not name.startswith("__"):
+        warnings.warn(f"{__name__} is {pages.__name__} now", DeprecationWarning, stacklevel=2)
+    return found

@@ -21,15 +21,15 @@ def nothing(*arguments: object) -> None:
     """Does nothing."""
 
 
-class Work:
-    """One piece of work: :class:`pysrp.target.task.Job`."""
+class Submission:
+    """One piece of work: :class:`pysrp.target.backend_medium.Submitted`."""
 
-    __slots__ = ("_lane", "call", "ended")
+    __slots__ = ("_crew", "call", "ended")
 
     def __init__(
-        self, lane: Lane, call: Callable[[], None], ended: Callable[[Exception | None], None]
+        self, crew: Crew, call: Callable[[], None], ended: Callable[[Exception | None], None]
     ) -> None:
-        self._lane = lane
+        self._crew = crew
         self.call = call
         self.ended = ended
 
@@ -39,11 +39,11 @@ class Work:
         self.ended = nothing
 
     def abandon(self) -> bool:
-        """See :class:`pysrp.target.task.Job`."""
-        return self._lane.abandon(self)
+        """See :class:`pysrp.target.backend_medium.Submitted`."""
+        return self._crew.abandon(self)
 
 
-class Lane:
+class Crew:
     """The work of one backend, and up to :data:`THREADS` threads that come and go with it.
 
     ``over`` is called when the last of them has gone.
@@ -52,12 +52,12 @@ class Lane:
     def __init__(self, over: Callable[[], None] = nothing) -> None:
         self.over = over
         self.lock = threading.Condition()
-        self.waiting: deque[Work] = deque()
-        self.running: set[Work] = set()
-        self.stragglers: set[Work] = set()
+        self.waiting: deque[Submission] = deque()
+        self.running: set[Submission] = set()
+        self.stragglers: set[Submission] = set()
         self.threads = 0
 
-    def submit(self, work: Work) -> None:
+    def submit(self, work: Submission) -> None:
         """Begin it, or let it wait. What raises has no effect: the work will not begin."""
         with self.lock:
             self.waiting.append(work)
@@ -80,7 +80,7 @@ class Lane:
                 work.forget()
                 raise
 
-    def abandon(self, work: Work) -> bool:
+    def abandon(self, work: Submission) -> bool:
         """What nobody wants any more either never begins, or goes before everything that comes after it."""
         with self.lock:
             if work in self.waiting:
@@ -98,7 +98,7 @@ class Lane:
         with self.lock:
             return self.lock.wait_for(lambda: not self.waiting and not self.running, timeout)
 
-    def _next(self) -> Work | None:
+    def _next(self) -> Submission | None:
         with self.lock:
             # What an abandoned write still puts on the medium must not overtake what is written later.
             while not self.waiting or self.stragglers:
@@ -138,41 +138,41 @@ IDLE = 5.0
 
 
 class Pool:
-    """The lanes of all backends. Safe from any thread."""
+    """The crews of all backends. Safe from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._lanes: dict[object, Lane] = {}
+        self._crews: dict[object, Crew] = {}
 
     def submit(
         self, key: object, work: Callable[[], None], ended: Callable[[Exception | None], None]
-    ) -> Work:
-        """Call ``work``, then ``ended`` with what it raised. See :class:`pysrp.target.task.Workers`.
+    ) -> Submission:
+        """Call ``work``, then ``ended`` with what it raised. See :class:`pysrp.target.backend_medium.Workers`.
 
         RuntimeError where the system gives no thread and there is none yet.
         """
         with self._lock:
-            lane = self._lanes.get(key)
-            if lane is None:
-                lane = self._lanes[key] = Lane(partial(self._forget, key))
-            job = Work(lane, work, ended)
-            lane.submit(job)
-        return job
+            crew = self._crews.get(key)
+            if crew is None:
+                crew = self._crews[key] = Crew(partial(self._forget, key))
+            submitted = Submission(crew, work, ended)
+            crew.submit(submitted)
+        return submitted
 
     def _forget(self, key: object) -> None:
         """Let go of a backend that has had nothing to do for a while."""
         with self._lock:
-            lane = self._lanes.get(key)
-            if lane is not None and not lane.threads:
-                del self._lanes[key]
+            crew = self._crews.get(key)
+            if crew is not None and not crew.threads:
+                del self._crews[key]
 
     def drain(self, key: object = None, timeout: float | None = None) -> bool:
         """Wait until all work, or that of one ``key``, is over; False if ``timeout`` seconds pass first."""
         end = None if timeout is None else time.monotonic() + timeout
         with self._lock:
-            lanes = [lane for each, lane in self._lanes.items() if key is None or each == key]
-        for lane in lanes:
+            crews = [crew for each, crew in self._crews.items() if key is None or each == key]
+        for crew in crews:
             left = None if end is None else max(0.0, end - time.monotonic())
-            if not lane.drain(left):
+            if not crew.drain(left):
                 return False
         return True

@@ -45,7 +45,7 @@ def logs_in():
     session.connect()
     server = session.server
     check("adapter info", (server.srp_version, server.partition_name, server.os_type) == ("16.a", "qemu", 2))
-    check("credits", session.engine.credits > 16, got=session.engine.credits)
+    check("credits", session.engine.srp.credits > 16, got=session.engine.srp.credits)
 
 
 def finds_all():
@@ -85,11 +85,12 @@ def reads_and_writes():
 
 def scattered():
     """One command, many small pieces of memory: more than fit into the IU, and of odd sizes."""
-    import pysrp.initiator.driver as module
+    from pysrp.initiator import driver, staging, turns
 
-    whole = module.CHUNK
+    modules, whole = (driver, staging, turns), staging.CHUNK
     for chunk in (512, 4096, 1536):
-        module.CHUNK = chunk
+        for module in modules:
+            module.CHUNK = chunk
         try:
             with_pieces = Session(second_port(), max_transfer=200 * chunk, buffers=400 * chunk)
             with_pieces.connect()
@@ -105,7 +106,8 @@ def scattered():
                 with_pieces.close()
                 with_pieces.port.close()
         finally:
-            module.CHUNK = whole
+            for module in modules:
+                module.CHUNK = whole
 
 
 def second_port():

@@ -18,7 +18,7 @@ from .debian import Debian, digest, digest_files, made, run
 TRIPLET = {"ppc64el": "powerpc64le-linux-gnu", "s390x": "s390x-linux-gnu"}
 PIP = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--only-binary", ":all:",
        "--target"]  # fmt: skip
-SOURCES = (".py", ".pyx", ".pxd", ".pyi", ".h", ".c", ".csv", ".json", ".toml", ".typed", ".txt")
+SOURCES = (".py", ".pyx", ".pxi", ".pxd", ".pyi", ".h", ".c", ".csv", ".json", ".toml", ".typed", ".txt")
 
 # Runs setup.py in a copy of the tree and writes down, instead of building, what it would build.
 ASK_SETUP = """
@@ -154,7 +154,7 @@ def build_pysrp(debian: Debian, cache: Path, repo: Path, arch: str) -> Path:
         for source, package in ((work / "src/pysrp", "pysrp"), (work / "src/_fast", "pysrp/_fast")):
             if source.is_dir():
                 shutil.copytree(source, target / package, dirs_exist_ok=True,
-                                ignore=shutil.ignore_patterns("*.c", "*.pyx", "__pycache__"))  # fmt: skip
+                                ignore=shutil.ignore_patterns("*.c", "*.pyx", "*.pxi", "__pycache__"))  # fmt: skip
         _byte_compile(target)
 
     return made(cache / f"pysrp-{arch}-{work.name.removeprefix('generated-')}", make)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import NamedTuple
 
+from pysrp.vscsi.graph import graph
+
 __all__ = ["TRANSITIONS", "Action", "Event", "State", "Step", "diagram"]
 
 
@@ -174,11 +176,4 @@ TRANSITIONS: dict[State, dict[Event, Step]] = {
 
 def diagram() -> str:
     """The machine as a graph in Graphviz' language."""
-    lines = ["digraph target {"]
-    for state in State:
-        lines.append(f'  {state.name} [tooltip="{state.value}"];')
-    for state, steps in TRANSITIONS.items():
-        for event, step in steps.items():
-            label = "\\n".join([event.name, *(action.name.lower() for action in step.actions)])
-            lines.append(f'  {state.name} -> {step.state.name} [label="{label}"];')
-    return "\n".join([*lines, "}"])
+    return graph("target", TRANSITIONS)

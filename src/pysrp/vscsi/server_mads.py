@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pysrp import mad
 from pysrp.errors import DecodeError, TransportError
 from pysrp.mad import CapFlags, MadStatus, MadType, OsType, ServerSupport
-from pysrp.target.task import Mover
+from pysrp.text import printable
+from pysrp.vscsi.dma import Dma
 
-__all__ = ["Client", "Host", "MadServer", "Parked"]
+__all__ = ["ClientInfo", "HostInfo", "MadServer", "Parked"]
 
 log = logging.getLogger("pysrp.target")
 
@@ -31,7 +32,7 @@ LENGTHS: dict[int, int] = {
 
 
 @dataclass(frozen=True)
-class Client:
+class ClientInfo:
     """What a client said of itself in its adapter info; until it does, nothing is known."""
 
     partition_name: str = ""
@@ -46,7 +47,7 @@ class Client:
 
 
 @dataclass(frozen=True)
-class Host:
+class HostInfo:
     """What this end says of itself; ``max_transfer`` in bytes."""
 
     partition_name: str
@@ -70,13 +71,13 @@ class MadServer:
     ``client`` is who it is, ``announced`` the largest transfer that it was told (None before that).
     """
 
-    def __init__(self, mover: Mover) -> None:
-        self._mover = mover
+    def __init__(self, dma: Dma) -> None:
+        self._dma = dma
         self.forget()
 
     def forget(self) -> None:
         """Another client, who has said nothing yet."""
-        self.client = Client()
+        self.client = ClientInfo()
         self.announced: int | None = None
         self._told = b""
         self.reset()
@@ -86,7 +87,12 @@ class MadServer:
         self.fast_fail = False
         self.parked: Parked | None = None
 
-    def answer(self, raw: bytes, host: Host, logged_in: bool) -> bytes:
+    def name(self, partner: Any) -> str:
+        """What to call the client, for people: its partition, or else its adapter."""
+        unit = partner.unit_address if partner else 0
+        return self.client.partition_name or (partner.partition_name if partner else "") or f"{unit:08x}"
+
+    def answer(self, raw: bytes, host: HostInfo, logged_in: bool) -> bytes:
         """The datagram to write over ``raw``, which has 16 bytes at least."""
         request = mad.Mad(bytearray(raw[:16]))
         try:
@@ -98,7 +104,7 @@ class MadServer:
         request.status = status
         return bytes(memoryview(request)[: LENGTHS.get(request.type, mad.Mad.SIZE)])
 
-    def _handle(self, request: mad.Mad, host: Host, logged_in: bool) -> MadStatus:
+    def _handle(self, request: mad.Mad, host: HostInfo, logged_in: bool) -> MadStatus:
         match request:
             case mad.AdapterInfo():
                 return self._adapter_info(request, host)
@@ -116,27 +122,26 @@ class MadServer:
                 return self._error_log(request)
         return MadStatus.NOT_SUPPORTED
 
-    def _adapter_info(self, request: mad.AdapterInfo, host: Host) -> MadStatus:
+    def _adapter_info(self, request: mad.AdapterInfo, host: HostInfo) -> MadStatus:
         size = mad.AdapterInfoData.SIZE
         if request.length < size:
             return MadStatus.FAILED
-        where = [(request.buffer, size)]
-        raw = bytes(self._mover.fetch(where, size))
+        raw = self._dma.read(request.buffer, size)
         ours = mad.AdapterInfoData.build(
             partition_name=host.partition_name,
             partition_number=host.partition_number,
             os_type=host.os_type,
             port_max_txu=[host.max_transfer],
         )
-        self._mover.store(where, memoryview(ours))
+        self._dma.write(request.buffer, memoryview(ours))
         # Linux says it in the buffer that the answer is written to: the second time, it says what it was told.
         if raw != self._told:
             theirs = mad.AdapterInfoData(raw)
-            self.client = Client(
-                str(theirs.partition_name),
+            self.client = ClientInfo(
+                printable(theirs.partition_name),
                 int(theirs.partition_number),
                 int(theirs.os_type),
-                str(theirs.srp_version),
+                printable(theirs.srp_version),
             )
         self._told = bytes(ours)
         self.announced = host.max_transfer
@@ -150,11 +155,10 @@ class MadServer:
         )
         return MadStatus.SUCCESS
 
-    def _capabilities(self, request: mad.Capabilities, host: Host) -> MadStatus:
+    def _capabilities(self, request: mad.Capabilities, host: HostInfo) -> MadStatus:
         if not mad.CapabilitiesData.SIZE <= request.length <= LARGEST_CAPABILITIES:
             return MadStatus.FAILED
-        where = [(request.buffer, request.length)]
-        data = mad.CapabilitiesData(self._mover.fetch(where, request.length))
+        data = mad.CapabilitiesData(bytearray(self._dma.read(request.buffer, request.length)))
         for record in data.records:
             if record.length < record.SIZE:
                 return MadStatus.FAILED
@@ -164,12 +168,12 @@ class MadServer:
         data.flags = int(data.flags) & ~CapFlags.CAP_LIST_SUPPORTED
         data.name = host.adapter_name[:31]
         data.loc = host.location_code[:31]
-        self._mover.store(where, memoryview(data))
+        self._dma.write(request.buffer, memoryview(data))
         return MadStatus.SUCCESS
 
     def _error_log(self, request: mad.ErrorLog) -> MadStatus:
         if not mad.ErrorLogData.SIZE <= request.length <= LARGEST_LOG:
             return MadStatus.FAILED
-        data = mad.ErrorLogData(self._mover.fetch([(request.buffer, request.length)], request.length))
+        data = mad.ErrorLogData(self._dma.read(request.buffer, request.length))
         log.warning("error log of the client: %s", data.show())
         return MadStatus.SUCCESS

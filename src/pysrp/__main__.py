@@ -1,0 +1,5 @@
+"""``python -m pysrp``: the command line."""
+
+from pysrp.cli import main
+
+main()

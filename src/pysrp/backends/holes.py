@@ -1,0 +1,79 @@
+"""Holes in files: made with fallocate, found with lseek (Linux)."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+from collections.abc import Callable
+
+__all__ = ["EXTENTS", "KEEP_SIZE", "PUNCH_HOLE", "ZERO_RANGE", "extents", "fallocate"]
+
+KEEP_SIZE = 0x01
+PUNCH_HOLE = 0x02
+ZERO_RANGE = 0x10
+
+EXTENTS = 256
+"""So many at most are looked for at once: a file may have millions."""
+
+_LIBRARY = ctypes.CDLL(None, use_errno=True)
+
+
+def _found() -> Callable[[int, int, int, int], int] | None:
+    # With 32 bits the plain name takes an offset of 32 bits.
+    call = getattr(_LIBRARY, "fallocate64", None) or getattr(_LIBRARY, "fallocate", None)
+    if call is None:
+        return None
+    call.argtypes = ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64
+    found: Callable[[int, int, int, int], int] = call
+    return found
+
+
+_fallocate = _found()
+
+
+def fallocate(fd: int, mode: int, offset: int, length: int) -> bool:
+    """Do that to these bytes of a file, 1 or more. False: it is of a kind that cannot. Raises OSError."""
+    while _fallocate is not None:
+        if not _fallocate(fd, mode, offset, length):
+            return True
+        number = ctypes.get_errno()
+        if number in (
+            errno.EOPNOTSUPP,
+            errno.ENOSYS,
+            errno.EINVAL,
+            errno.ENODEV,
+        ):  # EINVAL: not aligned, of a device
+            return False
+        if number != errno.EINTR:
+            raise OSError(number, os.strerror(number))
+    return False
+
+
+def extents(fd: int, offset: int, length: int) -> list[tuple[int, bool]]:
+    """What of these bytes takes room: lengths from ``offset`` on, each with whether it does.
+
+    Not all of it, if there are more than :data:`EXTENTS`. A file that does not know is data.
+    """
+    end = offset + length
+    found: list[tuple[int, bool]] = []
+    while offset < end and len(found) < EXTENTS:
+        data = _seek(fd, offset, os.SEEK_DATA, end)
+        mapped = data == offset
+        until = _seek(fd, offset, os.SEEK_HOLE, end) if mapped else data
+        if until <= offset:  # it changes while we look
+            until = end
+        found.append((until - offset, mapped))
+        offset = until
+    return found
+
+
+def _seek(fd: int, offset: int, whence: int, end: int) -> int:
+    try:
+        return min(os.lseek(fd, offset, whence), end)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # nothing but a hole up to the end
+            return end
+        if error.errno in (errno.EINVAL, errno.EOPNOTSUPP):
+            return offset if whence == os.SEEK_DATA else end
+        raise

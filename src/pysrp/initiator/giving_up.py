@@ -1,0 +1,171 @@
+"""Giving up, written once.
+
+However a call ends that has submitted commands (an error, a time limit, a cancelled task, Ctrl-C),
+:meth:`GivingUp.give_up` takes the caller's buffers back and has the commands aborted; their memory is used again when
+the target has answered, or cannot reach it any more. An exception that comes in the middle of the bookkeeping itself,
+as one of a signal handler can, is seen by the next who looks (:meth:`GivingUp.recover`): the connection is reset, and
+every command that was under way ends with PartnerGone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from pysrp.errors import HcallError, PartnerGone, SrpError
+from pysrp.initiator.changed_units import ChangedUnits
+from pysrp.initiator.requests import Aborted
+from pysrp.initiator.turns import OURS, TAKEN_BACK
+from pysrp.initiator.units import (
+    Pending,
+)
+from pysrp.vscsi.client_states import State
+
+__all__ = ["GivingUp"]
+
+
+class GivingUp(ChangedUnits):
+    """A session whose calls end in order, however they end."""
+
+    def give_up(self, commands: Iterable[Pending], error: SrpError | None = None) -> None:
+        """Nobody waits for these commands any more: take their buffers back, and end them.
+
+        What the target has not got is not sent; what it has is aborted, in the time that the options' ``give_up``
+        says. They end with ``error`` (:class:`~pysrp.initiator.requests.Aborted`), unless their answer was faster.
+        """
+        error = error or Aborted("the command was given up")
+        if self._inside:
+            self.recover()
+            return
+        self._inside = True
+        now = time.monotonic()
+        for pending in commands:
+            pending.abandoned = error
+            pending.into = None if pending.into is None else TAKEN_BACK
+            pending.out = None
+            if pending in self._live and not self._abandon(pending, error):
+                self.srp.give_up(pending, now, error)
+        try:
+            self._flush()
+            self._finish()
+        except OURS:
+            pass  # the connection's own fault, which the next call will see
+        self._inside = False
+        self._tell()
+
+    def _abandon(self, pending: Pending, error: Exception) -> bool:
+        """End a command that the engine does not have: it waits for memory, or to be tried again."""
+        doubted = self._doubted.get(bytes(pending.lun), ())
+        if pending in self._staged:
+            self._staged.remove(pending)
+        elif pending in doubted:
+            doubted.remove(pending)  # type: ignore[union-attr]
+        else:
+            for entry in self._delayed:
+                if entry[1] is pending:
+                    self._delayed.remove(entry)
+                    break
+            else:
+                return False
+        pending.error = error
+        pending.status = None
+        pending.ended = True
+        self._finish_command(pending)
+        return True
+
+    def recover(self) -> None:
+        """Somebody left in the middle of the bookkeeping: begin anew, and trust none of it.
+
+        Every command that was under way ends with PartnerGone; the connection is reset and its memory changed.
+        """
+        self._inside = True
+        live = list(self._live)
+        told = list(self._told)
+        epoch = self._epoch + 1
+        for request in live:
+            if isinstance(request, Pending):
+                request.into = request.out = None
+                request.chunks = ()
+                request.retries = 0
+                request.done = True
+                request.status = None
+            request.ended = True
+            if request.error is None:
+                request.error = PartnerGone(
+                    "an interrupt came in the middle of the session's work; it was reset"
+                )
+        state = self.engine.state
+        self._begin()
+        self._epoch = self._login_epoch = epoch
+        self._told.extend(told)
+        for request in live:
+            call: Any = request.waiter if isinstance(request, Pending) else request.owner
+            if call is not None:
+                self._told.append(partial(call, request))
+        if state is not State.CLOSED and not self._closed:
+            self.engine.opened(time.monotonic())
+            self.engine.host_reset("the session was interrupted", unanswered=True)
+        self._inside = False
+
+    def _shut(self) -> None:
+        """Close the queue and let go of the port. If that is interrupted, the next call does the rest."""
+        if self._gone and not self._opened:
+            return
+        if self._inside:
+            self.recover()
+        self._closed = self._inside = True
+        self.engine.closed()
+        for request in list(self._live):
+            if isinstance(request, Pending):
+                self._abandon(request, PartnerGone("the session was closed"))
+        self._finish()
+        self._inside = False
+        try:
+            if self._opened:
+                try:
+                    self._free_port()
+                except SrpError:
+                    self._opened = False
+                    raise
+                self._opened = False
+        finally:
+            self.staging.free()
+            if self._owns_port:
+                self.port.close()
+            self._gone = True
+            self._tell()
+
+    def _free_port(self) -> None:
+        for _ in range(100):
+            try:
+                self.port.free()
+                return
+            except HcallError as problem:
+                if problem.retry_after is None:
+                    raise
+            except ValueError:
+                return  # closed by its owner already
+
+    def _give_up_all(self) -> None:
+        """The session is about to be closed: have all that is under way aborted."""
+        commands = [request for request in self._live if isinstance(request, Pending)]
+        self.give_up(commands, PartnerGone("the session was closed"))
+
+    def _end_unsent(self, pending: Pending) -> bool:
+        """End a command that has not been sent, if so it is; True when it is over."""
+        if self._inside:
+            self.recover()
+        if pending.done:
+            return True
+        self._inside = True
+        if not self._abandon(pending, Aborted("the command was aborted before it was sent")):
+            if pending.tag:
+                self._inside = False
+                return False
+            self.srp.abort(pending, time.monotonic())
+        self._finish()
+        self._inside = False
+        self._tell()
+        return True

@@ -1,0 +1,400 @@
+"""An SRP session as its client has it: credits, tags, commands, task management, and what to do when nobody answers.
+
+It knows no transport. Its adapter (:mod:`pysrp.vscsi.client` is one) logs it in, hands it the answers that arrive, and
+tells it when the server has forgotten everything::
+
+    exchange = session.login(now, 60)               # the SRP_LOGIN_REQ is on its way
+    session.login_answered(exchange, answer)        # now commands can be sent: stage = ""
+    session.submit(Command(...), now)               # an SRP_CMD, as soon as there is credit for it
+    session.answered(tag, answer, now)              # an SRP_RSP
+    session.tick(now)                               # when session.next_deadline has come
+
+The requests that have ended are in ``session.ended``. If ``session.hopeless`` is set after a call, only a reset of the
+connection can end what is under way: the adapter sees to that, and calls :meth:`SrpSession.lost`.
+
+The rules are those of SRP r16a and SAM-5; where ibmvscsi of Linux differs in a way that a server can see, the comment
+says which of the two is done and why.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, NamedTuple, Protocol
+
+from pysrp import srp
+from pysrp.errors import DecodeError, SrpError
+from pysrp.initiator.answers import conclude, conclude_function, read_answer, read_login
+from pysrp.initiator.ius import IuMemory
+from pysrp.initiator.request_table import SPARE_SLOTS, RequestTable
+from pysrp.initiator.requests import (
+    Aborted,
+    Command,
+    Exchange,
+    LoginRejected,
+    Request,
+    TaskManagement,
+    TimedOut,
+)
+from pysrp.srp import SupportedFormats, TskMgmtFunc
+
+__all__ = ["Limits", "Link", "Patience", "SrpSession"]
+
+RESERVED_CREDITS = 2
+"""Requests that commands leave to task management while the server grants more than that (ibmvscsi)."""
+
+
+class Limits(NamedTuple):
+    """What a transport can carry."""
+
+    request: int
+    """Bytes of the largest IU to the server."""
+
+    inline: int
+    """Entries of an indirect descriptor that may stand beside it in the IU."""
+
+    formats: SupportedFormats
+    """Buffer formats that the server may be sent."""
+
+
+class Link(Protocol):
+    """What a session needs of its adapter."""
+
+    limits: Limits
+
+    def send(self, slot: int, length: int, seconds: float) -> None:
+        """Send the IU in a slot. ``seconds``: what its answer may take, for transports that can say so (0: nothing)."""
+
+
+class Patience(Protocol):
+    """How long a session waits, and how strict it is; see :class:`pysrp.vscsi.client_options.Options`."""
+
+    @property
+    def task_timeout(self) -> int:
+        """Seconds for a task management function that says nothing else."""
+
+    @property
+    def patience(self) -> float:
+        """How many times as long as it says a session waits."""
+
+    @property
+    def give_up(self) -> float:
+        """Seconds that ending a command may take."""
+
+    @property
+    def strict(self) -> bool:
+        """Whether an overrun is never taken for a shortfall."""
+
+
+class SrpSession(RequestTable):
+    """One client's end of a session; see the module.
+
+    ``memory`` has a slot for every request at a time (those that wait for a credit need none). Tags go on from
+    ``serial``, below 1 << 48: an adapter gives one that no earlier session on its link has come to, as a target may
+    answer on a new connection what it was asked on an old one (QEMU). The lower 16 bits of a tag are the slot.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        memory: IuMemory,
+        options: Patience,
+        log: logging.LoggerAdapter[logging.Logger],
+        serial: int = 0,
+    ) -> None:
+        super().__init__(memory.slots, serial, log)
+        self._link = link
+        self.memory = memory
+        self.options = options
+        self._strict = options.strict
+        self.paused = False
+        """Whether the link takes nothing just now."""
+        self.max_segments = memory.segments
+        """Segments that a command may have each way; an adapter may lower it."""
+
+    # What a driver asks for.
+
+    def submit(self, request: Command | TaskManagement, now: float) -> None:
+        """Send a command or task management function as soon as state and credits allow it.
+
+        It ends in ``ended`` in any case, also when its values do not fit an IU (EncodeError). Raises
+        ValueError for more segments than :attr:`max_segments`.
+        """
+        if self.refusal is not None:
+            self._end(request, self.refusal)
+            return
+        if isinstance(request, Command):
+            most = self.max_segments
+            if len(request.data_out) > most or len(request.data_in) > most:
+                raise ValueError(f"more than {most} segments")
+            timeout = request.timeout
+            if timeout:
+                request.deadline = deadline = now + timeout
+                if deadline < self.next_deadline:
+                    self.next_deadline = deadline
+            self._waiting.append(request)
+        else:
+            options = self.options
+            patience = options.give_up / 2 if request.escalate else request.timeout
+            request.deadline = now + (patience or options.task_timeout * options.patience)
+            self.note(request.deadline)
+            self._urgent.append(request)
+        if not self.stage:
+            self.send_waiting()
+
+    def abort(self, command: Command, now: float) -> TaskManagement | None:
+        """ABORT TASK for a command; None if it has ended, or had not been sent and ends so at once."""
+        if command.ended:
+            return None
+        if not command.tag:
+            self._withdraw(command, Aborted("the command was aborted before it was sent"))
+            return None
+        function = TaskManagement(TskMgmtFunc.ABORT_TASK, command.lun, command)
+        self.submit(function, now)
+        return function
+
+    def take_back(self, command: Command) -> bool:
+        """Take a command back that has not been sent, as if it had not been submitted; False if it was sent."""
+        if command not in self._waiting:
+            return False
+        self._waiting.remove(command)
+        command.deadline = 0.0
+        return True
+
+    def give_up(self, command: Command, now: float, error: Exception) -> None:
+        """Nobody waits for a command any more: end it with ``error``, as one that is late (:class:`Patience`)."""
+        if command.ended:
+            return
+        command.deadline = 0.0
+        command.replay = False
+        command.why = error
+        if not command.tag:
+            self._withdraw(command, error)
+        elif command.aborting is None:
+            self._try(TskMgmtFunc.ABORT_TASK, command, now)
+
+    def tick(self, now: float) -> None:
+        """Time has passed. Ends early when :attr:`hopeless` is set: to be called again after the reset."""
+        if now < self.next_deadline:
+            return
+        self.next_deadline = float("inf")
+        late: list[Request] = []
+        for request in (*self._requests, *self._waiting, *self._urgent):
+            if request is not None and request.deadline:
+                if request.deadline <= now:
+                    late.append(request)
+                else:
+                    self.note(request.deadline)
+        for request in late:
+            if self.hopeless:
+                self.note(now)
+                break
+            if request.deadline:
+                request.deadline = 0.0
+                self._expired(request, now)
+
+    # The login, and other messages that take a slot.
+
+    def exchange(self, what: str, now: float, seconds: float) -> Exchange:
+        """Take a slot for an IU that is neither a command nor a task management function; it is empty then.
+
+        Without an answer for ``seconds`` times the options' patience the session is :attr:`hopeless`.
+        """
+        request = Exchange(what)
+        self._take_slot(request)
+        self.memory.clear(request.slot)
+        request.deadline = now + seconds * self.options.patience
+        self.note(request.deadline)
+        return request
+
+    def login(self, now: float, seconds: float, **fields: Any) -> Exchange:
+        """Send an SRP_LOGIN_REQ. ``fields`` are more of its fields: port ids and flags, where a transport has them."""
+        request = self.exchange("logging in", now, seconds)
+        limits, memory = self._link.limits, self.memory
+        length = srp.LoginReq.pack_into(
+            memory.view, request.slot * memory.iu_size, tag=request.tag,
+            req_it_iu_len=limits.request, req_buf_fmt=limits.formats, **fields,
+        )  # fmt: skip
+        self._link.send(request.slot, length, seconds)
+        return request
+
+    def login_answered(self, request: Exchange, answer: bytes) -> LoginRejected | None:
+        """Read what answers a login, and take the credits; an error if the server does not let this client in."""
+        rsp = read_login(answer, request.tag)
+        self.release(request)
+        if isinstance(rsp, LoginRejected):
+            return rsp
+        limits = self._link.limits
+        largest = min(rsp.max_it_iu_len or limits.request, limits.request)
+        self.memory.inline = max(0, min(limits.inline, (largest - 68) // 16))
+        self.credits = rsp.req_lim_delta
+        self.debits = self._owed = 0
+        return None
+
+    # What the adapter hears.
+
+    def answered(self, tag: int, answer: bytes, now: float, fault: SrpError | None = None) -> None:
+        """An answer has come; ``fault`` is what the transport says against it."""
+        slot = tag & 0xFFFF
+        request = self._requests[slot] if slot < len(self._requests) else None
+        if request is None or request.tag != tag or isinstance(request, Exchange):
+            # Answered already, of an earlier connection, or never sent.
+            self.log.error("returned correlation token 0x%016x is invalid", tag)
+            return
+        self._requests[slot] = None
+        self._free.append(slot)
+        self.debits -= 1
+        rsp, delta = read_answer(answer, tag, fault)
+        before = self.credits + self._owed
+        if self._owed or delta < 0:
+            self._settle_credit(delta, request)
+        else:
+            self.credits += delta
+        if request.ended:
+            return  # given up before; its slot and its credit are back now
+        request.ended = True
+        request.deadline = 0.0
+        self.ended.append(request)
+        if isinstance(rsp, Exception):
+            self.log.error("%s", rsp)
+        if isinstance(request, Command):
+            conclude(request, rsp, self._strict)
+        elif isinstance(request, TaskManagement):
+            conclude_function(request, rsp)
+            if request.code == 0:
+                self._managed(request, self.credits + self._owed - before - 1)
+            self._follow_up(request, now)
+
+    def asked(self, iu: bytes) -> bytes | None:
+        """The server asks, by an SRP_CRED_REQ or SRP_AER_REQ (SRP r16a, 6.10, 6.12): it gives credits, or tells of an event.
+
+        What to send as an answer, which costs no credit and needs no slot; None for what is neither.
+        """
+        try:
+            request = srp.parse(iu)
+        except DecodeError as error:
+            self.log.error("%s", error)
+            return None
+        if not isinstance(request, srp.CredReq | srp.AerReq):
+            return None
+        if isinstance(request, srp.AerReq):
+            self.log.warning("event of LUN %s", request.lun)
+        self._regain(request.req_lim_delta)
+        kind = srp.AerRsp if isinstance(request, srp.AerReq) else srp.CredRsp
+        return bytes(kind.build(tag=request.tag))
+
+    def send_waiting(self) -> None:
+        """Send what can be sent."""
+        if self.stage or self.paused:
+            return
+        if self._urgent:
+            self._send_functions()
+        waiting, free = self._waiting, self._free
+        while waiting and len(free) > SPARE_SLOTS:
+            # With more than two credits in circulation the last two are left to task management.
+            credits = self.credits
+            if credits <= (RESERVED_CREDITS if credits + self.debits > RESERVED_CREDITS else 0):
+                break
+            command = waiting.popleft()
+            slot = free[0]
+            serial = self.serial + 1
+            tag = serial << 16 | slot
+            try:
+                length = self.memory.pack_command(slot, tag, command)
+            except SrpError as error:
+                self._end(command, error)
+                continue
+            # _take_slot written out.
+            free.popleft()
+            self.serial = command.serial = serial
+            command.slot = slot
+            command.tag = tag
+            self._requests[slot] = command
+            self.credits = credits - 1
+            self.debits += 1
+            self._link.send(slot, length, command.timeout)
+
+    def _send_functions(self) -> None:
+        while self._urgent and self.credits > 0 and self._free:
+            function = self._urgent.popleft()
+            task = function.task
+            if task is not None and task in self._waiting and function.function is TskMgmtFunc.ABORT_TASK:
+                # It has not been sent, or has not arrived, as the partner's queue was closed.
+                self._withdraw(task, Aborted("the command was aborted before it was sent"))
+            if task is not None and task.ended:
+                # Its answer crossed the wish to abort it: nothing is left to be done.
+                function.code = 0
+                function.ended = True
+                self.ended.append(function)
+                continue
+            self._take_slot(function)
+            length = self.memory.pack_function(function.slot, function.tag, function)
+            self.credits -= 1
+            self.debits += 1
+            self._link.send(function.slot, length, int(function.timeout) or self.options.task_timeout)
+
+    # Who does not answer.
+
+    def _managed(self, function: TaskManagement, spare: int) -> None:
+        """The commands that a successful function ended get no answer of their own (SAM-5, 5.6).
+
+        ``spare`` credits came with the function's answer beyond its own.
+        """
+        if function.function is TskMgmtFunc.CLEAR_ACA:
+            return
+        for command in self._requests:
+            if not isinstance(command, Command) or command.serial > function.serial:
+                continue
+            if command is function.task or (function.task is None and command.lun == function.lun):
+                if not command.ended and command.why is not None:
+                    self._end(command, command.why)
+                elif not command.ended:
+                    self._end(command, Aborted(f"ended by {function.function.name.replace('_', ' ')}"))
+                self._requests[command.slot] = None
+                self._free.append(command.slot)
+                self.debits -= 1
+                spare -= 1
+                if spare < 0:
+                    self._owed += 1
+        self._owed_since = self.serial
+
+    def _expired(self, request: Request, now: float) -> None:
+        if request.ended:
+            return
+        if isinstance(request, Exchange):
+            self.hopeless = f"no answer while {request.what}"
+        elif isinstance(request, TaskManagement):
+            error = TimedOut(f"no answer to {request.function.name.replace('_', ' ')}")
+            if request.tag:
+                # Its slot stays taken: the answer may still be written there.
+                self._end(request, error)
+            else:
+                self._withdraw(request, error)
+            self._follow_up(request, now)
+        elif isinstance(request, Command):
+            if not request.tag:
+                text = f"not sent within {request.timeout:g} s: {self.stage or 'logged in'}"
+                self._withdraw(request, TimedOut(text))
+            elif request.aborting is None:
+                self.log.warning("command %s timed out, aborting it", request.cdb[:1].hex())
+                request.why = TimedOut(f"no answer within {request.timeout:g} s")
+                self._try(TskMgmtFunc.ABORT_TASK, request, now)
+
+    def _try(self, function: TskMgmtFunc, command: Command, now: float) -> None:
+        command.aborting = function
+        task = command if function is TskMgmtFunc.ABORT_TASK else None
+        self.submit(TaskManagement(function, command.lun, task, escalate=True), now)
+
+    def _follow_up(self, function: TaskManagement, now: float) -> None:
+        """When ending late commands did not work: the next stronger measure, in Linux's order."""
+        if not function.escalate or function.code == 0:
+            return
+        for command in self._requests:
+            if not isinstance(command, Command) or command.ended or command.aborting is not function.function:
+                continue
+            if command is not function.task and (function.task is not None or command.lun != function.lun):
+                continue
+            if function.function is TskMgmtFunc.ABORT_TASK:
+                self._try(TskMgmtFunc.LUN_RESET, command, now)
+            else:
+                self.hopeless = "LUN reset failed"
+                return

@@ -1,0 +1,215 @@
+"""Memory of a port that a session uses: for its IUs, and for the data of its commands."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pysrp.errors import HcallError
+from pysrp.fabric import Port
+from pysrp.initiator.requests import Request
+from pysrp.initiator.units import Pending
+from pysrp.vscsi.client import ClientAdapter
+
+__all__ = ["CHUNK", "SessionMemory"]
+
+CHUNK = 64 << 10
+"""Bytes of a piece of data memory, and of the longest segment (Linux's default for a scatter list)."""
+
+SPARE = 32
+"""Bytes of READ CAPACITY data."""
+
+OLD_MEMORY = 2
+"""How many times memory is kept aside that a target may still write to after its queue was closed."""
+
+
+def free(memory: Any) -> None:
+    """Give DMA memory back; if a traceback still holds a view of it, it goes with that."""
+    with contextlib.suppress(BufferError):
+        memory.free()
+
+
+class SessionMemory:
+    """The memory of one session: IUs for ``slots`` requests of ``segments`` each, and ``buffers`` bytes for data.
+
+    Raises HcallError for memory that the port does not have.
+    """
+
+    def __init__(self, port: Port, slots: int, segments: int, buffers: int) -> None:
+        self._port = port
+        self._shape = slots, segments
+        # One of them is for READ CAPACITY, see `spares`; `buffers` is all that is allocated, in one piece, as a port on
+        # POWER gives no more than 16 MiB in one.
+        self.all_chunks = max(-(-buffers // CHUNK) - 1, segments)
+        self._old: list[tuple[Any, Any]] = []
+        self._ius = port.allocate(ClientAdapter.memory_size(slots, segments))
+        self.iu_view = memoryview(self._ius).cast("B")
+        self._memory = port.allocate((self.all_chunks + 1) * CHUNK)
+        self.data = memoryview(self._memory).cast("B")
+        self.data_address: int = self._memory.address
+        self.begin()
+
+    def begin(self) -> None:
+        """Nobody has any of it."""
+        self.chunks = list(range(self.all_chunks - 1, -1, -1))
+        self.spares = list(range(-(CHUNK // SPARE), 0))
+        """Places behind the chunks for READ CAPACITY of units that have changed: commands that wait for what it
+        says may hold all the chunks."""
+
+    @property
+    def iu_address(self) -> int:
+        """Where the target finds the IUs."""
+        address: int = self._ius.address
+        return address
+
+    def check_size(self, inward: int, outward: int, segments: int) -> None:
+        """Raise ValueError for more data than a command with ``segments`` segments can have here."""
+        size = max(inward, outward)
+        if -(-size // CHUNK) > segments:
+            raise ValueError(f"{size} bytes of data, one command can move {segments * CHUNK}")
+        if -(-inward // CHUNK) + -(-outward // CHUNK) > self.all_chunks:
+            have = self.all_chunks * CHUNK
+            raise ValueError(f"{inward + outward} bytes of data, this session has memory for {have}")
+
+    def place(self, pending: Pending) -> bool:
+        """Give a command its data memory; False if there is not enough now.
+
+        Room for data-in is zeroed, unless it is for whole blocks: a server may send less and not say so
+        (QEMU answers INQUIRY like that), and what an earlier command left there is not an answer.
+        """
+        length = pending.length
+        out = pending.out
+        if out is None:
+            if not length:
+                return True
+            if length <= CHUNK:
+                if not self.chunks:
+                    return False
+                chunk = self.chunks.pop()
+                pending.chunks = (chunk,)
+                start = chunk * CHUNK
+                pending.data_in = ((self.data_address + start, length),)
+                if not pending.block_size:
+                    self.data[start : start + length] = bytes(length)
+                return True
+        outgoing = 0 if out is None else len(out)
+        need_in, need_out = -(-length // CHUNK), -(-outgoing // CHUNK)
+        if need_in + need_out > len(self.chunks):
+            return False
+        chunks = self.chunks[-(need_in + need_out) :][::-1] if need_in + need_out else []
+        del self.chunks[len(self.chunks) - len(chunks) :]
+        pending.chunks = chunks
+        pending.data_in = self._segments(chunks[:need_in], length)
+        pending.data_out = self._segments(chunks[need_in:], outgoing)
+        if not pending.block_size:
+            for address, size in pending.data_in:
+                start = address - self.data_address
+                self.data[start : start + size] = bytes(size)
+        if out is not None:
+            at = 0
+            for address, size in pending.data_out:
+                start = address - self.data_address
+                self.data[start : start + size] = out[at : at + size]
+                at += size
+            pending.out = None
+        return True
+
+    def place_spare(self, pending: Pending) -> bool:
+        """Give READ CAPACITY its memory, of that which no other command has."""
+        if not self.spares or pending.length > SPARE:
+            return False
+        spare = self.spares.pop()
+        start = (self.all_chunks + 1) * CHUNK + spare * SPARE
+        pending.chunks = (spare,)
+        pending.data_in = ((self.data_address + start, pending.length),)
+        self.data[start : start + pending.length] = bytes(pending.length)
+        return True
+
+    def _segments(self, chunks: Sequence[int], length: int) -> list[tuple[int, int]]:
+        base = self.data_address
+        last = len(chunks) - 1
+        return [
+            (base + c * CHUNK, CHUNK if i < last else length - last * CHUNK) for i, c in enumerate(chunks)
+        ]
+
+    def move(self, adapter: ClientAdapter, live: Iterable[Request]) -> None:
+        """Go on in other memory: a target may write to the old one though its queue is closed (QEMU does).
+
+        What is yet to be sent of the requests ``live`` keeps its data. Where the port has no memory left, everything
+        stays where it is.
+        """
+        while len(self._old) >= OLD_MEMORY:
+            self._free_old()
+        try:
+            iu_memory = self._port.allocate(ClientAdapter.memory_size(*self._shape))
+        except (HcallError, MemoryError):
+            return
+        try:
+            memory = self._port.allocate((self.all_chunks + 1) * CHUNK)
+        except (HcallError, MemoryError):
+            iu_memory.free()
+            return
+        data = memoryview(memory).cast("B")
+        data[:] = self.data
+        shift = memory.address - self.data_address
+        for request in live:
+            if isinstance(request, Pending):
+                request.data_in = [(each[0] + shift, each[-1]) for each in request.data_in]
+                request.data_out = [(each[0] + shift, each[-1]) for each in request.data_out]
+        views = self.iu_view, self.data
+        self._old.append((self._ius, self._memory))
+        self._ius, self._memory = iu_memory, memory
+        self.iu_view, self.data = memoryview(iu_memory).cast("B"), data
+        self.data_address = memory.address
+        adapter.moved(self.iu_view, iu_memory.address)
+        for view in views:
+            view.release()
+
+    def _free_old(self) -> None:
+        for memory in self._old.pop(0):
+            free(memory)
+
+    def collect(self, pending: Pending) -> None:
+        """Copy the data out of the memory that the server wrote to."""
+        length = pending.length - pending.residual
+        into = pending.into
+        segments = pending.data_in
+        if len(segments) == 1:
+            start = segments[0][0] - self.data_address
+            if into is None:
+                pending.data = bytes(self.data[start : start + length])
+            else:
+                into[:length] = self.data[start : start + length]
+            return
+        parts = []
+        at = 0
+        for segment in segments:
+            size = min(segment[-1], length - at)
+            if size <= 0:
+                break
+            start = segment[0] - self.data_address
+            if into is None:
+                parts.append(self.data[start : start + size])
+            else:
+                into[at : at + size] = self.data[start : start + size]
+            at += size
+        if into is None:
+            pending.data = b"".join(parts)
+
+    def give_back(self, pending: Pending) -> None:
+        """A command needs its memory no more; what has come for it is taken out first, if it was answered."""
+        chunks = pending.chunks
+        if pending.data_in and pending.status is not None:
+            self.collect(pending)
+        (self.spares if chunks[0] < 0 else self.chunks).extend(chunks)
+        pending.chunks = ()
+
+    def free(self) -> None:
+        """Give all of it back to the port. Harmless when repeated."""
+        self.data.release()
+        self.iu_view.release()
+        while self._old:
+            self._free_old()
+        free(self._memory)
+        free(self._ius)

@@ -1,0 +1,352 @@
+"""A client adapter joined to a port: what comes, what is sent, and what time brings.
+
+The bookkeeping of a session is here; what is more than passing things on is in the layers above this one:
+:mod:`pysrp.initiator.changed_units`, :mod:`pysrp.initiator.giving_up`, :mod:`pysrp.initiator.driver`.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from pysrp import fabric
+from pysrp.errors import HcallError, PartnerGone, SrpError, TransportError
+from pysrp.fabric import Identity, Port
+from pysrp.initiator.requests import LONGEST_WAIT, Request
+from pysrp.initiator.srp_session import SrpSession
+from pysrp.initiator.staging import CHUNK, SessionMemory
+from pysrp.initiator.units import (
+    Pending,
+)
+from pysrp.papr import ReturnCode
+from pysrp.vscsi.client import ClientAdapter, Host
+from pysrp.vscsi.client_options import Options
+from pysrp.vscsi.client_states import QueueWork, State
+
+__all__ = ["BUSY_WAIT", "FOREVER", "OURS", "TAKEN_BACK", "Turns", "check_timeout"]
+
+QUEUE_FULL_WAIT = 0.001
+"""Seconds until sending is tried again when the partner's queue was full."""
+
+BUSY_WAIT = 0.1
+"""Seconds until a command is tried again that was answered with BUSY or TASK SET FULL."""
+
+TAKEN_BACK = memoryview(b"")
+"""In place of a buffer of the caller's that a command was to fill, when the command has been given up."""
+
+FOREVER = float("inf")
+
+OURS = SrpError, ValueError
+"""What the session's own parts raise when they are done: after these the bookkeeping is in order."""
+
+
+def check_timeout(timeout: float | None) -> None:
+    """Raise ValueError for a time limit that is none."""
+    if timeout is not None and not (math.isfinite(timeout) and 0 <= timeout <= LONGEST_WAIT):
+        raise ValueError(f"a timeout of {timeout} s: from 0 to {LONGEST_WAIT}")
+
+
+class Turns:
+    """The lowest layer of a session: adapter, port, and who waits for what. Arguments as of ``Base``."""
+
+    engine: ClientAdapter
+    srp: SrpSession
+
+    def __init__(
+        self,
+        port: Port | str,
+        *,
+        identity: Identity | None = None,
+        host: int = 0,
+        options: Options | None = None,
+        max_requests: int = 100,
+        max_transfer: int = 2 << 20,
+        buffers: int = 16 << 20,
+        replay: bool = False,
+        **connect: Any,
+    ) -> None:
+        if not 1 <= max_requests <= 0xFFFF - 4:
+            raise ValueError(f"max_requests {max_requests}: from 1 to {0xFFFF - 4}")
+        self.host = host
+        self.replay = replay
+        self._owns_port = isinstance(port, str)
+        self.port: Port = (
+            fabric.connect(port, identity=identity, **connect) if isinstance(port, str) else port
+        )
+        segments = max(1, -(-max_transfer // CHUNK))
+        self._max_transfer = max_transfer
+        self._shape = max_requests + 4, segments
+        try:
+            self._options = options or Options.of(self.port.identity, f"host{host}")
+            self.staging = SessionMemory(self.port, *self._shape, buffers)
+            self._begin()
+        except BaseException:
+            if self._owns_port:
+                self.port.close()
+            raise
+        self._signals = False
+        self._opened = self._closed = self._gone = False
+        self._scope: list[Pending] | None = None
+        """Commands of the call that is just submitting some, so that it can give them up."""
+        self._asking = False
+        self._inside = False
+        """Whether the bookkeeping is being changed; still set at the next call, it was left half way."""
+
+    def _begin(self) -> None:
+        """Fresh bookkeeping: an engine that has nothing, and all memory free."""
+        slots, segments = self._shape
+        own, partner = self.port.identity, self.port.partner
+        unit = own.unit_address or (partner.unit_address if partner else 0)
+        self.engine = ClientAdapter(
+            self.staging.iu_view,
+            self.staging.iu_address,
+            slots=slots,
+            segments=segments,
+            name=f"{unit:x}",
+            options=self._options,
+            serial=secrets.randbits(47),
+        )
+        self.srp = self.engine.srp
+        self.staging.begin()
+        self._live: dict[Request, None] = {}
+        self._staged: deque[Pending] = deque()
+        self._delayed: deque[tuple[float, Pending]] = deque()
+        self._told: deque[Callable[[], None]] = deque()
+        self._doubted: dict[bytes, list[Pending]] = {}
+        """Commands in blocks that wait until it is known whether their unit's blocks are still the same."""
+        self._changed: dict[bytes, int] = {}
+        self._epoch = self._login_epoch = self._logins = 0
+        self._retry_output = 0.0
+        self._retry_action = 0.0
+
+    @property
+    def server(self) -> Host | None:
+        """What the server told of itself; None before the login."""
+        return self.engine.host
+
+    @property
+    def connected(self) -> bool:
+        """Whether commands can be sent now."""
+        return self.engine.state is State.LOGGED_IN
+
+    @property
+    def max_transfer(self) -> int:
+        """Bytes that one command may move: the server's limit, or this session's if that is less."""
+        host = self.engine.host
+        segments = min(self.srp.max_segments * CHUNK, self._max_transfer)
+        return min(host.max_transfer, segments) if host is not None else segments
+
+    # What the layers above this one do.
+
+    def recover(self) -> None:
+        """Begin anew; see :class:`~pysrp.initiator.giving_up.GivingUp`."""
+        raise NotImplementedError
+
+    def _finish_command(self, pending: Pending) -> None:
+        """A command has ended, or is tried again; see :class:`~pysrp.initiator.changed_units.ChangedUnits`."""
+        raise NotImplementedError
+
+    # What moves.
+
+    def _start(self) -> None:
+        """Register the queue."""
+        if self._closed:
+            raise PartnerGone("the session is closed")
+        if self.port.ended:
+            raise PartnerGone("the adapter has gone")
+        self._opened = True
+        if self.engine.state is State.CLOSED:
+            try:
+                self.port.register()
+            except HcallError as problem:
+                if problem.code != ReturnCode.H_RESOURCE:
+                    raise
+                # Left open by somebody who used this adapter before (kexec, says ibmvscsi).
+                self.port.free()
+                self.port.register()
+            if self._signals:
+                self.port.signal(True)
+            self.engine.opened(time.monotonic())
+            self.flush()
+
+    def _work(self) -> None:
+        """Everything that can be done without waiting."""
+        if self._inside:
+            self.recover()
+        self._inside = True
+        try:
+            self._turn(self._elements())
+        except OURS:
+            self._inside = False
+            self._tell()
+            raise
+        self._inside = False
+        if self._told:
+            self._tell()
+
+    def _elements(self) -> list[bytes]:
+        """What has come."""
+        try:
+            return self.port.poll()
+        except ValueError:
+            self.engine.closed(PartnerGone("the port was closed"))
+            return []
+
+    def _turn(self, elements: list[bytes]) -> None:
+        """Deal with ``elements``, which have come, and with what time has brought."""
+        engine, srp = self.engine, self.srp
+        now = time.monotonic()
+        if elements:
+            engine.receive(elements, now)
+        elif self.port.ended:
+            engine.closed(PartnerGone("the adapter has gone"))
+        if now >= srp.next_deadline:
+            engine.tick(now)
+        while self._delayed and self._delayed[0][0] <= now:
+            self._send(self._delayed.popleft()[1])
+        if engine.queue_work is not None and now >= self._retry_action:
+            self._do_queue_work(engine.queue_work, now)
+        if engine.output and now >= self._retry_output:
+            self._flush()
+        if engine.logins != self._logins:
+            if self._logins:
+                self._epoch += 1
+                self._login_epoch = self._epoch
+            self._logins = engine.logins
+        if srp.ended or self._staged:
+            self._finish()
+
+    def _pause(self) -> float:
+        """When :meth:`_work` is wanted again even if nothing comes (monotonic time)."""
+        until = self.srp.next_deadline
+        if self._delayed:
+            until = min(until, self._delayed[0][0])
+        if self.engine.queue_work is not None:
+            until = min(until, self._retry_action)
+        if self.engine.output:
+            until = min(until, self._retry_output)
+        return until
+
+    def _do_queue_work(self, work: QueueWork, now: float) -> None:
+        try:
+            if work is QueueWork.RESET:
+                self.port.free()
+                if self.engine.unanswered:
+                    self.staging.move(self.engine, self._live)
+                    self.engine.unanswered = False
+                self.port.register()
+                if self._signals:
+                    self.port.signal(True)
+            else:
+                self.port.enable()
+        except HcallError as problem:
+            pause = problem.retry_after
+            if pause is not None:
+                self._retry_action = now + max(pause, 0.001)
+                return
+            if work is QueueWork.ENABLE:
+                # A queue that cannot be enabled may still be opened anew.
+                self.engine.host_reset(f"{problem}")
+                self._retry_action = now + BUSY_WAIT
+                return
+            self.engine.closed(problem)
+            self._finish()
+            raise
+        self._retry_action = 0.0
+        self.engine.opened(now)
+
+    def _send(self, pending: Pending) -> None:
+        """Submit a command, perhaps again: its limit of time is that of all its tries together."""
+        if not pending.began:
+            pending.began = time.monotonic()
+        self.srp.submit(pending, pending.began)
+
+    def _flush(self) -> None:
+        """Send what the engine has to say."""
+        output = self.engine.output
+        try:
+            while output:
+                sent = self.port.send_many(output)
+                if sent == len(output):
+                    output.clear()
+                elif sent:
+                    for _ in range(sent):
+                        output.popleft()
+                else:
+                    self._retry_output = time.monotonic() + QUEUE_FULL_WAIT
+                    return
+        except PartnerGone:
+            self.engine.undelivered(time.monotonic())
+
+    def _finish(self) -> None:
+        """Take in what has ended."""
+        engine, srp = self.engine, self.srp
+        while srp.ended:
+            ended, srp.ended = srp.ended, []
+            for request in ended:
+                if isinstance(request, Pending):
+                    self._finish_command(request)
+                elif self._live.pop(request, self) is None and request.owner is not None:
+                    self._told.append(partial(request.owner, request))
+        while self._staged and not engine.unanswered and self.staging.place(self._staged[0]):
+            self._send(self._staged.popleft())
+            if engine.output:
+                self._flush()
+
+    def _tell(self) -> None:
+        """Call those who wait for what has ended; outside the bookkeeping, as they may do anything."""
+        while self._told:
+            self._told.popleft()()
+
+    def flush(self) -> None:
+        """Send what :meth:`submit` has collected."""
+        if self._inside:
+            self.recover()
+        if self.engine.output and time.monotonic() >= self._retry_output:
+            self._inside = True
+            try:
+                self._flush()
+            except OURS:
+                self._inside = False
+                raise
+            self._inside = False
+
+    def _ready(self) -> None:
+        """Before a call waits for anything: raise what it would wait for in vain, mend what was left half way."""
+        if not self._opened:
+            raise self._not_open()
+        if self._inside:
+            self.recover()
+
+    def _reset(self) -> None:
+        """Begin a host reset; :meth:`_work` carries it out."""
+        self._ready()
+        self._inside = True
+        self.engine.host_reset()
+        self._inside = False
+
+    @property
+    def _is_heard(self) -> bool:
+        """Whether there is a target that may still say of something that it is over."""
+        return bool(self._live) and self.connected and self.port.connected
+
+    def _not_open(self) -> TransportError:
+        """Why a call cannot wait for anything."""
+        if self._closed:
+            return PartnerGone("the session is closed")
+        return TransportError(
+            "the session is not connected: call connect() first, or use it in a with statement"
+        )
+
+    def _not_logged_in(self, timeout: float) -> str:
+        """What to say of a login that took too long."""
+        state = self.engine.state
+        text = f"not logged in within {timeout:g} s: {state.value}"
+        if state is State.WAIT_PARTNER:
+            text += "; the server has not opened its queue: its target may be disabled"
+        return text

@@ -1,0 +1,74 @@
+"""Media by URL: where the bytes of a disk are, in one line of text.
+
+======================================  ========================================================================
+URL                                     what it is
+======================================  ========================================================================
+``ram:64M``                             memory of this process, zeros at first
+``null:1G``                             zeros; what is written is gone
+``file:/PATH[?size=1G]``, or a path     a file or a block device; with a size it is made, or grown
+``fault:RULE:RULE:URL``                 any of these, with faults (:mod:`.faulty`)
+======================================  ========================================================================
+
+``docs/media.md`` has a section for each. What a scheme needs is imported when a URL of it is opened.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+
+from pysrp.backends import Backend, File
+from pysrp.errors import ConfigError
+from pysrp.target.medium import Medium
+
+__all__ = ["SCHEMES", "open_medium", "split"]
+
+SCHEMES = {
+    "fault": "pysrp.media.faulty.open_fault",
+    "file": "pysrp.media.plain.open_file",
+    "null": "pysrp.media.plain.open_null",
+    "ram": "pysrp.media.plain.open_ram",
+}
+"""A scheme, and the function for it: module and name. It is called with what follows the colon, and ``read_only``.
+
+Who adds one here has one more kind of URL.
+"""
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
+
+
+def split(url: str) -> tuple[str, str]:
+    """The scheme, in lower case, and what follows the colon. A path (/, ., or no colon) has the scheme ``path``.
+
+    What is a path stays as it is, where of ``file:`` a ``?`` begins the options.
+    """
+    found = _SCHEME.fullmatch(url)
+    if not url or url[0] in "/." or found is None:
+        return "path", url
+    return found[1].lower(), found[2]
+
+
+def open_medium(url: str, *, read_only: bool = False) -> Medium | Backend:
+    """What a :class:`~pysrp.target.disk.Disk` is put on. Whoever opens it closes it.
+
+    Raises ConfigError for what is no such URL, for a scheme that nobody knows or whose library is missing; OSError as
+    opening does.
+    """
+    scheme, rest = split(url)
+    if scheme == "path":
+        if not url:
+            raise ConfigError(f"a medium without a URL: {_known()}")
+        return File(url, read_only=read_only)
+    if scheme not in SCHEMES:
+        raise ConfigError(f"{url!r}: no medium is called {scheme!r}: {_known()}")
+    module, _, name = SCHEMES[scheme].rpartition(".")
+    try:
+        opener = getattr(import_module(module), name)
+    except ImportError as error:
+        raise ConfigError(f"{scheme}: needs {error.name or error}, which is not here: {error}") from error
+    medium: Medium | Backend = opener(rest, read_only=read_only)
+    return medium
+
+
+def _known() -> str:
+    return f"write a path, or one of {', '.join(f'{each}:' for each in sorted(SCHEMES))}"

@@ -1,0 +1,49 @@
+"""``ram:``, ``null:``, ``file:``: the media that are one backend each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+from urllib.parse import parse_qsl, unquote
+
+from pysrp.backends import Backend, File, Null, Ram
+from pysrp.errors import ConfigError
+from pysrp.text import size
+
+__all__ = ["open_file", "open_null", "open_ram", "options"]
+
+T = TypeVar("T")
+
+
+def options(text: str, known: dict[str, Callable[[str], T]]) -> dict[str, T]:
+    """What follows a ``?``: ``NAME=VALUE&NAME=VALUE``. ConfigError for other names, and for two of one."""
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text))
+    except ValueError:
+        raise ConfigError(f"?{text}: write ?NAME=VALUE&NAME=VALUE, of {', '.join(sorted(known))}") from None
+    found: dict[str, T] = {}
+    for name, value in pairs:
+        if name not in known or name in found:
+            why = "is there twice" if name in found else "is no option"
+            raise ConfigError(f"?{text}: {name!r} {why}: {', '.join(sorted(known))}")
+        found[name] = known[name](value)
+    return found
+
+
+def open_ram(text: str, *, read_only: bool = False) -> Backend:
+    """``ram:SIZE``."""
+    return Ram(size(text))
+
+
+def open_null(text: str, *, read_only: bool = False) -> Backend:
+    """``null:SIZE``."""
+    return Null(size(text))
+
+
+def open_file(text: str, *, read_only: bool = False) -> Backend:
+    """``file:/PATH[?size=SIZE]``; in the path ``%3F`` is a question mark, and ``%25`` a percent sign."""
+    path, _, rest = text.partition("?")
+    given = options(rest, {"size": size})
+    if not path.startswith("/"):
+        raise ConfigError(f"file:{text}: the path begins with a slash")
+    return File(unquote(path, errors="surrogateescape"), given.get("size"), read_only=read_only)

@@ -1,0 +1,64 @@
+"""What a unit lets the native lane (:mod:`pysrp._fast.lane`) do without asking: its memory, and the gate before it.
+
+A unit that grants its memory keeps the gates, one for each nexus and LUN, and closes them while a READ or WRITE there
+could be told from one that :meth:`~pysrp.target.task.Unit.execute` does. So do the session, while it has tasks of its
+own for the unit, and the map, when it takes the unit away.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pysrp._fast.gate import REVOKED, Gate
+from pysrp.target.task import Nexus
+
+__all__ = ["Gates", "Grant"]
+
+
+class Grant(NamedTuple):
+    """What one nexus may reach of a unit at one LUN, as long as ``gate`` is open."""
+
+    lun: int
+    memory: memoryview
+    """All its blocks."""
+    block_size: int
+    limit: int
+    """Bytes that one command may move."""
+    gate: Gate
+
+
+class Gates(dict[Nexus, tuple[tuple[int, Gate], ...]]):
+    """The gates of one unit: by nexus, each with its LUN.
+
+    The unit's lock is held where one is added or dropped, not where they are revoked.
+    """
+
+    __slots__ = ()
+
+    def add(self, nexus: Nexus, lun: int, gate: Gate) -> None:
+        """One more. That of an earlier grant to the nexus for the LUN is revoked."""
+        kept = []
+        for each in self.get(nexus, ()):
+            if each[0] == lun:
+                each[1].close(REVOKED)
+            else:
+                kept.append(each)
+        self[nexus] = (*kept, (lun, gate))
+
+    def drop(self, nexus: Nexus) -> None:
+        """The nexus cannot reach the unit any more."""
+        for _, gate in self.pop(nexus, ()):
+            gate.close(REVOKED)
+
+    def set(self, nexus: Nexus, owned: int, reasons: int) -> None:
+        """Of the reasons that the unit owns, these are there now."""
+        for _, gate in self[nexus]:
+            gate.close(reasons)
+            gate.open(owned & ~reasons)
+
+    def revoke(self, lun: int | None = None) -> None:
+        """What was granted, at this LUN or at all of them, is not so any more."""
+        for gates in list(self.values()):
+            for where, gate in gates:
+                if lun is None or where == lun:
+                    gate.close(REVOKED)

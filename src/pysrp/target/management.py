@@ -1,0 +1,159 @@
+"""Task management functions of a session (SAM-5, clause 7; SRP r16a, 6.7).
+
+====================================================  ======================================================
+request                                               response code
+====================================================  ======================================================
+TSK_MGMT too short, LUN without a unit and a task     2, REQUEST FIELDS INVALID
+unknown function, CLEAR ACA (there is no ACA)         4, FUNCTION NOT SUPPORTED
+ABORT TASK of a task that is not there                0: it has ended, which is what was asked for
+====================================================  ======================================================
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pysrp import srp
+from pysrp.errors import DecodeError
+from pysrp.loglimit import limit
+from pysrp.srp import RspCode, TskMgmtFunc
+from pysrp.target.task import Unit, end_tasks
+
+if TYPE_CHECKING:
+    from pysrp.target.srp_session import Channel, SrpTask, TargetSession
+
+__all__ = ["Awaited", "Management"]
+
+log = limit(logging.getLogger("pysrp.target"))
+
+TASK_ABORTED = 0x40
+FUNCTIONS = (
+    TskMgmtFunc.ABORT_TASK,
+    TskMgmtFunc.ABORT_TASK_SET,
+    TskMgmtFunc.CLEAR_TASK_SET,
+    TskMgmtFunc.LUN_RESET,
+)
+
+
+class Awaited:
+    """Who waits until no task of some kind is among those that ``under_way`` gives."""
+
+    __slots__ = ("_under_way", "waiting")
+
+    def __init__(self, under_way: Callable[[], Collection[SrpTask]]) -> None:
+        self._under_way = under_way
+        self.waiting: list[tuple[Callable[[SrpTask], bool], Callable[[], None]]] = []
+
+    def when(self, concerned: Callable[[SrpTask], bool], done: Callable[[], None]) -> None:
+        """Call ``done`` as soon as there is none that is concerned: now, or from :meth:`tell`."""
+        if any(map(concerned, self._under_way())):
+            self.waiting.append((concerned, done))
+        else:
+            done()
+
+    def tell(self) -> None:
+        """Call those who need not wait any more."""
+        before, self.waiting = self.waiting, []
+        ready = []
+        for concerned, done in before:
+            if any(map(concerned, self._under_way())):
+                self.waiting.append((concerned, done))
+            else:
+                ready.append(done)
+        for done in ready:
+            done()
+
+
+class Management:
+    """Carries out the functions that one session's initiator asks for, and the resets of others."""
+
+    def __init__(self, session: TargetSession, post: Callable[[Callable[[], None]], None]) -> None:
+        self._session = session
+        self._post = post
+
+    def request(self, channel: Channel, where: Any, raw: bytes) -> None:
+        """An SRP_TSK_MGMT arrived."""
+        session = self._session
+        answer = partial(self._answer, channel, where, int.from_bytes(raw[8:16], "big"), raw[1])
+        try:
+            iu = srp.TskMgmt(raw)
+        except DecodeError:
+            answer(RspCode.FIELDS_INVALID)
+            return
+        lun = raw[20:28]
+        export = session.find(lun)
+        function = int(iu.tsk_mgmt_func)
+        log.info("%s: task management function %#x, LUN %s", session.name, function, lun.hex())
+        if function not in FUNCTIONS:
+            answer(RspCode.TSK_MGMT_FUNC_NOT_SUPP)
+            return
+        unit = export.unit if export else None
+
+        # Also those of what was at this LUN when they came, and has been replaced or removed since.
+        def concerned(task: SrpTask) -> bool:
+            return bytes(task.lun) == lun or (unit is not None and task.unit is unit)
+
+        tasks = [task for task in session.tasks if concerned(task)]
+        if function == TskMgmtFunc.ABORT_TASK:
+            tasks = [task for task in tasks if task.tag == iu.task_tag]
+        if unit is None and not tasks:
+            answer(RspCode.FIELDS_INVALID)
+            return
+        # CLEAR TASK SET is ABORT TASK SET: each nexus has a task set of its own (TST 001b).
+        session.abort(tasks)
+        aborted = 0
+        for task in tasks:
+            # Now: what comes next may count it, though the answer to this function waits.
+            task.channel.allow(1)
+            if task.channel is channel:
+                aborted += 1
+            else:
+                task.channel.forgive()
+        for other in dict.fromkeys(task.channel for task in tasks if task.channel is not channel):
+            other.settle()
+        done = partial(answer, RspCode.NO_FAILURE, aborted)
+        if function == TskMgmtFunc.LUN_RESET and unit is not None:
+            done = partial(self._reset, unit, done)
+        session.quiet.when(concerned, done)
+        for each in {unit, *(task.unit for task in tasks)}:
+            if each in session.sets:
+                session.pump(session.sets[each])
+
+    def _answer(
+        self, channel: Channel, where: Any, tag: int, sol_not: int, code: int, aborted: int = 0
+    ) -> None:
+        """Answer a function; with it, the credits of the commands that it aborted."""
+        if self._session.over or channel not in self._session.channels:
+            return
+        channel.outstanding -= aborted
+        credits = 1 + aborted + channel.owed
+        written = channel.link.answer_function(channel, where, tag, sol_not, credits, code)
+        channel.owed = 0 if written else credits
+
+    def _reset(self, unit: Unit, answer: Callable[[], None]) -> None:
+        """LOGICAL UNIT RESET: the tasks of every nexus end before it is done."""
+        others = [nexus for nexus in unit.nexuses() if nexus is not self._session.nexus]
+        end_tasks(unit, others, self._post, partial(self._reset_done, unit, answer))
+
+    @staticmethod
+    def _reset_done(unit: Unit, answer: Callable[[], None]) -> None:
+        unit.reset()
+        answer()
+
+    def abort_for_other(self, unit: Unit, done: Callable[[], None]) -> None:
+        """Another nexus resets the unit, or preempts and aborts: our tasks end TASK ABORTED, so that they cost no credit."""
+        session = self._session
+        tasks = [task for task in session.tasks if task.unit is unit]
+        session.take_back(tasks)
+        session.quiet.when(lambda task: task.unit is unit, partial(self._aborted, tasks, done))
+
+    def _aborted(self, tasks: Sequence[SrpTask], done: Callable[[], None]) -> None:
+        """Nothing of the tasks can reach the initiator any more."""
+        for task in tasks:
+            task.end(TASK_ABORTED)
+        for channel in self._session.channels:
+            channel.link.flush()
+        done()

@@ -1,0 +1,535 @@
+"""One SRP session of a target port: credits, commands, answers, on whatever carries the IUs (SRP r16a, clauses 5 and 6).
+
+A :class:`TargetSession` is an I_T nexus that is logged in. It has one :class:`Channel` for each connection, and a channel has a
+:class:`~pysrp.target.link.Link`: the adapter that brought the IU, and that writes the answer. All of a session's channels belong to one
+thread.
+
+What is out of place is answered so (drivers differ much in this):
+
+====================================================  ======================================================
+IU                                                    answer
+====================================================  ======================================================
+more requests than credits; an opcode that only       the link is told of a violation
+targets send, or that nobody knows
+CMD with bad descriptors or too short for what        CHECK CONDITION, 05/0E/03 INVALID FIELD IN COMMAND
+it claims                                             INFORMATION UNIT
+descriptors that lead outside the client's memory     CHECK CONDITION, 0B/4B/00 DATA PHASE ERROR
+task attribute ACA; unassigned ones                   CHECK CONDITION, 0B/49/00; as ORDERED
+====================================================  ======================================================
+
+Credits. Every answer to a CMD or TSK_MGMT gives one back. An aborted command has no answer: the answer to the function
+that aborted it gives its credit back too. Linux counts such commands itself and so counts them twice; that many more than
+the limit are not held against a client.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from pysrp import srp
+from pysrp._fast.gate import REVOKED, TASKS, Gate
+from pysrp.errors import DecodeError, TransportError
+from pysrp.loglimit import limit
+from pysrp.lun import Lun
+from pysrp.srp import TaskAttribute
+from pysrp.target.descriptors import LARGEST_TABLE, IndirectTable
+from pysrp.target.effects import check
+from pysrp.target.grant import Grant
+from pysrp.target.link import Link, Segment
+from pysrp.target.lunmap import LunMap
+from pysrp.target.management import Awaited, Management
+from pysrp.target.task import (
+    INVALID_FIELD_IN_IU,
+    INVALID_MESSAGE,
+    Mover,
+    Nexus,
+    Task,
+    Underway,
+    Unit,
+)
+
+__all__ = ["Arrivals", "Channel", "SrpTask", "TargetSession", "TaskSet"]
+
+log = limit(logging.getLogger("pysrp.target"))
+
+EXTRA_CREDITS = 1024
+MOST_FOUND = 1024
+"""LUNs whose units a session remembers."""
+
+CHECK_CONDITION = 0x02
+REPORT_LUNS = 0xA0
+CMD, TSK_MGMT, CRED_RSP = int(srp.Opcode.CMD), int(srp.Opcode.TSK_MGMT), int(srp.Opcode.CRED_RSP)
+DATA_OUT, DATA_IN = srp.Cmd.data_out.segments, srp.Cmd.data_in.segments
+SIMPLE, HEAD_OF_QUEUE, ORDERED = TaskAttribute.SIMPLE, TaskAttribute.HEAD_OF_QUEUE, TaskAttribute.ORDERED
+ATTRIBUTES = SIMPLE, HEAD_OF_QUEUE, ORDERED
+
+
+@dataclass(slots=True, eq=False, repr=False, kw_only=True)
+class SrpTask(Task):
+    """A task, and what its answer needs to know of its request."""
+
+    where: Any
+    sol_not: int
+    channel: Channel
+    tables: list[tuple[bool, IndirectTable]] | None = field(default=None, init=False)
+    """Indirect tables that have to be fetched before it can begin, and whether they are for data-out."""
+    begins: tuple[Any, ...] | None = field(default=None, init=False)
+    """What begins then, if it may."""
+
+    def unreachable(self, error: TransportError) -> None:
+        """A table that cannot be fetched is an error of the IU."""
+        if self.tables is None:
+            Task.unreachable(
+                self, error
+            )  # the class is made anew for its slots, and super() means the old one
+        else:
+            log.warning("%r: %s", self, error)
+            self.end(CHECK_CONDITION, INVALID_FIELD_IN_IU)
+
+
+class Arrivals:
+    """How many requests there were when IUs were last taken from the link, and how many were among those."""
+
+    __slots__ = ("before", "seen")
+
+    def __init__(self) -> None:
+        self.before = self.seen = 0
+
+
+class Channel:
+    """One connection of a session, and its credits. ``credits`` is how many requests it may have outstanding.
+
+    ``arrivals`` counts the requests that came together, for a link that takes many at once: they were all outstanding,
+    whether answered by now or not. Without it the requests that are outstanding now are counted.
+    """
+
+    __slots__ = (
+        "allowed",
+        "arrivals",
+        "asked",
+        "limit",
+        "link",
+        "mover",
+        "outstanding",
+        "owed",
+        "session",
+        "told",
+    )
+
+    def __init__(
+        self, session: TargetSession, link: Link, mover: Mover, credits: int, arrivals: Any = None
+    ) -> None:
+        self.session = session
+        self.link = link
+        self.mover = mover
+        self.limit = credits
+        self.arrivals = arrivals
+        self.allowed = credits
+        """How many requests may be outstanding: the limit, and what a client may have counted twice."""
+        self.outstanding = 0
+        """Requests whose answer has not been sent."""
+        self.owed = 0
+        """Credits that have not been given back: an answer could not be written, or there was none on this channel."""
+        self.told = 0
+        """How many times credits were given without an answer, which is the tag of the last SRP_CRED_REQ."""
+        self.asked = False
+        """Whether that one has no SRP_CRED_RSP yet: a target has one request at a time."""
+        session.channels.append(self)
+
+    def arrived(self, where: Any, iu: bytes) -> None:
+        """The initiator sent a request: ``iu`` is private memory, of 16 bytes at least."""
+        opcode = iu[0]
+        if opcode != CMD and opcode != TSK_MGMT:
+            if opcode == CRED_RSP and self.asked and int.from_bytes(iu[8:16], "big") == self.told:
+                self.asked = False
+                self.settle()
+                return
+            self.link.violated(f"an IU with opcode {opcode:#x}", srp.TLogoutReason.INVALID_IU_TYPE)
+            return
+        count = self.arrivals
+        if (self.outstanding if count is None else count.before + count.seen) >= self.allowed:
+            self.link.violated(f"more than {self.limit} requests at once")
+            return
+        if count is not None:
+            count.seen += 1
+        self.outstanding += 1
+        if opcode == CMD:
+            self.session.command(self, where, iu)
+        else:
+            self.session.management.request(self, where, iu)
+
+    def sent(self) -> None:
+        """An answer has been sent: its request is outstanding no longer."""
+        self.outstanding -= 1
+
+    def allow(self, more: int) -> None:
+        """Do not hold it against the client if it has counted that many credits twice."""
+        self.allowed = min(self.allowed + more, self.limit + EXTRA_CREDITS)
+
+    def forgive(self) -> None:
+        """A request of this channel was aborted through another one: it has no answer to give its credit back."""
+        self.outstanding -= 1
+        self.owed += 1
+
+    def settle(self) -> None:
+        """Give back what is owed, where that needs no answer; else the next one does."""
+        if not self.owed or self.asked:
+            return
+        credits, self.owed, self.asked = self.owed, 0, True
+        self.told += 1
+        if not self.link.send_credits(self, self.told, credits):
+            self.owed, self.asked = self.owed + credits, False
+
+
+class TaskSet:
+    """The task set of one unit for one nexus (SAM-5, 8.6 to 8.8).
+
+    Tasks in order of arrival: dormant ones wait, enabled ones are with the unit.
+
+    HEAD OF QUEUE begins at once. ORDERED begins when nothing older is left. SIMPLE begins when no ORDERED
+    one that is older is left and no HEAD OF QUEUE one. So the oldest dormant task decides: if it has to wait,
+    all behind it do. ``gates`` are closed while there are tasks: what goes through them knows no order.
+    """
+
+    __slots__ = ("_barriers", "_enabled", "_gates", "beginning", "dormant")
+
+    def __init__(self, gates: Sequence[Gate] = ()) -> None:
+        self._gates = gates
+        self.dormant: deque[Task] = deque()
+        self.beginning = False
+        """Whether somebody is beginning dormant tasks: what ends meanwhile need not see to it."""
+        self._enabled: set[Task] = set()
+        self._barriers = 0
+
+    def __len__(self) -> int:
+        return len(self.dormant) + len(self._enabled)
+
+    def guard(self, gates: Sequence[Gate]) -> None:
+        """From now on these are its gates."""
+        self._gates = gates
+        if len(self):
+            for gate in gates:
+                gate.close(TASKS)
+
+    def add(self, task: Task) -> bool:
+        """A task arrives; whether it begins at once."""
+        for gate in self._gates:
+            gate.close(TASKS)
+        if task.attribute == SIMPLE and not self.dormant and not self._barriers:
+            self._enabled.add(task)
+            return True
+        if task.attribute != HEAD_OF_QUEUE and (self.dormant or not self._ready(task)):
+            self.dormant.append(task)
+            return False
+        self._enable(task)
+        return True
+
+    def discard(self, task: Task) -> None:
+        """A task has ended or been aborted. What waited for it is given by :meth:`next`."""
+        if task in self._enabled:
+            self._enabled.remove(task)
+            self._barriers -= task.attribute != SIMPLE
+        elif task in self.dormant:
+            self.dormant.remove(task)
+        if self._gates and not len(self):
+            for gate in self._gates:
+                gate.open(TASKS)
+
+    def next(self) -> Task | None:
+        """The next dormant task, if it may begin; it is not dormant then."""
+        if not self.dormant or not self._ready(self.dormant[0]):
+            return None
+        task = self.dormant.popleft()
+        self._enable(task)
+        return task
+
+    def _ready(self, task: Task) -> bool:
+        return not (self._enabled if task.attribute == ORDERED else self._barriers)
+
+    def _enable(self, task: Task) -> None:
+        self._enabled.add(task)
+        self._barriers += task.attribute != SIMPLE
+
+
+class TargetSession:
+    """One I_T nexus that is logged in.
+
+    ``post`` lets the thread that owns it call a function soon; ``name`` is the adapter's, for the log; ``per_target`` is
+    for :meth:`~pysrp.target.lunmap.LunMap.report_luns`.
+    """
+
+    def __init__(
+        self,
+        nexus: Nexus,
+        luns: LunMap,
+        post: Callable[[Callable[[], None]], None],
+        *,
+        name: str = "",
+        per_target: bool = False,
+    ) -> None:
+        self.nexus = nexus
+        self.name = name
+        self.luns = luns
+        self.per_target = per_target
+        self.channels: list[Channel] = []
+        self.tasks: dict[SrpTask, None] = {}
+        self.sets: dict[Unit, TaskSet] = {}
+        self._granted: dict[int, tuple[Any, Grant]] = {}
+        """By LUN: what the native lane may do there, and the export that it is for."""
+        self._gates: dict[Unit, tuple[Gate, ...]] = {}
+        self.over = False
+        self.told = False
+        """Whether a login has told what it means for the units that this is a new nexus."""
+        self.management = Management(self, post)
+        nexus.abort = self.management.abort_for_other
+        self._copying: dict[Underway, SrpTask] = {}
+        """Copies of aborted tasks that are not over, and the tasks."""
+        self.idle = Awaited(lambda: self.tasks)
+        """For who waits until there is no task of some kind."""
+        self.quiet = Awaited(self._copying.values)
+        """For who waits until no link copies for a task of some kind that has been aborted."""
+        self._found: dict[bytes, Any] = {}
+        self._exports: Any = None
+        luns.bind(nexus)
+
+    def end(self) -> None:
+        """The nexus is lost (SAM-5, 6.3.4): its tasks are aborted, without answers."""
+        self.over = True
+        self.abort(list(self.tasks))
+        self._granted, self._gates = {}, {}
+        self.luns.unbind(self.nexus)
+        log.info("%s: session of %s ended", self.name, self.nexus.name)
+
+    @property
+    def outstanding(self) -> int:
+        """Requests whose answers have not been sent."""
+        return sum(channel.outstanding for channel in self.channels)
+
+    def told_limits(self) -> None:
+        """The initiator has been told another largest transfer, which changes what it sees."""
+        self._exports = None
+        self._granted = {}
+        self.luns.bind(self.nexus)
+
+    def find(self, lun: bytes) -> Any:
+        """What is at a LUN; asked for each command, so remembered until the map changes."""
+        if self.luns.exports is not self._exports:
+            self._exports, self._found = self.luns.exports, {}
+        try:
+            return self._found[lun]
+        except KeyError:
+            export = self.luns.find(self.nexus, lun)
+            if len(self._found) < MOST_FOUND:
+                self._found[lun] = export
+            return export
+
+    def grants(self) -> list[Grant]:
+        """What its units let the native lane do now, instead of what they did; the gates follow the task sets."""
+        before, self._granted, self._gates = self._granted, {}, {}
+        for export in self.luns.visible(self.nexus):
+            unit: Any = export.unit
+            old, grant = before.get(export.lun, (None, None))
+            if old is not export or grant is None or grant.gate.reasons & REVOKED:
+                grant = (
+                    unit.grant(self.nexus, export.lun, export.read_only) if hasattr(unit, "grant") else None
+                )
+            if grant is not None:
+                self._granted[export.lun] = export, grant
+                self._gates[unit] = (*self._gates.get(unit, ()), grant.gate)
+        for unit, tasks in self.sets.items():
+            tasks.guard(self._gates.get(unit, ()))
+        return [grant for _, grant in self._granted.values()]
+
+    def drop(self, channel: Channel) -> None:
+        """A channel is closed: its tasks are aborted, nobody can be told how they end."""
+        self.channels.remove(channel)
+        self.abort([task for task in self.tasks if task.channel is channel])
+        for tasks in self.sets.values():
+            self.pump(tasks)
+
+    # Commands.
+
+    def command(self, channel: Channel, where: Any, raw: bytes) -> None:
+        """An SRP_CMD arrived."""
+        try:
+            iu = srp.Cmd(raw)
+        except DecodeError:
+            self._malformed(channel, where, raw)
+            return
+        fault: Exception | None = None
+        out: Sequence[Segment] = ()
+        inward: Sequence[Segment] = ()
+        out_length = in_length = 0
+        out_table = in_table = None
+        cdb = raw[32:48]
+        try:
+            if raw[31] & 0xFC:
+                cdb = bytes(iu.cdb)
+            if raw[5]:
+                out, out_length, out_table = DATA_OUT(iu, LARGEST_TABLE)
+                inward, in_length, in_table = DATA_IN(iu, LARGEST_TABLE)
+        except DecodeError as error:
+            fault = error
+        lun = raw[20:28]
+        export = self.find(lun)
+        task = SrpTask(
+            self.nexus,
+            Lun(lun),
+            int.from_bytes(raw[8:16], "big"),
+            cdb,
+            where=where,
+            sol_not=raw[1],
+            channel=channel,
+            unit=export.unit if export else None,
+            mover=channel.mover,
+            finish=self.finish,
+            attribute=raw[29] & 7,
+            data_out=out,
+            data_in=inward,
+            data_out_length=out_length,
+            data_in_length=in_length,
+            read_only=export.read_only if export else False,
+        )
+        self.tasks[task] = None
+        if fault is not None:
+            log.warning("%s: %r: %s", self.name, task, fault)
+            task.end(CHECK_CONDITION, INVALID_FIELD_IN_IU)
+            return
+        if out_table or in_table:
+            task.tables = [
+                (out, IndirectTable(*table))
+                for out, table in ((True, out_table), (False, in_table))
+                if table is not None
+            ]
+            task.attempt(self._fetch_table, task)
+            if task.ended:
+                return
+        self._order(task, export)
+
+    def _order(self, task: SrpTask, export: Any) -> None:
+        """Let a command begin when its task attribute and those of others allow it."""
+        if task.attribute == TaskAttribute.ACA:
+            self._begin(task, check, INVALID_MESSAGE)
+        elif task.cdb[0] == REPORT_LUNS:
+            self._begin(task, self.luns.report_luns, task, self.per_target)
+        elif export is None:
+            self._begin(task, self.luns.absent, task)
+        else:
+            if task.attribute not in ATTRIBUTES:
+                task.attribute = ORDERED
+            unit = export.unit
+            tasks = self.sets.get(unit)
+            if tasks is None:
+                tasks = self.sets[unit] = TaskSet(self._gates.get(unit, ()))
+            if tasks.add(task):
+                self._begin(task, unit.execute, task)
+
+    @staticmethod
+    def _begin(task: Any, *call: Any) -> None:
+        """Begin a command, or let it begin when its tables have come."""
+        if task.tables is None:
+            task.attempt(*call)
+        else:
+            task.begins = call
+
+    def _fetch_table(self, task: SrpTask) -> None:
+        assert task.tables
+        table = task.tables[0][1]
+        task.mover.fetch(task, [table.rest], table.rest[1], partial(self._table, task))
+
+    def _table(self, task: SrpTask, data: memoryview) -> None:
+        """A table has come."""
+        assert task.tables
+        outward, table = task.tables[0]
+        if outward:
+            task.data_out, task.data_out_length = table.segments(data)
+        else:
+            task.data_in, task.data_in_length = table.segments(data)
+        if len(task.tables) > 1:
+            del task.tables[0]
+            self._fetch_table(task)
+            return
+        task.tables = None
+        if task.begins is not None:
+            task.attempt(*task.begins)
+
+    def _malformed(self, channel: Channel, where: Any, raw: bytes) -> None:
+        """An SRP_CMD that is too short for what it says."""
+        task = SrpTask(
+            self.nexus,
+            Lun(),
+            int.from_bytes(raw[8:16], "big"),
+            bytes(16),
+            where=where,
+            sol_not=raw[1],
+            channel=channel,
+            unit=None,
+            mover=channel.mover,
+            finish=self.finish,
+        )
+        self.tasks[task] = None
+        task.end(CHECK_CONDITION, INVALID_FIELD_IN_IU)
+
+    def finish(self, task: Task) -> None:
+        """A task has ended: answer it."""
+        assert isinstance(task, SrpTask)
+        del self.tasks[task]
+        channel = task.channel
+        credits = 1 + channel.owed
+        if channel.link.answer(task, credits):
+            channel.owed = 0
+        else:
+            channel.owed = credits
+            task.undelivered()
+        tasks = self.sets.get(task.unit)
+        if tasks is not None:
+            tasks.discard(task)
+            if tasks.dormant:
+                self.pump(tasks)
+        if self.idle.waiting:
+            self.idle.tell()
+
+    @staticmethod
+    def pump(tasks: TaskSet) -> None:
+        """Begin what may begin."""
+        if tasks.beginning:  # a task that ends at once comes here from within
+            return
+        tasks.beginning = True
+        try:
+            while (task := tasks.next()) is not None:
+                TargetSession._begin(task, task.unit.execute, task)
+        finally:
+            tasks.beginning = False
+
+    # Aborting.
+
+    def take_back(self, tasks: Sequence[SrpTask]) -> None:
+        """Nothing more happens in these tasks, and they stand in nobody's way; see :attr:`quiet`."""
+        ending = [(task.transfer, task) for task in tasks if task.transfer is not None]
+        # Those that wait for staged memory first: what a running one gives back must not start them.
+        for transfer, task in sorted(ending, key=lambda each: each[0].request is not None):
+            if not transfer.cancel(partial(self._copied, transfer)):
+                self._copying[transfer] = task
+        for task in tasks:
+            task.transfer = None
+            task.close()
+            if task.unit in self.sets:
+                self.sets[task.unit].discard(task)
+
+    def abort(self, tasks: Sequence[SrpTask]) -> None:
+        """End tasks without an answer."""
+        for task in tasks:
+            task.aborted = task.ended = True  # whatever a handler does as it is closed, there is no answer
+        self.take_back(tasks)
+        for task in tasks:
+            del self.tasks[task]
+        self.idle.tell()
+
+    def _copied(self, transfer: Underway) -> None:
+        del self._copying[transfer]
+        self.quiet.tell()

@@ -1,0 +1,35 @@
+"""The parts of a logical unit, each with one idea; :mod:`pysrp.target.unit` and :mod:`pysrp.target.disk` put them together.
+
+=================  ===================================================================================
+every unit
+=================  ===================================================================================
+``base``           what a unit keeps behind its lock, and what stands in the way of a command
+``commands``       the table of commands: which method handles which CDB, and when
+``codes``          sense codes and unit attentions; faults that point into a CDB or a parameter list
+``attentions``     what each nexus is still to be told
+``reservations``   who holds the unit with RESERVE
+``reserving``      RESERVE, RELEASE
+``persistent``     persistent reservations: who is registered, who holds the unit, and the rules
+``persistent_commands``  PERSISTENT RESERVE IN and OUT
+``jobs``           what goes on after the status, or reports how far it is
+``readiness``      TEST UNIT READY, REQUEST SENSE
+``identity``       who the unit says it is
+``inquiry``        INQUIRY and the VPD pages
+``pages``          mode pages: default, changeable and current values
+``modes``          MODE SENSE, MODE SELECT
+``reports``        REPORT LUNS, REPORT SUPPORTED OPERATION CODES
+=================  ===================================================================================
+
+=================  ===================================================================================
+units with blocks
+=================  ===================================================================================
+``blocks``         a medium in blocks: ranges, protection, errors as sense data
+``moving``         READ, WRITE, SYNCHRONIZE CACHE
+``provisioning``   WRITE SAME; UNMAP and GET LBA STATUS of thin disks
+``verifying``      VERIFY
+``capacity``       READ CAPACITY, another size
+``stopping``       START STOP UNIT, PREVENT ALLOW MEDIUM REMOVAL
+=================  ===================================================================================
+
+A part with commands is a class to inherit: ``Disk`` is all of them, another device type takes what it needs.
+"""

@@ -1,0 +1,48 @@
+"""Unit attentions: what each nexus is still to be told (SAM-5, 5.14)."""
+
+from __future__ import annotations
+
+from pysrp.target.task import Nexus
+
+__all__ = ["RESET", "Attentions"]
+
+RESET = 0x29
+"""The ASC of those that come before the rest, and before a reservation conflict."""
+
+
+class Attentions:
+    """The conditions of one unit, ``asc << 8 | ascq`` each. The unit's lock is held where they change."""
+
+    __slots__ = ("_pending",)
+
+    def __init__(self) -> None:
+        self._pending: dict[Nexus, list[int]] = {}  # the next one first; no empty lists
+
+    def __contains__(self, nexus: Nexus) -> bool:
+        return nexus in self._pending
+
+    def of(self, nexus: Nexus) -> list[int]:
+        """What is pending for a nexus, the next one first."""
+        return self._pending.get(nexus, [])
+
+    def establish(self, code: int, nexus: Nexus) -> None:
+        """One more for a nexus. One that is pending already stays where it is; resets come before the rest."""
+        pending = self.of(nexus)
+        if code not in pending:
+            self._pending[nexus] = sorted([*pending, code], key=lambda each: each >> 8 != RESET)
+
+    def withdraw(self, code: int, nexus: Nexus) -> bool:
+        """It has been told, or is not true any more; whether it was pending."""
+        pending = self.of(nexus)
+        if code not in pending:
+            return False
+        left = [each for each in pending if each != code]
+        if left:
+            self._pending[nexus] = left
+        else:
+            del self._pending[nexus]
+        return True
+
+    def drop(self, nexus: Nexus) -> None:
+        """The nexus is lost: there is nobody to tell."""
+        self._pending.pop(nexus, None)

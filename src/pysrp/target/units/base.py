@@ -1,0 +1,335 @@
+"""What a logical unit keeps, behind one lock, and what stands in the way of a command (SAM-5, 5.3.3)."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any, ClassVar
+
+from pysrp._fast.gate import ATTENTION, JOB, NO_CACHE, NOT_READY, RESERVED, REVOKED, STOPS_READS, SWP, Gate
+from pysrp.errors import ScsiError
+from pysrp.scsi.codes import ModePage, Opcode, PeripheralDeviceType, SenseKey, Status
+from pysrp.scsi.mode import ControlPage
+from pysrp.target.effects import Effects
+from pysrp.target.fault import Fault
+from pysrp.target.grant import Gates, Grant
+from pysrp.target.task import Nexus, Task
+from pysrp.target.units.attentions import RESET, Attentions
+from pysrp.target.units.codes import Attention, SenseCode, invalid
+from pysrp.target.units.commands import CommandTable, SupportedCdb
+from pysrp.target.units.identity import UnitIdentity
+from pysrp.target.units.jobs import Job
+from pysrp.target.units.pages import ModePages, PageValues, common_pages
+from pysrp.target.units.persistent import Memory, Persistent, ReservationStore
+from pysrp.target.units.reservations import Spc2Reservation
+
+__all__ = ["UnitBase"]
+
+log = logging.getLogger("pysrp.target")
+
+OWN_REASONS = ATTENTION | RESERVED | NOT_READY | JOB | SWP | NO_CACHE
+"""Why a unit closes its gates, and opens them again."""
+
+
+class UnitBase:
+    """A unit without commands. Those are in classes that inherit this one; :class:`~pysrp.target.unit.LogicalUnit` has
+    what every unit must.
+
+    What several nexuses share is changed within :meth:`_changing`, which holds the lock.
+    """
+
+    device_type: ClassVar[PeripheralDeviceType] = PeripheralDeviceType.UNKNOWN_OR_NO_DEVICE
+    commands: ClassVar[CommandTable]
+    """What it supports."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.commands = CommandTable(cls)
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        identity: UnitIdentity | None = None,
+        removable: bool = False,
+        max_transfer: int | None = None,
+        pages: Iterable[PageValues] = (),
+        reservations: ReservationStore | None = None,
+    ) -> None:
+        self.name = "disk" if name is None else name
+        self._named = name is not None
+        self._place: tuple[str, int | None] | None = None if identity else ("", None)
+        self._identity = identity or UnitIdentity.named(self.name)
+        self.removable = removable
+        self.max_transfer = max_transfer
+        self._lock = threading.Lock()
+        self._nexuses: dict[Nexus, None] = {}
+        self._open: set[Nexus] = set()
+        """Those of them whose commands meet nothing special. Read without the lock."""
+        self._gates = Gates()
+        self._mode_reasons = 0
+        """What the mode pages have against writes in the native lane."""
+        self._attentions = Attentions()
+        self._reservation = Spc2Reservation()
+        self._store = reservations or Memory()
+        self._persistent = replace(self._store.load() or Persistent(), generation=0)
+        self._registering = threading.Lock()
+        self._stale = False
+        """Whether what the store holds may be another state than the unit's, as saving failed."""
+        """Held while the persistent reservation changes and is kept, which may take long. Before the other lock."""
+        self._job: Job | None = None
+        self._deferred: dict[Nexus, Fault] = {}
+        self._not_ready: SenseCode | None = None
+        self.descriptor_sense = False
+        """Whether sense data is in descriptor format: D_SENSE of the control mode page."""
+        self.modes = ModePages([*common_pages(), *pages])
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
+    # What is kept for each nexus.
+
+    @contextmanager
+    def _changing(self, *nexuses: Nexus) -> Iterator[None]:
+        """Hold the lock, and see at the end for which nexuses the way is open: for these, or for all."""
+        with self._lock:
+            try:
+                yield
+            finally:
+                for nexus in nexuses or self._nexuses:
+                    reasons = self._reasons(nexus)
+                    if nexus in self._nexuses and not reasons & STOPS_READS:
+                        self._open.add(nexus)
+                    else:
+                        self._open.discard(nexus)
+                    if nexus in self._gates:
+                        self._gates.set(nexus, OWN_REASONS, reasons)
+
+    def _reasons(self, nexus: Nexus) -> int:
+        """What may stand in the way of this nexus' commands, or of its writes (:mod:`pysrp._fast.gate`). With the lock."""
+        reasons = self._mode_reasons
+        if nexus in self._attentions or nexus in self._deferred:
+            reasons |= ATTENTION
+        # Asked whenever anything changes: what is there without reservations costs no call.
+        if self._reservation.holder is not None and self._reservation.closes(nexus):
+            reasons |= RESERVED
+        if self._persistent.type is not None and self._persistent.closes(nexus):
+            reasons |= RESERVED
+        if self._not_ready is not None:
+            reasons |= NOT_READY
+        if self._job is not None and self._job.closes:
+            reasons |= JOB
+        return reasons
+
+    def plain(self, nexus: Nexus) -> bool:
+        """Whether a READ of this nexus meets nothing special. Takes no lock."""
+        return nexus in self._open
+
+    def grant(self, nexus: Nexus, lun: int, read_only: bool = False) -> Grant | None:
+        """What an attached nexus may reach at a LUN without :meth:`execute`: nothing, unless a device type knows better."""
+        return None
+
+    def revoke(self, lun: int | None = None) -> None:
+        """What was granted, at this LUN or at all, is not so any more. Any thread; takes no lock."""
+        self._gates.revoke(lun)
+
+    def _gate(self, nexus: Nexus, lun: int) -> Gate:
+        """A gate for a nexus and a LUN, which is closed and opened from now on."""
+        with self._lock:
+            if nexus not in self._nexuses:
+                return Gate(REVOKED)
+            gate = Gate(self._reasons(nexus))
+            self._gates.add(nexus, lun, gate)
+            return gate
+
+    def attach(self, nexus: Nexus) -> None:
+        """A nexus can reach this unit from now on: attentions for all are for it too. May be repeated."""
+        with self._changing(nexus):
+            self._nexuses[nexus] = None
+
+    def detach(self, nexus: Nexus) -> None:
+        """It cannot any more: its reservation, attentions and wish to keep the medium are void."""
+        with self._changing():
+            self._nexuses.pop(nexus, None)
+            self._open.discard(nexus)
+            self._gates.drop(nexus)
+            self._left(nexus)
+
+    def _left(self, nexus: Nexus) -> None:
+        """What is kept for this nexus is void. With the lock."""
+        self._attentions.drop(nexus)
+        self._deferred.pop(nexus, None)
+        self._reservation.left(nexus)
+
+    def nexuses(self) -> list[Nexus]:
+        """Those attached now."""
+        with self._lock:
+            return list(self._nexuses)
+
+    # What it has to tell.
+
+    def attention(self, asc: int, ascq: int, nexus: Nexus | None = None) -> None:
+        """Establish a unit attention for one attached nexus, or for all (SAM-5, 5.14).
+
+        One that is pending already stays where it is. Resets (29h) come before the rest.
+        """
+        nexuses = () if nexus is None else (nexus,)
+        with self._changing(*nexuses):
+            self._establish(asc << 8 | ascq, nexuses or self._nexuses)
+
+    def forget(self, nexus: Nexus, asc: int, ascq: int) -> bool:
+        """Take a unit attention back; whether it was pending."""
+        with self._changing(nexus):
+            return self._attentions.withdraw(asc << 8 | ascq, nexus)
+
+    def attentions(self, nexus: Nexus) -> list[int]:
+        """What is pending for a nexus, ``asc << 8 | ascq`` each, the next one first."""
+        with self._lock:
+            return list(self._attentions.of(nexus))
+
+    def _establish(self, code: int, nexuses: Iterable[Nexus], but: Nexus | None = None) -> None:
+        """A unit attention for those of these that are attached. With the lock."""
+        for nexus in nexuses:
+            if nexus is not but and nexus in self._nexuses:
+                self._attentions.establish(code, nexus)
+
+    def _tell_attention(self, task: Task) -> Fault | None:
+        """The next unit attention of a task's nexus: told with it, unless the answer is lost. With the lock."""
+        pending = self._attentions.of(task.nexus)
+        if not pending:
+            return None
+        code = pending[0]
+        self._attentions.withdraw(code, task.nexus)
+        task.lost = partial(self.attention, code >> 8, code & 0xFF, task.nexus)
+        return Fault(SenseKey.UNIT_ATTENTION, code)
+
+    def defer(self, nexus: Nexus, fault: Fault) -> None:
+        """What an earlier command of this nexus has led to: its next one tells it (SPC-5, 4.4.7). The last one counts."""
+        with self._changing(nexus):
+            self._defer(nexus, fault)
+
+    def _defer(self, nexus: Nexus, fault: Fault) -> None:
+        fault.deferred = True
+        if nexus in self._nexuses:
+            self._deferred[nexus] = fault
+
+    def _tell_deferred(self, task: Task) -> Fault | None:
+        """What was deferred for a task's nexus, likewise. With the lock."""
+        fault = self._deferred.pop(task.nexus, None)
+        if fault is not None:
+            task.lost = partial(self.defer, task.nexus, fault)
+        return fault
+
+    # What goes on in it.
+
+    @property
+    def job(self) -> Job | None:
+        """What goes on, if anything does."""
+        return self._job
+
+    def job_begins(self, job: Job) -> None:
+        """It goes on from now on. Raises Fault if another one does."""
+        with self._changing():
+            if self._job is not None:
+                raise Fault(SenseKey.NOT_READY, self._job.code, progress=self._job.progress)
+            self._job = job
+
+    def job_ends(self, nexus: Nexus | None = None, fault: Fault | None = None) -> None:
+        """It is over; ``fault``, if there is one, is told to that nexus with its next command."""
+        with self._changing():
+            self._job = None
+            if nexus is not None and fault is not None:
+                self._defer(nexus, fault)
+
+    def reset(self) -> None:
+        """Logical unit reset (SAM-5, 6.3.3): as after power on, and 29/00 for every nexus."""
+        with self._changing():
+            self._was_reset()
+            self._establish(Attention.POWER_ON_OR_RESET, self._nexuses)
+
+    def _was_reset(self) -> None:
+        """Everything is as after power on. With the lock."""
+        self._reservation.reset()
+        self._deferred.clear()
+        self.modes.reset()
+        self._modes_changed()
+        if self._not_ready == SenseCode.INITIALIZING_COMMAND_REQUIRED:
+            self._not_ready = None
+        if self._job is not None and not self._job.lasting:
+            self._job.stop()
+
+    def _modes_changed(self) -> None:
+        """Note what the current values of the mode pages say. With the lock."""
+        self.descriptor_sense = ControlPage(self.modes[ModePage.CONTROL].current).d_sense
+
+    # Commands.
+
+    def execute(self, task: Task) -> Effects:
+        """What a command needs. Raises Fault, ReservationConflict, or what the handler raises."""
+        cdb = task.cdb
+        found = self.commands.by_opcode.get(cdb[0])
+        if type(found) is dict:
+            action = cdb[1] & 0x1F if cdb[0] != Opcode.VARIABLE_LENGTH else cdb[8] << 8 | cdb[9]
+            entry = found.get(action)
+        else:
+            entry = found  # type: ignore[assignment]
+        if task.nexus not in self._open:
+            self._admit(task, entry)
+        if entry is None:
+            if found is None:
+                raise Fault(
+                    SenseKey.ILLEGAL_REQUEST, SenseCode.INVALID_COMMAND_OPERATION_CODE, ("cdb", 0, None)
+                )
+            raise invalid(next(iter(found.values())).cdb, "service_action")  # type: ignore[union-attr]
+        if len(cdb) < entry.cdb.SIZE:
+            raise invalid(entry.cdb, "additional_cdb_length")
+        bits = int.from_bytes(cdb, "little")
+        if bits & entry.refused:
+            pointer = entry.first_refused(bits)
+            raise Fault(SenseKey.ILLEGAL_REQUEST, SenseCode.INVALID_FIELD_IN_CDB, pointer)
+        task.effect = effect = entry.handler(self, task, entry.cdb(cdb))
+        if effect is None and not task.ended and task.transfer is None:
+            log.warning(
+                "%s: the handler of %s returned nothing and has not ended its task: whoever keeps that has to",
+                self.name,
+                entry.cdb.__name__,
+            )
+        return effect
+
+    def _admit(self, task: Task, entry: SupportedCdb | None) -> None:
+        """Raise what comes before the command itself, in the order of SAM-5, 5.3.3."""
+        nexus = task.nexus
+        told = entry is None or entry.reports_attention
+        with self._changing(nexus):
+            pending = self._attentions.of(nexus) if told else []
+            if not pending or pending[0] >> 8 != RESET:
+                self._reservation.check(nexus, entry, task.cdb)
+                self._persistent.check(nexus, entry, task.cdb)
+            fault = (self._tell_attention(task) or self._tell_deferred(task)) if told else None
+            if fault is not None:
+                raise fault
+            if entry is None:
+                return
+            if self._job is not None and self._job.refuses(entry):
+                raise self._job.fault()
+            if self._not_ready is not None and entry.medium:
+                raise Fault(SenseKey.NOT_READY, self._not_ready)
+
+    def failed(self, task: Task, error: Exception) -> None:
+        """Work for the task raised ``error``: end it with sense."""
+        if isinstance(error, ScsiError):
+            task.end(error.status, error.sense)
+            return
+        if not isinstance(error, Fault):
+            log.error("%s: %r: %r", self.name, task, error)
+        task.end(Status.CHECK_CONDITION, self.fault_of(error).data(self.descriptor_sense))
+
+    def fault_of(self, error: Exception) -> Fault:
+        """What an error of a backend, or of other work, is to an initiator: HARDWARE ERROR, if it is no Fault."""
+        if isinstance(error, Fault):
+            return error
+        return Fault(SenseKey.HARDWARE_ERROR, SenseCode.INTERNAL_TARGET_FAILURE)

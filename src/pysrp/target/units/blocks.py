@@ -1,0 +1,182 @@
+"""A medium in blocks: which of them a command means, whether they may be written, what its errors are to an initiator."""
+
+from __future__ import annotations
+
+import errno
+from functools import cache
+from typing import Any, ClassVar
+
+from pysrp._fast.gate import NO_CACHE, SWP
+from pysrp.errors import ConfigError
+from pysrp.scsi.codes import ModePage, Opcode, SenseKey
+from pysrp.scsi.mode import CachingPage, ControlPage, ReadWriteErrorRecoveryPage
+from pysrp.target.backend_medium import Backend
+from pysrp.target.effects import GOOD, Effect, Flush
+from pysrp.target.fault import Fault
+from pysrp.target.medium import BadBlock, Medium
+from pysrp.target.task import Task
+from pysrp.target.unit import LogicalUnit
+from pysrp.target.units.codes import SenseCode, invalid
+from pysrp.target.units.commands import pointer
+from pysrp.target.units.identity import UnitIdentity
+from pysrp.target.units.pages import PageValues
+from pysrp.target.units.persistent import ReservationStore
+
+__all__ = ["BlockUnit"]
+
+BLOCK_SIZES = 512, 1024, 2048, 4096
+
+READS = frozenset(
+    {
+        Opcode.READ_6,
+        Opcode.READ_10,
+        Opcode.READ_12,
+        Opcode.READ_16,
+        Opcode.VERIFY_10,
+        Opcode.VERIFY_16,
+        Opcode.SERVICE_ACTION_IN_16,
+    }
+)
+"""Commands whose failure is the medium's when it is read."""
+
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+PROTECTED = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+NO_MEDIUM = frozenset({errno.ENOMEDIUM})
+MEDIUM = frozenset(
+    {errno.EIO, errno.EILSEQ, errno.ENODATA, errno.EBADMSG, errno.EREMOTEIO, errno.EUCLEAN, errno.EOVERFLOW}
+)
+
+
+class BlockUnit(LogicalUnit):
+    """A unit over a medium, in blocks of ``block_size`` bytes, without the commands for them.
+
+    The keywords are those of :class:`~pysrp.target.disk.Disk`, and the errors.
+    """
+
+    thin: ClassVar[bool] = False
+    """Whether it is thinly provisioned, and blocks that are unmapped read as zeros (SBC-4, 4.7.3)."""
+
+    def __init__(
+        self,
+        backend: Backend | Medium,
+        name: str | None = None,
+        *,
+        block_size: int = 512,
+        read_only: bool = False,
+        write_through: bool = False,
+        physical_block_size: int = 4096,
+        identity: UnitIdentity | None = None,
+        removable: bool = False,
+        max_transfer: int | None = None,
+        reservations: ReservationStore | None = None,
+    ) -> None:
+        if block_size not in BLOCK_SIZES:
+            raise ConfigError(f"block size {block_size}: 512, 1024, 2048 or 4096")
+        self._exponent = (physical_block_size // block_size).bit_length() - 1
+        if physical_block_size != block_size << max(self._exponent, 0) or self._exponent > 15:
+            raise ConfigError(
+                f"{physical_block_size} is no size of physical blocks of {block_size} bytes each"
+            )
+        if backend.size < block_size:
+            raise ConfigError(f"{backend!r} is smaller than a block of {block_size} bytes")
+        if block_size % getattr(backend, "block", 1):
+            raise ConfigError(f"blocks of {block_size} bytes; those of {backend!r} have {backend.block}")  # type: ignore[union-attr]
+        if max_transfer is not None and max_transfer < block_size:
+            raise ConfigError(f"max_transfer {max_transfer} is smaller than a block of {block_size} bytes")
+        self.backend = backend
+        self.block_size = block_size
+        self.blocks = backend.size // block_size
+        self.read_only = read_only or backend.read_only
+        self._write_cache = not (write_through or self.read_only)
+        self._software_protected = False
+        super().__init__(
+            name,
+            identity=identity,
+            removable=removable,
+            max_transfer=None if max_transfer is None else max_transfer // block_size * block_size,
+            reservations=reservations,
+            pages=[PageValues(*one) for one in _pages(self._write_cache, self.read_only)],
+        )
+        self._mode_reasons = 0 if self._write_cache else NO_CACHE
+
+    @property
+    def write_cache(self) -> bool:
+        """WCE: whether a write may be GOOD before it is on the medium."""
+        return self._write_cache
+
+    def failed(self, task: Task, error: Exception) -> None:
+        """The medium failed with ``error``, or work of ours with a Fault: end the task with sense."""
+        if isinstance(error, OSError):
+            error = self.fault_of(error, task.cdb[0] in READS)
+        super().failed(task, error)
+
+    def fault_of(self, error: Exception, reads: bool = False) -> Fault:
+        """What an error of the medium is to an initiator; ``reads``: it came up while reading."""
+        if isinstance(error, OSError):
+            number = error.errno
+            lba = error.offset // self.block_size if isinstance(error, BadBlock) else None
+            if number in NO_SPACE:
+                return Fault(SenseKey.DATA_PROTECT, SenseCode.SPACE_ALLOCATION_FAILED_WRITE_PROTECT)
+            if number in PROTECTED:
+                return Fault(SenseKey.DATA_PROTECT, SenseCode.WRITE_PROTECTED)
+            if number in NO_MEDIUM:
+                return Fault(SenseKey.NOT_READY, SenseCode.MEDIUM_NOT_PRESENT)
+            if number in MEDIUM:
+                return Fault(
+                    SenseKey.MEDIUM_ERROR,
+                    SenseCode.UNRECOVERED_READ_ERROR if reads else SenseCode.WRITE_ERROR,
+                    information=lba,
+                )
+            return Fault(SenseKey.HARDWARE_ERROR, SenseCode.INTERNAL_TARGET_FAILURE, information=lba)
+        return super().fault_of(error)
+
+    def _start(self, cdb: Any, blocks: int) -> int:
+        """Where the command's blocks begin, in bytes, if all of them are on the disk."""
+        lba: int = cdb.lba
+        if lba >= self.blocks or blocks > self.blocks - lba:
+            raise Fault(
+                SenseKey.ILLEGAL_REQUEST,
+                SenseCode.LBA_OUT_OF_RANGE,
+                pointer(type(cdb).lba),
+                information=max(lba, self.blocks),
+            )
+        return lba * self.block_size
+
+    def _length(self, cdb: Any, blocks: int, name: str = "transfer_length") -> int:
+        """Bytes that the command moves, if that is not too much at once."""
+        length = blocks * self.block_size
+        if self.max_transfer is not None and length > self.max_transfer:
+            raise invalid(type(cdb), name)
+        return length
+
+    def _writable(self, task: Task) -> None:
+        """Raise Fault if this task may not write."""
+        if self.read_only or task.read_only:
+            raise Fault(SenseKey.DATA_PROTECT, SenseCode.WRITE_PROTECTED)
+        if self._software_protected:
+            raise Fault(SenseKey.DATA_PROTECT, SenseCode.SOFTWARE_WRITE_PROTECTED)
+
+    def device_specific_parameter(self, task: Task) -> int:
+        """WP and DPOFUA (SBC-4, 6.5.1)."""
+        protected = self.read_only or task.read_only or self._software_protected
+        return (0x80 if protected else 0) | 0x10
+
+    def _modes_changed(self) -> None:
+        super()._modes_changed()
+        self._write_cache = bool(CachingPage(self.modes[ModePage.CACHING].current).wce)
+        self._software_protected = bool(ControlPage(self.modes[ModePage.CONTROL].current).swp)
+        self._mode_reasons = (0 if self._write_cache else NO_CACHE) | (SWP if self._software_protected else 0)
+
+    def modes_selected(self, task: Task) -> Effect:
+        """Without WCE, what was cached before has to reach the medium too."""
+        return GOOD if self._write_cache else Flush(self.backend)
+
+
+@cache
+def _pages(write_cache: bool, read_only: bool) -> tuple[tuple[bytes, bytes | None], ...]:
+    """Read-Write Error Recovery and Caching, of which WCE can change where anything can be written."""
+    changeable = CachingPage.build(wce=not read_only)
+    return (
+        (bytes(ReadWriteErrorRecoveryPage.build()), None),
+        (bytes(CachingPage.build(wce=write_cache)), bytes(changeable)),
+    )

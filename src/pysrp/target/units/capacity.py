@@ -1,0 +1,86 @@
+"""How many blocks there are: READ CAPACITY, the mode parameter block descriptor, and another size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pysrp.errors import ConfigError
+from pysrp.scsi import cdb as cdbs
+from pysrp.scsi.codes import SenseKey
+from pysrp.scsi.mode import BlockDescriptor, LongBlockDescriptor
+from pysrp.scsi.params import ReadCapacity10, ReadCapacity16
+from pysrp.target.effects import Effect, Reply
+from pysrp.target.fault import Fault
+from pysrp.target.task import Task
+from pysrp.target.units.blocks import BlockUnit
+from pysrp.target.units.codes import Attention, SenseCode, invalid
+from pysrp.target.units.commands import Conflict, command, pointer
+
+__all__ = ["CapacityCommands"]
+
+
+class CapacityCommands(BlockUnit):
+    """READ CAPACITY(10) and (16)."""
+
+    def resized(self) -> None:
+        """The backend has another size: say so to every nexus (06/2A/09).
+
+        Raises ConfigError, and stays as it was, if it is smaller than a block now.
+        """
+        blocks = self.backend.size // self.block_size
+        if not blocks:
+            raise ConfigError(f"{self.backend!r} is smaller than a block of {self.block_size} bytes")
+        with self._changing():
+            if blocks != self.blocks:
+                self.blocks = blocks
+                self._establish(Attention.CAPACITY_CHANGED, self._nexuses)
+
+    @command(cdbs.ReadCapacity10, medium=True, conflicts=Conflict.RESERVE)
+    def read_capacity_10(self, task: Task, cdb: cdbs.ReadCapacity10) -> Effect:
+        """READ CAPACITY(10); a last LBA of FFFFFFFFh says: ask with READ CAPACITY(16)."""
+        if cdb.lba and not cdb.pmi:
+            raise invalid(cdbs.ReadCapacity10, "lba")
+        last = min(self.blocks - 1, 0xFFFFFFFF)
+        return Reply(bytes(ReadCapacity10.build(returned_lba=last, block_length=self.block_size)))
+
+    @command(cdbs.ReadCapacity16, medium=True, conflicts=Conflict.RESERVE)
+    def read_capacity_16(self, task: Task, cdb: cdbs.ReadCapacity16) -> Effect:
+        """READ CAPACITY(16)."""
+        if cdb.lba and not cdb.pmi:
+            raise invalid(cdbs.ReadCapacity16, "lba")
+        data = ReadCapacity16.build(
+            returned_lba=self.blocks - 1,
+            block_length=self.block_size,
+            lbppbe=self._exponent,
+            lbpme=self.thin,
+            lbprz=self.thin,
+        )
+        return Reply(bytes(data), cdb.allocation_length)
+
+    def block_descriptor(self, long: bool) -> bytes:
+        """Number and length of the blocks: the long one where it is allowed and needed."""
+        if long and self.blocks > 0xFFFFFFFF:
+            data: Any = LongBlockDescriptor.build(
+                number_of_logical_blocks=self.blocks, logical_block_length=self.block_size
+            )
+        else:
+            data = BlockDescriptor.build(
+                number_of_logical_blocks=min(self.blocks, 0xFFFFFFFF), logical_block_length=self.block_size
+            )
+        return bytes(data)
+
+    def check_block_descriptor(self, descriptor: bytes, base: int) -> None:
+        """Refuse another block length, and a number of blocks that is neither all, nor 0 (as it is)."""
+        kind: Any = LongBlockDescriptor if len(descriptor) == 16 else BlockDescriptor
+        asked = kind(descriptor)
+        field = kind.number_of_logical_blocks
+        everything = 1 << 8 * field.size  # all ones: as many as there are
+        wrong = None
+        if asked.number_of_logical_blocks not in (0, self.blocks, everything - 1):
+            wrong = field
+        elif asked.logical_block_length != self.block_size:
+            wrong = kind.logical_block_length
+        if wrong is not None:
+            raise Fault(
+                SenseKey.ILLEGAL_REQUEST, SenseCode.INVALID_FIELD_IN_PARAMETER_LIST, pointer(wrong, base)
+            )

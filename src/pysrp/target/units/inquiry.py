@@ -1,0 +1,107 @@
+"""INQUIRY: standard data and the VPD pages (SPC-4, 6.6 and 7.8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from pysrp.scsi import cdb as cdbs
+from pysrp.scsi.codes import VpdPage
+from pysrp.scsi.inquiry import (
+    DeviceIdentification,
+    ExtendedInquiryData,
+    Inquiry,
+    InquiryVersion,
+    RelativeTargetPortDesignator,
+    SupportedVpdPages,
+    UnitSerialNumber,
+    Vpd,
+)
+from pysrp.target.effects import Effect, Reply
+from pysrp.target.task import Task
+from pysrp.target.units.base import UnitBase
+from pysrp.target.units.codes import invalid
+from pysrp.target.units.commands import Conflict, command
+from pysrp.target.units.identity import UnitIdentity, server_setup_id
+
+__all__ = ["InquiryCommands"]
+
+VERSION_DESCRIPTORS = [0x008B, 0x0955, 0x0463]
+"""SAM-4, SRP revision 16a, SPC-4 (SPC-5, annex F.8). A device type adds its standard when it has all of that."""
+
+
+class InquiryCommands(UnitBase):
+    """INQUIRY, and who the unit is."""
+
+    version_descriptors: ClassVar[list[int]] = VERSION_DESCRIPTORS
+
+    @property
+    def identity(self) -> UnitIdentity:
+        """What INQUIRY tells."""
+        return self._identity
+
+    @identity.setter
+    def identity(self, identity: UnitIdentity) -> None:
+        self._identity, self._place = identity, None
+
+    def exported(self, lun: int, server: str = "") -> None:
+        """It is exported there. The first LUN and the first server go into the ids of a unit without an identity.
+
+        ``server`` is what the server calls itself, empty while that is not known.
+        """
+        with self._lock:
+            if self._place is None:
+                return
+            first, place = self._place
+            self._place = first or server, lun if place is None else place
+            name = self.name if self._named else f"{self.name}{self._place[1]}"
+            self._identity = UnitIdentity.named(name, setup_id=server_setup_id(self._place[0]))
+
+    @command(cdbs.Inquiry, reports_attention=False, conflicts=Conflict.NEVER, refuses=["cmddt"])
+    def inquiry(self, task: Task, cdb: cdbs.Inquiry) -> Effect:
+        """INQUIRY: standard data, or a VPD page."""
+        if not cdb.evpd:
+            if cdb.page_code:
+                raise invalid(cdbs.Inquiry, "page_code")
+            data: Any = self.inquiry_data()
+        else:
+            page = self.vpd_pages().get(cdb.page_code)
+            if page is None:
+                raise invalid(cdbs.Inquiry, "page_code")
+            data = page()
+            data.peripheral_device_type = self.device_type
+            if isinstance(data, DeviceIdentification):
+                for one in data.designators:
+                    if isinstance(one, RelativeTargetPortDesignator):
+                        one.relative_target_port_identifier = task.nexus.relative_port
+        return Reply(bytes(data), cdb.allocation_length)
+
+    def inquiry_data(self) -> Inquiry:
+        """Standard INQUIRY data (SPC-4, 6.6.2)."""
+        who = self.identity
+        return Inquiry.build(
+            peripheral_device_type=self.device_type,
+            rmb=self.removable,
+            version=InquiryVersion.SPC_4,
+            cmdque=True,
+            vendor=who.vendor,
+            product=who.product,
+            revision=who.revision,
+            version_descriptors=[*self.version_descriptors, *[0] * (8 - len(self.version_descriptors))],
+            **who.inquiry_tail,
+        )
+
+    def vpd_pages(self) -> dict[int, Callable[[], Vpd]]:
+        """VPD pages by page code. Device types add theirs."""
+        return {
+            VpdPage.SUPPORTED_VPD_PAGES: lambda: SupportedVpdPages.build(pages=sorted(self.vpd_pages())),
+            VpdPage.UNIT_SERIAL_NUMBER: lambda: UnitSerialNumber.build(serial=self.identity.serial),
+            VpdPage.DEVICE_IDENTIFICATION: lambda: DeviceIdentification.build(
+                designators=self.identity.designators()
+            ),
+            VpdPage.EXTENDED_INQUIRY_DATA: self.extended_inquiry_data,
+        }
+
+    def extended_inquiry_data(self) -> ExtendedInquiryData:
+        """VPD page 86h: the task attributes, and that a reset clears unit attentions of nobody else."""
+        return ExtendedInquiryData.build(headsup=True, ordsup=True, simpsup=True)

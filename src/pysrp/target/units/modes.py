@@ -1,0 +1,124 @@
+"""MODE SENSE and MODE SELECT (SPC-4, 6.9 to 6.14)."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from pysrp.scsi import cdb as cdbs
+from pysrp.scsi.codes import ModePage, ModePageControl, SenseKey
+from pysrp.scsi.mode import ModeParameters6, ModeParameters10
+from pysrp.target.effects import GOOD, Effect, Fetch, Reply
+from pysrp.target.fault import Fault
+from pysrp.target.task import Task
+from pysrp.target.units.base import UnitBase
+from pysrp.target.units.codes import Attention, SenseCode, invalid, short, unfit
+from pysrp.target.units.commands import Conflict, command, pointer
+from pysrp.target.units.pages import PageValues
+
+__all__ = ["ModeCommands"]
+
+
+class ModeCommands(UnitBase):
+    """MODE SENSE, MODE SELECT. A device type says what its header and block descriptor have."""
+
+    def device_specific_parameter(self, task: Task) -> int:
+        """The byte of that name in the mode parameter header; the device type knows."""
+        return 0
+
+    def block_descriptor(self, long: bool) -> bytes:
+        """The mode parameter block descriptor: 8 bytes, or 16 where ``long`` is allowed, or none."""
+        return b""
+
+    def check_block_descriptor(self, descriptor: bytes, base: int) -> None:
+        """Raise Fault if MODE SELECT's block descriptor, ``base`` bytes into the list, asks for a change."""
+        raise unfit(base)
+
+    @command(cdbs.ModeSense6, cdbs.ModeSense10, conflicts=Conflict.EXCLUSIVE_ACCESS)
+    def mode_sense(self, task: Task, cdb: Any) -> Effect:
+        """MODE SENSE(6) and (10)."""
+        ten = isinstance(cdb, cdbs.ModeSense10)
+        if cdb.pc == ModePageControl.SAVED:
+            raise Fault(
+                SenseKey.ILLEGAL_REQUEST,
+                SenseCode.SAVING_PARAMETERS_NOT_SUPPORTED,
+                pointer(type(cdb).pc),
+            )
+        if cdb.subpage_code not in (0, 0xFF):
+            raise invalid(type(cdb), "subpage_code")
+        codes = [cdb.page_code] if cdb.page_code != ModePage.ALL_PAGES else self.modes.codes()
+        with self._lock:
+            pages = [self.modes.get(code) for code in codes]
+            if None in pages:
+                raise invalid(type(cdb), "page_code")
+            values = b"".join(page.values(cdb.pc) for page in pages if page)
+        fields: dict[str, Any] = {
+            "device_specific_parameter": self.device_specific_parameter(task),
+            "pages": values,
+        }
+        descriptor = b"" if cdb.dbd else self.block_descriptor(ten and bool(cdb.llbaa))
+        if not ten:
+            data: Any = ModeParameters6.build(block_descriptors=descriptor, **fields)
+        elif len(descriptor) == 16:
+            data = ModeParameters10.build(longlba=True, long_block_descriptors=descriptor, **fields)
+        else:
+            data = ModeParameters10.build(block_descriptors=descriptor, **fields)
+        return Reply(bytes(data), cdb.allocation_length)
+
+    @command(cdbs.ModeSelect6, cdbs.ModeSelect10, refuses=["rtd", "sp"])
+    def mode_select(self, task: Task, cdb: Any) -> Generator[Effect, Any, Effect]:
+        """MODE SELECT(6) and (10): all of the list, or nothing of it, and 2A/01 for the other nexuses."""
+        length = cdb.parameter_list_length
+        if not cdb.pf and length:
+            raise invalid(type(cdb), "pf")
+        data = bytes((yield Fetch(length)))
+        if not length:
+            return GOOD
+        header = 8 if isinstance(cdb, cdbs.ModeSelect10) else 4
+        if len(data) < min(length, header) or length < header:
+            raise short()
+        medium_type, described = (data[2], 6) if header == 8 else (data[1], 3)
+        if medium_type:
+            raise unfit(header // 4)
+        extent = int.from_bytes(data[6:8], "big") if header == 8 else data[3]
+        start = header + extent
+        if start > len(data) or len(data) < length:
+            raise short()
+        if extent:
+            if extent != (16 if header == 8 and data[4] & 1 else 8):
+                raise unfit(described)
+            self.check_block_descriptor(data[header:start], header)
+        with self._changing():
+            changed = False
+            for page, values in self._selected(data, start):
+                changed = changed or page.current[2:] != values[2:]
+                page.current[2:] = values[2:]
+            if changed:
+                self._modes_changed()
+                self._establish(Attention.MODE_PARAMETERS_CHANGED, self._nexuses, but=task.nexus)
+        return self.modes_selected(task)
+
+    def _selected(self, data: bytes, at: int) -> list[tuple[PageValues, bytes]]:
+        """The pages in a parameter list from byte ``at`` on, each of them acceptable."""
+        found = []
+        while at < len(data):
+            if len(data) - at < 2:
+                raise short()
+            page = self.modes.get(data[at] & 0x7F)  # with SPF set it is none of ours
+            if page is None:
+                raise unfit(at, 6)
+            if data[at + 1] != len(page.default) - 2:
+                raise unfit(at + 1)
+            values = data[at : at + len(page.default)]
+            if len(values) < len(page.default):
+                raise short()
+            wrong = page.refused(values)
+            if wrong:
+                raise unfit(at + wrong[0], wrong[1])
+            found.append((page, values))
+            at += len(values)
+        return found
+
+    def modes_selected(self, task: Task) -> Effect:
+        """MODE SELECT has set the pages: what ends it."""
+        return GOOD

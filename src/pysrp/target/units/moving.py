@@ -1,0 +1,59 @@
+"""READ and WRITE, and SYNCHRONIZE CACHE (SBC-4, 5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pysrp.scsi import cdb as cdbs
+from pysrp.target.effects import Effect, Flush, Move
+from pysrp.target.task import Task
+from pysrp.target.units.blocks import BlockUnit
+from pysrp.target.units.commands import Conflict, command
+
+__all__ = ["MoveCommands"]
+
+
+class MoveCommands(BlockUnit):
+    """READ(6), (10), (12), (16), WRITE likewise, SYNCHRONIZE CACHE(10) and (16)."""
+
+    @command(cdbs.Read10, cdbs.Read12, cdbs.Read16, medium=True, conflicts=Conflict.EXCLUSIVE_ACCESS)
+    def read(self, task: Task, cdb: Any) -> Effect:
+        """READ(10), (12), (16). FUA and DPO ask for nothing here: a backend has one copy of a byte."""
+        start, length = self._extent(cdb, cdb.transfer_length)
+        return Move(self.backend, start, length, self.block_size)
+
+    @command(cdbs.Read6, medium=True, conflicts=Conflict.EXCLUSIVE_ACCESS)
+    def read_6(self, task: Task, cdb: cdbs.Read6) -> Effect:
+        """READ(6), of 1 to 256 blocks."""
+        start, length = self._extent(cdb, cdb.blocks)
+        return Move(self.backend, start, length, self.block_size)
+
+    @command(cdbs.Write10, cdbs.Write12, cdbs.Write16, medium=True)
+    def write(self, task: Task, cdb: Any) -> Effect:
+        """WRITE(10), (12), (16)."""
+        return self._write(task, cdb, cdb.transfer_length, cdb.fua)
+
+    @command(cdbs.Write6, medium=True)
+    def write_6(self, task: Task, cdb: cdbs.Write6) -> Effect:
+        """WRITE(6), of 1 to 256 blocks."""
+        return self._write(task, cdb, cdb.blocks, False)
+
+    def _write(self, task: Task, cdb: Any, blocks: int, fua: bool) -> Effect:
+        start, length = self._extent(cdb, blocks)
+        self._writable(task)
+        flush = fua or not self._write_cache
+        return Move(self.backend, start, length, self.block_size, True, flush)
+
+    def _extent(self, cdb: Any, blocks: int) -> tuple[int, int]:
+        """Where the blocks that a command moves begin, and how long they are, in bytes."""
+        lba, limit = cdb.lba, self.max_transfer
+        length = blocks * self.block_size
+        if lba >= self.blocks or blocks > self.blocks - lba or (limit is not None and length > limit):
+            return self._start(cdb, blocks), self._length(cdb, blocks)  # one of which raises
+        return lba * self.block_size, length
+
+    @command(cdbs.SynchronizeCache10, cdbs.SynchronizeCache16, medium=True)
+    def synchronize_cache(self, task: Task, cdb: Any) -> Effect:
+        """SYNCHRONIZE CACHE(10) and (16): all of the disk. With IMMED too, GOOD comes when it is done."""
+        self._start(cdb, cdb.blocks)
+        return Flush(self.backend)

@@ -1,0 +1,107 @@
+"""START STOP UNIT and PREVENT ALLOW MEDIUM REMOVAL (SBC-4, 5.31; SPC-4, 6.19)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator
+from typing import Any
+
+from pysrp.scsi import cdb as cdbs
+from pysrp.scsi.codes import SenseKey
+from pysrp.target.effects import GOOD, Effect, Flush
+from pysrp.target.fault import Fault
+from pysrp.target.task import Nexus, Task
+from pysrp.target.units.blocks import BlockUnit
+from pysrp.target.units.codes import Attention, SenseCode, invalid
+from pysrp.target.units.commands import Conflict, command
+
+__all__ = ["StopCommands"]
+
+log = logging.getLogger("pysrp.target")
+
+
+def _starting(cdb: bytes) -> Conflict:
+    """START STOP UNIT: to start is allowed where nothing is stopped or changed by it (SBC-4, 4.17)."""
+    return Conflict.RESERVE if cdb[4] & 1 and not cdb[4] & 0xF0 else Conflict.ALWAYS
+
+
+def _preventing(cdb: bytes) -> Conflict:
+    """PREVENT ALLOW MEDIUM REMOVAL: to allow it is."""
+    return Conflict.ALWAYS if cdb[4] & 3 else Conflict.NEVER
+
+
+class StopCommands(BlockUnit):
+    """START STOP UNIT, PREVENT ALLOW MEDIUM REMOVAL."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._preventing: set[Nexus] = set()
+
+    def _left(self, nexus: Nexus) -> None:
+        super()._left(nexus)
+        self._preventing.discard(nexus)
+
+    def _was_reset(self) -> None:
+        super()._was_reset()
+        self._preventing.clear()
+
+    @command(cdbs.StartStopUnit, conflicts=_starting)
+    def start_stop_unit(self, task: Task, cdb: cdbs.StartStopUnit) -> Generator[Effect, Any, None]:
+        """START STOP UNIT: flushes and stops, starts; ejects and loads a removable medium (LOEJ).
+
+        It is one state for all: who stops it stops it for every initiator, whose commands for the medium are
+        NOT READY until one of them starts it. There are no power conditions. With IMMED too, GOOD comes when
+        it is done.
+        """
+        for name in "power_condition_modifier", "power_condition", *(() if self.removable else ("loej",)):
+            if getattr(cdb, name):
+                raise invalid(cdbs.StartStopUnit, name)
+        if cdb.start:
+            self._start_unit(task.nexus, bool(cdb.loej))
+            return
+        with self._lock:
+            if cdb.loej and self._preventing:
+                raise Fault(SenseKey.ILLEGAL_REQUEST, SenseCode.MEDIUM_REMOVAL_PREVENTED)
+        if not cdb.no_flush:
+            yield Flush(self.backend)
+        self._stop_unit(task.nexus, bool(cdb.loej))
+
+    def _start_unit(self, nexus: Nexus, load: bool) -> None:
+        with self._changing():
+            if self._not_ready == SenseCode.MEDIUM_NOT_PRESENT:
+                if not load:
+                    raise Fault(SenseKey.NOT_READY, SenseCode.MEDIUM_NOT_PRESENT)
+                self._establish(Attention.MEDIUM_MAY_HAVE_CHANGED, self._nexuses, but=nexus)
+            before, self._not_ready = self._not_ready, None
+        if before is not None:
+            log.warning("%s: started by %s", self.name, nexus.name)
+
+    def _stop_unit(self, nexus: Nexus, eject: bool) -> None:
+        reason = SenseCode.MEDIUM_NOT_PRESENT if eject else SenseCode.INITIALIZING_COMMAND_REQUIRED
+        with self._changing():
+            before = self._not_ready
+            if before != SenseCode.MEDIUM_NOT_PRESENT:
+                self._not_ready = reason
+            after, others = self._not_ready, len(self._nexuses) - (nexus in self._nexuses)
+        if after is not before:
+            log.warning(
+                "%s: %s by %s: for %d other initiators too it is NOT READY, %02x/%02x, until one starts it",
+                self.name,
+                "ejected" if eject else "stopped",
+                nexus.name,
+                others,
+                reason >> 8,
+                reason & 0xFF,
+            )
+
+    @command(cdbs.PreventAllowMediumRemoval, conflicts=_preventing)
+    def prevent_allow_medium_removal(self, task: Task, cdb: cdbs.PreventAllowMediumRemoval) -> Effect:
+        """PREVENT ALLOW MEDIUM REMOVAL: while one nexus prevents it, nobody ejects the medium."""
+        if cdb.prevent > 1:
+            raise invalid(cdbs.PreventAllowMediumRemoval, "prevent")
+        with self._lock:
+            if cdb.prevent:
+                self._preventing.add(task.nexus)
+            else:
+                self._preventing.discard(task.nexus)
+        return GOOD

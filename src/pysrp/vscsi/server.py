@@ -1,0 +1,527 @@
+"""One VIO server adapter: joins one SRP session to a command/response queue (LoPAR, virtual SCSI; SRP r16a).
+
+:class:`ServerAdapter` joins a port (:mod:`.server_queue`), the state machine (:mod:`.server_states`), datagrams
+(:mod:`.server_mads`) and the session (:mod:`pysrp.target.srp_session`). It belongs to one thread, which calls
+:meth:`ServerAdapter.process` whenever the port has something, with the time of any monotonic clock::
+
+    adapter = ServerAdapter(port, luns)
+    adapter.enable()
+    while not adapter.removed:
+        port.wait(until(adapter.process(time.monotonic())))
+
+What it answers to what is out of place; what is wrong in an IU is the session's business:
+
+====================================================  ======================================================
+queue element or IU                                   answer
+====================================================  ======================================================
+unknown header or format; IU length below 16 or       protocol violation: log, T_LOGOUT if the client parked
+above 256; an IU that cannot be fetched; unknown      a buffer for it, close the queue and open it again
+opcode, or one that only targets send; a command
+before login; more commands than credits
+I_LOGOUT                                              tasks aborted, the element is answered
+LOGIN_REQ in a session of the same initiator port     the session goes on; its limit less what is under way
+LOGIN_REQ of another initiator port                   the old session ends, as single channel logins say
+====================================================  ======================================================
+
+Two logins. When both sides say INIT at once, Linux logs in for each, and between the two it sends commands whose
+answers it waits for. It sets its count of credits to what a login says, whatever has come back meanwhile.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from pysrp import crq, srp
+from pysrp.errors import (
+    DecodeError,
+    HcallError,
+    SrpError,
+    TransportError,
+)
+from pysrp.loglimit import limit
+from pysrp.srp import LoginRejReason
+from pysrp.target.backend_medium import Workers
+from pysrp.target.data import DataMover
+from pysrp.target.login import Acquaintance, accept, refusal, reject
+from pysrp.target.lunmap import LunMap
+from pysrp.target.srp_session import Channel, TargetSession
+from pysrp.target.task import Nexus, Unit
+from pysrp.vscsi.dma import Dma
+from pysrp.vscsi.server_link import LIMITS, ServerLink, answered
+from pysrp.vscsi.server_mads import ClientInfo, MadServer
+from pysrp.vscsi.server_queue import BACKLOG, BATCH, CrqPort, ServerQueue
+from pysrp.vscsi.server_settings import Settings
+from pysrp.vscsi.server_states import TRANSITIONS, Action, Event, State
+
+__all__ = ["ServerAdapter", "Settings"]
+
+log = limit(logging.getLogger("pysrp.target"))
+
+SMALLEST_IU = 16
+
+ROUNDS = 16
+RESERVED_SLOTS = 16
+ANSWERED = crq.Status.OK
+CMD, TSK_MGMT = int(srp.Opcode.CMD), int(srp.Opcode.TSK_MGMT)
+
+EVENTS = {
+    crq.TransportEvent.MIGRATED: Event.MIGRATE,
+    crq.TransportEvent.PREPARE_FOR_SUSPEND: Event.SUSPEND,
+    crq.TransportEvent.RESUME: Event.RESUME,
+}
+"""Transport events that do not mean that the partner is lost."""
+
+
+class ServerAdapter:
+    """The server's end of one adapter. ``workers`` runs what may block; without it, that is done in place.
+
+    Plain reads and writes of disks in memory are done by :mod:`pysrp._fast.lane` where the transport shares
+    memory too; not with ``fast`` False.
+
+    ``state`` says where it is, ``session`` is the login (None without one), ``client`` who the client is.
+    """
+
+    def __init__(
+        self,
+        port: CrqPort,
+        luns: LunMap,
+        settings: Settings | None = None,
+        workers: Workers | None = None,
+        *,
+        fast: bool = True,
+    ) -> None:
+        self.port = port
+        self.luns = luns
+        self.settings = settings or Settings()
+        self.state = State.WAIT_ENABLED
+        self.enabled = False
+        self.session: TargetSession | None = None
+        self.name = f"{port.identity.unit_address:08x}"
+        self.queue = ServerQueue(port, self.name, fast=fast)
+        self._dma = Dma(port)
+        self.mover = DataMover(self._dma, workers, self.post)
+        self._inbox: deque[Callable[[], None]] = deque()
+        self._channel: Channel | None = None
+        self._mads = MadServer(self._dma)
+        self._link = ServerLink(self.queue, self._mads, self.flush, self.violated)
+        self._iu = port.allocate(LIMITS.iu_in)
+        self._view = memoryview(self._iu).cast("B")
+        self._acquaintance = Acquaintance()
+        self._turned_away = False
+        self._opened: Any = None
+        """The map for which the lane has been laid."""
+
+    def __repr__(self) -> str:
+        return f"<ServerAdapter {self.name} {self.state.name}>"
+
+    # For the administrator: owner's thread.
+
+    @property
+    def client(self) -> ClientInfo:
+        """Who the client is, by its adapter info."""
+        return self._mads.client
+
+    def enable(self) -> None:
+        """Let the client log in: open the queue and greet it. One whose login was rejected begins anew."""
+        self.enabled = True
+        if self._turned_away:
+            self._turned_away = False
+            self._fire(Event.RESTART)
+        self._fire(Event.ENABLE)
+
+    def disable(self) -> None:
+        """End the session, whose tasks are aborted. The client sees its server go down.
+
+        It stays down; with ``reject_disabled`` it comes back, but lets nobody log in.
+        """
+        self.enabled = False
+        for event in (Event.RESTART, Event.ENABLE) if self.settings.reject_disabled else (Event.DISABLE,):
+            self._fire(event)
+
+    def remove(self) -> None:
+        """Close the queue for good. When that is done the state is REMOVED; closing the port is up to you."""
+        self._fire(Event.REMOVE)
+
+    def retire(self) -> None:
+        """The port is about to be closed: whatever the state is, the client hears nothing any more."""
+        self._end_session()
+        self.queue.clear()
+        self.state = State.REMOVED
+        self._link.retire()
+        self._view.release()
+        self.mover.retire()
+        self._errands()
+
+    def when_idle(self, unit: Unit, done: Callable[[], None]) -> None:
+        """Call ``done`` as soon as this session has no task for ``unit``."""
+        if self.session is None:
+            done()
+        else:
+            self.session.idle.when(lambda task: task.unit is unit, done)
+
+    # For the driver.
+
+    @property
+    def removed(self) -> bool:
+        """Whether :meth:`remove` is done."""
+        return self.state is State.REMOVED
+
+    def post(self, work: Callable[[], None]) -> None:
+        """Let :meth:`process` call ``work``. From any thread."""
+        self._inbox.append(work)
+        if self.state is State.REMOVED:
+            self._errands()  # nobody else will; each is taken once, whoever takes it
+        else:
+            self.port.wake()
+
+    def process(self, now: float) -> float | None:
+        """Do what is to be done; when to call again even if nothing comes, None if there is no need.
+
+        ``now`` and the result are seconds of the same clock.
+        """
+        queue = self.queue
+        queue.now = now
+        for _ in range(ROUNDS):
+            self._errands()
+            if queue.calling is not None and now >= queue.due:
+                self._fire(queue.call())
+            if self.state in DEAF:
+                break
+            if queue.out:
+                self.flush()
+            more = self._receive_some()
+            waiting = len(queue.out)
+            if waiting > BACKLOG:
+                self.violated("answers are not fetched")
+            if not more and not self._inbox and (not waiting or queue.backlog or queue.held is not None):
+                break
+        else:
+            return now  # there is more, but the caller may have something else to do
+        return queue.due if queue.calling or queue.backlog else None
+
+    def _receive_some(self) -> bool:
+        """Deal with a batch of elements; False when there were none."""
+        queue = self.queue
+        for count in range(BATCH):
+            if queue.batch:
+                raw: bytes | None = queue.batch.pop()
+            else:
+                if queue.out and not queue.backlog:
+                    self.flush()  # answers keep their order: the lane sends its own at once
+                raw = queue.next(self._channel, self._laid())
+            if not raw:
+                return raw is not None or count > 0
+            self._receive(raw)
+            if self.state in DEAF:
+                queue.discard()
+                break
+        return True
+
+    def _laid(self) -> bool:
+        """Whether plain commands may be done on the way; the lane knows the units then."""
+        session, lane = self.session, self.queue.lane
+        if session is None or lane is None or self.state is not State.SRP_PROCESSING:
+            return False
+        if self._opened is not self.luns.exports or lane.revoked:
+            self._opened = self.luns.exports
+            lane.bind(session.grants())
+        return True
+
+    def _errands(self) -> None:
+        while self._inbox:
+            try:
+                work = self._inbox.popleft()
+            except IndexError:
+                return
+            work()
+
+    # The state machine.
+
+    def _fire(self, event: Event | None) -> None:
+        step = None if event is None else TRANSITIONS[self.state].get(event)
+        if step is None or event is None:
+            return
+        if step.state is not self.state:
+            log.debug("%s: %s: %s -> %s", self.name, event.name, self.state.name, step.state.name)
+        self.state = step.state
+        for action in step.actions:
+            ACTIONS[action](self)
+        if self.state is State.REMOVED:
+            self._errands()
+
+    def flush(self) -> None:
+        """Send what waits, as far as the client's queue has room."""
+        self._fire(self.queue.flush())
+
+    def _register(self) -> None:
+        try:
+            there = self.port.register()
+        except SrpError as error:
+            log.error("%s: %s", self.name, error)
+            self._fire(Event.FAILED)
+            return
+        if there:
+            self.queue.send((INIT, None))
+
+    def _send_init_complete(self) -> None:
+        self.queue.send((INIT_COMPLETE, None))
+        log.info("%s: partner initialized", self.name)
+
+    def _free(self) -> None:
+        self._mads.reset()
+        self._fire(self.queue.begin(self.port.free))
+
+    def _enable_queue(self) -> None:
+        self._mads.reset()
+        self._fire(self.queue.begin(self.port.enable))
+
+    def _end_session(self) -> None:
+        session, self.session, self._channel = self.session, None, None
+        if session is None:
+            return
+        if self.queue.lane is not None:
+            self.queue.lane.bind(())
+            self._opened = None
+        session.end()
+
+    def _forget_client(self) -> None:
+        self.queue.clear()
+        self._mads.forget()
+
+    def violated(self, reason: str, code: int = srp.TLogoutReason.NO_REASON) -> None:
+        """The client broke the protocol."""
+        log.error("%s: protocol violation: %s", self.name, reason)
+        if self.queue.event_ahead():
+            # The client has gone already, so this was its old connection: what follows is the new one.
+            self._fire(Event.CLIENT_GONE)
+            return
+        parked, self._mads.parked = self._mads.parked, None
+        if parked is not None and self.session is not None:
+            logout = srp.TLogout.build(reason=code, tag=parked.tag)
+            try:
+                self._dma.write(parked.buffer, memoryview(logout))
+            except TransportError as error:
+                log.warning("%s: T_LOGOUT: %s", self.name, error)
+            else:
+                self.queue.send((answered(crq.Format.SRP, ANSWERED, logout.SIZE, parked.tag), None))
+        self._fire(Event.VIOLATION)
+
+    # Elements.
+
+    def _receive(self, raw: bytes) -> None:
+        header, form, reserved, status, _, length, address = crq.Element.unpack(raw)
+        if header == crq.Valid.TRANSPORT_EVENT:
+            log.info("%s: transport event %d, status %d", self.name, form, status)
+            self._fire(EVENTS.get(form, Event.PARTNER_LOST))
+        elif self.queue.held is not None:
+            self.queue.held.append(raw)
+        elif self.state is State.CLIENT_FAILED and header != crq.Valid.INIT:
+            pass
+        elif header == crq.Valid.CMD_RESP:
+            if form == crq.Format.SRP:
+                self._srp(address, length)
+            elif form in MAD_FORMATS:
+                self._mad(address, length, form)
+            elif form == crq.Format.MESSAGE_IN_CRQ:
+                # LoPAR has the code in byte 2 and in byte 3.
+                if crq.PingCode.PING in (reserved, status):
+                    self.queue.send((PONG, None))
+            else:
+                self.violated(f"element of format {form:#x}")
+        elif header == crq.Valid.INIT and form == crq.InitFormat.INIT:
+            self._fire(Event.INIT)
+        elif header == crq.Valid.INIT and form == crq.InitFormat.INIT_COMPLETE:
+            self._fire(Event.INIT_COMPLETE)
+        else:
+            self.violated(f"element with header {header:#x}, format {form:#x}")
+
+    def _fetch_iu(self, address: int, length: int) -> bytes | None:
+        """The IU as private bytes: copied once, then believed."""
+        if not SMALLEST_IU <= length <= LIMITS.iu_in:
+            self.violated(f"IU of {length} bytes")
+            return None
+        try:
+            self.port.copy_in(address, self._iu, 0, length)
+        except TransportError as error:
+            if self.port.connected:
+                self.violated(f"IU at {address:#x}: {error}")
+            else:
+                self._fire(Event.CLIENT_GONE)  # its transport event comes next
+            return None
+        return bytes(self._view[:length])
+
+    def _srp(self, address: int, length: int) -> None:
+        if self.state is State.WAIT_CONNECTION:
+            self.violated("an SRP IU before INIT")
+            return
+        raw = self._fetch_iu(address, length)
+        if raw is None:
+            return
+        opcode = raw[0]
+        if opcode == srp.Opcode.LOGIN_REQ:
+            self._login(raw, address)
+        elif self._channel is None and opcode in (CMD, TSK_MGMT) and not self._begun_without_login():
+            pass  # it is a violation, which has been said
+        elif self._channel is None:
+            self.violated(f"an IU with opcode {opcode:#x}", srp.TLogoutReason.INVALID_IU_TYPE)
+        elif opcode == srp.Opcode.I_LOGOUT:
+            self._fire(Event.LOGOUT)
+            self.queue.send((answered(crq.Format.SRP, ANSWERED, srp.ILogout.SIZE, tag_of(raw)), None))
+        else:
+            self._channel.arrived(address, raw)
+
+    # Sessions.
+
+    def _begun_without_login(self) -> bool:
+        """Whether a session could begin, for a client that does not log in."""
+        if self.settings.require_login or not self.enabled:
+            self.violated("a command before login")
+        elif not prepared(self):
+            self.violated("no memory for a session")
+        else:
+            self._acquaintance.attend(
+                self._open(port_id(self.port.partner), per_target=True).session, login=False
+            )
+            return True
+        return False
+
+    def _login(self, raw: bytes, address: int) -> None:
+        try:
+            request = srp.LoginReq(raw)
+        except DecodeError as error:
+            self.violated(f"SRP_LOGIN_REQ: {error}")
+            return
+        reason = self._login_fault(request)
+        if reason is None and not prepared(self):
+            reason = LoginRejReason.INSUFFICIENT_RESOURCES
+        answer: srp.IU
+        if reason is None:
+            before = self.session
+            channel, credits = self._log_in(port_id(self.port.partner, bytes(request.initiator_port_id)))
+            session = channel.session
+            self._acquaintance.attend(session, login=True)
+            flags = srp.LoginRspFlags.MULTICHAN_TERMINATED if before not in (None, session) else 0
+            answer = accept(request, LIMITS, credits, flags)
+            log.info("%s: SRP_LOGIN of %s succeeded", self.name, session.nexus.name)
+        else:
+            log.warning("%s: SRP_LOGIN rejected: %s", self.name, reason.name)
+            answer = reject(request, LIMITS, reason)
+        status = self._link.write(address, bytes(answer))
+        self.queue.send((answered(crq.Format.SRP, status, answer.SIZE, tag_of(raw)), None))
+
+    def _login_fault(self, request: srp.LoginReq) -> LoginRejReason | None:
+        if not self.enabled:
+            self._turned_away = True
+            return LoginRejReason.INSUFFICIENT_RESOURCES
+        reason = refusal(request, LIMITS, self.settings.target_port_id)
+        if reason is None and self.session is not None and not self.settings.relogin:
+            return LoginRejReason.CHANNEL_LIMIT_REACHED
+        return reason
+
+    def _log_in(self, port_id: bytes) -> tuple[Channel, int]:
+        """The channel of an initiator port, begun unless it is there, and the credits that the port has now."""
+        session, channel = self.session, self._channel
+        if session is None or channel is None or session.nexus.port_id != port_id:
+            channel = self._open(port_id, self.settings.report_per_target)
+            return channel, channel.limit
+        session.per_target = self.settings.report_per_target
+        # Answers that are on their way arrive before the login's, so their credits are those of the time before.
+        to_come = channel.outstanding - self.queue.waiting(channel)
+        channel.allow(channel.limit)
+        channel.owed = 0
+        return channel, max(channel.limit - to_come, 0)
+
+    def _open(self, port_id: bytes, per_target: bool) -> Channel:
+        """Begin a session; one that there is ends."""
+        self._fire(Event.LOGIN)
+        relative_port = self.settings.relative_port or 1
+        nexus = Nexus(self._mads.name(self.port.partner), self.post, port_id, relative_port=relative_port)
+        self._tell(nexus)
+        arrivals = self.queue.arrivals
+        arrivals.before = arrivals.seen = 0
+        slots = self.port.queue_size // 16 - RESERVED_SLOTS
+        credits = max(min(self.settings.request_limit, slots), 2)
+        session = TargetSession(nexus, self.luns, self.post, name=self.name, per_target=per_target)
+        self.session, self._channel = session, Channel(session, self._link, self.mover, credits, arrivals)
+        return self._channel
+
+    def _tell(self, nexus: Nexus) -> None:
+        announced = self._mads.announced
+        nexus.overrun = not self._mads.client.linux
+        nexus.announced = announced is not None
+        nexus.max_transfer = self.settings.max_transfer if announced is None else announced
+
+    # Datagrams.
+
+    def _mad(self, address: int, length: int, form: int) -> None:
+        if self.state is State.WAIT_CONNECTION:
+            return
+        raw = self._fetch_iu(address, length)
+        if raw is None:
+            return
+        before = self._mads.announced
+        session = self.session
+        answer = self._mads.answer(
+            raw, self.settings.host(self.port.identity, self.luns), session is not None
+        )[:length]
+        if session is not None:
+            session.nexus.name = self._mads.name(self.port.partner)
+            self._tell(session.nexus)
+            if self._mads.announced != before:
+                self._opened = None
+                session.told_limits()
+        status = self._link.write(address, answer)
+        self.queue.send((answered(form, status, len(answer), tag_of(raw)), None))
+
+
+def prepared(adapter: ServerAdapter) -> bool:
+    """Whether there is the memory that a session needs."""
+    try:
+        adapter.mover.prepare()
+    except (HcallError, MemoryError) as error:
+        log.error("%s: no memory for a session: %r", adapter.name, error)
+        return False
+    return True
+
+
+def port_id(partner: Any, given: bytes = bytes(16)) -> bytes:
+    """An initiator port's id; that of one that gives none, as Linux, is its unit address."""
+    unit = partner.unit_address if partner else 0
+    return given if any(given) else (unit & 0xFFFFFFFF).to_bytes(16, "big")
+
+
+def tag_of(raw: bytes) -> int:
+    """The tag, which stands at the same place in every IU and datagram."""
+    return int.from_bytes(raw[8:16], "big")
+
+
+INIT = bytes(crq.Element.init())
+INIT_COMPLETE = bytes(crq.Element.init_complete())
+PONG = bytes(crq.Element.ping(crq.PingCode.PING_RESPONSE))
+MAD_FORMATS = crq.Format.MAD, crq.Format.OS400, crq.Format.AIX, crq.Format.LINUX
+
+DEAF = (
+    State.WAIT_ENABLED,
+    State.MIGRATED,
+    State.ERR_DISCONNECT_RECONNECT,
+    State.ERR_DISCONNECT,
+    State.UNCONFIGURING,
+    State.ERR_DISCONNECTED,
+    State.REMOVED,
+)
+"""States in which the queue is not looked at."""
+
+ACTIONS: dict[Action, Callable[[ServerAdapter], None]] = {
+    Action.REGISTER: ServerAdapter._register,
+    Action.FREE: ServerAdapter._free,
+    Action.ENABLE_QUEUE: ServerAdapter._enable_queue,
+    Action.SEND_INIT: lambda adapter: adapter.queue.send((INIT, None)),
+    Action.SEND_INIT_COMPLETE: ServerAdapter._send_init_complete,
+    Action.END_SESSION: ServerAdapter._end_session,
+    Action.FORGET_CLIENT: ServerAdapter._forget_client,
+    Action.HOLD: lambda adapter: adapter.queue.hold(),
+    Action.LET_GO: lambda adapter: adapter.queue.let_go(),
+}

@@ -1,0 +1,111 @@
+"""Answers of a server adapter: written over the IU that they are for, where the client put that, and told by an element."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from pysrp import crq
+from pysrp.errors import TransportError
+from pysrp.loglimit import limit
+from pysrp.target.answers import pack_command, pack_function, sense_key
+from pysrp.target.link import Limits
+from pysrp.target.srp_session import Channel, SrpTask
+from pysrp.vscsi.server_mads import MadServer
+from pysrp.vscsi.server_queue import ServerQueue
+
+__all__ = ["LIMITS", "ServerLink", "answered"]
+
+log = limit(logging.getLogger("pysrp.target"))
+
+IU_SIZE = 256
+"""Largest IU of virtual SCSI (viosrp.h)."""
+
+SENSE_SIZE = 96
+"""What ibmvscsi has room for."""
+
+LIMITS = Limits(IU_SIZE, IU_SIZE, SENSE_SIZE)
+
+READ_WRITE = 0x08, 0x0A
+HARDWARE_ERROR = 4
+ANSWERED = int(crq.Status.OK)
+NOT_WRITTEN = int(crq.Status.NONRECOVERABLE_ERR)
+VIOLATES_MAX_XFER = int(crq.Status.VIOLATES_MAX_XFER)
+ADAPTER_FAIL = int(crq.Status.ADAPTER_FAIL)
+
+
+class ServerLink:
+    """The link of a session's channel (:class:`pysrp.target.link.Link`): what it names a request by is its address.
+
+    ``flush`` and ``violated`` are the adapter's.
+    """
+
+    def __init__(
+        self, queue: ServerQueue, mads: MadServer, flush: Callable[[], None], violated: Callable[..., None]
+    ) -> None:
+        self._port = queue.port
+        self._queue = queue
+        self._mads = mads
+        self.flush, self.violated = flush, violated
+        self._iu = queue.port.allocate(IU_SIZE)
+        self._answer = memoryview(self._iu).cast("B")
+
+    def retire(self) -> None:
+        """The port is about to be closed."""
+        self._answer.release()
+
+    def write(self, address: int, answer: bytes) -> int:
+        """Write an answer over its request; the status byte for its element."""
+        self._answer[: len(answer)] = answer
+        return ANSWERED if self._put(address, len(answer)) else NOT_WRITTEN
+
+    def answer(self, task: SrpTask, credits: int) -> bool:
+        """Answer a command, as its client reads it; whether the answer could be written."""
+        sense = task.sense[:SENSE_SIZE]
+        length = pack_command(self._answer, task, credits, sense)
+        status = VIOLATES_MAX_XFER if task.too_large else 0
+        if (
+            task.status
+            and self._mads.fast_fail
+            and sense_key(sense) == HARDWARE_ERROR
+            and task.cdb[0] & 0x1F in READ_WRITE
+        ):
+            status = ADAPTER_FAIL
+        return self._reply(task.channel, task.where, length, task.tag, status)
+
+    def answer_function(
+        self, channel: Channel, where: Any, tag: int, sol_not: int, credits: int, code: int
+    ) -> bool:
+        """Answer a task management function; whether the answer could be written."""
+        length = pack_function(self._answer, tag, sol_not, credits, code)
+        return self._reply(channel, where, length, tag, 0)
+
+    def send_credits(self, channel: Channel, tag: int, credits: int) -> bool:
+        """A server answers, and begins nothing (LoPAR): there is no buffer of the client's for it."""
+        return False
+
+    def _reply(self, channel: Channel, address: int, length: int, tag: int, status: int) -> bool:
+        """Write the answer that lies in our memory over its request, and tell the client; whether it is written."""
+        if not self._put(address, length):
+            status, length = NOT_WRITTEN, 0
+        self._queue.send((answered(crq.Format.SRP, status, length, tag), channel))
+        return bool(length)
+
+    def _put(self, address: int, length: int) -> bool:
+        """Copy the answer that lies in our memory to the client's; False, and logged, if that cannot be."""
+        try:
+            self._port.copy_out(self._iu, address, 0, length)
+        except TransportError as error:
+            log.warning("%s: answer at %#x: %s", self._queue.name, address, error)
+            return False
+        return True
+
+
+def answered(form: int, status: int, length: int, tag: int) -> bytes:
+    """The element that tells the client of an answer."""
+    return bytes(
+        crq.Element.build(
+            valid=crq.Valid.CMD_RESP, format=form, status=status, IU_length=length, IU_data_ptr=tag
+        )
+    )

@@ -1,0 +1,44 @@
+"""C that somebody else wrote from native.h alone: compiled, and in a capsule."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import cffi
+
+from pysrp import _fast
+
+HEADERS = Path(next(iter(_fast.__path__)))
+
+
+def compiled(folder: str | Path, name: str, calls: str, source: str, libraries: tuple[str, ...] = ()) -> Any:
+    """That source as a module of this name; ``calls`` is what of it can be called."""
+    ffi = cffi.FFI()
+    ffi.cdef(calls)
+    ffi.set_source(
+        name,
+        source,
+        include_dirs=[str(HEADERS)],
+        extra_compile_args=["-Wno-unused-parameter"],
+        libraries=list(libraries),
+    )
+    spec = importlib.util.spec_from_file_location(name, ffi.compile(tmpdir=str(folder)))
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+NAMES: dict[bytes, ctypes.c_char_p] = {}
+"""A capsule keeps the address of its name."""
+
+
+def capsule(address: int, name: bytes) -> Any:
+    """A capsule of that name around a struct."""
+    make = ctypes.pythonapi.PyCapsule_New
+    make.restype, make.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+    return make(address, NAMES.setdefault(name, ctypes.c_char_p(name)), None)

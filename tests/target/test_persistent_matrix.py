@@ -1,0 +1,192 @@
+"""Which commands conflict with which reservations of whom: the tables of SPC-5 and SBC-4, and those of SPC-2 for RESERVE."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from persistent_rig import (
+    CONFLICT,
+    EA,
+    EA_AR,
+    EA_RO,
+    IGNORE,
+    TYPES,
+    WE,
+    WE_AR,
+    WE_RO,
+    Keeper,
+    in_cdb,
+    out_cdb,
+    out_list,
+)
+from pysrp.backends import Ram
+from pysrp.target.disk import ThinDisk
+from unit_bench import Bench
+
+# SPC-5, table 48 (5.14.1), and SBC-4, table 11 (4.17): A is allowed, C is a conflict. The columns:
+# from any nexus but the holder, Write Exclusive; the same, Exclusive Access; from a registered nexus, the four types for
+# registrants; from one that is not registered, Write Exclusive and Exclusive Access of these four.
+TABLE = """
+INQUIRY                          A A A A A   12 00 00 00 60 00
+REPORT LUNS                      A A A A A   a0 00 00 00 00 00 00 00 00 40 00 00
+REQUEST SENSE                    A A A A A   03 00 00 00 60 00
+TEST UNIT READY                  A A A A A   00 00 00 00 00 00
+MODE SELECT(6)                   C C A C C   15 10 00 00 04 00
+MODE SELECT(10)                  C C A C C   55 10 00 00 00 00 00 00 08 00
+MODE SENSE(6)                    A C A A C   1a 00 3f 00 ff 00
+MODE SENSE(10)                   A C A A C   5a 00 3f 00 00 00 00 00 ff 00
+PERSISTENT RESERVE IN 0          A A A A A   5e 00 00 00 00 00 00 01 00 00
+PERSISTENT RESERVE IN 1          A A A A A   5e 01 00 00 00 00 00 01 00 00
+PERSISTENT RESERVE IN 2          A A A A A   5e 02 00 00 00 00 00 01 00 00
+PERSISTENT RESERVE IN 3          A A A A A   5e 03 00 00 00 00 00 01 00 00
+REPORT SUPPORTED OPERATION CODES A C A A C   a3 0c 00 00 00 00 00 00 10 00 00 00
+READ(6)                          A C A A C   08 00 00 00 01 00
+READ(10)                         A C A A C   28 00 00 00 00 00 00 00 01 00
+READ(12)                         A C A A C   a8 00 00 00 00 00 00 00 00 01 00 00
+READ(16)                         A C A A C   88 00 00 00 00 00 00 00 00 00 00 00 00 01 00 00
+VERIFY(10)                       A C A A C   2f 00 00 00 00 00 00 00 01 00
+VERIFY(16)                       A C A A C   8f 00 00 00 00 00 00 00 00 00 00 00 00 01 00 00
+WRITE(6)                         C C A C C   0a 00 00 00 01 00
+WRITE(10)                        C C A C C   2a 00 00 00 00 00 00 00 01 00
+WRITE(12)                        C C A C C   aa 00 00 00 00 00 00 00 00 01 00 00
+WRITE(16)                        C C A C C   8a 00 00 00 00 00 00 00 00 00 00 00 00 01 00 00
+WRITE SAME(10)                   C C A C C   41 00 00 00 00 00 00 00 01 00
+WRITE SAME(16)                   C C A C C   93 00 00 00 00 00 00 00 00 00 00 00 00 01 00 00
+WRITE SAME(32)                   C C A C C   7f 00 00 00 00 00 00 18 00 0d 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 01
+SYNCHRONIZE CACHE(10)            C C A C C   35 00 00 00 00 00 00 00 00 00
+SYNCHRONIZE CACHE(16)            C C A C C   91 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+UNMAP                            C C A C C   42 00 00 00 00 00 00 00 00 00
+GET LBA STATUS(16)               A C A A C   9e 12 00 00 00 00 00 00 00 00 00 00 00 20 00 00
+READ CAPACITY(10)                A A A A A   25 00 00 00 00 00 00 00 00 00
+READ CAPACITY(16)                A A A A A   9e 10 00 00 00 00 00 00 00 00 00 00 00 20 00 00
+START STOP UNIT, stop            C C A C C   1b 00 00 00 00 00
+START STOP UNIT, start           A A A A A   1b 00 00 00 01 00
+PREVENT ALLOW, prevent           C C A C C   1e 00 00 00 01 00
+PREVENT ALLOW, allow             A A A A A   1e 00 00 00 00 00
+"""
+
+ROWS = [
+    (line[:33].strip(), dict(zip("ABCDE", line[33:42].split(), strict=True)), bytes.fromhex(line[43:]))
+    for line in TABLE.strip().splitlines()
+]
+
+COLUMNS = {
+    **{("holder", kind): None for kind in TYPES},
+    ("registrant", WE): "A",
+    ("registrant", EA): "B",
+    **{("registrant", kind): "C" for kind in (WE_RO, EA_RO, WE_AR, EA_AR)},
+    ("stranger", WE): "A",
+    ("stranger", EA): "B",
+    ("stranger", WE_RO): "D",
+    ("stranger", WE_AR): "D",
+    ("stranger", EA_RO): "E",
+    ("stranger", EA_AR): "E",
+}
+"""Where the table says what becomes of a command; None: the holder's are all allowed."""
+
+ELSEWHERE = {0x16, 0x17, 0x56, 0x57, 0x5F}
+"""RESERVE, RELEASE and PERSISTENT RESERVE OUT, which have tables of their own."""
+
+DATA = {0x15: bytes(4), 0x55: bytes(8)}
+
+
+def ask(bench: Bench, raw: bytes, nexus: object) -> str:
+    data = DATA.get(raw[0], bytes(512) if raw[0] in (0x0A, 0x2A, 0xAA, 0x8A, 0x41, 0x93, 0x7F) else b"")
+    status = bench(raw, data, nexus=nexus).status  # type: ignore[arg-type]
+    assert status in (0, CONFLICT), f"{raw.hex()}: {status:#x}"
+    return "C" if status else "A"
+
+
+def action(raw: bytes) -> int | None:
+    if raw[0] == 0x7F:
+        return int.from_bytes(raw[8:10], "big")
+    return raw[1] & 0x1F if raw[0] in (0x5E, 0x9E, 0xA3) else None
+
+
+def test_every_command_is_in_a_table() -> None:
+    have = {(one.opcode, one.action) for one in ThinDisk.commands if one.opcode not in ELSEWHERE}
+    listed = {(raw[0], action(raw)) for _, _, raw in ROWS}
+    assert have == listed
+
+
+@pytest.mark.parametrize(("who", "kind"), COLUMNS, ids=lambda each: str(each))
+def test_commands_and_persistent_reservations(who: str, kind: int) -> None:
+    with Bench(ThinDisk(Ram(1 << 20))) as bench:
+        keeper = Keeper(bench).registered([1, 2], kind)
+        nexus = keeper.nexuses[("holder", "registrant", "stranger").index(who)]
+        column = COLUMNS[who, kind]
+        found, expected = {}, {}
+        for name, columns, raw in ROWS:
+            found[name] = ask(bench, raw, nexus)
+            expected[name] = columns[column] if column else "A"
+            if raw[0] == 0x1B and not raw[4]:
+                bench.good("1b0000000100")
+        assert found == expected
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_the_short_way_is_closed_to_whom_a_reservation_restricts(kind: int) -> None:
+    with Bench(ThinDisk(Ram(1 << 20))) as bench:
+        keeper = Keeper(bench).registered([1, 2], kind)
+        open_ = [bench.unit.plain(nexus) for nexus in keeper.nexuses]
+        assert open_ == [True, kind not in (WE, EA), False]
+        late = bench.login("late")
+        assert not bench.unit.plain(late)
+        keeper.good(0, 2, 1, kind=kind)
+        keeper.told()
+        assert all(bench.unit.plain(nexus) for nexus in [*keeper.nexuses, late])
+
+
+# SPC-5, 5.14.3, and SPC-2, 5.5.1: RESERVE and RELEASE with persistent reservations (CRH).
+
+LEGACY = ["160000000000", "170000000000", "56" + "00" * 9, "57" + "00" * 9]
+
+
+@pytest.mark.parametrize("raw", LEGACY)
+@pytest.mark.parametrize("kind", [None, *TYPES])
+def test_reserve_and_release_with_persistent_ones(kind: int | None, raw: str) -> None:
+    """GOOD, and nothing else, for the holder and, with the types for registrants, who is registered; else a conflict."""
+    with Bench(ThinDisk(Ram(1 << 20))) as bench:
+        keeper = Keeper(bench).registered([1, 2], kind)
+        before = bench.unit.persistent
+        found = [bench(raw, nexus=nexus).status for nexus in keeper.nexuses]
+        holder = 0 if kind is not None else CONFLICT
+        registrant = 0 if kind not in (None, WE, EA) else CONFLICT
+        assert found == [holder, registrant, CONFLICT]
+        assert bench.unit.persistent is before
+        assert bench.unit.reserved_by is None
+
+
+def test_with_reserve_all_persistent_ones_conflict() -> None:
+    """Whoever has it (SPC-2, 5.5.1): the two kinds are never there at once."""
+    with Bench(ThinDisk(Ram(1 << 20))) as bench:
+        keeper = Keeper(bench)
+        bench.good("160000000000")
+        for nexus in keeper.nexuses:
+            for action in range(4):
+                assert bench(in_cdb(action), nexus=nexus).status == CONFLICT
+            for action in range(8):
+                data = out_list(0, 7) + (struct.pack(">I", 0) if action == 7 else b"")
+                assert bench(out_cdb(action, WE, length=len(data)), data, nexus=nexus).status == CONFLICT
+        assert not bench.unit.persistent.keys
+        bench.good("170000000000")
+        keeper.good(1, IGNORE, 0, 7)
+
+
+def test_a_persistent_reservation_outlasts_what_reserve_does_not() -> None:
+    with Bench(ThinDisk(Ram(1 << 20))) as bench:
+        keeper = Keeper(bench).registered([1, 2], EA)
+        bench.unit.reset()
+        keeper.told()
+        bench.unit.detach(keeper.nexuses[0])
+        write = bytes.fromhex("2a000000000000000100")
+        assert bench(write, bytes(512), nexus=keeper.nexuses[1]).status == CONFLICT
+        assert bench(write, bytes(512), nexus=keeper.nexuses[2]).status == CONFLICT
+        back = bench.login("back", int.from_bytes(keeper.port(0), "big"))
+        bench.good(write, bytes(512), nexus=back)
+        other_port = bench.login(
+            "the same through another target port", int.from_bytes(keeper.port(0), "big"), 2
+        )
+        assert bench(write, bytes(512), nexus=other_port).status == CONFLICT
