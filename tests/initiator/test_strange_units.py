@@ -14,7 +14,8 @@ from pysrp.errors import CheckCondition, DecodeError, ScsiError, SrpError, Trans
 from pysrp.initiator.session import Device, Session
 from pysrp.initiator.units import UnitChanged
 from pysrp.lun import Lun
-from pysrp.scsi import cdb
+from pysrp.scsi import cdb, params
+from pysrp.scsi.codes import PersistentReserveOutAction as Out
 from pysrp.scsi.codes import Status
 from pysrp.scsi.sense import sense
 from pysrp.srp import TskMgmtFunc
@@ -98,6 +99,57 @@ def test_sense_data_that_cannot_be_read(odd: Odd, device: Device, data: bytes) -
         device.session.execute(device.lun, cdb.TestUnitReady.build(), retries=3)
     assert error.value.sense[: len(data)] == data
     assert len(seen) == 1
+
+
+ABORTED = [
+    End(Status.TASK_ABORTED),
+    check(sense(0xB, 0x00, 0x06)),
+    check(sense(0xB, 0x00, 0x06, fmt="descriptor")),
+]
+BUSY = [End(Status.BUSY), End(Status.TASK_SET_FULL), check(sense(6, 0x29, 0x00)), check(sense(2, 0x04, 0x01))]
+
+
+def reserve_out(action: Out) -> Callable[[Device], None]:
+    """PERSISTENT RESERVE OUT of this action."""
+    parameters = params.PrOutMove.build() if action == Out.REGISTER_AND_MOVE else params.PrOut.build()
+    return lambda device: device.persistent_reserve_out(action, parameters)
+
+
+def compare_and_write(device: Device) -> None:
+    raw = cdb.CompareAndWrite.build(number_of_logical_blocks=1)
+    device.session.execute(device.lun, raw, data_out=bytes(1024), retries=3)
+
+
+def read(device: Device) -> None:
+    device.read(0)
+
+
+@pytest.mark.parametrize("answer", [*ABORTED, *BUSY])
+@pytest.mark.parametrize(
+    ("opcode", "ask", "twice"),
+    [
+        *((0x5F, reserve_out(one), one == Out.REGISTER_AND_IGNORE_EXISTING_KEY) for one in Out if one <= 7),
+        (0x89, compare_and_write, False),
+        (READ, read, True),
+    ],
+)
+def test_what_may_be_carried_out_twice(
+    odd: Odd, device: Device, opcode: int, ask: Callable[[Device], None], twice: bool, answer: End
+) -> None:
+    """An abort does not tell whether the command was carried out; BUSY and its like tell that it was not."""
+    device.capacity()
+    answers = [answer, End(Status.GOOD)]
+    odd.says[opcode] = lambda raw: (
+        Reply(bytes(512)) if opcode == READ and len(answers) == 1 else answers.pop(0)
+    )
+    again = twice or answer in BUSY
+    if again:
+        ask(device)
+    else:
+        with pytest.raises(ScsiError) as error:
+            ask(device)
+        assert error.value.status == answer.status
+        assert len(answers) == 1
 
 
 def test_a_result_before_the_end(odd: Odd, device: Device) -> None:

@@ -62,7 +62,8 @@ class Base(GivingUp):
         ``data_out`` is bytes-like and copied before it is sent, which may be later: leave it alone until
         the command is done. ``data_in_length`` is the room for data in bytes; they end in the result, or in
         ``into``, a writable memoryview of bytes of that length. ``retries``: how often it is submitted
-        again after a unit attention, BUSY, and what else passes by itself. ``timeout``, ``block_size`` and
+        again after a unit attention, BUSY, and what else passes by itself; after an abort only what may be carried out
+        twice (COMPARE AND WRITE may not, nor most of PERSISTENT RESERVE OUT). ``timeout``, ``block_size`` and
         ``replay`` are those of :class:`~pysrp.initiator.requests.Command`. If this raises, nothing is under way.
 
         Raises ValueError for more data than one command of this session can move, and for a time limit that is

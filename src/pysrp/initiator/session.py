@@ -135,7 +135,9 @@ class Device(ScannedUnit):
     def persistent_reserve_out(self, action: int, parameters: Any, type: int = 0) -> None:
         """Carry out a PersistentReserveOutAction with its parameter list: PrOut, PrOutSpecIPt or PrOutMove.
 
-        ``type`` is a PersistentReserveType, of the actions that need one. Raises ReservationConflict.
+        ``type`` is a PersistentReserveType, of the actions that need one. Raises ReservationConflict. TaskAborted, and
+        CheckCondition with ABORTED COMMAND, leave open whether it was carried out; REGISTER AND IGNORE EXISTING KEY,
+        which may be carried out twice, has been tried again then.
         """
         self.session.run_steps(self.persistent_reserve_out_steps(action, parameters, type))
 

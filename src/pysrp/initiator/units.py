@@ -23,7 +23,7 @@ from pysrp.initiator.requests import Command
 from pysrp.lun import Hctl, Lun, from_hctl, hctl, scsilun_to_int
 from pysrp.scsi import cdb as cdbs
 from pysrp.scsi import params
-from pysrp.scsi.codes import PeripheralQualifier, SenseKey, Status
+from pysrp.scsi.codes import PeripheralQualifier, PersistentReserveOutAction, SenseKey, Status
 from pysrp.scsi.data import parse_data_in
 from pysrp.scsi.inquiry import Inquiry
 from pysrp.scsi.sense import parse_sense
@@ -119,6 +119,26 @@ def tells_of_change(sense: bytes) -> bool:
         return False
 
 
+ONCE = (
+    cdbs.CompareAndWrite, cdbs.OrWrite32, cdbs.ExtendedCopy, cdbs.ExtendedCopyLid1, cdbs.PopulateToken,
+    cdbs.WriteUsingToken, cdbs.PersistentReserveOut,
+)  # fmt: skip
+"""Commands whose effect depends on what was there before: carried out twice, they do or answer something else."""
+
+
+def may_be_repeated(cdb: bytes) -> bool:
+    """Whether a command that may have been carried out may be sent again; yes for one without a table.
+
+    Of PERSISTENT RESERVE OUT, REGISTER AND IGNORE EXISTING KEY may: it leaves the same key (SPC-5, 5.14.7). The second
+    REGISTER or PREEMPT meets other keys, and a second RELEASE may end a reservation that was made meanwhile.
+    """
+    command = cdbs.parse_cdb(cdb)
+    if isinstance(command, cdbs.PersistentReserveOut):
+        action = command.service_action
+        return bool(action == PersistentReserveOutAction.REGISTER_AND_IGNORE_EXISTING_KEY)
+    return not isinstance(command, ONCE)
+
+
 def scsi_error(cdb: bytes, status: int, sense: bytes) -> ScsiError:
     """The exception that stands for a status other than GOOD."""
     try:
@@ -191,15 +211,20 @@ class Pending(Command):
         return self.outcome(check)
 
     def worth_retrying(self) -> bool:
-        """Whether Linux would try again: a unit attention, an aborted command, becoming ready, busy."""
+        """Whether to try again: as Linux after a unit attention, becoming ready, busy, none of which begins a command;
+        after an abort, which may come at any point of one, if it may be carried out twice."""
+        if self.status == Status.TASK_ABORTED:
+            return may_be_repeated(self.cdb)
         if self.status != Status.CHECK_CONDITION:
-            return self.status in (Status.BUSY, Status.TASK_SET_FULL, Status.TASK_ABORTED)
+            return self.status in (Status.BUSY, Status.TASK_SET_FULL)
         try:
             sense = parse_sense(self.sense)
             key = int(sense.sense_key)
             if key == SenseKey.NOT_READY:
                 return int(sense.asc) == 0x04 and int(sense.ascq) == 0x01
-            return key in (SenseKey.UNIT_ATTENTION, SenseKey.ABORTED_COMMAND)
+            return key == SenseKey.UNIT_ATTENTION or (
+                key == SenseKey.ABORTED_COMMAND and may_be_repeated(self.cdb)
+            )
         except DecodeError:
             return False
 
@@ -411,7 +436,7 @@ class ScannedUnit:
             length = min(need, 0xFFFF)
 
     def persistent_reserve_out_steps(self, action: int, parameters: Any, type: int) -> Steps[None]:
-        """PERSISTENT RESERVE OUT: once more after a unit attention or BUSY, never when it may have been carried out."""
+        """PERSISTENT RESERVE OUT: again after a unit attention or BUSY; see :func:`may_be_repeated` for an abort."""
         data = bytes(parameters)
         cdb = cdbs.PersistentReserveOut.build(
             service_action=action, type=type, parameter_list_length=len(data)
