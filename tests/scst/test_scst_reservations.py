@@ -16,6 +16,8 @@ from pysrp.scsi.codes import PersistentReserveOutAction as Out
 from pysrp.scst import Tree, TreeError
 from pysrp.target.reservation_files import ReservationFolder
 
+KEPT = params.PrOut.build(service_action_reservation_key=9, aptpl=True)
+
 
 def add(tree: Tree, name: str = "a") -> None:
     tree.write("handlers/vdisk_ram/mgmt", f"add_device {name} size_mb=1")
@@ -74,10 +76,59 @@ def test_a_device_that_comes_again_has_what_it_had(serve: Any, tmp_path: Path) -
     add(target.tree)
     target.luns("add a 256")
     target.tree.write(f"{target.path}/enabled", "1")
-    asked = params.PrOut.build(service_action_reservation_key=9, aptpl=True)
     with Session(target.url) as session:
-        session.scan()[0].persistent_reserve_out(Out.REGISTER, asked)
+        session.scan()[0].persistent_reserve_out(Out.REGISTER, KEPT)
         target.tree.write("handlers/vdisk_ram/mgmt", "del_device a")
         add(target.tree)
         target.luns("add a 256")
         assert session.scan()[0].persistent_reserve_in(0).keys == [9]
+
+
+@pytest.fixture
+def kept(serve: Any, tmp_path: Path) -> Any:
+    """A target with a device ``a``, for which a key is kept in a file."""
+    target = serve()
+    target.tree._targets.devices.reservations = ReservationFolder(tmp_path)
+    add(target.tree)
+    target.luns("add a 256")
+    target.tree.write(f"{target.path}/enabled", "1")
+    with Session(target.url) as session:
+        session.scan()[0].persistent_reserve_out(Out.REGISTER, KEPT)
+    return target
+
+
+def test_another_device_of_that_name_does_not_have_it(kept: Any, tmp_path: Path) -> None:
+    tree = kept.tree
+    tree.write("handlers/vdisk_ram/mgmt", "del_device a")
+    with pytest.raises(
+        TreeError, match="persistent reservations of '.*-a', and this unit is 'other'"
+    ) as info:
+        add(tree, "a t10_dev_id=other;")
+    assert info.value.errno == errno.EINVAL
+    (tmp_path / "a.pr").unlink()
+    add(tree, "a t10_dev_id=other;")
+
+
+def test_what_is_kept_follows_the_identity(kept: Any, tmp_path: Path) -> None:
+    tree = kept.tree
+    folder, away = tmp_path, tmp_path.with_name("away")
+    folder.rename(away)
+    with pytest.raises(TreeError) as info:
+        tree.write("devices/a/t10_dev_id", "new")
+    assert info.value.errno == errno.ENOENT
+    assert tree.read("devices/a/t10_dev_id").endswith("-a\n")
+    away.rename(folder)
+    tree.write("devices/a/t10_dev_id", "new")
+    tree.write("handlers/vdisk_ram/mgmt", "del_device a")
+    with pytest.raises(TreeError, match="'new'"):
+        add(tree)
+    add(tree, "a t10_dev_id=new;")
+    kept.luns("add a 256")
+    with Session(kept.url) as session:
+        assert session.scan()[0].persistent_reserve_in(0).keys == [9]
+
+
+def test_a_device_with_a_long_name(tmp_path: Path) -> None:
+    with contextlib.closing(Tree(reservations=ReservationFolder(tmp_path))) as tree:
+        add(tree, "\u6f22" * 64)
+        assert tree.read("devices/" + "\u6f22" * 64 + "/pr_file_name").startswith(f"{tmp_path}/%E6%BC%A2")

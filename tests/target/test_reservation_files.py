@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -29,6 +30,7 @@ HELD = Persistent(REGISTERED.keys, PersistentReserveType(WE_RO), Registrant(PORT
 
 DOCUMENTED = b"""\
 {
+ "unit": "25e1f3b2-data",
  "registrants": [
   {
    "initiator_port": "00000000000000000000000030000028",
@@ -84,7 +86,7 @@ def test_what_is_saved_is_loaded(tmp_path_factory: pytest.TempPathFactory, state
 
 
 def test_the_format_is_as_documented(path: Path) -> None:
-    with ReservationFile(path) as store:
+    with ReservationFile(path, "25e1f3b2-data") as store:
         store.save(HELD)
         head, _, body = path.read_bytes().partition(b"\n")
         assert head == b"pysrp persistent reservations 1 %08x" % zlib.crc32(DOCUMENTED)
@@ -137,7 +139,7 @@ def test_what_stands_where_the_new_file_goes(path: Path, tmp_path: Path) -> None
 
 WRONG = [
     b"", b"null", b"[]", b"{}", b"\xff", b'{"registrants": []}', b'{"registrants": null, "reservation": null}',
-    b"[" * 100_000,
+    b"[" * 100_000, b'{"registrants": [], "reservation": null}',
     DOCUMENTED.replace(b'"00000000000000a1"', b'"0"'),
     DOCUMENTED.replace(b'"00000000000000a1"', b'"1' + b"0" * 16 + b'"'),
     DOCUMENTED.replace(b'"00000000000000a1"', b"161"),
@@ -153,7 +155,7 @@ WRONG = [
     DOCUMENTED.replace(b'"type": 5', b'"type": 7'),
     DOCUMENTED.replace(b'"type": 5', b'"type": 2'),
     DOCUMENTED.replace(b'"type": 5', b'"type": []'),
-    b'{"registrants": [], "reservation": {"type": 7, "holder": null}}',
+    b'{"unit": null, "registrants": [], "reservation": {"type": 7, "holder": null}}',
 ]  # fmt: skip
 
 
@@ -174,6 +176,23 @@ def test_there_is_no_unit_without_its_reservations(path: Path) -> None:
     path.write_bytes(b"?")
     with ReservationFile(path) as store, pytest.raises(ConfigError, match="take it away"):
         Disk(Ram(1 << 20), reservations=store)
+
+
+def test_the_file_of_another_unit_is_refused(path: Path) -> None:
+    with ReservationFile(path, "one") as store:
+        store.save(HELD)
+        before = path.read_bytes()
+        store.unit = "two"
+        with pytest.raises(ConfigError, match="reservations of 'one'.* 'two': take the file away"):
+            Disk(Ram(1 << 20), reservations=store)
+        assert path.read_bytes() == before
+        for unit in "one", None:
+            store.unit = unit
+            assert store.load() == HELD
+        store.save(HELD)
+        store.unit = "one"
+        with pytest.raises(ConfigError, match="reservations of None"):
+            store.load()
 
 
 def test_one_unit_has_a_file(path: Path) -> None:
@@ -212,6 +231,9 @@ def test_a_folder_has_a_file_for_each_name(tmp_path: Path) -> None:
         "ä",
         "\udc80",
         "x" * 64,
+        "\u6f22" * 64,
+        "\u6f22" * 63 + "\u5b57",
+        quote("\u6f22" * 64)[:64],
     ]
     stores = [folder.of(name) for name in names]
     for number, store in enumerate(stores):

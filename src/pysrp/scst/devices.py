@@ -196,6 +196,8 @@ class DeviceDirectory(Directory):
         if given.t10_dev_id is not None:
             identity = replace(identity, t10_dev_id=given.t10_dev_id)
             self.written.add("t10_dev_id")
+        if store is not None:
+            store.unit = identity.t10_dev_id
         self.backend = self.open()
         try:
             self.disk = self.make(identity)
@@ -250,11 +252,25 @@ class DeviceDirectory(Directory):
 
     def identify(self, name: str, **changes: Any) -> None:
         """Change the identity for the file ``name``: 3F/03 INQUIRY DATA HAS CHANGED for every nexus."""
-        before = self.disk.identity.serial
-        self.disk.identity = replace(self.disk.identity, **changes)
+        before = self.disk.identity
+        after = replace(before, **changes)
+        if after.t10_dev_id != before.t10_dev_id:
+            self._keep_as(after.t10_dev_id)
+        self.disk.identity = after
         self.written.add(name)
-        self.renumbered(before)
+        self.renumbered(before.serial)
         self.disk.attention(0x3F, 0x03)
+
+    def _keep_as(self, unit: str) -> None:
+        """What is kept of its persistent reservations belongs to a unit of another name now."""
+        if (store := self.store) is None:
+            return
+        before, store.unit = store.unit, unit
+        try:
+            self.disk.keep()
+        except OSError:
+            store.unit = before
+            raise
 
     def entries(self) -> dict[str, Node]:
         """The files, the handler, and where it is exported."""

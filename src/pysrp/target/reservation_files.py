@@ -15,6 +15,7 @@ import json
 import os
 import stat
 import zlib
+from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -29,6 +30,10 @@ __all__ = ["ReservationFile", "ReservationFolder"]
 MAGIC = b"pysrp persistent reservations 1 "
 LARGEST = 1 << 20
 """Bytes; a file of MOST registrants has a fifth of that."""
+LONGEST_NAME = 255 - len(".pr.lock")
+"""Characters that a file system takes of the name of a unit, in percent-encoding."""
+CUT_NAME = 200
+"""What is left of a longer one, before a checksum of it."""
 
 
 class ReservationFile:
@@ -37,13 +42,18 @@ class ReservationFile:
     It is replaced as a whole: a new file beside it, ``.new``, is written, reaches the medium and takes its name, and
     the folder reaches the medium. So after a crash it is the one before or the one after. ``.lock`` beside it is locked
     while the store is open: one unit has a file. ConfigError if another one has it, OSError as opening raises it.
+
+    ``unit`` is what the unit calls itself, such as its :attr:`~pysrp.target.units.identity.UnitIdentity.t10_dev_id`, and may
+    be replaced before a :meth:`save`: it stands in the file, and a file that names another unit is refused. None: any
+    will do, as whoever gave the path knows whose it is.
     """
 
     durable = True
     blocking = True
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], unit: str | None = None) -> None:
         self.path = Path(path).absolute()
+        self.unit = unit
         self._new = self.path.with_name(self.path.name + ".new")
         lock = self.path.with_name(self.path.name + ".lock")
         self._lock = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -72,7 +82,7 @@ class ReservationFile:
             os.close(lock)
 
     def load(self) -> Persistent | None:
-        """What was saved last; None where there is no file. ConfigError if it is not as it was written."""
+        """What was saved last; None where there is no file. ConfigError if it is not as it was written, or another unit's."""
         try:
             # O_NONBLOCK: a FIFO is refused, not waited for.
             descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -84,12 +94,18 @@ class ReservationFile:
         with os.fdopen(descriptor, "rb") as file:
             raw = file.read(LARGEST + 1)
         try:
-            return _decode(raw)
+            unit, state = _decode(raw)
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise ConfigError(
                 f"{self.path} does not have the persistent reservations that were kept there ({error}): "
                 "take it away if no initiator relies on them any more"
             ) from error
+        if self.unit is not None and unit != self.unit:
+            raise ConfigError(
+                f"{self.path} has the persistent reservations of {unit!r}, and this unit is {self.unit!r}: take the file away "
+                "if that unit does not come back, or give this one the same t10_dev_id if it is that unit"
+            )
+        return state
 
     def save(self, state: Persistent | None) -> None:
         """Keep this; it is on the medium when this returns. OSError where that cannot be."""
@@ -102,7 +118,7 @@ class ReservationFile:
             self._new.unlink(missing_ok=True)
             descriptor = os.open(self._new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with os.fdopen(descriptor, "wb") as file:
-                file.write(_encode(state))
+                file.write(_encode(state, self.unit))
                 file.flush()
                 os.fsync(descriptor)
             self._new.replace(self.path)
@@ -123,10 +139,14 @@ class ReservationFolder:
     def of(self, name: str) -> ReservationFile:
         """The store of the unit of that name."""
         # No name is that of another one's lock or new file, "." or "..".
-        return ReservationFile(self.path / (quote(name, safe="", errors="surrogateescape") + ".pr"))
+        quoted = quote(name, safe="", errors="surrogateescape")
+        if len(quoted) > LONGEST_NAME:
+            # In percent-encoding there is no "%-".
+            quoted = f"{quoted[:CUT_NAME]}%-{sha256(quoted.encode()).hexdigest()[:32]}"
+        return ReservationFile(self.path / (quoted + ".pr"))
 
 
-def _encode(state: Persistent) -> bytes:
+def _encode(state: Persistent, unit: str | None) -> bytes:
     """The bytes of a file."""
     registrants = [
         {"initiator_port": one.initiator_port.hex(), "target_port": one.target_port, "key": f"{key:016x}"}
@@ -136,12 +156,15 @@ def _encode(state: Persistent) -> bytes:
     if state.type is not None:
         holder = None if state.holder is None else list(state.keys).index(state.holder)
         reservation = {"type": int(state.type), "holder": holder}
-    body = json.dumps({"registrants": registrants, "reservation": reservation}, indent=1).encode() + b"\n"
+    body = (
+        json.dumps({"unit": unit, "registrants": registrants, "reservation": reservation}, indent=1).encode()
+        + b"\n"
+    )
     return b"%s%08x\n%s" % (MAGIC, zlib.crc32(body), body)
 
 
-def _decode(raw: bytes) -> Persistent:
-    """What a file says; ValueError, TypeError or KeyError if it is none of ours."""
+def _decode(raw: bytes) -> tuple[Any, Persistent]:
+    """Whose it is and what it says; ValueError, TypeError or KeyError if it is none of ours."""
     head, _, body = raw.partition(b"\n")
     if not head.startswith(MAGIC):
         raise ValueError("it does not begin as such a file does")
@@ -157,7 +180,7 @@ def _decode(raw: bytes) -> Persistent:
     if len(keys) != len(found["registrants"]) or len(keys) > MOST:
         raise ValueError("registrants are there twice, or there are too many")
     kind, holder = _reservation(found["reservation"], list(keys))
-    return Persistent(MappingProxyType(keys), kind, holder, kept=True)
+    return found["unit"], Persistent(MappingProxyType(keys), kind, holder, kept=True)
 
 
 def _reservation(

@@ -78,9 +78,9 @@ class UnitBase:
         self._store = reservations or Memory()
         self._persistent = replace(self._store.load() or Persistent(), generation=0)
         self._registering = threading.Lock()
+        """Held while the persistent reservation changes and is kept, which may take long. Before the other lock."""
         self._stale = False
         """Whether what the store holds may be another state than the unit's, as saving failed."""
-        """Held while the persistent reservation changes and is kept, which may take long. Before the other lock."""
         self._job: Job | None = None
         self._deferred: dict[Nexus, Fault] = {}
         self._not_ready: SenseCode | None = None

@@ -208,13 +208,11 @@ class PersistentCommands(UnitBase):
             if kept is not None and state is not before and state.kept != kept:
                 state = replace(state, kept=kept)
             if self._stale or (state is not before and (before.kept or state.kept)):
-                self._stale = True  # what failed half way may have replaced what was kept, or not
                 try:
-                    self._store.save(state if state.kept else None)
+                    self._save(state)
                 except OSError as error:
                     log.error("%s: persistent reservations cannot be kept: %s", self.name, error)
                     raise Fault(SenseKey.HARDWARE_ERROR, SenseCode.INTERNAL_TARGET_FAILURE) from error
-                self._stale = False
             if state is before:
                 return outcome
             with self._changing():
@@ -223,6 +221,17 @@ class PersistentCommands(UnitBase):
                     concerned = [nexus for nexus in self._nexuses if registrant.covers(nexus)]
                     self._establish(attention, concerned, but=task.nexus)
             return outcome
+
+    def _save(self, state: Persistent) -> None:
+        self._stale = True  # what failed half way may have replaced what was kept, or not
+        self._store.save(state if state.kept else None)
+        self._stale = False
+
+    def keep(self) -> None:
+        """Save what is kept once more: the store says more of the unit than this, and that has changed. May raise OSError."""
+        with self._registering:
+            if self._persistent.kept:
+                self._save(self._persistent)
 
 
 def _type(cdb: cdbs.PersistentReserveOut) -> PersistentReserveType:
