@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import errno
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from later_rig import LaterRig
 from pysrp.backends import Ram
-from pysrp.errors import CheckCondition
+from pysrp.errors import CheckCondition, ConfigError
+from pysrp.initiator import Session
 from pysrp.target.disk import Disk
 from pysrp.target.effects import Effect, Work
 from pysrp.target.guarded import Guarded
 from pysrp.target.link import PENDING, Later
 from pysrp.target.lunmap import LunMap
 from pysrp.target.medium import Feature, Loop, Medium, MediumChannel, MediumRequest, Operation
+from pysrp.target.serve import Server
 from pysrp.target.workers import Pool
 from target_rig import MIB, Rig, SlowRam
 
@@ -118,7 +124,7 @@ def test_extents_that_come_in_parts_are_put_together() -> None:
 
     medium = Brief()
     request = MediumRequest(Operation.EXTENTS, 0, 3 * CHUNK)
-    assert Guarded(medium, medium.channel(None), lambda call: call()).submit(request) is None  # type: ignore[arg-type]
+    assert Guarded(medium, lambda call: call()).submit(request) is None
     assert (request.errno, request.done) == (0, 3 * CHUNK)
     assert request.value == [(CHUNK, False), (CHUNK, True), (CHUNK, True)]
 
@@ -176,3 +182,186 @@ def test_a_handler_that_ends_its_task_while_it_is_aborted() -> None:
         rig.run()
         rig.target.disable()
         assert not disk.nexuses()
+
+
+# A medium that somebody else wrote, with his mistakes.
+
+
+class Mistaken(Medium, MediumChannel):
+    """Memory, whose ``mistake`` is called with each request, and says what ``submit`` returns."""
+
+    features = Feature.NOWAIT
+
+    def __init__(self, mistake: Callable[[Mistaken, MediumRequest], Later | None]) -> None:
+        super().__init__()
+        self.size = MIB
+        self.mistake = mistake
+        self.loop: Loop | None = None
+        self.retired = 0
+
+    def channel(self, loop: Loop) -> Mistaken:
+        self.loop = loop
+        return self
+
+    def submit(self, request: MediumRequest) -> Later | None:
+        return self.mistake(self, request)
+
+    def retire(self) -> None:
+        self.retired += 1
+        raise ValueError("retired")
+
+
+def ended(**told: Any) -> Callable[[Mistaken, MediumRequest], None]:
+    """It says that of each request."""
+
+    def mistake(medium: Mistaken, request: MediumRequest) -> None:
+        for name, value in told.items():
+            setattr(request, name, value)
+
+    return mistake
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({}, "<READ 512 at 0> has ended without an error, and nothing of it is done"),
+        ({"done": 513}, "<READ 512 at 0> cannot have ended so: done 513, bad None"),
+        ({"done": -1}, "done -1"),
+        ({"done": None}, "done None"),
+        ({"done": 512.0}, "done 512.0"),
+        ({"errno": "EIO"}, "cannot have ended so"),
+        ({"errno": None}, "cannot have ended so"),
+        ({"errno": 5, "bad": 512}, "bad 512"),
+        ({"errno": 5, "bad": "0"}, "bad '0'"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_is_an_error_and_the_log_says_which(
+    told: dict[str, Any], said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig = Rig(LunMap([(256, Disk(Mistaken(ended(**told)), "mine")), (512, Disk(Ram(MIB)))]))
+    client = rig.login()
+    tag = client.read(256, 0, 1)
+    rig.run()
+    assert client.answer(tag).status == 2
+    assert said in caplog.text
+    tag = client.read(512, 0, 1)
+    rig.run()
+    assert client.answer(tag).status == 0
+
+
+def test_extents_that_are_none() -> None:
+    medium = Mistaken(ended(done=512, value=None))
+    request = MediumRequest(Operation.EXTENTS, 0, 512)
+    assert Guarded(medium, lambda call: call()).submit(request) is None
+    assert request.errno == errno.EPROTO
+
+
+def test_what_it_posts_may_raise_and_ends_no_connection(caplog: pytest.LogCaptureFixture) -> None:
+    """As if it hung: who waits can abort it."""
+
+    def mistake(medium: Mistaken, request: MediumRequest) -> Later:
+        assert medium.loop is not None
+        medium.loop.post(partial(int, "not a number"))
+        return PENDING
+
+    medium = Mistaken(mistake)
+    medium.features = Feature(0)
+    rig = Rig(LunMap([(256, Disk(medium, "mine")), (512, Disk(Ram(MIB)))]))
+    client = rig.login()
+    tag = client.read(256, 0, 1)
+    rig.run()
+    assert "not a number" in caplog.text
+    assert not client.answers
+    other = client.read(512, 0, 1)
+    rig.run()
+    assert client.answer(other).status == 0
+    aborted = client.manage(256, ABORT, tag)
+    rig.run()
+    assert bytes(client.answer(aborted).resp_data) == bytes(4)
+
+
+def test_what_is_told_may_raise_and_that_is_not_the_mediums() -> None:
+    """An error of the engine ends its connection: nobody takes it for the medium's."""
+    calls: list[Callable[[], None]] = []
+    medium = Strange()
+    guarded = Guarded(medium, calls.append)
+    request = MediumRequest(Operation.FLUSH, over=lambda request: 1 // 0)  # type: ignore[arg-type,return-value]
+    assert guarded.submit(request) is PENDING
+    medium.does()
+    with pytest.raises(ZeroDivisionError):
+        calls.pop()()
+
+
+@pytest.mark.parametrize("name", ["channel", "size"])
+def test_what_a_medium_is_asked_may_raise(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    medium = Mistaken(ended(done=512))
+    disk = Disk(medium, "mine")
+    kind = type("Raising", (Mistaken,), {name: property(lambda self: 1 // 0)})
+    object.__setattr__(medium, "__class__", kind)
+    rig = Rig(LunMap([(256, disk), (512, Disk(Ram(MIB)))]))
+    client = rig.login()
+    tag = client.read(256, 0, 1)
+    rig.run()
+    assert client.answer(tag).status == 2
+    assert "ZeroDivisionError" in caplog.text
+    assert "Traceback" in caplog.text, "which says where"
+    tag = client.read(512, 0, 1)
+    rig.run()
+    assert client.answer(tag).status == 0
+
+
+def test_a_server_stops_whatever_its_media_raise(caplog: pytest.LogCaptureFixture) -> None:
+    """And the others are flushed."""
+
+    def mistake(medium: Mistaken, request: MediumRequest) -> None:
+        raise ValueError("no flush")
+
+    flushed: list[MediumRequest] = []
+
+    def good(medium: Mistaken, request: MediumRequest) -> None:
+        flushed.append(request)
+        request.done = request.length
+
+    def no_channel(loop: Loop) -> Mistaken:
+        raise ValueError("no channel")
+
+    bad, worse, fine = Mistaken(mistake), Mistaken(mistake), Mistaken(good)
+    worse.channel = no_channel  # type: ignore[method-assign]
+    url = f"local:{uuid4()}"
+    luns = LunMap((n, Disk(each, str(n))) for n, each in enumerate((bad, worse, fine)))
+    with Server(url, luns), Session(url) as session:
+        assert len(session.scan()) == 3
+    assert "no flush" in caplog.text
+    assert "no channel" in caplog.text
+    assert [each.operation for each in flushed] == [Operation.FLUSH]
+    assert fine.retired == 1
+
+
+class NoInit(Medium):
+    size = MIB
+
+    def __init__(self) -> None:
+        """It calls nobody."""
+
+
+class NoSize(Medium):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        (
+            "/srv/data.img",
+            "'/srv/data.img' is no Medium, nor a backend, which has size: pysrp.media.open_medium",
+        ),
+        (object(), "pysrp.target.native_medium.NativeMedium of a capsule"),
+        (NoInit(), "NoInit.__init__ has to call Medium.__init__"),
+        (NoSize(), "has no size"),
+    ],
+    ids=["path", "object", "no-init", "no-size"],
+)
+def test_a_disk_says_what_it_takes(what: Any, said: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        Disk(what)

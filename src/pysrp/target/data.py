@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from pysrp._fast.srp import clip
 from pysrp.errors import HcallError
-from pysrp.target.backend_medium import BackendChannel, Workers, ask
+from pysrp.target.backend_medium import BackendMedium, Workers, ask
 from pysrp.target.effects import Move
 from pysrp.target.guarded import Guarded
 from pysrp.target.link import FOR_READING, FOR_WRITING, PENDING, InitiatorMemory, Later, Segment
@@ -470,7 +470,12 @@ class Media:
     def submit(self, medium: Any, request: MediumRequest) -> Later | None:
         """Do it, now or later, whole or with an error."""
         if isinstance(medium, Medium):
-            return self._channel(medium).submit(request)
+            try:
+                channel = self._channel(medium)
+            except Exception as error:
+                request.fails(error)
+                return None
+            return channel.submit(request)
         return ask(medium, self.workers, self, request)
 
     def may_hang(self, medium: Any) -> bool:
@@ -492,10 +497,8 @@ class Media:
     def _channel(self, medium: Medium) -> MediumChannel:
         found = self._channels.get(medium)
         if found is None:
-            channel = medium.channel(self)
-            if not isinstance(channel, BackendChannel):  # which needs no guard, and knows of calls
-                channel = Guarded(medium, channel, self.post)
-            found = self._channels[medium] = channel
+            ours = type(medium).channel is BackendMedium.channel  # which needs no guard, and knows of calls
+            found = self._channels[medium] = medium.channel(self) if ours else Guarded(medium, self.post)
         return found
 
 

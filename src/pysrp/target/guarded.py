@@ -6,6 +6,7 @@ import errno
 import logging
 from collections.abc import Callable
 from functools import partial
+from operator import index
 
 from pysrp.target.backend_medium import Call
 from pysrp.target.link import PENDING, Later
@@ -21,14 +22,29 @@ class Guarded(MediumChannel):
 
     A request is whole or has an error: the rest of one that is short is submitted too. FUA is a FLUSH behind it where the
     medium does not know it. What is withdrawn and runs on is not overtaken. What raises, or says what cannot be, has
-    failed.
+    failed; a call that the medium posted and that raises ends nothing but itself.
+
+    Raises what :meth:`pysrp.target.medium.Medium.channel` does. It is the loop that the medium is given.
     """
 
-    def __init__(
-        self, medium: Medium, channel: MediumChannel, post: Callable[[Callable[[], None]], None]
-    ) -> None:
-        self._medium, self._channel, self._post = medium, channel, post
+    def __init__(self, medium: Medium, post: Callable[[Callable[[], None]], None]) -> None:
+        self._medium, self._post = medium, post
         self._stragglers = medium.stragglers
+        self._telling = False
+        """Whether what is raised is not the medium's, but of whoever is told."""
+        self._channel = medium.channel(self)
+
+    def post(self, call: Callable[[], None]) -> None:
+        """See :meth:`pysrp.target.medium.Loop.post`."""
+        self._post(partial(self._called, call))
+
+    def _called(self, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except Exception:
+            if self._telling:
+                raise
+            log.exception("%r: what it posted", self._medium)
 
     def submit(self, request: MediumRequest) -> Later | None:
         """See :meth:`pysrp.target.medium.MediumChannel.submit`."""
@@ -38,7 +54,12 @@ class Guarded(MediumChannel):
             except Exception as error:
                 request.fails(error)
             return None
-        if not 0 <= request.offset <= request.offset + request.length <= self._medium.size:
+        try:
+            size = self._medium.size
+        except Exception as error:
+            request.fails(error)
+            return None
+        if not 0 <= request.offset <= request.offset + request.length <= size:
             request.ends(errno.EINVAL)
             return None
         request.channel = self
@@ -64,7 +85,10 @@ class Guarded(MediumChannel):
 
     def retire(self) -> None:
         """See :meth:`pysrp.target.medium.MediumChannel.retire`."""
-        self._channel.retire()
+        try:
+            self._channel.retire()
+        except Exception:
+            log.exception("%r: retiring a channel", self._medium)
 
     def _submit(self, request: MediumRequest) -> Later | None:
         if self._stragglers.running:
@@ -109,12 +133,14 @@ class Guarded(MediumChannel):
             log.error("%r: %r is over, and nobody waits for that", self._medium, part)
             return
         ended = self._taken(request, part)
+        if request.channel is not None and not ended and self._begin(request) is PENDING:
+            return
+        self._telling = True
         if request.channel is None:
             self._stragglers.over(request)
-        elif not ended and self._begin(request) is PENDING:
-            return
         request.own = None
         request.over(request)
+        self._telling = False
 
     def _fua(self, request: MediumRequest) -> bool:
         """Whether a FLUSH has to follow."""
@@ -143,8 +169,8 @@ class Guarded(MediumChannel):
 
     def _taken(self, request: MediumRequest, part: MediumRequest) -> bool:
         """Note what became of a part; whether that was all."""
-        begin, end = part.offset, part.offset + part.length
-        if not 0 <= part.done <= part.length or (part.bad is not None and not begin <= part.bad < end):
+        if not _possible(part):
+            log.error("%r: %r cannot have ended so: done %r, bad %r", self._medium, part, part.done, part.bad)
             part.ends(errno.EPROTO)
         done = part.done
         if done < part.length:
@@ -155,5 +181,20 @@ class Guarded(MediumChannel):
         if part.errno:
             request.errno, request.bad, request.cause = part.errno, part.bad, part.cause
         elif not done and part.length:
-            request.errno, request.bad = errno.EIO, begin
+            log.error("%r: %r has ended without an error, and nothing of it is done", self._medium, part)
+            request.errno, request.bad = errno.EIO, part.offset
         return bool(request.errno) or (request.done == request.length and not self._fua(request))
+
+
+def _possible(part: MediumRequest) -> bool:
+    """Whether what a medium says of a request can be true."""
+    try:
+        errno, done, bad = index(part.errno), index(part.done), part.bad
+        return (
+            errno >= 0
+            and 0 <= done <= part.length
+            and (bad is None or part.offset <= index(bad) < part.offset + part.length)
+            and (part.operation is not Operation.EXTENTS or bool(errno) or isinstance(part.value, list))
+        )
+    except TypeError:
+        return False

@@ -325,7 +325,7 @@ class UnitBase:
             task.end(error.status, error.sense)
             return
         if not isinstance(error, Fault):
-            log.error("%s: %r: %r", self.name, task, error)
+            log.error("%s: %r: %r", self.name, task, error, exc_info=error)
         task.end(Status.CHECK_CONDITION, self.fault_of(error).data(self.descriptor_sense))
 
     def fault_of(self, error: Exception) -> Fault:

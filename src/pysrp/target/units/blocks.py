@@ -47,6 +47,25 @@ MEDIUM = frozenset(
 )
 
 
+OF_A_BACKEND = "size", "blocking", "read_only", "read_into", "write_from", "flush"
+"""What there has to be of a backend that is no :class:`pysrp.backends.Backend`."""
+
+
+def _is_one(backend: object) -> None:
+    """Raise ConfigError for what is neither a backend nor a medium, with what would be."""
+    if not isinstance(backend, Medium):
+        for name in OF_A_BACKEND:
+            if not hasattr(backend, name):
+                raise ConfigError(
+                    f"{backend!r} is no Medium, nor a backend, which has {name}: pysrp.media.open_medium makes one of "
+                    "a URL or path, pysrp.target.native_medium.NativeMedium of a capsule"
+                )
+    elif not hasattr(backend, "size"):
+        raise ConfigError(f"{backend!r} has no size, which a Medium tells in bytes")
+    elif not hasattr(backend, "stragglers"):
+        raise ConfigError(f"{type(backend).__name__}.__init__ has to call Medium.__init__")
+
+
 class BlockUnit(LogicalUnit):
     """A unit over a medium, in blocks of ``block_size`` bytes, without the commands for them.
 
@@ -77,6 +96,7 @@ class BlockUnit(LogicalUnit):
             raise ConfigError(
                 f"{physical_block_size} is no size of physical blocks of {block_size} bytes each"
             )
+        _is_one(backend)
         if backend.size < block_size:
             raise ConfigError(f"{backend!r} is smaller than a block of {block_size} bytes")
         if block_size % getattr(backend, "block", 1):
