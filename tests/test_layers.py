@@ -63,6 +63,7 @@ ROOMS = [
             "initiator.turns",
             "initiator.workload",
             "target.engine",
+            "target.flushing",
             "target.serve",
         ),
     ),

@@ -22,17 +22,17 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from pysrp.backends import Backend, File, Null, Ram
+from pysrp.errors import Busy
 from pysrp.media import SCHEMES, open_medium
 from pysrp.media.faulty import Faulty
 from pysrp.scst.faults import faults
 from pysrp.scst.grammar import CommandText, flag, number, octets, refuse
 from pysrp.scst.nodes import Directory, Folder, Node, Symlink, attribute, line, store_only
 from pysrp.scst.nodes import File as Text
-from pysrp.target.data import Media
 from pysrp.target.disk import Disk, ThinDisk
-from pysrp.target.medium import Medium, MediumRequest, Operation
+from pysrp.target.flushing import StillUnderWay, flush
+from pysrp.target.medium import Medium
 from pysrp.target.reservation_files import ReservationFile, ReservationFolder
-from pysrp.target.serve import WaitingLoop
 from pysrp.target.units.identity import UnitIdentity, device_number, server_setup_id
 
 __all__ = ["HANDLERS", "DeviceDirectory", "Devices", "FileIo", "Handler", "NullIo", "RamIo", "UrlIo"]
@@ -124,17 +124,12 @@ def _identity(name: str, field: str, limit: int) -> attribute:
 
 def flush_medium(medium: Medium) -> None:
     """Put what was written on it. Raises OSError; EAGAIN: it takes longer than we wait, and goes on."""
-    loop = WaitingLoop()
-    media = Media(None, loop.post)
-    waiting: set[MediumRequest] = set()
-    request = MediumRequest(Operation.FLUSH, over=waiting.discard)
-    if media.submit(medium, request) is not None:
-        waiting.add(request)
-    if not loop.run_while(waiting, FLUSHING):
-        raise refuse(errno.EAGAIN, "the medium has not put on what was written yet: it goes on")
-    media.retire()
-    if (error := request.failure()) is not None:
-        raise error if isinstance(error, OSError) else OSError(request.errno, str(error))
+    error = flush([medium], None, FLUSHING)[medium]
+    if isinstance(error, StillUnderWay):
+        raise refuse(errno.EAGAIN, f"putting on the medium what was written: {error}")
+    if error is not None:
+        busy = errno.EAGAIN if isinstance(error, Busy) else errno.EIO
+        raise error if isinstance(error, OSError) else OSError(busy, str(error))
 
 
 def _hexadecimal(name: str, field: str) -> attribute:

@@ -10,7 +10,17 @@ from typing import Any, Protocol
 from pysrp.errors import Busy
 from pysrp.scsi.codes import Status
 from pysrp.target.link import PENDING, Later
-from pysrp.target.medium import FUA, NOWAIT, Feature, Loop, Medium, MediumChannel, MediumRequest, Operation
+from pysrp.target.medium import (
+    FUA,
+    NOWAIT,
+    Feature,
+    Loop,
+    Medium,
+    MediumChannel,
+    MediumRequest,
+    Operation,
+    Stragglers,
+)
 
 __all__ = [
     "Backend", "BackendChannel", "BackendMedium", "Call", "Submitted", "Workers", "ask", "features_of",
@@ -148,14 +158,20 @@ def _search(
 
 
 class BackendChannel(MediumChannel):
-    """A backend, for one loop. What is abandoned on a worker is not overtaken: those see to it."""
+    """A backend, for one loop. What is abandoned on a worker is not overtaken: those see to it.
 
-    __slots__ = ("_backend", "_loop", "_workers")
+    ``stragglers`` are told of it, where there are others who wait for its end than those who have the workers.
+    """
 
-    def __init__(self, backend: Any, workers: Workers | None, loop: Loop) -> None:
+    __slots__ = ("_backend", "_loop", "_stragglers", "_workers")
+
+    def __init__(
+        self, backend: Any, workers: Workers | None, loop: Loop, stragglers: Stragglers | None = None
+    ) -> None:
         self._backend = backend
         self._workers = workers if workers is not None and backend.blocking else None
         self._loop = loop
+        self._stragglers = stragglers
 
     def submit(self, request: MediumRequest) -> Later | None:
         """See :meth:`pysrp.target.medium.MediumChannel.submit`."""
@@ -181,11 +197,19 @@ class BackendChannel(MediumChannel):
         # On a worker.
         if error is not None:
             request.fails(error)
-        self._loop.post(partial(request.over, request))
+        self._loop.post(partial(self._over, request))
+
+    def _over(self, request: MediumRequest) -> None:
+        if request.channel is None and self._stragglers is not None:
+            self._stragglers.over(request)
+        request.over(request)
 
     def withdraw(self, request: MediumRequest) -> bool:
         """See :meth:`pysrp.target.medium.MediumChannel.withdraw`."""
+        request.channel = None
         withdrawn: bool = request.own.abandon()
+        if not withdrawn and self._stragglers is not None:
+            self._stragglers.add(request)
         return withdrawn
 
 
@@ -238,7 +262,7 @@ class BackendMedium(Medium):
 
     def channel(self, loop: Loop) -> BackendChannel:
         """See :meth:`pysrp.target.medium.Medium.channel`."""
-        return BackendChannel(self.backend, self._workers, loop)
+        return BackendChannel(self.backend, self._workers, loop, self.stragglers)
 
     def memory(self) -> memoryview | None:
         """The backend's."""

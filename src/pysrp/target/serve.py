@@ -20,24 +20,22 @@ import contextlib
 import itertools
 import logging
 import os
-import queue
 import selectors
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+import weakref
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
 
 from pysrp import fabric
 from pysrp.errors import ConfigError, SrpError
 from pysrp.latch import Latch
-from pysrp.target.data import Media
-from pysrp.target.link import PENDING
+from pysrp.target.flushing import StillUnderWay, end_of_stragglers, flush
 from pysrp.target.lunmap import LunMap
-from pysrp.target.medium import Medium, MediumRequest, Operation
 from pysrp.target.task import Unit
 from pysrp.target.units.jobs import Job
 from pysrp.target.workers import Pool
@@ -61,6 +59,9 @@ TURNED_AWAY = 0.2
 FAILED = 1.0
 """Seconds until a client whose engine failed is told, as it comes again at once."""
 
+BEFORE_FLUSH = 2 / 3
+"""Of the time that stopping may take: when media are flushed, whatever is still under way."""
+
 _numbers = itertools.count(1)
 
 LunChoice = LunMap | Callable[[fabric.Identity | None], LunMap]
@@ -80,6 +81,8 @@ class AdapterThread(threading.Thread):
         super().__init__(name=f"pysrp target {port.identity.unit_address:08x} {next(_numbers)}", daemon=True)
         self.port = port
         self.target = ServerAdapter(port, luns, settings, pool)
+        self.gone = False
+        """Whether the client has been taken leave of, and the port is closed."""
         self._stopping = False
         self._done = done
 
@@ -129,6 +132,7 @@ class AdapterThread(threading.Thread):
                 self.port.close()
             except Exception:
                 log.exception("%s: closing the adapter's port", target.name)
+            self.gone = True
             self._done()
 
 
@@ -147,9 +151,22 @@ def absolute(url: str) -> str:
     return f"unix:{Path(path).absolute()}" if scheme == "unix" and path[:1] not in ("", "@") else url
 
 
-_relative_ports: WeakKeyDictionary[Server, int] = WeakKeyDictionary()
-"""The relative target port identifiers of the servers of this process."""
+_relative_ports: dict[Server, int] = {}
+"""The relative target port identifiers of the servers of this process, until they are stopped."""
 _numbering = threading.Lock()
+"""Held while one is chosen; not by :meth:`Server.stop`, which a signal handler may call then."""
+
+
+class Deadline:
+    """A limit of time that several things share, one after the other; None: there is none."""
+
+    def __init__(self, timeout: float | None) -> None:
+        self._end = None if timeout is None else time.monotonic() + timeout
+
+    @property
+    def left(self) -> float | None:
+        """Seconds."""
+        return None if self._end is None else max(0.0, self._end - time.monotonic())
 
 
 class Server:
@@ -161,6 +178,9 @@ class Server:
     and gives the one to use instead, such as a :class:`pysrp.fabric.recorder.Recorder`. The server listens
     when it has been made; ConfigError or TransportError where it cannot. ``identity`` is its own end, as the
     platform has it.
+
+    Its adapters are the listening thread's, which others leave word: no lock can be held by a thread that a signal
+    handler interrupts to :meth:`stop`.
     """
 
     def __init__(
@@ -184,22 +204,31 @@ class Server:
         self._luns = luns
         self._wrap = wrap
         self._maps: list[LunMap] = []
-        self._lock = threading.Lock()
-        self._adapters: set[AdapterThread] = set()
+        self._adapters: tuple[AdapterThread, ...] = ()
+        """Replaced as a whole, by the listening thread."""
+        self._words: SimpleQueue[Callable[[AdapterThread], None]] = SimpleQueue()
+        """What that thread is to tell every adapter."""
         self.ended = False
         self._stopped = Latch()
         self._ending = threading.RLock()  # a signal handler may call stop in the thread that is stopping
-        self._leaving = False
+        self._leaving = self._over = False
         self._listener = fabric.listen(url, **options)
         self.identity = self._listener.identity
         self.name = f"{machine()} {self.identity.system_id} {absolute(url)}"
         """What it calls itself in the ids of its disks: stays when it starts again, and no other has it."""
         if isinstance(luns, LunMap):
             luns.served(self.name)
-        self.renumber(self.settings.relative_port)
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        # Not before: whoever is about to ring would ring at what has its number by then.
+        weakref.finalize(self, os.close, self._bell)
         self._thread = threading.Thread(target=self._accept, name=f"pysrp {url}", daemon=True)
-        self._thread.start()
+        try:
+            self.renumber(self.settings.relative_port)
+            self._thread.start()
+        except BaseException:
+            _relative_ports.pop(self, None)
+            self._listener.close()
+            raise
 
     def __enter__(self: Self) -> Self:
         return self
@@ -219,6 +248,7 @@ class Server:
                     break
                 with contextlib.suppress(BlockingIOError):
                     os.eventfd_read(self._bell)
+                self._pass_on()
                 if self._listener.ended:
                     self.ended = True
                     self._stopped.set()
@@ -235,6 +265,19 @@ class Server:
                     log.exception("%s: a client was turned away", self.url)
                     self._stopped.wait(TURNED_AWAY)
         self._listener.close()
+
+    def _pass_on(self) -> None:
+        """Tell the adapters what was left for them."""
+        with contextlib.suppress(Empty):
+            while True:
+                word = self._words.get_nowait()
+                for adapter in self._adapters:
+                    word(adapter)
+
+    def _tell(self, word: Callable[[AdapterThread], None]) -> None:
+        """Leave word for every adapter that there is, or is just being made. From any thread."""
+        self._words.put(word)
+        self._ring()
 
     def _welcome(self, port: fabric.Port) -> None:
         try:
@@ -253,76 +296,70 @@ class Server:
         adapter = AdapterThread(port, luns, self.settings, self.pool, self._ring)
         # A platform does not say who; the adapter info will.
         log.info("%s: client %s", adapter.target.name, _who(port.partner))
-        with self._lock:
-            self._adapters = {each for each in self._adapters if each.is_alive()} | {adapter}
-            if luns not in self._maps:
-                self._maps.append(luns)
-            adapter.call(adapter.target.enable if self.enabled else adapter.target.disable)
-            try:
-                adapter.start()
-            except BaseException:
-                self._adapters.discard(adapter)
-                adapter.target.retire()
-                raise
+        others = tuple(self.adapters())
+        self._adapters = (*others, adapter)
+        if luns not in self._maps:
+            self._maps.append(luns)
+        adapter.call(adapter.target.enable if self.enabled else adapter.target.disable)
+        try:
+            adapter.start()
+        except BaseException:
+            self._adapters = others
+            adapter.target.retire()
+            raise
+        if self._stopped.is_set():
+            adapter.stop()  # whoever stops may not have waited for this thread
 
     def _ring(self) -> None:
         """Let the listener's thread look whether it is still of use."""
-        if self._bell >= 0:
-            os.eventfd_write(self._bell, 1)
+        os.eventfd_write(self._bell, 1)
 
     def adapters(self) -> list[AdapterThread]:
         """The adapters whose clients are there; ``adapter.target.session`` is a client's login."""
-        with self._lock:
-            return [each for each in self._adapters if each.is_alive()]
+        return [each for each in self._adapters if not each.gone]
 
     # For the administrator: any thread.
 
     def enable(self) -> None:
         """Let clients in."""
-        with self._lock:
-            self.enabled = True
-            for adapter in self._adapters:
-                adapter.call(adapter.target.enable)
+        self.enabled = True
+        self._tell(lambda adapter: adapter.call(adapter.target.enable))
 
     def disable(self) -> None:
         """End the sessions, and let nobody log in until :meth:`enable`; see :meth:`ServerAdapter.disable`."""
-        with self._lock:
-            self.enabled = False
-            for adapter in self._adapters:
-                adapter.call(adapter.target.disable)
+        self.enabled = False
+        self._tell(lambda adapter: adapter.call(adapter.target.disable))
 
     def renumber(self, relative_port: int | None) -> None:
-        """The target port has another relative identifier, for who logs in from now on; see Settings.relative_port."""
+        """The target port has another relative identifier, for who logs in from now on; see Settings.relative_port.
+
+        ConfigError, and nothing has changed, for a number that is none.
+        """
         with _numbering:
             if relative_port is None:
-                taken = set(_relative_ports.values())
+                taken = set(_relative_ports.copy().values())
                 relative_port = next(number for number in itertools.count(1) if number not in taken)
+            settings = self.settings = replace(self.settings, relative_port=relative_port)
             _relative_ports[self] = relative_port
-        with self._lock:
-            self.settings = replace(self.settings, relative_port=relative_port)
-            for adapter in self._adapters:
-                adapter.call(partial(setattr, adapter.target, "settings", self.settings))
+        if self._over:
+            _relative_ports.pop(self, None)  # stopped meanwhile
+        self._tell(lambda adapter: adapter.call(partial(setattr, adapter.target, "settings", settings)))
 
     def drain(self, unit: Unit, timeout: float | None = None) -> bool:
         """Wait until no session has a task for ``unit`` and no worker is busy with it: after it was removed.
 
         What goes on in it is stopped if no initiator can reach it any more. False when time is up.
         """
-        end = None if timeout is None else time.monotonic() + timeout
+        deadline = Deadline(timeout)
         for adapter in self.adapters():
             done = threading.Event()
             adapter.call(lambda target=adapter.target, done=done: target.when_idle(unit, done.set))  # type: ignore[misc]
-            left = None if end is None else max(0.0, end - time.monotonic())
-            if not done.wait(left):
+            if not done.wait(deadline.left):
                 return False
         if not unit.nexuses():
             _stop_job(unit)
-        left = None if end is None else max(0.0, end - time.monotonic())
         medium = getattr(unit, "backend", None)
-        if not _end_of_stragglers([medium], left):
-            return False
-        left = None if end is None else max(0.0, end - time.monotonic())
-        return self.pool.drain(medium, left)
+        return end_of_stragglers([medium], deadline.left) and self.pool.drain(medium, deadline.left)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Until somebody calls :meth:`stop` or :meth:`interrupt`; False if ``timeout`` seconds passed first.
@@ -336,13 +373,14 @@ class Server:
         self._stopped.set()
 
     def stop(self, timeout: float | None = 30.0) -> None:
-        """Take leave of all clients, let what is under way end within ``timeout`` seconds, and flush.
+        """Take leave of all clients, let what is under way end, and flush, all that within ``timeout`` seconds.
 
+        A third of them is for the flush: what has not ended by then is told in the log.
         Harmless when repeated, also by a signal handler that interrupts it: that does not wait.
         """
         self._stopped.set()
         with self._ending:
-            if self._bell < 0 or self._leaving:
+            if self._over or self._leaving:
                 return
             self._leaving = True
             try:
@@ -351,78 +389,40 @@ class Server:
                 self._leaving = False
 
     def _stop(self, timeout: float | None) -> None:
-        os.eventfd_write(self._bell, 1)
-        self._thread.join(timeout)
-        with self._lock:
-            adapters, self._adapters = self._adapters, set()
+        whole = Deadline(timeout)
+        first = Deadline(None if timeout is None else timeout * BEFORE_FLUSH)
+        self._ring()
+        self._thread.join(first.left)
+        adapters, self._adapters = self._adapters, ()
         for adapter in adapters:
             adapter.stop()
         for adapter in adapters:
-            adapter.join(timeout)
+            if adapter.is_alive():
+                adapter.join(first.left)
         for unit in self._units():
             _stop_job(unit)
         media = {getattr(unit, "backend", None) for unit in self._units()}
-        if not _end_of_stragglers(media, timeout) or not self.pool.drain(timeout=timeout):
+        ended = end_of_stragglers(media, first.left)
+        # Those that are no stragglers had as long to end.
+        if not self.pool.drain(timeout=first.left) or not ended:
             log.error("%s: a backend is still busy: what it was writing may be lost", self.url)
-        self._flush(timeout)
-        bell, self._bell = self._bell, -1
-        os.close(bell)
-        with _numbering:
-            del _relative_ports[self]
+        self._flush(whole.left)
+        self._over = True
+        _relative_ports.pop(self, None)
 
     def _flush(self, timeout: float | None) -> None:
         """Put what was written on the media; one that hangs is not waited for longer than that."""
-        loop = WaitingLoop()
-        media = Media(self.pool, loop.post)
-        waiting = set()
-
-        def flushed(unit: Unit, request: MediumRequest) -> None:
-            waiting.discard(request)
-            if error := request.failure():
-                log.error("%s: flushing %r: %s", self.url, unit, error)
-
+        users: dict[Any, Unit] = {}
         for unit in self._units():
-            backend = getattr(unit, "backend", None)
-            if backend is None:
-                continue
-            request = MediumRequest(Operation.FLUSH, over=partial(flushed, unit))
-            if media.submit(backend, request) is PENDING:
-                waiting.add(request)
-            else:
-                flushed(unit, request)
-        if not loop.run_while(waiting, timeout):
-            log.error("%s: flushing goes on: what was written last may be lost", self.url)
-        media.retire()
+            if (backend := getattr(unit, "backend", None)) is not None:
+                users[backend] = unit
+        for backend, error in flush(users, self.pool, timeout).items():
+            if error is not None:
+                lost = ": what was written last may be lost" if isinstance(error, StillUnderWay) else ""
+                log.error("%s: flushing %r: %s%s", self.url, users[backend], error, lost)
 
     def _units(self) -> Iterable[Unit]:
         return {export.unit for luns in self._maps for export in luns}
-
-
-class WaitingLoop:
-    """The loop of who waits for media: :class:`pysrp.target.medium.Loop`."""
-
-    def __init__(self) -> None:
-        self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self.post = self._calls.put
-
-    def run_while(self, waiting: Collection[object], timeout: float | None) -> bool:
-        """Until nothing is waited for any more; False if ``timeout`` seconds pass first."""
-        end = None if timeout is None else time.monotonic() + timeout
-        while waiting:
-            try:
-                self._calls.get(timeout=None if end is None else max(0.0, end - time.monotonic()))()
-            except queue.Empty:
-                return False
-        return True
-
-
-def _end_of_stragglers(media: Iterable[Any], timeout: float | None) -> bool:
-    """Wait for what nobody else waits for any more on a medium; False if ``timeout`` seconds pass first."""
-    loop = WaitingLoop()
-    busy = {each for each in media if isinstance(each, Medium)}
-    for medium in list(busy):
-        medium.stragglers.when_over(partial(loop.post, partial(busy.discard, medium)))
-    return loop.run_while(busy, timeout)
 
 
 def _stop_job(unit: Unit) -> None:

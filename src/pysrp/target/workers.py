@@ -174,5 +174,5 @@ class Pool:
         for crew in crews:
             left = None if end is None else max(0.0, end - time.monotonic())
             if not crew.drain(left):
-                return False
+                return False  # the others had as long
         return True

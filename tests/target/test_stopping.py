@@ -1,0 +1,201 @@
+"""Stopping a server: by a signal handler wherever it comes, within one limit of time, and not before what is under way."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import sys
+import threading
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from media_rig import LateMedium
+from pysrp.backends import Ram
+from pysrp.errors import ConfigError
+from pysrp.initiator.session import Session
+from pysrp.target import flushing, serve
+from pysrp.target.backend_medium import BackendMedium
+from pysrp.target.disk import Disk
+from pysrp.target.flushing import StillUnderWay, flush
+from pysrp.target.lunmap import LunMap
+from pysrp.target.serve import Server
+from pysrp.target.workers import Pool
+from target_rig import MIB, SlowRam
+from waiting import PATIENCE, until
+
+_names = itertools.count()
+
+
+@pytest.fixture
+def url() -> str:
+    return f"local:stopping{next(_names)}"
+
+
+CALLS = {
+    "renumber": lambda server: server.renumber(7),
+    "renumber to any": lambda server: server.renumber(None),
+    "adapters": Server.adapters,
+    "enable": Server.enable,
+    "disable": Server.disable,
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+@pytest.mark.parametrize("line", range(12))
+def test_a_handler_that_stops_at_any_line(url: str, call: Any, line: int) -> None:
+    """As a signal handler does that comes between two lines of its own thread: nobody hangs, no number is kept."""
+    server = Server(url, LunMap([(256, Disk(Ram(MIB)))]))
+    with Session(url) as session:
+        session.scan()
+    left = line
+    before = sys.gettrace()  # coverage.py's, which counts the tests that follow in this process
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal left
+        if frame.f_code.co_filename == serve.__file__ and event == "line":
+            if left == 0:
+                sys.settrace(before)
+                server.stop(None)
+            left -= 1
+        return trace
+
+    sys.settrace(trace)
+    try:
+        call(server)
+    finally:
+        sys.settrace(before)
+    server.stop()
+    assert not server.adapters()
+    assert server not in serve._relative_ports
+
+
+def test_an_adapter_that_is_just_being_made_is_told(url: str) -> None:
+    class WhileMade(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.threadName == f"pysrp {url}":
+                server.renumber(9)
+
+    log = logging.getLogger("pysrp.target")
+    between, level = WhileMade(), log.level
+    log.addHandler(between)
+    log.setLevel(logging.INFO)
+    try:
+        with Server(url, LunMap([(256, Disk(Ram(MIB)))])) as server, Session(url) as session:
+            session.scan()
+            (adapter,) = server.adapters()
+            assert adapter.target.settings.relative_port == 9
+    finally:
+        log.removeHandler(between)
+        log.setLevel(level)
+
+
+def test_a_number_that_is_refused_is_not_noted(url: str) -> None:
+    with Server(url, LunMap()) as server:
+        number = server.settings.relative_port
+        assert number is not None
+        for bad in 0, 65536:
+            with pytest.raises(ConfigError):
+                server.renumber(bad)
+        assert server.settings.relative_port == number
+        with Server(url + "b", LunMap()) as other:
+            assert other.settings.relative_port == number + 1
+
+
+def test_a_server_without_a_thread_leaves_nothing(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    numbers = dict(serve._relative_ports)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fail)
+        with pytest.raises(RuntimeError):
+            Server(url, LunMap())
+    assert serve._relative_ports == numbers
+    Server(url, LunMap()).stop()
+
+
+@pytest.fixture
+def slow() -> Iterator[SlowRam]:
+    slow = SlowRam(MIB)
+    yield slow
+    slow.gate.set()
+
+
+def busy_with_a_write(url: str, slow: SlowRam) -> None:
+    """A client that has gone, and its write is still under way."""
+    with Session(url) as session:
+        disk = session.scan()[0]
+        disk.capacity()
+        disk.submit_write(0, bytes(512))
+        session.flush()
+        until(lambda: session.poll() or slow.started.acquire(blocking=False))
+
+
+def test_workers_of_a_medium_are_waited_for(url: str, slow: SlowRam) -> None:
+    medium = BackendMedium(slow, Pool())
+    disk = Disk(medium)
+    with Server(url, LunMap([(256, disk)])) as server:
+        busy_with_a_write(url, slow)
+        until(lambda: not server.adapters())
+        assert len(medium.stragglers) == 1
+        assert not server.drain(disk, 0.01)
+        slow.gate.set()
+        assert server.drain(disk, PATIENCE)
+        assert not medium.stragglers
+
+
+def test_stopping_has_one_limit_of_time(
+    url: str, slow: SlowRam, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However many of its parts hang: the flush has what is left, and a hung disk leaves it a third."""
+    hung = LateMedium(MIB)
+    hung.go.clear()
+    server = Server(url, LunMap([(256, Disk(slow)), (512, Disk(hung))]))
+    busy_with_a_write(url, slow)
+    limits: list[float] = []
+
+    def noting(name: str, where: Any) -> None:
+        plain = getattr(where, name)
+
+        def noted(*arguments: Any, **more: Any) -> Any:
+            limits.append(more.get("timeout", arguments[-1] if arguments else None))
+            return plain(*arguments, **more)
+
+        monkeypatch.setattr(where, name, noted)
+
+    noting("end_of_stragglers", serve)
+    noting("drain", server.pool)
+    noting("flush", serve)
+    server.stop(0.3)
+    stragglers, drain, left = limits
+    assert drain <= stragglers <= 0.2
+    assert left <= 0.1 + 1e-6
+    assert "still busy" in caplog.text
+    assert "and goes on: what was written last may be lost" in caplog.text
+    hung.go.set()
+    hung.close()
+
+
+def test_what_flushing_leaves_goes_on() -> None:
+    late, good = LateMedium(MIB), LateMedium(MIB)
+    late.go.clear()
+    found = flush([late, good, Ram(MIB)], None, 0.01)
+    assert isinstance(found.pop(late), StillUnderWay)
+    assert list(found.values())[1:] == [None]
+    late.go.set()
+    late.close()
+    good.close()
+
+
+def test_who_leaves_a_loop_leaves_its_calls_to_others() -> None:
+    loop = flushing.WaitingLoop()
+    called: list[int] = []
+    loop.post(lambda: called.append(1))
+    assert called == []
+    loop.leave()
+    assert called == [1]
+    loop.post(lambda: called.append(2))
+    assert called == [1, 2]
