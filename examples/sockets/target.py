@@ -17,6 +17,7 @@ from pysrp.srp import LoginRspFlags, ReqFlags
 from pysrp.target.answers import pack_command, pack_function
 from pysrp.target.backend_medium import Workers
 from pysrp.target.data import DataMover
+from pysrp.target.guarded import excused
 from pysrp.target.link import Limits
 from pysrp.target.login import Acquaintance, accept, refusal, reject
 from pysrp.target.lunmap import LunMap
@@ -131,7 +132,12 @@ class SocketTarget:
             elif key.data in self._connections:
                 key.data.readable()
         for _ in range(len(self._inbox)):
-            self._inbox.popleft()()
+            work = self._inbox.popleft()
+            try:
+                work()
+            except Exception:
+                if not excused(work):
+                    raise
         for connection in list(self._connections):
             connection.flush()
             if connection.wire.closed:

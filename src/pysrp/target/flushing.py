@@ -10,6 +10,7 @@ from typing import Any
 
 from pysrp.target.backend_medium import Workers
 from pysrp.target.data import Media
+from pysrp.target.guarded import excused
 from pysrp.target.link import PENDING
 from pysrp.target.medium import Medium, MediumRequest, Operation
 
@@ -38,9 +39,10 @@ class WaitingLoop:
         end = None if timeout is None else time.monotonic() + timeout
         while waiting:
             try:
-                self._calls.get(timeout=None if end is None else max(0.0, end - time.monotonic()))()
+                call = self._calls.get(timeout=None if end is None else max(0.0, end - time.monotonic()))
             except queue.Empty:
                 return False
+            _call(call)
         return True
 
     def leave(self) -> None:
@@ -54,7 +56,15 @@ class WaitingLoop:
                 call = self._calls.get_nowait()
             except queue.Empty:
                 return
-            call()
+            _call(call)
+
+
+def _call(call: Callable[[], None]) -> None:
+    try:
+        call()
+    except Exception:
+        if not excused(call):
+            raise
 
 
 def flush(

@@ -12,9 +12,23 @@ from pysrp.target.backend_medium import Call
 from pysrp.target.link import PENDING, Later
 from pysrp.target.medium import FUA, NOWAIT, Feature, Medium, MediumChannel, MediumRequest, Operation
 
-__all__ = ["Guarded"]
+__all__ = ["Guarded", "excused"]
 
 log = logging.getLogger("pysrp.target")
+
+
+class Posted(partial[None]):
+    """What a medium has its loop call."""
+
+    guard: Guarded
+
+
+def excused(work: Callable[[], None]) -> bool:
+    """Whether a loop goes on after ``work``, which was posted to it, has raised: the medium that posted it is to blame.
+
+    To be asked while the exception is handled. The engine's own errors are not excused.
+    """
+    return isinstance(work, Posted) and work.guard.excuses()
 
 
 class Guarded(MediumChannel):
@@ -22,7 +36,7 @@ class Guarded(MediumChannel):
 
     A request is whole or has an error: the rest of one that is short is submitted too. FUA is a FLUSH behind it where the
     medium does not know it. What is withdrawn and runs on is not overtaken. What raises, or says what cannot be, has
-    failed; a call that the medium posted and that raises ends nothing but itself.
+    failed; a call that the medium posted and that raises is :func:`excused`.
 
     Raises what :meth:`pysrp.target.medium.Medium.channel` does. It is the loop that the medium is given.
     """
@@ -36,15 +50,16 @@ class Guarded(MediumChannel):
 
     def post(self, call: Callable[[], None]) -> None:
         """See :meth:`pysrp.target.medium.Loop.post`."""
-        self._post(partial(self._called, call))
+        posted = Posted(call)
+        posted.guard = self
+        self._post(posted)
 
-    def _called(self, call: Callable[[], None]) -> None:
-        try:
-            call()
-        except Exception:
-            if self._telling:
-                raise
-            log.exception("%r: what it posted", self._medium)
+    def excuses(self) -> bool:
+        """Whether what is being raised by a call that was posted is the medium's; the log says so."""
+        if self._telling:
+            return False
+        log.exception("%r: what it posted", self._medium)
+        return True
 
     def submit(self, request: MediumRequest) -> Later | None:
         """See :meth:`pysrp.target.medium.MediumChannel.submit`."""

@@ -45,6 +45,7 @@ from pysrp.loglimit import limit
 from pysrp.srp import LoginRejReason
 from pysrp.target.backend_medium import Workers
 from pysrp.target.data import DataMover
+from pysrp.target.guarded import excused
 from pysrp.target.login import Acquaintance, accept, refusal, reject
 from pysrp.target.lunmap import LunMap
 from pysrp.target.srp_session import Channel, TargetSession
@@ -73,6 +74,20 @@ EVENTS = {
     crq.TransportEvent.RESUME: Event.RESUME,
 }
 """Transport events that do not mean that the partner is lost."""
+
+
+def _carry_out(inbox: deque[Callable[[], None]]) -> None:
+    """Do what was posted."""
+    while inbox:
+        try:
+            work = inbox.popleft()
+        except IndexError:  # another thread was faster
+            return
+        try:
+            work()
+        except Exception:
+            if not excused(work):
+                raise
 
 
 class ServerAdapter:
@@ -153,7 +168,7 @@ class ServerAdapter:
         self._link.retire()
         self._view.release()
         self.mover.retire()
-        self._errands()
+        _carry_out(self._inbox)
 
     def when_idle(self, unit: Unit, done: Callable[[], None]) -> None:
         """Call ``done`` as soon as this session has no task for ``unit``."""
@@ -173,7 +188,7 @@ class ServerAdapter:
         """Let :meth:`process` call ``work``. From any thread."""
         self._inbox.append(work)
         if self.state is State.REMOVED:
-            self._errands()  # nobody else will; each is taken once, whoever takes it
+            _carry_out(self._inbox)  # nobody else will; each is taken once, whoever takes it
         else:
             self.port.wake()
 
@@ -185,7 +200,7 @@ class ServerAdapter:
         queue = self.queue
         queue.now = now
         for _ in range(ROUNDS):
-            self._errands()
+            _carry_out(self._inbox)
             if queue.calling is not None and now >= queue.due:
                 self._fire(queue.call())
             if self.state in DEAF:
@@ -230,14 +245,6 @@ class ServerAdapter:
             lane.bind(session.grants())
         return True
 
-    def _errands(self) -> None:
-        while self._inbox:
-            try:
-                work = self._inbox.popleft()
-            except IndexError:
-                return
-            work()
-
     # The state machine.
 
     def _fire(self, event: Event | None) -> None:
@@ -250,7 +257,7 @@ class ServerAdapter:
         for action in step.actions:
             ACTIONS[action](self)
         if self.state is State.REMOVED:
-            self._errands()
+            _carry_out(self._inbox)
 
     def flush(self) -> None:
         """Send what waits, as far as the client's queue has room."""
