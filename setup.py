@@ -90,7 +90,7 @@ extensions = cythonize(
     compiler_directives=directives,
 )
 # The longest first: two compilers end at about the same time then.
-extensions.sort(key=lambda extension: -sum(os.path.getsize(each) for each in extension.sources))
+extensions.sort(key=lambda extension: -sum(Path(each).stat().st_size for each in extension.sources))
 
 setup(
     options={"build": {"build_base": build}, "build_ext": {"parallel": os.cpu_count()}},
