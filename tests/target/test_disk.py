@@ -18,7 +18,7 @@ from pysrp.errors import ConfigError
 from pysrp.scsi import cdb, inquiry, params
 from pysrp.scsi.mode import parse_mode6, parse_mode10
 from pysrp.scsi.sense import parse_sense
-from pysrp.target.disk import MAX_IN_PLACE, Disk
+from pysrp.target.disk import Disk
 from target_rig import Spotted
 from unit_bench import Bench
 
@@ -408,8 +408,15 @@ def test_verify_reads_a_medium_that_can_fail(tmp_path):
 def test_verify_does_not_take_the_owner_for_hours():
     with Bench(Disk(Null(1 << 50))) as bench:
         bench.good(cdb.Verify16.build(verification_length=0xFFFFFFFF))
-        result = bench(cdb.Verify16.build(verification_length=MAX_IN_PLACE // 512 + 1, bytchk=3), bytes(512))
-        assert (result.code, result.pointer) == (BAD_FIELD, (True, 10, None))
+
+
+def test_verify_compares_any_length_with_one_block():
+    """No page of VPD has a limit for that."""
+    with Bench(Disk(Null(1 << 30))) as bench:
+        whole = cdb.Verify16.build(verification_length=(1 << 30) // 512, bytchk=3)
+        bench.good(whole, bytes(512))
+        result = bench(whole, bytes(511) + b"x")
+        assert (result.code, parse_sense(result.sense).information) == ((0xE, 0x1D, 0), 511)
 
 
 # Capacity

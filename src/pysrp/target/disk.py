@@ -35,9 +35,9 @@ from pysrp.target.units.provisioning import (
     WriteSameCommands,
 )
 from pysrp.target.units.stopping import StopCommands
-from pysrp.target.units.verifying import MAX_IN_PLACE, VerifyCommands
+from pysrp.target.units.verifying import VerifyCommands
 
-__all__ = ["MAX_IN_PLACE", "Disk", "ThinDisk"]
+__all__ = ["Disk", "ThinDisk"]
 
 
 GRANTED = frozenset({"__class__", "backend", "block_size", "blocks", "execute", "max_transfer", "read_only"})

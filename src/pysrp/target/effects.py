@@ -51,6 +51,7 @@ __all__ = [
     "Flush",
     "MediumEffect",
     "Move",
+    "NextTurn",
     "Read",
     "Reply",
     "Work",
@@ -191,6 +192,14 @@ class AbortTasks(Effect):
     """
 
     nexuses: Sequence[Nexus]
+
+
+@dataclass(slots=True, eq=False)
+class NextTurn(Effect):
+    """Go on in the loop's next turn, so that what takes long with a medium that is called in place holds up nobody.
+
+    Between two turns the command can be aborted. For a yield.
+    """
 
 
 @dataclass(slots=True, eq=False)

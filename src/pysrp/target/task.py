@@ -33,6 +33,7 @@ from pysrp.target.effects import (
     Fetch,
     MediumEffect,
     Move,
+    NextTurn,
     Reply,
     Work,
     check_status,
@@ -578,6 +579,8 @@ class Steps:
                 effect.job.begin(task, self.done, self.failed)
             elif isinstance(effect, AbortTasks):
                 end_tasks(task.unit, effect.nexuses, task.nexus.post, self.done)
+            elif isinstance(effect, NextTurn):
+                task.nexus.post(self.done)
             else:
                 raise TypeError(f"{effect!r} gives nothing back: return it")
         except Exception as error:

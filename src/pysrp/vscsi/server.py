@@ -77,8 +77,8 @@ EVENTS = {
 
 
 def _carry_out(inbox: deque[Callable[[], None]]) -> None:
-    """Do what was posted."""
-    while inbox:
+    """Do what was posted until now. What that posts is for the next turn."""
+    for _ in range(len(inbox)):
         try:
             work = inbox.popleft()
         except IndexError:  # another thread was faster

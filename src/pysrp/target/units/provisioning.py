@@ -9,7 +9,7 @@ from pysrp.scsi import cdb as cdbs
 from pysrp.scsi.codes import ProvisioningStatus, SenseKey
 from pysrp.scsi.params import GetLbaStatus, LbaStatus, Unmap, UnmapBlock
 from pysrp.target.backend_medium import features_of
-from pysrp.target.effects import GOOD, Effect, Extents, Fetch, Flush, Reply, Write, Zero
+from pysrp.target.effects import GOOD, Effect, Extents, Fetch, Flush, NextTurn, Reply, Write, Zero
 from pysrp.target.fault import Fault
 from pysrp.target.medium import Feature
 from pysrp.target.task import Task
@@ -30,6 +30,9 @@ MAX_DESCRIPTORS = 256
 
 CHUNK = 256 << 10
 """Bytes of a pattern that are written at a time."""
+
+PIECE = 64 << 20
+"""Bytes that are unmapped at a time: they end at a multiple of it, and others have their turn in between."""
 
 OBSOLETE = "pbdata", "lbdata"
 TAGS = (
@@ -99,8 +102,10 @@ class ThinCommands(WriteSameCommands):
         if len(data) < announced:
             raise short()
         discard = Feature.DISCARD_ZEROS in features_of(self.backend)
-        for start, length in self._to_unmap(data):
+        for start, length in _pieces(self._to_unmap(data)):
             yield Zero(self.backend, start, length, discard)
+            if not (start + length) % PIECE:
+                yield NextTurn()
         if not self._write_cache:
             yield Flush(self.backend)
         return GOOD
@@ -170,6 +175,16 @@ def _joined(stretches: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         end = max(end, start + length)
     if end > begin:
         yield begin, end - begin
+
+
+def _pieces(stretches: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The same bytes, no more than :data:`PIECE` at a time."""
+    for start, length in stretches:
+        end = start + length
+        while start < end:
+            upto = min(end, (start // PIECE + 1) * PIECE)
+            yield start, upto - start
+            start = upto
 
 
 def _in_blocks(extents: Iterable[tuple[int, bool]], block: int, blocks: int) -> Iterator[tuple[int, bool]]:

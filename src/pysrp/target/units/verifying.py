@@ -7,20 +7,20 @@ from typing import Any
 
 from pysrp.scsi import cdb as cdbs
 from pysrp.scsi.codes import ByteCheck, SenseKey
-from pysrp.target.effects import GOOD, Effect, Fetch, Read
+from pysrp.target.effects import GOOD, Effect, Fetch, NextTurn, Read
 from pysrp.target.fault import Fault
 from pysrp.target.task import Task
 from pysrp.target.units.blocks import BlockUnit
 from pysrp.target.units.codes import SenseCode, invalid
 from pysrp.target.units.commands import Conflict, command
 
-__all__ = ["MAX_IN_PLACE", "VerifyCommands"]
+__all__ = ["VerifyCommands"]
 
 CHUNK = 1 << 20
 """Bytes that VERIFY reads at a time."""
 
-MAX_IN_PLACE = 256 << 20
-"""Bytes that VERIFY may compare with one block where the backend is called in place."""
+TURN = 16 << 20
+"""Bytes after which others have their turn."""
 
 
 class VerifyCommands(BlockUnit):
@@ -39,8 +39,6 @@ class VerifyCommands(BlockUnit):
         if check == ByteCheck.COMPARE:
             data = yield Fetch(self._length(cdb, blocks, "verification_length"))
         elif check == ByteCheck.COMPARE_ONE_BLOCK:
-            if length > MAX_IN_PLACE and not getattr(self.backend, "blocking", True):
-                raise invalid(type(cdb), "verification_length")
             data = yield Fetch(self.block_size if blocks else 0)
         elif check:
             raise invalid(type(cdb), "bytchk")
@@ -70,3 +68,5 @@ class VerifyCommands(BlockUnit):
                         information=(done + differs) % len(data or found),
                     )
             done += len(found)
+            if not done % TURN:
+                yield NextTurn()
