@@ -152,7 +152,10 @@ def test_spec_i_pt_without_any(keeper: Keeper) -> None:
 def test_spec_i_pt_is_for_who_registers_itself(keeper: Keeper) -> None:
     ids = [transport_id(5)]
     at = BAD_LIST, (False, 20, 3)
-    assert keeper.refused(0, REGISTER, 0, 0, ids=ids) == at
+    before = keeper.unit.persistent
+    keeper.good(0, REGISTER, 0, 0, ids=ids)
+    assert keeper.unit.persistent is before, "whoever is not registered and wants no key: the bit is ignored"
+    keeper.conflicts(0, REGISTER, 1, 0, ids=ids)
     keeper.good(0, REGISTER, 0, 1)
     assert keeper.refused(0, REGISTER, 1, 2, ids=ids) == at
     assert keeper.refused(0, REGISTER, 1, 0, ids=ids) == at

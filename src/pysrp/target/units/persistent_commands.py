@@ -276,10 +276,8 @@ def _register(state: Persistent, who: Registrant, cdb: cdbs.PersistentReserveOut
         found = state.find(who)
         if (0 if found is None else state.keys[found]) != key:
             raise conflict()
-        if (
-            found is not None or not new
-        ):  # it is for who is not registered, and registers itself (SPC-5, table 60)
-            raise unfit(20, 3)
+        if found is not None:
+            raise unfit(20, 3)  # it is for who registers itself (SPC-5, table 60)
         others = _initiator_ports(data)
     return state.register(who, known, new, everywhere=bool(data[20] & 4), others=others)
 
