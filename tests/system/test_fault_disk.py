@@ -225,12 +225,12 @@ def write(tree: Tree, text: str) -> None:
 def test_the_file_of_the_rules(tree: Tree) -> None:
     add(tree, "fault:error,lba=8,count=2:ram:1M", ";blocksize=4096")
     show = lambda: tree.read("devices/bad/faults")  # noqa: E731
-    assert show() == "1 error lba=8 count=2 # 0 of 0\n"
+    assert show() == "1 error lba=8 block=512 count=2 # 0 of 0\n"
     write(tree, "add hang op=write lba=3")
     write(tree, "ADD busy probability=0.5")
     assert show().splitlines()[1:] == [
-        "2 hang op=write lba=3 block=4096 # 0 of 0",
-        "3 busy block=4096 probability=0.5 # 0 of 0",
+        "2 hang op=write lba=3 # 0 of 0",
+        "3 busy probability=0.5 # 0 of 0",
     ]
     write(tree, "del 2")
     write(tree, "release 3")
@@ -240,11 +240,11 @@ def test_the_file_of_the_rules(tree: Tree) -> None:
     write(tree, "clear")
     assert show() == ""
     write(tree, "add lost")
-    assert show() == "4 lost block=4096 # 0 of 0\n"
+    assert show() == "4 lost # 0 of 0\n"
     assert save(tree) == text
     tree.write("handlers/vdisk_url/mgmt", "del_device bad")
     load(tree, text)
-    assert show() == "1 error lba=8 count=2 # 0 of 0\n"
+    assert show() == "1 error lba=8 block=512 count=2 # 0 of 0\n"
     tree.write("handlers/vdisk_ram/mgmt", "add_device good")
     assert "faults" not in tree.ls("devices/good")
 
@@ -263,8 +263,15 @@ def test_a_flush_from_the_tree(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> N
         with pytest.raises(TreeError) as caught:
             tree.write("devices/bad/sync", "1")
         assert caught.value.errno == code
-    assert "it goes on" in str(caught.value)
+    assert "and goes on" in str(caught.value)
+    medium = tree._targets.devices.by_name["bad"].backend
+    flushed = []
+    medium.medium.flush = lambda: flushed.append(1)
+    assert len(medium._waiting) == 1
     write(tree, "clear")
+    until(lambda: flushed)
+    tree.write("devices/bad/sync", "1")
+    assert len(flushed) == 2
 
 
 @pytest.mark.parametrize(

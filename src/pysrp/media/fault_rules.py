@@ -198,16 +198,21 @@ class FaultRule:
         return int(total * share / 100)
 
     def __str__(self) -> str:
-        return " ".join((self.action, *self._words()))
+        return self.text()
 
-    def _words(self) -> Iterator[str]:
+    def text(self, block: int = 512) -> str:
+        """What :meth:`parse` makes this rule of, with the same ``block``."""
+        return " ".join((self.action, *self._words(block)))
+
+    def _words(self, block: int) -> Iterator[str]:
         if self.operations != ACTIONS[self.action].usually - ({FLUSH} if self.first is not None else set()):
             yield f"op={_names(self.operations)}"
         if self.first is not None:
             yield f"lba={self.first}" + (f"-{self.last}" if self.last != self.first else "")
         for each in fields(self)[4:]:
             value = getattr(self, each.name)
-            if value == (each.default if each.default is not MISSING else None):
+            default = block if each.name == "block" else each.default
+            if value == (default if default is not MISSING else None):
                 continue
             match each.name:
                 case "delay":

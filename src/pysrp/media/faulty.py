@@ -86,8 +86,12 @@ class ActiveRule:
         self._fill = FillLevel()
 
     def __str__(self) -> str:
+        return self.text()
+
+    def text(self, block: int = 512) -> str:
+        """Its number, itself as who counts in blocks of that many bytes writes it, and what it has done."""
         held = f", {self.holds} held" if self.holds else ""
-        return f"{self.number} {self.rule} # {self.happened} of {self.seen}{held}"
+        return f"{self.number} {self.rule.text(block)} # {self.happened} of {self.seen}{held}"
 
     def strikes(self, request: MediumRequest, total: int) -> bool:
         """Whether it happens to this request, of a medium of ``total`` bytes. That is counted."""

@@ -1,6 +1,7 @@
 """``devices/<name>/faults``: the rules of a medium that does things wrong (:mod:`pysrp.media.faulty`). **Ours**.
 
-It shows a rule a line: its number, itself, how often it has happened, and how many requests it was about. Written to it::
+It shows a rule a line: its number, itself, how often it has happened, and how many requests it was about. A rule without
+``block=`` counts in the device's blocks; those of a URL, which is older than the device, count in 512 bytes. Written to it::
 
     add error op=read lba=100-107 count=2
     release 3           what hangs for rule 3 goes on; without a number all that waits
@@ -22,7 +23,8 @@ __all__ = ["faults"]
 def faults(medium: Faulty) -> File:
     """The file of that medium."""
     return File(
-        lambda: "".join(f"{rule}\n" for rule in medium.rules), lambda text: _carry_out(medium, text.strip())
+        lambda: "".join(f"{rule.text(medium.rule_block)}\n" for rule in medium.rules),
+        lambda text: _carry_out(medium, text.strip()),
     )
 
 
