@@ -289,7 +289,6 @@ def test_verbose_shows_what_an_ibmvscsi_user_knows(served: Serving) -> None:
         (("serve", "unix:/tmp/x", "--ram", "a"), "write NAME=SIZE"),
         (("serve", "unix:/tmp/x", "--disk", "a"), "write NAME=URL"),
         (("serve", "unix:/tmp/x", "--ram", "a=1M", "--thin", "b"), "--thin b: no disk is called so"),
-        (("serve", "unix:/tmp/x", "--disk", "a=null:1M", "--thin", "a"), "thin_provisioned"),
         (
             ("serve", "unix:/tmp/x", "--disk", "a=rom:1M"),
             "no medium is called 'rom': write a path, or one of",

@@ -301,6 +301,7 @@ class DeviceDirectory(Directory):
 
     read_only = _given("read_only")
     removable = _given("removable")
+    thin_provisioned = _given("thin_provisioned")
 
     @attribute
     def rotational(self) -> str:
@@ -344,18 +345,30 @@ class DeviceDirectory(Directory):
         self.flush()
 
 
-COMMON = frozenset({"blocksize", "read_only", "removable", "rotational", "tst", "t10_dev_id"})
+COMMON = frozenset(
+    {"blocksize", "read_only", "removable", "rotational", "tst", "t10_dev_id", "thin_provisioned"}
+)
+CACHES = frozenset({"write_through", "nv_cache"})
 
 
-class FileIo(DeviceDirectory):
+class Cached(DeviceDirectory):
+    """A device whose medium may keep what is written from the power."""
+
+    write_through = _given("write_through")
+    nv_cache = _given("nv_cache")
+
+
+class FileIo(Cached):
     """A file or a block device. It must exist: SCST makes none."""
 
     handler = "vdisk_fileio"
     # SCST parses these for every vdisk and vdisk_fileio takes them all; the sizes mean nothing to it.
-    accepts = COMMON | {
-        *("filename", "write_through", "nv_cache", "o_direct", "async", "thin_provisioned"),
-        *("active", "bind_alua_state", "cluster_mode", "size", "size_mb", "dummy", "lb_per_pb_exp"),
-    }
+    accepts = (
+        COMMON
+        | CACHES
+        | {"filename", "o_direct", "async", "active", "bind_alua_state", "cluster_mode"}
+        | {"size", "size_mb", "dummy", "lb_per_pb_exp"}
+    )
     backend: File
 
     @classmethod
@@ -376,10 +389,6 @@ class FileIo(DeviceDirectory):
     def filename(self) -> str:
         """Where its bytes are."""
         return line(self.given.filename, True)
-
-    write_through = _given("write_through")
-    nv_cache = _given("nv_cache")
-    thin_provisioned = _given("thin_provisioned")
 
     @store_only
     def resync_size(self, text: str) -> None:
@@ -444,21 +453,19 @@ class RamIo(Sized):
     """Memory of the server, zeros at first."""
 
     handler = "vdisk_ram"
-    accepts = COMMON | {"size", "size_mb", "thin_provisioned"}
+    accepts = COMMON | {"size", "size_mb"}
     default_size = 64 * MIB
 
     def open(self) -> Ram:
         """As much memory as asked for."""
         return Ram(self.wanted())
 
-    thin_provisioned = _given("thin_provisioned")
 
-
-class UrlIo(DeviceDirectory):
+class UrlIo(Cached):
     """Any medium that has a URL."""
 
     handler = "vdisk_url"
-    accepts = COMMON | {"url", "write_through", "nv_cache", "thin_provisioned"}
+    accepts = COMMON | CACHES | {"url"}
     turns = False
 
     @classmethod
@@ -495,10 +502,6 @@ class UrlIo(DeviceDirectory):
     def url(self) -> str:
         """Where its bytes are."""
         return line(self.given.url, True)
-
-    write_through = _given("write_through")
-    nv_cache = _given("nv_cache")
-    thin_provisioned = _given("thin_provisioned")
 
 
 HANDLERS: dict[str, type[DeviceDirectory]] = {kind.handler: kind for kind in (FileIo, NullIo, RamIo, UrlIo)}
