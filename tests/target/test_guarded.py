@@ -7,6 +7,7 @@ import errno
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
+from threading import Event, get_ident
 from typing import Any
 from uuid import uuid4
 
@@ -26,6 +27,7 @@ from pysrp.target.medium import Feature, Loop, Medium, MediumChannel, MediumRequ
 from pysrp.target.serve import Server
 from pysrp.target.workers import Pool
 from target_rig import MIB, Rig, SlowRam
+from waiting import PATIENCE
 
 CHUNK = 256 << 10
 ABORT = 1
@@ -387,3 +389,103 @@ def test_a_flush_whose_medium_posts_what_raises(caplog: pytest.LogCaptureFixture
     assert told[good] is None
     assert "not a number" in caplog.text
     assert len(late) == 1, "what it posted then is called"
+
+
+# Work of a handler, for a medium that has no threads.
+
+
+class Working(Disk):
+    """C1h is work that blocks, for its medium."""
+
+    def __init__(self, backend: Medium) -> None:
+        super().__init__(backend, "working")
+        self.begun, self.go = Event(), Event()
+        self.thread: int | None = None
+
+    def execute(self, task: Any) -> Any:
+        return self.steps() if task.cdb[0] == 0xC1 else super().execute(task)
+
+    def steps(self) -> Iterator[Any]:
+        assert (yield Work(self.backend, self.work)) == 7
+
+    def work(self) -> int:
+        self.thread = get_ident()
+        self.begun.set()
+        assert self.go.wait(PATIENCE)
+        return 7
+
+
+def test_work_for_a_medium_holds_up_nobody() -> None:
+    disk = Working(Strange())
+    rig = Rig(LunMap([(256, disk), (512, Disk(Ram(MIB)))]), workers=Pool())
+    client = rig.login()
+    tag = client.cmd(256, "c1")
+    rig.run()
+    assert disk.begun.wait(PATIENCE)
+    assert disk.thread != get_ident()
+    other = client.read(512, 0, 1)
+    rig.run()
+    assert client.answer(other).status == 0
+    assert not client.answers
+    disk.go.set()
+    rig.settle(lambda: bool(client.answers))
+    assert client.answer(tag).status == 0
+
+
+def test_work_that_is_aborted_runs_on_and_is_not_overtaken() -> None:
+    medium = Strange()
+    disk = Working(medium)
+    rig = Rig(LunMap([(256, disk)]), workers=Pool())
+    client = rig.login()
+    tag = client.cmd(256, "c1")
+    rig.run()
+    assert disk.begun.wait(PATIENCE)
+    aborted = client.manage(256, ABORT, tag)
+    rig.run()
+    assert bytes(client.answer(aborted).resp_data) == bytes(4)
+    later = client.write(256, 5, b"\x77" * 512)
+    rig.run()
+    assert not medium.requests, "it waits for the work, whatever that is about"
+    disk.go.set()
+    rig.settle(lambda: bool(medium.requests))
+    medium.does()
+    rig.run()
+    assert client.answer(later).status == 0
+    assert not medium.stragglers.running
+
+
+def test_work_waits_for_what_runs_on() -> None:
+    medium = Strange()
+    disk = Working(medium)
+    disk.go.set()
+    rig = Rig(LunMap([(256, disk)]), workers=Pool())
+    client = rig.login()
+    first = client.write(256, 0, bytes(512))
+    rig.run()
+    aborted = client.manage(256, ABORT, first)
+    rig.run()
+    client.answer(aborted)
+    tag = client.cmd(256, "c1")
+    rig.run()
+    assert not disk.begun.is_set()
+    medium.does()
+    rig.run()
+    rig.settle(lambda: bool(client.answers))
+    assert client.answer(tag).status == 0
+
+
+def test_work_that_has_not_begun_is_taken_back() -> None:
+    """The threads are all busy with others."""
+    medium = Strange()
+    disk = Working(medium)
+    rig = Rig(LunMap([(256, disk)]), workers=Pool())
+    client = rig.login()
+    tags = [client.cmd(256, "c1") for _ in range(5)]
+    rig.run()
+    aborted = client.manage(256, ABORT, tags.pop())
+    rig.run()
+    assert bytes(client.answer(aborted).resp_data) == bytes(4)
+    assert not medium.stragglers.running
+    disk.go.set()
+    rig.settle(lambda: len(client.answers) == 4)
+    assert [client.answer(tag).status for tag in tags] == [0] * 4

@@ -158,8 +158,9 @@ def _search(
 
 
 class BackendChannel(MediumChannel):
-    """A backend, for one loop. What is abandoned on a worker is not overtaken: those see to it.
+    """A backend, for one loop, by ``workers``; in place without them.
 
+    What is abandoned on a worker is not overtaken: those see to it.
     ``stragglers`` are told of it, where there are others who wait for its end than those who have the workers.
     """
 
@@ -168,9 +169,7 @@ class BackendChannel(MediumChannel):
     def __init__(
         self, backend: Any, workers: Workers | None, loop: Loop, stragglers: Stragglers | None = None
     ) -> None:
-        self._backend = backend
-        self._workers = workers if workers is not None and backend.blocking else None
-        self._loop = loop
+        self._backend, self._workers, self._loop = backend, workers, loop
         self._stragglers = stragglers
 
     def submit(self, request: MediumRequest) -> Later | None:
@@ -262,7 +261,8 @@ class BackendMedium(Medium):
 
     def channel(self, loop: Loop) -> BackendChannel:
         """See :meth:`pysrp.target.medium.Medium.channel`."""
-        return BackendChannel(self.backend, self._workers, loop, self.stragglers)
+        workers = self._workers if self.backend.blocking else None
+        return BackendChannel(self.backend, workers, loop, self.stragglers)
 
     def memory(self) -> memoryview | None:
         """The backend's."""

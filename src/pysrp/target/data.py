@@ -498,7 +498,8 @@ class Media:
         found = self._channels.get(medium)
         if found is None:
             ours = type(medium).channel is BackendMedium.channel  # which needs no guard, and knows of calls
-            found = self._channels[medium] = medium.channel(self) if ours else Guarded(medium, self.post)
+            found = medium.channel(self) if ours else Guarded(medium, self.post, self.workers)
+            self._channels[medium] = found
         return found
 
 

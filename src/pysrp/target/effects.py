@@ -163,8 +163,9 @@ class MediumEffect(Effect):
 class Work(MediumEffect):
     """Call ``call()`` where it may block, if ``backend`` can, and give what it returns.
 
-    It must not touch the task. A medium that takes its time (:class:`~pysrp.target.medium.Medium`) has no threads:
-    there it is called in place.
+    It must not touch the task. For a :class:`~pysrp.target.medium.Medium` it is called on a thread too; as nobody knows which
+    bytes it is about, it waits for what was aborted there and runs on, and if it is aborted itself all that comes later
+    waits for it.
     """
 
     call: Callable[[], Any]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from operator import index
 
-from pysrp.target.backend_medium import Call
+from pysrp.target.backend_medium import BackendChannel, Call, Workers
 from pysrp.target.link import PENDING, Later
 from pysrp.target.medium import FUA, NOWAIT, Feature, Medium, MediumChannel, MediumRequest, Operation
 
@@ -38,11 +38,17 @@ class Guarded(MediumChannel):
     medium does not know it. What is withdrawn and runs on is not overtaken. What raises, or says what cannot be, has
     failed; a call that the medium posted and that raises is :func:`excused`.
 
+    A :class:`~pysrp.target.backend_medium.Call` is for ``workers``, and in place without them. Which bytes it is about nobody
+    knows: it waits for all that runs on, and what comes later for it.
+
     Raises what :meth:`pysrp.target.medium.Medium.channel` does. It is the loop that the medium is given.
     """
 
-    def __init__(self, medium: Medium, post: Callable[[Callable[[], None]], None]) -> None:
+    def __init__(
+        self, medium: Medium, post: Callable[[Callable[[], None]], None], workers: Workers | None = None
+    ) -> None:
         self._medium, self._post = medium, post
+        self._calls = BackendChannel(medium, workers, self)
         self._stragglers = medium.stragglers
         self._telling = False
         """Whether what is raised is not the medium's, but of whoever is told."""
@@ -63,18 +69,14 @@ class Guarded(MediumChannel):
 
     def submit(self, request: MediumRequest) -> Later | None:
         """See :meth:`pysrp.target.medium.MediumChannel.submit`."""
-        if isinstance(request, Call):
-            try:
-                request.value = request.call()
-            except Exception as error:
-                request.fails(error)
-            return None
         try:
             size = self._medium.size
         except Exception as error:
             request.fails(error)
             return None
-        if not 0 <= request.offset <= request.offset + request.length <= size:
+        if isinstance(request, Call):
+            request.operation, request.length = Operation.WRITE, size
+        elif not 0 <= request.offset <= request.offset + request.length <= size:
             request.ends(errno.EINVAL)
             return None
         request.channel = self
@@ -88,7 +90,7 @@ class Guarded(MediumChannel):
             self._stragglers.withdraw(request)
             return True
         try:
-            never_began = self._channel.withdraw(part)
+            never_began = self._asked(part).withdraw(part)
         except Exception:
             log.exception("%r: withdrawing a request", self._medium)
             never_began = False
@@ -126,7 +128,7 @@ class Guarded(MediumChannel):
             part.over = partial(self._over, request)
             request.own = part
             try:
-                if self._channel.submit(part) is PENDING:
+                if self._asked(part).submit(part) is PENDING:
                     return self._later(request)
             except Exception as error:
                 part.fails(error)
@@ -161,8 +163,13 @@ class Guarded(MediumChannel):
         """Whether a FLUSH has to follow."""
         return bool(request.flags & FUA) and Feature.FUA not in self._medium.features
 
+    def _asked(self, part: MediumRequest) -> MediumChannel:
+        return self._calls if isinstance(part, Call) else self._channel
+
     def _rest(self, request: MediumRequest) -> MediumRequest:
         """What is to be submitted of a request that has been done in part."""
+        if isinstance(request, Call):
+            return Call(request.call)
         flags = request.flags
         if self._fua(request):
             flags &= ~FUA
@@ -184,6 +191,9 @@ class Guarded(MediumChannel):
 
     def _taken(self, request: MediumRequest, part: MediumRequest) -> bool:
         """Note what became of a part; whether that was all."""
+        if isinstance(part, Call):
+            request.value, request.errno, request.cause = part.value, part.errno, part.cause
+            return True
         if not _possible(part):
             log.error("%r: %r cannot have ended so: done %r, bad %r", self._medium, part, part.done, part.bad)
             part.ends(errno.EPROTO)
