@@ -125,8 +125,10 @@ def test_outside(user: User, medium: Medium, operation: Operation, offset: int, 
     """A target asks for nothing there, whatever its handlers want."""
     views = [memoryview(bytearray(b"x" * length))] if operation in (READ, WRITE) else []
     request = MediumRequest(operation, offset, length, views, over=user.ended)
-    if Media(None, user.loop.post).submit(medium, request) is PENDING:
+    media = Media(None, user.loop.post)
+    if media.submit(medium, request) is PENDING:
         user.loop.until(lambda: user.over)
+    media.retire()  # not by garbage collection, when the medium is gone
     assert request.failure() is not None
     assert user.read() == bytes(SIZE)
 
