@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 import random
+import tempfile
 import textwrap
 import threading
 from collections import deque
@@ -11,10 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from loop_device import loop_device
 from media_in_c import MediumInC
 from pysrp.backends import Backend, File, Ram
 from pysrp.media import open_medium
 from pysrp.media.faulty import Faulty
+from pysrp.media.file import FileMedium
 from pysrp.media.timers import Timer, Timers
 from pysrp.target import medium as words
 from pysrp.target.backend_medium import BackendMedium
@@ -216,6 +222,42 @@ def ram_url(path: Path) -> Medium:
     return as_medium(open_medium("ram:1M"))
 
 
+def file_in_c(path: Path) -> Medium:
+    return FileMedium(path / "disk", SIZE)
+
+
+def file_direct(path: Path) -> Medium:
+    return FileMedium(path / "disk", SIZE, direct=True)
+
+
+def file_direct_by_threads(path: Path) -> Medium:
+    return FileMedium(path / "disk", SIZE, direct=True, uring=False)
+
+
+def file_in_memory(path: Path) -> Medium:
+    """On tmpfs, which reads nothing at once."""
+    if not os.path.ismount("/dev/shm"):
+        pytest.skip("NO TMPFS HERE: /dev/shm is none")
+    with tempfile.NamedTemporaryFile(dir="/dev/shm") as file:
+        return FileMedium(file.name, SIZE)
+
+
+def device(path: Path) -> Medium:
+    with loop_device(path / "disk", SIZE) as found:
+        return FileMedium(found)
+
+
+def device_direct(path: Path) -> Medium:
+    with loop_device(path / "disk", SIZE) as found:
+        return FileMedium(found, direct=True)
+
+
+def device_of_large_sectors(path: Path) -> Medium:
+    """Whatever is not whole sectors is read, changed and written."""
+    with loop_device(path / "disk", SIZE, 4096) as found:
+        return FileMedium(found, direct=True)
+
+
 def file_url(path: Path) -> Medium:
     return as_medium(open_medium(f"file:{path}/disk?size=1M"))
 
@@ -250,6 +292,7 @@ def as_documented(path: Path) -> Medium:
 
 KINDS: list[Callable[[Path], Medium]] = [
     ram, file, file_in_place, late, as_documented, in_c, ram_in_c, ram_url, file_url,
+    file_in_c, file_direct, file_direct_by_threads, file_in_memory, device, device_direct, device_of_large_sectors,
     faulty, delayed, delayed_late,
 ]  # fmt: skip
 """Each makes a medium of SIZE bytes, zeros, in a folder of its own. A new one is a line here."""

@@ -47,6 +47,10 @@ ROOMS = [
             "_fast.crq_link",
             "_fast.crq_client_link",
             "_fast.ram",
+            "_fast.crew",
+            "_fast.file_bytes",
+            "_fast.file_medium",
+            "_fast.uring",
         ),
     ),
     (

@@ -16,6 +16,7 @@ from pysrp.backends import File, Null, Ram
 from pysrp.errors import Busy, ConfigError, TaskSetFull
 from pysrp.media import open_medium
 from pysrp.media.faulty import Faulty
+from pysrp.media.file import FileMedium
 from pysrp.media.timers import Timers
 from pysrp.target.backend_medium import features_of
 from pysrp.target.link import PENDING
@@ -458,8 +459,8 @@ def test_by_url(tmp_path: Path) -> None:
     for url, rules, seed, below in [
         ("fault:ram:1M", [], 0, Ram),
         ("fault:seed=7:error,op=read,lba=1-2,count=2:hang,after=1:null:1M", ["error op=read lba=1-2 count=2", "hang after=1"], 7, Null),
-        (f"fault:busy:{tmp_path}/seed=1:x", ["busy"], 0, File),
-        (f"FAULT:busy:file:{tmp_path}/seed=1:x", ["busy"], 0, File),
+        (f"fault:busy:{tmp_path}/seed=1:x", ["busy"], 0, FileMedium),
+        (f"FAULT:busy:file:{tmp_path}/seed=1:x", ["busy"], 0, FileMedium),
         ("fault:busy:fault:lost:ram:1M", ["busy"], 0, Faulty),
     ]:  # fmt: skip
         medium = open_medium(url)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from pysrp.backends import File, Null, Ram
+from pysrp.backends import Null, Ram
 from pysrp.cli.serve import device
 from pysrp.errors import ConfigError
 from pysrp.media import SCHEMES, open_medium, split
+from pysrp.media.file import FileMedium
 from pysrp.scst import Tree, TreeError, load, save
 
 MIB = 1 << 20
@@ -30,15 +32,17 @@ def test_what_opens(disk: Path) -> None:
         ("ram:64k", Ram, 65536),
         ("RAM:0x200", Ram, 512),
         ("null:1T", Null, 1 << 40),
-        (f"file:{disk}", File, MIB),
-        (f"file:{disk}?size=2M", File, 2 * MIB),
-        (str(disk), File, 2 * MIB),
+        (f"file:{disk}", FileMedium, MIB),
+        (f"file://{disk}", FileMedium, MIB),
+        (f"file:{disk}?size=2M", FileMedium, 2 * MIB),
+        (f"file:{disk}?direct=1", FileMedium, 2 * MIB),
+        (str(disk), FileMedium, 2 * MIB),
     ]:
         medium = open_medium(url)
         assert isinstance(medium, kind)
         assert medium.size == size
         medium.close()
-    with open_medium(str(disk), read_only=True) as medium:  # type: ignore[union-attr]
+    with closing(open_medium(str(disk), read_only=True)) as medium:
         assert medium.read_only
 
 
@@ -47,7 +51,8 @@ def test_paths_with_anything_in_them(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"x" * 512)
         quoted = name.replace("%", "%25").replace("?", "%3F")
         for url in f"{tmp_path}/{name}", f"file:{tmp_path}/{quoted}":
-            with open_medium(url) as medium:  # type: ignore[union-attr]
+            with closing(open_medium(url)) as medium:
+                assert isinstance(medium, FileMedium)
                 assert medium.path == f"{tmp_path}/{name}"
 
 
@@ -64,10 +69,11 @@ def test_paths_with_anything_in_them(tmp_path: Path) -> None:
         ("file:disk", "begins with a slash"),
         ("file:", "begins with a slash"),
         ("file:/dev/null", "neither a file nor a block device"),
-        ("file:/x?sizes=1M", "'sizes' is no option: size"),
+        ("file:/x?sizes=1M", "'sizes' is no option: direct, size"),
         ("file:/x?size", "write ?NAME=VALUE"),
         ("file:/x?size=1M&size=2M", "'size' is there twice"),
         ("file:/x?size=some", "'some' is no size"),
+        ("file:/x?direct=yes", "'yes' is neither 0 nor 1"),
     ],
 )
 def test_what_is_refused(url: str, says: str) -> None:
@@ -104,7 +110,8 @@ def test_a_scheme_of_one_s_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 def test_schemes_and_paths() -> None:
     assert split("Ram:1M") == ("ram", "1M")
-    assert split("file:/a:b") == ("file", "/a:b")
+    for url in "file:/a:b", "file:///a:b":
+        assert split(url) == ("file", "/a:b")
     for path in "/a:b", "./ram:1", "disk.img", "":
         assert split(path) == ("path", path)
 
@@ -167,6 +174,7 @@ def test_what_serve_makes_of_a_url(tree: Tree, disk: Path, monkeypatch: pytest.M
             (str(disk), "vdisk_fileio"),
             ("disk", "vdisk_fileio"),
             (f"file:{disk}", "vdisk_fileio"),
+            (f"file://{disk}", "vdisk_fileio"),
             (f"file:{disk}?size=1M", "vdisk_url"),
         ]
     ):

@@ -34,12 +34,8 @@ class File(Backend):
     ) -> None:
         self.path = os.fspath(path)
         self.read_only = read_only
-        if size is not None and size < 1:
-            raise ConfigError(f"{self.path}: a disk of {size} bytes")
-        mode = os.O_RDONLY if read_only else os.O_RDWR | (0 if size is None else os.O_CREAT)
         self._flushes = Flushes()
-        # O_NONBLOCK: a FIFO is refused below, not waited for.
-        self._fd = os.open(self.path, mode | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+        self._fd = opened(self.path, size, read_only=read_only)
         try:
             self.size = self._measure(size)
         except BaseException:
@@ -50,19 +46,7 @@ class File(Backend):
         return f"File({self.path!r}, {self.size}{', read_only=True' if self.read_only else ''})"
 
     def _measure(self, wanted: int | None) -> int:
-        kind = os.fstat(self._fd).st_mode
-        if not (stat.S_ISREG(kind) or stat.S_ISBLK(kind)):
-            raise ConfigError(f"{self.path} is neither a file nor a block device")
-        have = os.lseek(self._fd, 0, os.SEEK_END)
-        if wanted is None:
-            if not have:
-                raise ConfigError(f"{self.path} is empty: give a size")
-            return have
-        if wanted > have:
-            if self.read_only or not stat.S_ISREG(kind):
-                raise ConfigError(f"{self.path} has {have} bytes, not {wanted}, and cannot grow")
-            os.ftruncate(self._fd, wanted)
-        return wanted
+        return measured(self._fd, self.path, wanted, read_only=self.read_only)
 
     def _descriptor(self) -> int:
         if self._fd < 0:
@@ -139,6 +123,35 @@ class File(Backend):
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
+
+
+def opened(path: str, size: int | None = None, *, read_only: bool = False, flags: int = 0) -> int:
+    """A descriptor of a file for a disk, with these flags too. With a size it is made, mode 0600, if it is not there.
+
+    Raises ConfigError for a size below 1, OSError as opening does.
+    """
+    if size is not None and size < 1:
+        raise ConfigError(f"{path}: a disk of {size} bytes")
+    mode = os.O_RDONLY if read_only else os.O_RDWR | (0 if size is None else os.O_CREAT)
+    # O_NONBLOCK: a FIFO is refused by whoever measures, not waited for.
+    return os.open(path, mode | flags | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+
+
+def measured(fd: int, path: str, wanted: int | None = None, *, read_only: bool = False) -> int:
+    """The bytes of it that are used: all, or those wanted; a file that is shorter is grown. ConfigError as :class:`File`."""
+    kind = os.fstat(fd).st_mode
+    if not (stat.S_ISREG(kind) or stat.S_ISBLK(kind)):
+        raise ConfigError(f"{path} is neither a file nor a block device")
+    have = os.lseek(fd, 0, os.SEEK_END)
+    if wanted is None:
+        if not have:
+            raise ConfigError(f"{path} is empty: give a size")
+        return have
+    if wanted > have:
+        if read_only or not stat.S_ISREG(kind):
+            raise ConfigError(f"{path} has {have} bytes, not {wanted}, and cannot grow")
+        os.ftruncate(fd, wanted)
+    return wanted
 
 
 class Flushes:

@@ -5,7 +5,8 @@ URL                                     what it is
 ======================================  ========================================================================
 ``ram:64M``                             memory of this process, zeros at first
 ``null:1G``                             zeros; what is written is gone
-``file:/PATH[?size=1G]``, or a path     a file or a block device; with a size it is made, or grown
+``file:/PATH[?size=1G]``, or a path     a file or a block device; with a size it is made, or grown;
+                                        with ``direct=1`` past the page cache
 ``fault:RULE:RULE:URL``                 any of these, with faults (:mod:`.faulty`)
 ======================================  ========================================================================
 
@@ -17,7 +18,7 @@ from __future__ import annotations
 import re
 from importlib import import_module
 
-from pysrp.backends import Backend, File
+from pysrp.backends import Backend
 from pysrp.errors import ConfigError
 from pysrp.target.medium import Medium
 
@@ -40,12 +41,13 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
 def split(url: str) -> tuple[str, str]:
     """The scheme, in lower case, and what follows the colon. A path (/, ., or no colon) has the scheme ``path``.
 
-    What is a path stays as it is, where of ``file:`` a ``?`` begins the options.
+    What is a path stays as it is, where of ``file:`` a ``?`` begins the options. ``file:///PATH`` is ``file:/PATH``.
     """
     found = _SCHEME.fullmatch(url)
     if not url or url[0] in "/." or found is None:
         return "path", url
-    return found[1].lower(), found[2]
+    scheme, rest = found[1].lower(), found[2]
+    return scheme, rest[2:] if scheme == "file" and rest.startswith("///") else rest
 
 
 def open_medium(url: str, *, read_only: bool = False) -> Medium | Backend:
@@ -58,7 +60,9 @@ def open_medium(url: str, *, read_only: bool = False) -> Medium | Backend:
     if scheme == "path":
         if not url:
             raise ConfigError(f"a medium without a URL: {_known()}")
-        return File(url, read_only=read_only)
+        from pysrp.media.file import FileMedium
+
+        return FileMedium(url, read_only=read_only)
     if scheme not in SCHEMES:
         raise ConfigError(f"{url!r}: no medium is called {scheme!r}: {_known()}")
     module, _, name = SCHEMES[scheme].rpartition(".")

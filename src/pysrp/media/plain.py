@@ -1,13 +1,14 @@
-"""``ram:``, ``null:``, ``file:``: the media that are one backend each."""
+"""``ram:``, ``null:``, ``file:``: the media that a few words describe."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, unquote
 
-from pysrp.backends import Backend, File, Null, Ram
+from pysrp.backends import Backend, Null, Ram
 from pysrp.errors import ConfigError
+from pysrp.media.file import FileMedium
 from pysrp.text import size
 
 __all__ = ["open_file", "open_null", "open_ram", "options"]
@@ -15,7 +16,7 @@ __all__ = ["open_file", "open_null", "open_ram", "options"]
 T = TypeVar("T")
 
 
-def options(text: str, known: dict[str, Callable[[str], T]]) -> dict[str, T]:
+def options(text: str, known: Mapping[str, Callable[[str], T]]) -> dict[str, T]:
     """What follows a ``?``: ``NAME=VALUE&NAME=VALUE``. ConfigError for other names, and for two of one."""
     try:
         pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text))
@@ -40,10 +41,17 @@ def open_null(text: str, *, read_only: bool = False) -> Backend:
     return Null(size(text))
 
 
-def open_file(text: str, *, read_only: bool = False) -> Backend:
-    """``file:/PATH[?size=SIZE]``; in the path ``%3F`` is a question mark, and ``%25`` a percent sign."""
+def switch(text: str) -> bool:
+    """``0`` or ``1``."""
+    if text not in ("0", "1"):
+        raise ConfigError(f"{text!r} is neither 0 nor 1")
+    return text == "1"
+
+
+def open_file(text: str, *, read_only: bool = False) -> FileMedium:
+    """``file:/PATH[?size=SIZE&direct=1]``; in the path ``%3F`` is a question mark, and ``%25`` a percent sign."""
     path, _, rest = text.partition("?")
-    given = options(rest, {"size": size})
+    given: dict[str, Any] = options(rest, {"size": size, "direct": switch})
     if not path.startswith("/"):
         raise ConfigError(f"file:{text}: the path begins with a slash")
-    return File(unquote(path, errors="surrogateescape"), given.get("size"), read_only=read_only)
+    return FileMedium(unquote(path, errors="surrogateescape"), read_only=read_only, **given)

@@ -1,0 +1,321 @@
+/*
+ * Moving bytes between buffers and an open file, by calls that may block: all of a request, or as much as there is before
+ * the first byte that cannot be moved. For threads (crew.h); nothing here knows who waits for it.
+ */
+#ifndef PYSRP_FILE_BYTES_H
+#define PYSRP_FILE_BYTES_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "native.h"
+
+#ifndef FALLOC_FL_KEEP_SIZE
+#define FALLOC_FL_KEEP_SIZE 0x01
+#define FALLOC_FL_PUNCH_HOLE 0x02
+#define FALLOC_FL_ZERO_RANGE 0x10
+#endif
+
+enum {
+	FILE_VECTORS = 64,		/* buffers in one call */
+	FILE_BOUNCE = 1 << 20,		/* bytes that go by a buffer of ours at a time */
+	FILE_SMALLER = 16,		/* into so many a piece is divided to find a byte that cannot be moved */
+	FILE_ZEROS = 1 << 16,
+};
+#define FILE_LARGEST (UINT64_C(1) << 30)	/* bytes in one call; the kernel moves less than 2 GiB */
+
+static _Alignas(4096) const uint8_t file_zeros[FILE_ZEROS];
+
+/* A pysrp_buffer is an iovec by another name. */
+_Static_assert(sizeof(struct pysrp_buffer) == sizeof(struct iovec) &&
+	       offsetof(struct pysrp_buffer, bytes) == offsetof(struct iovec, iov_base) &&
+	       offsetof(struct pysrp_buffer, length) == offsetof(struct iovec, iov_len), "a buffer is an iovec");
+
+struct file_bytes {
+	int fd;
+	uint32_t align;		/* offsets, lengths and addresses of a call are multiples of this: 1, but with O_DIRECT */
+	uint32_t grain;		/* bytes in which it is told what cannot be moved, a multiple of align */
+	int failed;		/* the errno of a flush that failed, for good. Atomic. */
+};
+
+static int file_failed(struct file_bytes *file)
+{
+	return __atomic_load_n(&file->failed, __ATOMIC_ACQUIRE);
+}
+
+static void file_fail(struct file_bytes *file, int error)
+{
+	int none = 0;
+
+	__atomic_compare_exchange_n(&file->failed, &none, error, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+/* Whether it is the medium that failed, so that a part of what was asked for may be there. */
+static int file_is_bad(int error)
+{
+	return error == EIO || error == EILSEQ || error == ENODATA || error == EBADMSG || error == EREMOTEIO ||
+	       error == EUCLEAN;
+}
+
+/* What is left of a request, `most` bytes of it: vectors for one call, and how many; *length is their bytes. */
+static unsigned file_window(const struct pysrp_io *io, uint64_t most, struct iovec *vectors, uint64_t *length)
+{
+	uint64_t skip = io->done, left = io->length - io->done;
+	unsigned count = 0;
+	size_t i;
+
+	if (left > most)
+		left = most;
+	*length = 0;
+	for (i = 0; i < io->count && left && count < FILE_VECTORS; i++) {
+		uint64_t part = io->buffers[i].length;
+
+		if (skip >= part) {
+			skip -= part;
+			continue;
+		}
+		part -= skip;
+		if (part > left)
+			part = left;
+		vectors[count++] = (struct iovec){ io->buffers[i].bytes + skip, part };
+		skip = 0;
+		*length += part;
+		left -= part;
+	}
+	return count;
+}
+
+static int file_writes(const struct pysrp_io *io)
+{
+	return io->operation != PYSRP_READ;
+}
+
+/* One call; bytes moved, or an errno below 0. 0 bytes are an error: a file has become shorter, or takes nothing. */
+static ssize_t file_call(int fd, int write, const struct iovec *vectors, unsigned count, uint64_t at, int flags)
+{
+	ssize_t moved;
+
+	do
+		moved = write ? pwritev2(fd, vectors, (int)count, (off_t)at, flags) :
+				preadv2(fd, vectors, (int)count, (off_t)at, flags);
+	while (moved < 0 && errno == EINTR);
+	if (moved < 0)
+		return -errno;
+	return moved ? moved : -EIO;
+}
+
+/* The same for what is in one piece, to its end. */
+static int file_whole(int fd, int write, void *bytes, uint64_t length, uint64_t at, int flags)
+{
+	uint64_t done = 0;
+
+	while (done < length) {
+		struct iovec vector = { (uint8_t *)bytes + done, length - done };
+		ssize_t moved = file_call(fd, write, &vector, 1, at + done, flags);
+
+		if (moved < 0)
+			return (int)-moved;
+		done += (uint64_t)moved;
+	}
+	return 0;
+}
+
+/* Whether a call can be about this, as it is. */
+static int file_fits(const struct file_bytes *file, const struct iovec *vectors, unsigned count, uint64_t at)
+{
+	uint64_t all = at;
+	unsigned i;
+
+	for (i = 0; i < count; i++)
+		all |= vectors[i].iov_len | (uintptr_t)vectors[i].iov_base;
+	return !(all & (file->align - 1));
+}
+
+static void file_copy(const struct iovec *vectors, unsigned count, uint8_t *bounce, int write)
+{
+	unsigned i;
+
+	for (i = 0; i < count; bounce += vectors[i++].iov_len)
+		if (write)
+			memcpy(bounce, vectors[i].iov_base, vectors[i].iov_len);
+		else
+			memcpy(vectors[i].iov_base, bounce, vectors[i].iov_len);
+}
+
+/*
+ * The same as file_call() for what does not fit, by a buffer of ours, at most FILE_BOUNCE bytes. Of the first and the last
+ * unit the rest is what was there: who writes has to see to it that nobody else writes there meanwhile.
+ */
+static ssize_t file_bounced(const struct file_bytes *file, int fd, int write, const struct iovec *vectors,
+			    unsigned count, uint64_t length, uint64_t at, int flags)
+{
+	uint64_t mask = file->align - 1, begin = at & ~mask, end = (at + length + mask) & ~mask;
+	void *found;
+	uint8_t *bounce;
+	int error = 0;
+
+	if (posix_memalign(&found, file->align > 4096 ? file->align : 4096, end - begin))
+		return -ENOMEM;
+	bounce = found;
+	if (!write) {
+		error = file_whole(fd, 0, bounce, end - begin, begin, 0);
+	} else {
+		if (at & mask)
+			error = file_whole(fd, 0, bounce, file->align, begin, 0);
+		if (!error && (at + length) & mask && (end - begin > file->align || !(at & mask)))
+			error = file_whole(fd, 0, bounce + (end - begin) - file->align, file->align,
+					   end - file->align, 0);
+	}
+	if (!error) {
+		file_copy(vectors, count, bounce + (at - begin), write);
+		if (write)
+			error = file_whole(fd, 1, bounce, end - begin, begin, flags);
+	}
+	free(found);
+	return error ? -error : (ssize_t)length;
+}
+
+/* Go on with a request up to `until`, in pieces that begin and end at multiples of `piece`. 0 or an errno. */
+static int file_pieces(const struct file_bytes *file, int fd, struct pysrp_io *io, int flags, uint64_t piece,
+		       uint64_t until)
+{
+	struct iovec vectors[FILE_VECTORS];
+
+	while (io->offset + io->done < until) {
+		uint64_t at = io->offset + io->done, most = piece - (at & (piece - 1)), length;
+		unsigned count;
+		ssize_t moved;
+
+		count = file_window(io, most < until - at ? most : until - at, vectors, &length);
+		if (!file_fits(file, vectors, count, at)) {
+			if (length > FILE_BOUNCE - file->align)
+				count = file_window(io, FILE_BOUNCE - file->align, vectors, &length);
+			moved = file_bounced(file, fd, file_writes(io), vectors, count, length, at, flags);
+		} else {
+			moved = file_call(fd, file_writes(io), vectors, count, at, flags);
+		}
+		if (moved < 0)
+			return (int)-moved;
+		io->done += (uint64_t)moved;
+	}
+	return 0;
+}
+
+/*
+ * Move what is left of a READ or WRITE. 0 or an errno; then `bad` is the first byte that could not be moved. A call does not
+ * say where it failed, so what failed is tried again in ever smaller pieces.
+ */
+static int file_move(const struct file_bytes *file, int fd, struct pysrp_io *io)
+{
+	uint64_t piece = FILE_LARGEST, end = io->offset + io->length, until = end;
+
+	for (;;) {
+		int error = file_pieces(file, fd, io, 0, piece, until);
+
+		if (!error && until == end)
+			return 0;
+		if (!error) {		/* what had failed goes well in pieces */
+			piece = FILE_LARGEST;
+			until = end;
+		} else if (!file_is_bad(error) || piece == file->grain) {
+			io->bad = io->offset + io->done;
+			return error;
+		} else {
+			/* The call that failed was about one piece, or less. */
+			uint64_t behind = ((io->offset + io->done) & ~(piece - 1)) + piece;
+
+			until = behind < until ? behind : until;
+			piece = piece / FILE_SMALLER > file->grain ? piece / FILE_SMALLER : file->grain;
+		}
+	}
+}
+
+/* Zeros for the bytes from `at` to `end`, by writing them. */
+static int file_write_zeros(const struct file_bytes *file, int fd, uint64_t at, uint64_t end)
+{
+	while (at < end) {
+		uint64_t length = end - at < FILE_ZEROS ? end - at : FILE_ZEROS;
+		struct iovec vector = { (void *)file_zeros, length };
+		ssize_t moved;
+
+		moved = file_fits(file, &vector, 1, at) ? file_call(fd, 1, &vector, 1, at, 0) :
+			file_bounced(file, fd, 1, &vector, 1, length, at, 0);
+		if (moved < 0)
+			return (int)-moved;
+		at += (uint64_t)moved;
+	}
+	return 0;
+}
+
+/* fallocate(2). Not 0 and not an errno, but -1: this file has no such thing. */
+static int file_allocate(int fd, int mode, uint64_t at, uint64_t end)
+{
+	int error;
+
+	do
+		error = fallocate(fd, mode | FALLOC_FL_KEEP_SIZE, (off_t)at, (off_t)(end - at)) ? errno : 0;
+	while (error == EINTR);
+	return error == EOPNOTSUPP || error == ENOSYS || error == EINVAL || error == ENODEV ? -1 : error;
+}
+
+/*
+ * ZERO, or DISCARD, which leaves zeros too: a hole, or else what the file system or the device has for zeros, or else
+ * written zeros. Devices do it in whole units only: what is before and behind is written.
+ */
+static int file_zero(const struct file_bytes *file, int fd, struct pysrp_io *io, uint32_t unit)
+{
+	uint64_t begin = io->offset, end = begin + io->length;
+	uint64_t first = (begin + unit - 1) & ~(uint64_t)(unit - 1), last = end & ~(uint64_t)(unit - 1);
+	int error = -1;
+
+	if (first < last && io->operation == PYSRP_DISCARD)
+		error = file_allocate(fd, FALLOC_FL_PUNCH_HOLE, first, last);
+	if (first < last && error < 0)
+		error = file_allocate(fd, FALLOC_FL_ZERO_RANGE, first, last);
+	if (error < 0)
+		return file_write_zeros(file, fd, begin, end);
+	if (!error)
+		error = file_write_zeros(file, fd, begin, first);
+	if (!error)
+		error = file_write_zeros(file, fd, last, end);
+	return error;
+}
+
+/*
+ * A descriptor of this thread's own for writes with RWF_DSYNC. Linux tells an error of writing back once to each open file,
+ * whoever asks first: with one for all threads a write that was lost would be told as the failure of another one.
+ */
+static int file_reopen(int fd)
+{
+	char path[40];
+	int flags = fcntl(fd, F_GETFL);
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, (flags & (O_ACCMODE | O_DIRECT)) | O_CLOEXEC);
+}
+
+/*
+ * A WRITE that is on the medium when it is over. EOPNOTSUPP: not so. If it failed, was that the write, or has something been
+ * lost that was written before? The same write without the flag tells: if it goes well, something has been lost, and that
+ * is what a flush that failed means. So the call that fails is not tried again with the flag: Linux has told it.
+ */
+static int file_move_through(struct file_bytes *file, int fd, struct pysrp_io *io)
+{
+	int error = file_pieces(file, fd, io, RWF_DSYNC, FILE_LARGEST, io->offset + io->length), other;
+
+	if (!error || error == EOPNOTSUPP || error == ENOMEM)
+		return error;
+	other = file_move(file, fd, io);
+	if (other)
+		return other;
+	file_fail(file, error);
+	io->done = 0;
+	return error;
+}
+
+#endif

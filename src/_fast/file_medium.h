@@ -1,0 +1,533 @@
+/*
+ * A file or a block device as a medium (native.h).
+ *
+ * The loop's own thread reads what is in the page cache (RWF_NOWAIT). What would block goes to threads (crew.h), or to an
+ * io_uring with a thread that waits for it, where the file has been opened for that. What the io_uring does not do well a
+ * thread does again, and says what is wrong.
+ *
+ * With O_DIRECT what does not fit the device's units is read, changed and written, alone: no other write is under way then.
+ */
+#ifndef PYSRP_FILE_MEDIUM_H
+#define PYSRP_FILE_MEDIUM_H
+
+#include <sched.h>
+
+#include "crew.h"
+#include "file_bytes.h"
+#include "uring.h"
+
+enum {
+	FILE_MOVERS = 8,	/* threads for what waits for the device */
+	FILE_WRITERS = 2,	/* for writes to the page cache, which most file systems do one by one: more wait in line */
+	FILE_SWEEPERS = 2,	/* for ZERO and DISCARD, which may take minutes */
+	FILE_FLYING = 128,	/* requests in one io_uring */
+};
+
+struct file_medium {
+	struct pysrp_medium table;
+	struct file_bytes file;
+	uint64_t size;			/* atomic */
+	uint64_t users;			/* atomic: requests under way, and 1 until it is closed */
+	int tries_reads, tries_writes;	/* atomic: whether RWF_NOWAIT is worth a try */
+	int rings;			/* atomic: READ goes by io_uring, and with O_DIRECT WRITE too */
+	uint32_t unit;			/* of what ZERO and DISCARD do without writing */
+	struct crew movers, writers, sweepers, flusher;
+
+	pthread_mutex_t lock;		/* with O_DIRECT: who writes */
+	unsigned writing;
+	int alone;
+	struct pysrp_io *held, **held_last;
+};
+
+struct file_channel {
+	struct file_medium *medium;
+	void (*ring)(void *bell);
+	void *bell;
+	pthread_mutex_t lock;
+	pthread_cond_t turn;
+	struct pysrp_io *over, **over_last;
+	unsigned ringing;		/* close() waits for that */
+	unsigned flying;		/* requests in the io_uring */
+	int has_uring;			/* -1: there is none */
+	struct uring uring;
+	pthread_t waiter;
+};
+
+/* Users */
+
+static int file_enter(struct file_medium *medium)
+{
+	uint64_t users = __atomic_load_n(&medium->users, __ATOMIC_RELAXED);
+
+	do
+		if (!users)
+			return 0;
+	while (!__atomic_compare_exchange_n(&medium->users, &users, users + 1, 1, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
+	return 1;
+}
+
+static void file_leave(struct file_medium *medium)
+{
+	/* Release and acquire: who closes it comes after all that has been done with it. */
+	if (__atomic_sub_fetch(&medium->users, 1, __ATOMIC_ACQ_REL))
+		return;
+	close(medium->file.fd);
+	crew_dismiss(&medium->movers);
+	crew_dismiss(&medium->writers);
+	crew_dismiss(&medium->sweepers);
+	crew_dismiss(&medium->flusher);
+}
+
+/* How a request ends */
+
+static void file_dispatch(struct pysrp_io *io);
+
+static int file_alone(const struct file_medium *medium, const struct pysrp_io *io)
+{
+	return ((io->offset | io->length) & (medium->file.align - 1)) != 0;
+}
+
+/* With O_DIRECT: whether this write may begin; if not, it is held until it may. */
+static int file_begins(struct file_medium *medium, struct pysrp_io *io)
+{
+	int begins;
+
+	if (medium->file.align == 1 || !file_writes(io) || io->operation == PYSRP_FLUSH)
+		return 1;
+	pthread_mutex_lock(&medium->lock);
+	begins = !medium->held && !medium->alone && !(medium->writing && file_alone(medium, io));
+	if (begins) {
+		medium->writing++;
+		medium->alone = file_alone(medium, io);
+	} else {
+		io->next = NULL;
+		*medium->held_last = io;
+		medium->held_last = &io->next;
+	}
+	pthread_mutex_unlock(&medium->lock);
+	return begins;
+}
+
+/* With the lock: take what may begin now. */
+static struct pysrp_io *file_next(struct file_medium *medium)
+{
+	struct pysrp_io *io = medium->held;
+
+	if (!io || medium->alone || (medium->writing && file_alone(medium, io)))
+		return NULL;
+	medium->held = io->next;
+	if (!medium->held)
+		medium->held_last = &medium->held;
+	medium->writing++;
+	medium->alone = file_alone(medium, io);
+	return io;
+}
+
+static void file_ends(struct file_medium *medium, const struct pysrp_io *io)
+{
+	struct pysrp_io *next;
+
+	if (medium->file.align == 1 || !file_writes(io) || io->operation == PYSRP_FLUSH)
+		return;
+	pthread_mutex_lock(&medium->lock);
+	medium->writing--;
+	medium->alone = 0;
+	while ((next = file_next(medium))) {
+		pthread_mutex_unlock(&medium->lock);
+		file_dispatch(next);
+		pthread_mutex_lock(&medium->lock);
+	}
+	pthread_mutex_unlock(&medium->lock);
+}
+
+/* A request is over that was pending: let the loop reap it. Then it is not ours any more, nor is the channel. */
+static void file_finish(struct pysrp_io *io, int error)
+{
+	struct file_channel *channel = io->back;
+	int first;
+
+	io->error = error;
+	file_ends(channel->medium, io);
+	file_leave(channel->medium);
+	pthread_mutex_lock(&channel->lock);
+	first = !channel->over;
+	io->next = NULL;
+	*channel->over_last = io;
+	channel->over_last = &io->next;
+	channel->ringing += first;
+	pthread_mutex_unlock(&channel->lock);
+	if (!first)
+		return;
+	channel->ring(channel->bell);
+	pthread_mutex_lock(&channel->lock);
+	if (!--channel->ringing)
+		pthread_cond_broadcast(&channel->turn);
+	pthread_mutex_unlock(&channel->lock);
+}
+
+/* What threads do */
+
+static void file_flush_later(struct file_medium *medium, struct pysrp_io *io)
+{
+	int error = crew_put(&medium->flusher, io);
+
+	if (error)
+		file_finish(io, error);
+}
+
+static void file_do_move(struct crew_hand *hand, struct pysrp_io *io)
+{
+	struct file_medium *medium = hand->owner;
+	struct file_bytes *file = &medium->file;
+	int error;
+
+	if (io->operation != PYSRP_WRITE || !(io->flags & PYSRP_FUA)) {
+		file_finish(io, file_move(file, file->fd, io));
+		return;
+	}
+	if (hand->fd == -1 && (hand->fd = file_reopen(file->fd)) < 0)
+		hand->fd = -2;
+	error = hand->fd < 0 ? EOPNOTSUPP : file_move_through(file, hand->fd, io);
+	if (error == EOPNOTSUPP && !(error = file_move(file, file->fd, io))) {
+		file_flush_later(medium, io);
+		return;
+	}
+	/* What somebody else was told of while this one went on may be about its bytes. */
+	file_finish(io, error ? error : file_failed(file));
+}
+
+static void file_do_sweep(struct crew_hand *hand, struct pysrp_io *io)
+{
+	struct file_medium *medium = hand->owner;
+	int error = file_zero(&medium->file, medium->file.fd, io, medium->unit);
+
+	if (error) {
+		file_finish(io, error);
+		return;
+	}
+	io->done = io->length;
+	if (io->flags & PYSRP_FUA)
+		file_flush_later(medium, io);
+	else
+		file_finish(io, 0);
+}
+
+/* All flushes that wait are one. None goes on beside it: Linux tells one caller only of what it could not write. */
+static void file_do_flush(struct crew_hand *hand, struct pysrp_io *list)
+{
+	struct file_medium *medium = hand->owner;
+	int error = file_failed(&medium->file);
+
+	while (!error && !(medium->table.features & PYSRP_READ_ONLY) && fdatasync(medium->file.fd))
+		if (errno != EINTR)
+			file_fail(&medium->file, error = errno);
+	if (!error)
+		error = file_failed(&medium->file);
+	while (list) {
+		struct pysrp_io *next = list->next;
+
+		list->done = error ? 0 : list->length;
+		file_finish(list, error);
+		list = next;
+	}
+}
+
+/* To a thread. */
+static void file_dispatch(struct pysrp_io *io)
+{
+	struct file_medium *medium = ((struct file_channel *)io->back)->medium;
+	struct crew *crew = &medium->movers;
+	int error;
+
+	if (io->operation == PYSRP_FLUSH)
+		crew = &medium->flusher;
+	else if (io->operation == PYSRP_ZERO || io->operation == PYSRP_DISCARD)
+		crew = &medium->sweepers;
+	else if (io->operation == PYSRP_WRITE && medium->file.align == 1 && !(io->flags & PYSRP_FUA))
+		crew = &medium->writers;
+	error = crew_put(crew, io);
+	if (error)
+		file_finish(io, error);
+}
+
+/* The io_uring of a channel */
+
+static void *file_wait(void *argument)
+{
+	struct file_channel *channel = argument;
+	struct pysrp_io *io;
+	void *data;
+	int result;
+
+	for (;;) {
+		while (uring_take(&channel->uring, &data, &result)) {
+			io = data;
+			if (!io)	/* nothing is under way, and nothing comes */
+				return NULL;
+			pthread_mutex_lock(&channel->lock);
+			channel->flying--;
+			pthread_mutex_unlock(&channel->lock);
+			if (result > 0)
+				io->done += (uint64_t)result;
+			if (result == -EINVAL || result == -EOPNOTSUPP)
+				__atomic_store_n(&channel->medium->rings, 0, __ATOMIC_RELAXED);
+			if (io->done == io->length)
+				file_finish(io, 0);
+			else
+				file_dispatch(io);
+		}
+		uring_wait(&channel->uring);
+	}
+}
+
+static void file_open_uring(struct file_channel *channel)
+{
+	sigset_t all, before;
+
+	channel->has_uring = -1;
+	if (uring_begin(&channel->uring, 2 * FILE_FLYING))
+		return;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	if (!pthread_create(&channel->waiter, NULL, file_wait, channel))
+		channel->has_uring = 1;
+	else
+		uring_end(&channel->uring);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* Begin it by io_uring; whether that has been done. By the loop. */
+static int file_flies(struct file_channel *channel, struct pysrp_io *io)
+{
+	struct file_medium *medium = channel->medium;
+	struct iovec vectors[FILE_VECTORS];
+	uint64_t length;
+	unsigned count;
+	int fits;
+
+	if (!__atomic_load_n(&medium->rings, __ATOMIC_RELAXED))
+		return 0;
+	if (file_writes(io) && (medium->file.align == 1 || io->operation != PYSRP_WRITE || io->flags & PYSRP_FUA))
+		return 0;
+	count = file_window(io, FILE_LARGEST, vectors, &length);
+	if (!file_fits(&medium->file, vectors, count, io->offset + io->done))
+		return 0;
+	if (!channel->has_uring)
+		file_open_uring(channel);
+	if (channel->has_uring < 0)
+		return 0;
+	pthread_mutex_lock(&channel->lock);
+	fits = channel->flying < FILE_FLYING;
+	channel->flying += fits;
+	pthread_mutex_unlock(&channel->lock);
+	if (!fits)
+		return 0;
+	if (!uring_submit(&channel->uring, file_writes(io) ? IORING_OP_WRITEV : IORING_OP_READV, medium->file.fd,
+			  vectors, count, io->offset + io->done, 0, io))
+		return 1;
+	pthread_mutex_lock(&channel->lock);
+	channel->flying--;
+	pthread_mutex_unlock(&channel->lock);
+	return 0;
+}
+
+/* The table's functions */
+
+static uint64_t file_size(void *self)
+{
+	return __atomic_load_n(&((struct file_medium *)self)->size, __ATOMIC_RELAXED);
+}
+
+static void file_resize(struct file_medium *medium, uint64_t size)
+{
+	__atomic_store_n(&medium->size, size, __ATOMIC_RELAXED);
+}
+
+static void *file_open_channel(void *self, void (*ring)(void *bell), void *bell)
+{
+	struct file_channel *channel = calloc(1, sizeof(*channel));
+
+	if (!channel)
+		return NULL;
+	channel->medium = self;
+	channel->ring = ring;
+	channel->bell = bell;
+	channel->over_last = &channel->over;
+	pthread_mutex_init(&channel->lock, NULL);
+	pthread_cond_init(&channel->turn, NULL);
+	return channel;
+}
+
+static void file_close_channel(void *self)
+{
+	struct file_channel *channel = self;
+
+	if (channel->has_uring > 0) {
+		/* Data NULL ends the thread. It cannot be refused for ever: nothing is under way. */
+		while (uring_submit(&channel->uring, IORING_OP_NOP, -1, NULL, 0, 0, 0, NULL))
+			sched_yield();
+		pthread_join(channel->waiter, NULL);
+		uring_end(&channel->uring);
+	}
+	pthread_mutex_lock(&channel->lock);
+	while (channel->ringing)
+		pthread_cond_wait(&channel->turn, &channel->lock);
+	pthread_mutex_unlock(&channel->lock);
+	pthread_cond_destroy(&channel->turn);
+	pthread_mutex_destroy(&channel->lock);
+	free(channel);
+}
+
+static enum pysrp_submitted file_now(struct file_medium *medium, struct pysrp_io *io, int error)
+{
+	io->error = error;
+	file_leave(medium);
+	return PYSRP_OVER;
+}
+
+/* As much of a request as is done without waiting; whether that is all. `tries` is cleared where nothing ever is. */
+static int file_try(struct file_medium *medium, struct pysrp_io *io, int *tries)
+{
+	struct iovec vectors[FILE_VECTORS];
+	uint64_t length;
+	ssize_t moved;
+
+	if (!__atomic_load_n(tries, __ATOMIC_RELAXED))
+		return 0;
+	do {
+		unsigned count = file_window(io, FILE_LARGEST, vectors, &length);
+
+		moved = file_call(medium->file.fd, file_writes(io), vectors, count, io->offset + io->done, RWF_NOWAIT);
+		if (moved == -EOPNOTSUPP || moved == -ENOSYS)
+			__atomic_store_n(tries, 0, __ATOMIC_RELAXED);
+		if (moved > 0)
+			io->done += (uint64_t)moved;
+	} while (moved > 0 && (uint64_t)moved == length && io->done < io->length);
+	return io->done == io->length;
+}
+
+/* Why it cannot even begin: an errno, or 0. */
+static int file_refuses(struct file_medium *medium, const struct pysrp_io *io)
+{
+	uint64_t size = file_size(medium);
+
+	if (io->length > size || io->offset > size - io->length)
+		return EINVAL;
+	if (io->operation < PYSRP_READ || io->operation > PYSRP_DISCARD)
+		return EOPNOTSUPP;
+	if (io->operation != PYSRP_READ && io->operation != PYSRP_FLUSH && medium->table.features & PYSRP_READ_ONLY)
+		return EROFS;
+	return io->flags & PYSRP_FUA ? file_failed(&medium->file) : 0;
+}
+
+static enum pysrp_submitted file_submit(void *self, struct pysrp_io *io)
+{
+	struct file_channel *channel = self;
+	struct file_medium *medium = channel->medium;
+	int error;
+
+	io->done = 0;
+	io->bad = PYSRP_NOWHERE;
+	io->error = 0;
+	io->back = channel;
+	if (!file_enter(medium)) {
+		io->error = EBADF;
+		return PYSRP_OVER;
+	}
+	error = file_refuses(medium, io);
+	if (error || (!io->length && io->operation != PYSRP_FLUSH))
+		return file_now(medium, io, error);
+	if (io->operation == PYSRP_READ && file_try(medium, io, &medium->tries_reads))
+		return file_now(medium, io, 0);
+	if (io->operation == PYSRP_WRITE && !(io->flags & PYSRP_FUA) && file_try(medium, io, &medium->tries_writes))
+		return file_now(medium, io, 0);
+	if (io->flags & PYSRP_NOWAIT) {
+		io->done = 0;
+		return file_now(medium, io, EAGAIN);
+	}
+	if (file_begins(medium, io) && !file_flies(channel, io))
+		file_dispatch(io);
+	return PYSRP_PENDING;
+}
+
+static struct pysrp_io *file_reap(void *self)
+{
+	struct file_channel *channel = self;
+	struct pysrp_io *io;
+
+	pthread_mutex_lock(&channel->lock);
+	io = channel->over;
+	if (io) {
+		channel->over = io->next;
+		if (!channel->over)
+			channel->over_last = &channel->over;
+	}
+	pthread_mutex_unlock(&channel->lock);
+	return io;
+}
+
+static int file_withdraw_held(struct file_medium *medium, struct pysrp_io *io)
+{
+	struct pysrp_io **at;
+	int found = 0;
+
+	pthread_mutex_lock(&medium->lock);
+	for (at = &medium->held; *at && *at != io; at = &(*at)->next)
+		;
+	if (*at) {
+		if (medium->held_last == &io->next)
+			medium->held_last = at;
+		*at = io->next;
+		found = 1;
+	}
+	pthread_mutex_unlock(&medium->lock);
+	return found;
+}
+
+static int file_withdraw(void *self, struct pysrp_io *io)
+{
+	struct file_medium *medium = ((struct file_channel *)self)->medium;
+
+	if (!file_withdraw_held(medium, io)) {
+		if (!crew_withdraw(&medium->movers, io) && !crew_withdraw(&medium->writers, io) &&
+		    !crew_withdraw(&medium->sweepers, io) && !crew_withdraw(&medium->flusher, io))
+			return 0;
+		file_ends(medium, io);
+	}
+	file_leave(medium);
+	return 1;
+}
+
+/* From here on what `fd` is belongs to the medium. */
+static void file_begin(struct file_medium *medium, int fd, uint64_t size, uint32_t features, uint32_t align,
+		       uint32_t unit, int rings)
+{
+	*medium = (struct file_medium){
+		.table = {
+			.size = sizeof(struct pysrp_medium), .self = medium, .block = 1, .features = features,
+			.bytes = file_size, .open = file_open_channel, .close = file_close_channel,
+			.submit = file_submit, .reap = file_reap, .withdraw = file_withdraw,
+		},
+		.file = { .fd = fd, .align = align, .grain = align > 512 ? align : 512 },
+		.size = size, .users = 1, .unit = unit, .rings = rings,
+		.tries_reads = features & PYSRP_HAS_NOWAIT, .tries_writes = features & PYSRP_HAS_NOWAIT,
+	};
+	medium->held_last = &medium->held;
+	pthread_mutex_init(&medium->lock, NULL);
+	crew_begin(&medium->movers, FILE_MOVERS, 0, medium, file_do_move);
+	crew_begin(&medium->writers, FILE_WRITERS, 0, medium, file_do_move);
+	crew_begin(&medium->sweepers, FILE_SWEEPERS, 0, medium, file_do_sweep);
+	crew_begin(&medium->flusher, 1, 1, medium, file_do_flush);
+}
+
+/* Every channel is closed: wait for the threads, which have nothing to do. */
+static void file_end(struct file_medium *medium)
+{
+	crew_end(&medium->movers);
+	crew_end(&medium->writers);
+	crew_end(&medium->sweepers);
+	crew_end(&medium->flusher);
+	pthread_mutex_destroy(&medium->lock);
+}
+
+#endif

@@ -1,0 +1,102 @@
+"""A file or a block device as a medium: a ``struct pysrp_medium`` (native.h), for :class:`pysrp.media.file.FileMedium`.
+
+Which descriptor, and what the file can, is found out in Python; file_medium.h does the rest.
+"""
+
+from cpython.pycapsule cimport PyCapsule_GetContext, PyCapsule_New, PyCapsule_SetContext
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.stdint cimport uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+
+from pysrp._fast.native cimport PYSRP_MEDIUM, pysrp_medium
+
+
+cdef extern from "file_medium.h" nogil:
+    enum:
+        FILE_MOVERS
+    struct file_medium:
+        pysrp_medium table
+        uint64_t size
+    struct uring:
+        pass
+    int uring_begin(uring *ring, unsigned results)
+    void uring_end(uring *ring)
+    uint64_t file_size(void *medium)
+    void file_resize(file_medium *medium, uint64_t size)
+    void file_begin(
+        file_medium *medium, int fd, uint64_t size, uint32_t features, uint32_t align, uint32_t unit, int rings,
+    )
+    void file_leave(file_medium *medium)
+    void file_end(file_medium *medium)
+
+
+cdef class FileTable:
+    """FileTable(fd, size, features, align, unit, rings): that file; :attr:`capsule` is the medium.
+
+    ``features`` are those of native.h; with PYSRP_HAS_NOWAIT the page cache is read at once. ``align`` is what O_DIRECT
+    wants of offsets, lengths and addresses, else 1; ``unit`` what can be zeroed without being written: powers of two up
+    to 65536, or ValueError. ``rings``: use io_uring. From then on the descriptor is this one's, closed by :meth:`close`.
+    """
+
+    cdef file_medium *medium
+    cdef bint closed
+
+    def __cinit__(
+        self, int fd, uint64_t size, uint32_t features, uint32_t align=1, uint32_t unit=1,
+        bint rings=False,
+    ):
+        for each in (align, unit):
+            if not each or each & (each - 1) or each > 1 << 16:
+                raise ValueError(f"{each} is no power of two up to 65536")
+        self.medium = <file_medium *>calloc(1, sizeof(file_medium))
+        if self.medium is NULL:
+            raise MemoryError
+        file_begin(self.medium, fd, size, features, align, unit, rings)
+
+    def __dealloc__(self):
+        if self.medium is not NULL:
+            self.close()
+            with nogil:
+                file_end(self.medium)
+            free(self.medium)
+
+    cpdef close(self):
+        """Let go of the file, as soon as nothing is under way there. What is submitted later fails. May be repeated."""
+        if not self.closed:
+            self.closed = True
+            with nogil:
+                file_leave(self.medium)
+
+    @property
+    def size(self):
+        """Its size in bytes, as it was last told; may be set."""
+        return file_size(self.medium)
+
+    @size.setter
+    def size(self, uint64_t size):
+        file_resize(self.medium, size)
+
+    @property
+    def capsule(self):
+        """``struct pysrp_medium``, in a capsule that keeps this alive."""
+        cdef object made = PyCapsule_New(&self.medium.table, PYSRP_MEDIUM, let_go)
+        Py_INCREF(self)
+        PyCapsule_SetContext(made, <void *>self)
+        return made
+
+
+cdef void let_go(object capsule) noexcept:
+    cdef object table = <object>PyCapsule_GetContext(capsule)
+    Py_DECREF(table)
+
+
+def uring_refused():
+    """Why this process cannot have an io_uring, an errno; 0: it can."""
+    cdef uring ring
+    cdef int error = uring_begin(&ring, 2)
+    if not error:
+        uring_end(&ring)
+    return error
+
+
+THREADS = FILE_MOVERS

@@ -1,0 +1,282 @@
+"""``file:``: a regular file or a block device as a medium. ``_fast/file_medium.h`` does what is asked of it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import logging
+import mmap
+import os
+import stat
+import struct
+from functools import cache, partial
+from pathlib import Path
+
+from pysrp._fast.file_medium import THREADS, FileTable, uring_refused
+from pysrp.backends import holes
+from pysrp.backends.file import measured, opened
+from pysrp.errors import Busy, ConfigError
+from pysrp.scsi.codes import Status
+from pysrp.target.link import PENDING, Later
+from pysrp.target.medium import NOWAIT, Feature, Loop, MediumChannel, MediumRequest, Operation
+from pysrp.target.native_medium import NativeMedium
+from pysrp.target.workers import Pool
+
+__all__ = ["FileMedium"]
+
+log = logging.getLogger("pysrp.media")
+
+BLKSSZGET, BLKPBSZGET = 0x1268, 0x127B
+"""Bytes of a logical and of a physical block of a device (linux/fs.h)."""
+
+PAGE = 4096
+ALIGNS = 512, 1024, 2048, PAGE
+"""What O_DIRECT may want offsets, lengths and addresses to be multiples of."""
+
+ALWAYS = Feature.FUA | Feature.ZERO | Feature.DISCARD | Feature.DISCARD_ZEROS | Feature.EXTENTS
+
+_pool = Pool()
+"""For EXTENTS."""
+
+
+class FileMedium(NativeMedium):
+    """A regular file or a block device, as large as it is; what is in the page cache is read at once.
+
+    With ``size`` (bytes) it is made, mode 0600, if it is not there, and grown if it is shorter, in both cases sparsely; of
+    a longer one the first ``size`` bytes are used. Nothing is ever truncated. ``direct``: past the page cache (O_DIRECT),
+    also for what does not fit the device's units; what is past the last whole one is not used. ``uring``: whether to use
+    io_uring (None: where it is better, and the kernel lets us).
+
+    When a flush has failed, every later one fails until the file is opened anew: Linux forgets what it could not write, and
+    says so once. Raises ConfigError for what is neither file nor block device, for a size below 1 and for one that a
+    read-only file does not have, and where there is no O_DIRECT; OSError as opening does.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        size: int | None = None,
+        *,
+        read_only: bool = False,
+        direct: bool = False,
+        uring: bool | None = None,
+    ) -> None:
+        self.path, self.direct = os.fspath(path), direct
+        self._fd = fd = opened(self.path, size, read_only=read_only)
+        try:
+            length = measured(fd, self.path, size, read_only=read_only)
+            if direct:
+                self._fd = fd = _direct(fd, self.path, read_only)
+            os.set_blocking(fd, True)  # io_uring would give up where it had to wait
+            self._align = _alignment(fd, self.path, length) if direct else 1
+            length = self._whole(length)
+            unit, self.physical_block = _blocks(fd)
+            at_once = not direct and _reads_at_once(fd)
+            features = ALWAYS | (Feature.READ_ONLY if read_only else 0) | (Feature.NOWAIT if at_once else 0)
+            if _rotating(fd):
+                features |= Feature.ROTATING
+            wanted = (direct or at_once) if uring is None else uring
+            refused = _refused() if wanted else 0
+            rings = wanted and not refused
+            self._file = FileTable(fd, length, features & ~Feature.EXTENTS, self._align, unit, rings)
+        except BaseException:
+            os.close(self._fd)
+            raise
+        super().__init__(self._file.capsule)
+        self.features |= Feature.EXTENTS
+        _say(direct, at_once, rings, refused)
+
+    def __repr__(self) -> str:
+        words = ", read_only=True" if self.read_only else ""
+        words += ", direct=True" if self.direct else ""
+        return f"FileMedium({self.path!r}, {self.size}{words})"
+
+    def _whole(self, length: int) -> int:
+        """What of it can be reached."""
+        if length < self._align:
+            raise ConfigError(f"{self.path} has {length} bytes; O_DIRECT moves {self._align} at a time")
+        return length // self._align * self._align
+
+    def size_now(self) -> int:
+        """The file's size now, in bytes; :attr:`size` is what it was when it was opened or resized. ValueError: closed."""
+        return os.lseek(self._descriptor(), 0, os.SEEK_END)
+
+    def resize(self, size: int | None = None) -> None:
+        """Look at the file's size again (after somebody else changed it), or grow it to ``size`` bytes.
+
+        Raises what opening it raises, and then is as it was. Whoever serves this medium has to be told.
+        """
+        self._file.size = self._whole(measured(self._descriptor(), self.path, size, read_only=self.read_only))
+
+    def _descriptor(self) -> int:
+        if self._fd < 0:
+            raise ValueError(f"{self.path} is closed")
+        return self._fd
+
+    def channel(self, loop: Loop) -> FileChannel:
+        """See :meth:`pysrp.target.medium.Medium.channel`."""
+        return FileChannel(self, super().channel(loop), loop)
+
+    def extents(self, request: MediumRequest) -> ExtentSearch:
+        """What is to be called, by a thread, to find them."""
+        return ExtentSearch(os.dup(self._descriptor()), request)
+
+    def close(self) -> None:
+        """See :meth:`pysrp.target.medium.Medium.close`. Closed when nothing is under way there any more."""
+        self._fd = -1
+        self._file.close()
+
+
+class ExtentSearch:
+    """EXTENTS of one file, which stays open for it."""
+
+    def __init__(self, fd: int, request: MediumRequest) -> None:
+        self._fd, self._request = fd, request
+
+    def __call__(self) -> None:
+        request = self._request
+        try:
+            request.value = holes.extents(self._fd, request.offset, request.length)
+            request.done = request.length
+        except OSError as error:
+            request.fails(error)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """It never begins, or is over."""
+        os.close(self._fd)
+
+
+class FileChannel(MediumChannel):
+    """For one loop. EXTENTS are found by threads of ours, as the interface in C has no word for them."""
+
+    def __init__(self, medium: FileMedium, native: MediumChannel, loop: Loop) -> None:
+        self._medium, self._native, self._loop = medium, native, loop
+
+    def submit(self, request: MediumRequest) -> Later | None:
+        """See :meth:`pysrp.target.medium.MediumChannel.submit`."""
+        if request.operation is not Operation.EXTENTS:
+            return self._native.submit(request)
+        if request.flags & NOWAIT:
+            request.ends(errno.EAGAIN)
+            return None
+        try:
+            work = self._medium.extents(request)
+        except (OSError, ValueError) as error:
+            request.fails(error)
+            return None
+        try:
+            request.own = _pool.submit(self._medium, work, partial(self._ended, request)), work
+        except RuntimeError as error:
+            work.close()
+            request.ends(errno.EAGAIN)
+            request.cause = Busy(f"{self._medium!r}: {error}", status=Status.BUSY)
+            return None
+        return PENDING
+
+    def _ended(self, request: MediumRequest, error: Exception | None) -> None:
+        # On a thread.
+        if error is not None:
+            request.fails(error)
+        self._loop.post(partial(request.over, request))
+
+    def withdraw(self, request: MediumRequest) -> bool:
+        """See :meth:`pysrp.target.medium.MediumChannel.withdraw`."""
+        if request.operation is not Operation.EXTENTS:
+            return self._native.withdraw(request)
+        submitted, work = request.own
+        if not submitted.abandon():
+            return False
+        work.close()
+        return True
+
+    def retire(self) -> None:
+        """See :meth:`pysrp.target.medium.MediumChannel.retire`."""
+        self._native.retire()
+
+
+def _direct(fd: int, path: str, read_only: bool) -> int:
+    """The same file, past the page cache."""
+    try:
+        found = opened(path, read_only=read_only, flags=os.O_DIRECT)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        raise ConfigError(f"{path}: there is no O_DIRECT on its file system") from None
+    os.close(fd)
+    return found
+
+
+def _alignment(fd: int, path: str, size: int) -> int:
+    """What O_DIRECT wants offsets, lengths and addresses to be multiples of: what the kernel takes."""
+    with mmap.mmap(-1, 2 * PAGE) as memory, memoryview(memory) as view:
+        for align in ALIGNS if size >= 2 * PAGE else ():
+            with contextlib.suppress(OSError), view[align : 2 * align] as part:
+                os.preadv(fd, [part], align)
+                return align
+    return PAGE
+
+
+def _reads_at_once(fd: int) -> bool:
+    """Whether what is in the page cache can be read without waiting for what is not (RWF_NOWAIT)."""
+    flag = getattr(os, "RWF_NOWAIT", None)
+    if flag is None:
+        return False
+    try:
+        os.preadv(fd, [bytearray(1)], 0, flag)
+    except OSError as error:
+        return error.errno == errno.EAGAIN
+    return True
+
+
+def _blocks(fd: int) -> tuple[int, int]:
+    """Bytes that can be zeroed without being written, and of a physical block; a file's are what its file system has."""
+    if not stat.S_ISBLK(os.fstat(fd).st_mode):
+        return 1, PAGE
+    logical, physical = (
+        struct.unpack("i", fcntl.ioctl(fd, each, bytes(4)))[0] for each in (BLKSSZGET, BLKPBSZGET)
+    )
+    return logical, physical
+
+
+def _rotating(fd: int) -> bool:
+    """What the kernel says of the device. A file does not turn."""
+    found = os.fstat(fd)
+    if not stat.S_ISBLK(found.st_mode):
+        return False
+    place = Path(f"/sys/dev/block/{os.major(found.st_rdev)}:{os.minor(found.st_rdev)}")
+    for queue in place / "queue", place / "../queue":  # a partition has its disk's
+        with contextlib.suppress(OSError):
+            return (queue / "rotational").read_text().strip() == "1"
+    return False
+
+
+@cache
+def _refused() -> int:
+    """Why this process has no io_uring, an errno; 0: it has."""
+    return uring_refused()
+
+
+@cache
+def _say(direct: bool, at_once: bool, rings: bool, refused: int) -> None:
+    """How files are read and written, once for each way."""
+    kind = (
+        "files with O_DIRECT"
+        if direct
+        else "files"
+        if at_once
+        else "files on a file system without RWF_NOWAIT"
+    )
+    ways = []
+    if at_once:
+        ways.append("what is in the page cache is read at once")
+    if rings:
+        ways.append(f"{'reads and writes' if direct else 'other reads'} go by io_uring")
+    if not (direct and rings):
+        what = "writes" if rings else "other reads and writes" if at_once else "reads and writes"
+        ways.append(f"{what} go by up to {THREADS} threads for each")
+    if refused:
+        ways.append(f"the kernel refuses io_uring ({os.strerror(refused)})")
+    log.info("%s: %s", kind, "; ".join(ways))
