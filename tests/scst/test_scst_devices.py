@@ -3,12 +3,15 @@
 import errno
 import os
 import re
+from pathlib import Path
 
 import pytest
 
-from pysrp.scst import Tree, TreeError
+from loop_device import loop_device
+from pysrp.scst import Tree, TreeError, save
 
 HANDLERS = ["vdisk_fileio", "vdisk_nullio", "vdisk_ram", "vdisk_url"]
+"""Those that need no device of the machine's."""
 
 
 @pytest.fixture
@@ -84,6 +87,8 @@ MISUSE = [
     ("not a directory", "vdisk_fileio", "add_device x filename={image}/x", errno.ENOTDIR),
     ("a directory, to write", "vdisk_fileio", "add_device x filename=/tmp", errno.EISDIR),
     ("no file", "vdisk_fileio", "add_device x filename=/dev/null", errno.EINVAL),
+    ("no block device", "vdisk_blockio", "add_device x filename={image}", errno.EINVAL),
+    ("o_direct, which goes without saying", "vdisk_blockio", "add_device x filename={image};o_direct=1", errno.EINVAL),
     ("del of an unknown device", "vdisk_ram", "del_device x", errno.EINVAL),
     ("del without a name", "vdisk_ram", "del_device", errno.EINVAL),
     ("del of another handler's device", "vdisk_nullio", "del_device there", errno.EINVAL),
@@ -126,7 +131,7 @@ def test_commands_are_taken_apart_as_scst_does(tree, image):
 
 
 def test_handlers(tree):
-    assert tree.ls("handlers") == HANDLERS
+    assert tree.ls("handlers") == ["vdisk_blockio", *HANDLERS]
     for handler in HANDLERS:
         assert tree.read(f"handlers/{handler}/type") == "0 - Direct-access device (e.g., magnetic disk)\n"
         usage = tree.read(f"handlers/{handler}/mgmt")
@@ -340,6 +345,32 @@ def test_resync_size_and_sync(tree, image):
     refused(errno.EINVAL, tree, "devices/f/resync_size", "1")
 
 
+def test_past_the_page_cache(tree, image):
+    tree.write("handlers/vdisk_fileio/mgmt", f"add_device f filename={image};o_direct=1")
+    assert show(tree, "f", "o_direct") == "1\n[key]\n"
+    assert tree._targets.devices.by_name["f"].backend.direct
+    tree.write("handlers/vdisk_fileio/mgmt", f"add_device g filename={image}")
+    assert show(tree, "g", "o_direct") == "0\n"
+    assert not tree._targets.devices.by_name["g"].backend.direct
+
+
+def test_a_block_device(tree, image):
+    with loop_device(image, 1 << 20, 4096) as path:
+        tree.write(
+            "handlers/vdisk_blockio/mgmt", f"add_device b filename={path};blocksize=4096;thin_provisioned=1"
+        )
+    device = tree._targets.devices.by_name["b"]
+    assert device.backend.direct
+    assert show(tree, "b", "size_mb") == "1\n"
+    assert "o_direct" not in tree.ls("devices/b")
+    queue = Path("/sys/block") / Path(path).name / "queue"
+    assert show(tree, "b", "rotational") == (queue / "rotational").read_text()
+    assert device.disk.block_limits().optimal_transfer_length_granularity == 1
+    tree.write("devices/b/sync", "1")
+    assert f"filename {path}" in save(tree)
+    tree.write("handlers/vdisk_blockio/mgmt", "del_device b")
+
+
 def test_a_read_only_file_is_a_read_only_disk(tree, image):
     image.chmod(0o444)
     tree.write("handlers/vdisk_fileio/mgmt", f"add_device f filename={image};read_only=1")
@@ -358,7 +389,7 @@ OWN = {
     "vdisk_ram": {0o444: "size size_mb"},
     "vdisk_nullio": {0o644: "size size_mb"},
     "vdisk_fileio": {
-        0o444: "size size_mb filename write_through nv_cache",
+        0o444: "size size_mb filename write_through nv_cache o_direct",
         0o200: "resync_size",
     },
     "vdisk_url": {0o444: "size size_mb url write_through nv_cache"},

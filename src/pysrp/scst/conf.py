@@ -382,7 +382,7 @@ def _argument(block: Block) -> str:
 
 def _sizes(handler: str) -> frozenset[str]:
     """What is saved of a size that nobody can set, as it is the file's."""
-    return frozenset({"size", "size_mb"}) if handler == FileIo.handler else frozenset()
+    return frozenset({"size", "size_mb"}) if issubclass(HANDLERS[handler], FileIo) else frozenset()
 
 
 def _same(one: str, other: str) -> bool:

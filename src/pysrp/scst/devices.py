@@ -3,7 +3,9 @@
 =============  ================================================================================
 handler        a device of it is
 =============  ================================================================================
-vdisk_fileio   a file or a block device (``filename``, which must exist)
+vdisk_fileio   a file or a block device (``filename``, which must exist), through the page cache
+               unless ``o_direct`` is set
+vdisk_blockio  a block device (``filename``), past the page cache
 vdisk_nullio   zeros of any size; what is written is gone
 vdisk_ram      memory of the server. **Ours**: SCST's RAM disks are block devices of its kernel
 vdisk_url      any medium that has a URL (:mod:`pysrp.media`). **Ours**
@@ -19,23 +21,35 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
-from pysrp.backends import Backend, File, Null, Ram
+from pysrp.backends import Backend, Null, Ram
 from pysrp.errors import Busy
 from pysrp.media import SCHEMES, open_medium
 from pysrp.media.faulty import Faulty
+from pysrp.media.file import FileMedium
 from pysrp.scst.faults import faults
 from pysrp.scst.grammar import CommandText, flag, number, octets, refuse
 from pysrp.scst.nodes import Directory, Folder, Node, Symlink, attribute, line, store_only
 from pysrp.scst.nodes import File as Text
 from pysrp.target.disk import Disk, ThinDisk
 from pysrp.target.flushing import StillUnderWay, flush
-from pysrp.target.medium import Medium
+from pysrp.target.medium import Feature, Medium
 from pysrp.target.reservation_files import ReservationFile, ReservationFolder
 from pysrp.target.units.identity import UnitIdentity, device_number, server_setup_id
 
-__all__ = ["HANDLERS", "DeviceDirectory", "Devices", "FileIo", "Handler", "NullIo", "RamIo", "UrlIo"]
+__all__ = [
+    "HANDLERS",
+    "BlockIo",
+    "DeviceDirectory",
+    "Devices",
+    "FileIo",
+    "Handler",
+    "NullIo",
+    "RamIo",
+    "UrlIo",
+]
 
 MIB = 1 << 20
 FLUSHING = 30.0
@@ -56,6 +70,7 @@ class Parameters:
     rotational: bool | None = None
     write_through: bool = False
     nv_cache: bool = False
+    o_direct: bool = False
     thin_provisioned: bool = False
     t10_dev_id: str | None = None
 
@@ -95,7 +110,6 @@ ONLY = {
     "bind_alua_state": 1,
     "cluster_mode": 0,
     "dummy": 0,
-    "o_direct": 0,
     "tst": 1,
 }
 """Parameters of SCST that are understood, but have only their default here."""
@@ -169,7 +183,7 @@ class DeviceDirectory(Directory):
     handler: ClassVar[str]
     accepts: ClassVar[frozenset[str]]
     """The parameters of ``add_device``."""
-    turns: ClassVar[bool] = True
+    turns: bool = True
     """Whether it is taken for a rotating disk where nothing is said, as SCST takes it."""
 
     def __init__(
@@ -220,6 +234,7 @@ class DeviceDirectory(Directory):
             block_size=given.blocksize,
             read_only=given.read_only,
             removable=given.removable,
+            physical_block_size=max(getattr(self.backend, "physical_block", 4096), given.blocksize),
             rotation_rate=15000 if self.spins() else 1,
             # No cache here survives a power failure: what says it does is made true the hard way.
             write_through=given.write_through or given.nv_cache,
@@ -369,26 +384,28 @@ class FileIo(Cached):
         | {"filename", "o_direct", "async", "active", "bind_alua_state", "cluster_mode"}
         | {"size", "size_mb", "dummy", "lb_per_pb_exp"}
     )
-    backend: File
+    backend: FileMedium
 
     @classmethod
     def about_size(cls) -> str:
         """See :meth:`DeviceDirectory.about_size`."""
         return "The file must exist, and is as large as it is; size and size_mb are taken, and mean nothing."
 
-    def open(self) -> File:
+    def open(self) -> FileMedium:
         """The file."""
         given = self.given
         if not given.filename:
             raise refuse(errno.EINVAL, "filename=/ABSOLUTE/PATH is missing")
         if given.read_only and (given.write_through or given.nv_cache):
             raise refuse(errno.EINVAL, "read_only has neither write_through nor nv_cache")
-        return File(given.filename, read_only=given.read_only)
+        return FileMedium(given.filename, read_only=given.read_only, direct=given.o_direct)
 
     @attribute
     def filename(self) -> str:
         """Where its bytes are."""
         return line(self.given.filename, True)
+
+    o_direct = _given("o_direct")
 
     @store_only
     def resync_size(self, text: str) -> None:
@@ -398,6 +415,34 @@ class FileIo(Cached):
             raise refuse(errno.EINVAL, f"the file has {size} bytes now, a block {self.given.blocksize}")
         self.backend.resize()
         self.disk.resized()
+
+
+class BlockIo(FileIo):
+    """A block device, past the page cache. It turns if it does."""
+
+    handler = "vdisk_blockio"
+    accepts = FileIo.accepts - {"o_direct", "async"}
+
+    @classmethod
+    def about_size(cls) -> str:
+        """See :meth:`DeviceDirectory.about_size`."""
+        return "The device is as large as it is; size and size_mb are taken, and mean nothing."
+
+    def open(self) -> FileMedium:
+        """The device."""
+        self.given.o_direct = True
+        medium = super().open()
+        if not Path(medium.path).is_block_device():
+            medium.close()
+            raise refuse(errno.EINVAL, f"{medium.path} is no block device: vdisk_fileio takes files")
+        self.turns = Feature.ROTATING in medium.features
+        return medium
+
+    def entries(self) -> dict[str, Node]:
+        """Without ``o_direct``, which goes without saying."""
+        found = super().entries()
+        del found["o_direct"]
+        return found
 
 
 class Sized(DeviceDirectory):
@@ -480,6 +525,7 @@ class UrlIo(Cached):
         medium = open_medium(self.given.url, read_only=self.given.read_only)
         if isinstance(medium, Faulty):
             medium.rule_block = self.given.blocksize
+        self.turns = isinstance(medium, Medium) and Feature.ROTATING in medium.features
         return medium
 
     def entries(self) -> dict[str, Node]:
@@ -504,7 +550,9 @@ class UrlIo(Cached):
         return line(self.given.url, True)
 
 
-HANDLERS: dict[str, type[DeviceDirectory]] = {kind.handler: kind for kind in (FileIo, NullIo, RamIo, UrlIo)}
+HANDLERS: dict[str, type[DeviceDirectory]] = {
+    kind.handler: kind for kind in (FileIo, BlockIo, NullIo, RamIo, UrlIo)
+}
 
 
 class Devices:

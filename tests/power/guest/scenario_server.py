@@ -16,6 +16,9 @@ from pysrp.scst import devices
 class Hanging(File):
     """A medium that can stop answering."""
 
+    def __init__(self, path, *, read_only=False, direct=False):
+        super().__init__(path, read_only=read_only)
+
     def read_into(self, offset, view):
         with contextlib.suppress(FileNotFoundError):
             while True:
@@ -24,5 +27,5 @@ class Hanging(File):
         super().read_into(offset, view)
 
 
-devices.File = Hanging
+devices.FileMedium = Hanging
 main()
