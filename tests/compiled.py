@@ -9,9 +9,7 @@ from typing import Any
 
 import cffi
 
-from pysrp import _fast
-
-HEADERS = Path(next(iter(_fast.__path__)))
+import pysrp
 
 
 def compiled(folder: str | Path, name: str, calls: str, source: str, libraries: tuple[str, ...] = ()) -> Any:
@@ -21,7 +19,7 @@ def compiled(folder: str | Path, name: str, calls: str, source: str, libraries: 
     ffi.set_source(
         name,
         source,
-        include_dirs=[str(HEADERS)],
+        include_dirs=[pysrp.get_include()],
         extra_compile_args=["-Wno-unused-parameter"],
         libraries=list(libraries),
     )

@@ -50,5 +50,10 @@ def __getattr__(name: str) -> ModuleType:
     raise AttributeError(f"module 'pysrp' has no attribute {name!r}")
 
 
+def get_include() -> str:
+    """The folder of ``native.h``, the C description of a medium and of a link: what a C compiler's -I wants."""
+    return str(next(iter(import_module("pysrp._fast").__path__)))
+
+
 def __dir__() -> list[str]:
     return sorted([*globals(), *_MODULES])

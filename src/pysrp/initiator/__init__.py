@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pysrp.initiator.session import (
+        READ,
+        WRITE,
         Aborted,
         Capacity,
         Device,
@@ -37,6 +39,8 @@ else:
 
 
 __all__ = [
+    "READ",
+    "WRITE",
     "Aborted",
     "Capacity",
     "Device",
@@ -51,6 +55,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "READ": "session",
+    "WRITE": "session",
     "Aborted": "session",
     "Capacity": "session",
     "Device": "session",

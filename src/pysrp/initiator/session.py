@@ -389,7 +389,7 @@ class Session(Base):
     ) -> Workload:
         """Carry out many reads and writes of one unit, ``depth`` at a time, without an object for each.
 
-        Columns: ``ops`` (READ or WRITE), ``lbas``, ``blocks``; ``ops`` and ``blocks`` may be one value for
+        Columns: ``ops`` (``pysrp.initiator.READ`` or ``WRITE``), ``lbas``, ``blocks``; ``ops`` and ``blocks`` may be one value for
         all. ``data`` holds the data of all commands one behind the other: what is written, and where reads
         go; without it the data stays behind in the session's memory. With ``retry`` commands that Linux
         would try again are, in the usual way, at the end. On shared-memory transports the loop runs in C

@@ -68,6 +68,8 @@ class LunMap:
         luns.replace(256, other)             # 3F/03 as well: INQUIRY DATA HAS CHANGED
         luns.remove(256)
 
+    In an IU the number is eight bytes: ``pysrp.lun.scst_pack(256, luns.method)``.
+
     May be changed at any time from any thread. Tasks of a unit that is removed run to their end
     (:meth:`pysrp.target.serve.Server.drain` waits for them). Iterating gives :class:`Export` in order.
     """

@@ -1,4 +1,7 @@
-"""A medium in C: ``struct pysrp_medium`` of ``native.h``, which is installed with the package."""
+"""A medium in C: ``struct pysrp_medium`` of ``native.h``, in the folder that ``pysrp.get_include()`` says.
+
+``examples/medium/`` has a small one.
+"""
 
 from __future__ import annotations
 
