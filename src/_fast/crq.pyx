@@ -5,14 +5,9 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t
 from libc.string cimport memcpy
 
+from pysrp._fast.wire cimport wire_slot_free, wire_slot_put, wire_slot_take, wire_slot_valid
+
 from pysrp.errors import DecodeError, QueueFull
-
-
-cdef extern from "wire.h" nogil:
-    bint wire_slot_valid(const uint8_t *slot)
-    void wire_slot_take(uint8_t *slot, uint8_t *out)
-    void wire_slot_free(uint8_t *slot)
-    void wire_slot_put(uint8_t *slot, const uint8_t *element)
 
 
 cdef class Ring:

@@ -2,7 +2,7 @@
 
 from cpython.pycapsule cimport PyCapsule_GetContext, PyCapsule_New, PyCapsule_SetContext
 from cpython.ref cimport Py_DECREF, Py_INCREF
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 
 from pysrp._fast.fabric cimport ATTEND, H_CLOSED, H_SUCCESS, INTERRUPTED, Adapter, crq_elem
 
@@ -17,12 +17,10 @@ from pysrp._fast.native cimport (
     pysrp_client_link,
     pysrp_put,
 )
+from pysrp._fast.wire cimport wire_put64
 
 cdef extern from "fabric.h" nogil:
     int64_t clock_ns()
-
-cdef extern from "wire.h" nogil:
-    void wire_put64(uint8_t *p, uint64_t v)
 
 cdef enum:
     BATCH = 256

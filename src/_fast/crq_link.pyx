@@ -9,10 +9,7 @@ from libc.string cimport memcpy
 from pysrp._fast.fabric cimport H_SUCCESS, TCE_READ, TCE_WRITE, Adapter, crq_elem
 
 from pysrp._fast.native cimport PYSRP_LINK, PYSRP_RSP, PYSRP_SENT, PYSRP_WAITS, pysrp_link, pysrp_request, pysrp_sent
-
-cdef extern from "wire.h" nogil:
-    uint64_t wire_get64(const uint8_t *p)
-    void wire_put64(uint8_t *p, uint64_t v)
+from pysrp._fast.wire cimport wire_get64, wire_put64
 
 cdef enum:
     BATCH = 256

@@ -6,6 +6,8 @@
 
 from libc.stdlib cimport free, malloc
 
+from pysrp._fast.wire cimport wire_put64
+
 cdef enum:
     NOTES = 1 << 20         # bytes of notes
     LARGEST = 256 << 10     # data of one command: no more than the engine moves in one piece (target.data)

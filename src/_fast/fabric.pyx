@@ -47,10 +47,6 @@ cdef extern from "sys/inotify.h" nogil:
 cdef extern from "unistd.h" nogil:
     int c_close "close"(int fd)
 
-cdef extern from "wire.h" nogil:
-    uint64_t wire_get64(const uint8_t *at)
-    void wire_put64(uint8_t *at, uint64_t value)
-
 cdef extern from "fabric.h" nogil:
     enum:
         CRQ_FREE

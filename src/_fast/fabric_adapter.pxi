@@ -5,6 +5,8 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memset
 
+from pysrp._fast.wire cimport wire_get64, wire_put64
+
 import time
 
 from pysrp.errors import ConfigError

@@ -27,13 +27,7 @@ from pysrp._fast.gate cimport (
     pysrp_gate_word,
 )
 from pysrp._fast.native cimport PYSRP_LINK, PYSRP_WAITS, pysrp_link, pysrp_request, pysrp_sent
-
-cdef extern from "wire.h" nogil:
-    unsigned int wire_get16(const uint8_t *p)
-    unsigned int wire_get32(const uint8_t *p)
-    uint64_t wire_get64(const uint8_t *p)
-    void wire_put32(uint8_t *p, unsigned int v)
-    void wire_put64(uint8_t *p, uint64_t v)
+from pysrp._fast.wire cimport wire_get16, wire_get32, wire_get64, wire_put64
 
 
 # Where things are in an IU: held against the field tables below.

@@ -6,12 +6,9 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
+from pysrp._fast.wire cimport wire_get64, wire_put64
+
 from pysrp.errors import DecodeError, EncodeError
-
-
-cdef extern from "wire.h" nogil:
-    uint64_t wire_get64(const uint8_t *p)
-    void wire_put64(uint8_t *p, uint64_t v)
 
 
 cdef Lun lun_load(const uint8_t *p):

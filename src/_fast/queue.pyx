@@ -24,13 +24,7 @@ from pysrp._fast.native cimport (
     pysrp_client_link,
     pysrp_put,
 )
-
-cdef extern from "wire.h" nogil:
-    unsigned int wire_get32(const uint8_t *p)
-    uint64_t wire_get64(const uint8_t *p)
-    void wire_put16(uint8_t *p, unsigned int v)
-    void wire_put32(uint8_t *p, unsigned int v)
-    void wire_put64(uint8_t *p, uint64_t v)
+from pysrp._fast.wire cimport wire_get32, wire_get64, wire_put16, wire_put32, wire_put64
 
 
 # Where things are in an IU: held against the field tables below.

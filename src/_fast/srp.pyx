@@ -3,18 +3,8 @@
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memset
 
-from pysrp._fast.view cimport (
-    Int,
-    Part,
-    View,
-    layout_of,
-    view_within,
-    wire_get,
-    wire_get32,
-    wire_get64,
-    wire_put32,
-    wire_put64,
-)
+from pysrp._fast.view cimport Int, Part, View, layout_of, view_within
+from pysrp._fast.wire cimport wire_get, wire_get32, wire_get64, wire_put32, wire_put64
 
 from pysrp.errors import DecodeError, EncodeError, TransportError
 

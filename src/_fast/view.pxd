@@ -1,17 +1,6 @@
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 
-cdef extern from "wire.h" nogil:
-    uint64_t wire_get(const uint8_t *p, unsigned int size)
-    void wire_put(uint8_t *p, unsigned int size, uint64_t v)
-    unsigned int wire_get16 "wire_get16" (const uint8_t *p)
-    unsigned int wire_get32 "wire_get32" (const uint8_t *p)
-    uint64_t wire_get64 "wire_get64" (const uint8_t *p)
-    void wire_put16(uint8_t *p, unsigned int v)
-    void wire_put32(uint8_t *p, unsigned int v)
-    void wire_put64(uint8_t *p, uint64_t v)
-
-
 # No object attributes and no C methods: instances stay out of the garbage collector, and
 # subclasses written in Python are made with tp_alloc alone.
 cdef class View:

@@ -11,6 +11,7 @@ from libc.stdlib cimport malloc
 from libc.string cimport memcpy, memset
 
 from pysrp._fast.lun cimport lun_load
+from pysrp._fast.wire cimport wire_get
 
 from pysrp.errors import EncodeError
 

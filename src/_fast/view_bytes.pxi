@@ -6,6 +6,8 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromSt
 from libc.stdint cimport uint8_t
 from libc.string cimport memcpy, memmove, memset
 
+from pysrp._fast.wire cimport wire_get, wire_put
+
 from pysrp.errors import EncodeError
 
 

@@ -6,6 +6,8 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memmove
 
+from pysrp._fast.wire cimport wire_get, wire_get16, wire_get32, wire_get64
+
 
 cdef enum:
     # Structures decoded at a time, all columns of them: few enough to stay in the first-level cache.

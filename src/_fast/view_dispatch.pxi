@@ -5,6 +5,8 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_GET_SI
 from cpython.object cimport PyObject
 from libc.stdint cimport uint8_t, uint64_t
 
+from pysrp._fast.wire cimport wire_get
+
 from pysrp.errors import DecodeError
 
 

@@ -6,6 +6,7 @@ from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from pysrp._fast.lun cimport lun_load, lun_store
+from pysrp._fast.wire cimport wire_get, wire_put
 
 
 cdef enum:

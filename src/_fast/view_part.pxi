@@ -4,6 +4,8 @@ from cpython.buffer cimport PyObject_CheckBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t, uint64_t
 
+from pysrp._fast.wire cimport wire_get
+
 from pysrp.errors import DecodeError, EncodeError, TruncatedError
 
 
