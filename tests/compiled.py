@@ -35,8 +35,11 @@ NAMES: dict[bytes, ctypes.c_char_p] = {}
 """A capsule keeps the address of its name."""
 
 
-def capsule(address: int, name: bytes) -> Any:
-    """A capsule of that name around a struct."""
+DESTRUCTOR = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+
+
+def capsule(address: int, name: bytes, destructor: Any = None) -> Any:
+    """A capsule of that name around a struct; ``destructor`` is a DESTRUCTOR, and stays as long as the capsule."""
     make = ctypes.pythonapi.PyCapsule_New
     make.restype, make.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
-    return make(address, NAMES.setdefault(name, ctypes.c_char_p(name)), None)
+    return make(address, NAMES.setdefault(name, ctypes.c_char_p(name)), destructor)

@@ -247,7 +247,8 @@ class MediumInC(NativeMedium):
     def __init__(self, size: int) -> None:
         self.c = module()
         self.mine = self.c.lib.make(size)
-        super().__init__(capsule(int(self.c.ffi.cast("uintptr_t", self.c.lib.table(self.mine)))))
+        self.address = int(self.c.ffi.cast("uintptr_t", self.c.lib.table(self.mine)))
+        super().__init__(capsule(self.address))
 
     @property
     def content(self) -> Any:

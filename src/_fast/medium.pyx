@@ -24,6 +24,7 @@ from pysrp._fast.native cimport (
 _log = logging.getLogger("pysrp.target")
 
 
+@cython.no_gc_clear  # a channel that is garbage with it closes later than that would let go of the capsule
 cdef class MediumTable:
     """MediumTable(capsule): a ``struct pysrp_medium`` in a capsule."""
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from pysrp._fast import medium as native
 
+import compiled
 from later_rig import LaterRig
 from media_in_c import MediumInC, capsule
 from media_rig import TestLoop
@@ -137,6 +138,19 @@ def test_a_channel_stays_until_its_last_request_is_over(
         return medium.channels == 0
 
     until(closed)
+
+
+def test_garbage_that_is_a_channel_and_its_medium(medium: MediumInC) -> None:
+    """A channel is closed before the capsule goes, whichever of them the collector finds first."""
+    channels_at_the_end: list[int] = []
+    destructor = compiled.DESTRUCTOR(lambda _: channels_at_the_end.append(medium.channels))
+    table = native.MediumTable(compiled.capsule(medium.address, b"pysrp.medium.1", destructor))
+    garbage: list[Any] = [table, table.channel(TestLoop().post)]
+    garbage.append(garbage)
+    assert medium.channels == 1
+    del table, garbage
+    gc.collect()
+    assert channels_at_the_end == [0]
 
 
 @pytest.mark.parametrize(
