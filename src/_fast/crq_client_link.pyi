@@ -1,6 +1,16 @@
+from collections.abc import Callable
+from typing import TypeAlias
+
 from pysrp._fast.fabric import Adapter
+
+_Tap: TypeAlias = Callable[[str, bytes], object]
 
 class CrqClientLink:
     @property
     def capsule(self) -> object: ...
     def __new__(cls, port: Adapter) -> CrqClientLink: ...
+
+class TapClientLink(CrqClientLink):
+    def __new__(cls, port: Adapter, tap: _Tap) -> TapClientLink: ...
+    def __init__(self, port: Adapter, tap: _Tap) -> None: ...
+    def tell(self) -> None: ...

@@ -1,8 +1,9 @@
 """The initiator's lane's link over a simulated command/response queue (native.h)."""
 
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.pycapsule cimport PyCapsule_GetContext, PyCapsule_New, PyCapsule_SetContext
 from cpython.ref cimport Py_DECREF, Py_INCREF
-from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from pysrp._fast.fabric cimport ATTEND, H_CLOSED, H_SUCCESS, INTERRUPTED, Adapter, crq_elem
 
@@ -36,7 +37,7 @@ cdef class CrqClientLink:
     cdef size_t have, at
     cdef pysrp_client_link table
 
-    def __cinit__(self, Adapter port not None):
+    def __cinit__(self, Adapter port not None, *_):
         self.port = port
         self.table.size = sizeof(pysrp_client_link)
         self.table.self = <void *>self
@@ -62,10 +63,15 @@ cdef void let_go(object capsule) noexcept:
     Py_DECREF(link)
 
 
+cdef uint64_t header(uint32_t length, uint16_t timeout) noexcept nogil:
+    """The first half of the element of an IU."""
+    return <uint64_t>0x8001 << 48 | <uint64_t>timeout << 16 | length
+
+
 # The table's functions. A C pointer to an object is the object: `self` is borrowed from the table.
 
 cdef pysrp_put put(CrqClientLink self, uint64_t address, uint32_t length, uint16_t timeout) noexcept nogil:
-    cdef int code = self.port.put16(<uint64_t>0x8001 << 48 | <uint64_t>timeout << 16 | length, address)
+    cdef int code = self.port.put16(header(length, timeout), address)
     return PYSRP_PUT if code == H_SUCCESS else PYSRP_SHUT if code == H_CLOSED else PYSRP_FULL
 
 
@@ -102,3 +108,64 @@ cdef int pause(CrqClientLink self, int64_t nanoseconds) noexcept nogil:
 
 cdef int64_t clock(CrqClientLink self) noexcept nogil:
     return clock_ns()
+
+
+cdef class TapClientLink(CrqClientLink):
+    """TapClientLink(port, tap): a :class:`CrqClientLink` that calls ``tap`` with each element that passes.
+
+    ``tap(what, element)``: an IU is about to be sent ("sends"), has been ("sent"), an element has come ("took"). What
+    ``tap`` raises :meth:`tell` raises, once; until then nothing is sent, and the link's owner is wanted.
+    """
+
+    cdef object tap, error
+    cdef bint failed
+
+    def __cinit__(self, *_):
+        self.table.put = <pysrp_put (*)(void *, uint64_t, uint32_t, uint16_t) noexcept nogil>tap_put
+        self.table.next = <void (*)(void *, pysrp_arrival *) noexcept nogil>tap_next
+        self.table.pause = <int (*)(void *, int64_t) noexcept nogil>tap_pause
+
+    def __init__(self, port, tap):
+        self.tap = tap
+
+    def tell(self):
+        """Raise what the tap has raised."""
+        error, self.error, self.failed = self.error, None, False
+        if error is not None:
+            raise error
+
+
+cdef bint told(TapClientLink self, str what, const uint8_t *element) noexcept:
+    """Call the tap, with the interpreter's lock; whether it has raised nothing."""
+    if not self.failed:
+        try:
+            self.tap(what, PyBytes_FromStringAndSize(<const char *>element, 16))
+        except BaseException as error:
+            self.error, self.failed = error, True
+    return not self.failed
+
+
+cdef pysrp_put tap_put(TapClientLink self, uint64_t address, uint32_t length, uint16_t timeout) noexcept nogil:
+    cdef uint8_t element[16]
+    cdef pysrp_put code
+    wire_put64(element, header(length, timeout))
+    wire_put64(element + 8, address)
+    with gil:
+        # Before it is sent: a target may answer, and write over the request, before put() is back.
+        if not told(self, "sends", element):
+            return PYSRP_FULL
+    code = put(self, address, length, timeout)
+    if code == PYSRP_PUT:
+        with gil:
+            told(self, "sent", element)
+    return code
+
+
+cdef void tap_next(TapClientLink self, pysrp_arrival *arrival) noexcept nogil:
+    next_one(self, arrival)
+    with gil:
+        told(self, "took", arrival.raw)
+
+
+cdef int tap_pause(TapClientLink self, int64_t nanoseconds) noexcept nogil:
+    return PYSRP_ATTEND if self.failed else pause(self, nanoseconds)

@@ -148,10 +148,10 @@ cdef class Adapter(Window):
         from pysrp._fast.crq_link import CrqLink, TapLink
         return CrqLink(self) if tap is None else TapLink(self, tap)
 
-    def native_client(self):
+    def native_client(self, tap=None):
         """A link for the initiator's lane: see :meth:`pysrp.fabric.Port.native_client`."""
-        from pysrp._fast.crq_client_link import CrqClientLink
-        return CrqClientLink(self)
+        from pysrp._fast.crq_client_link import CrqClientLink, TapClientLink
+        return CrqClientLink(self) if tap is None else TapClientLink(self, tap)
 
     cdef refused(self, int code):
         self.check_open()

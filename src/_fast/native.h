@@ -69,7 +69,8 @@ struct pysrp_link {
 
 /*
  * What the initiator's lane (queue.pyx) needs of a link, in a capsule of that name. The rules are those above, but that
- * pause() sleeps. Requests lie in memory that the target reaches too, and their answers are written over them.
+ * pause() sleeps, and that put() and next() may take the interpreter's lock where somebody in Python watches. Requests lie
+ * in memory that the target reaches too, and their answers are written over them.
  */
 #define PYSRP_CLIENT_LINK "pysrp.client_link.1"
 

@@ -306,10 +306,11 @@ class Port(ABC):
         """
         return None
 
-    def native_client(self) -> Any:
+    def native_client(self, tap: Callable[[str, bytes], object] | None = None) -> Any:
         """A link for the initiator's native lane, whose ``capsule`` is a ``struct pysrp_client_link`` (``native.h``).
 
-        None where there is none.
+        None where there is none. With ``tap``, that is called with each element as it passes: ``sends`` one, has ``sent`` it, or
+        ``took`` one. What it raises the link's ``tell()`` raises, and nothing more is sent until then.
         """
         return None
 

@@ -23,7 +23,7 @@ On the server's side the records are what was copied. A client's end does not se
 its memory: what a request needs is read when it is sent, what the answer brought when it is taken from
 the queue. :meth:`Recorder.window` gives nothing, so that all data has to be copied, and is seen. What a target
 does by its native path is noted there, and written before anything that comes later: at the latest when the port
-is polled, waited for or closed.
+is polled, waited for or closed. What an initiator does by its own is written as it passes.
 """
 
 from __future__ import annotations
@@ -421,8 +421,25 @@ class Recorder(Port):
         self._link = self.port.native(passed)
         return self._link
 
+    def native_client(self, tap: Callable[[str, bytes], object] | None = None) -> Any:
+        """See :meth:`Port.native_client`: a link that writes down what passes through it, as it passes."""
+        pending: list[tuple[_Exchange | None, list[tuple[Stretch, bytes]]]] = []
+
+        def passes(what: str, element: bytes) -> None:
+            if what == "sends":
+                pending[:] = [self._before(element)]
+            elif what == "sent":
+                self._sent(element, *pending.pop())
+            else:
+                self._answered(element)
+            if tap is not None:
+                tap(what, element)
+
+        self._link = self.port.native_client(passes)
+        return self._link
+
     def _catch_up(self) -> None:
-        """What has passed by the native path is older than what comes now."""
+        """What has passed by the native path is older than what comes now, and so is what was wrong with it."""
         if self._link is not None:
             self._link.tell()
 
