@@ -10,6 +10,11 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
+
+from pysrp import srp
+from pysrp.lun import Lun
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
@@ -32,3 +37,24 @@ def test_a_medium_in_c(tmp_path: Path) -> None:
     assert built.stdout == b"", "the compiler warns of nothing"
     said = subprocess.run([sys.executable, "-c", python], **run)  # type: ignore[call-overload]
     assert said.stdout.decode().strip() == re.findall(r"print\(.*# (.*)$", python, re.MULTILINE)[0]
+
+
+def test_what_the_readme_shows_in_python(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All of it; where the target waits for clients the initiator is one."""
+    text = (EXAMPLES.parent / "README.md").read_text().split("## In Python\n")[1].split("\n## ")[0]
+    shown = [
+        textwrap.dedent(each)
+        for each in re.findall(r"(?:^(?:    .*)?\n)+", text, re.MULTILINE)
+        if each.strip()
+    ]
+    decode, initiator, target, bends = [each.replace("/tmp/vios", f"{tmp_path}/vios") for each in shown]
+    buf = bytearray(512)
+    for at in 0, 256:
+        srp.Cmd.pack_into(buf, at, tag=1, lun=Lun.logical_unit(1), cdb=bytes(16), data_in=(4096, 36))
+    space = {"buf": buf, "send": bytes}
+    exec(decode, space)
+    assert space["columns"]["tag"].tolist() == [7, 1]  # type: ignore[index]
+    assert "server.wait()" in target
+    exec(target.replace("server.wait()", "exec(initiator)"), space | {"initiator": initiator})
+    exec(bends, space)
+    assert "VDASD blkdev" in capsys.readouterr().out
