@@ -822,6 +822,14 @@ FAMILIES: list[tuple[Callable[[Machine, Random, int], None], int, dict[str, Any]
     (formatted, 20, {"hands": False}),
     (asked, 2, {}),
     (reserved, 80, {}),
+    (managed, 100, {"late": True}),
+    (failing, 30, {"late": True}),
+    (attributes, 20, {"late": True}),
+    (transfers, 30, {"late": True, "share": False}),
+    (managed, 60, {"late": True, "slow": True, "share": False}),
+    (failing, 20, {"late": True, "slow": True, "share": False}),
+    (opcodes, 60, {"slow": True, "share": False}),
+    (reserved, 20, {"late": True}),
 ]
 """Sequences, how many of each, and the machine that they are played on."""
 

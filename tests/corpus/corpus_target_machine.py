@@ -21,7 +21,9 @@ from pysrp.errors import SrpError
 from pysrp.fabric import Identity, local
 from pysrp.lun import scst_pack
 from pysrp.target.disk import Disk
+from pysrp.target.link import PENDING, Later
 from pysrp.target.lunmap import LunMap
+from pysrp.target.medium import Loop, Medium, MediumChannel, MediumRequest, Operation
 from pysrp.target.units.identity import UnitIdentity as UnitIdentity
 from pysrp.vscsi.server import ServerAdapter, Settings
 from pysrp.vscsi.server_states import State
@@ -115,6 +117,75 @@ class HandRam(Ram):
         self._pass()
 
 
+class HandMedium(Medium, MediumChannel):
+    """The same by the words of a medium: what it is asked is over when the sequence says so."""
+
+    def __init__(self, ram: HandRam, hands: Hands) -> None:
+        super().__init__()
+        self.ram, self.hands = ram, hands
+        self.size = ram.size
+
+    def channel(self, loop: Loop) -> MediumChannel:
+        return HandChannel(self, loop)
+
+    def memory(self) -> memoryview | None:
+        return None
+
+    def perform(self, request: MediumRequest) -> None:
+        """Do it, buffer by buffer."""
+        at = request.offset
+        try:
+            for view in request.buffers:
+                (self.ram.read_into if request.operation == Operation.READ else self.ram.write_from)(at, view)
+                at += len(view)
+            if request.operation == Operation.FLUSH:
+                self.ram.flush()
+        except OSError as error:
+            request.ends(error.errno or 5, at - request.offset)
+        else:
+            request.ends(0, request.length)
+
+
+class HandChannel(MediumChannel):
+    """One target's."""
+
+    def __init__(self, medium: HandMedium, loop: Loop) -> None:
+        self.medium, self.loop = medium, loop
+
+    def submit(self, request: MediumRequest, /) -> Later | None:
+        medium = self.medium
+
+        def ended(error: Exception | None) -> None:
+            self.loop.post(lambda: request.over(request))
+
+        request.own = medium.hands.submit(request, lambda: medium.perform(request), ended)
+        return PENDING
+
+    def withdraw(self, request: MediumRequest, /) -> bool:
+        return bool(request.own.abandon())
+
+
+class SlowMemory:
+    """The client's memory over a link that has copied when the sequence says so."""
+
+    def __init__(self, memory: Any, hands: Hands, post: Callable[[Callable[[], None]], None]) -> None:
+        self.memory, self.hands, self.post = memory, hands, post
+        self.allocate = memory.allocate
+
+    def reach(self, segments: Any, access: int, /) -> None:
+        return None
+
+    def fetch(self, segments: Any, chunk: Any, done: Any, /) -> Later:
+        return self._later(lambda: self.memory.fetch(segments, chunk, done), done)
+
+    def store(self, chunk: Any, segments: Any, done: Any, /) -> Later:
+        return self._later(lambda: self.memory.store(chunk, segments, done), done)
+
+    def _later(self, copy: Callable[[], None], done: Any) -> Later:
+        self.hands.submit(object(), copy, lambda error: self.post(lambda: done(error)))
+        return PENDING
+
+
 class Client:
     """One partition's end: memory, and the requests that it has sent."""
 
@@ -133,7 +204,8 @@ class Machine:
     """What a sequence is played on. Everything that is done and seen goes to ``lines``.
 
     ``hands``: the medium's work is done when the sequence says so, otherwise at once. ``share``: the transport shares
-    the clients' memory; without it everything is copied, as on POWER. ``fast``: the native path may be used.
+    the clients' memory; without it everything is copied, as on POWER. ``late``: that disk has a true medium, which is
+    over when the sequence says so. ``slow``: so is every copy. ``fast``: the native path may be used.
     """
 
     def __init__(
@@ -143,6 +215,8 @@ class Machine:
         hands: bool = True,
         fast: bool = False,
         share: bool = True,
+        late: bool = False,
+        slow: bool = False,
         server_window: int = 64 * MIB,
         **settings: Any,
     ) -> None:
@@ -151,13 +225,15 @@ class Machine:
         self.now = 1000.0
         self.listening = True
         self.medium = HandRam(MIB)
+        medium = HandMedium(self.medium, self.hands) if late else self.medium
+        self.rams = Ram(MIB), self.medium, Ram(2 * MIB)
         self.units = [
-            Disk(Ram(MIB), identity=UnitIdentity.named("corpus0")),
-            Disk(self.medium, identity=UnitIdentity.named("corpus1")),
-            Disk(Ram(2 * MIB), block_size=4096, identity=UnitIdentity.named("corpus2")),
+            Disk(self.rams[0], identity=UnitIdentity.named("corpus0")),
+            Disk(medium, identity=UnitIdentity.named("corpus1")),
+            Disk(self.rams[2], block_size=4096, identity=UnitIdentity.named("corpus2")),
         ]
-        for unit in self.units:
-            unit.backend.write_from(0, memoryview(Random(1).randbytes(64 * KIB)))
+        for ram in self.rams:
+            ram.write_from(0, memoryview(Random(1).randbytes(64 * KIB)))
         self.luns = LunMap([(DISK, self.units[0]), (HAND, self.units[1]), (LARGE, self.units[2])])
         self.clients: list[Client] = []
         self.targets: list[ServerAdapter] = []
@@ -177,6 +253,9 @@ class Machine:
                     far, self.luns, Settings(**given), self.hands if hands else None, fast=fast and share
                 )
             )
+            if slow:
+                mover = self.targets[-1].mover
+                mover.memory = SlowMemory(mover.memory, self.hands, self.targets[-1].post)
 
     def close(self) -> None:
         self.memory("end")
@@ -220,8 +299,8 @@ class Machine:
         """All of the clients' memory and of the disks."""
         for client in self.clients:
             self.lines.append(f"= {when} {client.name} {zlib.crc32(client.view):08x}")
-        for unit in self.units:
-            self.lines.append(f"= {when} {zlib.crc32(unit.backend.memory()):08x}")
+        for ram in self.rams:
+            self.lines.append(f"= {when} {zlib.crc32(ram.memory()):08x}")
 
     # What is done.
 
