@@ -19,7 +19,7 @@ from pysrp.errors import CheckCondition, ConfigError
 from pysrp.initiator import Session
 from pysrp.target.disk import Disk
 from pysrp.target.effects import Effect, Work
-from pysrp.target.flushing import StillUnderWay, flush
+from pysrp.target.flushing import StillUnderWay, WaitingLoop, flush
 from pysrp.target.guarded import Guarded, excused
 from pysrp.target.link import PENDING, Later
 from pysrp.target.lunmap import LunMap
@@ -489,3 +489,10 @@ def test_work_that_has_not_begun_is_taken_back() -> None:
     disk.go.set()
     rig.settle(lambda: len(client.answers) == 4)
     assert [client.answer(tag).status for tag in tags] == [0] * 4
+
+
+def test_errors_of_who_waits_are_not_excused() -> None:
+    loop = WaitingLoop()
+    loop.leave()
+    with pytest.raises(ZeroDivisionError):
+        loop.post(lambda: 1 // 0)  # type: ignore[arg-type,return-value]

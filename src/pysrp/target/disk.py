@@ -155,9 +155,12 @@ class ThinDisk(ThinCommands, Disk):
     """
 
     def __init__(self, backend: Backend | Medium, name: str | None = None, **given: Any) -> None:
-        if not features_of(backend) & (Feature.DISCARD_ZEROS | Feature.ZERO):
-            raise ConfigError(f"{backend!r} cannot take blocks back, or leaves no zeros there")
         super().__init__(backend, name, **given)
+        if not features_of(backend) & (Feature.DISCARD_ZEROS | Feature.ZERO):
+            raise ConfigError(
+                f"{backend!r} cannot take blocks back, or leaves no zeros there: a Medium that does has Feature.ZERO or "
+                "DISCARD_ZEROS, a backend the attribute zeroes or discards"
+            )
 
     def vpd_pages(self) -> dict[int, Callable[[], Vpd]]:
         """Those of a disk, and Logical Block Provisioning."""
