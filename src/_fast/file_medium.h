@@ -301,7 +301,7 @@ static int file_flies(struct file_channel *channel, struct pysrp_io *io)
 {
 	struct file_medium *medium = channel->medium;
 	struct iovec vectors[FILE_VECTORS];
-	uint64_t length;
+	uint64_t length, at = io->offset + io->done;
 	unsigned count;
 	int fits;
 
@@ -310,7 +310,7 @@ static int file_flies(struct file_channel *channel, struct pysrp_io *io)
 	if (file_writes(io) && (medium->file.align == 1 || io->operation != PYSRP_WRITE || io->flags & PYSRP_FUA))
 		return 0;
 	count = file_window(io, FILE_LARGEST, vectors, &length);
-	if (!file_fits(&medium->file, vectors, count, io->offset + io->done))
+	if (!file_fits(&medium->file, vectors, count, at))
 		return 0;
 	if (!channel->has_uring)
 		file_open_uring(channel);
@@ -323,8 +323,8 @@ static int file_flies(struct file_channel *channel, struct pysrp_io *io)
 	if (!fits)
 		return 0;
 	if (!uring_submit(&channel->uring, file_writes(io) ? IORING_OP_WRITEV : IORING_OP_READV, medium->file.fd,
-			  vectors, count, io->offset + io->done, 0, io))
-		return 1;
+			  vectors, count, at, 0, io))
+		return 1;	/* and the request may be over */
 	pthread_mutex_lock(&channel->lock);
 	channel->flying--;
 	pthread_mutex_unlock(&channel->lock);

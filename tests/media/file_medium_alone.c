@@ -1,0 +1,448 @@
+/*
+ * A file as a medium without Python: loops that submit all there is and compare what they read with what they wrote, and
+ * faults that no real file has when a test wants them. Built with the sanitizers; test_file_medium.py has the list.
+ *
+ * PATH SCENARIO ALIGN RINGS SEED; PATH is a file of SIZE bytes, opened with O_DIRECT unless ALIGN is 1.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static int rough, thin, no_threads, fails_through, fails_flush, flushes;
+static int64_t bad = -1;
+
+static ssize_t rough_move(int write, int fd, const struct iovec *vectors, int count, off_t at, int flags);
+static int rough_flush(int fd);
+static int rough_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument);
+
+#define preadv2(fd, vectors, count, at, flags) rough_move(0, fd, vectors, count, at, flags)
+#define pwritev2(fd, vectors, count, at, flags) rough_move(1, fd, vectors, count, at, flags)
+#define fdatasync rough_flush
+#define pthread_create rough_create
+#include "file_medium.h"
+#undef preadv2
+#undef pwritev2
+#undef fdatasync
+#undef pthread_create
+
+enum { LOOPS = 3, DEPTH = 16, REGION = 256 << 10, SIZE = 4 * REGION, BLOCK = 512, MOST = 24 * BLOCK, ROUNDS = 1500 };
+
+static uint32_t align;
+
+#define CHECK(what) do if (!(what)) { fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what); abort(); } while (0)
+
+static unsigned chance(uint64_t *state, unsigned below)
+{
+	*state = *state * 6364136223846793005u + 1442695040888963407u;
+	return (unsigned)(*state >> 33) % below;
+}
+
+/* Where the unit begins that cannot be moved. */
+static uint64_t sector(int64_t at)
+{
+	return (uint64_t)at & ~(uint64_t)((align > BLOCK ? align : BLOCK) - 1);
+}
+
+/* Signals, ends in the middle, and what is not in the cache; a byte that cannot be moved. */
+static ssize_t rough_move(int write, int fd, const struct iovec *vectors, int count, off_t at, int flags)
+{
+	static __thread uint64_t state = 7;
+	struct iovec first = vectors[0];
+	uint64_t length = 0, limit;
+	int i, hurt;
+
+	for (i = 0; i < count; i++)
+		length += vectors[i].iov_len;
+	hurt = rough && chance(&state, 4) == 0;
+	if (hurt && chance(&state, 2)) {
+		errno = flags & RWF_NOWAIT ? EAGAIN : EINTR;
+		return -1;
+	}
+	limit = bad < 0 || bad >= at + (int64_t)length || bad < at ? length : sector(bad) - (uint64_t)at;
+	if ((int64_t)limit <= 0 || (limit < length && !thin)) {
+		errno = EIO;
+		return -1;
+	}
+	if (write && flags & RWF_DSYNC && __atomic_exchange_n(&fails_through, 0, __ATOMIC_SEQ_CST)) {
+		CHECK(pwritev2(fd, vectors, count, at, 0) == (ssize_t)length);
+		errno = EIO;
+		return -1;
+	}
+	if (hurt || limit < length) {
+		uint64_t part = limit < length ? limit : first.iov_len / 2;
+
+		first.iov_len = part < first.iov_len ? part : first.iov_len;
+		first.iov_len &= ~(uint64_t)(align - 1);
+		if (first.iov_len)
+			return write ? pwritev2(fd, &first, 1, at, flags) : preadv2(fd, &first, 1, at, flags);
+	}
+	return write ? pwritev2(fd, vectors, count, at, flags) : preadv2(fd, vectors, count, at, flags);
+}
+
+static int rough_flush(int fd)
+{
+	__atomic_add_fetch(&flushes, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_exchange_n(&fails_flush, 0, __ATOMIC_SEQ_CST)) {
+		errno = ENOSPC;
+		return -1;
+	}
+	return fdatasync(fd);
+}
+
+static int rough_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument)
+{
+	return no_threads ? EAGAIN : pthread_create(thread, attributes, start, argument);
+}
+
+/* A loop, its channel, and its requests */
+
+struct slot {
+	struct pysrp_io io;
+	struct pysrp_buffer buffers[3];
+	int busy;
+	_Alignas(4096) uint8_t bytes[MOST + 64];
+};
+
+struct loop {
+	struct file_medium *medium;
+	void *channel;
+	int bell, pending, closing;
+	uint64_t state, base;
+	uint8_t model[REGION];
+	uint8_t busy[REGION / BLOCK];
+	struct slot slots[DEPTH];
+};
+
+static void ring(void *bell)
+{
+	uint64_t one = 1;
+
+	CHECK(write(((struct loop *)bell)->bell, &one, sizeof(one)) == sizeof(one));
+}
+
+static void begin(struct loop *loop, struct file_medium *medium, uint64_t base, uint64_t seed)
+{
+	memset(loop, 0, sizeof(*loop));
+	loop->medium = medium;
+	loop->base = base;
+	loop->state = seed;
+	loop->bell = eventfd(0, EFD_CLOEXEC);
+	loop->channel = medium->table.open(medium, ring, loop);
+	CHECK(loop->channel);
+}
+
+static void over(struct loop *loop, struct slot *slot, int happened)
+{
+	uint64_t at = slot->io.offset - loop->base;
+	struct pysrp_io *io = &slot->io;
+	unsigned i;
+
+	slot->busy = 0;
+	for (i = (unsigned)(at / BLOCK); io->length && i < (at + io->length + BLOCK - 1) / BLOCK; i++)
+		loop->busy[i] = 0;
+	if (!happened || io->error == EAGAIN || (loop->closing && io->error == EBADF))
+		return;
+	CHECK(!io->error);
+	CHECK(io->done == io->length);
+	CHECK(io->bad == PYSRP_NOWHERE);
+	if (io->operation == PYSRP_ZERO || io->operation == PYSRP_DISCARD)
+		memset(loop->model + at, 0, io->length);
+	for (i = 0; i < io->count; at += io->buffers[i++].length)
+		if (io->operation == PYSRP_WRITE)
+			memcpy(loop->model + at, io->buffers[i].bytes, io->buffers[i].length);
+		else
+			CHECK(!memcmp(loop->model + at, io->buffers[i].bytes, io->buffers[i].length));
+}
+
+static void reap(struct loop *loop, int wait)
+{
+	struct pysrp_io *io;
+	uint64_t rung;
+
+	if (wait)
+		CHECK(read(loop->bell, &rung, sizeof(rung)) == sizeof(rung));
+	while ((io = loop->medium->table.reap(loop->channel))) {
+		loop->pending--;
+		over(loop, (struct slot *)io, 1);
+	}
+}
+
+/* Choose something to do where nothing is under way: whole blocks, or a part of them, in up to three buffers. */
+static int choose(struct loop *loop, struct slot *slot)
+{
+	static const uint32_t operations[] = { PYSRP_READ, PYSRP_READ, PYSRP_WRITE, PYSRP_WRITE, PYSRP_WRITE, PYSRP_ZERO,
+					       PYSRP_DISCARD, PYSRP_FLUSH };
+	struct pysrp_io *io = &slot->io;
+	unsigned first = chance(&loop->state, REGION / BLOCK), blocks = 1 + chance(&loop->state, MOST / BLOCK), i;
+	unsigned odd = chance(&loop->state, 2) ? chance(&loop->state, BLOCK) : 0, cut, other;
+	uint8_t *bytes = slot->bytes + chance(&loop->state, 2) * chance(&loop->state, 64);
+
+	if (first + blocks > REGION / BLOCK)
+		return 0;
+	for (i = first; i < first + blocks; i++)
+		if (loop->busy[i])
+			return 0;
+	memset(io, 0, sizeof(*io));
+	io->operation = operations[chance(&loop->state, 8)];
+	if (io->operation == PYSRP_READ && chance(&loop->state, 8) == 0)
+		io->flags = PYSRP_NOWAIT;
+	if (io->operation == PYSRP_WRITE && chance(&loop->state, 8) == 0)
+		io->flags = PYSRP_FUA;
+	io->offset = loop->base + first * BLOCK + odd;
+	io->length = io->operation == PYSRP_FLUSH ? 0 : blocks * BLOCK - odd;
+	for (i = first; i < first + blocks && io->length; i++)
+		loop->busy[i] = 1;
+	slot->busy = 1;
+	if (io->operation > PYSRP_WRITE)
+		return 1;
+	cut = chance(&loop->state, 2) ? chance(&loop->state, (unsigned)io->length + 1) : 0;
+	other = cut ? chance(&loop->state, cut + 1) : 0;
+	slot->buffers[0] = (struct pysrp_buffer){ bytes, other };
+	slot->buffers[1] = (struct pysrp_buffer){ bytes + other, cut - other };
+	slot->buffers[2] = (struct pysrp_buffer){ bytes + cut, io->length - cut };
+	io->buffers = cut ? slot->buffers : slot->buffers + 2;
+	io->count = cut ? 3 : 1;
+	for (i = 0; i < io->length; i++)
+		bytes[i] = (uint8_t)(io->operation == PYSRP_WRITE ? chance(&loop->state, 256) : 0xEE);
+	return 1;
+}
+
+static void *storm(void *argument)
+{
+	struct loop *loop = argument;
+	unsigned round, i;
+
+	for (round = 0; round < ROUNDS; round++) {
+		struct slot *slot = NULL;
+
+		for (i = 0; i < DEPTH; i++)
+			if (!loop->slots[i].busy)
+				slot = &loop->slots[i];
+		if (!slot) {
+			reap(loop, 1);
+			continue;
+		}
+		if (!choose(loop, slot)) {
+			reap(loop, 0);
+			continue;
+		}
+		if (loop->medium->table.submit(loop->channel, &slot->io) == PYSRP_OVER) {
+			over(loop, slot, 1);
+			continue;
+		}
+		loop->pending++;
+		if (chance(&loop->state, 10) == 0 && loop->medium->table.withdraw(loop->channel, &slot->io)) {
+			loop->pending--;
+			over(loop, slot, 0);
+		}
+	}
+	while (loop->pending)
+		reap(loop, 1);
+	loop->medium->table.close(loop->channel);
+	close(loop->bell);
+	return NULL;
+}
+
+static void storms(struct file_medium *medium, const char *path, uint64_t seed, int closing)
+{
+	static struct loop loops[LOOPS];
+	static uint8_t found[REGION];
+	pthread_t threads[LOOPS];
+	int i, fd;
+
+	for (i = 0; i < LOOPS; i++) {
+		begin(&loops[i], medium, (uint64_t)i * REGION, seed + (uint64_t)i);
+		loops[i].closing = closing;
+		CHECK(!pthread_create(&threads[i], NULL, storm, &loops[i]));
+	}
+	if (closing)
+		file_leave(medium);	/* what is under way goes on, and then nothing does any more */
+	for (i = 0; i < LOOPS; i++)
+		CHECK(!pthread_join(threads[i], NULL));
+	if (!closing)
+		file_leave(medium);
+	fd = open(path, O_RDONLY);
+	for (i = 0; i < LOOPS; i++) {
+		CHECK(pread(fd, found, REGION, (off_t)i * REGION) == REGION);
+		CHECK(!memcmp(found, loops[i].model, REGION));
+	}
+	close(fd);
+}
+
+/* Faults, one request after the other */
+
+static struct pysrp_io *done(struct loop *loop, uint32_t operation, uint64_t offset, uint64_t length, uint32_t flags)
+{
+	struct slot *slot = &loop->slots[0];
+	struct pysrp_io *io;
+	uint64_t rung;
+
+	slot->buffers[0] = (struct pysrp_buffer){ slot->bytes, length };
+	slot->io = (struct pysrp_io){ .offset = offset, .length = length, .operation = operation, .flags = flags };
+	if (operation <= PYSRP_WRITE) {
+		slot->io.buffers = slot->buffers;
+		slot->io.count = 1;
+	}
+	if (loop->medium->table.submit(loop->channel, &slot->io) == PYSRP_OVER)
+		return &slot->io;
+	CHECK(read(loop->bell, &rung, sizeof(rung)) == sizeof(rung));
+	io = loop->medium->table.reap(loop->channel);
+	CHECK(io == &slot->io);
+	CHECK(!loop->medium->table.reap(loop->channel));
+	return io;
+}
+
+static void bad_bytes(struct loop *loop)
+{
+	uint64_t seed = 5;
+	int i;
+
+	for (i = 0; i < 400; i++) {
+		uint64_t offset = chance(&seed, SIZE - MOST), length = 1 + chance(&seed, MOST - 1), stop;
+		struct pysrp_io *io;
+
+		if (align > 1) {
+			offset &= ~(uint64_t)(align - 1);
+			length = (length + align - 1) & ~(uint64_t)(align - 1);
+		}
+		thin = i & 1;
+		bad = (int64_t)(offset + chance(&seed, (unsigned)length));
+		stop = sector(bad);
+		if (stop < offset)
+			stop = offset;
+		io = done(loop, i & 2 ? PYSRP_READ : PYSRP_WRITE, offset, length, i & 6 ? 0 : PYSRP_FUA);
+		CHECK(io->error == EIO);
+		CHECK(io->bad == stop);
+		CHECK(io->done == stop - offset);
+	}
+	bad = -1;
+	CHECK(!done(loop, PYSRP_FLUSH, 0, 0, 0)->error);	/* a block that cannot be written is no flush that failed */
+}
+
+static void lost_through(struct loop *loop)
+{
+	struct pysrp_io *io;
+
+	CHECK(!done(loop, PYSRP_WRITE, 4096, 4096, PYSRP_FUA)->error);
+	fails_through = 1;
+	io = done(loop, PYSRP_WRITE, 0, 8192, PYSRP_FUA);
+	CHECK(io->error == EIO && !io->done && io->bad == PYSRP_NOWHERE);
+	CHECK(done(loop, PYSRP_FLUSH, 0, 0, 0)->error == EIO);
+	CHECK(done(loop, PYSRP_WRITE, 0, 4096, PYSRP_FUA)->error == EIO);
+	CHECK(!done(loop, PYSRP_WRITE, 0, 4096, 0)->error);
+	CHECK(!done(loop, PYSRP_READ, 0, 4096, 0)->error);
+	CHECK(!flushes);
+}
+
+static void lost_flush(struct loop *loop)
+{
+	CHECK(!done(loop, PYSRP_FLUSH, 0, 0, 0)->error && flushes == 1);
+	fails_flush = 1;
+	CHECK(done(loop, PYSRP_FLUSH, 0, 0, 0)->error == ENOSPC && flushes == 2);
+	CHECK(done(loop, PYSRP_FLUSH, 0, 0, 0)->error == ENOSPC && flushes == 2);
+	CHECK(done(loop, PYSRP_WRITE, 0, 4096, PYSRP_FUA)->error == ENOSPC);
+	CHECK(!done(loop, PYSRP_WRITE, 0, 4096, 0)->error);
+}
+
+static void refused(struct loop *loop)
+{
+	static const uint64_t where[][2] = { { SIZE, 1 }, { 0, SIZE + 1 }, { UINT64_MAX, 2 }, { 1, UINT64_MAX }, { SIZE - 1, 2 } };
+	unsigned i;
+	uint32_t operation;
+
+	for (i = 0; i < sizeof(where) / sizeof(*where); i++)
+		for (operation = PYSRP_READ; operation <= PYSRP_DISCARD; operation++)
+			CHECK(done(loop, operation, where[i][0], where[i][1], 0)->error == EINVAL);
+	CHECK(done(loop, 0, 0, 512, 0)->error == EOPNOTSUPP);
+	CHECK(done(loop, 6, 0, 512, 0)->error == EOPNOTSUPP);
+	for (operation = PYSRP_READ; operation <= PYSRP_DISCARD; operation++)
+		CHECK(!done(loop, operation, SIZE, 0, 0)->error);
+	CHECK(done(loop, PYSRP_WRITE, 0, 512, PYSRP_FUA | PYSRP_NOWAIT)->error == EAGAIN);
+	loop->medium->table.features |= PYSRP_READ_ONLY;
+	for (operation = PYSRP_WRITE; operation <= PYSRP_DISCARD; operation++)
+		CHECK(done(loop, operation, 0, 512, 0)->error == (operation == PYSRP_FLUSH ? 0 : EROFS));
+	CHECK(!ftruncate(loop->medium->file.fd, SIZE / 2));
+	CHECK(done(loop, PYSRP_READ, SIZE / 2 - 4096, 8192, 0)->error == EIO);
+	CHECK(loop->slots[0].io.done == 4096 && loop->slots[0].io.bad == SIZE / 2);
+	file_leave(loop->medium);
+	CHECK(done(loop, PYSRP_READ, 0, 512, 0)->error == EBADF);
+}
+
+static void without_threads(struct loop *loop)
+{
+	no_threads = 1;
+	CHECK(done(loop, PYSRP_FLUSH, 0, 0, 0)->error == EAGAIN);
+	CHECK(done(loop, PYSRP_WRITE, 0, 4096, 0)->error == EAGAIN);
+	CHECK(done(loop, PYSRP_WRITE, 7, 4096, 0)->error == EAGAIN);
+	CHECK(done(loop, PYSRP_ZERO, 0, 4096, 0)->error == EAGAIN);
+	no_threads = 0;
+	CHECK(!done(loop, PYSRP_WRITE, 0, 4096, 0)->error);
+	CHECK(!done(loop, PYSRP_WRITE, 7, 4096, 0)->error);
+	no_threads = 1;
+	CHECK(!done(loop, PYSRP_WRITE, 0, 4096, 0)->error);	/* those that there are do */
+}
+
+/* Where there is no io_uring for a channel, though the process may have one, threads do it all. */
+static void without_rings(struct loop *loop)
+{
+	struct rlimit before, none;
+	int i;
+
+	CHECK(!getrlimit(RLIMIT_NOFILE, &before));
+	none = before;
+	none.rlim_cur = 3;
+	CHECK(!setrlimit(RLIMIT_NOFILE, &none));
+	for (i = 0; i < 2; i++) {
+		CHECK(!posix_fadvise(loop->medium->file.fd, 0, 0, POSIX_FADV_DONTNEED));
+		CHECK(!done(loop, PYSRP_READ, 0, 4096, 0)->error);
+		CHECK(loop->slots[0].io.done == 4096);
+	}
+	/* Nor is there a descriptor for writes with RWF_DSYNC: they are flushed. */
+	CHECK(!flushes && !done(loop, PYSRP_WRITE, 0, 4096, PYSRP_FUA)->error && flushes == 1);
+	CHECK(!done(loop, PYSRP_ZERO, 0, 4096, PYSRP_FUA)->error && flushes == 2);
+	CHECK(!setrlimit(RLIMIT_NOFILE, &before));
+	if (loop->medium->rings && align > 1)
+		CHECK(((struct file_channel *)loop->channel)->has_uring < 0);
+}
+
+int main(int count, char **words)
+{
+	static const struct { const char *name; void (*run)(struct loop *loop); } scenarios[] = {
+		{ "bad", bad_bytes }, { "lost-through", lost_through }, { "lost-flush", lost_flush },
+		{ "refused", refused }, { "no-threads", without_threads },
+		{ "no-rings", without_rings },
+	};
+	static struct file_medium medium;
+	static struct loop loop;
+	int fd, ended = 0;
+	unsigned i;
+
+	CHECK(count == 6);
+	align = (uint32_t)atoi(words[3]);
+	fd = open(words[1], O_RDWR | O_CLOEXEC | (align > 1 ? O_DIRECT : 0));
+	CHECK(fd >= 0);
+	file_begin(&medium, fd, SIZE, PYSRP_HAS_FUA | (align > 1 ? 0 : PYSRP_HAS_NOWAIT), align, align, atoi(words[4]));
+	rough = !strcmp(words[2], "rough");
+	for (i = 0; i < sizeof(scenarios) / sizeof(*scenarios); i++)
+		if (!strcmp(words[2], scenarios[i].name)) {
+			begin(&loop, &medium, 0, 1);
+			scenarios[i].run(&loop);
+			medium.table.close(loop.channel);
+			close(loop.bell);
+			if (strcmp(words[2], "refused"))
+				file_leave(&medium);
+			ended = 1;
+		}
+	if (!ended)
+		storms(&medium, words[1], strtoull(words[5], NULL, 0), !strcmp(words[2], "closing"));
+	file_end(&medium);
+	return 0;
+}

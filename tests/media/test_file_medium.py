@@ -1,0 +1,246 @@
+"""A file as a medium in C: by itself under the sanitizers, with faults that no file has; and its face in Python."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import subprocess
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from descriptors import none_left
+from loop_device import loop_device
+from media_rig import TestLoop
+from pysrp import _fast
+from pysrp.errors import ConfigError
+from pysrp.media import file as module
+from pysrp.media.file import FileMedium
+from pysrp.target.link import PENDING
+from pysrp.target.medium import FUA, NOWAIT, Feature, MediumRequest, Operation
+from waiting import until
+
+READ, WRITE, FLUSH, ZERO, DISCARD, EXTENTS = Operation
+
+SIZE = 1 << 20
+HERE = Path(__file__).parent
+HEADERS = Path(next(iter(_fast.__path__)))
+COMPILER = (sysconfig.get_config_var("CC") or "cc").split()[0]
+
+# By itself
+
+ONE_BY_ONE = ["bad", "lost-through", "lost-flush", "refused", "no-threads", "no-rings"]
+STORMS = ["storm", "rough", "closing"]
+
+
+@pytest.fixture(scope="module", params=["thread", "address,undefined"])
+def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("file_medium") / "alone"
+    done = subprocess.run(
+        [COMPILER, "-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Wno-unused-function",
+         f"-fsanitize={request.param}", "-pthread", f"-I{HEADERS}", "-o", made, HERE / "file_medium_alone.c"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode and ("tsan" in done.stderr or "asan" in done.stderr):
+        pytest.skip(f"{COMPILER} HAS NO SANITIZER: {done.stderr.splitlines()[-1]}")
+    assert (done.returncode, done.stderr) == (0, "")
+    return made
+
+
+def run(program: Path, path: Path, scenario: str, align: int, rings: bool = False, seed: int = 1) -> None:
+    path.write_bytes(bytes(SIZE))
+    words = [program, path, scenario, str(align), str(int(rings)), str(seed)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("align", [1, 512, 4096])
+@pytest.mark.parametrize("scenario", ONE_BY_ONE)
+def test_faults(program: Path, tmp_path: Path, scenario: str, align: int) -> None:
+    """In the page cache, and past it with units of that size."""
+    run(program, tmp_path / "disk", scenario, align, rings=scenario == "no-rings")
+
+
+@pytest.mark.parametrize("rings", [False, True], ids=["threads", "io_uring"])
+@pytest.mark.parametrize("align", [1, 512, 4096])
+@pytest.mark.parametrize("scenario", STORMS)
+def test_loops_that_submit_all_there_is(
+    program: Path, tmp_path: Path, scenario: str, align: int, rings: bool
+) -> None:
+    """What they read is what they wrote, in blocks that share the units of O_DIRECT; so it is in the file then."""
+    run(program, tmp_path / "disk", scenario, align, rings)
+
+
+# In Python
+
+
+class User:
+    """A loop that waits for each request."""
+
+    def __init__(self, medium: FileMedium) -> None:
+        self.loop = TestLoop()
+        self.channel = medium.channel(self.loop)
+        self.over: list[MediumRequest] = []
+
+    def do(
+        self, operation: Operation, offset: int = 0, data: Any = b"", length: int = 0, flags: int = 0
+    ) -> MediumRequest:
+        views = [memoryview(data)] if data else []
+        request = MediumRequest(operation, offset, len(data) or length, views, flags, over=self.over.append)
+        if self.channel.submit(request) is PENDING:
+            self.loop.until(lambda: request in self.over)
+        return request
+
+
+@pytest.fixture
+def medium(tmp_path: Path) -> Iterator[FileMedium]:
+    medium = FileMedium(tmp_path / "disk", SIZE)
+    yield medium
+    medium.close()
+
+
+@pytest.fixture
+def user(medium: FileMedium) -> Iterator[User]:
+    user = User(medium)
+    yield user
+    user.channel.retire()
+
+
+def test_another_size(medium: FileMedium, user: User, tmp_path: Path) -> None:
+    os.truncate(tmp_path / "disk", 2 * SIZE)
+    assert (medium.size, medium.size_now()) == (SIZE, 2 * SIZE)
+    assert user.do(READ, SIZE, bytearray(1)).errno == errno.EINVAL
+    medium.resize()
+    assert medium.size == 2 * SIZE
+    assert user.do(READ, SIZE, bytearray(1)).errno == 0
+    medium.resize(3 * SIZE)
+    assert (tmp_path / "disk").stat().st_size == medium.size == 3 * SIZE
+    os.truncate(tmp_path / "disk", 4096)
+    request = user.do(READ, 0, bytearray(8192))
+    assert (request.errno, request.done, request.bad) == (errno.EIO, 4096, 4096)
+    os.truncate(tmp_path / "disk", 0)
+    with pytest.raises(ConfigError, match="is empty"):
+        medium.resize()
+    assert medium.size == 3 * SIZE
+
+
+def test_closed(medium: FileMedium, user: User) -> None:
+    medium.close()
+    medium.close()
+    for operation in READ, WRITE, ZERO, EXTENTS:
+        data = bytearray(512) if operation in (READ, WRITE) else b""
+        assert user.do(operation, 0, data, length=512).failure() is not None
+    assert user.do(FLUSH).errno == errno.EBADF
+    for call in medium.resize, medium.size_now:
+        with pytest.raises(ValueError, match="is closed"):
+            call()
+
+
+@pytest.mark.parametrize("direct", [False, True])
+def test_nothing_stays_open(tmp_path: Path, direct: bool) -> None:
+    """Threads have descriptors of their own, and a channel its io_uring."""
+    FileMedium(tmp_path / "disk", SIZE).close()
+    with none_left():
+        medium = FileMedium(tmp_path / "disk", direct=direct)
+        user = User(medium)
+        os.posix_fadvise(medium._fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        assert not user.do(READ, 0, bytearray(SIZE)).errno
+        for _ in range(3):
+            assert not user.do(WRITE, 0, bytes(4096), flags=FUA).errno
+        user.channel.retire()
+        medium.close()
+        folder = str(tmp_path)
+        until(lambda: not any(folder in target(each) for each in os.listdir("/proc/self/fd")))
+    for refused in tmp_path, tmp_path / "none":
+        with none_left(), pytest.raises(OSError):
+            FileMedium(refused, direct=direct)
+
+
+def target(fd: str) -> str:
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}")
+    except FileNotFoundError:
+        return ""
+
+
+def test_extents_while_nobody_waits(medium: FileMedium, user: User) -> None:
+    """They take a thread, which lets go of the file whatever happens."""
+    user.do(WRITE, 8192, b"x" * 4096)
+    assert user.do(EXTENTS, 0, length=SIZE, flags=NOWAIT).errno == errno.EAGAIN
+    found = user.do(EXTENTS, 0, length=16384)
+    assert (found.errno, found.done) == (0, 16384)
+    assert sum(length for length, _ in found.value) == 16384
+    request = MediumRequest(EXTENTS, 0, SIZE, over=user.over.append)
+    assert user.channel.submit(request) is PENDING
+    if not user.channel.withdraw(request):
+        user.loop.until(lambda: request in user.over)
+
+
+def test_what_is_no_disk(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "empty").touch()
+    (tmp_path / "short").write_bytes(b"x" * 100)
+    for path, direct in (
+        ("fifo", False),
+        ("empty", False),
+        ("empty", True),
+        ("/dev/null", False),
+        ("short", True),
+    ):
+        with none_left(), pytest.raises(ConfigError):
+            FileMedium(tmp_path / path, direct=direct)
+    with none_left(), pytest.raises(ConfigError, match="no O_DIRECT"):
+        FileMedium("/sys/kernel/mm/transparent_hugepage/enabled", read_only=True, direct=True)
+
+
+def test_past_the_last_unit_is_nothing(tmp_path: Path) -> None:
+    (tmp_path / "disk").write_bytes(b"x" * 10_000)
+    medium = FileMedium(tmp_path / "disk", direct=True)
+    assert 8192 <= medium.size < 10_000
+    user = User(medium)
+    assert not user.do(WRITE, medium.size - 5, b"y" * 5).errno
+    user.channel.retire()
+    medium.close()
+    assert (tmp_path / "disk").read_bytes() == b"x" * (medium.size - 5) + b"yyyyy" + b"x" * (
+        10_000 - medium.size
+    )
+
+
+def test_what_a_device_says_of_itself(tmp_path: Path) -> None:
+    with loop_device(tmp_path / "disk", SIZE, 4096) as path:
+        medium = FileMedium(path)
+        queue = Path("/sys/block") / Path(path).name / "queue"
+        assert medium.physical_block == int((queue / "physical_block_size").read_text())
+        assert (Feature.ROTATING in medium.features) == ((queue / "rotational").read_text() == "1\n")
+        medium.close()
+    assert Feature.ROTATING not in FileMedium(tmp_path / "disk", read_only=True).features
+
+
+@pytest.mark.parametrize(
+    ("direct", "refused", "says"),
+    [
+        (False, 0, "files: what is in the page cache is read at once; other reads go by io_uring; writes go by up to 8 threads for each"),
+        (True, 0, "files with O_DIRECT: reads and writes go by io_uring"),
+        (False, errno.EPERM, "the kernel refuses io_uring (Operation not permitted)"),
+        (True, errno.ENOSYS, "files with O_DIRECT: reads and writes go by up to 8 threads for each; the kernel refuses io_uring (Function not implemented)"),
+    ],
+)  # fmt: skip
+def test_the_way_is_logged_once(
+    direct: bool, refused: int, says: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    monkeypatch.setattr(module, "_refused", lambda: refused)
+    monkeypatch.setattr(module, "_reads_at_once", lambda fd: True)
+    module._say.cache_clear()
+    caplog.set_level(logging.INFO, "pysrp.media")
+    for _ in range(2):
+        medium = FileMedium(tmp_path / "disk", SIZE, direct=direct)
+        user = User(medium)
+        assert not user.do(WRITE, 0, b"x" * 4096).errno
+        user.channel.retire()
+        medium.close()
+    assert [says in record.getMessage() for record in caplog.records] == [True]
+    module._say.cache_clear()
