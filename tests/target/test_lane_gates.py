@@ -26,8 +26,11 @@ from lane_rig import (
     send,
     went_short,
 )
+from pysrp.scsi import cdb as cdbs
 from pysrp.srp import TskMgmtFunc
-from pysrp.target.disk import Disk
+from pysrp.target.disk import Disk, ThinDisk, adds_only
+from pysrp.target.effects import GOOD
+from pysrp.target.unit import command
 from target_rig import MIB
 from waiting import PATIENCE
 
@@ -122,11 +125,62 @@ def test_a_unit_at_two_luns_has_a_gate_at_each(side: Side) -> None:
 
 def test_a_disk_that_becomes_one_of_another_class_is_asked(side: Side) -> None:
     class Asked(Disk):
-        """May do anything in execute."""
+        def execute(self, task: Any) -> Any:
+            return super().execute(task)
 
     assert ways(side) == (True, True)
     side.disk.__class__ = Asked
     assert ways(side) == (False, False)
+
+
+class Own(cdbs.Cdb10, opcode=0xD1, name="OWN"):
+    __slots__ = ()
+
+
+class More:
+    """A part with a command of its own."""
+
+    @command(Own, medium=True)
+    def own(self, task: Any, cdb: Own) -> Any:
+        return GOOD
+
+
+ADDS: dict[str, Any] = {
+    "nothing": {},
+    "a command": {"own": More.own},
+    "an init": {"__init__": lambda self, *given, **named: Disk.__init__(self, *given, **named), "state": 5},
+    "a helper": {"_helper": property(lambda self: 1 // 0), "__repr__": lambda self: "<one>"},
+}
+
+REPLACES: dict[str, Any] = {
+    "execute": lambda self, task: Disk.execute(self, task),
+    "read": Disk.read,
+    "failed": lambda self, task, error: None,
+    "blocks": property(lambda self: 8, lambda self, blocks: None),
+    "__setattr__": lambda self, name, value: object.__setattr__(self, name, value),
+    "__getattribute__": lambda self, name: object.__getattribute__(self, name),
+    "other": command(cdbs.Read10)(lambda self, task, cdb: GOOD),
+}
+
+
+@pytest.mark.parametrize("what", ADDS)
+@pytest.mark.parametrize("base", [Disk, ThinDisk])
+def test_a_disk_with_more_is_granted_as_one(side: Side, base: type[Disk], what: str) -> None:
+    kind = type("Mine", (base,), ADDS[what])
+    assert adds_only(kind)
+    assert adds_only(type("Both", (More, kind), {}))
+    side.disk.__class__ = kind
+    ways(side)  # what was granted is asked for again
+    assert ways(side) == (True, True)
+
+
+@pytest.mark.parametrize("name", REPLACES)
+@pytest.mark.parametrize("base", [Disk, ThinDisk])
+def test_a_disk_with_something_else_is_asked(base: type[Disk], name: str) -> None:
+    part = type("Part", (), {name: REPLACES[name]})
+    assert not adds_only(type("Mine", (base,), {name: REPLACES[name]}))
+    assert not adds_only(type("Mine", (part, base), {}))
+    assert not adds_only(type("Mine", (type("Base", (base,), {name: REPLACES[name]}),), {}))
 
 
 def test_a_change_of_one_lun_leaves_the_grants_of_the_others(side: Side) -> None:

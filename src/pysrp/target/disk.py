@@ -43,6 +43,26 @@ __all__ = ["Disk", "ThinDisk"]
 GRANTED = frozenset({"__class__", "backend", "block_size", "blocks", "execute", "max_transfer", "read_only"})
 """What a grant has been made of, and is not true of any more when somebody sets another."""
 
+LOOKED_UP = frozenset({"__delattr__", "__eq__", "__getattr__", "__getattribute__", "__hash__", "__setattr__"})
+"""Of the names that Python gives a meaning to, those by which something of a disk may become another."""
+
+
+def adds_only(kind: type[Disk]) -> bool:
+    """Whether a subclass replaces nothing of a disk: it may have commands, state, and an ``__init__`` of its own."""
+    disk = ThinDisk if issubclass(kind, ThinDisk) else Disk
+    for each in kind.__mro__:
+        if each in disk.__mro__:
+            continue
+        for name in vars(each):
+            if name.startswith("__") and name.endswith("__"):
+                replaces = name in LOOKED_UP
+            else:
+                replaces = name in GRANTED or (name != "commands" and hasattr(disk, name))
+            if replaces:
+                return False
+    ours, theirs = disk.commands.by_opcode, kind.commands.by_opcode
+    return all(theirs[opcode] == entry for opcode, entry in ours.items())
+
 
 class Disk(MoveCommands, WriteSameCommands, VerifyCommands, CapacityCommands, StopCommands):
     """A disk with blocks of ``block_size`` bytes: 512, 1024, 2048 or 4096. What is past the last is not used.
@@ -55,7 +75,7 @@ class Disk(MoveCommands, WriteSameCommands, VerifyCommands, CapacityCommands, St
     It is fully provisioned, whatever its medium is: for one that takes blocks back see :class:`ThinDisk`.
 
     The native lane copies from and to a backend that lends its memory (:meth:`pysrp.backends.Backend.lend`), as long as
-    nothing in :meth:`execute` would stand in the way. A subclass, which may do anything there, is always asked.
+    nothing in :meth:`execute` would stand in the way. A subclass that replaces anything of a disk is always asked.
 
     ``backend`` is a :class:`pysrp.backends.Backend` or a :class:`pysrp.target.medium.Medium`, and the caller's: nothing
     here closes it. Raises ConfigError for a block size that is none of
@@ -101,7 +121,7 @@ class Disk(MoveCommands, WriteSameCommands, VerifyCommands, CapacityCommands, St
 
     def grant(self, nexus: Nexus, lun: int, read_only: bool = False) -> Grant | None:
         """Its memory, if READ and WRITE are copies from and to that and nothing else."""
-        if type(self) not in (Disk, ThinDisk) or not speaks_for_all(type(self.backend)):
+        if not adds_only(type(self)) or not speaks_for_all(type(self.backend)):
             return None
         gate = self._gate(nexus, lun)
         # Only now is looked at what is granted: whoever changes it later finds the gate.
