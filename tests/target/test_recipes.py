@@ -6,10 +6,12 @@ import contextlib
 import errno
 import importlib
 import inspect
+import logging
 import os
 import re
 import sys
 import textwrap
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +27,9 @@ from pysrp.backends import File, Ram
 from pysrp.errors import SrpError, TransportError
 from pysrp.fabric import Identity
 from pysrp.fields import U8, U16, U32, U64, Flag, Raw
+from pysrp.initiator import Aborted, LoginRejected, Options, srp_session
+from pysrp.initiator.ius import IuMemory
+from pysrp.initiator.requests import Command
 from pysrp.lun import scst_pack
 from pysrp.media import SCHEMES, open_medium
 from pysrp.scsi import cdb as cdbs
@@ -34,13 +39,14 @@ from pysrp.scsi.params.base import ParameterData
 from pysrp.scst import Tree, TreeError, targets
 from pysrp.scst.grammar import within
 from pysrp.scst.nodes import attribute, line
-from pysrp.srp import TskMgmtFunc
+from pysrp.srp import LoginReq, SupportedFormats, TskMgmtFunc
 from pysrp.target.answers import pack_command, pack_function
 from pysrp.target.backend_medium import perform
 from pysrp.target.data import DataMover
 from pysrp.target.disk import Disk
 from pysrp.target.effects import Fetch, Reply, Write
-from pysrp.target.link import FOR_READING, FOR_WRITING, PENDING
+from pysrp.target.link import FOR_READING, FOR_WRITING, PENDING, Limits
+from pysrp.target.login import Acquaintance, accept, refusal, reject
 from pysrp.target.lunmap import LunMap
 from pysrp.target.medium import Medium, MediumChannel, Operation
 from pysrp.target.serve import MAX_CLIENTS, Server
@@ -51,8 +57,10 @@ from pysrp.target.units.blocks import BlockUnit
 from pysrp.target.workers import Pool
 from target_rig import BLOCK, MIB, Rig, SlowRam
 from unit_bench import Bench
+from waiting import until
 
 ROOT = Path(__file__).parents[2]
+HALF = MIB // 2
 FILES, LINES = 4, 31
 """How much an addition may take: files that its section names, and lines of code of a command or a device type."""
 
@@ -80,12 +88,13 @@ class Fill16(cdbs.Cdb16, opcode=0xD7, name="FILL(16)"):
 
 IMPORTED = {
     "cdbs": cdbs, "MAX_CLIENTS": MAX_CLIENTS, "Cdb10": cdbs.Cdb10, "IU": srp.IU, "partial": partial, "perform": perform,
-    "FOR_READING": FOR_READING, "FOR_WRITING": FOR_WRITING, "PENDING": PENDING,
+    "FOR_READING": FOR_READING, "FOR_WRITING": FOR_WRITING, "PENDING": PENDING, "Opcode": srp.Opcode, "srp_session": srp_session, "time": time,
 } | {
     each.__name__: each
     for each in (
         BlockUnit, Fetch, File, Fill10, Fill16, LogicalUnit, Medium, MediumChannel, Operation, ParameterData, PeripheralDeviceType, Raw, Reply, SrpError,
-        ThreadPoolExecutor, TransportError, Turn, U8, U16, U32, U64, Write, attribute, command, invalid, line, pack_command, pack_function, within,
+        ThreadPoolExecutor, TransportError, Turn, U8, U16, U32, U64, Write, Acquaintance, Channel, DataMover, IuMemory, Limits, LoginReq, Nexus, Options, SupportedFormats, TargetSession,
+        accept, attribute, command, invalid, line, refusal, reject, pack_command, pack_function, within,
     )
 }  # fmt: skip
 """What the code there has at hand."""
@@ -247,45 +256,77 @@ def test_a_device_type() -> None:
 
 
 def test_a_transport() -> None:
-    """Its memory is reached where that is over at once, and copied for a backend that hangs."""
+    """Both ends: its memory is reached where that is over at once, and copied for a backend that hangs."""
     far = memoryview(bytearray(MIB))
-    link: Any = recipe("A new transport")["Loopback"](far)
+    made = recipe("A new transport")
     inbox: deque[Callable[[], None]] = deque()
     pool, slow = Pool(), SlowRam(MIB)
     slow.gate.set()
     luns = LunMap([(256, Disk(Ram(MIB))), (512, Disk(slow))])
-    session = TargetSession(Nexus("loop", inbox.append, bytes(16)), luns, inbox.append)
-    channel = Channel(session, link, DataMover(link, pool, inbox.append), 8)
-    tags = iter(range(1, 100))
+    link: Any = made["Loopback"](far, luns, inbox.append, pool)
+    caller: Any = made["Caller"](far, logging.LoggerAdapter(logging.getLogger("pysrp.initiator"), {}))
 
-    def run(lun: int, cdb: bytes, **where: Any) -> Any:
-        tag = next(tags)
-        raw = srp.Cmd.build(tag=tag, lun=bytes(scst_pack(lun, "LUN")), cdb=cdb.ljust(16, b"\0"), **where)
-        channel.arrived(None, bytes(raw))
-        while not link.sent:
-            assert pool.drain(timeout=60)
-            while inbox:
-                inbox.popleft()()
-        answer = srp.Rsp(link.sent.pop())
-        assert answer.tag == tag
-        return answer
+    def turn() -> None:
+        while inbox:
+            inbox.popleft()()
+        while caller.sent:
+            link.arrived(caller.sent.pop(0))
+        while link.sent:
+            caller.arrived(link.sent.pop(0))
 
+    def submit(lun: int, cdb: bytes, **where: Any) -> Command:
+        command = Command(scst_pack(lun, "LUN"), cdb, **where)
+        caller.session.submit(command, time.monotonic())
+        turn()
+        return command
+
+    def run(lun: int, cdb: bytes, **where: Any) -> Command:
+        command = submit(lun, cdb, **where)
+        until(lambda: (turn(), command.ended)[1])
+        assert command.error is None
+        return command
+
+    turn()
+    write, read = bytes.fromhex("2a000000000300000200"), bytes.fromhex("28000000000300000200")
+    data, into, other = HALF, HALF + 8192, HALF + 16384
     for lun in (256, 512):
-        far[:1024] = bytes(range(256)) * 4
-        write, read = bytes.fromhex("2a000000000300000200"), bytes.fromhex("28000000000300000200")
-        assert run(lun, write, data_out=[(0, 100), (100, 924)]).status == 0
-        assert run(lun, read, data_in=[(4096, 1000), (8192, 24)]).status == 0
-        assert far[4096:5096] == far[:1000]
-        assert far[8192:8216] == far[1000:1024]
-        assert run(lun, read, data_in=(MIB - 1, 1024)).status == 2
-        assert run(lun, read, data_in=(4096, 1024)).status == 0
-    managed = srp.TskMgmt.build(tag=5, lun=bytes(scst_pack(256, "LUN")), tsk_mgmt_func=TskMgmtFunc.LUN_RESET)
-    channel.arrived(None, bytes(managed))
-    assert bytes(srp.Rsp(link.sent.pop()).resp_data) == bytes(4)
+        far[data : data + 1024] = bytes(range(256)) * 4
+        assert run(lun, bytes(6)).status == 2, "29/00"
+        assert run(lun, write, data_out=[(data, 100), (data + 100, 924)]).status == 0
+        assert run(lun, read, data_in=[(into, 1000), (other, 24)]).status == 0
+        assert far[into : into + 1000] == far[data : data + 1000]
+        assert far[other : other + 24] == far[data + 1000 : data + 1024]
+        assert run(lun, read, data_in=[(MIB - 1, 1024)]).status == 2
+        assert run(lun, read, data_in=[(into, 1024)]).status == 0
+    assert run(256, bytes.fromhex("120000002400"), data_in=[(into, 36)]).status == 0
+    assert bytes(far[into + 8 : into + 12]) == b"IBM "
+
+    slow.gate.clear()
+    hung = submit(512, read, data_in=[(into, 1024)])
+    function = caller.session.abort(hung, time.monotonic())
+    turn()
+    assert isinstance(hung.error, Aborted)
+    assert function.code == 0
+    slow.gate.set()
+
+    session = link.channel.session
     with pytest.raises(SrpError, match="opcode"):
-        channel.arrived(None, bytes(srp.CredRsp.build()))
-    assert channel.outstanding == 0
+        link.arrived(bytes(srp.CredRsp.build()))
+    assert link.channel.outstanding == 0
+    session.drop(link.channel)
     session.end()
+
+
+def test_a_transport_refuses_a_login() -> None:
+    made = recipe("A new transport")
+    far = memoryview(bytearray(MIB))
+    link: Any = made["Loopback"](far, LunMap(), [].append)
+    caller: Any = made["Caller"](far, logging.LoggerAdapter(logging.getLogger("pysrp.initiator"), {}))
+    iu = srp.LoginReq(bytearray(caller.sent.pop()))
+    iu.req_it_iu_len = 1024
+    link.arrived(bytes(iu))
+    with pytest.raises(LoginRejected):
+        caller.arrived(link.sent.pop())
 
 
 def test_a_file_of_the_tree(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
