@@ -262,7 +262,7 @@ static void *file_wait(void *argument)
 	for (;;) {
 		while (uring_take(&channel->uring, &data, &result)) {
 			io = data;
-			if (!io)	/* nothing is under way, and nothing comes */
+			if (!io)	/* the channel is closed */
 				return NULL;
 			pthread_mutex_lock(&channel->lock);
 			channel->flying--;
@@ -322,8 +322,7 @@ static int file_flies(struct file_channel *channel, struct pysrp_io *io)
 	pthread_mutex_unlock(&channel->lock);
 	if (!fits)
 		return 0;
-	if (!uring_submit(&channel->uring, file_writes(io) ? IORING_OP_WRITEV : IORING_OP_READV, medium->file.fd,
-			  vectors, count, at, 0, io))
+	if (!uring_move(&channel->uring, file_writes(io), medium->file.fd, vectors, count, at, io))
 		return 1;	/* and the request may be over */
 	pthread_mutex_lock(&channel->lock);
 	channel->flying--;
@@ -363,8 +362,8 @@ static void file_close_channel(void *self)
 	struct file_channel *channel = self;
 
 	if (channel->has_uring > 0) {
-		/* Data NULL ends the thread. It cannot be refused for ever: nothing is under way. */
-		while (uring_submit(&channel->uring, IORING_OP_NOP, -1, NULL, 0, 0, 0, NULL))
+		/* It cannot be refused for ever: nothing is under way. */
+		while (uring_stop(&channel->uring))
 			sched_yield();
 		pthread_join(channel->waiter, NULL);
 		uring_end(&channel->uring);

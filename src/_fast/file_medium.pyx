@@ -34,8 +34,8 @@ cdef class FileTable:
     """FileTable(fd, size, features, align, unit, rings): that file; :attr:`capsule` is the medium.
 
     ``features`` are those of native.h; with PYSRP_HAS_NOWAIT the page cache is read at once. ``align`` is what O_DIRECT
-    wants of offsets, lengths and addresses, else 1; ``unit`` what can be zeroed without being written: powers of two up
-    to 65536, or ValueError. ``rings``: use io_uring. From then on the descriptor is this one's, closed by :meth:`close`.
+    wants of offsets, lengths and addresses, else 1; ``unit`` what is zeroed without being written: powers of two up
+    to 65536, or ValueError. ``rings``: use io_uring. The descriptor is this one's then, and :meth:`close` closes it.
     """
 
     cdef file_medium *medium

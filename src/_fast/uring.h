@@ -6,13 +6,21 @@
 #define PYSRP_URING_H
 
 #include <errno.h>
-#include <linux/io_uring.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+/* The headers of an older Linux have none; then nor have we. */
+#if !defined(PYSRP_NO_URING) && defined(__has_include)
+#if __has_include(<linux/io_uring.h>)
+#include <linux/io_uring.h>
+#endif
+#endif
+
+#ifdef IORING_FEAT_SUBMIT_STABLE	/* Linux 5.5 */
 
 struct uring {
 	int fd;
@@ -42,7 +50,7 @@ static void *uring_map(struct uring *ring, size_t size, off_t what)
 
 /*
  * Room for so many results that nobody has taken yet, a power of two. 0, or an errno: ENOSYS and EPERM where there is none
- * for us, EOPNOTSUPP where the kernel has one without what is needed (Linux 5.5).
+ * for us, EOPNOTSUPP where the kernel has one without what is needed.
  */
 static int uring_begin(struct uring *ring, unsigned results)
 {
@@ -86,21 +94,12 @@ static int uring_begin(struct uring *ring, unsigned results)
  * happened. It has read the vectors when this returns (IORING_FEAT_SUBMIT_STABLE), and each request is taken before
  * the next one is put in, so there is always room for one.
  */
-static int uring_submit(struct uring *ring, uint8_t code, int fd, const struct iovec *vectors, unsigned count,
-			uint64_t offset, int flags, void *data)
+static int uring_put(struct uring *ring, const struct io_uring_sqe *sqe)
 {
 	unsigned tail = __atomic_load_n(ring->sq_tail, __ATOMIC_RELAXED);	/* nobody else writes it */
-	struct io_uring_sqe *sqe = &ring->sqes[tail & ring->sq_mask];
 	long taken;
 
-	memset(sqe, 0, sizeof(*sqe));
-	sqe->opcode = code;
-	sqe->fd = fd;
-	sqe->addr = (uint64_t)(uintptr_t)vectors;
-	sqe->len = count;
-	sqe->off = offset;
-	sqe->rw_flags = flags;
-	sqe->user_data = (uint64_t)(uintptr_t)data;
+	ring->sqes[tail & ring->sq_mask] = *sqe;
 	/* Release: the kernel finds the request behind the tail. */
 	__atomic_store_n(ring->sq_tail, tail + 1, __ATOMIC_RELEASE);
 	do
@@ -110,6 +109,25 @@ static int uring_submit(struct uring *ring, uint8_t code, int fd, const struct i
 		return 0;
 	__atomic_store_n(ring->sq_tail, tail, __ATOMIC_RELEASE);	/* the kernel looks in that call only */
 	return taken < 0 ? errno : EAGAIN;
+}
+
+static int uring_move(struct uring *ring, int write, int fd, const struct iovec *vectors, unsigned count, uint64_t at,
+		      void *data)
+{
+	struct io_uring_sqe sqe = {
+		.opcode = write ? IORING_OP_WRITEV : IORING_OP_READV, .fd = fd, .addr = (uint64_t)(uintptr_t)vectors,
+		.len = count, .off = at, .user_data = (uint64_t)(uintptr_t)data,
+	};
+
+	return uring_put(ring, &sqe);
+}
+
+/* Let whoever waits find NULL, and nothing more. */
+static int uring_stop(struct uring *ring)
+{
+	struct io_uring_sqe sqe = { .opcode = IORING_OP_NOP, .fd = -1 };
+
+	return uring_put(ring, &sqe);
 }
 
 /* Sleep until something is over. */
@@ -134,4 +152,27 @@ static int uring_take(struct uring *ring, void **data, int *result)
 	return 1;
 }
 
+#else
+
+struct uring {
+	int fd;
+};
+
+static int uring_begin(struct uring *ring, unsigned results)
+{
+	return ENOSYS;
+}
+
+static void uring_end(struct uring *ring) { }
+static void uring_wait(struct uring *ring) { }
+static int uring_stop(struct uring *ring) { return 0; }
+static int uring_take(struct uring *ring, void **data, int *result) { return 0; }
+
+static int uring_move(struct uring *ring, int write, int fd, const struct iovec *vectors, unsigned count, uint64_t at,
+		      void *data)
+{
+	return ENOSYS;
+}
+
+#endif
 #endif

@@ -39,10 +39,14 @@ STORMS = ["storm", "rough", "closing"]
 
 @pytest.fixture(scope="module", params=["thread", "address,undefined"])
 def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("file_medium") / "alone"
+    return built(tmp_path_factory.mktemp("file_medium"), f"-fsanitize={request.param}")
+
+
+def built(folder: Path, *options: str) -> Path:
+    made = folder / "alone"
     done = subprocess.run(
         [COMPILER, "-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Wno-unused-function",
-         f"-fsanitize={request.param}", "-pthread", f"-I{HEADERS}", "-o", made, HERE / "file_medium_alone.c"],
+         *options, "-pthread", f"-I{HEADERS}", "-o", made, HERE / "file_medium_alone.c"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode and ("tsan" in done.stderr or "asan" in done.stderr):
@@ -73,6 +77,13 @@ def test_loops_that_submit_all_there_is(
 ) -> None:
     """What they read is what they wrote, in blocks that share the units of O_DIRECT; so it is in the file then."""
     run(program, tmp_path / "disk", scenario, align, rings)
+
+
+def test_built_where_there_is_no_io_uring(tmp_path: Path) -> None:
+    """Headers of an older Linux: threads do it all."""
+    program = built(tmp_path, "-fsanitize=thread", "-DPYSRP_NO_URING", "-Wno-unused-parameter")
+    for align in 1, 4096:
+        run(program, tmp_path / "disk", "storm", align, rings=True)
 
 
 # In Python

@@ -9,13 +9,18 @@ import sys
 import textwrap
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from media_rig import TestLoop
 from pysrp.backends import File
+from pysrp.media.file import FileMedium
 from pysrp.scst.fuse import unavailable
+from pysrp.target.link import PENDING
+from pysrp.target.medium import FUA, MediumRequest, Operation
 from waiting import PATIENCE, until
 
 pytestmark = pytest.mark.skipif(bool(unavailable()), reason=f"NO FUSE HERE: {unavailable()}")
@@ -140,6 +145,66 @@ def test_a_flush_that_waits_for_one_that_fails_fails_too(system: System) -> None
         until(lambda: len(file._flushes._turn._waiters) == 3)  # type: ignore[attr-defined]
         system.end(errno.ENOSPC)
         assert [flush.result() for flush in (first, *later)] == [errno.ENOSPC] * 4
+
+
+class InC:
+    """The same file as a medium in C, for a loop."""
+
+    def __init__(self, path: Path) -> None:
+        self.medium, self.loop = FileMedium(path), TestLoop()
+        self.channel = self.medium.channel(self.loop)
+        self.over: list[MediumRequest] = []
+
+    def begin(self, operation: Operation, flags: int = 0) -> MediumRequest:
+        views = [memoryview(bytes(512))] if operation is Operation.WRITE else []
+        request = MediumRequest(operation, 0, 512 * len(views), views, flags, over=self.over.append)
+        assert self.channel.submit(request) is PENDING
+        return request
+
+    def errno(self, request: MediumRequest) -> int:
+        self.loop.until(lambda: request in self.over)
+        return request.errno
+
+    def close(self) -> None:
+        self.channel.retire()
+        self.medium.close()
+
+
+@pytest.mark.parametrize("fua", [False, True])
+def test_in_c_what_failed_once_fails_for_good(system: System, fua: bool) -> None:
+    """A write with FUA that the system could not put on the medium is a flush that failed."""
+    with closing(InC(system.path)) as file:
+        lost = file.begin(Operation.WRITE, FUA) if fua else file.begin(Operation.FLUSH)
+        system.asked()
+        system.end(errno.EIO)
+        assert file.errno(lost) == errno.EIO
+        assert file.errno(file.begin(Operation.WRITE)) == 0
+        assert file.errno(file.begin(Operation.FLUSH)) == errno.EIO
+        refused = MediumRequest(Operation.WRITE, 0, 512, [memoryview(bytes(512))], FUA)
+        assert file.channel.submit(refused) is None
+        assert refused.errno == errno.EIO
+    with closing(InC(system.path)) as file:
+        later = file.begin(Operation.WRITE, FUA) if fua else file.begin(Operation.FLUSH)
+        system.asked()
+        system.end(0)
+        assert file.errno(later) == 0
+
+
+def test_in_c_flushes_that_come_meanwhile_share_the_next_one(system: System) -> None:
+    with closing(InC(system.path)) as file:
+        first = file.begin(Operation.FLUSH)
+        system.asked()
+        later = [file.begin(Operation.FLUSH) for _ in range(3)]
+        gone = file.begin(Operation.FLUSH)
+        assert file.channel.withdraw(gone)
+        assert not file.channel.withdraw(first)
+        system.end(0)
+        assert file.errno(first) == 0
+        system.asked()
+        assert file.over == [first], "what they have written is not in the first one"
+        system.end(0)
+        assert [file.errno(flush) for flush in later] == [0] * 3
+        assert gone not in file.over
 
 
 def test_an_interrupted_flush_is_none(system: System) -> None:
