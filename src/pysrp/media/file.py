@@ -14,12 +14,13 @@ from functools import cache, partial
 from pathlib import Path
 
 from pysrp._fast.file_medium import THREADS, FileTable, uring_refused
+from pysrp._fast.medium import MediumTable, NativeChannel
 from pysrp.backends import holes
 from pysrp.backends.file import measured, opened
 from pysrp.errors import Busy, ConfigError
 from pysrp.scsi.codes import Status
 from pysrp.target.link import PENDING, Later
-from pysrp.target.medium import NOWAIT, Feature, Loop, MediumChannel, MediumRequest, Operation
+from pysrp.target.medium import NOWAIT, Feature, Loop, MediumRequest, Operation
 from pysrp.target.native_medium import NativeMedium
 from pysrp.target.workers import Pool
 
@@ -116,7 +117,17 @@ class FileMedium(NativeMedium):
 
     def channel(self, loop: Loop) -> FileChannel:
         """See :meth:`pysrp.target.medium.Medium.channel`."""
-        return FileChannel(self, super().channel(loop), loop)
+        made = FileChannel(self._table, loop.post)
+        made.medium, made.loop = self, loop
+        return made
+
+    def native(self) -> MediumTable:
+        """The table of functions, for who submits in C: what is not EXTENTS."""
+        return self._table
+
+    def memory(self) -> None:
+        """A file is none."""
+        return
 
     def extents(self, request: MediumRequest) -> ExtentSearch:
         """What is to be called, by a thread, to find them."""
@@ -149,30 +160,30 @@ class ExtentSearch:
         os.close(self._fd)
 
 
-class FileChannel(MediumChannel):
+class FileChannel(NativeChannel):
     """For one loop. EXTENTS are found by threads of ours, as the interface in C has no word for them."""
 
-    def __init__(self, medium: FileMedium, native: MediumChannel, loop: Loop) -> None:
-        self._medium, self._native, self._loop = medium, native, loop
+    medium: FileMedium
+    loop: Loop
 
     def submit(self, request: MediumRequest) -> Later | None:
         """See :meth:`pysrp.target.medium.MediumChannel.submit`."""
         if request.operation is not Operation.EXTENTS:
-            return self._native.submit(request)
+            return super().submit(request)
         if request.flags & NOWAIT:
             request.ends(errno.EAGAIN)
             return None
         try:
-            work = self._medium.extents(request)
+            work = self.medium.extents(request)
         except (OSError, ValueError) as error:
             request.fails(error)
             return None
         try:
-            request.own = _pool.submit(self._medium, work, partial(self._ended, request)), work
+            request.own = _pool.submit(self.medium, work, partial(self._ended, request)), work
         except RuntimeError as error:
             work.close()
             request.ends(errno.EAGAIN)
-            request.cause = Busy(f"{self._medium!r}: {error}", status=Status.BUSY)
+            request.cause = Busy(f"{self.medium!r}: {error}", status=Status.BUSY)
             return None
         return PENDING
 
@@ -180,21 +191,17 @@ class FileChannel(MediumChannel):
         # On a thread.
         if error is not None:
             request.fails(error)
-        self._loop.post(partial(request.over, request))
+        self.loop.post(partial(request.over, request))
 
     def withdraw(self, request: MediumRequest) -> bool:
         """See :meth:`pysrp.target.medium.MediumChannel.withdraw`."""
         if request.operation is not Operation.EXTENTS:
-            return self._native.withdraw(request)
+            return super().withdraw(request)
         submitted, work = request.own
         if not submitted.abandon():
             return False
         work.close()
         return True
-
-    def retire(self) -> None:
-        """See :meth:`pysrp.target.medium.MediumChannel.retire`."""
-        self._native.retire()
 
 
 def _direct(fd: int, path: str, read_only: bool) -> int:
