@@ -155,7 +155,7 @@ def cut(region: Region, length: int, count: int) -> list[tuple[int, int, int]]:
     """The first ``length`` bytes of a region as ``count`` segments."""
     ends = [length * n // count for n in range(1, count + 1)]
     return [
-        (region.address + start, region.key, end - start)
+        (region.address + start, end - start, region.key)
         for start, end in zip([0, *ends], ends, strict=False)
         if end > start
     ]

@@ -67,7 +67,7 @@ class Wire:
 
 def test_a_command_and_its_answer() -> None:
     wire = Wire().login()
-    command = Command(DISK, READ, data_in=[(0x10000, 0xABCD, 4096)], timeout=30)
+    command = Command(DISK, READ, data_in=[(0x10000, 4096, 0xABCD)], timeout=30)
     wire.session.submit(command, wire.now)
     ((iu, seconds),) = wire.take()
     assert (iu.data_in.va, iu.data_in.key, iu.data_in.len, seconds) == (0x10000, 0xABCD, 4096, 30)
@@ -79,7 +79,7 @@ def test_a_command_and_its_answer() -> None:
 
 def test_residuals_count_segments_with_handles() -> None:
     wire = Wire().login()
-    command = Command(DISK, READ, data_in=[(0, 1, 512), (4096, 2, 512)])
+    command = Command(DISK, READ, data_in=[(0, 512, 1), (4096, 512, 2)])
     wire.session.submit(command, wire.now)
     ((iu, _),) = wire.take()
     wire.answer(iu, flags=srp.RspFlags.DIUNDER, data_in_res_cnt=5000)
@@ -90,22 +90,22 @@ def test_residuals_count_segments_with_handles() -> None:
 def test_handles_of_tables(count: int) -> None:
     """Entries keep their handles in the IU and in a table outside; the table has the session's own."""
     wire = Wire().login()
-    segments = [(0x1000 * i, 7 + i, 512) for i in range(count)]
+    segments = [(0x1000 * i, 512, 7 + i) for i in range(count)]
     wire.session.submit(Command(DISK, READ, data_in=segments), wire.now)
     ((iu, _),) = wire.take()
     desc = iu.data_in
-    assert [(d.va, d.key, d.len) for d in desc.desc_list] == segments[:20]
+    assert [(d.va, d.len, d.key) for d in desc.desc_list] == segments[:20]
     assert (desc.table_desc.key, desc.table_desc.len, desc.len) == (KEY, 16 * count, 512 * count)
     at = desc.table_desc.va - BASE
     table = wire.memory[at : at + desc.table_desc.len]
     entries = [srp.DirectBuf(bytes(table[i : i + 16])) for i in range(0, len(table), 16)]
-    assert [(d.va, d.key, d.len) for d in entries] == segments
+    assert [(d.va, d.len, d.key) for d in entries] == segments
 
 
 def test_tables_of_both_directions() -> None:
     """One lies behind the other, and they do not reach into those of another command."""
     wire = Wire().login()
-    out, into = [(i, 1, 512) for i in range(32)], [(i, 2, 512) for i in range(32)]
+    out, into = [(i, 512, 1) for i in range(32)], [(i, 512, 2) for i in range(32)]
     for _ in range(2):
         wire.session.submit(Command(DISK, READ, out, into), wire.now)
     for iu, _ in wire.take():
@@ -113,7 +113,7 @@ def test_tables_of_both_directions() -> None:
             at = desc.table_desc.va - BASE
             table = bytes(wire.memory[at : at + desc.table_desc.len])
             entries = [srp.DirectBuf(table[i : i + 16]) for i in range(0, len(table), 16)]
-            assert [(d.va, d.key, d.len) for d in entries] == segments
+            assert [(d.va, d.len, d.key) for d in entries] == segments
 
 
 def test_a_server_that_takes_less_gets_shorter_lists() -> None:
@@ -257,7 +257,7 @@ def test_credits_that_come_without_an_answer_are_those_owed() -> None:
     """A target that pays for an aborted command so is not thought to keep no account of it."""
     wire = Wire().login()
     session = wire.session
-    command = Command(DISK, READ, data_in=[(0, 1, 4096)])
+    command = Command(DISK, READ, data_in=[(0, 4096, 1)])
     session.submit(command, wire.now)
     function = session.abort(command, wire.now)
     ((_, _), (managed, _)) = wire.take()
@@ -266,7 +266,7 @@ def test_credits_that_come_without_an_answer_are_those_owed() -> None:
     assert (function.code, session.credits, session._owed) == (0, 7, 1)
     session.asked(bytes(srp.CredReq.build(tag=1, req_lim_delta=1)))
     assert (session.credits, session._owed) == (8, 0)
-    session.submit(Command(DISK, READ, data_in=[(0, 1, 4096)]), wire.now)
+    session.submit(Command(DISK, READ, data_in=[(0, 4096, 1)]), wire.now)
     ((iu, _),) = wire.take()
     wire.answer(iu)
     assert session.credits == 8

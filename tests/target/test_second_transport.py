@@ -205,8 +205,8 @@ def test_a_wrong_key_reaches_nothing(rig: Rig, cuts: int, inward: bool) -> None:
     region = initiator.memory.register(40 * 512)
     before = bytes(region.view)
     segments = cut(region, 40 * 512, cuts)
-    bad = [*segments[:-1], (segments[-1][0], segments[-1][1] ^ 2, segments[-1][2])]
-    for wrong in bad, [(0, *segments[0][1:]), *segments[1:]], [(region.address + 1, region.key, 40 * 512)]:
+    bad = [*segments[:-1], (segments[-1][0], segments[-1][1], segments[-1][2] ^ 2)]
+    for wrong in bad, [(0, *segments[0][1:]), *segments[1:]], [(region.address + 1, 40 * 512, region.key)]:
         raw = cdb10(0x28 if inward else 0x2A, 0, 40)
         command = Command(FIRST, raw, () if inward else wrong, wrong if inward else ())
         initiator.submit(command)

@@ -73,7 +73,7 @@ def conclude(command: Command, rsp: srp.Rsp | SrpError, strict: bool = False) ->
 def _residual(command: Command, rsp: srp.Rsp, flags: int, strict: bool) -> None:
     inward = bool(command.data_in) or not command.data_out
     count = int(rsp.data_in_res_cnt if inward else rsp.data_out_res_cnt)
-    length = sum(segment[-1] for segment in (command.data_in if inward else command.data_out))
+    length = sum(segment[1] for segment in (command.data_in if inward else command.data_out))
     over, under = flags & _OVER[inward], flags & _UNDER[inward]
     if over and not under and not strict:
         asked = _asked(command)

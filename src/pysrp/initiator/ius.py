@@ -16,6 +16,11 @@ _TABLE = struct.Struct(">QIII").pack_into
 _ENTRY = struct.Struct(">QII").pack
 
 
+def _descriptor(segment: Segment) -> Segment:
+    """As :class:`pysrp.srp.DirectBuf` has it: the handle before the length."""
+    return (segment[0], segment[2], segment[1]) if len(segment) == 3 else segment
+
+
 class IuMemory:
     """Slots with an IU of ``iu_size`` bytes each; behind all of them, for each two tables of ``segments``
     descriptors, as a command may have data in both directions.
@@ -75,7 +80,7 @@ class IuMemory:
                 lun=command.lun,
                 task_attr=command.attribute,
                 cdb=command.cdb,
-                data_in=into[0],
+                data_in=_descriptor(into[0]),
             )
         if not out and not into:
             return srp.Cmd.pack_into(
@@ -98,10 +103,10 @@ class IuMemory:
             if not segments:
                 continue
             if len(segments) == 1:
-                arguments[name] = segments[0]
+                arguments[name] = _descriptor(segments[0])
                 offset += 16
                 continue
-            inline = list(segments[:room])
+            inline = [_descriptor(each) for each in segments[:room]]
             arguments[name] = inline
             tables.append((segments, offset))
             room -= len(inline)
@@ -129,7 +134,7 @@ class IuMemory:
         """A table of all entries; its length."""
         try:
             table = b"".join(
-                _ENTRY(entry[0], entry[1] if len(entry) == 3 else 0, entry[-1]) for entry in segments
+                _ENTRY(entry[0], entry[2] if len(entry) == 3 else 0, entry[1]) for entry in segments
             )
         except struct.error:
             raise EncodeError("a segment does not fit 64 bits of address, 32 of handle and length") from None
@@ -138,7 +143,7 @@ class IuMemory:
 
     def _pack_head(self, segments: Sequence[Segment], at: int, table: int) -> None:
         """The head of an indirect descriptor, which points at the table."""
-        total = sum(entry[-1] for entry in segments)
+        total = sum(entry[1] for entry in segments)
         if total >> 32:
             raise EncodeError(f"{total} bytes in all do not fit 32 bits")
         _TABLE(self.view, at, self.address + table, self.key, 16 * len(segments), total)

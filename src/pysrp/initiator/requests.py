@@ -24,8 +24,8 @@ LONGEST_WAIT = 86400 * 365
 """Seconds that a time limit may have."""
 
 Segment = tuple[int, int] | tuple[int, int, int]
-"""A stretch of memory that the server can reach: address, length in bytes; or address, memory handle, length. A
-transport that needs no handles, as VSCSI, has 0 for it."""
+"""A stretch of memory that the server can reach: address, length in bytes, and memory handle, as the target's
+(:data:`pysrp.target.link.Segment`). A transport that needs no handles, as VSCSI, leaves it out, or has 0 for it."""
 
 
 class TimedOut(TransportError, TimeoutError):

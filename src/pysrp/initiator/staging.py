@@ -155,8 +155,8 @@ class SessionMemory:
         shift = memory.address - self.data_address
         for request in live:
             if isinstance(request, Pending):
-                request.data_in = [(each[0] + shift, each[-1]) for each in request.data_in]
-                request.data_out = [(each[0] + shift, each[-1]) for each in request.data_out]
+                request.data_in = [(each[0] + shift, each[1]) for each in request.data_in]
+                request.data_out = [(each[0] + shift, each[1]) for each in request.data_out]
         views = self.iu_view, self.data
         self._old.append((self._ius, self._memory))
         self._ius, self._memory = iu_memory, memory
@@ -185,7 +185,7 @@ class SessionMemory:
         parts = []
         at = 0
         for segment in segments:
-            size = min(segment[-1], length - at)
+            size = min(segment[1], length - at)
             if size <= 0:
                 break
             start = segment[0] - self.data_address
