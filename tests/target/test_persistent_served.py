@@ -193,6 +193,22 @@ def test_preempt_and_abort(enter: Enter, medium: SlowRam) -> None:
     assert victim.write() == CONFLICT
 
 
+@pytest.mark.parametrize("medium", [SlowRam], ids=["engine"], indirect=True)
+def test_who_preempts_itself_has_its_other_tasks_ended(enter: Enter, medium: SlowRam) -> None:
+    node = enter(0, 0x11)
+    assert node.out(REGISTER, 0, 1) == 0
+    medium.gate.clear()
+    while medium.started.acquire(blocking=False):
+        pass
+    lost = node.session.submit(LUN, WRITE, data_out=b"\1" * 512)
+    node.session.flush()
+    assert medium.started.acquire(timeout=PATIENCE)
+    assert node.out(PREEMPT_AND_ABORT, 1, 1) == 0
+    assert node.session.gather([lost], check=False)[0].status == TASK_ABORTED
+    medium.gate.set()
+    assert node.out(REGISTER, 0, 2) == 0, "its registration has gone, too"
+
+
 class Writer(threading.Thread):
     """Writes the numbers from 1 on, one after the other, until that conflicts."""
 

@@ -93,7 +93,7 @@ class Bench:
         """A nexus that reaches the unit: of initiator port number ``port``, or of a new one."""
         number = next(self._ports) if port is None else port
         nexus = Nexus(name, lambda call: call(), number.to_bytes(16, "big"), relative_port=relative_port)
-        nexus.abort = lambda unit, done: done()
+        nexus.abort = lambda unit, done, but=None: done()
         self.unit.attach(nexus)
         return nexus
 

@@ -187,7 +187,7 @@ class Flush(MediumEffect):
 
 @dataclass(slots=True, eq=False)
 class AbortTasks(Effect):
-    """End what these nexuses have under way for this unit, with TASK ABORTED. For a yield.
+    """End what these nexuses have under way for this unit, but this command, with TASK ABORTED. For a yield.
 
     The handler goes on when nothing of it can reach an initiator's memory any more.
     """

@@ -20,7 +20,7 @@ from pysrp import srp
 from pysrp.errors import DecodeError
 from pysrp.loglimit import limit
 from pysrp.srp import RspCode, TskMgmtFunc
-from pysrp.target.task import Unit, end_tasks
+from pysrp.target.task import Task, Unit, end_tasks
 
 if TYPE_CHECKING:
     from pysrp.target.srp_session import Channel, SrpTask, TargetSession
@@ -143,10 +143,13 @@ class Management:
         unit.reset()
         answer()
 
-    def abort_for_other(self, unit: Unit, done: Callable[[], None]) -> None:
-        """Another nexus resets the unit, or preempts and aborts: our tasks end TASK ABORTED, so that they cost no credit."""
+    def end_tasks(self, unit: Unit, done: Callable[[], None], but: Task | None = None) -> None:
+        """Another nexus resets the unit, or one preempts and aborts: our tasks, ``but`` that which does so, end TASK ABORTED.
+
+        So they cost no credit.
+        """
         session = self._session
-        tasks = [task for task in session.tasks if task.unit is unit]
+        tasks = [task for task in session.tasks if task.unit is unit and task is not but]
         session.take_back(tasks)
         session.quiet.when(lambda task: task.unit is unit, partial(self._aborted, tasks, done))
 

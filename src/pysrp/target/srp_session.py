@@ -286,7 +286,7 @@ class TargetSession:
         self.told = False
         """Whether a login has told what it means for the units that this is a new nexus."""
         self.management = Management(self, post)
-        nexus.abort = self.management.abort_for_other
+        nexus.abort = self.management.end_tasks
         self._copying: dict[Underway, SrpTask] = {}
         """Copies of aborted tasks that are not over, and the tasks."""
         self.idle = Awaited(lambda: self.tasks)

@@ -83,8 +83,8 @@ class Nexus:
 
     __slots__ = ("abort", "announced", "max_transfer", "name", "overrun", "port_id", "post", "relative_port")
 
-    abort: Callable[[Unit, Callable[[], None]], None]
-    """End its tasks for a unit with TASK ABORTED, then call a function. Owner's thread: see ``post``."""
+    abort: Callable[[Unit, Callable[[], None], Task | None], None]
+    """End its tasks for a unit with TASK ABORTED, but this one, then call a function. Owner's thread: see ``post``."""
 
     def __init__(
         self,
@@ -109,9 +109,13 @@ class Nexus:
 
 
 def end_tasks(
-    unit: Unit, nexuses: Sequence[Nexus], post: Callable[[Callable[[], None]], None], done: Callable[[], None]
+    unit: Unit,
+    nexuses: Sequence[Nexus],
+    post: Callable[[Callable[[], None]], None],
+    done: Callable[[], None],
+    but: Task | None = None,
 ) -> None:
-    """End the tasks of these nexuses for a unit, each in its own thread; ``done`` is called by ``post`` then.
+    """End the tasks of these nexuses for a unit, ``but`` one, each in its own thread; ``done`` is called by ``post`` then.
 
     Without any it is called at once.
     """
@@ -127,7 +131,7 @@ def end_tasks(
             done()
 
     for nexus in nexuses:
-        nexus.post(partial(nexus.abort, unit, partial(post, ended)))
+        nexus.post(partial(nexus.abort, unit, partial(post, ended), but))
 
 
 class Unit(Protocol):
@@ -578,7 +582,7 @@ class Steps:
             elif isinstance(effect, Begin):
                 effect.job.begin(task, self.done, self.failed)
             elif isinstance(effect, AbortTasks):
-                end_tasks(task.unit, effect.nexuses, task.nexus.post, self.done)
+                end_tasks(task.unit, effect.nexuses, task.nexus.post, self.done, task)
             elif isinstance(effect, NextTurn):
                 task.nexus.post(self.done)
             else:

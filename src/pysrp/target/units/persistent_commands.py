@@ -168,13 +168,7 @@ class PersistentCommands(UnitBase):
         assert isinstance(outcome, Outcome)
         if action == Out.PREEMPT_AND_ABORT:
             gone = outcome.preempted
-            yield AbortTasks(
-                [
-                    one
-                    for one in self.nexuses()
-                    if one is not task.nexus and any(each.covers(one) for each in gone)
-                ]
-            )
+            yield AbortTasks([one for one in self.nexuses() if any(each.covers(one) for each in gone)])
         return GOOD
 
     def _check_list(self, action: int, data: bytes) -> None:
