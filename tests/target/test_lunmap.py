@@ -268,6 +268,21 @@ def test_removed(rig: Rig) -> None:
     assert sense(rig, 256) is None
 
 
+def test_a_session_lets_go_of_what_is_removed(rig: Rig) -> None:
+    """With its next command."""
+    gone = weakref.ref(two := new("two"))
+    rig.luns.add(512, two)
+    sense(rig, 512)
+    rig.luns.remove(512)
+    sense(rig, 256)
+    del two
+    gc.collect()
+    assert gone() is None
+    session = rig.target.session
+    assert session is not None
+    assert list(session.sets) == [rig.luns[256].unit]
+
+
 def test_report_luns_takes_the_attention_back(rig: Rig) -> None:
     rig.luns.add(512, new("two"))
     assert report(rig) == [bytes(scst_pack(lun, "LUN")).hex() for lun in (256, 512)]

@@ -56,15 +56,11 @@ class Awaited:
 
     def tell(self) -> None:
         """Call those who need not wait any more."""
-        before, self.waiting = self.waiting, []
-        ready = []
-        for concerned, done in before:
-            if any(map(concerned, self._under_way())):
-                self.waiting.append((concerned, done))
-            else:
-                ready.append(done)
-        for done in ready:
-            done()
+        for each in [each for each in self.waiting if not any(map(each[0], self._under_way()))]:
+            if each in self.waiting:  # not told from within another one
+                # First, and one by one: what one of them raises keeps the others waiting, and is told once.
+                self.waiting.remove(each)
+                each[1]()
 
 
 class Management:

@@ -320,6 +320,8 @@ class TargetSession:
         """What is at a LUN; asked for each command, so remembered until the map changes."""
         if self.luns.exports is not self._exports:
             self._exports, self._found = self.luns.exports, {}
+            # Of what is not there any more too: this may be the last that holds on to a unit.
+            self.sets = {unit: tasks for unit, tasks in self.sets.items() if len(tasks)}
         try:
             return self._found[lun]
         except KeyError:
