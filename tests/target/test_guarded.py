@@ -23,7 +23,7 @@ from pysrp.target.flushing import StillUnderWay, WaitingLoop, flush
 from pysrp.target.guarded import Guarded, excused
 from pysrp.target.link import PENDING, Later
 from pysrp.target.lunmap import LunMap
-from pysrp.target.medium import Feature, Loop, Medium, MediumChannel, MediumRequest, Operation
+from pysrp.target.medium import NOWAIT, Feature, Loop, Medium, MediumChannel, MediumRequest, Operation
 from pysrp.target.serve import Server
 from pysrp.target.workers import Pool
 from target_rig import MIB, Rig, SlowRam
@@ -496,3 +496,42 @@ def test_errors_of_who_waits_are_not_excused() -> None:
     loop.leave()
     with pytest.raises(ZeroDivisionError):
         loop.post(lambda: 1 // 0)  # type: ignore[arg-type,return-value]
+
+
+def test_what_takes_time_and_was_not_to_is_lent_nothing_more(caplog: pytest.LogCaptureFixture) -> None:
+    """Its first time is an error, as nobody knows what is done in the initiator's memory; there is no second one."""
+    medium = Strange()
+    calls: list[Callable[[], None]] = []
+    guarded = Guarded(medium, calls.append)
+
+    def read(flags: int) -> MediumRequest:
+        return MediumRequest(Operation.READ, 0, 512, [memoryview(bytearray(512))], flags)
+
+    first, second, third = read(NOWAIT), read(NOWAIT), read(0)
+    assert guarded.submit(first) is None
+    assert first.errno == errno.EPROTO
+    assert "takes time, though it was not to" in caplog.text
+    medium.does()
+    calls.pop()()
+    assert not medium.stragglers
+    assert guarded.submit(second) is None
+    assert second.errno == errno.EAGAIN
+    assert not medium.requests
+    assert guarded.submit(third) is PENDING
+
+
+@pytest.mark.parametrize("operation", [Operation.WRITE, Operation.ZERO, Operation.DISCARD])
+def test_half_a_block_is_read_and_never_written(operation: Operation) -> None:
+    medium = Strange()
+    medium.block = 4096
+    guarded = Guarded(medium, lambda call: call())
+    for at, length in (0, 512), (512, 4096), (0, 4608):
+        request = MediumRequest(operation, at, length, [memoryview(bytearray(length))])
+        assert guarded.submit(request) is None
+        assert request.errno == errno.EINVAL
+    assert not medium.requests
+    request = MediumRequest(Operation.READ, 4096, 512, [memoryview(bytearray(512))])
+    assert guarded.submit(request) is PENDING
+    assert medium.requests[0].length == 4096
+    medium.does()
+    assert (request.errno, request.done) == (0, 512)

@@ -314,10 +314,12 @@ def test_a_medium_that_takes_its_time_though_it_must_not(medium: LateMedium) -> 
 
     slow = Slow(MIB)
     slow.features = Feature.NOWAIT
+    slow.go.clear()
     with Bench(Disk(slow, "slow")) as bench:
         result = bench.tainted(cdb(0x28, 0, 4), room=2048)
         assert result.code == (4, 0x44, 0)
         assert result.task.moved_in == 0
+        slow.go.set()
         until(lambda: not slow.stragglers)
     slow.close()
 

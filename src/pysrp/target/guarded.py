@@ -16,6 +16,8 @@ __all__ = ["Guarded", "excused"]
 
 log = logging.getLogger("pysrp.target")
 
+READ = Operation.READ
+
 
 class Posted(partial[None]):
     """What a medium has its loop call."""
@@ -52,6 +54,8 @@ class Guarded(MediumChannel):
         self._stragglers = medium.stragglers
         self._telling = False
         """Whether what is raised is not the medium's, but of whoever is told."""
+        self._dawdles = False
+        """Whether it has kept a request that it was to do at once, or not at all: it gets no such one any more."""
         self._channel = medium.channel(self)
 
     def post(self, call: Callable[[], None]) -> None:
@@ -70,13 +74,15 @@ class Guarded(MediumChannel):
     def submit(self, request: MediumRequest) -> Later | None:
         """See :meth:`pysrp.target.medium.MediumChannel.submit`."""
         try:
-            size = self._medium.size
+            size, block = self._medium.size, self._medium.block
+            # Of the last block a read may want a part.
+            whole = not (request.offset % block or (request.length % block and request.operation is not READ))
         except Exception as error:
             request.fails(error)
             return None
         if isinstance(request, Call):
             request.operation, request.length = Operation.WRITE, size
-        elif not 0 <= request.offset <= request.offset + request.length <= size:
+        elif not (whole and 0 <= request.offset <= request.offset + request.length <= size):
             request.ends(errno.EINVAL)
             return None
         request.channel = self
@@ -108,12 +114,13 @@ class Guarded(MediumChannel):
             log.exception("%r: retiring a channel", self._medium)
 
     def _submit(self, request: MediumRequest) -> Later | None:
-        if self._stragglers.running:
-            if request.flags & NOWAIT:
+        running = self._stragglers.running
+        if request.flags & NOWAIT:
+            if running or self._dawdles:
                 request.errno = errno.EAGAIN
                 return None
-            if self._stragglers.hold(request, partial(self._post, partial(self._go_on, request))):
-                return PENDING
+        elif running and self._stragglers.hold(request, partial(self._post, partial(self._go_on, request))):
+            return PENDING
         return self._begin(request)
 
     def _go_on(self, request: MediumRequest) -> None:
@@ -137,10 +144,12 @@ class Guarded(MediumChannel):
                 return None
 
     def _later(self, request: MediumRequest) -> Later | None:
-        """It takes time, which it must not with NOWAIT: then it has failed, and runs on."""
+        """It takes time, which it must not with NOWAIT: then it has failed, and runs on, in memory that was lent to it."""
         if not request.flags & NOWAIT:
             return PENDING
+        self._dawdles = True
         self.withdraw(request)
+        log.error("%r: %r takes time, though it was not to", self._medium, request)
         request.errno = errno.EPROTO
         return None
 
@@ -183,7 +192,7 @@ class Guarded(MediumChannel):
                 views.append(view[skip:])
             skip = max(skip - len(view), 0)
         begin, left = request.offset + request.done, request.length - request.done
-        more = -left % self._medium.block  # of the last block a read may want a part
+        more = -left % self._medium.block
         if more:
             views.append(memoryview(bytearray(more)))
             left += more
