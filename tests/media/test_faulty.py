@@ -204,6 +204,26 @@ def test_no_space_above_a_level() -> None:
     assert 100 not in Rig("no-space fill=0").written()
 
 
+def test_what_other_rules_do_counts_as_it_is_done() -> None:
+    """What never reaches the medium takes no room there, and what goes elsewhere takes it there."""
+    full = errno.ENOSPC
+    rig = Rig("busy op=write lba=6", "no-space fill=1k", "lost op=write lba=5", "error op=write lba=7-8")
+    assert [rig.write(lba).errno for lba in (5, 6, 7)] == [0, errno.EAGAIN, errno.EIO]
+    assert rig.begin(ZERO, length=512).errno == 0
+    assert [rig.write(lba).errno for lba in (1, 0, 2)] == [0, 0, full]
+    rig = Rig("error op=write lba=2", "no-space fill=1k")
+    assert [rig.write(*each).errno for each in ((0, 3), (1,), (3,))] == [errno.EIO, 0, full]
+    rig = Rig("misdirected lba=0 by=4096", "no-space fill=512")
+    assert [rig.write(lba).errno for lba in (0, 8, 1)] == [0, 0, full]
+    assert rig.written() == [8]
+    rig = Rig("no-space op=write fill=1k")
+    assert rig.begin(ZERO, length=4096).errno == 0
+    assert [rig.write(lba).errno for lba in (1, 8)] == [0, full]
+    rig = Rig("lost op=discard", "no-space fill=512")
+    assert rig.write(0).errno == rig.begin(DISCARD, length=512).errno == 0
+    assert rig.write(1).errno == full
+
+
 def test_storms() -> None:
     rig = Rig("task-set-full count=3", "busy count=1")
     failures = [type(rig.read(0).failure()) for _ in range(5)]

@@ -36,6 +36,8 @@ from pysrp.target.workers import Pool
 __all__ = ["ActiveRule", "Faulty", "open_fault"]
 
 WRITE, FLUSH, ZERO, DISCARD = Operation.WRITE, Operation.FLUSH, Operation.ZERO, Operation.DISCARD
+TAKING = WRITE, ZERO
+"""What takes room."""
 
 REFUSALS: dict[str, tuple[type[ScsiError], Status]] = {
     "busy": (Busy, Status.BUSY),
@@ -51,6 +53,18 @@ class Fate(NamedTuple):
     amount: int = 0
     """Bytes that are moved before the error, or reach the medium; or where it is misdirected to."""
     errno: int = 0
+
+    def reaches(self, request: MediumRequest) -> tuple[int, int]:
+        """The first byte of the medium that it comes to, and of how many."""
+        match self.action:
+            case "error" | "torn":
+                return request.offset, self.amount
+            case "misdirected":
+                return self.amount, request.length
+            case "lost" | "busy" | "task-set-full":
+                return request.offset, 0
+            case _:
+                return request.offset, request.length
 
 
 class Verdict(NamedTuple):
@@ -109,15 +123,21 @@ class ActiveRule:
         return True
 
     def _has_room(self, request: MediumRequest, total: int) -> bool:
-        """Whether it fits below the level; what does is noted."""
-        begin, end = request.offset, request.offset + request.length
-        if request.operation is DISCARD:
-            self._fill.free(begin, end)
-        if request.operation in (WRITE, ZERO):
-            if self._fill.used + self._fill.new(begin, end) > self.rule.level(total):
-                return False
-            self._fill.take(begin, end)
-        return True
+        """Whether it fits below the level."""
+        if request.operation not in TAKING:
+            return True
+        new = self._fill.new(request.offset, request.offset + request.length)
+        return not new or self._fill.used + new <= self.rule.level(total)
+
+    def note(self, request: MediumRequest, fate: Fate) -> None:
+        """What becomes of a request, where it counts which bytes are in use."""
+        if not self.rule.fill:
+            return
+        begin, length = fate.reaches(request)
+        if request.operation in TAKING:
+            self._fill.take(begin, begin + length)
+        elif request.operation is DISCARD:
+            self._fill.free(begin, begin + length)
 
     def seconds(self) -> float:
         """How long a request waits that it happens to."""
@@ -248,6 +268,8 @@ class Faulty(Medium):
                         waits.append(each)
                 elif fate is None and each.strikes(request, total):
                     fate = each.fate(request, total)
+            for each in self._rules:
+                each.note(request, fate or Fate())
         hangs = tuple(each for each in waits if each.rule.action == "hang")
         return Verdict(fate or Fate(), seconds, hangs, all(each.rule.withdraw for each in waits))
 
