@@ -343,6 +343,30 @@ def test_relative_target_ports(tmp_path: Path) -> None:
             Settings(relative_port=bad)
 
 
+def test_two_target_ports_have_two_numbers(tmp_path: Path) -> None:
+    """Of those that are enabled, for else one could not tell whose registration is whose."""
+    one, two = f"unix:{tmp_path}/a", f"unix:{tmp_path}/b"
+    with Server(one, LunMap(), Settings(relative_port=7)) as first:
+        taken = "identifier 7 is that of unix:.*/a: renumber"
+        with pytest.raises(ConfigError, match=taken):
+            Server(two, LunMap(), Settings(relative_port=7))
+        with Server(two, LunMap(), Settings(relative_port=7), enabled=False) as second:
+            with pytest.raises(ConfigError, match=taken):
+                second.enable()
+            assert not second.enabled
+            first.disable()
+            second.enable()
+            with pytest.raises(ConfigError, match="is that of unix:.*/b"):
+                first.enable()
+            first.renumber(8)
+            first.enable()
+            with pytest.raises(ConfigError, match=taken.replace("/a", "/b")):
+                first.renumber(7)
+            assert first.settings.relative_port == 8
+    with Server(two, LunMap(), Settings(relative_port=7)):
+        pass
+
+
 def test_a_relative_path_is_the_same_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = []
     for url in f"unix:{tmp_path}/s", "unix:s":

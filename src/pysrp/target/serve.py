@@ -321,8 +321,10 @@ class Server:
     # For the administrator: any thread.
 
     def enable(self) -> None:
-        """Let clients in."""
-        self.enabled = True
+        """Let clients in. ConfigError if another server that does has the same relative target port identifier."""
+        with _numbering:
+            self._only(self.settings.relative_port)
+            self.enabled = True
         self._tell(lambda adapter: adapter.call(adapter.target.enable))
 
     def disable(self) -> None:
@@ -333,17 +335,28 @@ class Server:
     def renumber(self, relative_port: int | None) -> None:
         """The target port has another relative identifier, for who logs in from now on; see Settings.relative_port.
 
-        ConfigError, and nothing has changed, for a number that is none.
+        ConfigError, and nothing has changed, for a number that is none, and, while this one is enabled, for that of
+        another one that is: what is registered there for an initiator port would count here too.
         """
         with _numbering:
             if relative_port is None:
                 taken = set(_relative_ports.copy().values())
                 relative_port = next(number for number in itertools.count(1) if number not in taken)
+            elif self.enabled:
+                self._only(relative_port)
             settings = self.settings = replace(self.settings, relative_port=relative_port)
             _relative_ports[self] = relative_port
         if self._over:
             _relative_ports.pop(self, None)  # stopped meanwhile
         self._tell(lambda adapter: adapter.call(partial(setattr, adapter.target, "settings", settings)))
+
+    def _only(self, relative_port: int | None) -> None:
+        """Raise ConfigError if another server that is enabled has this number. With the lock."""
+        for other, number in _relative_ports.copy().items():
+            if number == relative_port and other is not self and other.enabled:
+                raise ConfigError(
+                    f"relative target port identifier {number} is that of {other.url}: renumber one of the two"
+                )
 
     def drain(self, unit: Unit, timeout: float | None = None) -> bool:
         """Wait until no session has a task for ``unit`` and no worker is busy with it: after it was removed.
