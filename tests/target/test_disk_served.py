@@ -4,6 +4,7 @@ import itertools
 import os
 import random
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -11,6 +12,7 @@ from pysrp.backends import File, Ram
 from pysrp.errors import CheckCondition, ReservationConflict
 from pysrp.initiator.session import Session
 from pysrp.lun import scst_pack
+from pysrp.media.file import FileMedium
 from pysrp.scsi import cdb, params
 from pysrp.scsi.sense import parse_sense
 from pysrp.target.disk import Disk
@@ -23,11 +25,27 @@ TUR = cdb.TestUnitReady.build()
 _names = itertools.count()
 
 
-@pytest.fixture
-def served(tmp_path):
+def in_python(path):
+    return File(path, SIZE)
+
+
+def in_the_cache(path):
+    return FileMedium(path, SIZE)
+
+
+def past_the_cache(path):
+    return FileMedium(path, SIZE, direct=True)
+
+
+def by_threads(path):
+    return FileMedium(path, SIZE, direct=True, uring=False)
+
+
+@pytest.fixture(params=[in_python, in_the_cache, past_the_cache, by_threads])
+def served(request, tmp_path):
     """A file and memory, and the URL where they are served."""
     url = f"local:disks{next(_names)}"
-    with File(tmp_path / "disk", SIZE) as file, Ram(SIZE) as ram:
+    with closing(request.param(tmp_path / "disk")) as file, Ram(SIZE) as ram:
         luns = LunMap([(FILE, Disk(file, "file")), (MEMORY, Disk(ram, "memory", block_size=4096))])
         with Server(url, luns):
             yield url
