@@ -44,8 +44,8 @@ class ReservationFile:
     while the store is open: one unit has a file. ConfigError if another one has it, OSError as opening raises it.
 
     ``unit`` is what the unit calls itself, such as its :attr:`~pysrp.target.units.identity.UnitIdentity.t10_dev_id`, and may
-    be replaced before a :meth:`save`: it stands in the file, and a file that names another unit is refused. None: any
-    will do, as whoever gave the path knows whose it is.
+    be replaced before a :meth:`save`: it stands in the file, and a file that names another unit is refused. None: the one
+    that :meth:`load` finds there, as whoever gave the path knows whose it is.
     """
 
     durable = True
@@ -100,7 +100,9 @@ class ReservationFile:
                 f"{self.path} does not have the persistent reservations that were kept there ({error}): "
                 "take it away if no initiator relies on them any more"
             ) from error
-        if self.unit is not None and unit != self.unit:
+        if self.unit is None:
+            self.unit = unit
+        if unit != self.unit:
             raise ConfigError(
                 f"{self.path} has the persistent reservations of {unit!r}, and this unit is {self.unit!r}: take the file away "
                 "if that unit does not come back, or give this one the same t10_dev_id if it is that unit"
@@ -163,7 +165,7 @@ def _encode(state: Persistent, unit: str | None) -> bytes:
     return b"%s%08x\n%s" % (MAGIC, zlib.crc32(body), body)
 
 
-def _decode(raw: bytes) -> tuple[Any, Persistent]:
+def _decode(raw: bytes) -> tuple[str | None, Persistent]:
     """Whose it is and what it says; ValueError, TypeError or KeyError if it is none of ours."""
     head, _, body = raw.partition(b"\n")
     if not head.startswith(MAGIC):
@@ -180,7 +182,10 @@ def _decode(raw: bytes) -> tuple[Any, Persistent]:
     if len(keys) != len(found["registrants"]) or len(keys) > MOST:
         raise ValueError("registrants are there twice, or there are too many")
     kind, holder = _reservation(found["reservation"], list(keys))
-    return found["unit"], Persistent(MappingProxyType(keys), kind, holder, kept=True)
+    unit = found["unit"]
+    if not isinstance(unit, str | None):
+        raise ValueError("the unit has no name")
+    return unit, Persistent(MappingProxyType(keys), kind, holder, kept=True)
 
 
 def _reservation(
