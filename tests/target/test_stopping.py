@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from media_rig import LateMedium
+from pysrp import fabric
 from pysrp.backends import Ram
 from pysrp.errors import ConfigError
 from pysrp.initiator.session import Session
@@ -115,6 +116,25 @@ def test_a_server_without_a_thread_leaves_nothing(url: str, monkeypatch: pytest.
             Server(url, LunMap())
     assert serve._relative_ports == numbers
     Server(url, LunMap()).stop()
+
+
+def test_a_client_that_comes_while_the_server_stops(url: str) -> None:
+    """Its adapter is made when nobody waits for that any more, and goes at once."""
+    asked, go = threading.Event(), threading.Event()
+
+    def luns(who: object) -> LunMap:
+        asked.set()
+        assert go.wait(PATIENCE)
+        return LunMap()
+
+    server = Server(url, luns)
+    port = fabric.connect(url)
+    assert asked.wait(PATIENCE)
+    server.stop(0.01)
+    assert not server.adapters()
+    go.set()
+    until(lambda: server._adapters and server._adapters[0].gone)
+    port.close()
 
 
 @pytest.fixture
