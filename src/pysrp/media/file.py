@@ -14,7 +14,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from pysrp._fast.file_medium import THREADS, FileTable, uring_refused
-from pysrp._fast.medium import MediumTable, NativeChannel
+from pysrp._fast.medium import NativeChannel
 from pysrp.backends import holes
 from pysrp.backends.file import measured, opened
 from pysrp.errors import Busy, ConfigError
@@ -120,10 +120,6 @@ class FileMedium(NativeMedium):
         made = FileChannel(self._table, loop.post)
         made.medium, made.loop = self, loop
         return made
-
-    def native(self) -> MediumTable:
-        """The table of functions, for who submits in C: what is not EXTENTS."""
-        return self._table
 
     def memory(self) -> None:
         """A file is none."""
