@@ -21,6 +21,7 @@ from pysrp.backends import Backend, File, Ram
 from pysrp.media import open_medium
 from pysrp.media.faulty import Faulty
 from pysrp.media.file import FileMedium
+from pysrp.media.power_cut import PowerCut
 from pysrp.media.timers import Timer, Timers
 from pysrp.target import medium as words
 from pysrp.target.backend_medium import BackendMedium
@@ -277,6 +278,15 @@ def delayed_late(path: Path) -> Medium:
     return Faulty(Faulty(LateMedium(), ["delay exponential=50us"]), ["delay exponential=100us"])
 
 
+def power_cut(path: Path) -> Medium:
+    return PowerCut(File(path / "disk", SIZE))
+
+
+def power_cut_late(path: Path) -> Medium:
+    """Over what finishes in its own time, in blocks of its own."""
+    return PowerCut(LateMedium(), sector=4096)
+
+
 def as_medium(opened: Medium | Backend) -> Medium:
     return opened if isinstance(opened, Medium) else BackendMedium(opened, Pool())
 
@@ -293,7 +303,7 @@ def as_documented(path: Path) -> Medium:
 KINDS: list[Callable[[Path], Medium]] = [
     ram, file, file_in_place, late, as_documented, in_c, ram_in_c, ram_url, file_url,
     file_in_c, file_direct, file_direct_by_threads, file_in_memory, device, device_direct, device_of_large_sectors,
-    faulty, delayed, delayed_late,
+    faulty, delayed, delayed_late, power_cut, power_cut_late,
 ]  # fmt: skip
 """Each makes a medium of SIZE bytes, zeros, in a folder of its own. A new one is a line here."""
 

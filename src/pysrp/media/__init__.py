@@ -8,6 +8,7 @@ URL                                     what it is
 ``file:/PATH[?size=1G]``, or a path     a file or a block device; with a size it is made, or grown;
                                         with ``direct=1`` past the page cache
 ``fault:RULE:RULE:URL``                 any of these, with faults (:mod:`.faulty`)
+``power-cut:[seed=N:]URL``              any of these, with a cache that is lost with the power (:mod:`.power_cut`)
 ======================================  ========================================================================
 
 ``docs/media.md`` has a section for each. What a scheme needs is imported when a URL of it is opened.
@@ -28,6 +29,7 @@ SCHEMES = {
     "fault": "pysrp.media.faulty.open_fault",
     "file": "pysrp.media.plain.open_file",
     "null": "pysrp.media.plain.open_null",
+    "power-cut": "pysrp.media.power_cut.open_power_cut",
     "ram": "pysrp.media.plain.open_ram",
 }
 """A scheme, and the function for it: module and name. It is called with what follows the colon, and ``read_only``.

@@ -1,0 +1,270 @@
+"""``power-cut:``: a medium around another one, with a write cache that is lost when the power goes.
+
+::
+
+    disk = Ram(64 << 20)
+    medium = PowerCut(disk, seed=7)
+    ...
+    medium.cut()            # and then, as when the power is back:
+    medium = PowerCut(disk)
+
+What is written stays in the cache until a FLUSH, or its own FUA, has put it on the medium below. Some of it goes there
+earlier, sector by sector, in an order that the seed says and nobody else. So what a power cut leaves of a write may be
+all of it, nothing, or some of its sectors, and it may leave a later write and not an earlier one. Whoever kills the
+process has cut the power too.
+"""
+
+from __future__ import annotations
+
+import errno as codes
+import queue
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from random import Random
+from threading import Lock
+from typing import Any
+
+from pysrp.backends import Backend
+from pysrp.errors import Busy, ConfigError
+from pysrp.media import open_medium
+from pysrp.scsi.codes import Status
+from pysrp.target.backend_medium import features_of
+from pysrp.target.data import Media
+from pysrp.target.guarded import excused
+from pysrp.target.link import PENDING, Later
+from pysrp.target.medium import FUA, NOWAIT, Feature, Loop, Medium, MediumChannel, MediumRequest, Operation
+from pysrp.target.workers import Pool
+
+__all__ = ["PowerCut", "open_power_cut"]
+
+READ, WRITE, FLUSH, ZERO = Operation.READ, Operation.WRITE, Operation.FLUSH, Operation.ZERO
+
+AT_ONCE = 0.25
+"""How likely a sector that is written goes to the medium below before anybody asks for it; and another one, older."""
+
+MOST = 1 << 16
+"""Sectors that are kept; of more, some go to the medium below."""
+
+
+class PowerCut(Medium):
+    """``medium``, a Medium or a backend, behind a cache. Closing it loses the cache, and closes that.
+
+    ``sector``, bytes, is what reaches the medium below whole or not at all. It does one thing at a time, on threads of
+    its own. After :meth:`cut` everything fails with ENXIO. Raises ConfigError for sectors that are no whole blocks.
+    """
+
+    def __init__(self, medium: Medium | Backend, *, seed: int = 0, sector: int = 512) -> None:
+        super().__init__()
+        self.medium, self.seed = medium, seed
+        self.block = getattr(medium, "block", 1)
+        self.sector = sector
+        if sector < 1 or sector % self.block:
+            raise ConfigError(f"sectors of {sector} bytes on a medium with blocks of {self.block}")
+        self.features = Feature.FUA | features_of(medium) & (Feature.READ_ONLY | Feature.ROTATING)
+        self.workers = Pool()
+        self._below = Below(medium)
+        self._random = Random(seed)
+        self._lock = Lock()
+        self._cache: dict[int, bytes] = {}
+        """Sectors that are not on the medium below, by number."""
+        self._order: list[int] = []
+        """Their numbers, and some that are there no more, to choose from."""
+        self._dead = False
+
+    def __repr__(self) -> str:
+        return f"PowerCut({self.medium!r}, seed={self.seed})"
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        """That of the other one."""
+        return self.medium.size
+
+    @property
+    def kept(self) -> int:
+        """Bytes that would be lost now, or some of them."""
+        return sum(map(len, self._cache.values()))
+
+    def channel(self, loop: Loop) -> PowerCutChannel:
+        """See :meth:`pysrp.target.medium.Medium.channel`."""
+        return PowerCutChannel(self, loop)
+
+    def cut(self) -> None:
+        """The power goes: of the cache some sectors still reach the medium below, and the others are lost."""
+        with self._lock:
+            for number in list(self._cache):
+                if self._random.random() < 0.5:
+                    self._put((number,))
+            self._lose()
+
+    def close(self) -> None:
+        """Let go of it, and of the other one."""
+        with self._lock:
+            self._lose()
+            self._below.retire()
+        self.medium.close()
+
+    def _lose(self) -> None:
+        self._dead = True
+        self._cache.clear()
+        self._order.clear()
+
+    def perform(self, request: MediumRequest) -> None:
+        """Do what is asked for. On a thread that may wait."""
+        with self._lock:
+            if self._dead:
+                request.ends(codes.ENXIO)
+                return
+            try:
+                self._perform(request)
+                request.done = request.length
+            except OSError as error:
+                request.fails(error)
+
+    def _perform(self, request: MediumRequest) -> None:
+        match request.operation:
+            case Operation.READ:
+                self._read(request)
+            case Operation.WRITE | Operation.ZERO:
+                data = memoryview(b"".join(request.buffers) or bytes(request.length))
+                for number, begin, end in self._pieces(request):
+                    at = number * self.sector + begin - request.offset
+                    self._keep(number, self._whole(number, begin, data[at : at + end - begin]))
+                if request.flags & FUA:
+                    self._put(number for number, _, _ in self._pieces(request))
+                    self._below.move(FLUSH)
+            case Operation.FLUSH:
+                self._put(list(self._cache))
+                self._below.move(FLUSH)
+            case Operation.DISCARD:
+                return  # it makes no use of that
+            case _:
+                raise OSError(codes.EOPNOTSUPP, "no such thing on this medium")
+
+    def _pieces(self, request: MediumRequest) -> Iterator[tuple[int, int, int]]:
+        """The sectors that it is about: number, and of its bytes the first one and the one behind the last."""
+        at, end = request.offset, request.offset + request.length
+        while at < end:
+            number, begin = divmod(at, self.sector)
+            stop = min(self.sector, end - number * self.sector)
+            yield number, begin, stop
+            at = number * self.sector + stop
+
+    def _whole(self, number: int, begin: int, data: memoryview) -> bytes:
+        """A sector, with some of its bytes new."""
+        first = number * self.sector
+        size = min(self.sector, self.size - first)
+        if len(data) == size:
+            return bytes(data)
+        sector = memoryview(bytearray(size))
+        kept = self._cache.get(number)
+        if kept is None:
+            self._below.move(READ, first, sector)
+        else:
+            sector[:] = kept
+        sector[begin : begin + len(data)] = data
+        return bytes(sector)
+
+    def _read(self, request: MediumRequest) -> None:
+        data = memoryview(bytearray(request.length))
+        self._below.move(READ, request.offset, data)
+        for number, begin, end in self._pieces(request):
+            kept = self._cache.get(number)
+            if kept is not None:
+                at = number * self.sector + begin - request.offset
+                data[at : at + end - begin] = kept[begin:end]
+        done = 0
+        for view in request.buffers:
+            view[:] = data[done : done + len(view)]
+            done += len(view)
+
+    def _keep(self, number: int, data: bytes) -> None:
+        """A sector has been written: keep it, and perhaps put it or another one where it belongs."""
+        chance = self._random
+        if number not in self._cache:
+            self._order.append(number)
+        self._cache[number] = data
+        if chance.random() < AT_ONCE:
+            self._put((number,))
+        while self._order and (chance.random() < AT_ONCE or len(self._order) > MOST):
+            place = chance.randrange(len(self._order))
+            self._order[place], self._order[-1] = self._order[-1], self._order[place]
+            self._put((self._order.pop(),))
+
+    def _put(self, numbers: Iterable[int]) -> None:
+        """Those of these sectors that are in the cache go to the medium below."""
+        for number in numbers:
+            data = self._cache.get(number)
+            if data is not None:
+                self._below.move(WRITE, number * self.sector, memoryview(data))
+                del self._cache[number]
+
+
+class Below:
+    """The medium below, for one who waits, on whatever thread; one at a time, as a channel has one loop."""
+
+    def __init__(self, medium: Medium | Backend) -> None:
+        self._medium = medium
+        self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self.post = self._calls.put
+        self._media = Media(None, self.post)
+        self.retire = self._media.retire
+
+    def move(self, operation: Operation, offset: int = 0, view: memoryview | None = None) -> None:
+        """Have it done. OSError: it was not."""
+        over: list[Any] = []
+        views = [] if view is None else [view]
+        request = MediumRequest(operation, offset, sum(map(len, views)), views, over=over.append)
+        if self._media.submit(self._medium, request) is PENDING:
+            while not over:
+                call = self._calls.get()
+                try:
+                    call()
+                except Exception:
+                    if not excused(call):
+                        raise
+        if request.errno:
+            raise request.cause or OSError(request.errno, f"{operation.name} of {self._medium!r}")
+
+
+class PowerCutChannel(MediumChannel):
+    """For one loop."""
+
+    def __init__(self, medium: PowerCut, loop: Loop) -> None:
+        self.medium, self.loop = medium, loop
+
+    def submit(self, request: MediumRequest) -> Later | None:
+        """See :meth:`pysrp.target.medium.MediumChannel.submit`."""
+        medium = self.medium
+        if request.flags & NOWAIT:
+            request.ends(codes.EAGAIN)
+            return None
+        request.channel = self
+        try:
+            request.own = medium.workers.submit(
+                medium, partial(medium.perform, request), partial(self._over, request)
+            )
+        except RuntimeError as error:
+            request.ends(codes.EAGAIN)
+            request.cause = Busy(f"{medium!r}: {error}", status=Status.BUSY)
+            return None
+        return PENDING
+
+    def _over(self, request: MediumRequest, error: Exception | None) -> None:
+        # On a worker.
+        if error is not None:
+            request.fails(error)
+        self.loop.post(partial(request.over, request))
+
+    def withdraw(self, request: MediumRequest) -> bool:
+        """See :meth:`pysrp.target.medium.MediumChannel.withdraw`."""
+        never_began: bool = request.own.abandon()
+        return never_began
+
+
+def open_power_cut(text: str, *, read_only: bool = False) -> PowerCut:
+    """``power-cut:[seed=NUMBER:]URL``, with any medium's URL."""
+    found = re.fullmatch(r"(?:seed=([0-9]{1,18}):|(?!seed=))(.+)", text, re.ASCII | re.DOTALL)
+    if found is None:
+        raise ConfigError(f"power-cut:{text}: the URL of a medium follows, such as power-cut:seed=7:ram:64M")
+    return PowerCut(open_medium(found[2], read_only=read_only), seed=int(found[1] or 0))
