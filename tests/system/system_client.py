@@ -2,7 +2,7 @@
 
     system_client.py URL LIFE [ID]
 
-Every block holds its number and the client's life. Half of the writes go through a workload.
+The blocks are those of integrity.py, of run LIFE. Half of the writes go through a workload.
 """
 
 import contextlib
@@ -10,13 +10,9 @@ import json
 import random
 import sys
 
+from integrity import content
 from pysrp.errors import PartnerGone
 from pysrp.initiator.session import WRITE, Session
-
-
-def block(lba: int, life: int) -> bytes:
-    """512 bytes that say where they belong."""
-    return (lba.to_bytes(8, "big") + life.to_bytes(8, "big")) * 32
 
 
 def main(url: str, life: int, target: int) -> None:
@@ -28,7 +24,7 @@ def main(url: str, life: int, target: int) -> None:
         print(json.dumps("ready"), flush=True)
         while True:
             some = rng.sample(range(blocks), 64)
-            data = {lba: block(lba, life) for lba in some}
+            data = {lba: content(life, lba, life) for lba in some}
             if rng.random() < 0.5:
                 assert disk.run(WRITE, some, 1, data=b"".join(data.values())).errors == {}
                 print(json.dumps(some), flush=True)

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from captures import CAPTURES
-from system_client import block
+from integrity import content as block_of
 from system_rig import MIB, Child
 
 pytest.importorskip("click")
@@ -389,7 +389,7 @@ def test_a_clean_shutdown(serve: Callable[..., Serving], tmp_path: Path, child: 
     content = server.disk.read_bytes()
     assert len(content) == 4 * MIB  # the file was made, of the size that was asked for
     for lba in acknowledged:
-        assert content[512 * lba : 512 * lba + 512] == block(lba, 1)
+        assert content[512 * lba : 512 * lba + 512] == block_of(1, lba, 1)
 
 
 def test_a_shutdown_while_it_still_loads(tmp_path: Path) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from integrity import BLOCK
+from integrity_rig import BLOCKS, KINDS, TARGET, Field
 from system_rig import MIB, Child, resident
-from waiting import PATIENCE, until
+from waiting import until
 
 WARM_UP = 4
 """Rounds in which caches, pools and free lists fill."""
@@ -17,37 +19,37 @@ GROWTH = 4 * MIB
 """Bytes by which a process may grow after that; a leak of a hundred bytes a command would be more."""
 
 
-def soak(url: str, folder: Path, child: Callable[..., Child], rounds: int, fast: int, slow: int) -> int:
+def soak(folder: Path, child: Callable[..., Child], rounds: int, commands: int, kinds: list[str]) -> int:
     """Run it, in two processes; how many commands there were."""
-    with (folder / "disk").open("wb") as file:
-        file.truncate(16 * MIB)
-    server = child("system_server.py", url, folder / "disk")
-    assert server.line() == "ready"
-    client = child("system_soak.py", url, rounds, fast, slow)
-    sizes = []
-    for _ in range(rounds):
-        report = client.line()
-        assert report, "the client has died"
-        assert (report["credits"], report["debits"], report["logins"]) == (128, 0, 1)
-
-        def quiet() -> bool:
-            server.tell("how are you?")
-            return bool(server.line() == [[0, 0]])
-
-        until(quiet, "requests that nobody answers")
-        sizes.append((report["resident"], resident(server.process.pid)))
-        client.tell("go on")
-    assert client.line() is None
-    assert client.process.wait(PATIENCE) == 0
-    for of_one in zip(*sizes[WARM_UP:], strict=True):
-        assert max(of_one) - of_one[0] < GROWTH, sizes
-    return int(report["done"])
+    disks = [f"file:{folder}/disk?size={BLOCKS * BLOCK}", f"ram:{BLOCKS * BLOCK}"]
+    field = Field(child, folder, disks, seed=3, crews=1, clients=1, kinds=kinds)
+    try:
+        sizes, done = [], 0
+        (crew,) = field.crews
+        (session,) = field.tree.ls(f"{TARGET}/sessions")
+        for _ in range(rounds):
+            field.round(commands)
+            size, (state,) = crew.states
+            done = state.pop("commands")
+            assert state == {"credits": 128, "debits": 0, "logins": 1}
+            until(lambda: int(field.tree.read(f"{TARGET}/sessions/{session}/commands")) == 0)
+            sizes.append((size, resident(field.server.process.pid)))
+            field.round(0, what="read")
+            field.history.forget()
+        for of_one in zip(*sizes[WARM_UP:], strict=True):
+            assert max(of_one) - of_one[0] < GROWTH, sizes
+        return done
+    finally:
+        field.close()
 
 
 @pytest.mark.slow
-def test_a_million_commands(url: str, tmp_path: Path, child: Callable[..., Child]) -> None:
-    assert soak(url, tmp_path, child, rounds=25, fast=40000, slow=800) >= 1_000_000
+def test_a_million_commands(tmp_path: Path, child: Callable[..., Child]) -> None:
+    assert soak(tmp_path, child, rounds=25, commands=40, kinds=["batch"]) >= 1_000_000
 
 
-def test_commands_one_by_one(url: str, tmp_path: Path, child: Callable[..., Child]) -> None:
-    assert soak(url, tmp_path, child, rounds=20, fast=0, slow=2000) >= 40_000
+def test_commands_one_by_one(tmp_path: Path, child: Callable[..., Child]) -> None:
+    assert (
+        soak(tmp_path, child, rounds=20, commands=1800, kinds=[each for each in KINDS if each != "batch"])
+        >= 40_000
+    )
