@@ -28,8 +28,9 @@ struct file_medium {
 	struct file_bytes file;
 	uint64_t size;			/* atomic */
 	uint64_t users;			/* atomic: requests under way, and 1 until it is closed */
-	int tries_reads, tries_writes;	/* atomic: whether RWF_NOWAIT is worth a try */
-	int rings;			/* atomic: READ goes by io_uring, and with O_DIRECT WRITE too */
+	/* Atomic, and relaxed: who has not seen yet that one is 0 finds out for itself. */
+	int tries_reads, tries_writes;	/* whether RWF_NOWAIT is worth a try */
+	int rings;			/* READ goes by io_uring, and with O_DIRECT WRITE too */
 	uint32_t unit;			/* of what ZERO and DISCARD do without writing */
 	struct crew movers, writers, sweepers, flusher;
 
@@ -53,8 +54,7 @@ struct file_channel {
 	pthread_t waiter;
 };
 
-/* Users */
-
+/* A request is about to begin: whether the file is open, and stays so until file_leave(). */
 static int file_enter(struct file_medium *medium)
 {
 	uint64_t users = __atomic_load_n(&medium->users, __ATOMIC_RELAXED);
@@ -62,6 +62,7 @@ static int file_enter(struct file_medium *medium)
 	do
 		if (!users)
 			return 0;
+	/* Acquire: nothing is done with the descriptor before it is counted. */
 	while (!__atomic_compare_exchange_n(&medium->users, &users, users + 1, 1, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
 	return 1;
 }
@@ -337,6 +338,7 @@ static uint64_t file_size(void *self)
 	return __atomic_load_n(&((struct file_medium *)self)->size, __ATOMIC_RELAXED);
 }
 
+/* Relaxed: whoever tells somebody of the new size does so in an ordered way. */
 static void file_resize(struct file_medium *medium, uint64_t size)
 {
 	__atomic_store_n(&medium->size, size, __ATOMIC_RELAXED);

@@ -6,6 +6,7 @@ import errno
 import logging
 import os
 import subprocess
+import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
@@ -189,6 +190,40 @@ def test_extents_while_nobody_waits(medium: FileMedium, user: User) -> None:
     assert user.channel.submit(request) is PENDING
     if not user.channel.withdraw(request):
         user.loop.until(lambda: request in user.over)
+
+
+FULL = """
+import subprocess, sys
+if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", "/mnt"]).returncode:
+    raise SystemExit(77)
+sys.path[:0] = PATHS
+from test_file_medium import *
+medium = FileMedium("/mnt/disk", SIZE)
+user = User(medium)
+full = user.do(WRITE, 4096, b"x" * (128 << 10))
+assert (full.errno, full.done, full.bad) == (errno.ENOSPC, 64 << 10, 68 << 10), vars(full)
+assert not user.do(DISCARD, 0, length=32 << 10).errno
+assert not user.do(WRITE, 256 << 10, b"y" * 8192, flags=FUA).errno
+assert not user.do(FLUSH).errno
+data = bytearray(SIZE)
+assert not user.do(READ, 0, data).errno
+assert data == bytes(32 << 10) + b"x" * (36 << 10) + bytes(188 << 10) + b"y" * 8192 + bytes(SIZE - (264 << 10))
+user.channel.retire()
+medium.close()
+"""
+
+
+def test_a_full_file_system() -> None:
+    """In the middle of a write, on one of 64 KiB that only the child sees; what is discarded gives room."""
+    code = FULL.replace("PATHS", repr([str(HERE), str(HERE.parent)]))
+    command = ["unshare", "-Urm", sys.executable, "-c", code]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("NO UNSHARE HERE (util-linux)")
+    if done.returncode == 77 or "unshare" in done.stderr:
+        pytest.skip(f"NO PRIVATE MOUNTS HERE: {done.stderr.strip()}")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_what_is_no_disk(tmp_path: Path) -> None:
