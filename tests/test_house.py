@@ -15,7 +15,6 @@ FILE, CLASS, FUNCTION = 800, 400, 60
 """Lines at most."""
 
 OPEN = {
-    "_fast/lane.pyx: serve": "the loop over a batch: what it keeps is in local variables",
     "_fast/queue.pyx: __cinit__": "one line for each thing that a lane holds",
 }
 """What is longer, and why. An entry that nobody needs fails."""

@@ -32,7 +32,7 @@ ROOMS = [
         ),
     ),
     (1, ("fields", "crq", "srp", "mad", "lun", "scsi")),
-    (2, ("initiator", "target", "_fast.gate", "_fast.lane", "_fast.medium", "_fast.queue")),
+    (2, ("initiator", "target", "_fast.ear", "_fast.gate", "_fast.lane", "_fast.medium", "_fast.queue")),
     (3, ("vscsi",)),
     (
         4,
@@ -89,7 +89,7 @@ OPEN: dict[tuple[str, str], str] = {}
 
 LIBRARY = frozenset(
     """__future__ abc array collections contextlib dataclasses enum errno functools itertools logging math operator re
-    struct types typing weakref cython libc.limits libc.stddef libc.stdint libc.stdlib libc.string cpython""".split()
+    struct types typing weakref cython libc.errno libc.limits libc.stddef libc.stdint libc.stdlib libc.string cpython""".split()
 ) | {"threading.Lock", "uuid.UUID", "warnings.warn"}
 """What the rooms above the edges may use that is not ours: nothing that waits, opens, starts or tells the time."""
 

@@ -38,6 +38,8 @@ cdef class CrqLink:
         self.table.reach = <uint8_t *(*)(void *, uint64_t, uint64_t, uint32_t, int) noexcept nogil>reach
         self.table.answer = <pysrp_sent (*)(void *, const pysrp_request *, const uint8_t *) noexcept nogil>answer
         self.table.ring = <void (*)(void *) noexcept nogil>ring
+        self.table.again = <int (*)(void *, pysrp_request *) noexcept nogil>again
+        self.table.wake = <void (*)(void *) noexcept nogil>wake
 
     @property
     def capsule(self):
@@ -128,6 +130,17 @@ cdef pysrp_sent answer(CrqLink self, const pysrp_request *request, const uint8_t
 
 cdef void ring(CrqLink self) noexcept nogil:
     self.port.ring()
+
+
+cdef int again(CrqLink self, pysrp_request *request) noexcept nogil:
+    if self.port.closed or self.port.faulty:
+        return 0
+    request.back = self.port.reach(request.where, PYSRP_RSP, TCE_WRITE)
+    return request.back is not NULL
+
+
+cdef void wake(CrqLink self) noexcept nogil:
+    self.port.rouse()
 
 
 cdef bytes element_bytes(crq_elem *element):

@@ -3,6 +3,7 @@
 # The lane gets no memory of the initiator's but a copy of it, among the notes. So what is noted is what was moved,
 # whatever the initiator writes there meanwhile; and what there is no room to note is not done on this way. The engine
 # does it, after the notes have been taken: nothing is left out, and who does not take them holds the link back.
+# Notes are of one request at a time: one that would be answered later is the engine's.
 
 from libc.stdlib cimport free, malloc
 
@@ -59,6 +60,7 @@ cdef class TapLink(CrqLink):
         self.table.peek = <void (*)(void *, pysrp_request *) noexcept nogil>tap_peek
         self.table.reach = <uint8_t *(*)(void *, uint64_t, uint64_t, uint32_t, int) noexcept nogil>tap_reach
         self.table.answer = <pysrp_sent (*)(void *, const pysrp_request *, const uint8_t *) noexcept nogil>tap_answer
+        self.table.again, self.table.wake = NULL, NULL
 
     def __init__(self, port, tap):
         self.tap = tap

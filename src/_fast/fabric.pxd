@@ -146,6 +146,8 @@ cdef class Waiter(Crq):
     cdef uint32_t misses                # sleeps since looking last paid
 
     cdef tend(self)
+    cdef void rouse(self) noexcept nogil
+    """Make wait return. Nobody closes this end meanwhile."""
     cdef int pause(self, int64_t nanoseconds) noexcept nogil
     """Look, spin, sleep: the bits above, 0 when the time has passed (below 0: never)."""
 

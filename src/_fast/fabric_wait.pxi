@@ -91,6 +91,9 @@ cdef class Waiter(Crq):
 
     def wake(self):
         """Make wait return."""
+        self.rouse()
+
+    cdef void rouse(self) noexcept nogil:
         shared_set(&self.woken, 1)
         if self.bell >= 0:
             bell_ring(self.bell)

@@ -11,6 +11,7 @@ cdef extern from "gate.h" nogil:
         PYSRP_JOB
         PYSRP_TASKS
         PYSRP_REVOKED
+        PYSRP_STRAGGLERS
         PYSRP_PROTECTED
         PYSRP_SWP
         PYSRP_NO_CACHE

@@ -6,6 +6,7 @@ NOT_READY: int
 JOB: int
 TASKS: int
 REVOKED: int
+STRAGGLERS: int
 PROTECTED: int
 SWP: int
 NO_CACHE: int

@@ -1,23 +1,26 @@
 """The short way of a READ or WRITE through a target: requests to answers without Python objects.
 
 A command takes it when nothing about it is special: it comes from a session with credit, is SIMPLE, is for
-a unit that grants its memory and whose gate is open (gate.h), asks for what the unit has and for exactly the bytes
+a unit that grants its medium and whose gate is open (gate.h), asks for what the unit has and for exactly the bytes
 that its descriptors offer. Everything else is left to the Python engine as it came, in its place in the order, and
 nothing has been done about it: the engine copies the IU again and judges for itself. What carries the requests
-is a table of functions (native.h).
+is a table of functions, and so is a medium (native.h); requests that a medium has are in lane_requests.pxi.
 
 The rules are the engine's (pysrp.target.srp_session, pysrp.vscsi.server); a test gives both the same commands.
 """
 
-from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.pycapsule cimport PyCapsule_GetPointer
+from libc.errno cimport EAGAIN
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy, memset
 
 from pysrp import srp
 from pysrp._fast.gate cimport (
     Gate,
+    PYSRP_NO_CACHE,
     PYSRP_REVOKED,
     PYSRP_STOPS_READS,
     PYSRP_STOPS_WRITES,
@@ -26,7 +29,11 @@ from pysrp._fast.gate cimport (
     pysrp_gate_leave,
     pysrp_gate_word,
 )
-from pysrp._fast.native cimport PYSRP_LINK, PYSRP_WAITS, pysrp_link, pysrp_request, pysrp_sent
+from pysrp._fast.medium cimport Claim, Ear, InFlight, IoQueue, NativeChannel, NativeEnd, gather, pysrp_heard, pysrp_rung
+from pysrp._fast.native cimport (
+    PYSRP_FUA, PYSRP_HAS_FUA, PYSRP_HAS_NOWAIT, PYSRP_LINK, PYSRP_NOWAIT, PYSRP_NOWHERE, PYSRP_PENDING, PYSRP_READ,
+    PYSRP_WAITS, PYSRP_WRITE, pysrp_buffer, pysrp_io, pysrp_link, pysrp_request,
+)
 from pysrp._fast.wire cimport wire_get16, wire_get32, wire_get64, wire_put64
 
 
@@ -62,17 +69,24 @@ cdef enum:
     DONE
     STRANGE             # for the engine
     STUCK               # done, but the engine has to tell the initiator
+    BEGUN               # it is under way
+    LATER               # it cannot be done at once
 
 # What `next` says.
-EMPTY, OTHER, TURN, UNTOLD = 0, 1, 2, 3
+EMPTY, OTHER, TURN, UNTOLD, LATE = 0, 1, 2, 3, 4
 
 cdef struct Place:
-    uint8_t *memory
+    uint8_t *memory     # NULL:
+    NativeEnd *end      # what is submitted to
     uint64_t blocks
     uint64_t limit      # bytes that one command may move
     pysrp_gate *gate
+    bint fua            # it can write so that it is on the medium when it is over
     uint32_t block_size
     uint16_t lun
+
+
+include "lane_requests.pxi"
 
 
 cdef class _Bound:
@@ -81,28 +95,36 @@ cdef class _Bound:
     cdef Place *places
     cdef Py_ssize_t count
     cdef list gates                 # one for each place
+    cdef list channels              # likewise, None where it is memory
     cdef Py_buffer *views
 
-    def __cinit__(self, list asked not None):
+    def __cinit__(self, list asked not None, Requests requests not None):
         cdef Place *place
         cdef Py_ssize_t i
         if len(asked) > LUNS:
             raise ValueError(f"{len(asked)} grants for {LUNS} LUNs")
         self.gates = [each[4] for each in asked]
+        self.channels = [None if isinstance(each[0], memoryview) else each[0] for each in asked]
         self.views = <Py_buffer *>calloc(len(asked) + 1, sizeof(Py_buffer))
         self.places = <Place *>calloc(len(asked) + 1, sizeof(Place))
         if self.views is NULL or self.places is NULL:
             raise MemoryError
         for i in range(len(asked)):
-            memory, block_size, lun, limit, gate = asked[i]
+            medium, block_size, lun, limit, gate, size = asked[i]
             if block_size < 1 or not 0 <= lun < LUNS:
                 raise ValueError(f"LUN {lun} with blocks of {block_size} bytes")
-            PyObject_GetBuffer(memory, &self.views[i], PyBUF_WRITABLE)
-            self.count = i + 1
             place = &self.places[i]
-            place.memory = <uint8_t *>self.views[i].buf
             place.block_size = block_size
-            place.blocks = <uint64_t>self.views[i].len // place.block_size
+            if self.channels[i] is None:
+                PyObject_GetBuffer(medium, &self.views[i], PyBUF_WRITABLE)
+                self.count = i + 1
+                place.memory = <uint8_t *>self.views[i].buf
+                place.blocks = <uint64_t>self.views[i].len // place.block_size
+            else:
+                self.count = i + 1
+                place.end = requests.attach(<NativeChannel?>medium)
+                place.fua = place.end.medium.features & PYSRP_HAS_FUA != 0
+                place.blocks = <uint64_t>size // place.block_size
             place.limit = limit
             place.gate = (<Gate>gate).gate
             place.lun = lun
@@ -113,6 +135,39 @@ cdef class _Bound:
             PyBuffer_Release(&self.views[i])
         free(self.views)
         free(self.places)
+
+
+cdef tuple granted(grant, channel):
+    """What a grant says, asked once."""
+    memory = grant.memory
+    if memory is not None:
+        medium, size = memoryview(memory), 0
+    else:
+        medium, size = channel(grant.medium), int(grant.size)
+    return medium, int(grant.block_size), int(grant.lun), int(grant.limit), <Gate?>grant.gate, size
+
+
+cdef bint decode(const uint8_t *cdb, uint64_t *lba, uint64_t *blocks, bint *fua) noexcept nogil:
+    """Which blocks a READ or WRITE means, and FUA; False for what is none, or asks for more than that."""
+    cdef int flags
+    fua[0] = cdb[1] & 8
+    if cdb[0] == 0x28 or cdb[0] == 0x2A:        # READ(10), WRITE(10)
+        lba[0], blocks[0] = wire_get32(cdb + 2), wire_get16(cdb + 7)
+        flags = cdb[1] & 0xE7 | cdb[6] | cdb[9]
+    elif cdb[0] == 0x88 or cdb[0] == 0x8A:      # (16)
+        lba[0], blocks[0] = wire_get64(cdb + 2), wire_get32(cdb + 10)
+        flags = cdb[1] & 0xE7 | cdb[14] | cdb[15]
+    elif cdb[0] == 0xA8 or cdb[0] == 0xAA:      # (12)
+        lba[0], blocks[0] = wire_get32(cdb + 2), wire_get32(cdb + 6)
+        flags = cdb[1] & 0xE7 | cdb[10] | cdb[11]
+    elif cdb[0] == 0x08 or cdb[0] == 0x0A:      # (6)
+        lba[0], blocks[0] = wire_get32(cdb) & 0x1FFFFF, cdb[4] if cdb[4] else 256
+        flags, fua[0] = cdb[5], False
+    else:
+        return False
+    # Of the flags DPO means nothing here. NACA, protection and the rest are the engine's. In the 6-byte ones there is
+    # neither protect field nor FUA: where they would be are the LUN bits of SCSI-2, and the block's address.
+    return not flags and blocks[0] > 0
 
 
 cdef class Lane:
@@ -130,6 +185,7 @@ cdef class Lane:
     cdef Py_ssize_t quiet           # answers since the doorbell
     cdef uint16_t *index            # LUN number to place + 1
     cdef _Bound bound
+    cdef Requests requests
     cdef Place *places              # its
     cdef Place *awaited             # whose gate is waited at, and nothing is under way any more
     cdef bint running               # without the interpreter's lock: nothing here may be changed
@@ -141,7 +197,8 @@ cdef class Lane:
         if self.link.size != sizeof(pysrp_link):
             raise ValueError(f"a link of {self.link.size} bytes, this pysrp has {sizeof(pysrp_link)}")
         self.capsule = capsule
-        self.bound = _Bound([])
+        self.requests = Requests(capsule)
+        self.bound = _Bound([], self.requests)
         self.index = <uint16_t *>calloc(LUNS, sizeof(uint16_t))
         if self.index is NULL:
             raise MemoryError
@@ -149,19 +206,22 @@ cdef class Lane:
     def __dealloc__(self):
         free(self.index)
 
-    def bind(self, grants):
+    def bind(self, grants, channel=None):
         """From now on do the commands for these LUNs: an iterable of what :class:`pysrp.target.grant.Grant` has.
 
-        ValueError for a LUN or a block size that is none, and while another thread is in :meth:`next`.
+        ``channel`` gives what is submitted to for a grant's medium that is no memory, None: nothing is. ValueError for
+        a LUN or a block size that is none, while another thread is in :meth:`next`, and while requests are under way
+        (:meth:`hand_over`).
         """
         # Everything is asked before anything is kept, and what was kept is let go of last: both may run code that
         # binds too.
-        cdef _Bound bound = _Bound([
-            (memoryview(each.memory), int(each.block_size), int(each.lun), int(each.limit), <Gate?>each.gate)
-            for each in grants
-        ])
+        cdef _Bound bound = _Bound(
+            [each for each in [granted(grant, channel) for grant in grants] if each[0] is not None], self.requests
+        )
         cdef Py_ssize_t i
         self.check_idle()
+        if self.requests.under_way:
+            raise ValueError("requests are under way")
         bound, self.bound = self.bound, bound
         self.places, self.awaited = self.bound.places, NULL
         self.revoked = False
@@ -174,21 +234,42 @@ cdef class Lane:
             raise ValueError("another thread is in this lane")
         return 0
 
+    @property
+    def under_way(self):
+        """Requests that have been begun, and are neither answered nor handed over."""
+        return self.requests.under_way
+
     def next(self, bint fast, Py_ssize_t outstanding, Py_ssize_t allowed):
         """Deal with requests; EMPTY, or why the engine has to do something.
 
         With ``fast`` commands that can are dealt with, as long as not more than ``allowed`` requests were outstanding
         at once; ``outstanding`` are the engine's. OTHER: the link's next request is the engine's to take. TURN: others
-        should have a turn now. UNTOLD: a command has been dealt with, but the initiator has to be told.
+        should have a turn now. UNTOLD: a command has been dealt with, but the initiator has to be told. LATE: there is
+        something for :meth:`late`.
         """
         cdef int code
         cdef Py_ssize_t budget = BUDGET
         self.check_idle()
+        if self.requests.returned is not NULL:
+            self.requests.recycle()
         while True:
+            if pysrp_rung(&self.requests.ear.ear.rung) or self.requests.more:
+                self.running = True
+                with nogil:
+                    code = self.reap(fast, &budget)
+                self.running = False
+                if self.awaited is not NULL:
+                    self.drained()
+                if code == STUCK:
+                    self.tell()
+                    return UNTOLD
+            if self.requests.ended or self.requests.others:
+                self.tell()
+                return LATE
             if not self.link.left(self.link.self):
                 self.tell()
                 self.seen = 0
-                self.before = outstanding
+                self.before = outstanding + self.requests.under_way
                 if not self.link.take(self.link.self):
                     return EMPTY
             if not fast:
@@ -209,6 +290,54 @@ cdef class Lane:
                 self.tell()
                 return TURN
 
+    def late(self):
+        """Tell those who wait in Python what is over on the media; give what the engine has to go on with."""
+        cdef Requests requests = self.requests
+        cdef Slot *slot
+        cdef Slot *after
+        cdef list found = []
+        cdef Py_ssize_t budget = BUDGET
+        self.check_idle()
+        # With a session it is next() that does this. Without one nobody may be asking for the next request.
+        if not requests.under_way and pysrp_rung(&requests.ear.ear.rung):
+            self.reap(False, &budget)
+        requests.others = False
+        for channel in list(requests.channels):
+            if (<NativeChannel>channel).end.count:
+                channel.reap()
+        # Last: who is told of something may want what is under way, and this is.
+        slot = requests.first
+        while slot is not NULL and requests.ended:
+            after = slot.after
+            if slot.state == ENDED or slot.held:
+                found.append(self.give_up(slot))
+            slot = after
+        return found
+
+    def hand_over(self, luns=None):
+        """Give what is under way for one of these LUNs, None: for all, in order of arrival, as :class:`NativeRequest`.
+
+        From now on it is the engine's, as if that had begun it.
+        """
+        cdef Slot *slot = self.requests.first
+        cdef Slot *after
+        cdef list found = []
+        self.check_idle()
+        while slot is not NULL:
+            after = slot.after
+            if luns is None or slot.place.lun in luns:
+                found.append(self.give_up(slot))
+            slot = after
+        return found
+
+    cdef NativeRequest give_up(self, Slot *slot):
+        cdef Place *place = slot.place
+        cdef NativeRequest found = self.requests.take(slot, self.bound.channels[place - self.places])
+        if pysrp_gate_leave(place.gate):
+            self.awaited = place
+            self.drained()
+        return found
+
     cdef void tell(self) noexcept nogil:
         if self.quiet:
             self.quiet = 0
@@ -222,7 +351,7 @@ cdef class Lane:
 
     cdef int run(self, Py_ssize_t allowed, Py_ssize_t *budget) noexcept nogil:
         cdef int code = DONE
-        while self.link.left(self.link.self) and budget[0] > 0 and self.awaited is NULL:
+        while self.link.left(self.link.self) and budget[0] > 0 and self.awaited is NULL and not self.requests.ended:
             if self.before + self.seen >= allowed:
                 return STRANGE      # more than it has credits for: the engine knows what to do
             self.link.peek(self.link.self, &self.request)
@@ -231,13 +360,48 @@ cdef class Lane:
                 return code
             self.link.passed(self.link.self)
             self.seen += 1
-            self.total += 1
             budget[0] -= 1
-            if code == STUCK:
+            if code != BEGUN and self.answered(code):
                 return code
-            self.quiet += 1
-            if self.quiet == EAGER:
-                self.tell()
+        return DONE
+
+    cdef bint answered(self, int code) noexcept nogil:
+        """A command has been; whether the engine has to tell the initiator."""
+        self.total += 1
+        if code == STUCK:
+            return True
+        self.quiet += 1
+        if self.quiet == EAGER:
+            self.tell()
+        return False
+
+    cdef int reap(self, bint fast, Py_ssize_t *budget) noexcept nogil:
+        """Answer what is over on the media, and submit what they took no more before."""
+        cdef NativeEnd *end
+        cdef Slot *slot
+        cdef Py_ssize_t i
+        cdef int code
+        self.requests.more = False
+        pysrp_heard(&self.requests.ear.ear.rung)        # before the bells: see ear.h
+        for i in range(self.requests.count):
+            end = self.requests.ends[i]
+            if pysrp_heard(&end.bell.rung):
+                gather(end)
+                if end.count:
+                    self.requests.others = True
+            while end.over.first is not NULL:
+                if self.awaited is not NULL:
+                    self.requests.more = True
+                    return DONE
+                slot = <Slot *>end.over.first
+                end.over.first = slot.io.next
+                budget[0] -= 1
+                code = self.finish(slot, fast)
+                if code != BEGUN and self.answered(code):
+                    self.requests.more = True
+                    return code
+                if end.over.first is NULL:
+                    self.requests.restart(end)
         return DONE
 
     cdef Place *find(self, const uint8_t *iu) noexcept nogil:
@@ -251,97 +415,153 @@ cdef class Lane:
 
     cdef int serve(self, const pysrp_request *request) noexcept nogil:
         cdef const uint8_t *iu = request.iu
-        cdef uint8_t answer[RSP]
-        cdef pysrp_sent sent
-        cdef uint8_t *parts[DESCRIPTORS]
-        cdef uint32_t sizes[DESCRIPTORS]
+        cdef pysrp_buffer parts[DESCRIPTORS]
         cdef const uint8_t *cdb = iu + CMD_CDB
-        cdef const uint8_t *descriptor = iu + CMD
         cdef uint8_t *memory
         cdef Place *place
-        cdef Py_ssize_t length = request.length, n = 1, i, flags = 0
-        cdef uint64_t lba, blocks, wanted, total = 0
-        cdef uint32_t form
-        cdef bint write
+        cdef Py_ssize_t n, i
+        cdef uint64_t lba, blocks, wanted
+        cdef bint write, fua
+        cdef uint32_t stops = PYSRP_STOPS_READS
+        cdef int code
 
-        if length < CMD + DESC or iu[0] != 2 or iu[CMD_ATTRIBUTE] & 7 or iu[CMD_ADDITIONAL] & 0xFC:
+        if request.length < CMD + DESC or iu[0] != 2 or iu[CMD_ATTRIBUTE] & 7 or iu[CMD_ADDITIONAL] & 0xFC:
             return STRANGE
-        if cdb[0] == 0x28 or cdb[0] == 0x2A:        # READ(10), WRITE(10)
-            lba, blocks = wire_get32(cdb + 2), wire_get16(cdb + 7)
-            flags = cdb[1] & 0xEF | cdb[6] | cdb[9]
-        elif cdb[0] == 0x88 or cdb[0] == 0x8A:      # (16)
-            lba, blocks = wire_get64(cdb + 2), wire_get32(cdb + 10)
-            flags = cdb[1] & 0xEF | cdb[14] | cdb[15]
-        elif cdb[0] == 0xA8 or cdb[0] == 0xAA:      # (12)
-            lba, blocks = wire_get32(cdb + 2), wire_get32(cdb + 6)
-            flags = cdb[1] & 0xEF | cdb[10] | cdb[11]
-        elif cdb[0] == 0x08 or cdb[0] == 0x0A:      # (6)
-            lba, blocks = wire_get32(cdb) & 0x1FFFFF, cdb[4] if cdb[4] else 256
-            flags = cdb[5]
-        else:
-            return STRANGE
-        # Of the flags DPO alone means nothing here. FUA, NACA, protection and the rest are the engine's. In the
-        # 6-byte ones there is no protect field: where it would be are the LUN bits of SCSI-2.
-        if flags or not blocks:
+        if not decode(cdb, &lba, &blocks, &fua):
             return STRANGE
         write = cdb[0] & 2
         place = self.find(iu)
-        if place is NULL:
+        if place is NULL or fua and not place.fua:
             return STRANGE
         if lba >= place.blocks or blocks > place.blocks - lba:
             return STRANGE
         wanted = blocks * place.block_size
         if wanted > place.limit:
             return STRANGE
-
-        form = iu[CMD_FORMATS] >> 4 if write else iu[CMD_FORMATS] & 15
-        if iu[CMD_FORMATS] & (15 if write else 0xF0):
-            return STRANGE      # data both ways
-        if form == 2:
-            n = iu[CMD_OUT_COUNT] if write else iu[CMD_IN_COUNT]
-            # All entries stand in the IU, and say what the descriptor does.
-            if not n or CMD + TABLE + DESC * n > length or wire_get32(descriptor + DESC_LENGTH) != DESC * n:
-                return STRANGE
-            if wire_get32(descriptor + TABLE_LENGTH) != wanted:
-                return STRANGE
-            descriptor += TABLE
-        elif form != 1:
-            return STRANGE
-        for i in range(n):
-            sizes[i] = wire_get32(descriptor + DESC_LENGTH)
-            total += sizes[i]
-            if sizes[i]:
-                parts[i] = self.link.reach(
-                    self.link.self, wire_get64(descriptor), sizes[i], wire_get32(descriptor + DESC_KEY), not write
-                )
-                if parts[i] is NULL:
-                    return STRANGE
-            descriptor += DESC
-        if total != wanted:
+        n = self.reach(request, wanted, write, parts)
+        if n < 0:
             return STRANGE
 
+        if write:
+            stops = PYSRP_STOPS_WRITES & ~PYSRP_NO_CACHE if place.fua else PYSRP_STOPS_WRITES
         # Here it is decided: from now on whoever closes the gate may have to wait until this command is over.
-        if not pysrp_gate_enter(place.gate, PYSRP_STOPS_WRITES if write else PYSRP_STOPS_READS):
+        if not pysrp_gate_enter(place.gate, stops):
             if pysrp_gate_word(place.gate) & PYSRP_REVOKED:
                 self.revoked = True
             return STRANGE
+        if place.memory is NULL:
+            return self.submit(place, request, parts, n, lba * place.block_size, wanted, write, fua)
         memory = place.memory + lba * place.block_size
         for i in range(n):
-            if sizes[i]:
-                if write:
-                    memcpy(memory, parts[i], sizes[i])
-                else:
-                    memcpy(parts[i], memory, sizes[i])
-                memory += sizes[i]
+            if write:
+                memcpy(memory, parts[i].bytes, parts[i].length)
+            else:
+                memcpy(parts[i].bytes, memory, parts[i].length)
+            memory += parts[i].length
+        code = self.answer(request)
+        self.leave(place)
+        return code
+
+    cdef Py_ssize_t reach(self, const pysrp_request *request, uint64_t wanted, bint write,
+                          pysrp_buffer *parts) noexcept nogil:
+        """How many pieces the initiator's memory for a command is in; -1: it is not so many bytes, or not in reach."""
+        cdef const uint8_t *iu = request.iu
+        cdef const uint8_t *descriptor = iu + CMD
+        cdef uint32_t form = iu[CMD_FORMATS] >> 4 if write else iu[CMD_FORMATS] & 15
+        cdef uint32_t size
+        cdef uint64_t total = 0
+        cdef Py_ssize_t n = 1, found = 0
+        if iu[CMD_FORMATS] & (15 if write else 0xF0):
+            return -1       # data both ways
+        if form == 2:
+            n = iu[CMD_OUT_COUNT] if write else iu[CMD_IN_COUNT]
+            # All entries stand in the IU, and say what the descriptor does.
+            if not n or CMD + TABLE + DESC * n > <Py_ssize_t>request.length:
+                return -1
+            if wire_get32(descriptor + DESC_LENGTH) != DESC * n or wire_get32(descriptor + TABLE_LENGTH) != wanted:
+                return -1
+            descriptor += TABLE
+        elif form != 1:
+            return -1
+        while n:
+            size = wire_get32(descriptor + DESC_LENGTH)
+            if size:
+                total += size
+                parts[found].length = size
+                parts[found].bytes = self.link.reach(
+                    self.link.self, wire_get64(descriptor), size, wire_get32(descriptor + DESC_KEY), not write
+                )
+                if parts[found].bytes is NULL:
+                    return -1
+                found += 1
+            descriptor += DESC
+            n -= 1
+        return found if total == wanted else -1
+
+    cdef int answer(self, const pysrp_request *request) noexcept nogil:
+        """Answer it GOOD."""
+        cdef uint8_t answer[RSP]
         memset(answer, 0, RSP)
         answer[0] = 0xC1
-        answer[RSP_SOL_NOT] = iu[CMD_SOL_NOT] >> 1 & 1      # SCSOLNT asks for SOLNT
+        answer[RSP_SOL_NOT] = request.iu[CMD_SOL_NOT] >> 1 & 1      # SCSOLNT asks for SOLNT
         answer[RSP_CREDITS + 3] = 1
         wire_put64(answer + RSP_TAG, request.tag)
-        sent = self.link.answer(self.link.self, request, answer)
+        return STUCK if self.link.answer(self.link.self, request, answer) == PYSRP_WAITS else DONE
+
+    cdef void leave(self, Place *place) noexcept nogil:
+        """A command is over."""
         if pysrp_gate_leave(place.gate):
             self.awaited = place
-        return STUCK if sent == PYSRP_WAITS else DONE
+
+    cdef int submit(self, Place *place, const pysrp_request *request, const pysrp_buffer *parts, Py_ssize_t n,
+                    uint64_t offset, uint64_t wanted, bint write, bint fua) noexcept nogil:
+        """A command that has gone in, for a medium that is no memory."""
+        cdef Slot *slot = self.requests.prepare(place, request, offset, wanted, write)
+        cdef uint32_t flags = 0
+        cdef int code = LATER
+        if write and (fua or pysrp_gate_word(place.gate) & PYSRP_NO_CACHE):
+            flags = PYSRP_FUA
+        if slot is NULL:
+            self.leave(place)
+            return STRANGE
+        if place.end.medium.features & PYSRP_HAS_NOWAIT and not place.end.dawdles:
+            code = self.requests.now(slot, parts, n, flags)
+        if code == LATER and not self.requests.stage(slot, parts, n, flags):
+            code = STRANGE
+        if code == LATER:
+            return BEGUN if self.requests.submit(slot) else self.finish(slot, True)
+        if code == BEGUN:
+            return code
+        if code == DONE:
+            code = self.answer(request)
+        self.leave(place)
+        self.requests.drop(slot)
+        return code
+
+    cdef int finish(self, Slot *slot, bint fast) noexcept nogil:
+        """A request with memory of its own is over: answer it, or let the engine go on with it."""
+        cdef pysrp_buffer parts[DESCRIPTORS]
+        cdef const uint8_t *memory = slot.bytes
+        cdef bint write = slot.io.operation == PYSRP_WRITE
+        cdef Py_ssize_t n = 0, i
+        cdef int code
+        if not fast or slot.io.error or slot.io.done != slot.io.length:
+            n = -1
+        elif not self.link.again(self.link.self, &slot.request):
+            n = -1
+        elif not write:
+            n = self.reach(&slot.request, slot.io.length, False, parts)
+        if n < 0:
+            self.requests.set_aside(slot)
+            return BEGUN
+        for i in range(n):
+            memcpy(parts[i].bytes, memory, parts[i].length)
+            memory += parts[i].length
+        code = self.answer(&slot.request)
+        self.leave(slot.place)
+        self.requests.leaves(slot)
+        self.requests.drop(slot)
+        return code
 
 
 def check_layout(cmd=srp.Cmd, direct=srp.DirectBuf, indirect=srp.IndirectBuf, rsp=srp.Rsp):

@@ -5,9 +5,8 @@ from cpython.buffer cimport (
     PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer,
 )
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from cpython.ref cimport PyObject
 from libc.stdint cimport uint8_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport calloc, free, realloc
 
 import errno
 import logging
@@ -17,8 +16,9 @@ from pysrp.target import medium as words
 
 from pysrp._fast.native cimport (
     PYSRP_DISCARD, PYSRP_DISCARD_ZEROS, PYSRP_FLUSH, PYSRP_FUA, PYSRP_HAS_DISCARD, PYSRP_HAS_FUA, PYSRP_HAS_NOWAIT,
-    PYSRP_HAS_ZERO, PYSRP_MEDIUM, PYSRP_NOWAIT, PYSRP_NOWHERE, PYSRP_PENDING, PYSRP_READ, PYSRP_READ_ONLY,
-    PYSRP_ROTATING, PYSRP_VOLATILE, PYSRP_WRITE, PYSRP_ZERO, pysrp_buffer, pysrp_io, pysrp_medium, pysrp_submitted,
+    PYSRP_HAS_ZERO, PYSRP_LINK, PYSRP_MEDIUM, PYSRP_NOWAIT, PYSRP_NOWHERE, PYSRP_PENDING, PYSRP_READ, PYSRP_READ_ONLY,
+    PYSRP_ROTATING, PYSRP_VOLATILE, PYSRP_WRITE, PYSRP_ZERO, pysrp_buffer, pysrp_io, pysrp_link, pysrp_medium,
+    pysrp_submitted,
 )
 
 _log = logging.getLogger("pysrp.target")
@@ -27,9 +27,6 @@ _log = logging.getLogger("pysrp.target")
 @cython.no_gc_clear  # a channel that is garbage with it closes later than that would let go of the capsule
 cdef class MediumTable:
     """MediumTable(capsule): a ``struct pysrp_medium`` in a capsule."""
-
-    cdef object capsule
-    cdef const pysrp_medium *medium
 
     def __cinit__(self, capsule not None):
         self.medium = <const pysrp_medium *>PyCapsule_GetPointer(capsule, PYSRP_MEDIUM)
@@ -80,11 +77,31 @@ cdef class _Bytes:
         PyBuffer_FillInfo(buffer, self, self.table.medium.memory, self.size, 0, flags)
 
 
-cdef class _Io:
-    """One request on its way through C, with its buffers."""
+cdef class Ear:
+    """Ear(capsule): a loop's, and what wakes it, ``struct pysrp_link`` in a capsule."""
 
-    cdef pysrp_io io
-    cdef object request
+    def __cinit__(self, capsule not None):
+        self.capsule = capsule
+        self.ear.link = <const pysrp_link *>PyCapsule_GetPointer(capsule, PYSRP_LINK)
+
+
+cdef class InFlight:
+    """One request on its way through C."""
+
+    cdef object ends(self):
+        """Tell the request what became of it, and let go of it."""
+        cdef object request = self.request
+        self.request = None
+        request.own = None
+        request.errno, request.done = self.io.error, self.io.done
+        request.bad = None if self.io.bad == PYSRP_NOWHERE else self.io.bad
+        return request
+
+
+cdef class _Io(InFlight):
+    """One that a Python object submits, with its buffers."""
+
+    cdef pysrp_io own
     cdef Py_buffer *views
     cdef pysrp_buffer *buffers
     cdef Py_ssize_t count
@@ -93,7 +110,7 @@ cdef class _Io:
         cdef Py_ssize_t i, total = 0
         cdef list views = list(request.buffers)
         cdef int flags = PyBUF_WRITABLE if request.operation == PYSRP_READ else PyBUF_SIMPLE
-        self.request = request
+        self.request, self.io = request, &self.own
         self.io.operation, self.io.flags = request.operation, request.flags
         self.io.offset, self.io.length = request.offset, request.length
         self.io.bad = PYSRP_NOWHERE
@@ -117,63 +134,84 @@ cdef class _Io:
         free(self.views)
         free(self.buffers)
 
-    cdef object ends(self):
-        """Tell the request what became of it, and let go of it."""
-        cdef object request = self.request
-        self.request = None
-        request.own = None
-        request.errno, request.done = self.io.error, self.io.done
-        request.bad = None if self.io.bad == PYSRP_NOWHERE else self.io.bad
-        return request
-
 
 cdef class _Bell:
-    """What a medium rings, from any thread: it lets the loop reap. It outlives the channel, which it does not keep."""
-
-    cdef PyObject *channel
+    """What a medium rings, from any thread. It outlives the channel, which it does not keep."""
 
 
-cdef void ring(void *bell) noexcept with gil:
-    cdef PyObject *channel = (<_Bell>bell).channel
-    if channel is not NULL:
-        (<NativeChannel>channel).rung()
+cdef void ring(void *given) noexcept nogil:
+    cdef pysrp_bell *bell = <pysrp_bell *>given
+    if pysrp_bell_ring(bell):
+        tell(bell)
+
+
+cdef void tell(pysrp_bell *bell) noexcept with gil:
+    if bell.owner is not NULL:
+        (<NativeChannel>bell.owner).rung()
+
+
+cdef void gather(NativeEnd *end) noexcept nogil:
+    cdef pysrp_io *io
+    cdef void *more
+    while True:
+        if end.count == end.room:       # first: what has been reaped must not get lost
+            more = realloc(end.others, 2 * (end.room + 32) * sizeof(pysrp_io *))
+            if more is NULL:  # pragma: no cover: no test has that little memory
+                pysrp_bell_ring(end.bell)  # pragma: no cover: the same
+                return  # pragma: no cover: the same
+            end.others, end.room = <pysrp_io **>more, 2 * (end.room + 32)
+        io = end.medium.reap(end.channel)
+        if io is NULL:
+            return
+        if end.claim is NULL or not end.claim(end.lane, end, io):
+            end.others[end.count] = io
+            end.count += 1
 
 
 @cython.no_gc_clear  # what closes it is needed to the end
 cdef class NativeChannel:
-    """What one loop submits to: :class:`pysrp.target.medium.MediumChannel`."""
-
-    cdef MediumTable table
-    cdef void *channel
-    cdef object post
-    cdef _Bell bell
-    cdef dict pending       # requests by their address in C: what the medium says is over is looked up here
-    cdef bint retired
-    cdef Py_ssize_t busy    # calls that are in this channel: nobody closes it
+    """What one loop submits to: :class:`pysrp.target.medium.MediumChannel`. The native lane does, too, by ``end``."""
 
     def __cinit__(self, MediumTable table not None, post not None):
         cdef const pysrp_medium *medium = table.medium
-        cdef void *bell
+        cdef pysrp_bell *bell
         self.table, self.post, self.pending = table, post, {}
         self.bell = _Bell()
-        self.bell.channel = <PyObject *>self
-        bell = <void *>self.bell
+        bell = &self.bell.bell
+        bell.owner = <void *>self
+        self.end.medium, self.end.bell = medium, bell
         with nogil:
-            self.channel = medium.opened(medium.self, <void (*)(void *) noexcept nogil>ring, bell)
-        if self.channel is NULL:
+            self.end.channel = medium.opened(medium.self, ring, bell)
+        if self.end.channel is NULL:
             raise MemoryError("the medium has no channel")
 
     def __dealloc__(self):
         if self.bell is not None:
-            self.bell.channel = NULL
+            self.bell.bell.owner = NULL
         self.close()
+        free(self.end.others)
 
     cdef void close(self) noexcept:
-        cdef void *channel = self.channel
-        self.channel = NULL
+        cdef void *channel = self.end.channel
+        self.end.channel = NULL
         if channel is not NULL:
             with nogil:
                 self.table.medium.close(channel)
+
+    cdef attach(self, Ear ear, lane, Claim claim):
+        """From now on a loop reaps when it hears its bell, and :meth:`reap` is for what is not its lane's."""
+        if self.bell.ear is None and not self.retired:
+            self.bell.ear, self.lane = ear, lane
+            self.end.claim, self.end.lane = claim, <void *>lane
+            pysrp_bell_hang(&self.bell.bell, &ear.ear)
+
+    cdef adopt(self, InFlight io, part):
+        """A request of the lane's that the medium has is ``part`` from now on."""
+        io.request = part
+        if part is not None:
+            part.own = io
+        self.pending[<size_t>io.io] = io
+        KEPT.add(self)
 
     cdef rung(self):
         # Whatever that does: the medium must not be asked to close this before it has returned.
@@ -198,47 +236,59 @@ cdef class NativeChannel:
         except (BufferError, MemoryError, OverflowError, ValueError) as error:
             request.fails(error)
             return None
-        self.pending[<size_t>&io.io] = io       # before anything can end it
+        self.pending[<size_t>io.io] = io        # before anything can end it
         with nogil:
-            code = medium.submit(self.channel, &io.io)
+            code = medium.submit(self.end.channel, io.io)
         if code == PYSRP_PENDING:
+            self.end.dawdles |= io.io.flags & PYSRP_NOWAIT != 0
             request.own = io
             KEPT.add(self)
             return link.PENDING
-        del self.pending[<size_t>&io.io]
+        del self.pending[<size_t>io.io]
         io.ends()
         return None
 
+    def native(self):
+        """See :meth:`pysrp.target.medium.MediumChannel.native`."""
+        return self
+
     def withdraw(self, request):
         """See :meth:`pysrp.target.medium.MediumChannel.withdraw`."""
-        cdef _Io io = request.own
+        cdef InFlight io = request.own
         cdef int gone
-        if io is None or <size_t>&io.io not in self.pending:
+        if io is None or <size_t>io.io not in self.pending:
             return False
         with nogil:
-            gone = self.table.medium.withdraw(self.channel, &io.io)
+            gone = self.table.medium.withdraw(self.end.channel, io.io)
         if gone:
             io.request = request.own = None
-            del self.pending[<size_t>&io.io]
+            del self.pending[<size_t>io.io]
         return bool(gone)
 
     def reap(self):
         """Tell who waits for them of the requests that are over. Called by the loop."""
-        cdef pysrp_io *found
+        cdef size_t i
         cdef list over = []
+        self.wanted = True
+        if self.reaping:        # a loop that is over has no thread of its own: one of those who ring does it for all
+            return
+        self.reaping = True
         self.busy += 1
         try:
-            while self.channel is not NULL:
-                with nogil:
-                    found = self.table.medium.reap(self.channel)
-                if found is NULL:
-                    break
-                io = self.pending.pop(<size_t>found, None)
+            while self.wanted:
+                self.wanted = False
+                if self.end.channel is not NULL:
+                    with nogil:
+                        gather(&self.end)
+            for i in range(self.end.count):
+                io = self.pending.pop(<size_t>self.end.others[i], None)
                 if io is None:  # it has been over before, or is none of ours
                     _log.error("a medium gives a request back that it does not have")
-                else:
-                    over.append((<_Io>io).ends())
+                elif (<InFlight>io).request is not None:    # else the lane has let go of it, and nobody has taken it
+                    over.append((<InFlight>io).ends())
+            self.end.count = 0
         finally:
+            self.reaping = False
             self.busy -= 1
         sweep()
         for request in over:
@@ -248,6 +298,10 @@ cdef class NativeChannel:
         """See :meth:`pysrp.target.medium.MediumChannel.retire`."""
         self.retired = True
         KEPT.add(self)
+        pysrp_bell_hang(&self.bell.bell, NULL)
+        self.end.claim, self.end.lane, self.lane = NULL, NULL, None
+        if self.bell.ear is not None:
+            self.rung()     # the loop does not look any more for what it was told
         sweep()
 
 

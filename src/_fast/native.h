@@ -65,6 +65,21 @@ struct pysrp_link {
 
 	/* Wake the initiator up for the answers since the last call, if it sleeps. */
 	void (*ring)(void *self);
+
+	/*
+	 * What follows is for requests that are answered later, after pass(); NULL for both: there are none, and the
+	 * engine has what takes time.
+	 *
+	 * Such a request is to be answered: look anew where its answer goes, and for its memory with reach(). 0: it cannot
+	 * be written, or not now, and the engine has to see to it.
+	 */
+	int (*again)(void *self, struct pysrp_request *request);
+
+	/*
+	 * Make the loop that owns the link look soon for what is over on its media. From any thread, until the loop has
+	 * retired the last channel of one.
+	 */
+	void (*wake)(void *self);
 };
 
 /*

@@ -27,6 +27,8 @@ cdef extern from "native.h" nogil:
         uint8_t *(*reach)(void *self, uint64_t address, uint64_t length, uint32_t key, int write) noexcept nogil
         pysrp_sent (*answer)(void *self, const pysrp_request *request, const uint8_t *iu) noexcept nogil
         void (*ring)(void *self) noexcept nogil
+        int (*again)(void *self, pysrp_request *request) noexcept nogil
+        void (*wake)(void *self) noexcept nogil
 
 
 cdef extern from "native.h" nogil:

@@ -121,9 +121,9 @@ class FileMedium(NativeMedium):
         made.medium, made.loop = self, loop
         return made
 
-    def memory(self) -> None:
-        """A file is none."""
-        return
+    def native(self) -> bool:
+        """See :meth:`pysrp.target.medium.Medium.native`."""
+        return True
 
     def extents(self, request: MediumRequest) -> ExtentSearch:
         """What is to be called, by a thread, to find them."""

@@ -13,8 +13,10 @@ import errno
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
+from pysrp._fast.lane import NativeRequest
 from pysrp._fast.srp import clip
 from pysrp.errors import HcallError
 from pysrp.target.backend_medium import BackendMedium, Workers, ask
@@ -456,6 +458,56 @@ class Errand:
             self.task.attempt(self.then, request.value)
 
 
+class Adopted(Errand):
+    """What the native lane has begun for a command that is a task now: a READ or WRITE with memory of its own."""
+
+    __slots__ = ("mover",)
+
+    def __init__(self, mover: DataMover, task: Task, late: NativeRequest) -> None:
+        operation = WRITE if late.write else READ
+        views = (memoryview(late),)
+        super().__init__(
+            task, MediumRequest(operation, late.offset, late.size, views, late.flags, late.block), task.done
+        )
+        self.mover = mover
+        if late.write:
+            task.wanted_out = late.size
+        else:
+            task.wanted_in = late.size
+
+    def begin(self, medium: Any, late: NativeRequest) -> None:
+        """Go on with it."""
+        request = self.request
+        assert request is not None
+        self.task.transfer = self
+        if self.mover.media.adopt(medium, request, late) is not PENDING:
+            self._over(request)
+
+    def _over(self, request: MediumRequest) -> None:
+        self.request = None
+        if self.cancelled:
+            return
+        self.task.transfer = None
+        self.task.attempt(self._moved, request)
+
+    def _moved(self, request: MediumRequest) -> None:
+        task, moved, error = self.task, request.whole, request.failure()
+        end = task.done if error is None else partial(task.failed, error)
+        if request.operation is WRITE:
+            task.moved_out = moved
+            end()
+            return
+
+        def stored() -> None:
+            task.moved_in = moved
+            end()
+
+        if moved:
+            self.mover.store(task, clip(task.data_in, 0, moved), request.buffers[0][:moved], stored)
+        else:
+            stored()
+
+
 class Media:
     """A channel to each medium, made when it is first used. Backends (:mod:`pysrp.backends`) count as media too.
 
@@ -477,6 +529,19 @@ class Media:
                 return None
             return channel.submit(request)
         return ask(medium, self.workers, self, request)
+
+    def native(self, medium: Medium) -> Any:
+        """What of a medium's channel is in C (:meth:`pysrp.target.medium.MediumChannel.native`), None where there is none."""
+        try:
+            return self._channel(medium).native()
+        except Exception:
+            log.exception("%r: a channel for the native lane", medium)
+            return None
+
+    def adopt(self, medium: Medium, request: MediumRequest, late: NativeRequest) -> Later | None:
+        """See :meth:`pysrp.target.guarded.Guarded.adopt`."""
+        later: Later | None = self._channel(medium).adopt(request, late)  # type: ignore[attr-defined]
+        return later
 
     def may_hang(self, medium: Any) -> bool:
         """Whether a request may take for ever."""
@@ -582,6 +647,10 @@ class DataMover:
             done = self._in_place(task, move, length, then)
         if done is not None:
             self._begin(Transfer(self, task, move, length, done, then))
+
+    def adopt(self, task: Task, medium: Medium, late: NativeRequest) -> None:
+        """Go on with what the native lane has begun for a task."""
+        Adopted(self, task, late).begin(medium, late)
 
     def submit(self, task: Task, medium: Any, request: MediumRequest, then: Callable[[Any], None]) -> None:
         """Let a medium do something, and call ``then`` with the request's value."""

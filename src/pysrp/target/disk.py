@@ -74,8 +74,9 @@ class Disk(MoveCommands, WriteSameCommands, VerifyCommands, CapacityCommands, St
 
     It is fully provisioned, whatever its medium is: for one that takes blocks back see :class:`ThinDisk`.
 
-    The native lane copies from and to a backend that lends its memory (:meth:`pysrp.backends.Backend.lend`), as long as
-    nothing in :meth:`execute` would stand in the way. A subclass that replaces anything of a disk is always asked.
+    The native lane copies from and to a backend that lends its memory (:meth:`pysrp.backends.Backend.lend`), and submits to
+    a medium in C (:class:`pysrp.target.native_medium.NativeMedium`), as long as nothing in :meth:`execute` would stand in
+    the way. A subclass that replaces anything of a disk is always asked.
 
     ``backend`` is a :class:`pysrp.backends.Backend` or a :class:`pysrp.target.medium.Medium`, and the caller's: nothing
     here closes it. Raises ConfigError for a block size that is none of
@@ -120,25 +121,25 @@ class Disk(MoveCommands, WriteSameCommands, VerifyCommands, CapacityCommands, St
             self.revoke()
 
     def grant(self, nexus: Nexus, lun: int, read_only: bool = False) -> Grant | None:
-        """Its memory, if READ and WRITE are copies from and to that and nothing else."""
-        if not adds_only(type(self)) or not speaks_for_all(type(self.backend)):
+        """Its medium, if READ and WRITE are copies from and to that and nothing else."""
+        if not adds_only(type(self)) or not speaks_for_all(self.backend):
             return None
         gate = self._gate(nexus, lun)
         # Only now is looked at what is granted: whoever changes it later finds the gate.
         backend, size = self.backend, self.blocks * self.block_size
-        try:
-            memory = None if "execute" in vars(self) else backend.lend(self)  # type: ignore[union-attr]
-        except ValueError:  # it is closed
-            memory = None
-        if memory is None or len(memory) < size:
+        memory, medium = (None, None) if "execute" in vars(self) else lent(backend, self)
+        if (memory is None and medium is None) or (memory is not None and len(memory) < size):
             gate.close(REVOKED)
             return None
+        if isinstance(backend, Medium):
+            backend.stragglers.guard(gate)
         if read_only or self.read_only:
             gate.close(PROTECTED)
         limit = (
             nexus.max_transfer if self.max_transfer is None else min(nexus.max_transfer, self.max_transfer)
         )
-        return Grant(lun, memory[:size], self.block_size, limit, gate)
+        memory = None if memory is None else memory[:size]
+        return Grant(lun, memory, self.block_size, limit, gate, medium, size)
 
     def vpd_pages(self) -> dict[int, Callable[[], Vpd]]:
         """Those of every unit, Block Limits and Block Device Characteristics."""
@@ -201,10 +202,28 @@ class ThinDisk(ThinCommands, Disk):
         return data
 
 
-def speaks_for_all(backend: type) -> bool:
-    """Whether ``lend`` was written by who wrote ``read_into`` and ``write_from``, and so says all about them."""
+def lent(backend: Backend | Medium, unit: Any) -> tuple[memoryview | None, Medium | None]:
+    """The memory of a medium, or itself where it is no memory and can be submitted to; neither where it is asked."""
+    if isinstance(backend, Medium):
+        if not backend.native():
+            return None, None
+        memory = backend.memory()
+        return memory, None if memory is not None else backend
+    try:
+        return backend.lend(unit), None  # type: ignore[attr-defined]
+    except ValueError:  # it is closed
+        return None, None
 
-    def author(name: str) -> Any:
-        return next((each for each in backend.__mro__ if name in vars(each)), None)
 
-    return author("lend") is author("read_into") is author("write_from") is not None
+LEND, NATIVE = ("lend", "read_into", "write_from"), ("native", "channel", "memory")
+
+
+def speaks_for_all(backend: Backend | Medium) -> bool:
+    """Whether what says how to do without the others is theirs: written by who wrote those, or later."""
+    first, *others = NATIVE if isinstance(backend, Medium) else LEND
+
+    def author(name: str) -> int:
+        """How far from the class its author is."""
+        return next((at for at, each in enumerate(type(backend).__mro__) if name in vars(each)), 1 << 30)
+
+    return all(author(first) <= author(each) < 1 << 30 for each in others)

@@ -1,13 +1,13 @@
-"""What a unit lets the native lane (:mod:`pysrp._fast.lane`) do without asking: its memory, and the gate before it.
+"""What a unit lets the native lane (:mod:`pysrp._fast.lane`) do without asking: its medium, and the gate before it.
 
-A unit that grants its memory keeps the gates, one for each nexus and LUN, and closes them while a READ or WRITE there
+A unit that grants its medium keeps the gates, one for each nexus and LUN, and closes them while a READ or WRITE there
 could be told from one that :meth:`~pysrp.target.task.Unit.execute` does. So do the session, while it has tasks of its
 own for the unit, and the map, when it takes the unit away.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pysrp._fast.gate import REVOKED, Gate
 from pysrp.target.task import Nexus
@@ -19,12 +19,16 @@ class Grant(NamedTuple):
     """What one nexus may reach of a unit at one LUN, as long as ``gate`` is open."""
 
     lun: int
-    memory: memoryview
-    """All its blocks."""
+    memory: memoryview | None
+    """All its blocks. None: what is moved is submitted to ``medium``."""
     block_size: int
     limit: int
     """Bytes that one command may move."""
     gate: Gate
+    medium: Any = None
+    """A :class:`~pysrp.target.medium.Medium` in C, where that is so."""
+    size: int = 0
+    """Bytes of all blocks, likewise."""
 
 
 class Gates(dict[Nexus, tuple[tuple[int, Gate], ...]]):

@@ -7,7 +7,9 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from operator import index
+from typing import Any
 
+from pysrp._fast.lane import NativeRequest
 from pysrp.target.backend_medium import BackendChannel, Call, Workers
 from pysrp.target.link import PENDING, Later
 from pysrp.target.medium import FUA, NOWAIT, Feature, Medium, MediumChannel, MediumRequest, Operation
@@ -88,6 +90,29 @@ class Guarded(MediumChannel):
         request.channel = self
         return self._submit(request)
 
+    def native(self) -> Any:
+        """See :meth:`pysrp.target.medium.MediumChannel.native`: who submits there keeps the rules of native.h by himself."""
+        return self._channel.native()
+
+    def adopt(self, request: MediumRequest, late: NativeRequest) -> Later | None:
+        """As :meth:`submit`, of a request that the native lane has begun: what became of it is the first part."""
+        if not late.begun:
+            return self.submit(request)
+        request.channel = self
+        part = self._rest(request)
+        part.over = partial(self._over, request)
+        request.own = part
+        if late.adopt(part):
+            return self._later(request)
+        return None if self._ends(request, part) else self._begin(request)
+
+    def _ends(self, request: MediumRequest, part: MediumRequest) -> bool:
+        """A part is over; whether the request is."""
+        ended = self._taken(request, part)
+        if ended:
+            request.own = None
+        return ended
+
     def withdraw(self, request: MediumRequest) -> bool:
         """See :meth:`pysrp.target.medium.MediumChannel.withdraw`."""
         request.channel = None
@@ -139,8 +164,7 @@ class Guarded(MediumChannel):
                     return self._later(request)
             except Exception as error:
                 part.fails(error)
-            if self._taken(request, part):
-                request.own = None
+            if self._ends(request, part):
                 return None
 
     def _later(self, request: MediumRequest) -> Later | None:

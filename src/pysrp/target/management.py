@@ -87,6 +87,7 @@ class Management:
             answer(RspCode.TSK_MGMT_FUNC_NOT_SUPP)
             return
         unit = export.unit if export else None
+        session.take_over(unit)
 
         # Also those of what was at this LUN when they came, and has been replaced or removed since.
         def concerned(task: SrpTask) -> bool:
@@ -145,6 +146,7 @@ class Management:
         So they cost no credit.
         """
         session = self._session
+        session.take_over(unit)
         tasks = [task for task in session.tasks if task.unit is unit and task is not but]
         session.take_back(tasks)
         session.quiet.when(lambda task: task.unit is unit, partial(self._aborted, tasks, done))

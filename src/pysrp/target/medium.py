@@ -41,6 +41,7 @@ from enum import IntEnum, IntFlag
 from threading import Lock
 from typing import Any, Protocol
 
+from pysrp._fast.gate import REVOKED, STRAGGLERS, Gate
 from pysrp.errors import Busy
 from pysrp.scsi.codes import Status
 from pysrp.target.link import Later
@@ -230,6 +231,10 @@ class MediumChannel(Protocol):
         """The loop submits nothing more. What runs on is over some time."""
         return
 
+    def native(self) -> Any:
+        """What READ and WRITE are submitted to in C (:class:`pysrp._fast.medium.NativeChannel`), None where there is no such."""
+        return None
+
 
 class Medium:
     """Bytes at any offset, that several loops use at once. Who makes one calls ``Medium.__init__``."""
@@ -256,6 +261,14 @@ class Medium:
         """All ``size`` bytes, writable, where they are memory of this process; else None."""
         return None
 
+    def native(self) -> bool:
+        """Whether the native lane may READ and WRITE by what :meth:`MediumChannel.native` of its channels gives, or, where
+        this is memory, by that, and ask nobody.
+
+        Only who wrote :meth:`channel` and :meth:`memory` knows: a class that replaces one of them says this anew.
+        """
+        return False
+
     def close(self) -> None:
         """Let go of it, without a flush. Nothing is submitted any more; harmless when repeated."""
 
@@ -263,11 +276,13 @@ class Medium:
 class Stragglers:
     """Requests of one medium that nobody waits for any more, and that run on. Safe from any thread.
 
-    What they still put on the medium must not overtake what is written later, by whichever loop: that waits.
+    What they still put on the medium must not overtake what is written later, by whichever loop: that waits. The native lane
+    knows nothing of them, and so its gates are closed meanwhile.
     """
 
     def __init__(self) -> None:
         self._lock = Lock()
+        self._gates: list[Gate] = []
         self.running: list[MediumRequest] = []
         """May be looked at without the lock: those that count were added before a request came."""
         self._waiting: list[tuple[MediumRequest, Callable[[], None]]] = []
@@ -280,6 +295,16 @@ class Stragglers:
         """It runs on."""
         with self._lock:
             self.running.append(request)
+            for gate in self._gates:
+                gate.close(STRAGGLERS)
+
+    def guard(self, gate: Gate) -> None:
+        """This is a gate of the native lane before the medium, until it is revoked."""
+        with self._lock:
+            self._gates = [each for each in self._gates if not each.reasons & REVOKED]
+            self._gates.append(gate)
+            if self.running:
+                gate.close(STRAGGLERS)
 
     def hold(self, request: MediumRequest, go_on: Callable[[], None]) -> bool:
         """Whether it has to wait; ``go_on`` is called then, on any thread, when it need not any more."""
@@ -307,6 +332,8 @@ class Stragglers:
             if not self.running:
                 ready += self._asking
                 self._asking = []
+                for gate in self._gates:
+                    gate.open(STRAGGLERS)
         for call in ready:
             call()
 

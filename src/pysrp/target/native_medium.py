@@ -32,6 +32,10 @@ class NativeMedium(Medium):
         """See :meth:`pysrp.target.medium.Medium.channel`."""
         return self._table.channel(loop.post)
 
+    def native(self) -> bool:
+        """See :meth:`pysrp.target.medium.Medium.native`."""
+        return True
+
     def memory(self) -> memoryview | None:
         """See :meth:`pysrp.target.medium.Medium.memory`."""
         return self._table.memory()

@@ -26,13 +26,14 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from pysrp import srp
 from pysrp._fast.gate import REVOKED, TASKS, Gate
+from pysrp._fast.lane import NativeRequest
 from pysrp.errors import DecodeError, TransportError
 from pysrp.loglimit import limit
 from pysrp.lun import Lun
@@ -65,6 +66,9 @@ CHECK_CONDITION = 0x02
 REPORT_LUNS = 0xA0
 CMD, TSK_MGMT, CRED_RSP = int(srp.Opcode.CMD), int(srp.Opcode.TSK_MGMT), int(srp.Opcode.CRED_RSP)
 DATA_OUT, DATA_IN = srp.Cmd.data_out.segments, srp.Cmd.data_in.segments
+Data = tuple[Sequence[Segment], int, Any]
+"""What an SRP_CMD says of its data in one direction: segments, bytes, and what there is of a table that is not all there."""
+NO_DATA: Data = (), 0, None
 SIMPLE, HEAD_OF_QUEUE, ORDERED = TaskAttribute.SIMPLE, TaskAttribute.HEAD_OF_QUEUE, TaskAttribute.ORDERED
 ATTRIBUTES = SIMPLE, HEAD_OF_QUEUE, ORDERED
 
@@ -93,12 +97,21 @@ class SrpTask(Task):
 
 
 class Arrivals:
-    """How many requests there were when IUs were last taken from the link, and how many were among those."""
+    """How many requests there were when IUs were last taken from the link, and how many were among those.
+
+    What a session knows of a native lane (:class:`pysrp._fast.lane.Lane`); here is none.
+    """
 
     __slots__ = ("before", "seen")
 
+    under_way = 0
+
     def __init__(self) -> None:
         self.before = self.seen = 0
+
+    def hand_over(self, luns: Collection[int] | None = None) -> Sequence[NativeRequest]:
+        """Nothing."""
+        return ()
 
 
 class Channel:
@@ -229,6 +242,12 @@ class TaskSet:
         self._enable(task)
         return True
 
+    def adopt(self, task: Task) -> None:
+        """A SIMPLE task is with the unit already: it came before whatever there is an order with."""
+        for gate in self._gates:
+            gate.close(TASKS)
+        self._enabled.add(task)
+
     def discard(self, task: Task) -> None:
         """A task has ended or been aborted. What waited for it is given by :meth:`next`."""
         if task in self._enabled:
@@ -300,6 +319,7 @@ class TargetSession:
     def end(self) -> None:
         """The nexus is lost (SAM-5, 6.3.4): its tasks are aborted, without answers."""
         self.over = True
+        self.take_over()
         self.abort(list(self.tasks))
         self._granted, self._gates = {}, {}
         self.luns.unbind(self.nexus)
@@ -312,6 +332,7 @@ class TargetSession:
 
     def told_limits(self) -> None:
         """The initiator has been told another largest transfer, which changes what it sees."""
+        self.take_over()
         self._exports = None
         self._granted = {}
         self.luns.bind(self.nexus)
@@ -332,6 +353,7 @@ class TargetSession:
 
     def grants(self) -> list[Grant]:
         """What its units let the native lane do now, instead of what they did; the gates follow the task sets."""
+        self.take_over()
         before, self._granted, self._gates = self._granted, {}, {}
         for export in self.luns.visible(self.nexus):
             unit: Any = export.unit
@@ -349,10 +371,47 @@ class TargetSession:
 
     def drop(self, channel: Channel) -> None:
         """A channel is closed: its tasks are aborted, nobody can be told how they end."""
+        self.take_over()
         self.channels.remove(channel)
         self.abort([task for task in self.tasks if task.channel is channel])
         for tasks in self.sets.values():
             self.pump(tasks)
+
+    def when_idle(self, unit: Unit, done: Callable[[], None]) -> None:
+        """Call ``done`` as soon as there is no task for ``unit``."""
+        self.take_over(unit)
+        self.idle.when(lambda task: task.unit is unit, done)
+
+    # What the native lane does.
+
+    def take_over(self, unit: Unit | None = None) -> None:
+        """What it has under way, for one unit or for all, is tasks from now on."""
+        for channel in self.channels:
+            count = channel.arrivals
+            if count is not None and count.under_way:
+                luns = None
+                if unit is not None:
+                    luns = {lun for lun, (export, _) in self._granted.items() if export.unit is unit}
+                for late in count.hand_over(luns):
+                    self.adopt(channel, late)
+
+    def adopt(self, channel: Channel, late: NativeRequest) -> None:
+        """One of them is a task from now on."""
+        export, grant = self._granted[late.lun]
+        raw = late.iu
+        iu = srp.Cmd(raw)
+        task = self._task(
+            channel,
+            late.where,
+            raw,
+            raw[32:48],
+            export,
+            DATA_OUT(iu, LARGEST_TABLE),
+            DATA_IN(iu, LARGEST_TABLE),
+        )
+        channel.outstanding += 1
+        self._set_of(export.unit).adopt(task)
+        task.mover.adopt(task, grant.medium, late)
 
     # Commands.
 
@@ -364,24 +423,40 @@ class TargetSession:
             self._malformed(channel, where, raw)
             return
         fault: Exception | None = None
-        out: Sequence[Segment] = ()
-        inward: Sequence[Segment] = ()
-        out_length = in_length = 0
-        out_table = in_table = None
+        out = inward = NO_DATA
         cdb = raw[32:48]
         try:
             if raw[31] & 0xFC:
                 cdb = bytes(iu.cdb)
             if raw[5]:
-                out, out_length, out_table = DATA_OUT(iu, LARGEST_TABLE)
-                inward, in_length, in_table = DATA_IN(iu, LARGEST_TABLE)
+                out = DATA_OUT(iu, LARGEST_TABLE)
+                inward = DATA_IN(iu, LARGEST_TABLE)
         except DecodeError as error:
             fault = error
-        lun = raw[20:28]
-        export = self.find(lun)
+        export = self.find(raw[20:28])
+        task = self._task(channel, where, raw, cdb, export, out, inward)
+        if fault is not None:
+            log.warning("%s: %r: %s", self.name, task, fault)
+            task.end(CHECK_CONDITION, INVALID_FIELD_IN_IU)
+            return
+        if out[2] or inward[2]:
+            task.tables = [
+                (outward, IndirectTable(*table))
+                for outward, table in ((True, out[2]), (False, inward[2]))
+                if table is not None
+            ]
+            task.attempt(self._fetch_table, task)
+            if task.ended:
+                return
+        self._order(task, export)
+
+    def _task(
+        self, channel: Channel, where: Any, raw: bytes, cdb: bytes, export: Any, out: Data, inward: Data
+    ) -> SrpTask:
+        """The task of an SRP_CMD that arrived."""
         task = SrpTask(
             self.nexus,
-            Lun(lun),
+            Lun(raw[20:28]),
             int.from_bytes(raw[8:16], "big"),
             cdb,
             where=where,
@@ -391,27 +466,14 @@ class TargetSession:
             mover=channel.mover,
             finish=self.finish,
             attribute=raw[29] & 7,
-            data_out=out,
-            data_in=inward,
-            data_out_length=out_length,
-            data_in_length=in_length,
+            data_out=out[0],
+            data_in=inward[0],
+            data_out_length=out[1],
+            data_in_length=inward[1],
             read_only=export.read_only if export else False,
         )
         self.tasks[task] = None
-        if fault is not None:
-            log.warning("%s: %r: %s", self.name, task, fault)
-            task.end(CHECK_CONDITION, INVALID_FIELD_IN_IU)
-            return
-        if out_table or in_table:
-            task.tables = [
-                (out, IndirectTable(*table))
-                for out, table in ((True, out_table), (False, in_table))
-                if table is not None
-            ]
-            task.attempt(self._fetch_table, task)
-            if task.ended:
-                return
-        self._order(task, export)
+        return task
 
     def _order(self, task: SrpTask, export: Any) -> None:
         """Let a command begin when its task attribute and those of others allow it."""
@@ -425,11 +487,16 @@ class TargetSession:
             if task.attribute not in ATTRIBUTES:
                 task.attribute = ORDERED
             unit = export.unit
-            tasks = self.sets.get(unit)
-            if tasks is None:
-                tasks = self.sets[unit] = TaskSet(self._gates.get(unit, ()))
-            if tasks.add(task):
+            if task.attribute == ORDERED:  # what it waits for has to be seen
+                self.take_over(unit)
+            if self._set_of(unit).add(task):
                 self._begin(task, unit.execute, task)
+
+    def _set_of(self, unit: Unit) -> TaskSet:
+        tasks = self.sets.get(unit)
+        if tasks is None:
+            tasks = self.sets[unit] = TaskSet(self._gates.get(unit, ()))
+        return tasks
 
     @staticmethod
     def _begin(task: Any, *call: Any) -> None:

@@ -43,6 +43,7 @@ from pysrp.target.link import Segment
 from pysrp.target.medium import BadBlock, MediumRequest
 
 if TYPE_CHECKING:
+    from pysrp._fast.lane import NativeRequest
     from pysrp.target.data import Media
 
 __all__ = ["BadBlock", "Mover", "Nexus", "Segment", "Task", "Unit"]
@@ -216,6 +217,9 @@ class Mover(Protocol):
 
     def submit(self, task: Task, medium: Any, request: MediumRequest, then: Callable[[Any], None]) -> None:
         """Let a medium do something, then call ``then`` with the request's value."""
+
+    def adopt(self, task: Task, medium: Any, late: NativeRequest) -> None:
+        """Go on with what the native lane has begun for the task, and end it."""
 
 
 @dataclass(slots=True, eq=False, repr=False)

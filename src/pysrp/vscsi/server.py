@@ -93,8 +93,7 @@ def _carry_out(inbox: deque[Callable[[], None]]) -> None:
 class ServerAdapter:
     """The server's end of one adapter. ``workers`` runs what may block; without it, that is done in place.
 
-    Plain reads and writes of disks in memory are done by :mod:`pysrp._fast.lane` where the transport shares
-    memory too; not with ``fast`` False.
+    Plain reads and writes are done by :mod:`pysrp._fast.lane` where the transport shares memory; not with ``fast`` False.
 
     ``state`` says where it is, ``session`` is the login (None without one), ``client`` who the client is.
     """
@@ -175,7 +174,7 @@ class ServerAdapter:
         if self.session is None:
             done()
         else:
-            self.session.idle.when(lambda task: task.unit is unit, done)
+            self.session.when_idle(unit, done)
 
     # For the driver.
 
@@ -204,6 +203,7 @@ class ServerAdapter:
             if queue.calling is not None and now >= queue.due:
                 self._fire(queue.call())
             if self.state in DEAF:
+                queue.late(None)
                 break
             if queue.out:
                 self.flush()
@@ -242,7 +242,7 @@ class ServerAdapter:
             return False
         if self._opened is not self.luns.exports or lane.revoked:
             self._opened = self.luns.exports
-            lane.bind(session.grants())
+            lane.bind(session.grants(), self.mover.media.native)
         return True
 
     # The state machine.
@@ -289,10 +289,9 @@ class ServerAdapter:
         session, self.session, self._channel = self.session, None, None
         if session is None:
             return
-        if self.queue.lane is not None:
-            self.queue.lane.bind(())
-            self._opened = None
         session.end()
+        self.queue.unbind()
+        self._opened = None
 
     def _forget_client(self) -> None:
         self.queue.clear()
@@ -434,6 +433,7 @@ class ServerAdapter:
         if session is None or channel is None or session.nexus.port_id != port_id:
             channel = self._open(port_id, self.settings.report_per_target)
             return channel, channel.limit
+        session.take_over()  # what is outstanding counts
         session.per_target = self.settings.report_per_target
         # Answers that are on their way arrive before the login's, so their credits are those of the time before.
         to_come = channel.outstanding - self.queue.waiting(channel)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from pysrp import crq
-from pysrp._fast.lane import EMPTY, OTHER, UNTOLD, Lane
+from pysrp._fast.lane import EMPTY, LATE, OTHER, UNTOLD, Lane
 from pysrp.errors import HcallError, PartnerGone, TransportError
 from pysrp.loglimit import limit
 from pysrp.target.srp_session import Arrivals, Channel
@@ -178,7 +178,21 @@ class ServerQueue:
             assert channel
             channel.outstanding += 1
             self.send((link.unsent(), channel))
+        elif said == LATE:
+            self.late(channel)
         return b""
+
+    def late(self, channel: Channel | None) -> None:
+        """What is over on the media is told to who waits for it: the session, of what the lane has begun for it."""
+        if self.lane is not None:
+            for each in self.lane.late():
+                assert channel
+                channel.session.adopt(channel, each)
+
+    def unbind(self) -> None:
+        """There is no session any more that plain commands could be done for."""
+        if self.lane is not None:
+            self.lane.bind(())
 
     def _poll(self) -> bytes | None:
         self.batch = self.port.poll(BATCH)

@@ -1,0 +1,90 @@
+"""What the native lane needs of media in C: their channels, and the requests that it hands over with them."""
+
+from libc.stdint cimport uint32_t
+from pysrp._fast.native cimport pysrp_io, pysrp_link, pysrp_medium
+
+
+cdef extern from "ear.h" nogil:
+    struct pysrp_ear:
+        uint32_t rung
+        const pysrp_link *link
+    struct pysrp_bell:
+        uint32_t rung
+        pysrp_ear *ear
+        void *owner
+    bint pysrp_bell_ring(pysrp_bell *bell)
+    void pysrp_bell_hang(pysrp_bell *bell, pysrp_ear *ear)
+    bint pysrp_rung(const uint32_t *word)
+    bint pysrp_heard(uint32_t *word)
+
+
+cdef struct IoQueue:
+    pysrp_io *first
+    pysrp_io *last
+
+
+ctypedef bint (*Claim)(void *lane, NativeEnd *end, pysrp_io *io) noexcept nogil
+
+
+cdef struct NativeEnd:
+    # What of a channel is used without the interpreter's lock: by the loop, and after it by who has that lock.
+    const pysrp_medium *medium
+    void *channel
+    pysrp_bell *bell
+    bint dawdles            # it has kept a request that it was to do at once: it gets no such one any more
+    # The native lane takes what is its own, and nobody looks into a request that neither it nor `pending` knows.
+    Claim claim
+    void *lane
+    pysrp_io **others       # requests that are over, and not the lane's
+    size_t count, room
+    # The lane's own:
+    IoQueue over            # requests that are,
+    IoQueue stalled         # and those that the medium took no more
+    size_t under_way        # how many it has
+    size_t staged           # bytes of memory for all of these
+
+
+# Take what is over, until there is no more.
+cdef void gather(NativeEnd *end) noexcept nogil
+
+
+cdef class MediumTable:
+    cdef object capsule
+    cdef const pysrp_medium *medium
+
+
+cdef class Ear:
+    """A loop's, and what wakes it."""
+
+    cdef object capsule
+    cdef pysrp_ear ear
+
+
+cdef class InFlight:
+    """One request on its way through C."""
+
+    cdef pysrp_io *io
+    cdef object request
+    cdef object ends(self)
+
+
+cdef class _Bell:
+    cdef pysrp_bell bell
+    cdef Ear ear
+
+
+cdef class NativeChannel:
+    cdef MediumTable table
+    cdef NativeEnd end
+    cdef object post
+    cdef _Bell bell
+    cdef object lane        # kept for `end`
+    cdef dict pending       # requests by their address in C: what the medium says is over is looked up here
+    cdef bint retired
+    cdef bint reaping       # somebody is in reap(),
+    cdef bint wanted        # and has to look once more
+    cdef Py_ssize_t busy    # calls that are in this channel: nobody closes it
+    cdef void close(self) noexcept
+    cdef rung(self)
+    cdef attach(self, Ear ear, lane, Claim claim)
+    cdef adopt(self, InFlight io, part)
