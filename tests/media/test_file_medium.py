@@ -266,6 +266,44 @@ def test_what_a_device_says_of_itself(tmp_path: Path) -> None:
     assert Feature.ROTATING not in FileMedium(tmp_path / "disk", read_only=True).features
 
 
+FORBIDDEN = """
+import ctypes, logging, struct, sys
+call = ctypes.CDLL(None, use_errno=True).prctl
+NO_NEW_PRIVS, SECCOMP, FILTER, NR = 38, 22, 2, 425
+program = b"".join(struct.pack("HBBI", *each) for each in [
+    (0x20, 0, 0, 0), (0x15, 0, 1, NR), (0x06, 0, 0, 0x50001), (0x06, 0, 0, 0x7FFF0000),  # EPERM, or go on
+])
+kept = ctypes.create_string_buffer(program)
+given = struct.pack("HxxxxxxP" if ctypes.sizeof(ctypes.c_void_p) == 8 else "HxxP", 4, ctypes.addressof(kept))
+if call(NO_NEW_PRIVS, 1, 0, 0, 0) or call(SECCOMP, FILTER, given, 0, 0):
+    raise SystemExit(77)
+sys.path[:0] = PATHS
+from test_file_medium import *
+logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
+for direct in False, True:
+    medium = FileMedium(PATH, SIZE, direct=direct)
+    user = User(medium)
+    os.posix_fadvise(medium._fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    assert not user.do(WRITE, 4096, b"x" * 8192).errno
+    data = bytearray(16384)
+    assert not user.do(READ, 0, data).errno
+    assert data == bytes(4096) + b"x" * 8192 + bytes(4096)
+    user.channel.retire()
+    medium.close()
+"""
+
+
+def test_where_the_kernel_refuses_io_uring(tmp_path: Path) -> None:
+    """As a container may have it (seccomp): threads do it all, and it is said."""
+    code = FORBIDDEN.replace("PATHS", repr([str(HERE), str(HERE.parent)]))
+    code = code.replace("PATH,", f"{str(tmp_path / 'disk')!r},")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    if done.returncode == 77:
+        pytest.skip("NO SECCOMP FILTERS HERE")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "the kernel refuses io_uring (Operation not permitted)" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("direct", "refused", "says"),
     [
