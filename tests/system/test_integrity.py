@@ -20,6 +20,7 @@ SIZE = BLOCKS * BLOCK
 MEDIA = {
     "ram": "ram:{size}",
     "file": "file:{folder}/disk?size={size}",
+    "file past the cache": "file:{folder}/disk?size={size}&direct=1",
     "fault": "fault:seed=3:delay,uniform=0us-2ms,probability=0.2:file:{folder}/disk?size={size}",
     "late": "late:{size}",
     "c": "c:{size}",
