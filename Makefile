@@ -13,7 +13,7 @@ SECONDS_PER_PARSER ?= 20
 
 sources := $(shell find src setup.py pyproject.toml Makefile -type f -not -name '*.so' -not -path '*/__pycache__/*' -not -path '*.egg-info/*')
 
-.PHONY: demo test host quick soak power check environment bench bench-all bench-compare bench-smoke counts counts-accept coverage fuzz lint types corpus mutants changes release debug sanitize clean
+.PHONY: demo test host quick soak orders power check environment bench bench-all bench-compare bench-smoke counts counts-accept coverage fuzz lint types corpus mutants changes release debug sanitize clean
 .DELETE_ON_ERROR:
 
 # One build at a time: they share build/.
@@ -63,6 +63,10 @@ ROUNDS ?= 300
 
 soak: $(VENV)/test
 	PYSRP_SOAK_ROUNDS=$(ROUNDS) $(PYTHON) -m pytest -n 2 -o faulthandler_timeout=3600 tests/system/test_integrity.py -k killed
+
+# Every execution that C11 allows of the gate, the queue and the doorbell, and what the model itself can do.
+orders: $(VENV)/test
+	$(PYTHON) -m pytest -s -v tests/memory
 
 # The POWER lab alone, real drivers and a real target in QEMU, and nothing of it skipped.
 power: $(VENV)/test

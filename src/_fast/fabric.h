@@ -6,7 +6,8 @@
  * messages only.
  *
  * One producer, one consumer. The places run on when a queue is registered again, they do not return
- * to slot 0: a send that overlaps the registration then lands where the consumer looks next.
+ * to slot 0: a send that overlaps the registration then lands where the consumer looks next. tests/memory/ tries every
+ * execution of put, take, post, sleeping and waking.
  */
 #ifndef PYSRP_FABRIC_H
 #define PYSRP_FABRIC_H
@@ -81,6 +82,20 @@ static inline uint32_t shared_swap(uint32_t *word, uint32_t value)
 static inline void shared_fence(void)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+/* The owner of a queue is about to sleep: what it looks for has to be looked for once more after this. */
+static inline void crq_arm(struct crq_ctl *own)
+{
+	shared_set(&own->armed, 1);
+	shared_fence();
+}
+
+/* Something has been left in a partner's queue: whether this end has to ring for it. */
+static inline int crq_wakes(struct crq_ctl *far)
+{
+	shared_fence();
+	return shared_get(&far->armed) && shared_swap(&far->armed, 0);
 }
 
 static inline unsigned int crq_header(const struct crq_slot *slot)

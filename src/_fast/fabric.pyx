@@ -61,6 +61,8 @@ cdef extern from "fabric.h" nogil:
     void shared_set(uint32_t *word, uint32_t value)
     uint32_t shared_swap(uint32_t *word, uint32_t value)
     void shared_fence()
+    void crq_arm(crq_ctl *own)
+    int crq_wakes(crq_ctl *far)
     unsigned int crq_header(const crq_slot *slot)
     int crq_put(crq_slot *queue, uint32_t slots, uint32_t *place, uint64_t hi, uint64_t lo)
     void crq_post(crq_slot *queue, uint32_t slots, uint32_t *place, unsigned int code)

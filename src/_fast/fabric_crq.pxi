@@ -162,8 +162,7 @@ cdef class Crq:
         return crq_put(self.far_slots, self.far_count, &self.far_place, hi, lo)
 
     cdef void ring(self) noexcept nogil:
-        shared_fence()
-        if shared_get(&self.far.armed) and shared_swap(&self.far.armed, 0) and self.far_bell >= 0:
+        if crq_wakes(self.far) and self.far_bell >= 0:
             bell_ring(self.far_bell)
 
     cdef int send16(self, uint64_t hi, uint64_t lo) noexcept nogil:
@@ -204,5 +203,4 @@ cdef class Crq:
         return self.state != CRQ_FREE and shared_get(&self.far.state) != CRQ_FREE
 
     cdef void arm(self) noexcept nogil:
-        shared_set(&self.near.armed, 1)
-        shared_fence()
+        crq_arm(self.near)

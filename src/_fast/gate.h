@@ -6,7 +6,8 @@
  * Reasons and count are in one word, and each change of it is one atomic operation. All threads see the changes of one
  * word in one order, on every processor; so of a command that goes in and a reason that closes, one is first, and the
  * other sees it: no fence is needed between a store here and a load there, as it would be with two words. What remains
- * is the order of the word and of the memory behind the gate, and that is named at each operation.
+ * is the order of the word and of the memory behind the gate, and that is named at each operation; tests/memory/ tries what
+ * each of them is for.
  */
 #ifndef PYSRP_GATE_H
 #define PYSRP_GATE_H
