@@ -77,6 +77,7 @@ cdef class _Bytes:
         PyBuffer_FillInfo(buffer, self, self.table.medium.memory, self.size, 0, flags)
 
 
+@cython.no_gc_clear  # whoever rings may be at it while it is garbage
 cdef class Ear:
     """Ear(capsule): a loop's, and what wakes it, ``struct pysrp_link`` in a capsule."""
 
@@ -135,6 +136,7 @@ cdef class _Io(InFlight):
         free(self.buffers)
 
 
+@cython.no_gc_clear  # the same
 cdef class _Bell:
     """What a medium rings, from any thread. It outlives the channel, which it does not keep."""
 
@@ -275,18 +277,18 @@ cdef class NativeChannel:
         self.reaping = True
         self.busy += 1
         try:
-            while self.wanted:
+            while self.wanted:      # also by who comes while a request is told
                 self.wanted = False
                 if self.end.channel is not NULL:
                     with nogil:
                         gather(&self.end)
-            for i in range(self.end.count):
-                io = self.pending.pop(<size_t>self.end.others[i], None)
-                if io is None:  # it has been over before, or is none of ours
-                    _log.error("a medium gives a request back that it does not have")
-                elif (<InFlight>io).request is not None:    # else the lane has let go of it, and nobody has taken it
-                    over.append((<InFlight>io).ends())
-            self.end.count = 0
+                for i in range(self.end.count):
+                    io = self.pending.pop(<size_t>self.end.others[i], None)
+                    if io is None:  # it has been over before, or is none of ours
+                        _log.error("a medium gives a request back that it does not have")
+                    elif (<InFlight>io).request is not None:    # else the lane let go of it, and nobody has taken it
+                        over.append((<InFlight>io).ends())
+                self.end.count = 0
         finally:
             self.reaping = False
             self.busy -= 1

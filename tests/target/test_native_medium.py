@@ -305,6 +305,47 @@ def test_nobody_closes_a_channel_that_is_being_reaped() -> None:
     assert medium.closed == 2
 
 
+class Nosy(MediumRequest):
+    """Runs something when it is told what became of it."""
+
+    look: Callable[[], object] = staticmethod(lambda: None)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name == "done":
+            self.look()
+
+
+def test_what_is_over_while_another_one_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    """Who rings then leaves it to who reaps already."""
+    given: list[int] = []
+    back: list[int] = []
+
+    def submit(io: int) -> int:
+        given.append(io)
+        return 1
+
+    medium = Scripted(submit, lambda: back.pop() if back else 0)
+    channel: Any = medium.channel(TestLoop())
+    over: list[MediumRequest] = []
+    first, second = Nosy(FLUSH, over=over.append), MediumRequest(FLUSH, over=over.append)
+    for each in first, second:
+        assert channel.submit(each) is PENDING
+
+    def look() -> None:
+        first.look = lambda: None
+        back.append(given[1])
+        channel.reap()
+
+    first.look = look
+    channel.retire()
+    back.append(given[0])
+    channel.reap()
+    assert over == [first, second]
+    assert medium.closed == 1
+    assert not caplog.records
+
+
 def test_numbers_that_differ_do_not_load() -> None:
     class Other(IntEnum):
         READ, WRITE, FLUSH, DISCARD, ZERO = range(1, 6)
