@@ -82,6 +82,8 @@ static void close_channel(void *self)
 	free(self);
 }
 
+static int finish(void *self, int number);
+
 static enum pysrp_submitted submit(void *self, struct pysrp_io *io)
 {
 	struct channel *channel = self;
@@ -106,6 +108,8 @@ static enum pysrp_submitted submit(void *self, struct pysrp_io *io)
 		end = &(*end)->next;
 	*end = io;
 	mine->count++;
+	if (mine->liar > 1)
+		finish(mine, (int)mine->count - 1);
 	return PYSRP_PENDING;
 }
 
@@ -251,12 +255,12 @@ class HandMedium(NativeMedium):
         modulus: int = 0,
         patient: bool = False,
         error: int = 0,
-        liar: bool = False,
+        liar: int = 0,
         size: int | None = None,
     ) -> None:
         """``bad``: a byte that cannot be moved. ``most``: bytes that it moves with one request. ``depth``: how many wait at
         most. ``modulus``: every so manieth block is moved at once. ``patient``: what waits can be withdrawn. ``error``: of
-        everything. ``liar``: NOWAIT waits too.
+        everything. ``liar``: 1: NOWAIT waits too; 2: and is over before that is said.
         """
         self.c.set(
             self.mine, bad, most, depth, modulus, patient, error, liar, self.size if size is None else size

@@ -176,7 +176,7 @@ static int crew_withdraw(struct crew *crew, struct pysrp_io *io)
 		if (crew->last == &io->next)
 			crew->last = at;
 		*at = io->next;
-			found = 1;
+		found = 1;
 	}
 	pthread_mutex_unlock(&crew->lock);
 	return found;

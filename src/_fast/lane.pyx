@@ -12,7 +12,7 @@ The rules are the engine's (pysrp.target.srp_session, pysrp.vscsi.server); a tes
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.errno cimport EAGAIN
+from libc.errno cimport EAGAIN, EPROTO
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy, memset
@@ -389,6 +389,8 @@ cdef class Lane:
                 gather(end)
                 if end.count:
                     self.requests.others = True
+            if not end.under_way and end.over.first is NULL:
+                self.requests.restart(end)
             while end.over.first is not NULL:
                 if self.awaited is not NULL:
                     self.requests.more = True

@@ -9,6 +9,9 @@
 # unit's when somebody asks for them, to abort them or to wait for them. It is handed over as it is, with what became
 # of it.
 
+cimport cython
+
+
 cdef extern from "<stdlib.h>" nogil:
     void *aligned_alloc(size_t alignment, size_t size)
 
@@ -294,6 +297,8 @@ cdef class Requests:
         slot.state = TAKEN
         if out:
             end.under_way -= 1
+            if not end.under_way and end.stalled.first is not NULL:
+                self.more = True    # nothing that is over lets these go on
             channel.adopt(made, None)
         return made
 
@@ -302,9 +307,12 @@ cdef bint claim(Requests self, NativeEnd *end, pysrp_io *io) noexcept nogil:
     cdef Slot *slot = self.find(io)
     if slot is NULL or slot.state != OUT or slot.place.end != end:
         return False
-    slot.state = HERE
     end.under_way -= 1
-    queue(&end.over, io)
+    if slot.held:           # the engine has been told to go on with it
+        slot.state, io.error, io.done, io.bad = ENDED, EPROTO, 0, PYSRP_NOWHERE
+    else:
+        slot.state = HERE
+        queue(&end.over, io)
     return True
 
 
@@ -330,6 +338,7 @@ cdef void unqueue(IoQueue *of, pysrp_io *io) noexcept nogil:
         of.last = before
 
 
+@cython.no_gc_clear  # the table is needed to the end
 cdef class NativeRequest(InFlight):
     """A request that the lane has begun, and the engine goes on with. Its buffer is what is staged for it."""
 

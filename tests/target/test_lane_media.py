@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from pysrp._fast.gate import STRAGGLERS
+from pysrp._fast.lane import NativeRequest
 
 from lane_rig import lane
 from media_rig import TestLoop
@@ -24,6 +25,8 @@ from pysrp.vscsi.server import Settings
 from target_rig import MIB, Rig
 
 FUA, NOWAIT = int(Feature.FUA), int(Feature.NOWAIT)
+SLOTS = 1024
+"""Requests that a lane may have under way (lane_requests.pxi)."""
 FUNCTIONS = [
     TskMgmtFunc.ABORT_TASK,
     TskMgmtFunc.ABORT_TASK_SET,
@@ -402,6 +405,52 @@ def test_a_medium_that_takes_no_more_and_fails(scene: Scene) -> None:
     scene.check()
 
 
+@pytest.mark.parametrize("patient", [False, True])
+def test_a_medium_of_two_units_takes_no_more_and_what_it_has_is_aborted(make: Make, patient: bool) -> None:
+    """What waited for that to be over comes to an end all the same, and so does what comes later."""
+    medium = HandMedium(8 * MIB)
+    scene = make(medium=medium, luns=LunMap([(256, Disk(medium, "one")), (257, Disk(medium, "two"))]))
+    scene.client.read(257, 0, 1)
+    scene.run()
+    scene.finish()
+    medium.set(depth=1, patient=patient)
+    first = scene.client.write(256, 0, b"x" * 512)
+    scene.run()
+    second = scene.client.write(257, 8, b"y" * 512)
+    scene.run()
+    assert (medium.waiting, scene.under_way()) == (1, (2, 0))
+    scene.client.manage(256, TskMgmtFunc.ABORT_TASK, first)
+    scene.run()
+    medium.finish_all()
+    scene.run()
+    assert scene.client.answer(second).status == (0 if patient else 8)
+    third = scene.client.write(257, 8, b"z" * 512)
+    scene.run()
+    medium.finish_all()
+    scene.run()
+    scene.good(third)
+    assert bytes(medium.content[8 * 512 : 9 * 512]) == b"z" * 512
+    scene.check()
+
+
+def test_a_medium_that_breaks_its_word_and_is_faster_than_who_looks(make: Make) -> None:
+    """It is over before anybody was told that it waits: that is no answer with whatever lay in memory of ours."""
+    scene = make(NOWAIT)
+    scene.client.write(256, 0, b"secret" * 256)
+    scene.run()
+    scene.finish()
+    scene.medium.set(liar=2)
+    tag = scene.client.read(256, 8, 1)
+    scene.run()
+    assert scene.client.answer(tag).sense[2] == 4
+    scene.medium.set()
+    tag = scene.client.read(256, 8, 1)
+    scene.run()
+    scene.finish()
+    scene.good(tag)
+    scene.check()
+
+
 def test_a_medium_that_breaks_its_word(make: Make) -> None:
     """It has the initiator's memory, and has not done it at once: it has failed, and runs on."""
     scene = make(NOWAIT)
@@ -546,6 +595,46 @@ def test_stalled_requests_can_be_aborted(make: Make, fast: bool) -> None:
     scene.good(tags[0])
     scene.good(tags[2])
     assert scene.silent(tags[1])
+
+
+def test_requests_that_were_handed_over_and_are_garbage_are_used_again(scene: Scene) -> None:
+    """The collector may come to one of them before it comes to who held on to it."""
+    before = lane(scene).total
+    for _ in range(SLOTS // 64 + 1):
+        tags = [scene.client.write(256, at, b"x" * 512) for at in range(64)]
+        scene.run()
+        assert scene.under_way() == (len(tags), 0), "the lane has requests left"
+        for late in lane(scene).hand_over():
+            late.adopt(None)
+            garbage = Garbage()
+            garbage.holds = garbage, late
+            del late, garbage
+        scene.medium.finish_all()
+        scene.run()
+        gc.collect()
+    assert lane(scene).total == before
+    scene.medium.finish_all()
+
+
+class Garbage:
+    holds: Any
+
+
+def test_an_aborted_request_that_never_began_is_no_garbage(make: Make) -> None:
+    """What it had staged is free at once."""
+    scene = make()
+    scene.medium.set(patient=True)
+    tag = scene.client.write(256, 0, b"x" * 512)
+    scene.run()
+    gc.collect()
+    gc.disable()
+    try:
+        scene.client.manage(256, TskMgmtFunc.ABORT_TASK, tag)
+        scene.run()
+        assert not [each for each in gc.get_objects() if isinstance(each, NativeRequest)]
+    finally:
+        gc.enable()
+    scene.check()
 
 
 @under_fast

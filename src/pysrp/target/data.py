@@ -442,8 +442,8 @@ class Errand:
     def cancel(self, quiet: Callable[[], None]) -> bool:
         """Nothing of this must have an effect on the initiator from now on: nothing has."""
         self.cancelled = True
-        if self.request is not None:
-            self.request.withdraw()
+        if self.request is not None and self.request.withdraw():
+            self.request = None  # with it goes its memory
         return True
 
     def _over(self, request: MediumRequest) -> None:
