@@ -142,7 +142,7 @@ def steps() -> tuple[list[Step], list[str]]:
     versions, missing = pythons()
     after = ("environment",)
     found = [
-        Step("environment", "environment"),
+        Step("environment", "environment PYSRP_WERROR=1"),
         Step("test", "test PYSRP_LAB_REQUIRED=1", after, cores=2),
         Step("fuzz", "fuzz SECONDS_PER_PARSER=4"),
         *versions,

@@ -108,7 +108,7 @@ static inline int pysrp_gate_await(struct pysrp_gate *gate)
 	do {
 		if (word < PYSRP_ONE)
 			return 0;
-	} while (!__atomic_compare_exchange_n(&gate->word, &word, word | PYSRP_AWAITED, 1, __ATOMIC_RELAXED,
+	} while (!__atomic_compare_exchange_n(&gate->word, &word, word | PYSRP_AWAITED, 1, __ATOMIC_ACQUIRE,
 					      __ATOMIC_ACQUIRE));
 	return 1;
 }

@@ -416,7 +416,7 @@ cdef class Lane:
         return &self.places[place - 1] if place else NULL
 
     cdef int serve(self, const pysrp_request *request) noexcept nogil:
-        cdef const uint8_t *iu = request.iu
+        cdef const uint8_t *iu = &request.iu[0]
         cdef pysrp_buffer parts[DESCRIPTORS]
         cdef const uint8_t *cdb = iu + CMD_CDB
         cdef uint8_t *memory
@@ -467,7 +467,7 @@ cdef class Lane:
     cdef Py_ssize_t reach(self, const pysrp_request *request, uint64_t wanted, bint write,
                           pysrp_buffer *parts) noexcept nogil:
         """How many pieces the initiator's memory for a command is in; -1: it is not so many bytes, or not in reach."""
-        cdef const uint8_t *iu = request.iu
+        cdef const uint8_t *iu = &request.iu[0]
         cdef const uint8_t *descriptor = iu + CMD
         cdef uint32_t form = iu[CMD_FORMATS] >> 4 if write else iu[CMD_FORMATS] & 15
         cdef uint32_t size

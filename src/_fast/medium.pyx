@@ -5,7 +5,7 @@ from cpython.buffer cimport (
     PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer,
 )
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.stdint cimport uint8_t
+from libc.stdint cimport uint8_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 
 import errno
@@ -108,7 +108,8 @@ cdef class _Io(InFlight):
     cdef Py_ssize_t count
 
     def __cinit__(self, request not None):
-        cdef Py_ssize_t i, total = 0
+        cdef Py_ssize_t i
+        cdef uint64_t total = 0
         cdef list views = list(request.buffers)
         cdef int flags = PyBUF_WRITABLE if request.operation == PYSRP_READ else PyBUF_SIMPLE
         self.request, self.io = request, &self.own
