@@ -1,5 +1,5 @@
 from collections.abc import Callable, Collection, Iterable
-from typing import Any, Protocol
+from typing import Any, Protocol, final
 
 from pysrp._fast.gate import Gate
 from pysrp._fast.medium import InFlight, NativeChannel
@@ -52,6 +52,7 @@ class NativeRequest(InFlight):
     def adopt(self, part: MediumRequest) -> bool: ...
     def __buffer__(self, flags: int, /) -> memoryview: ...
 
+@final
 class Lane:
     before: int
     seen: int

@@ -9,6 +9,7 @@ is a table of functions, and so is a medium (native.h); requests that a medium h
 The rules are the engine's (pysrp.target.srp_session, pysrp.vscsi.server); a test gives both the same commands.
 """
 
+cimport cython
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.pycapsule cimport PyCapsule_GetPointer
@@ -147,7 +148,7 @@ cdef tuple granted(grant, channel):
     return medium, int(grant.block_size), int(grant.lun), int(grant.limit), <Gate?>grant.gate, size
 
 
-cdef bint decode(const uint8_t *cdb, uint64_t *lba, uint64_t *blocks, bint *fua) noexcept nogil:
+cdef inline bint decode(const uint8_t *cdb, uint64_t *lba, uint64_t *blocks, bint *fua) noexcept nogil:
     """Which blocks a READ or WRITE means, and FUA; False for what is none, or asks for more than that."""
     cdef int flags
     fua[0] = cdb[1] & 8
@@ -170,6 +171,7 @@ cdef bint decode(const uint8_t *cdb, uint64_t *lba, uint64_t *blocks, bint *fua)
     return not flags and blocks[0] > 0
 
 
+@cython.final   # its own methods are called as functions
 cdef class Lane:
     """Lane(capsule): deals with the requests of a link, a ``struct pysrp_link`` in a capsule (native.h)."""
 
@@ -365,7 +367,7 @@ cdef class Lane:
                 return code
         return DONE
 
-    cdef bint answered(self, int code) noexcept nogil:
+    cdef inline bint answered(self, int code) noexcept nogil:
         """A command has been; whether the engine has to tell the initiator."""
         self.total += 1
         if code == STUCK:
@@ -464,8 +466,8 @@ cdef class Lane:
         self.leave(place)
         return code
 
-    cdef Py_ssize_t reach(self, const pysrp_request *request, uint64_t wanted, bint write,
-                          pysrp_buffer *parts) noexcept nogil:
+    cdef inline Py_ssize_t reach(self, const pysrp_request *request, uint64_t wanted, bint write,
+                                 pysrp_buffer *parts) noexcept nogil:
         """How many pieces the initiator's memory for a command is in; -1: it is not so many bytes, or not in reach."""
         cdef const uint8_t *iu = &request.iu[0]
         cdef const uint8_t *descriptor = iu + CMD
@@ -500,7 +502,7 @@ cdef class Lane:
             n -= 1
         return found if total == wanted else -1
 
-    cdef int answer(self, const pysrp_request *request) noexcept nogil:
+    cdef inline int answer(self, const pysrp_request *request) noexcept nogil:
         """Answer it GOOD."""
         cdef uint8_t answer[RSP]
         memset(answer, 0, RSP)
@@ -510,7 +512,7 @@ cdef class Lane:
         wire_put64(answer + RSP_TAG, request.tag)
         return STUCK if self.link.answer(self.link.self, request, answer) == PYSRP_WAITS else DONE
 
-    cdef void leave(self, Place *place) noexcept nogil:
+    cdef inline void leave(self, Place *place) noexcept nogil:
         """A command is over."""
         if pysrp_gate_leave(place.gate):
             self.awaited = place

@@ -46,6 +46,7 @@ cdef struct Slot:
     Slot *after             # there, or among the idle ones
 
 
+@cython.final
 cdef class Requests:
     """The table."""
 

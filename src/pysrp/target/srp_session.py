@@ -489,7 +489,10 @@ class TargetSession:
             unit = export.unit
             if task.attribute == ORDERED:  # what it waits for has to be seen
                 self.take_over(unit)
-            if self._set_of(unit).add(task):
+            tasks = self.sets.get(unit)
+            if tasks is None:
+                tasks = self._set_of(unit)
+            if tasks.add(task):
                 self._begin(task, unit.execute, task)
 
     def _set_of(self, unit: Unit) -> TaskSet:
