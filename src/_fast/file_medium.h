@@ -25,6 +25,7 @@ enum {
 
 struct file_medium {
 	struct pysrp_medium table;
+	pid_t process;			/* whose threads these are */
 	struct file_bytes file;
 	uint64_t size;			/* atomic */
 	uint64_t users;			/* atomic: requests under way, and 1 until it is closed */
@@ -67,12 +68,20 @@ static int file_enter(struct file_medium *medium)
 	return 1;
 }
 
+/* A child that was forked has none of its parent's threads, but locks that they may have held, and shares the io_uring. */
+static int file_forked(const struct file_medium *medium)
+{
+	return medium->process != getpid();
+}
+
 static void file_leave(struct file_medium *medium)
 {
 	/* Release and acquire: who closes it comes after all that has been done with it. */
 	if (__atomic_sub_fetch(&medium->users, 1, __ATOMIC_ACQ_REL))
 		return;
 	close(medium->file.fd);
+	if (file_forked(medium))
+		return;
 	crew_dismiss(&medium->movers);
 	crew_dismiss(&medium->writers);
 	crew_dismiss(&medium->sweepers);
@@ -363,6 +372,8 @@ static void file_close_channel(void *self)
 {
 	struct file_channel *channel = self;
 
+	if (file_forked(channel->medium))
+		return;
 	if (channel->has_uring > 0) {
 		/* It cannot be refused for ever: nothing is under way. */
 		while (uring_stop(&channel->uring))
@@ -510,7 +521,7 @@ static void file_begin(struct file_medium *medium, int fd, uint64_t size, uint32
 			.submit = file_submit, .reap = file_reap, .withdraw = file_withdraw,
 		},
 		.file = { .fd = fd, .align = align, .grain = align > 512 ? align : 512 },
-		.size = size, .users = 1, .unit = unit, .rings = rings,
+		.process = getpid(), .size = size, .users = 1, .unit = unit, .rings = rings,
 		.tries_reads = features & PYSRP_HAS_NOWAIT, .tries_writes = features & PYSRP_HAS_NOWAIT,
 	};
 	medium->held_last = &medium->held;
@@ -524,6 +535,8 @@ static void file_begin(struct file_medium *medium, int fd, uint64_t size, uint32
 /* Every channel is closed: wait for the threads, which have nothing to do. */
 static void file_end(struct file_medium *medium)
 {
+	if (file_forked(medium))
+		return;
 	crew_end(&medium->movers);
 	crew_end(&medium->writers);
 	crew_end(&medium->sweepers);

@@ -302,7 +302,10 @@ cdef class Lane:
         self.check_idle()
         # With a session it is next() that does this. Without one nobody may be asking for the next request.
         if not requests.under_way and pysrp_rung(&requests.ear.ear.rung):
-            self.reap(False, &budget)
+            self.running = True
+            with nogil:
+                self.reap(False, &budget)
+            self.running = False
         requests.others = False
         for channel in list(requests.channels):
             if (<NativeChannel>channel).end.count:

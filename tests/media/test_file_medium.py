@@ -152,6 +152,39 @@ def test_closed(medium: FileMedium, user: User) -> None:
             call()
 
 
+FORKED = """
+import gc, os, signal, sys
+sys.path[:0] = PATHS
+from test_file_medium import *
+medium = FileMedium(PATH, SIZE, direct=DIRECT)
+user = User(medium)
+os.posix_fadvise(medium._fd, 0, 0, os.POSIX_FADV_DONTNEED)
+assert not user.do(READ, 0, bytearray(SIZE)).errno
+assert not user.do(FLUSH).errno
+child = os.fork()
+if not child:
+    signal.alarm(60)
+    user.channel.retire()
+    medium.close()
+    del user, medium
+    gc.collect()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+os.posix_fadvise(medium._fd, 0, 0, os.POSIX_FADV_DONTNEED)
+assert not user.do(READ, 0, bytearray(SIZE)).errno
+assert not user.do(FLUSH).errno
+user.channel.retire()
+medium.close()
+"""
+
+
+@pytest.mark.parametrize("direct", [False, True])
+def test_a_child_that_was_forked(tmp_path: Path, direct: bool) -> None:
+    """It lets go of what it has, does not wait for threads that it has not, and its parent goes on."""
+    values = f"PATHS, PATH, DIRECT = {sys.path!r}, {str(tmp_path / 'disk')!r}, {direct}"
+    subprocess.run([sys.executable, "-c", values + FORKED], check=True, timeout=120)
+
+
 @pytest.mark.parametrize("direct", [False, True])
 def test_nothing_stays_open(tmp_path: Path, direct: bool) -> None:
     """Threads have descriptors of their own, and a channel its io_uring."""
