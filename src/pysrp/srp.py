@@ -411,21 +411,23 @@ class Cmd(IU, opcode=Opcode.CMD, size=48):
     def imm_data(self, imm_data_offset: int) -> memoryview:
         """The immediate data of an SRP2 command: ``imm_data_offset`` bytes from the start, as agreed at login.
 
-        Raises DecodeError if the command has none or it is not all there.
+        Raises DecodeError if the command has none, it is not all there, or it would begin inside the command itself.
         """
         desc = self.data_out
         if not isinstance(desc, ImmBuf):
             raise DecodeError("the command carries no immediate data", field="data_out", offset=5)
         view = memoryview(self)
-        if desc.len > view.nbytes - imm_data_offset:
+        length: int = desc.len  # once: the peer may write to the memory of a view
+        have = view.nbytes - imm_data_offset
+        if length > have or imm_data_offset < self.extent():
             raise DecodeError(
-                f"immediate data: {desc.len} bytes at offset {imm_data_offset}",
+                f"immediate data: {length} bytes at offset {imm_data_offset}",
                 field="data_out",
                 offset=imm_data_offset,
-                need=desc.len,
-                have=max(view.nbytes - imm_data_offset, 0),
+                need=length,
+                have=max(have, 0),
             )
-        return view[imm_data_offset : imm_data_offset + desc.len]
+        return view[imm_data_offset : imm_data_offset + length]
 
     def _check(self) -> Iterator[tuple[str, int, str]]:
         if self.add_cdb_len & 3:

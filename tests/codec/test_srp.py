@@ -69,6 +69,9 @@ def test_immediate_data() -> None:
     with pytest.raises(DecodeError) as caught:
         cmd.imm_data(56)
     assert (caught.value.need, caught.value.have) == (5, 3)
+    for inside in 48, 51:
+        with pytest.raises(DecodeError):
+            cmd.imm_data(inside)
     with pytest.raises(DecodeError):
         srp.Cmd.build().imm_data(48)
 
