@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from wire import IU, Message, NearMemory, Region, Wire
+from wire import IU, IU_SIZE, LARGEST, Message, NearMemory, Region, Wire
 
 from pysrp import srp
 from pysrp.errors import PartnerGone
@@ -19,10 +19,12 @@ from pysrp.initiator.srp_session import Limits, SrpSession
 from pysrp.lun import Lun
 from pysrp.srp import SupportedFormats
 
-IU_SIZE = 1024
 SLOTS, SEGMENTS, INLINE = 40, 64, 8
+MULTICHANNEL = int(srp.LoginRspFlags.MULTICHAN_TERMINATED | srp.LoginRspFlags.MULTICHAN_MAINTAINED)
 ASKING = bytes([srp.Opcode.CRED_REQ]), bytes([srp.Opcode.AER_REQ])
-LIMITS = Limits(IU_SIZE, INLINE, SupportedFormats.DIRECT | SupportedFormats.INDIRECT)
+IMMEDIATE = 68
+"""Where immediate data begins: behind a command with a CDB of up to 32 bytes."""
+LIMITS = Limits(IU_SIZE, INLINE, SupportedFormats.DIRECT | SupportedFormats.INDIRECT, IMMEDIATE, LARGEST)
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class SocketInitiator:
         region = self.memory.register(IuMemory.size(SLOTS, IU_SIZE, SEGMENTS))
         self._ius = IuMemory(
             region.view, region.address, slots=SLOTS, iu_size=IU_SIZE, segments=SEGMENTS, inline=INLINE, key=region.key,
+            near=self.memory.near,
         )  # fmt: skip
         log: Any = logging.LoggerAdapter(logging.getLogger("pysrp.initiator"), {})
         self.session = SrpSession(self, self._ius, Options(), log)
@@ -64,7 +67,7 @@ class SocketInitiator:
     # For a caller.
 
     def login(self, *, join: bool = False) -> int:
-        """Log in, as another channel of this port's session with ``join``; the flags of the answer.
+        """Log in, as another channel of this port's session with ``join``; what has become of the others.
 
         Raises LoginRejected, PartnerGone.
         """
@@ -129,7 +132,7 @@ class SocketInitiator:
             if error is not None:
                 self.session.refuse(error)
             else:
-                self.login_flags = int(srp.LoginRsp(iu).rsp_flags)
+                self.login_flags = int(srp.LoginRsp(iu).rsp_flags) & MULTICHANNEL
                 self.session.stage = ""
         elif iu[:1] in ASKING:
             answer = self.session.asked(iu)

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from wire import IU, FarMemory, Message, Wire
+from wire import IU, IU_SIZE, LARGEST, FarMemory, Message, Wire
 
 from pysrp import srp
 from pysrp.errors import DecodeError
@@ -19,7 +19,7 @@ from pysrp.target.backend_medium import Workers
 from pysrp.target.data import DataMover
 from pysrp.target.guarded import excused
 from pysrp.target.link import Limits
-from pysrp.target.login import Acquaintance, accept, refusal, reject
+from pysrp.target.login import Acquaintance, accept, immediate_offset, refusal, reject
 from pysrp.target.lunmap import LunMap
 from pysrp.target.srp_session import Channel, SrpTask, TargetSession
 from pysrp.target.task import Nexus
@@ -27,7 +27,7 @@ from pysrp.target.task import Nexus
 BACKLOG = 4096
 """Messages that may wait for an initiator that takes none."""
 
-LIMITS = Limits(iu_in=1024, iu_out=1024, sense=252, channels=True)
+LIMITS = Limits(IU_SIZE, IU_SIZE, sense=252, channels=True, immediate=True, largest=LARGEST)
 
 
 class Connection:
@@ -167,10 +167,12 @@ class SocketTarget:
                 self.lost(each)
             session = None
         if session is None:
-            nexus = Nexus(port.hex(), self.post, port)
+            nexus = Nexus(port.hex(), self.post, port, LIMITS.largest)
             session = self.sessions[port] = TargetSession(nexus, self.luns, self.post, name="sockets")
             self._acquaintances.setdefault(port, Acquaintance()).attend(session, login=True)
-        connection.channel = Channel(session, connection, connection.mover, self.credits)
+        connection.channel = Channel(
+            session, connection, connection.mover, self.credits, immediate=immediate_offset(request, LIMITS)
+        )
         connection.wire.send(Message(IU, payload=bytes(accept(request, LIMITS, self.credits, int(flags)))))
 
     def lost(self, connection: Connection) -> None:

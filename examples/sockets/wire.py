@@ -30,6 +30,9 @@ from pysrp.target.link import PENDING, Done, Later, Segment
 
 IU, READ, DATA, WRITE, DONE, ERROR = range(1, 7)
 HEAD = struct.Struct(">BxxxIQQI")
+IU_SIZE = 1024
+LARGEST = 2 << 20
+"""Bytes that one command may move, which both ends know."""
 PIECE = 16384
 """Bytes that one READ or WRITE moves."""
 
@@ -219,6 +222,11 @@ class NearMemory:
         region = self._regions[key] = Region(memoryview(bytearray(size)), self._next, key, writable)
         self._next += (size | 0xFFFF) + 0x10001  # nothing adjoins
         return region
+
+    def near(self, segment: tuple[int, ...]) -> memoryview | None:
+        """The bytes of a segment, if it has them."""
+        region = self._regions.get(segment[-1])
+        return region.part(*segment[:2]) if region else None
 
     def arrived(self, message: Message) -> None:
         """READ or WRITE came."""

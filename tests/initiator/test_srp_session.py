@@ -270,3 +270,128 @@ def test_credits_that_come_without_an_answer_are_those_owed() -> None:
     ((iu, _),) = wire.take()
     wire.answer(iu)
     assert session.credits == 8
+
+
+# Limits of the link: immediate data, the largest command.
+
+WRITE = bytes(cdb.Write10.build(lba=8, transfer_length=1))
+DATA = bytes(range(256)) * 8
+WHERE = 0x10000
+
+
+class ImmediateWire(Wire):
+    """A link with immediate data at byte 68 of an IU, whose memory for data is :data:`DATA`, at :data:`WHERE`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.limits = self.limits._replace(immediate=68)
+        self.session.memory.near = self.near
+        self.lengths: list[int] = []
+
+    def near(self, segment: Any) -> memoryview | None:
+        at = segment[0] - WHERE
+        return memoryview(DATA)[at : at + segment[1]] if 0 <= at <= len(DATA) - segment[1] else None
+
+    def send(self, slot: int, length: int, seconds: float) -> None:
+        super().send(slot, length, seconds)
+        self.lengths.append(length)
+
+    def agreed(self, flags: int = srp.LoginRspFlags.IMMED_SUPP, size: int = 0) -> ImmediateWire:
+        exchange = self.session.login(self.now, 9, req_flags=srp.ReqFlags.MULTICHAN_MULTI)
+        ((iu, _),) = self.take()
+        assert (iu.imm_data_offset, iu.req_flags) == (68, 0x81)
+        answer = srp.LoginRsp.build(tag=iu.tag, req_lim_delta=8, max_it_iu_len=size, rsp_flags=int(flags))
+        assert self.session.login_answered(exchange, bytes(answer)) is None
+        self.session.stage = ""
+        return self
+
+    def sent_write(self, data_out: Any, raw: bytes = WRITE, **more: Any) -> Any:
+        self.session.submit(Command(DISK, raw, data_out, **more), self.now)
+        ((iu, _),) = self.take()
+        return iu
+
+
+@pytest.mark.parametrize("cuts", [[444], [1, 443], [200, 0, 244]])
+def test_data_that_fits_goes_in_the_iu(cuts: list[int]) -> None:
+    wire = ImmediateWire().agreed()
+    at, segments = WHERE, []
+    for size in cuts:
+        segments.append((at, size, 0xABCD))
+        at += size
+    command = Command(DISK, WRITE, segments)
+    wire.session.submit(command, wire.now)
+    ((iu, _),) = wire.take()
+    assert bytes(iu.imm_data(68)) == DATA[:444]
+    assert wire.lengths[-1] == 512 == len(memoryview(iu))
+    wire.answer(iu, data_out_res_cnt=44, flags=srp.RspFlags.DOUNDER)
+    assert (command.residual, wire.session.credits) == (44, 8)
+
+
+def test_a_command_without_immediate_data_follows_one_with() -> None:
+    """Of the first nothing is left in the slot."""
+    wire = ImmediateWire().agreed()
+    iu = wire.sent_write([(WHERE, 444, 1)])
+    wire.answer(iu)
+    for _ in range(12):
+        again = wire.sent_write([(WHERE, 445, 1)])
+        assert isinstance(again.data_out, srp.DirectBuf)
+        wire.answer(again)
+    assert not any(wire.memory[64:512])
+
+
+@pytest.mark.parametrize(
+    ("data_out", "more"),
+    [
+        ([(WHERE, 445, 1)], {}),
+        ([(WHERE, 0, 1)], {}),
+        ([(WHERE - 1, 100, 1)], {}),
+        ([(WHERE, 100, 1), (WHERE + 1 << 20, 100, 1)], {}),
+        ([(WHERE, 100, 1)], {"data_in": [(WHERE, 100, 1)]}),
+        ([(WHERE, 100, 1)], {"raw": WRITE + bytes(26)}),
+    ],
+    ids=["too long", "empty", "elsewhere", "half of it elsewhere", "data-in too", "a long CDB"],
+)
+def test_data_that_goes_by_descriptor(data_out: Any, more: Any) -> None:
+    wire = ImmediateWire().agreed()
+    raw = more.pop("raw", WRITE)
+    iu = wire.sent_write(data_out, raw, **more)
+    assert isinstance(iu.data_out, srp.DirectBuf | srp.IndirectBuf)
+
+
+def test_a_cdb_that_just_fits() -> None:
+    wire = ImmediateWire().agreed()
+    iu = wire.sent_write([(WHERE, 100, 1)], WRITE + bytes(22))
+    assert bytes(iu.imm_data(68)) == DATA[:100]
+    assert len(iu.cdb) == 32
+
+
+def test_immediate_data_that_is_not_granted() -> None:
+    wire = ImmediateWire().agreed(flags=srp.LoginRspFlags.MULTICHAN_MAINTAINED)
+    assert isinstance(wire.sent_write([(WHERE, 100, 1)]).data_out, srp.DirectBuf)
+
+
+def test_immediate_data_for_a_target_with_shorter_ius() -> None:
+    wire = ImmediateWire().agreed(size=168)
+    assert isinstance(wire.sent_write([(WHERE, 101, 1)]).data_out, srp.DirectBuf)
+    assert bytes(wire.sent_write([(WHERE, 100, 1)]).imm_data(68)) == DATA[:100]
+
+
+def test_immediate_data_that_was_not_asked_for() -> None:
+    wire = Wire()
+    exchange = wire.session.login(wire.now, 9)
+    ((iu, _),) = wire.take()
+    assert (iu.imm_data_offset, iu.req_flags) == (0, 0)
+    answer = srp.LoginRsp.build(tag=iu.tag, req_lim_delta=8, rsp_flags=srp.LoginRspFlags.IMMED_SUPP)
+    assert wire.session.login_answered(exchange, bytes(answer)) is None
+    assert wire.session.memory.immediate == 0
+
+
+def test_more_than_the_largest_command() -> None:
+    wire = Wire().login()
+    wire.session.largest = 1000
+    half, rest = (0x10000, 500, 1), (0x20000, 501, 1)
+    for directions in ([half, rest], ()), ((), [half, rest]):
+        with pytest.raises(ValueError, match="1001 bytes of data, one command can move 1000"):
+            wire.session.submit(Command(DISK, READ, *directions), wire.now)
+    wire.session.submit(Command(DISK, READ, [half, half], [half, half]), wire.now)
+    assert len(wire.take()) == 1

@@ -145,6 +145,14 @@ def command(
     )  # fmt: skip
 
 
+def immediate(lba: int, blocks: int) -> bytes:
+    """The beginning of a WRITE whose data is in the IU."""
+    raw = bytes((0x2A, 0, *lba.to_bytes(4, "big"), 0, *blocks.to_bytes(2, "big"), 0))
+    data = srp.ImmBuf.build(len=blocks * 512)
+    cmd = srp.Cmd.build(lun=bytes(scst_pack(0, "LUN")), cdb=raw, data_out=data)
+    return bytes(cmd).ljust(512, b"i")
+
+
 def test_a_read_and_a_write(made: tuple[Any, Any, Grant]) -> None:
     found, c, grant = made
     memory = c.ffi.buffer(c.lib.the_memory(), 65536)
@@ -172,8 +180,9 @@ def test_a_read_and_a_write(made: tuple[Any, Any, Grant]) -> None:
         command(0x28, 0, 1)[:63],
         command(0x28, 0, 1)[:16],
         b"",
+        immediate(0, 1),
     ],
-    ids=["key", "end", "wrap", "block", "short", "head", "nothing"],
+    ids=["key", "end", "wrap", "block", "short", "head", "nothing", "immediate data"],
 )
 def test_what_is_left_to_the_engine(c: Any, iu: bytes) -> None:
     found, grant = lane.Lane(capsule(c)), some_memory()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pysrp import srp
@@ -21,13 +21,18 @@ def _descriptor(segment: Segment) -> Segment:
     return (segment[0], segment[2], segment[1]) if len(segment) == 3 else segment
 
 
+def _nowhere(segment: Segment) -> memoryview | None:
+    return None
+
+
 class IuMemory:
     """Slots with an IU of ``iu_size`` bytes each; behind all of them, for each two tables of ``segments``
     descriptors, as a command may have data in both directions.
 
     ``view`` is memory that the server can reach, at ``address`` and with memory handle ``key``; more than
     :meth:`size` bytes of it are somebody else's. At most ``inline`` entries of an indirect descriptor stand beside it
-    in the IU.
+    in the IU. ``near`` gives the bytes of a segment as this end sees them, None where it does not: without them data
+    is not sent in the IU.
     """
 
     def __init__(
@@ -40,12 +45,17 @@ class IuMemory:
         segments: int,
         inline: int,
         key: int = 0,
+        near: Callable[[Segment], memoryview | None] = _nowhere,
     ) -> None:
         self.slots = slots
         self.segments = segments
         self.inline = inline
         self.key = key
-        self.iu_size = iu_size
+        self.iu_size = self.largest = iu_size
+        """Bytes of a slot, and of the largest IU that the target takes."""
+        self.near = near
+        self.immediate = 0
+        """Where in an SRP_CMD immediate data begins, as agreed at login; 0: there is none."""
         self._empty = bytes(iu_size)
         self.moved(view, address)
 
@@ -86,7 +96,35 @@ class IuMemory:
             return srp.Cmd.pack_into(
                 view, start, tag=tag, lun=command.lun, task_attr=command.attribute, cdb=command.cdb
             )
+        if self.immediate and not into:
+            length = self._pack_immediate(command, start, tag)
+            if length:
+                return length
         return self._pack_buffers(command, slot, tag)
+
+    def _pack_immediate(self, command: Command, start: int, tag: int) -> int:
+        """Pack a command with its data-out behind it; 0 if it does not fit or is not near, and nothing is written."""
+        at, segments = self.immediate, command.data_out
+        size = sum(segment[1] for segment in segments)
+        own = srp.Cmd.SIZE + max(0, len(command.cdb) - 16 + 3 & ~3) + srp.ImmBuf.SIZE
+        if not size or own > at or at + size > self.largest:
+            return 0
+        parts = [part for part in map(self.near, segments) if part is not None]
+        if len(parts) < len(segments):
+            return 0
+        srp.Cmd.pack_into(
+            self.view,
+            start,
+            tag=tag,
+            lun=command.lun,
+            task_attr=command.attribute,
+            cdb=command.cdb,
+            data_out=srp.ImmBuf.build(len=size),
+        )
+        for segment, part in zip(segments, parts, strict=True):
+            self.view[start + at : start + at + segment[1]] = part
+            at += segment[1]
+        return at
 
     def _pack_buffers(self, command: Command, slot: int, tag: int) -> int:
         """Pack a command with indirect descriptors, laid out as ibmvscsi does, or data in both directions.

@@ -35,7 +35,7 @@ from pysrp.initiator.requests import (
     TaskManagement,
     TimedOut,
 )
-from pysrp.srp import SupportedFormats, TskMgmtFunc
+from pysrp.srp import LoginRspFlags, ReqFlags, SupportedFormats, TskMgmtFunc
 
 __all__ = ["Limits", "Link", "Patience", "SrpSession"]
 
@@ -54,6 +54,12 @@ class Limits(NamedTuple):
 
     formats: SupportedFormats
     """Buffer formats that the server may be sent."""
+
+    immediate: int = 0
+    """Where in an SRP_CMD immediate data begins, in bytes from its start, if the server agrees (SRP2); 0: there is none."""
+
+    largest: int | None = None
+    """Bytes that one command may move, where the transport says so."""
 
 
 class Link(Protocol):
@@ -110,6 +116,8 @@ class SrpSession(RequestTable):
         """Whether the link takes nothing just now."""
         self.max_segments = memory.segments
         """Segments that a command may have each way; an adapter may lower it."""
+        self.largest = link.limits.largest
+        """Bytes that a command may move each way, if the transport says so; an adapter may lower it."""
 
     # What a driver asks for.
 
@@ -117,7 +125,7 @@ class SrpSession(RequestTable):
         """Send a command or task management function as soon as state and credits allow it.
 
         It ends in ``ended`` in any case, also when its values do not fit an IU (EncodeError). Raises
-        ValueError for more segments than :attr:`max_segments`.
+        ValueError for more segments than :attr:`max_segments`, and for more bytes than :attr:`largest`.
         """
         if self.refusal is not None:
             self._end(request, self.refusal)
@@ -126,6 +134,8 @@ class SrpSession(RequestTable):
             most = self.max_segments
             if len(request.data_out) > most or len(request.data_in) > most:
                 raise ValueError(f"more than {most} segments")
+            if self.largest is not None:
+                self._check_size(request, self.largest)
             timeout = request.timeout
             if timeout:
                 request.deadline = deadline = now + timeout
@@ -140,6 +150,13 @@ class SrpSession(RequestTable):
             self._urgent.append(request)
         if not self.stage:
             self.send_waiting()
+
+    @staticmethod
+    def _check_size(command: Command, largest: int) -> None:
+        for segments in command.data_out, command.data_in:
+            size = sum(segment[1] for segment in segments)
+            if size > largest:
+                raise ValueError(f"{size} bytes of data, one command can move {largest}")
 
     def abort(self, command: Command, now: float) -> TaskManagement | None:
         """ABORT TASK for a command; None if it has ended, or had not been sent and ends so at once."""
@@ -207,9 +224,15 @@ class SrpSession(RequestTable):
         return request
 
     def login(self, now: float, seconds: float, **fields: Any) -> Exchange:
-        """Send an SRP_LOGIN_REQ. ``fields`` are more of its fields: port ids and flags, where a transport has them."""
+        """Send an SRP_LOGIN_REQ. ``fields`` are more of its fields: port ids and flags, where a transport has them.
+
+        It asks for immediate data where the link's limits have it.
+        """
         request = self.exchange("logging in", now, seconds)
         limits, memory = self._link.limits, self.memory
+        if limits.immediate:
+            fields["imm_data_offset"] = limits.immediate
+            fields["req_flags"] = fields.get("req_flags", 0) | int(ReqFlags.IMMED_REQUESTED)
         length = srp.LoginReq.pack_into(
             memory.view, request.slot * memory.iu_size, tag=request.tag,
             req_it_iu_len=limits.request, req_buf_fmt=limits.formats, **fields,
@@ -225,7 +248,9 @@ class SrpSession(RequestTable):
             return rsp
         limits = self._link.limits
         largest = min(rsp.max_it_iu_len or limits.request, limits.request)
+        self.memory.largest = largest
         self.memory.inline = max(0, min(limits.inline, (largest - 68) // 16))
+        self.memory.immediate = limits.immediate if rsp.rsp_flags & LoginRspFlags.IMMED_SUPP else 0
         self.credits = rsp.req_lim_delta
         self.debits = self._owed = 0
         return None

@@ -13,6 +13,7 @@ import errno
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from copy import copy
 from functools import partial
 from typing import Any, Protocol
 
@@ -22,7 +23,7 @@ from pysrp.errors import HcallError
 from pysrp.target.backend_medium import BackendMedium, Workers, ask
 from pysrp.target.effects import Move
 from pysrp.target.guarded import Guarded
-from pysrp.target.link import FOR_READING, FOR_WRITING, PENDING, InitiatorMemory, Later, Segment
+from pysrp.target.link import FOR_READING, FOR_WRITING, PENDING, Done, InitiatorMemory, Later, Segment
 from pysrp.target.medium import FUA, NOWAIT, Feature, Medium, MediumChannel, MediumRequest, Operation
 from pysrp.target.task import Task
 
@@ -61,13 +62,12 @@ class Staging:
 
     An owner gets a chunk while it has fewer than are free, so one that hangs leaves half of what there was. One
     that has none gets the first in any case: if none is free, more memory is allocated, as far as the port's
-    window reaches. So only with a window full of hung owners does another one wait, and ``steady`` never for them: one
-    chunk is for what cannot hang alone.
+    window reaches. So only with a window full of hung owners does another one wait. What cannot hang never does: its
+    owner is the staging itself, which one chunk is for alone.
     """
 
-    def __init__(self, port: Allocating, steady: Any = None) -> None:
+    def __init__(self, port: Allocating) -> None:
         self._port = port
-        self._steady = steady
         self._kept: Chunk | None = None
         """The chunk that is for that owner, unless it has it."""
         self._prepared = self._sharing = False
@@ -121,7 +121,7 @@ class Staging:
 
     def release(self, owner: Any, chunk: Chunk) -> None:
         """Take a chunk back. Those who may have one now get it, the longest waiting owner first."""
-        if owner is self._steady and self._kept is None:
+        if owner is self and self._kept is None:
             self._kept = chunk
         else:
             self._free.append(chunk)
@@ -151,7 +151,7 @@ class Staging:
 
     def _chunk_for(self, owner: Any) -> Chunk | None:
         held = self._held.get(owner, 0)
-        kept = self._kept if owner is self._steady else None
+        kept = self._kept if owner is self else None
         if not self._free and not held and kept is None:
             self._grow()
         if self._free and (not held or held < len(self._free)):
@@ -313,7 +313,7 @@ class Copy(Staged):
     @property
     def owner(self) -> Any:
         """What no medium has to do with waits for its like alone."""
-        return self.mover
+        return self.mover.staging
 
     def step(self) -> Later | None:
         """Copy with the link; go on to the next part."""
@@ -343,7 +343,7 @@ class Transfer(Staged):
     ) -> None:
         super().__init__(mover, task, length, then)
         self.move, self.done = move, done
-        self._owner: Any = move.backend if mover.media.may_hang(move.backend) else mover
+        self._owner: Any = move.backend if mover.media.may_hang(move.backend) else mover.staging
         self.flush = move.write and move.flush
         self.moved = 0
         self.problem: Exception | None = None
@@ -576,6 +576,30 @@ def put(data: memoryview, near: Sequence[memoryview]) -> None:
         done += len(view)
 
 
+class ImmediateData:
+    """:class:`~pysrp.target.link.InitiatorMemory` of one command whose data-out came with it, as private memory.
+
+    Addresses of data-out count from its beginning; data-in goes to ``memory``, the link's.
+    """
+
+    def __init__(self, data: memoryview, memory: InitiatorMemory) -> None:
+        self._data, self._memory = data, memory
+        self.allocate, self.store = memory.allocate, memory.store
+
+    def reach(self, segments: Sequence[Segment], access: int, /) -> list[memoryview] | None:
+        """Data-out is always within reach."""
+        if access == FOR_WRITING:
+            return self._memory.reach(segments, access)
+        return [self._data[at : at + length] for at, length, _ in segments]
+
+    def fetch(self, segments: Sequence[Segment], chunk: Chunk, done: Done, /) -> None:
+        """It is a copy, and over at once."""
+        filled = 0
+        for at, length, _ in segments:
+            chunk.view[filled : filled + length] = self._data[at : at + length]
+            filled += length
+
+
 class DataMover:
     """The data path of one channel. ``post`` lets the loop that owns it call a function soon, from any thread."""
 
@@ -584,7 +608,7 @@ class DataMover:
     ) -> None:
         self.memory = memory
         self.media = Media(workers, post)
-        self.staging = Staging(memory, steady=self)
+        self.staging = Staging(memory)
 
     def prepare(self) -> None:
         """Allocate the staged memory, if it is not there yet. HcallError when the window is full."""
@@ -602,6 +626,12 @@ class DataMover:
             self.staging.release(staged.owner, chunk)
 
     # pysrp.target.task.Mover
+
+    def carrying(self, data: memoryview) -> DataMover:
+        """The same for one command, whose data-out is ``data``: media and staged memory are this one's."""
+        mover = copy(self)
+        mover.memory = ImmediateData(data, self.memory)
+        return mover
 
     def fetch(
         self, task: Task, segments: Sequence[Segment], length: int, then: Callable[[memoryview], None]

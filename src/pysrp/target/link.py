@@ -59,6 +59,10 @@ class Limits:
     formats: int = int(SupportedFormats.DIRECT | SupportedFormats.INDIRECT)
     channels: bool = False
     """Whether a session may have several."""
+    immediate: bool = False
+    """Whether an SRP_CMD may have its data-out in itself (SRP2); the initiator says at login where in it."""
+    largest: int | None = None
+    """Bytes that one command may move, where initiators are told so."""
 
 
 class InitiatorMemory(Protocol):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pysrp import srp
-from pysrp.srp import LoginRejReason
+from pysrp.srp import LoginRejReason, LoginRspFlags, ReqFlags
 from pysrp.target.link import Limits
 from pysrp.target.srp_session import TargetSession
 
-__all__ = ["Acquaintance", "accept", "refusal", "reject"]
+__all__ = ["Acquaintance", "accept", "immediate_offset", "refusal", "reject"]
 
 SMALLEST_LOGIN = 64
 """Bytes that the initiator's IUs must be able to have: an SRP_CMD with one descriptor."""
@@ -35,8 +35,20 @@ def refusal(request: srp.LoginReq, limits: Limits, target_port_id: bytes) -> Log
     return None
 
 
+def immediate_offset(request: srp.LoginReq, limits: Limits) -> int:
+    """Where the SRP_CMDs of a channel that logs in so may have immediate data, in bytes from their start; 0: nowhere.
+
+    An offset that is none, inside the shortest command or past the largest IU, is not granted.
+    """
+    offset = request.imm_data_offset
+    asked = limits.immediate and request.req_flags & ReqFlags.IMMED_REQUESTED
+    return offset if asked and srp.Cmd.SIZE + srp.ImmBuf.SIZE <= offset <= limits.iu_in else 0
+
+
 def accept(request: srp.LoginReq, limits: Limits, credits: int, flags: int = 0) -> srp.LoginRsp:
-    """The answer to a login that is accepted, with ``credits``."""
+    """The answer to a login that is accepted, with ``credits``; it grants what :func:`immediate_offset` says."""
+    if immediate_offset(request, limits):
+        flags |= LoginRspFlags.IMMED_SUPP
     return srp.LoginRsp.build(
         req_lim_delta=credits,
         tag=request.tag,

@@ -12,7 +12,7 @@ IU                                                    answer
 more requests than credits; an opcode that only       the link is told of a violation
 targets send, or that nobody knows
 CMD with bad descriptors or too short for what        CHECK CONDITION, 05/0E/03 INVALID FIELD IN COMMAND
-it claims                                             INFORMATION UNIT
+it claims; immediate data that was not agreed on      INFORMATION UNIT
 descriptors that lead outside the client's memory     CHECK CONDITION, 0B/4B/00 DATA PHASE ERROR
 task attribute ACA; unassigned ones                   CHECK CONDITION, 0B/49/00; as ORDERED
 ====================================================  ======================================================
@@ -66,6 +66,7 @@ CHECK_CONDITION = 0x02
 REPORT_LUNS = 0xA0
 CMD, TSK_MGMT, CRED_RSP = int(srp.Opcode.CMD), int(srp.Opcode.TSK_MGMT), int(srp.Opcode.CRED_RSP)
 DATA_OUT, DATA_IN = srp.Cmd.data_out.segments, srp.Cmd.data_in.segments
+IMMEDIATE = int(srp.BufferFormat.IMMEDIATE)
 Data = tuple[Sequence[Segment], int, Any]
 """What an SRP_CMD says of its data in one direction: segments, bytes, and what there is of a table that is not all there."""
 NO_DATA: Data = (), 0, None
@@ -117,6 +118,9 @@ class Arrivals:
 class Channel:
     """One connection of a session, and its credits. ``credits`` is how many requests it may have outstanding.
 
+    ``immediate`` is where in an SRP_CMD immediate data begins, in bytes, as agreed at login
+    (:func:`~pysrp.target.login.immediate_offset`); 0: there is none.
+
     ``arrivals`` counts the requests that came together, for a link that takes many at once: they were all outstanding,
     whether answered by now or not. Without it the requests that are outstanding now are counted.
     """
@@ -125,6 +129,7 @@ class Channel:
         "allowed",
         "arrivals",
         "asked",
+        "immediate",
         "limit",
         "link",
         "mover",
@@ -135,13 +140,20 @@ class Channel:
     )
 
     def __init__(
-        self, session: TargetSession, link: Link, mover: Mover, credits: int, arrivals: Any = None
+        self,
+        session: TargetSession,
+        link: Link,
+        mover: Mover,
+        credits: int,
+        arrivals: Any = None,
+        immediate: int = 0,
     ) -> None:
         self.session = session
         self.link = link
         self.mover = mover
         self.limit = credits
         self.arrivals = arrivals
+        self.immediate = immediate
         self.allowed = credits
         """How many requests may be outstanding: the limit, and what a client may have counted twice."""
         self.outstanding = 0
@@ -424,17 +436,24 @@ class TargetSession:
             return
         fault: Exception | None = None
         out = inward = NO_DATA
+        data = None
         cdb = raw[32:48]
         try:
             if raw[31] & 0xFC:
                 cdb = bytes(iu.cdb)
             if raw[5]:
-                out = DATA_OUT(iu, LARGEST_TABLE)
+                if channel.immediate and raw[5] >> 4 == IMMEDIATE:
+                    data = iu.imm_data(channel.immediate)
+                    out = [(0, len(data), 0)], len(data), None
+                else:
+                    out = DATA_OUT(iu, LARGEST_TABLE)
                 inward = DATA_IN(iu, LARGEST_TABLE)
         except DecodeError as error:
             fault = error
         export = self.find(raw[20:28])
         task = self._task(channel, where, raw, cdb, export, out, inward)
+        if data is not None:
+            task.mover = channel.mover.carrying(data)
         if fault is not None:
             log.warning("%s: %r: %s", self.name, task, fault)
             task.end(CHECK_CONDITION, INVALID_FIELD_IN_IU)
@@ -512,7 +531,8 @@ class TargetSession:
     def _fetch_table(self, task: SrpTask) -> None:
         assert task.tables
         table = task.tables[0][1]
-        task.mover.fetch(task, [table.rest], table.rest[1], partial(self._table, task))
+        # Never in the IU, wherever the data is.
+        task.channel.mover.fetch(task, [table.rest], table.rest[1], partial(self._table, task))
 
     def _table(self, task: SrpTask, data: memoryview) -> None:
         """A table has come."""

@@ -75,8 +75,9 @@ INTERNAL_TARGET_FAILURE = fixed_sense(4, 0x4400)
 class Nexus:
     """One I_T nexus: an initiator that is logged in at one adapter. Compared and hashed by identity.
 
-    ``name`` is for people; ``port_id`` the 16 bytes of the initiator port; ``max_transfer`` the bytes that
-    one command may move, and ``announced`` whether the initiator was told so. ``overrun`` is whether it can be
+    ``name`` is for people; ``port_id`` the 16 bytes of the initiator port; ``largest`` the bytes that one command may
+    move, as the initiator was told (:class:`~pysrp.target.link.Limits`; None: it was told nothing). They become
+    ``max_transfer``, with ``announced`` for whether it was told. ``overrun`` is whether it can be
     told that a command wanted more data than it offered: Linux takes that for the opposite. ``relative_port`` is the
     relative target port identifier of the target port (SAM-5, 4.6.5.2), 1 or more: with ``port_id`` it says which
     nexus this is to whoever remembers it when it comes back.
@@ -92,15 +93,14 @@ class Nexus:
         name: str,
         post: Callable[[Callable[[], None]], None],
         port_id: bytes = bytes(16),
-        max_transfer: int = 1 << 32,
-        announced: bool = False,
+        largest: int | None = None,
         relative_port: int = 1,
     ) -> None:
         self.name = name
         self.relative_port = relative_port
         self.port_id = port_id
-        self.max_transfer = max_transfer
-        self.announced = announced
+        self.max_transfer = 1 << 32 if largest is None else largest
+        self.announced = largest is not None
         self.overrun = True
         self.post = post
         """Let the thread that owns this nexus call a function soon. From any thread."""
@@ -201,6 +201,9 @@ class Mover(Protocol):
 
     media: Media
     """What it submits to."""
+
+    def carrying(self, data: memoryview, /) -> Mover:
+        """The same for one command, whose data-out is ``data``, private memory: a segment's address counts from there."""
 
     def fetch(
         self, task: Task, segments: Sequence[Segment], length: int, then: Callable[[memoryview], None]
