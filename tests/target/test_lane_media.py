@@ -746,6 +746,38 @@ def test_a_map_that_changes(scene: Scene) -> None:
     close(other)
 
 
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("removed", [False, True])
+def test_a_map_that_changes_just_before_a_function(
+    scene: Scene, function: TskMgmtFunc, removed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing follows it of what the lane had begun for the unit that was there."""
+    tag = scene.client.read(256, 0, 1)
+    scene.run()
+    scene.medium.content[:512] = b"o" * 512
+    before = scene.client.peek(512)
+    other, received = HandMedium(MIB), scene.target._receive
+
+    def receive(raw: bytes) -> None:
+        """Another thread is faster."""
+        monkeypatch.undo()
+        if removed:
+            scene.luns.remove(256)
+        else:
+            scene.luns.replace(256, Disk(other, "other"), attention=False)
+        received(raw)
+
+    monkeypatch.setattr(scene.target, "_receive", receive)
+    asked = scene.client.manage(256, function, tag)
+    scene.run()
+    assert bytes(scene.client.answer(asked))[-1] == 0
+    scene.finish()
+    assert scene.silent(tag)
+    assert scene.client.peek(512) == before
+    scene.close()
+    close(other)
+
+
 def test_a_unit_that_is_waited_for(scene: Scene) -> None:
     tag = scene.client.read(256, 0, 1)
     scene.run()

@@ -397,13 +397,21 @@ class TargetSession:
     # What the native lane does.
 
     def take_over(self, unit: Unit | None = None) -> None:
-        """What it has under way, for one unit or for all, is tasks from now on."""
+        """What it has under way, for one unit or for all, is tasks from now on.
+
+        Also what it has for units that are not at their LUN any more: a function for that LUN is about it too.
+        """
+        there = self.luns.exports
         for channel in self.channels:
             count = channel.arrivals
             if count is not None and count.under_way:
                 luns = None
                 if unit is not None:
-                    luns = {lun for lun, (export, _) in self._granted.items() if export.unit is unit}
+                    luns = {
+                        lun
+                        for lun, (export, _) in self._granted.items()
+                        if export.unit is unit or there.get(lun) is not export
+                    }
                 for late in count.hand_over(luns):
                     self.adopt(channel, late)
 
