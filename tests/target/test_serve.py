@@ -17,6 +17,7 @@ from pysrp.scsi import inquiry
 from pysrp.target.disk import Disk
 from pysrp.target.lunmap import LunMap
 from pysrp.target.serve import Server
+from pysrp.target.unit import LogicalUnit
 from pysrp.vscsi.server import Settings
 from pysrp.vscsi.server_states import State
 from target_rig import MIB, Client, SlowRam
@@ -273,6 +274,7 @@ def test_drain(url: str, clients: Callable[[], Remote]) -> None:
         assert slow.started.acquire(timeout=PATIENCE)
         luns.remove(256)
         assert not server.drain(disk, 0.01)
+        assert server.drain(LogicalUnit("without a medium"), PATIENCE), "it waits for nobody's"
         slow.gate.set()
         assert server.drain(disk, 20)
         assert client.do(tag).status == 0

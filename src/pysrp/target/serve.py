@@ -372,6 +372,8 @@ class Server:
         if not unit.nexuses():
             _stop_job(unit)
         medium = getattr(unit, "backend", None)
+        if medium is None:
+            return True
         return end_of_stragglers([medium], deadline.left) and self.pool.drain(medium, deadline.left)
 
     def wait(self, timeout: float | None = None) -> bool:
