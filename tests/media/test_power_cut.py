@@ -167,6 +167,30 @@ def test_errors_of_the_medium_below_are_told_and_lose_nothing() -> None:
     rig.medium.close()
 
 
+class Worn(Ram):
+    """Whose writes fail, when it is told so."""
+
+    worn = False
+
+    def write_from(self, offset: int, view: memoryview, *more: Any) -> Any:
+        if self.worn:
+            raise OSError(errno.EIO, "worn out")
+        return super().write_from(offset, view, *more)
+
+
+def test_a_cut_while_the_medium_below_fails() -> None:
+    """What does not reach it is lost as the rest is."""
+    with Worn(SIZE) as worn:
+        rig = Rig(worn)
+        for sector in range(32):
+            rig.write(sector, b"x" * 512)
+        assert rig.medium.kept
+        worn.worn = True
+        rig.medium.cut()
+        assert rig.medium.kept == 0
+        assert rig.begin(READ, 0, bytearray(512)).errno == errno.ENXIO
+
+
 def test_without_threads_it_is_busy(ram: Ram, monkeypatch: pytest.MonkeyPatch) -> None:
     rig = Rig(ram)
 

@@ -16,6 +16,7 @@ process has cut the power too.
 
 from __future__ import annotations
 
+import contextlib
 import errno as codes
 import queue
 import re
@@ -94,7 +95,8 @@ class PowerCut(Medium):
         with self._lock:
             for number in list(self._cache):
                 if self._random.random() < 0.5:
-                    self._put((number,))
+                    with contextlib.suppress(OSError):  # then it is lost too
+                        self._put((number,))
             self._lose()
 
     def close(self) -> None:
