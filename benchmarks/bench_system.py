@@ -5,10 +5,11 @@
     python benchmarks/bench_system.py [--seconds 2] [--rounds 3] [--only pysrp,floor] [--rows random] [--json FILE]
     pytest benchmarks/bench_system.py
 
-4 KiB random and 256 KiB sequential, one command at a time and 32, each side a process of its own on this
-machine: pysrp over ``unix:``, with a RAM disk, given columns of commands and given each by a call; beside it what people use for the same (tgtd and libiscsi;
-NBD by nbdkit or qemu-storage-daemon, loaded by fio), and the floor: the same messages in C over shared
-memory (``system/floor.c``). Disks are memory, and full. The figures are the load generators' own.
+Each side is a process of its own on this machine: pysrp over ``unix:``, given columns of commands and given each by
+a call; beside it what people use for the same (tgtd and libiscsi; NBD by nbdkit or qemu-storage-daemon, loaded by
+fio), and the floor: the same messages in C over shared memory (``system/floor.c``). Disks are memory, and full; or a
+file, which has been read just before each run and is in the page cache, beside fio on that file; or a loop device
+past the page cache. The rows and their aims are in ``system/rows.py``. The figures are the load generators' own.
 
 Contestants take turns in short runs, row by row, so that whatever else the machine does hits all alike;
 what is printed is the median of a contestant's runs, with the lowest and highest rate beside it. "cpu us" is
@@ -36,11 +37,13 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from clock import each, record
-from system.contestants import CONTESTANTS, ROWS, Failed, Figures, Missing, Row
+from system.contestants import Failed, Figures, Missing
+from system.files import CONTESTANTS
+from system.rows import ROWS, Row, held
 
-OWN, AIMS = "pysrp", ("tgtd + libiscsi", "tgtd + iscsi-perf", "nbdkit + fio")
-SHORT, RUNS = 0.25, 3
-"""Seconds of a run under pytest, and runs of a row."""
+OWN = "pysrp"
+SHORT, RUNS, SMOKE = 0.25, 3, 0.05
+"""Seconds of a run under pytest, and runs of a row; seconds of the only one where nothing is measured."""
 
 PERCENTILES = "50", "99", "99.9"
 
@@ -51,7 +54,7 @@ class Field:
     def __init__(self, where: Path) -> None:
         self._where = where
         self._stack = ExitStack()
-        self._runs: dict[str, Any] = {}
+        self._runs: dict[tuple[str, str], Any] = {}
 
     def __enter__(self) -> Field:
         return self
@@ -59,15 +62,19 @@ class Field:
     def __exit__(self, *error: object) -> None:
         self._stack.close()
 
-    def enter(self, who: str) -> None:
-        """Start a contestant's server. Raises Missing, saying what to install."""
-        if who not in self._runs:
+    def enter(self, who: str, row: Row) -> Any:
+        """A contestant whose server runs. Raises Missing, saying what to install or what this machine lacks."""
+        cores = len(os.sched_getaffinity(0))
+        if row.cores > cores:
+            raise Missing(f"{row.name} needs {row.cores} processors, here are {cores}")
+        key = who, row.on
+        if key not in self._runs:
             where = Path(tempfile.mkdtemp(dir=self._where))
-            self._runs[who] = self._stack.enter_context(CONTESTANTS[who](where))
+            self._runs[key] = self._stack.enter_context(CONTESTANTS[row.on][who](where))
+        return self._runs[key]
 
     def run(self, who: str, row: Row, seconds: float) -> Figures:
-        self.enter(who)
-        figures: Figures = self._runs[who](row, seconds)
+        figures: Figures = self.enter(who, row)(row, seconds)
         return figures
 
 
@@ -108,19 +115,10 @@ def print_row(row: Row, results: dict[str, dict[str, Any]]) -> None:
 
 
 def print_aims(table: dict[str, dict[str, dict[str, Any]]]) -> None:
-    """The first aim: ahead of tgtd and of nbdkit on every row."""
-    behind = []
+    print()
     for row, results in table.items():
-        for rival in AIMS:
-            if OWN in results and rival in results and results[OWN]["iops"] <= results[rival]["iops"]:
-                behind.append(
-                    f"  {row}: {rival} is {results[rival]['iops'] / results[OWN]['iops']:.2f} x as fast"
-                )
-    if any(OWN in results and set(AIMS) & set(results) for results in table.values()):
-        print(
-            "\npysrp is behind:" if behind else "\npysrp is ahead of tgtd and nbdkit on every row measured."
-        )
-        print("\n".join(behind))
+        for sentence in held(row, results):
+            print(sentence)
 
 
 def choose(names: list[str], wanted: str, what: str) -> list[str]:
@@ -130,6 +128,27 @@ def choose(names: list[str], wanted: str, what: str) -> list[str]:
     if unknown:
         raise SystemExit(f"no {what} is called {', '.join(unknown)}; there are: {'; '.join(names)}")
     return [name for name in names if any(word in name for word in words)]
+
+
+def take_turns(
+    entered: Field, row: Row, who: list[str], rounds: int, seconds: float, report: dict[str, Any]
+) -> dict[str, list[Figures]]:
+    """The runs of a row. Who is missing, or fails, is told and noted in the report."""
+    runs: dict[str, list[Figures]] = {}
+    for turn in range(rounds):
+        for name in [*who[turn % len(who) :], *who[: turn % len(who)]] if who else ():
+            try:
+                figures = entered.run(name, row, seconds)
+            except Missing as why:
+                who.remove(name)
+                if report["missing"].setdefault(name, {}).setdefault(str(why), row.name) == row.name:
+                    print(f"NOT MEASURED: {name}: {why}", flush=True)
+            except Failed as why:
+                report["failed"].setdefault(name, []).append(f"{row.name}: {why}")
+                print(f"FAILED: {name}, {row.name}: {why}", flush=True)
+            else:
+                runs.setdefault(name, []).append(figures)
+    return runs
 
 
 def main() -> None:
@@ -146,7 +165,8 @@ def main() -> None:
     args = parser.parse_args()
     if args.rounds < 1 or not 0.05 <= args.seconds / args.rounds <= 600:
         parser.error("a run takes 0.05 to 600 seconds")
-    who = choose(list(CONTESTANTS), args.only, "contestant")
+    everybody = list(dict.fromkeys(who for table in CONTESTANTS.values() for who in table))
+    chosen = choose(everybody, args.only, "contestant")
     wanted = choose([row.name for row in ROWS], args.rows, "row")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of everybody's clean-up
 
@@ -168,28 +188,12 @@ def main() -> None:
     )
     print(": others are using this machine, see the spread" if load > 0.5 else "")
     with field() as entered:
-        for name in list(who):
-            try:
-                entered.enter(name)
-            except Missing as why:
-                who.remove(name)
-                report["missing"][name] = str(why)
-                print(f"NOT INSTALLED, NOT MEASURED: {name}: {why}", flush=True)
-        for row in ROWS:
-            if row.name not in wanted:
-                continue
-            runs: dict[str, list[Figures]] = {}
-            for turn in range(args.rounds):
-                for name in who[turn % len(who) :] + who[: turn % len(who)]:
-                    try:
-                        runs.setdefault(name, []).append(entered.run(name, row, args.seconds / args.rounds))
-                    except Missing:
-                        del runs[name]  # has no such row, as the contestant's description says
-                    except Failed as why:
-                        report["failed"].setdefault(name, []).append(f"{row.name}: {why}")
-                        print(f"FAILED: {name}, {row.name}: {why}", flush=True)
-            report["rows"][row.name] = {name: median(each) for name, each in runs.items() if each}
-            print_row(row, report["rows"][row.name])
+        for row in (row for row in ROWS if row.name in wanted):
+            who = [name for name in CONTESTANTS[row.on] if name in chosen]
+            runs = take_turns(entered, row, who, args.rounds, args.seconds / args.rounds, report)
+            if runs:
+                report["rows"][row.name] = {name: median(each) for name, each in runs.items()}
+                print_row(row, report["rows"][row.name])
     print_aims(report["rows"])
     if args.json:
         args.json.write_text(json.dumps(report, indent=1) + "\n")
@@ -204,16 +208,19 @@ def contestants() -> Iterator[Field]:
 
 
 @each()
-@pytest.mark.parametrize("who", list(CONTESTANTS))
-@pytest.mark.parametrize("row", [row.name for row in ROWS])
+@pytest.mark.parametrize(
+    ("row", "who"),
+    [pytest.param(row.name, who, id=f"{row.name}-{who}") for row in ROWS for who in CONTESTANTS[row.on]],
+)
 def bench_system(benchmark: Any, contestants: Field, row: str, who: str) -> None:
     """A few short runs. What is recorded is the time per command: the seconds of a run over its commands."""
     asked = next(known for known in ROWS if known.name == row)
     benchmark.group = row
+    seconds = SMOKE if benchmark.disabled else SHORT
     try:
-        contestants.enter(who)
+        contestants.enter(who, asked)
         runs = record(
-            benchmark, lambda: contestants.run(who, asked, SHORT), lambda figures: 1 / figures.iops, RUNS
+            benchmark, lambda: contestants.run(who, asked, seconds), lambda figures: 1 / figures.iops, RUNS
         )
     except Missing as why:
         pytest.skip(f"NOT MEASURED: {why}")

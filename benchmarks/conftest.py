@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from system.rows import held
+
 HERE = Path(__file__).parent
 BUILD = HERE.parent / "build" / "benchmarks"
 
@@ -90,16 +92,23 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if session is None or not session.benchmarks:
         return
     groups: dict[str, dict[str, float]] = {}
+    told: dict[str, dict[str, dict[str, Any]]] = {}
     for bench in session.benchmarks:
         if bench.stats is not None and getattr(bench.stats, "data", True):
             who = (bench.params or {}).get("who", bench.name)
             groups.setdefault(bench.group or "", {})[who] = bench.stats.median
+            told.setdefault(bench.group or "", {})[who] = bench.extra_info
     terminalreporter.section("ratios (median; pysrp = 1)")
     for group, rows in groups.items():
         own = rows.get("pysrp")
         terminalreporter.write_line(group)
         for who, median in sorted(rows.items(), key=lambda row: row[1]):
             ratio = f"{median / own:8.2f}x" if own else ""
-            terminalreporter.write_line(f"  {who:<24} {median * 1e9:12.1f} ns  {ratio}")
+            us = told[group][who].get("us") or {}
+            tail = "".join(f"  p{at} {value:,.1f} us" for at, value in us.items())
+            terminalreporter.write_line(f"  {who:<28} {median * 1e9:12.1f} ns  {ratio}{tail}")
+        own_aims = [sentence for info in told[group].values() for sentence in info.get("held", [])]
+        for sentence in held(group, told[group]) + own_aims:
+            terminalreporter.write_line(f"  {sentence}")
     BUILD.mkdir(parents=True, exist_ok=True)
     (BUILD / "ratios.json").write_text(json.dumps(groups, indent=1))

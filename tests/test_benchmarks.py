@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
@@ -45,9 +46,14 @@ def recorded(tmp_path: Path) -> Any:
 
 
 def test_rows_of_the_system_record_the_time_of_a_command(recorded: Any) -> None:
-    row = "benchmarks/bench_system.py::bench_system[256 KiB sequential read at depth 32-{}]"
-    records = recorded(row.format("pysrp"), row.format("floor (not spinning)"))
-    assert len(records) == 2
+    rows = [
+        "256 KiB sequential read at depth 32-pysrp",
+        "256 KiB sequential read at depth 32-floor (not spinning)",
+        "cached file, 4 KiB random, 70 % reads, at depth 32-pysrp",
+        "2 clients on one RAM disk, 4 KiB random read at depth 32-pysrp (a server each)",
+    ]
+    records = recorded(*(f"benchmarks/bench_system.py::bench_system[{row}]" for row in rows))
+    assert len(records) == len(rows)
     for record in records:
         assert record["stats"]["median"] * record["extra_info"]["iops"] == pytest.approx(1)
         assert record["stats"]["min"] * record["extra_info"]["highest"] == pytest.approx(1)
@@ -64,3 +70,31 @@ def test_rows_of_the_fabric_record_the_time_of_an_element(recorded: Any) -> None
     for record in records:
         per_element = record["extra_info"]["nanoseconds_per_element"]
         assert record["stats"]["min"] * 1e9 == pytest.approx(per_element, abs=0.1)
+
+
+def test_aims_are_held_against_rivals_that_were_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    rows = importlib.import_module("system.rows")
+
+    def result(iops: float, cpu: float | None, p99: float) -> dict[str, Any]:
+        return {"iops": iops, "cpu_us": cpu, "us": {"99": p99}}
+
+    row = "7 clients on one RAM disk, 4 KiB random read at depth 1"
+    rival = "pysrp (a server each)"
+    assert rows.held(row, {"pysrp": result(89, 1, 19), rival: result(100, 1, 10)}) == [
+        f"MISSED: {row}: rate 0.89 x that of {rival}, aim at least 0.9",
+        f"met: {row}: p99 1.90 x that of {rival}, aim at most 2",
+    ]
+    assert rows.held(row, {"pysrp": result(89, 1, 19)}) == []
+    row, rival = "2 clients on one RAM disk, 4 KiB random read at depth 32", "pysrp (one client)"
+    assert rows.held(row, {"pysrp": result(1, 1.4, 1), rival: result(1, 1, 1)}) == [
+        f"MISSED: {row}: CPU time 1.40 x that of {rival}, aim at most 1.3"
+    ]
+    assert rows.held(row, {"pysrp": result(1, None, 1), rival: result(1, 1, 1)}) == []
+
+
+def test_every_aim_of_a_row_names_one_of_its_contestants(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    rows, files = (importlib.import_module(f"system.{name}") for name in ("rows", "files"))
+    for row in rows.ROWS:
+        assert {aim.rival for aim in row.aims} < set(files.CONTESTANTS[row.on]), row.name

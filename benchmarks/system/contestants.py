@@ -17,12 +17,15 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from system.rows import Row
 
 HERE = Path(__file__).parent
 BUILD = HERE.parent.parent / "build" / "benchmarks"
@@ -34,28 +37,6 @@ GRACE = 30.0
 """Seconds that a run may take beyond its own."""
 
 libc = ctypes.CDLL(None)
-
-
-class Row(NamedTuple):
-    """What is asked of all contestants."""
-
-    name: str
-    kind: str
-    """``read`` or ``write``."""
-    order: str
-    """``random`` or ``sequential``."""
-    size: int
-    """Bytes of a command."""
-    depth: int
-    """Commands under way."""
-
-
-ROWS = [
-    Row(f"{size >> 10} KiB {order} {kind} at depth {depth}", kind, order, size, depth)
-    for size, order in ((4096, "random"), (256 << 10, "sequential"))
-    for kind in ("read", "write")
-    for depth in (1, 32)
-]
 
 
 class Figures(NamedTuple):
@@ -129,9 +110,17 @@ def own_figures(command: list[str], seconds: float, server: subprocess.Popen[str
     """Run one of the load generators in this directory."""
     before = cpu_time(server)
     report = json.loads(output(command, seconds))
-    cpu = report["cpu"] + cpu_time(server) - before
-    commands = report["commands"]
-    return Figures(commands / report["seconds"], cpu / commands * 1e6, report["us"])
+    return together([report], cpu_time(server) - before)
+
+
+def together(reports: list[dict[str, Any]], server: float) -> Figures:
+    """Of load generators side by side: all their commands, and of each percentile the worst."""
+    commands = sum(report["commands"] for report in reports)
+    cpu = sum(report["cpu"] for report in reports) + server
+    us = {at: max(report["us"][at] for report in reports) for at in reports[0]["us"]}
+    return Figures(
+        sum(report["commands"] / report["seconds"] for report in reports), cpu / commands * 1e6, us
+    )
 
 
 @contextmanager
@@ -269,14 +258,23 @@ def iscsi_perf(where: Path) -> Iterator[Run]:
         yield run
 
 
-# NBD.
+# fio, on a file and as a client of NBD.
 
 
-def fio(server: subprocess.Popen[str], path: Path, row: Row, seconds: float) -> Figures:
-    """fio with its NBD engine, over a Unix socket."""
+def fio(
+    row: Row, seconds: float, *engine: str, server: subprocess.Popen[str] | None = None, jobs: int = 1
+) -> Figures:
+    """One run of fio. It would drop what is cached of a file, for everybody: ``--invalidate=0``."""
     before = cpu_time(server)
-    kind = f"rand{row.kind}" if row.order == "random" else row.kind
-    command = ["fio", "--name=bench", "--ioengine=nbd", f"--uri=nbd+unix:///?socket={path}", f"--rw={kind}"]
+    kind = "rw" if row.kind == "mixed" else row.kind
+    command = ["fio", "--name=bench", *engine, f"--rw={'rand' if row.order == 'random' else ''}{kind}"]
+    command += [
+        "--rwmixread=70",
+        "--unified_rw_reporting=1",
+        "--invalidate=0",
+        f"--numjobs={jobs}",
+        "--group_reporting",
+    ]
     command += [f"--bs={row.size}", f"--iodepth={row.depth}", f"--size={MEBIBYTES}M", "--norandommap"]
     command += ["--time_based", f"--runtime={round(seconds * 1000)}ms"]
     command += ["--percentile_list=50:99:99.9", "--output-format=json"]
@@ -284,20 +282,26 @@ def fio(server: subprocess.Popen[str], path: Path, row: Row, seconds: float) -> 
     job = json.loads(said[said.index("{\n") :])["jobs"][0]
     if job["error"]:
         raise Failed(f"fio: error {job['error']}")
-    report = job[row.kind]
+    report = job["mixed"]
     if not report["total_ios"]:
         raise Failed("fio: not one command was answered")
     us = {f"{float(at):g}": ns / 1e3 for at, ns in report["clat_ns"]["percentile"].items()}
-    own = (job["usr_cpu"] + job["sys_cpu"]) / 100 * report["runtime"] / 1000
+    own = (job["usr_cpu"] + job["sys_cpu"]) / 100 * report["runtime"] / 1000 * jobs
     return Figures(report["iops"], (own + cpu_time(server) - before) / report["total_ios"] * 1e6, us)
 
 
 @contextmanager
 def loaded_by_fio(command: list[str], path: Path, log: Path) -> Iterator[Run]:
+    """An NBD server on a Unix socket."""
+    engine = ["--ioengine=nbd", f"--uri=nbd+unix:///?socket={path}"]
     with process(command, log, stdout=subprocess.DEVNULL) as server:
         until(lambda: answers(path), server, log)
-        fio(server, path, Row("fill", "write", "sequential", 1 << 20, 1), 0.5)  # pages that exist
-        yield partial(fio, server, path)
+        fio(Row("fill", "write", "sequential", 1 << 20, 1), 0.1, *engine)  # pages that exist
+
+        def run(row: Row, seconds: float) -> Figures:
+            return fio(row, seconds, *engine, server=server, jobs=row.clients)
+
+        yield run
 
 
 @contextmanager
@@ -327,28 +331,71 @@ def qemu(where: Path) -> Iterator[Run]:
 
 
 @contextmanager
-def pysrp(where: Path, how: str) -> Iterator[Run]:
-    """The target with a RAM disk, and the blocking initiator, over ``unix:``; ``how`` as in ``pysrp_load.py``."""
+def pysrp_server(
+    where: Path, *disks: str, options: Sequence[str] = ()
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """``pysrp serve`` with disks of these media, 32 to an id; its URL and the process."""
     log, path = where / "pysrp.log", where / "pysrp"
-    server_command = [sys.executable, str(HERE / "pysrp_server.py"), f"unix:{path}", str(MEBIBYTES)]
-    with process(server_command, log, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+    command = [sys.executable, "-m", "pysrp", "serve", f"unix:{path}", "--quiet", *options]
+    for number, disk in enumerate(disks):
+        lun = number % 32 + (number // 32 << 8)
+        command += ["--disk", f"disk{number}={disk}", "--lun", f"disk{number}={lun}"]
+    with process(command, log, stdout=subprocess.DEVNULL) as server:
         until(path.exists, server, log)
+        yield f"unix:{path}", server
+
+
+def pysrp_load(
+    servers: list[tuple[str, subprocess.Popen[str]]], how: str, row: Row, seconds: float
+) -> Figures:
+    """``pysrp_load.py``, one process for each of the row's clients, which begin together."""
+    program = [sys.executable, str(HERE / "pysrp_load.py")]
+    asked = [how, row.kind, row.order, str(row.size), str(row.depth), str(seconds)]
+    pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with ExitStack() as stack:
+        loads = []
+        for client in range(row.clients):
+            url = servers[client % len(servers)][0]
+            load = subprocess.Popen(
+                [*program, url, *asked, str(client)], text=True, preexec_fn=die_with_parent, **pipes
+            )
+            stack.callback(load.wait)
+            stack.callback(load.kill)
+            loads.append(load)
+        for load in loads:
+            if load.stdout.readline() != "ready\n":
+                raise Failed(f"{load.args} does not start:\n{load.communicate()[1]}")
+        before = sum(cpu_time(server) for _, server in servers)
+        for load in loads:
+            load.stdin.write("go\n")
+            load.stdin.flush()
+        reports = []
+        for load in loads:
+            try:
+                said, complaint = load.communicate(timeout=seconds + GRACE)
+            except subprocess.TimeoutExpired:
+                raise Failed(f"{load.args} has not ended") from None
+            if load.returncode:
+                raise Failed(f"{load.args}: exit status {load.returncode}\n{complaint.strip()}")
+            reports.append(json.loads(said))
+        return together(reports, sum(cpu_time(server) for _, server in servers) - before)
+
+
+@contextmanager
+def pysrp(where: Path, how: str = "batch", clients: int | None = None, apart: bool = False) -> Iterator[Run]:
+    """A RAM disk over ``unix:``; ``how`` as in ``pysrp_load.py``. ``clients`` instead of the row's; ``apart``: each
+    has a server.
+    """
+    with ExitStack() as stack:
+        servers: list[tuple[str, subprocess.Popen[str]]] = []
 
         def run(row: Row, seconds: float) -> Figures:
-            command = [sys.executable, str(HERE / "pysrp_load.py"), f"unix:{path}", how, row.kind]
-            command += [row.order, str(row.size), str(row.depth), str(seconds)]
-            return own_figures(command, seconds, server)
+            row = row._replace(clients=clients or row.clients)
+            while len(servers) < (row.clients if apart else 1):
+                own = Path(tempfile.mkdtemp(dir=where))
+                servers.append(stack.enter_context(pysrp_server(own, f"ram:{MEBIBYTES}M")))
+                fill = Row("fill", "write", "sequential", 1 << 20, 1)  # pages that exist
+                pysrp_load(servers[-1:], "batch", fill, 0.01)
+            return pysrp_load(servers if apart else servers[:1], how, row, seconds)
 
         yield run
-
-
-CONTESTANTS: dict[str, Callable[[Path], Any]] = {
-    "pysrp": partial(pysrp, how="batch"),
-    "pysrp (a call each)": partial(pysrp, how="call"),
-    "floor": partial(floor, spin=20),
-    "floor (not spinning)": partial(floor, spin=0),
-    "tgtd + libiscsi": libiscsi,
-    "tgtd + iscsi-perf": iscsi_perf,
-    "nbdkit + fio": nbdkit,
-    "qemu-storage-daemon + fio": qemu,
-}

@@ -1,0 +1,161 @@
+"""The rows of the system benchmark, and what each of them should reach."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class Aim(NamedTuple):
+    """What pysrp should reach beside a rival, in the same run."""
+
+    rival: str
+    ratio: float
+    """pysrp's figure over the rival's: of the rate at least so much, of anything else at most."""
+    of: str = "iops"
+    """``iops``, ``cpu_us``, or a percentile of the latency."""
+
+
+class Row(NamedTuple):
+    """What is asked of all contestants."""
+
+    name: str
+    kind: str
+    """``read``, ``write`` or ``mixed`` (70 % reads)."""
+    order: str
+    """``random`` or ``sequential``."""
+    size: int
+    """Bytes of a command."""
+    depth: int
+    """Commands under way, of each client."""
+    on: str = "RAM"
+    """Which contestants, on which medium: a key of ``contestants.CONTESTANTS``."""
+    clients: int = 1
+    aims: tuple[Aim, ...] = ()
+
+    @property
+    def cores(self) -> int:
+        """With fewer the row says nothing. A client and its loop take one each; two clients tell by their CPU time."""
+        return 2 * self.clients if self.clients > 2 else 1
+
+
+KIB, MIB = 1 << 10, 1 << 20
+URING, PSYNC, NBDKIT, FLOOR = "fio io_uring", "fio psync", "nbdkit + fio", "floor"
+ONE_CLIENT, OWN_SERVERS, NONE_SLOW = "pysrp (one client)", "pysrp (a server each)", "pysrp (none slow)"
+AHEAD = (Aim("tgtd + libiscsi", 1), Aim("tgtd + iscsi-perf", 1), Aim(NBDKIT, 1))
+
+
+def aims(**ratios: float) -> tuple[Aim, ...]:
+    """Of the rate, by rival."""
+    known = {"uring": URING, "psync": PSYNC, "nbdkit": NBDKIT, "floor": FLOOR}
+    return tuple(Aim(known[rival], ratio) for rival, ratio in ratios.items())
+
+
+def _ram() -> list[Row]:
+    rows = [
+        Row(
+            f"{size // KIB} KiB {order} {kind} at depth {depth}",
+            kind,
+            order,
+            size,
+            depth,
+            aims=AHEAD + (aims(floor=0.5 if depth == 1 else 0.95) if order == "random" else ()),
+        )
+        for size, order in ((4 * KIB, "random"), (256 * KIB, "sequential"))
+        for kind in ("read", "write")
+        for depth in (1, 32)
+    ]
+    small = "512 byte random read at depth 32"
+    return [*rows, Row(small, "read", "random", 512, 32, aims=AHEAD + aims(floor=0.95))]
+
+
+def _clients() -> list[Row]:
+    """On one disk in RAM. What clients take from each other is told by CPU time where there are few cores."""
+    cheap, quick = Aim(ONE_CLIENT, 1.3, "cpu_us"), Aim(OWN_SERVERS, 2, "99")
+    apart = Aim(OWN_SERVERS, 0.9)
+    return [
+        Row(
+            f"{clients} clients on one RAM disk, 4 KiB random read at depth {depth}",
+            "read",
+            "random",
+            4 * KIB,
+            depth,
+            "RAM, clients",
+            clients,
+            ((cheap,) if clients == 2 and depth == 32 else ())
+            + ((apart,) if clients == 7 else ())
+            + ((quick,) if clients == 7 and depth == 1 else ()),
+        )
+        for clients in (2, 4, 7)
+        for depth in (32, 1)
+    ]
+
+
+def _files() -> list[Row]:
+    def row(what: str, kind: str, size: int, depth: int, clients: int = 1, **ratios: float) -> Row:
+        order = "sequential" if "in order" in what else "random"
+        return Row(f"cached file, {what}", kind, order, size, depth, "file", clients, aims(**ratios))
+
+    return [
+        row("4 KiB random read at depth 32", "read", 4 * KIB, 32, uring=0.6, nbdkit=2),
+        row("4 KiB random write at depth 32", "write", 4 * KIB, 32, uring=0.8, psync=0.8),
+        row("4 KiB random read at depth 1", "read", 4 * KIB, 1, psync=0.25, nbdkit=4),
+        row("4 KiB random write at depth 1", "write", 4 * KIB, 1, nbdkit=2),
+        row("4 KiB random, 70 % reads, at depth 32", "mixed", 4 * KIB, 32, uring=0.8),
+        row("256 KiB random read at depth 32", "read", 256 * KIB, 32, uring=0.8),
+        row("256 KiB random write at depth 32", "write", 256 * KIB, 32, uring=0.8),
+        row("1 MiB read in order at depth 8", "read", MIB, 8, uring=0.8),
+        row("1 MiB write in order at depth 8", "write", MIB, 8, uring=0.8),
+        row("2 clients, 4 KiB random read at depth 32", "read", 4 * KIB, 32, 2, uring=0.8),
+        row("2 clients, 4 KiB random write at depth 32", "write", 4 * KIB, 32, 2, uring=0.8),
+    ]
+
+
+ROWS = [
+    *_ram(),
+    *_clients(),
+    *_files(),
+    *(
+        Row(
+            f"loop device, O_DIRECT, 4 KiB random {kind} at depth 32",
+            kind,
+            "random",
+            4 * KIB,
+            32,
+            "loop",
+            aims=aims(uring=0.9),
+        )
+        for kind in ("read", "write")
+    ),
+    Row(
+        "63 of 64 LUNs while one is slow, 4 KiB random read",
+        "read",
+        "random",
+        4 * KIB,
+        1,
+        "LUNs",
+        aims=(Aim(NONE_SLOW, 0.8), Aim(NONE_SLOW, 2, "99.9")),
+    ),
+]
+
+
+def _figure(result: dict[str, Any], of: str) -> float:
+    return float(result[of] or 0 if of in result else result["us"].get(of, 0))
+
+
+def held(row: str, results: dict[str, dict[str, Any]]) -> list[str]:
+    """A sentence for each aim of a row whose rival was measured; those that are missed begin with MISSED."""
+    found = []
+    for aim in next((known.aims for known in ROWS if known.name == row), ()):
+        if "pysrp" not in results or aim.rival not in results:
+            continue
+        own, other = (_figure(results[who], aim.of) for who in ("pysrp", aim.rival))
+        if not own or not other:
+            continue
+        ratio, rate = own / other, aim.of == "iops"
+        met = ratio >= aim.ratio if rate else ratio <= aim.ratio
+        what = {"iops": "rate", "cpu_us": "CPU time"}.get(aim.of, f"p{aim.of}")
+        bound = f"at {'least' if rate else 'most'} {aim.ratio:g}"
+        found.append(
+            f"{'met' if met else 'MISSED'}: {row}: {what} {ratio:.2f} x that of {aim.rival}, aim {bound}"
+        )
+    return found
