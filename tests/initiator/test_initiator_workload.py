@@ -43,6 +43,9 @@ class Plain:
     def __init__(self, port: Any) -> None:
         self._port = port
 
+    def native_client(self) -> None:
+        """None."""
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._port, name)
 
@@ -427,6 +430,19 @@ def test_a_connection_that_breaks_for_ever(scripted: tuple[LocalPort, Script, Se
     server.script.clear()
     session.wait_connected()
     assert disk.execute(bytes(6)).status == 0
+
+
+@pytest.mark.parametrize("replay", [True, False])
+def test_a_run_right_after_a_reset_of_its_own(session: Session, replay: bool) -> None:
+    """Nothing of it is lost: it waits for the connection."""
+    session.replay = replay
+    disk = disk_of(session)
+    disk.capacity()
+    for _ in range(3):
+        session._reset()
+        assert not session.connected
+        assert disk.run(READ, range(50), 1, depth=4).errors == {}
+    assert session.engine.logins == 4
 
 
 def test_migration(scripted: tuple[LocalPort, Script, Session, Device]) -> None:

@@ -18,6 +18,7 @@ from pysrp.errors import ConfigError
 from pysrp.scsi import cdb, inquiry, params
 from pysrp.scsi.mode import parse_mode6, parse_mode10
 from pysrp.scsi.sense import parse_sense
+from pysrp.target.backend_medium import BackendMedium
 from pysrp.target.disk import Disk
 from target_rig import Spotted
 from unit_bench import Bench
@@ -504,6 +505,15 @@ def test_max_transfer():
 def test_disks_that_cannot_be(wrong):
     with pytest.raises(ConfigError):
         Disk(**{"backend": Ram(1 << 20), **wrong})
+
+
+@pytest.mark.parametrize("block", [0, -512])
+def test_a_medium_with_blocks_that_cannot_be(block):
+    """Whoever wrote it is told what to write instead."""
+    medium = BackendMedium(Ram(1 << 20))
+    medium.block = block
+    with pytest.raises(ConfigError, match=f"blocks of {block} bytes: give it 1 where any bytes"):
+        Disk(medium)
 
 
 # The medium

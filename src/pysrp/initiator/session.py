@@ -402,6 +402,8 @@ class Session(Base):
         breaks ``timeout`` seconds after the last answer.
         """
         check_timeout(timeout)
+        if not self.connected:  # after a login the unit is asked again what its blocks are
+            self.wait_connected(timeout or 60)
         size = self.run_steps(unit.block_size_steps(min(timeout or SHORT_TIMEOUT, SHORT_TIMEOUT)))
         run = WorkloadRun(unit, size, ops, lbas, blocks, data, timeout, fua)
         if max(run.blocks, default=0) * size > self.max_transfer:
@@ -427,10 +429,8 @@ class Session(Base):
         self.flush()
         answered = time.monotonic()
         while True:
-            if not self.connected:
-                if not self.replay:
-                    raise PartnerGone(f"the connection is broken: {self.engine.state.value}")
-                self.wait_connected()
+            if not self.connected:  # nothing of the run is under way, so nothing of it is lost
+                self.wait_connected(run.timeout or 60)
             lane = self._lane_through(run, depth, link)
             left = run.take(lane)
             if lane.done:

@@ -242,7 +242,7 @@ class Medium:
     size: int
     """Size in bytes. May change."""
     block: int = 1
-    """Offsets and lengths are multiples of this many bytes, and what is done of a request."""
+    """Offsets and lengths are multiples of this many bytes, 1 or more, and what is done of a request."""
     features: Feature = Feature(0)
 
     def __init__(self) -> None:

@@ -99,8 +99,13 @@ class BlockUnit(LogicalUnit):
         _is_one(backend)
         if backend.size < block_size:
             raise ConfigError(f"{backend!r} is smaller than a block of {block_size} bytes")
-        if block_size % getattr(backend, "block", 1):
-            raise ConfigError(f"blocks of {block_size} bytes; those of {backend!r} have {backend.block}")  # type: ignore[union-attr]
+        block = getattr(backend, "block", 1)
+        if block < 1:
+            raise ConfigError(
+                f"{backend!r} has blocks of {block} bytes: give it 1 where any bytes can be moved"
+            )
+        if block_size % block:
+            raise ConfigError(f"blocks of {block_size} bytes; those of {backend!r} have {block}")
         if max_transfer is not None and max_transfer < block_size:
             raise ConfigError(f"max_transfer {max_transfer} is smaller than a block of {block_size} bytes")
         self.backend = backend
