@@ -542,8 +542,10 @@ def test_the_administrator_hears_of_a_stop(caplog):
     caplog.set_level(logging.INFO, "pysrp.target")
     with Bench(Disk(Ram(1 << 20), "payroll", removable=True)) as bench:
         bench.login()
-        for stop in "1b0000000000", "1b0000000000", "1b0000000200", "1b0000000300", "1b0000000100":
+        for stop in "1b0000000000", "1b0000000000", "1b0000000200":
             bench.good(stop)
+        for start in "1b0000000300", "1b0000000100", "1b0000000100":
+            bench.good(start)
     others = "for 1 other initiators too it is NOT READY"
     assert caplog.messages == [
         f"payroll: stopped by first: {others}, 04/02, until one starts it",
