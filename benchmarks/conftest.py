@@ -25,7 +25,7 @@ BUILD = HERE.parent / "build" / "benchmarks"
 def build_floor() -> ModuleType:
     """Compile floor.pyx with the flags of a release build, once per change."""
     BUILD.mkdir(parents=True, exist_ok=True)
-    source, c_file = HERE / "floor.pyx", BUILD / "floor.c"
+    source, c_file = HERE / "floor.pyx", BUILD / f"floor.{os.getpid()}.c"
     library = BUILD / f"floor{sysconfig.get_config_var('EXT_SUFFIX')}"
     if not library.exists() or library.stat().st_mtime < source.stat().st_mtime:
         subprocess.run([sys.executable, "-m", "cython", "-3", "-o", c_file, source], check=True)
@@ -38,10 +38,11 @@ def build_floor() -> ModuleType:
             "-fPIC",
             *include,
             "-o",
-            library,
+            c_file.with_suffix(".so"),
             c_file,
         ]
         subprocess.run(command, check=True)
+        c_file.with_suffix(".so").replace(library)  # somebody else may build it too
     spec = importlib.util.spec_from_file_location("floor", library)
     assert spec is not None
     assert spec.loader is not None

@@ -25,6 +25,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pysrp.initiator.session import Session
 from system.rows import Row
 
 HERE = Path(__file__).parent
@@ -78,8 +79,9 @@ def compiled(source: str, *libraries: str) -> str:
     BUILD.mkdir(parents=True, exist_ok=True)
     program, sources = BUILD / Path(source).stem, [HERE / source, HERE / "load.h"]
     if not program.exists() or program.stat().st_mtime < max(path.stat().st_mtime for path in sources):
-        command = [*COMPILER, "-O2", "-o", str(program), str(HERE / source), *libraries]
-        subprocess.run(command, check=True)
+        new = program.with_suffix(f".{os.getpid()}")  # somebody else may build it, or run it
+        subprocess.run([*COMPILER, "-O2", "-o", str(new), str(HERE / source), *libraries], check=True)
+        new.replace(program)
     return str(program)
 
 
@@ -394,8 +396,9 @@ def pysrp(where: Path, how: str = "batch", clients: int | None = None, apart: bo
             while len(servers) < (row.clients if apart else 1):
                 own = Path(tempfile.mkdtemp(dir=where))
                 servers.append(stack.enter_context(pysrp_server(own, f"ram:{MEBIBYTES}M")))
-                fill = Row("fill", "write", "sequential", 1 << 20, 1)  # pages that exist
-                pysrp_load(servers[-1:], "batch", fill, 0.01)
+                with Session(servers[-1][0]) as session:
+                    (disk,) = session.scan(channels=[0], ids=[0], luns=1)
+                    disk.write(0, bytes(MEBIBYTES << 20))  # pages that exist
             return pysrp_load(servers if apart else servers[:1], how, row, seconds)
 
         yield run
