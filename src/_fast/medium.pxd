@@ -80,6 +80,7 @@ cdef class NativeChannel:
     cdef _Bell bell
     cdef object lane        # kept for `end`
     cdef dict pending       # requests by their address in C: what the medium says is over is looked up here
+    cdef object untold      # a deque of requests that are over: who waits for them is told next
     cdef bint retired
     cdef bint reaping       # somebody is in reap(),
     cdef bint wanted        # and has to look once more

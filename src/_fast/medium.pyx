@@ -10,6 +10,7 @@ from libc.stdlib cimport calloc, free, realloc
 
 import errno
 import logging
+from collections import deque
 
 from pysrp.target import link
 from pysrp.target import medium as words
@@ -178,7 +179,7 @@ cdef class NativeChannel:
     def __cinit__(self, MediumTable table not None, post not None):
         cdef const pysrp_medium *medium = table.medium
         cdef pysrp_bell *bell
-        self.table, self.post, self.pending = table, post, {}
+        self.table, self.post, self.pending, self.untold = table, post, {}, deque()
         self.bell = _Bell()
         bell = &self.bell.bell
         bell.owner = <void *>self
@@ -271,7 +272,6 @@ cdef class NativeChannel:
     def reap(self):
         """Tell who waits for them of the requests that are over. Called by the loop."""
         cdef size_t i
-        cdef list over = []
         self.wanted = True
         if self.reaping:        # a loop that is over has no thread of its own: one of those who ring does it for all
             return
@@ -288,14 +288,19 @@ cdef class NativeChannel:
                     if io is None:  # it has been over before, or is none of ours
                         _log.error("a medium gives a request back that it does not have")
                     elif (<InFlight>io).request is not None:    # else the lane let go of it, and nobody has taken it
-                        over.append((<InFlight>io).ends())
+                        self.untold.append((<InFlight>io).ends())
                 self.end.count = 0
         finally:
             self.reaping = False
             self.busy -= 1
         sweep()
-        for request in over:
-            request.over(request)
+        try:
+            while self.untold:
+                request = self.untold.popleft()
+                request.over(request)
+        finally:
+            if self.untold:     # what one of them raises drops no other
+                self.rung()
 
     def retire(self):
         """See :meth:`pysrp.target.medium.MediumChannel.retire`."""

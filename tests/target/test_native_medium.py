@@ -20,6 +20,7 @@ import compiled
 from later_rig import LaterRig
 from media_in_c import MediumInC, capsule
 from media_rig import TestLoop
+from medium_by_hand import HandMedium
 from pysrp.backends import File, Null, Ram
 from pysrp.scsi.sense import parse_sense
 from pysrp.srp import TskMgmtFunc
@@ -101,6 +102,27 @@ def test_withdrawn(medium: MediumInC, patient: bool) -> None:
     assert medium.content[:3] == (bytes(3) if patient else b"abc")
     assert not channel.withdraw(request), "it is over"
     channel.retire()
+
+
+def test_what_one_raises_drops_no_other() -> None:
+    medium, loop, told = HandMedium(MIB), TestLoop(), []
+    channel = medium.channel(loop)
+
+    def fail(request: MediumRequest) -> None:
+        told.append(request)
+        raise ValueError(request.offset)
+
+    for at in range(3):
+        channel.submit(MediumRequest(READ, at * 512, 512, (memoryview(bytearray(512)),), over=fail))
+    medium.finish_all()
+    for at in range(3):
+        with pytest.raises(ValueError, match=str(at * 512)):
+            loop.turn()
+        assert len(told) == at + 1
+    loop.turn()
+    assert len(told) == 3
+    channel.retire()
+    medium.close()
 
 
 def in_its_thread(call: Callable[[], None]) -> None:
