@@ -230,6 +230,7 @@ cdef class Lane:
         memset(self.index, 0, LUNS * sizeof(uint16_t))
         for i in range(self.bound.count):
             self.index[self.places[i].lun] = <uint16_t>(i + 1)
+        self.requests.keep(self.bound.channels)
 
     cdef int check_idle(self) except -1:
         if self.running:

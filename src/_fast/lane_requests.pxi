@@ -96,6 +96,20 @@ cdef class Requests:
             channel.attach(self.ear, self, <Claim>claim)
         return &channel.end
 
+    cdef keep(self, list wanted):
+        """Reap no others than these any more. While nothing is under way."""
+        cdef NativeChannel channel
+        cdef set kept = {id(each) for each in wanted}
+        cdef list gone = [each for each in self.channels if id(each) not in kept]
+        # First: what they post may bind the lane again.
+        self.channels = [each for each in self.channels if id(each) in kept]
+        self.count = 0
+        for channel in self.channels:
+            self.ends[self.count] = &channel.end
+            self.count += 1
+        for channel in gone:
+            channel.detach()
+
     # Slots.
 
     cdef Slot *slot(self) noexcept nogil:

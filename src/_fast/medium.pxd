@@ -88,4 +88,5 @@ cdef class NativeChannel:
     cdef void close(self) noexcept
     cdef rung(self)
     cdef attach(self, Ear ear, lane, Claim claim)
+    cdef detach(self)
     cdef adopt(self, InFlight io, part)

@@ -209,6 +209,14 @@ cdef class NativeChannel:
             self.end.claim, self.end.lane = claim, <void *>lane
             pysrp_bell_hang(&self.bell.bell, &ear.ear)
 
+    cdef detach(self):
+        """No loop hears its bell any more, and none of its requests is a lane's: it posts."""
+        if self.bell.ear is not None:
+            pysrp_bell_hang(&self.bell.bell, NULL)
+            self.end.claim, self.end.lane = NULL, NULL
+            self.lane = self.bell.ear = None
+            self.rung()     # the loop does not look any more for what it was told
+
     cdef adopt(self, InFlight io, part):
         """A request of the lane's that the medium has is ``part`` from now on."""
         io.request = part
@@ -306,10 +314,7 @@ cdef class NativeChannel:
         """See :meth:`pysrp.target.medium.MediumChannel.retire`."""
         self.retired = True
         KEPT.add(self)
-        pysrp_bell_hang(&self.bell.bell, NULL)
-        self.end.claim, self.end.lane, self.lane = NULL, NULL, None
-        if self.bell.ear is not None:
-            self.rung()     # the loop does not look any more for what it was told
+        self.detach()
         sweep()
 
 

@@ -166,6 +166,9 @@ class BackendChannel(MediumChannel):
 
     __slots__ = ("_backend", "_loop", "_stragglers", "_workers")
 
+    busy = False
+    """Whether it has to stay: what it began comes to its end without it."""
+
     def __init__(
         self, backend: Any, workers: Workers | None, loop: Loop, stragglers: Stragglers | None = None
     ) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from functools import partial
 from typing import Any, Protocol
+from weakref import WeakSet
 
 from pysrp._fast.lane import NativeRequest
 from pysrp._fast.srp import clip
@@ -24,7 +25,7 @@ from pysrp.target.backend_medium import BackendMedium, Workers, ask
 from pysrp.target.effects import Move
 from pysrp.target.guarded import Guarded
 from pysrp.target.link import FOR_READING, FOR_WRITING, PENDING, Done, InitiatorMemory, Later, Segment
-from pysrp.target.medium import FUA, NOWAIT, Feature, Medium, MediumChannel, MediumRequest, Operation
+from pysrp.target.medium import FUA, NOWAIT, Feature, Medium, MediumRequest, Operation
 from pysrp.target.task import Task
 
 __all__ = ["CHUNK", "CHUNKS", "Chunk", "Copy", "DataMover", "Media", "Staging", "Transfer"]
@@ -511,13 +512,22 @@ class Adopted(Errand):
 class Media:
     """A channel to each medium, made when it is first used. Backends (:mod:`pysrp.backends`) count as media too.
 
+    A channel may have threads and descriptors. So :meth:`keep` is told which media the units have: one that was among
+    them, and is no more, loses its channel as soon as nobody waits for anything there.
+
     ``workers`` are for backends that block, and for jobs; without them everything is done in place. ``post`` lets the
     loop call a function soon, from any thread.
     """
 
     def __init__(self, workers: Workers | None, post: Callable[[Callable[[], None]], None]) -> None:
         self.workers, self.post = workers, post
-        self._channels: dict[Medium, MediumChannel] = {}
+        self._channels: dict[Medium, Any] = {}
+        """Each is a :class:`~pysrp.target.guarded.Guarded`, or a :class:`~pysrp.target.backend_medium.BackendChannel`."""
+        self._kept: set[Medium] = set()
+        self._gone: WeakSet[Medium] = WeakSet()
+        """Media that have been kept once, and are not now. What is late may use one still."""
+        self.leaving = False
+        """Whether there may be channels to them: see :meth:`let_go`."""
 
     def submit(self, medium: Any, request: MediumRequest) -> Later | None:
         """Do it, now or later, whole or with an error."""
@@ -527,7 +537,8 @@ class Media:
             except Exception as error:
                 request.fails(error)
                 return None
-            return channel.submit(request)
+            later: Later | None = channel.submit(request)
+            return later
         return ask(medium, self.workers, self, request)
 
     def native(self, medium: Medium) -> Any:
@@ -540,7 +551,7 @@ class Media:
 
     def adopt(self, medium: Medium, request: MediumRequest, late: NativeRequest) -> Later | None:
         """See :meth:`pysrp.target.guarded.Guarded.adopt`."""
-        later: Later | None = self._channel(medium).adopt(request, late)  # type: ignore[attr-defined]
+        later: Later | None = self._channel(medium).adopt(request, late)
         return later
 
     def may_hang(self, medium: Any) -> bool:
@@ -553,18 +564,37 @@ class Media:
             return Feature.NOWAIT in medium.features
         return not medium.blocking or self.workers is None
 
+    def keep(self, media: set[Medium]) -> None:
+        """The units have these from now on. Nothing of the native lane is under way for any other."""
+        self._gone |= self._kept - media
+        self._gone -= media
+        self._kept, self.leaving = media, True
+
+    def let_go(self) -> None:
+        """Retire the channels of media that no unit has any more. By the loop, between two turns."""
+        self.leaving = False
+        for medium, channel in list(self._channels.items()):
+            if medium not in self._gone:
+                continue
+            if channel.busy:
+                self.leaving = True
+            else:
+                del self._channels[medium]
+                channel.retire()
+
     def retire(self) -> None:
         """Nothing more is submitted."""
         channels, self._channels = self._channels, {}
         for channel in channels.values():
             channel.retire()
 
-    def _channel(self, medium: Medium) -> MediumChannel:
+    def _channel(self, medium: Medium) -> Any:
         found = self._channels.get(medium)
         if found is None:
             ours = type(medium).channel is BackendMedium.channel  # which needs no guard, and knows of calls
             found = medium.channel(self) if ours else Guarded(medium, self.post, self.workers)
             self._channels[medium] = found
+            self.leaving |= medium in self._gone
         return found
 
 

@@ -56,6 +56,8 @@ class Guarded(MediumChannel):
         self._stragglers = medium.stragglers
         self._telling = False
         """Whether what is raised is not the medium's, but of whoever is told."""
+        self._awaited: set[MediumRequest] = set()
+        """Requests that are under way, or held, and that somebody waits for."""
         self._dawdles = False
         """Whether it has kept a request that it was to do at once, or not at all: it gets no such one any more."""
         self._channel = medium.channel(self)
@@ -90,6 +92,11 @@ class Guarded(MediumChannel):
         request.channel = self
         return self._submit(request)
 
+    @property
+    def busy(self) -> bool:
+        """Whether somebody waits for a request: it may have to go on here."""
+        return bool(self._awaited)
+
     def native(self) -> Any:
         """See :meth:`pysrp.target.medium.MediumChannel.native`: who submits there keeps the rules of native.h by himself."""
         return self._channel.native()
@@ -116,6 +123,7 @@ class Guarded(MediumChannel):
     def withdraw(self, request: MediumRequest) -> bool:
         """See :meth:`pysrp.target.medium.MediumChannel.withdraw`."""
         request.channel = None
+        self._awaited.discard(request)
         part = request.own
         if part is None:  # held, or about to go on
             self._stragglers.withdraw(request)
@@ -145,12 +153,14 @@ class Guarded(MediumChannel):
                 request.errno = errno.EAGAIN
                 return None
         elif running and self._stragglers.hold(request, partial(self._post, partial(self._go_on, request))):
+            self._awaited.add(request)
             return PENDING
         return self._begin(request)
 
     def _go_on(self, request: MediumRequest) -> None:
         """It has been held, and need not wait any more, unless there is another one by now."""
         if request.channel is not None and self._submit(request) is None:
+            self._awaited.discard(request)
             request.over(request)
 
     def _begin(self, request: MediumRequest) -> Later | None:
@@ -170,6 +180,7 @@ class Guarded(MediumChannel):
     def _later(self, request: MediumRequest) -> Later | None:
         """It takes time, which it must not with NOWAIT: then it has failed, and runs on, in memory that was lent to it."""
         if not request.flags & NOWAIT:
+            self._awaited.add(request)
             return PENDING
         self._dawdles = True
         self.withdraw(request)
@@ -189,6 +200,7 @@ class Guarded(MediumChannel):
         if request.channel is None:
             self._stragglers.over(request)
         request.own = None
+        self._awaited.discard(request)
         request.over(request)
         self._telling = False
 

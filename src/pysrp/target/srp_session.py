@@ -44,6 +44,7 @@ from pysrp.target.grant import Grant
 from pysrp.target.link import Link, Segment
 from pysrp.target.lunmap import LunMap
 from pysrp.target.management import Awaited, Management
+from pysrp.target.medium import Medium
 from pysrp.target.task import (
     INVALID_FIELD_IN_IU,
     INVALID_MESSAGE,
@@ -380,6 +381,12 @@ class TargetSession:
         for unit, tasks in self.sets.items():
             tasks.guard(self._gates.get(unit, ()))
         return [grant for _, grant in self._granted.values()]
+
+    def media(self) -> set[Medium]:
+        """What its units have now, and what the native lane has been granted, which another thread may be changing."""
+        found = [getattr(export.unit, "backend", None) for export in self.luns.exports.values()]
+        found += [grant.medium for _, grant in self._granted.values()]
+        return {each for each in found if isinstance(each, Medium)}
 
     def drop(self, channel: Channel) -> None:
         """A channel is closed: its tasks are aborted, nobody can be told how they end."""

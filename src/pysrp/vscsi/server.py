@@ -200,6 +200,8 @@ class ServerAdapter:
         queue.now = now
         for _ in range(ROUNDS):
             _carry_out(self._inbox)
+            if self.mover.media.leaving:
+                self.mover.media.let_go()
             if queue.calling is not None and now >= queue.due:
                 self._fire(queue.call())
             if self.state in DEAF:
@@ -238,12 +240,15 @@ class ServerAdapter:
     def _laid(self) -> bool:
         """Whether plain commands may be done on the way; the lane knows the units then."""
         session, lane = self.session, self.queue.lane
-        if session is None or lane is None or self.state is not State.SRP_PROCESSING:
+        if session is None or self.state is not State.SRP_PROCESSING:
             return False
-        if self._opened is not self.luns.exports or lane.revoked:
+        if self._opened is not self.luns.exports or (lane is not None and lane.revoked):
             self._opened = self.luns.exports
-            lane.bind(session.grants(), self.mover.media.native)
-        return True
+            if lane is not None:
+                lane.bind(session.grants(), self.mover.media.native)
+            self.mover.media.keep(session.media())
+            self.mover.media.let_go()
+        return lane is not None
 
     # The state machine.
 
@@ -291,6 +296,7 @@ class ServerAdapter:
             return
         session.end()
         self.queue.unbind()
+        self.mover.media.keep(set())
         self._opened = None
 
     def _forget_client(self) -> None:
