@@ -157,7 +157,8 @@ enum pysrp_operation {
 
 /* Flags of a request. */
 #define PYSRP_FUA 1u		/* of a WRITE: on the medium when it is over; only with PYSRP_HAS_FUA */
-#define PYSRP_NOWAIT 2u		/* over at once, or EAGAIN and nothing done */
+/* Over at once, or EAGAIN: then it is submitted again. More than `done` may have been moved by then, also of a WRITE. */
+#define PYSRP_NOWAIT 2u
 
 /* Features of a medium. */
 #define PYSRP_HAS_FUA 1u

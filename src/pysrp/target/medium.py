@@ -83,8 +83,8 @@ READS = frozenset({Operation.READ, Operation.FLUSH, Operation.EXTENTS})
 FUA = 1
 """Flag of a WRITE or ZERO: it is on the medium when it is over. For a medium with :attr:`Feature.FUA`."""
 NOWAIT = 2
-"""Flag: over at once, or EAGAIN for what cannot be; its buffers are not held. For a medium with
-:attr:`Feature.NOWAIT`."""
+"""Flag: over at once, or EAGAIN for what cannot be; its buffers are not held. More than ``done`` may have been moved by
+then: who goes on moves it again. For a medium with :attr:`Feature.NOWAIT`."""
 
 
 class Feature(IntFlag):
