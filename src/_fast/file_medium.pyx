@@ -8,14 +8,19 @@ from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
+import os
+
 from pysrp._fast.native cimport PYSRP_MEDIUM, pysrp_medium
 
 
 cdef extern from "file_medium.h" nogil:
     enum:
         FILE_MOVERS
+    struct file_bytes:
+        int fd
     struct file_medium:
         pysrp_medium table
+        file_bytes file
         uint64_t size
     struct uring:
         pass
@@ -26,6 +31,7 @@ cdef extern from "file_medium.h" nogil:
     void file_begin(
         file_medium *medium, int fd, uint64_t size, uint32_t features, uint32_t align, uint32_t unit, int rings,
     )
+    int file_enter(file_medium *medium)
     void file_leave(file_medium *medium)
     void file_end(file_medium *medium)
 
@@ -64,6 +70,19 @@ cdef class FileTable:
         """Let go of the file, as soon as nothing is under way there. What is submitted later fails. May be repeated."""
         if not self.closed:
             self.closed = True
+            with nogil:
+                file_leave(self.medium)
+
+    def descriptor(self):
+        """Another descriptor of the file, the caller's to close. The number of this one's may be another file's soon.
+
+        ValueError: it is closed; OSError: there is none.
+        """
+        if self.closed or not file_enter(self.medium):
+            raise ValueError("the file is closed")
+        try:
+            return os.dup(self.medium.file.fd)
+        finally:
             with nogil:
                 file_leave(self.medium)
 

@@ -152,6 +152,27 @@ def test_closed(medium: FileMedium, user: User) -> None:
             call()
 
 
+def test_closed_by_another_thread_while_it_grows(
+    medium: FileMedium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The number of its descriptor is used again: that file is none of its business."""
+    (tmp_path / "other").write_bytes(b"x")
+    measured, number, others = module.measured, medium._fd, []
+
+    def closing(fd: int, *given: Any, **named: Any) -> int:
+        medium.close()
+        while number not in others:
+            others.append(os.open(tmp_path / "other", os.O_RDWR))
+        return measured(fd, *given, **named)
+
+    monkeypatch.setattr(module, "measured", closing)
+    medium.resize(3 * SIZE)
+    for each in others:
+        os.close(each)
+    assert (tmp_path / "other").stat().st_size == 1
+    assert Path(medium.path).stat().st_size == 3 * SIZE
+
+
 FORKED = """
 import gc, os, signal, sys
 sys.path[:0] = PATHS

@@ -10,6 +10,7 @@ import mmap
 import os
 import stat
 import struct
+from collections.abc import Iterator
 from functools import cache, partial
 from pathlib import Path
 
@@ -101,19 +102,31 @@ class FileMedium(NativeMedium):
 
     def size_now(self) -> int:
         """The file's size now, in bytes; :attr:`size` is what it was when it was opened or resized. ValueError: closed."""
-        return os.lseek(self._descriptor(), 0, os.SEEK_END)
+        with self._opened() as fd:
+            return os.lseek(fd, 0, os.SEEK_END)
 
     def resize(self, size: int | None = None) -> None:
         """Look at the file's size again (after somebody else changed it), or grow it to ``size`` bytes.
 
         Raises what opening it raises, and then is as it was. Whoever serves this medium has to be told.
         """
-        self._file.size = self._whole(measured(self._descriptor(), self.path, size, read_only=self.read_only))
+        with self._opened() as fd:
+            self._file.size = self._whole(measured(fd, self.path, size, read_only=self.read_only))
 
-    def _descriptor(self) -> int:
-        if self._fd < 0:
-            raise ValueError(f"{self.path} is closed")
-        return self._fd
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[int]:
+        """A descriptor that another thread's :meth:`close` leaves open."""
+        fd = self._duplicate()
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
+    def _duplicate(self) -> int:
+        try:
+            return self._file.descriptor()
+        except ValueError:
+            raise ValueError(f"{self.path} is closed") from None
 
     def channel(self, loop: Loop) -> FileChannel:
         """See :meth:`pysrp.target.medium.Medium.channel`."""
@@ -127,7 +140,7 @@ class FileMedium(NativeMedium):
 
     def extents(self, request: MediumRequest) -> ExtentSearch:
         """What is to be called, by a thread, to find them."""
-        return ExtentSearch(os.dup(self._descriptor()), request)
+        return ExtentSearch(self._duplicate(), request)
 
     def close(self) -> None:
         """See :meth:`pysrp.target.medium.Medium.close`. Closed when nothing is under way there any more."""
