@@ -37,22 +37,34 @@ static inline int pysrp_bell_ring(struct pysrp_bell *bell)
 	 */
 	__atomic_add_fetch(&bell->ringing, 1, __ATOMIC_SEQ_CST);
 	ear = __atomic_load_n(&bell->ear, __ATOMIC_SEQ_CST);
-	/* Release: the bell is rung before the ear is. */
-	if (ear && !__atomic_exchange_n(&ear->rung, 1, __ATOMIC_ACQ_REL))
+	/* Release: the bell is rung before the ear is. What the loop has done since the last time is not looked at. */
+	if (ear && !__atomic_exchange_n(&ear->rung, 1, __ATOMIC_RELEASE))
 		ear->link->wake(ear->link->self);
 	/* Release: whoever finds nobody ringing (acquire) may let go of the ear. */
 	__atomic_sub_fetch(&bell->ringing, 1, __ATOMIC_RELEASE);
 	return !ear;
 }
 
+/* Whether somebody is at it, who may have found the ear that it had. */
+static inline int pysrp_bell_rings(const struct pysrp_bell *bell)
+{
+	return __atomic_load_n(&bell->ringing, __ATOMIC_SEQ_CST) != 0;
+}
+
 /*
  * From now on this ear hears it, NULL: none. By who has the interpreter's lock, and reaps afterwards: what the medium had
- * put where reap() finds it before it rang the ear. Those who ring one are waited for, as long as a wake() takes.
+ * put where reap() finds it before it rang the ear.
  */
 static inline void pysrp_bell_hang(struct pysrp_bell *bell, struct pysrp_ear *ear)
 {
 	__atomic_store_n(&bell->ear, ear, __ATOMIC_SEQ_CST);
-	while (!ear && __atomic_load_n(&bell->ringing, __ATOMIC_SEQ_CST))
+}
+
+/* None does any more, and the one that did may go: those who ring it are waited for, as long as a wake() takes. */
+static inline void pysrp_bell_take_down(struct pysrp_bell *bell)
+{
+	pysrp_bell_hang(bell, NULL);
+	while (pysrp_bell_rings(bell))
 		;
 }
 

@@ -14,6 +14,7 @@ cdef extern from "ear.h" nogil:
         void *owner
     bint pysrp_bell_ring(pysrp_bell *bell)
     void pysrp_bell_hang(pysrp_bell *bell, pysrp_ear *ear)
+    void pysrp_bell_take_down(pysrp_bell *bell)
     bint pysrp_rung(const uint32_t *word)
     bint pysrp_heard(uint32_t *word)
 

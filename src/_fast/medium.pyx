@@ -212,7 +212,7 @@ cdef class NativeChannel:
     cdef detach(self):
         """No loop hears its bell any more, and none of its requests is a lane's: it posts."""
         if self.bell.ear is not None:
-            pysrp_bell_hang(&self.bell.bell, NULL)
+            pysrp_bell_take_down(&self.bell.bell)
             self.end.claim, self.end.lane = NULL, NULL
             self.lane = self.bell.ear = None
             self.rung()     # the loop does not look any more for what it was told

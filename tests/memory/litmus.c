@@ -78,7 +78,7 @@ static void expect(const char *name, int what, int stores, int loads, int fences
 
 int main(void)
 {
-	const int no = __ATOMIC_RELAXED, rel = __ATOMIC_RELEASE, acq = __ATOMIC_ACQUIRE;
+	const int no = __ATOMIC_RELAXED, rel = __ATOMIC_RELEASE, acq = __ATOMIC_ACQUIRE, seq = __ATOMIC_SEQ_CST;
 
 	expect("MP", 1, no, no, 0, 2, mp_writes, mp_reads, NULL);
 	expect("MP, release only", 1, rel, no, 0, 2, mp_writes, mp_reads, NULL);
@@ -92,6 +92,9 @@ int main(void)
 	expect("LB of data", 2, no, acq, 0, 2, lb_reads, lb_writes, NULL);
 	expect("SB", 1, no, no, 0, 2, sb_0, sb_1, NULL);
 	expect("SB, release and acquire", 1, rel, acq, 0, 2, sb_0, sb_1, NULL);
+	expect("SB, sequentially consistent", 0, seq, seq, 0, 2, sb_0, sb_1, NULL);
+	expect("SB, only the loads", 1, rel, seq, 0, 2, sb_0, sb_1, NULL);
+	expect("SB, only the stores", 1, seq, acq, 0, 2, sb_0, sb_1, NULL);
 	expect("SB, fences", 0, no, no, 1, 2, sb_0, sb_1, NULL);
 	expect("WRC", 1, no, no, 0, 3, iriw_x, wrc_y, wrc_z);
 	expect("WRC, release and acquire", 0, rel, acq, 0, 3, iriw_x, wrc_y, wrc_z);

@@ -12,8 +12,8 @@
  *
  * Without promises no load sees a store that its own thread's later stores lead to. What that could spoil is data, and data
  * (model_data) is not believed to be in any order: two accesses, one of them a store, of which neither happens before the
- * other are an error, whatever they would see here. Accesses with __ATOMIC_SEQ_CST count as release and acquire, which
- * is less than they are.
+ * other are an error, whatever they would see here. Accesses with __ATOMIC_SEQ_CST are release and acquire, and what one of
+ * them has seen or stored at a place no later one misses there; what C11 says of them and fences together is left out.
  */
 #ifndef MODEL_H
 #define MODEL_H
@@ -59,7 +59,7 @@ struct thread {
 
 static struct place model_places[PLACES];
 static struct thread model_threads[THREADS];
-static struct knowledge model_fences;
+static struct knowledge model_fences, model_sequence;
 static int model_used, model_self, model_count;
 static ucontext_t model_main;
 static int model_chosen[CHOICES], model_of[CHOICES], model_at, model_known;
@@ -172,11 +172,28 @@ static void model_race(struct place *place, int writes)
 	(writes ? place->wrote : place->read)[model_self] = self->now.clock[model_self];
 }
 
+/* How far this place is known of by who asks for it in this order. */
+static int model_from(const struct thread *self, const struct place *place, int order)
+{
+	int which = place - model_places, from = model_position(place, self->now.seen[which]), there;
+
+	there = order == __ATOMIC_SEQ_CST ? model_position(place, model_sequence.seen[which]) : 0;
+	return there > from ? there : from;
+}
+
+/* All of those in that order see this store, or a later one. */
+static void model_in_sequence(const struct place *place, int number, int order)
+{
+	if (order == __ATOMIC_SEQ_CST)
+		model_sequence.seen[place - model_places] = number;
+}
+
 static struct store *model_see(struct thread *self, struct place *place, int position, int order)
 {
 	struct store *store = &place->store[place->order[position]];
 
 	self->now.seen[place - model_places] = place->order[position];
+	model_in_sequence(place, place->order[position], order);
 	model_join(&self->by_acquire, &store->gives, 1);
 	if (MODEL_ACQUIRES(order))
 		model_join(&self->now, &store->gives, 1);
@@ -187,7 +204,7 @@ static uint64_t model_load(const volatile void *address, size_t size, int order)
 {
 	struct place *place = model_place(address, size);
 	struct thread *self = model_step(place);
-	int from = model_position(place, self->now.seen[place - model_places]);
+	int from = model_from(self, place, order);
 
 	if (place->data) {
 		model_race(place, 0);
@@ -208,6 +225,7 @@ static void model_put(struct thread *self, struct place *place, int position, ui
 	memmove(&place->order[position + 1], &place->order[position], number - position);
 	place->order[position] = number;
 	self->now.seen[which] = number;
+	model_in_sequence(place, number, order);
 	store->value = value;
 	store->of_swap = swapped != NULL;
 	store->gives = MODEL_RELEASES(order) ? self->now : self->by_release;
@@ -221,7 +239,7 @@ static void model_store(volatile void *address, size_t size, uint64_t value, int
 {
 	struct place *place = model_place(address, size);
 	struct thread *self = model_step(place);
-	int from = model_position(place, self->now.seen[place - model_places]) + 1, i, free = 0;
+	int from = model_from(self, place, order) + 1, i, free = 0;
 	int at[STORES];
 
 	if (place->data) {
@@ -241,7 +259,7 @@ static uint64_t model_swap(volatile void *address, size_t size, int order, int f
 {
 	struct place *place = model_place(address, size);
 	struct thread *self = model_step(place);
-	int from = model_position(place, self->now.seen[place - model_places]), i, free = 0, at[STORES];
+	int from = model_from(self, place, order), i, free = 0, at[STORES];
 	uint64_t value, old;
 	struct store *store;
 
@@ -356,6 +374,7 @@ static void model_once(void (*setup)(void))
 	model_at = model_used = 0;
 	memset(model_threads, 0, sizeof(model_threads));
 	memset(&model_fences, 0, sizeof(model_fences));
+	memset(&model_sequence, 0, sizeof(model_sequence));
 	setup();
 	for (i = 0; i < model_count; i++) {
 		getcontext(&model_threads[i].context);
@@ -416,6 +435,7 @@ static int model_run(const char *name, void (*setup)(void), int count, void (**w
 #define __atomic_exchange_n(p, value, order) ((MODEL_TYPE(p))model_always(p, sizeof(*(p)), order, model_exchange, value))
 #define __atomic_fetch_or(p, value, order) ((MODEL_TYPE(p))model_always(p, sizeof(*(p)), order, model_or, value))
 #define __atomic_fetch_and(p, value, order) ((MODEL_TYPE(p))model_always(p, sizeof(*(p)), order, model_and, value))
+#define __atomic_add_fetch(p, value, order) __atomic_sub_fetch(p, -(value), order)
 #define __atomic_sub_fetch(p, value, order) ((MODEL_TYPE(p))(model_always(p, sizeof(*(p)), order, model_sub, value) - (value)))
 #define __atomic_compare_exchange_n(p, expected, value, weak, order, failed) \
 	model_compare(p, sizeof(*(p)), expected, value, order, failed)
