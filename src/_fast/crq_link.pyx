@@ -133,9 +133,8 @@ cdef void ring(CrqLink self) noexcept nogil:
 
 
 cdef int again(CrqLink self, pysrp_request *request) noexcept nogil:
-    if self.port.closed or self.port.faulty:
-        return 0
-    request.back = self.port.reach(request.where, PYSRP_RSP, TCE_WRITE)
+    cdef bint gone = self.port.closed or self.port.faulty
+    request.back = NULL if gone else self.port.reach(request.where, PYSRP_RSP, TCE_WRITE)
     return request.back is not NULL
 
 

@@ -299,14 +299,7 @@ cdef class Lane:
         cdef Slot *slot
         cdef Slot *after
         cdef list found = []
-        cdef Py_ssize_t budget = BUDGET
         self.check_idle()
-        # With a session it is next() that does this. Without one nobody may be asking for the next request.
-        if not requests.under_way and pysrp_rung(&requests.ear.ear.rung):
-            self.running = True
-            with nogil:
-                self.reap(False, &budget)
-            self.running = False
         requests.others = False
         for channel in list(requests.channels):
             if (<NativeChannel>channel).end.count:

@@ -107,6 +107,8 @@ def test_another_device_of_that_name_does_not_have_it(kept: Any, tmp_path: Path)
     assert info.value.errno == errno.EINVAL
     (tmp_path / "a.pr").unlink()
     add(tree, "a t10_dev_id=other;")
+    tree.write("devices/a/t10_dev_id", "third")
+    assert not (tmp_path / "a.pr").exists(), "nothing is kept"
 
 
 def test_what_is_kept_follows_the_identity(kept: Any, tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def test_a_disk_that_becomes_one_of_another_class_is_asked(side: Side) -> None:
     assert ways(side) == (False, False)
 
 
-class Own(cdbs.Cdb10, opcode=0xD5, name="OWN"):
+class Own(cdbs.Cdb10, opcode=0xD8, name="OWN"):
     __slots__ = ()
 
 

@@ -832,8 +832,19 @@ class Watched(HandMedium):
         return super().channel(loop)
 
 
-def test_media_that_somebody_has_changed_are_asked(make: Make) -> None:
-    scene = make(medium=Watched(MIB))
+class Python(Watched):
+    """Whose words are all of one class, which says that none is in C."""
+
+    def native(self) -> None:
+        return None
+
+    def memory(self) -> None:
+        return None
+
+
+@pytest.mark.parametrize("kind", [Watched, Python])
+def test_media_that_somebody_has_changed_are_asked(make: Make, kind: type[HandMedium]) -> None:
+    scene = make(medium=kind(MIB))
     before = lane(scene).total
     tag = scene.client.read(256, 0, 1)
     scene.run()

@@ -21,10 +21,6 @@ def _descriptor(segment: Segment) -> Segment:
     return (segment[0], segment[2], segment[1]) if len(segment) == 3 else segment
 
 
-def _nowhere(segment: Segment) -> memoryview | None:
-    return None
-
-
 class IuMemory:
     """Slots with an IU of ``iu_size`` bytes each; behind all of them, for each two tables of ``segments``
     descriptors, as a command may have data in both directions.
@@ -45,7 +41,7 @@ class IuMemory:
         segments: int,
         inline: int,
         key: int = 0,
-        near: Callable[[Segment], memoryview | None] = _nowhere,
+        near: Callable[[Segment], memoryview | None] = lambda _: None,
     ) -> None:
         self.slots = slots
         self.segments = segments

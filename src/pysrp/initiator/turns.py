@@ -145,11 +145,11 @@ class Turns:
 
     def recover(self) -> None:
         """Begin anew; see :class:`~pysrp.initiator.giving_up.GivingUp`."""
-        raise NotImplementedError
+        raise NotImplementedError  # pragma: no cover: that class has it
 
     def _finish_command(self, pending: Pending) -> None:
         """A command has ended, or is tried again; see :class:`~pysrp.initiator.changed_units.ChangedUnits`."""
-        raise NotImplementedError
+        raise NotImplementedError  # pragma: no cover: that class has it
 
     # What moves.
 

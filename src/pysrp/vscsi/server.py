@@ -205,7 +205,6 @@ class ServerAdapter:
             if queue.calling is not None and now >= queue.due:
                 self._fire(queue.call())
             if self.state in DEAF:
-                queue.late(None)
                 break
             if queue.out:
                 self.flush()

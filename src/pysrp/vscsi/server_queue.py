@@ -179,15 +179,11 @@ class ServerQueue:
             channel.outstanding += 1
             self.send((link.unsent(), channel))
         elif said == LATE:
-            self.late(channel)
-        return b""
-
-    def late(self, channel: Channel | None) -> None:
-        """What is over on the media is told to who waits for it: the session, of what the lane has begun for it."""
-        if self.lane is not None:
-            for each in self.lane.late():
-                assert channel
+            # What is over on the media is told to who waits for it: the session, of what the lane has begun for it.
+            assert channel
+            for each in lane.late():
                 channel.session.adopt(channel, each)
+        return b""
 
     def unbind(self) -> None:
         """There is no session any more that plain commands could be done for."""
