@@ -145,6 +145,9 @@ def test_spec_i_pt_registers_others_too(keeper: Keeper) -> None:
 
 
 def test_spec_i_pt_without_any(keeper: Keeper) -> None:
+    torn = bytearray(24)
+    torn[20] = 8
+    assert keeper.refused(0, REGISTER, data=bytes(torn)) == (LENGTH_ERROR, None)
     keeper.good(0, REGISTER, 0, 9, ids=[])
     assert keeper.keys() == [9]
 
