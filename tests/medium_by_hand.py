@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import tempfile
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import compiled
@@ -307,3 +309,13 @@ class HandMedium(NativeMedium):
         """When no channel is open any more."""
         mine, self.mine = self.mine, None
         self.c.end(mine)
+
+
+def close(medium: HandMedium) -> None:
+    """With what it has."""
+    medium.finish_all()
+    medium.channel(SimpleNamespace(post=lambda call: None)).retire()  # and what could not be closed before
+    if medium.channels:
+        gc.collect()
+    assert medium.channels == 0
+    medium.close()

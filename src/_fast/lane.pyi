@@ -28,6 +28,7 @@ class _Grant(Protocol):
     @property
     def gate(self) -> Gate: ...
 
+@final
 class Requests: ...
 
 class NativeRequest(InFlight):

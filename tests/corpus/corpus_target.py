@@ -830,6 +830,9 @@ FAMILIES: list[tuple[Callable[[Machine, Random, int], None], int, dict[str, Any]
     (failing, 20, {"late": True, "slow": True, "share": False}),
     (opcodes, 60, {"slow": True, "share": False}),
     (reserved, 20, {"late": True}),
+    (managed, 120, {"native": True}),
+    (attributes, 30, {"native": True}),
+    (reserved, 30, {"native": True}),
 ]
 """Sequences, how many of each, and the machine that they are played on."""
 

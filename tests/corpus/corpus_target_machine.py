@@ -15,6 +15,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+import medium_by_hand
 from pysrp import crq, mad, srp
 from pysrp.backends import Ram
 from pysrp.errors import SrpError
@@ -205,7 +206,7 @@ class Machine:
 
     ``hands``: the medium's work is done when the sequence says so, otherwise at once. ``share``: the transport shares
     the clients' memory; without it everything is copied, as on POWER. ``late``: that disk has a true medium, which is
-    over when the sequence says so. ``slow``: so is every copy. ``fast``: the native path may be used.
+    over when the sequence says so; ``native``: one in C. ``slow``: so is every copy. ``fast``: the native path may be used.
     """
 
     def __init__(
@@ -216,6 +217,7 @@ class Machine:
         fast: bool = False,
         share: bool = True,
         late: bool = False,
+        native: bool = False,
         slow: bool = False,
         server_window: int = 64 * MIB,
         **settings: Any,
@@ -225,7 +227,8 @@ class Machine:
         self.now = 1000.0
         self.listening = True
         self.medium = HandRam(MIB)
-        medium = HandMedium(self.medium, self.hands) if late else self.medium
+        self.native = medium_by_hand.HandMedium(MIB) if native else None
+        medium = self.native or (HandMedium(self.medium, self.hands) if late else self.medium)
         self.rams = Ram(MIB), self.medium, Ram(2 * MIB)
         self.units = [
             Disk(self.rams[0], identity=UnitIdentity.named("corpus0")),
@@ -234,6 +237,8 @@ class Machine:
         ]
         for ram in self.rams:
             ram.write_from(0, memoryview(Random(1).randbytes(64 * KIB)))
+        if self.native is not None:
+            self.native.content[: 64 * KIB] = Random(1).randbytes(64 * KIB)
         self.luns = LunMap([(DISK, self.units[0]), (HAND, self.units[1]), (LARGE, self.units[2])])
         self.clients: list[Client] = []
         self.targets: list[ServerAdapter] = []
@@ -265,6 +270,8 @@ class Machine:
             client.port.close()
             target.port.close()  # type: ignore[attr-defined]
         self.luns.clear()
+        if self.native is not None:
+            medium_by_hand.close(self.native)
 
     # What is seen.
 
@@ -301,6 +308,8 @@ class Machine:
             self.lines.append(f"= {when} {client.name} {zlib.crc32(client.view):08x}")
         for ram in self.rams:
             self.lines.append(f"= {when} {zlib.crc32(ram.memory()):08x}")
+        if self.native is not None:
+            self.lines.append(f"= {when} {zlib.crc32(self.native.content):08x}")
 
     # What is done.
 
@@ -398,11 +407,13 @@ class Machine:
 
     def end(self) -> None:
         self.hands.end()
+        if self.native is not None:
+            self.native.finish()
         self.did("a job ends")
 
     def finish(self) -> None:
         """All work ends."""
-        while self.hands.jobs:
+        while self.hands.jobs or (self.native is not None and self.native.waiting):
             self.hands.begin()
             self.end()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ import corpus_target
 
 GROUPS = corpus.groups()
 TARGET = corpus_target.sequences()
+NATIVE = sum(count for _, count, given in corpus_target.FAMILIES if "native" in given)
+"""So many, at the end, are on a medium in C: the lane begins most of their commands."""
 
 
 @pytest.fixture(autouse=True)
@@ -36,10 +39,25 @@ def test_the_answers_are_those_that_were_accepted(engine: str, number: int) -> N
     )
 
 
+def is_aborted(line: str) -> bool:
+    """Whether a client was answered TASK ABORTED."""
+    answer = line.partition(" tag ")[2].partition(" ")[2]
+    return line.startswith("<") and answer[:2] == "c1" and answer[38:40] == "40"
+
+
+def in_any_order(lines: list[str]) -> list[str]:
+    """Tasks that are aborted together are answered in no order that SAM knows of: here in one of their own."""
+    found: list[str] = []
+    for aborted, group in itertools.groupby(lines, is_aborted):
+        together = list(group)
+        found += sorted(together) if aborted else together
+    return found
+
+
 @pytest.mark.parametrize("start", range(4))
 def test_the_native_path_answers_as_the_engine(start: int) -> None:
-    for name, play in TARGET[start::12]:
-        assert play(fast=True) == play(fast=False), name
+    for name, play in [*TARGET[start:-NATIVE:12], *TARGET[len(TARGET) - NATIVE + start :: 4]]:
+        assert in_any_order(play(fast=True)) == in_any_order(play(fast=False)), name
 
 
 def test_a_difference_is_explained_by_the_answer_that_differs() -> None:

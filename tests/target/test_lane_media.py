@@ -13,8 +13,7 @@ from pysrp._fast.gate import STRAGGLERS
 from pysrp._fast.lane import NativeRequest
 
 from lane_rig import lane
-from media_rig import TestLoop
-from medium_by_hand import HandMedium
+from medium_by_hand import HandMedium, close
 from pysrp import crq, srp
 from pysrp.scsi.sense import parse_sense
 from pysrp.srp import TskMgmtFunc
@@ -104,16 +103,6 @@ def make() -> Iterator[Make]:
     scenes.clear()
     for medium in media:
         close(medium)
-
-
-def close(medium: HandMedium) -> None:
-    """With what it has."""
-    medium.finish_all()
-    medium.channel(TestLoop()).retire()  # and what could not be closed before
-    if medium.channels:
-        gc.collect()
-    assert medium.channels == 0
-    medium.close()
 
 
 @pytest.fixture
