@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import os
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,12 @@ def compiled(folder: str | Path, name: str, calls: str, source: str, libraries: 
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def run(words: Sequence[object]) -> subprocess.CompletedProcess[str]:
+    """Run a program that has sanitizers of its own: without those that make sanitize preloads."""
+    alone = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+    return subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False, env=alone)
 
 
 NAMES: dict[bytes, ctypes.c_char_p] = {}

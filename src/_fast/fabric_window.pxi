@@ -78,7 +78,8 @@ cdef class Window(Waiter):
 
     def unmap_all(self):
         """Make every entry of this end's window invalid."""
-        memset(self.own.tce, 0, self.own.entries * sizeof(uint64_t))
+        if self.own.entries:        # C's memset takes no NULL, not even for no bytes
+            memset(self.own.tce, 0, self.own.entries * sizeof(uint64_t))
 
     def allocate(self, Py_ssize_t size, int access=TCE_READ | TCE_WRITE):
         """Memory with a bus address."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from compiled import run as with_own_sanitizers
 from descriptors import none_left
 from loop_device import loop_device
 from media_rig import TestLoop
@@ -58,11 +59,7 @@ def built(folder: Path, *options: str) -> Path:
 
 def run(program: Path, path: Path, scenario: str, align: int, rings: bool = False, seed: int = 1) -> None:
     path.write_bytes(bytes(SIZE))
-    words = [program, path, scenario, str(align), str(int(rings)), str(seed)]
-    alone = {
-        name: value for name, value in os.environ.items() if name != "LD_PRELOAD"
-    }  # it has its own sanitizers
-    done = subprocess.run(words, capture_output=True, text=True, check=False, env=alone)
+    done = with_own_sanitizers((program, path, scenario, align, int(rings), seed))
     assert (done.returncode, done.stderr) == (0, "")
 
 

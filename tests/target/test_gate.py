@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pysrp._fast import gate
 from pysrp._fast.gate import NAMES, STOPS_READS, STOPS_WRITES, Gate
 
+from compiled import run as with_own_sanitizers
 from pysrp import _fast
 
 HERE = Path(__file__).parent
@@ -99,7 +100,7 @@ def compiled(folder: Path, header: str) -> Path:
 
 
 def run(program: Path, rounds: int, how: int) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([program, str(rounds), str(how)], capture_output=True, text=True, check=False)
+    return with_own_sanitizers((program, rounds, how))
 
 
 def test_the_orders_that_are_named_are_enough(tmp_path: Path) -> None:
