@@ -11,7 +11,7 @@ import random
 import sys
 
 from integrity import content
-from pysrp.errors import PartnerGone
+from pysrp.errors import PartnerGone, TimedOut
 from pysrp.initiator.session import WRITE, Session
 
 
@@ -25,18 +25,21 @@ def main(url: str, life: int, target: int) -> None:
         while True:
             some = rng.sample(range(blocks), 64)
             data = {lba: content(life, lba, life) for lba in some}
+            if not session.connected:
+                return  # what begins after the server has gone waits for the next one
             if rng.random() < 0.5:
                 assert disk.run(WRITE, some, 1, data=b"".join(data.values())).errors == {}
                 print(json.dumps(some), flush=True)
                 continue
             flying = [(lba, disk.submit_write(lba, data[lba])) for lba in some]
             if not session.connected:
-                return  # what begins after the server has gone waits for the next one
+                return
             for lba, pending in flying:
                 pending.result()
                 print(json.dumps([lba]), flush=True)
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(PartnerGone):
+    # TimedOut: a command that is tried again when the server has gone waits for the next one.
+    with contextlib.suppress(PartnerGone, TimedOut):
         main(sys.argv[1], int(sys.argv[2]), int((*sys.argv, 1)[3]))

@@ -396,7 +396,8 @@ class Session(Base):
         without the GIL.
 
         Nothing else may be under way (ValueError). Raises ValueError for other operations than READ and WRITE,
-        for writes without data, and for a command of more than :attr:`max_transfer` bytes. If the connection
+        for writes without data, and for a command of more than :attr:`max_transfer` bytes. A session that is not logged
+        in waits for its server first, as :meth:`submit` does: TimedOut after ``timeout`` seconds. If the connection
         breaks, PartnerGone, or TimedOut after ``timeout`` seconds without an answer, or without credit to send a
         command; but with the session's ``replay`` what was not answered is sent again, until the connection
         breaks ``timeout`` seconds after the last answer.
@@ -429,8 +430,10 @@ class Session(Base):
         self.flush()
         answered = time.monotonic()
         while True:
-            if not self.connected:  # nothing of the run is under way, so nothing of it is lost
-                self.wait_connected(run.timeout or 60)
+            if not self.connected:
+                if not self.replay:
+                    raise PartnerGone(f"the connection is broken: {self.engine.state.value}")
+                self.wait_connected()
             lane = self._lane_through(run, depth, link)
             left = run.take(lane)
             if lane.done:
