@@ -11,7 +11,8 @@ import random
 import sys
 
 from integrity import content
-from pysrp.errors import PartnerGone, TimedOut
+from pysrp.errors import PartnerGone
+from pysrp.initiator.requests import TimedOut
 from pysrp.initiator.session import WRITE, Session
 
 
