@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import pty
 import re
+import resource
 import signal
 import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +45,7 @@ def pysrp(*arguments: object, server: str = "", **options: Any) -> Done:
 class Serving:
     """``pysrp serve`` in the background, with a RAM disk at LUN 256 and a file at 512."""
 
-    def __init__(self, folder: Path, *more: object) -> None:
+    def __init__(self, folder: Path, *more: object, **options: Any) -> None:
         self.url = f"unix:{folder}/vios"
         self.disk = folder / "disk"
         self.process = subprocess.Popen(
@@ -51,6 +54,7 @@ class Serving:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            **options,
         )
         assert self.process.stdout is not None
         self.where = json.loads(self.process.stdout.readline())
@@ -84,8 +88,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
 def serve(tmp_path: Path) -> Iterator[Callable[..., Serving]]:
     started: list[Serving] = []
 
-    def start(*more: object) -> Serving:
-        started.append(Serving(tmp_path, *more))
+    def start(*more: object, **options: Any) -> Serving:
+        started.append(Serving(tmp_path, *more, **options))
         return started[-1]
 
     yield start
@@ -390,6 +394,32 @@ def test_a_clean_shutdown(serve: Callable[..., Serving], tmp_path: Path, child: 
     assert len(content) == 4 * MIB  # the file was made, of the size that was asked for
     for lba in acknowledged:
         assert content[512 * lba : 512 * lba + 512] == block_of(1, lba, 1)
+
+
+@pytest.mark.parametrize("hard", [700, 200])
+def test_the_limit_of_descriptors_is_raised(serve: Callable[..., Serving], hard: int) -> None:
+    # What is already so is not spoken of.
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    server = serve(preexec_fn=partial(resource.setrlimit, resource.RLIMIT_NOFILE, (200, hard)))
+    assert resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
+    said = "descriptors: at most 700, where the limit was 200"
+    assert (said in server.stop()[2].splitlines()) == (hard == 700)
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == before
+
+
+def test_a_limit_that_cannot_be_raised(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from pysrp.cli.serve import raise_limit
+
+    def refuse(kind: int, limits: tuple[int, int]) -> None:
+        raise ValueError("not allowed to raise maximum limit")
+
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (1024, 1 << 30))
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    with caplog.at_level(logging.INFO, "pysrp.cli"):
+        raise_limit()
+    assert "at most 1024, as 1073741824 are refused: not allowed" in caplog.text
 
 
 def test_a_shutdown_while_it_still_loads(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import gc
 import itertools
 import json
 import logging
+import resource
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -113,6 +114,22 @@ def _log(quiet: bool) -> None:
         logging.getLogger("pysrp").propagate = False
 
 
+def raise_limit() -> None:
+    """Let this process have as many descriptors as it may: each client needs half a dozen, each file one.
+
+    Not in :class:`~pysrp.target.serve.Server`: a limit is the process', and that may be somebody else's.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == hard:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (OSError, ValueError) as error:  # the kernel has less for a process by now (fs.nr_open)
+        log.info("descriptors: at most %d, as %d are refused: %s", soft, hard, error)
+    else:
+        log.info("descriptors: at most %d, where the limit was %d", hard, soft)
+
+
 def _identity(unit_address: str, partition_name: str | None, partition_number: int | None) -> Identity:
     """Who a simulated adapter says it is."""
     partition = 40 if partition_number is None else partition_number
@@ -215,7 +232,11 @@ def _announce(url: str, control: Path, target: str, as_json: bool) -> None:
     "--max-transfer", default="64M", show_default=True, help="Largest transfer announced (port_max_txu)."
 )
 @click.option(
-    "--max-clients", type=click.IntRange(1), default=MAX_CLIENTS, show_default=True, help="Clients at a time."
+    "--max-clients",
+    type=click.IntRange(1),
+    default=MAX_CLIENTS,
+    show_default=True,
+    help="Clients at a time. The limit of open files is raised for them as far as it can be (ulimit -Hn).",
 )
 @click.option(
     "--max-window",
@@ -271,6 +292,7 @@ def serve(
         reject_disabled=reject_disabled,
     )
     exports = LunMap()
+    raise_limit()
     with contextlib.ExitStack() as stack:
         # Who sees the socket may send a signal: it waits until it is handled, also in threads that begin here.
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP)

@@ -51,7 +51,11 @@ LAST_WORDS = 5.0
 """Seconds that closing a queue may take when the server stops."""
 
 MAX_CLIENTS = 256
-"""Clients at a time, unless it is said otherwise; each has a thread and half a dozen descriptors."""
+"""Clients at a time, unless it is said otherwise; each has a thread and half a dozen descriptors.
+
+For more of them a process needs more descriptors than most systems give it at first: ``resource.setrlimit`` raises
+RLIMIT_NOFILE, as ``pysrp serve`` does. A server leaves the limits of the process that it is in alone.
+"""
 
 TURNED_AWAY = 0.2
 """Seconds until the next client is looked at when one could not be served."""
