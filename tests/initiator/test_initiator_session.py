@@ -158,6 +158,21 @@ def test_more_data_than_memory_waits_its_turn(server: Server) -> None:
         assert len(session.staging.chunks) == session.staging.all_chunks == 3, "one is for READ CAPACITY"
 
 
+def test_the_largest_command_of_a_transport(session: Session) -> None:
+    """Long reads and writes go in parts of that size; one command cannot be longer."""
+    disk = session.scan(channels=[0], ids=[1])[0]
+    data = os.urandom(5000 // 512 * 512 * 3)
+    session.engine.srp.largest = 5000
+    assert session.max_transfer == 5000
+    disk.write(8, data)
+    assert disk.read(8, len(data) // 512) == data
+    with pytest.raises(ValueError, match="one command can move 5000"):
+        disk.submit_read(8, 10)
+    with pytest.raises(ValueError, match="one command can move 5000"):
+        disk.submit_write(8, bytes(5120))
+    disk.submit_read(8, 9).result()
+
+
 def test_errors_are_raised_and_may_be_looked_at(session: Session) -> None:
     disk = session.scan(channels=[0], ids=[1])[0]
     with pytest.raises(CheckCondition, match=r"READ\(10\): CHECK CONDITION: ILLEGAL REQUEST") as found:

@@ -19,6 +19,7 @@ import pytest
 from captured_server import CapturedServer
 from pysrp import srp
 from pysrp.backends import Ram
+from pysrp.crq import Element, TransportEvent
 from pysrp.errors import CheckCondition, PartnerGone, ProtocolError, SrpError, TransportError
 from pysrp.fabric import ReturnCode, connect
 from pysrp.fabric.local import LocalPort, pair
@@ -443,6 +444,34 @@ def test_a_run_right_after_a_reset_of_its_own(session: Session, replay: bool) ->
         assert not session.connected
         assert disk.run(READ, range(50), 1, depth=4).errors == {}
     assert session.engine.logins == 4
+
+
+@pytest.mark.parametrize("sent", [False, True])
+def test_a_retry_does_not_wait_for_another_server(
+    scripted: tuple[LocalPort, Script, Session, Device], monkeypatch: pytest.MonkeyPatch, sent: bool
+) -> None:
+    """BUSY is tried again; by then the server has gone, and the command has arrived or not."""
+    client, server, session, disk = scripted
+    gone = bytes(Element.transport_event(TransportEvent.PARTNER_DEREGISTERED))
+    undelivered = session.engine.undelivered
+
+    def heard(now: float) -> None:
+        undelivered(now)
+        session.engine.receive([gone], now)
+
+    monkeypatch.setattr(session.engine, "undelivered", heard)
+
+    def busy(self: Script, tag: int) -> tuple[bytes, None]:
+        if not sent:
+            client.inject("H_SEND_CRQ", ReturnCode.H_CLOSED)
+        return good(tag, status=8), None
+
+    def goes(self: Script, tag: int) -> tuple[bytes, bytes]:
+        return good(tag), bytes.fromhex("c001") + bytes(6)  # a new connection
+
+    server.script = [busy, goes]
+    with pytest.raises(PartnerGone):
+        disk.run(READ, [0], 1, depth=1)
 
 
 def test_migration(scripted: tuple[LocalPort, Script, Session, Device]) -> None:

@@ -13,7 +13,21 @@ import sys
 from integrity import content
 from pysrp.errors import PartnerGone
 from pysrp.initiator.requests import TimedOut
-from pysrp.initiator.session import WRITE, Session
+from pysrp.initiator.session import WRITE, Pending, Session
+
+LOOK = 0.2
+"""Seconds after which a client that waits looks whether its server is there."""
+
+
+def is_written(session: Session, pending: Pending) -> bool:
+    """Wait for a write. False when the server went before it was sent: it waits for the next one."""
+    while not pending.done:
+        if not session.connected:
+            return False
+        with contextlib.suppress(TimedOut):
+            session.wait(pending, LOOK)
+    pending.outcome()
+    return True
 
 
 def main(url: str, life: int, target: int) -> None:
@@ -33,14 +47,12 @@ def main(url: str, life: int, target: int) -> None:
                 print(json.dumps(some), flush=True)
                 continue
             flying = [(lba, disk.submit_write(lba, data[lba])) for lba in some]
-            if not session.connected:
-                return
             for lba, pending in flying:
-                pending.result()
+                if not is_written(session, pending):
+                    return
                 print(json.dumps([lba]), flush=True)
 
 
 if __name__ == "__main__":
-    # TimedOut: a command that is tried again when the server has gone waits for the next one.
-    with contextlib.suppress(PartnerGone, TimedOut):
+    with contextlib.suppress(PartnerGone):
         main(sys.argv[1], int(sys.argv[2]), int((*sys.argv, 1)[3]))

@@ -87,9 +87,10 @@ class Base(GivingUp):
             out = memoryview(data_out)
             pending.out = out = out if out.format == "B" and out.ndim == 1 else out.cast("B")
             size = max(size, out.nbytes)
-        if size > CHUNK or (data_in_length and data_out is not None):
+        largest = self.srp.largest
+        if size > CHUNK or (data_in_length and data_out is not None) or largest is not None:
             outward = 0 if pending.out is None else len(pending.out)
-            self.staging.check_size(data_in_length, outward, self.srp.max_segments)
+            self.staging.check_size(data_in_length, outward, self.srp.max_segments, largest)
         try:
             self._start_command(pending)
         except BaseException:

@@ -190,6 +190,9 @@ class Device(ScannedUnit):
 class Session(Base):
     """One connection in blocking calls; see the module, and :class:`Base` for the arguments."""
 
+    _staying = False
+    """Whether nothing is waited for that only another connection could bring."""
+
     def connect(self, timeout: float | None = 60) -> None:
         """Open the queue and log in.
 
@@ -253,6 +256,8 @@ class Session(Base):
 
     def _once(self, limit: float) -> None:
         self._ready()
+        if self._staying and not self.connected:
+            raise PartnerGone(f"the connection is broken: {self.engine.state.value}")
         if self.engine.output:
             self.flush()
         until = min(limit, self._pause())
@@ -405,6 +410,17 @@ class Session(Base):
         check_timeout(timeout)
         if not self.connected:  # after a login the unit is asked again what its blocks are
             self.wait_connected(timeout or 60)
+        self._staying = not self.replay
+        try:
+            return self._run(unit, ops, lbas, blocks, depth, data, timeout, fua, retry)
+        finally:
+            self._staying = False
+
+    def _run(
+        self, unit: ScannedUnit, ops: Any, lbas: Any, blocks: Any, depth: int, data: Any, timeout: float,
+        fua: bool, retry: bool,
+    ) -> Workload:  # fmt: skip
+        """A run from when the session is logged in."""
         size = self.run_steps(unit.block_size_steps(min(timeout or SHORT_TIMEOUT, SHORT_TIMEOUT)))
         run = WorkloadRun(unit, size, ops, lbas, blocks, data, timeout, fua)
         if max(run.blocks, default=0) * size > self.max_transfer:
@@ -422,6 +438,8 @@ class Session(Base):
             if retry and pending.worth_retrying():
                 pending = run.submit(item, IO_RETRIES)
                 self.complete(pending)
+                if self._staying and isinstance(pending.error, PartnerGone):
+                    raise pending.error
             run.account(item, pending)
         run.work.seconds = time.perf_counter() - begun
         return run.work

@@ -63,9 +63,11 @@ class SessionMemory:
         address: int = self._ius.address
         return address
 
-    def check_size(self, inward: int, outward: int, segments: int) -> None:
-        """Raise ValueError for more data than a command with ``segments`` segments can have here."""
+    def check_size(self, inward: int, outward: int, segments: int, largest: int | None = None) -> None:
+        """Raise ValueError for more data than a command can have here: ``segments``, or ``largest`` bytes, each way."""
         size = max(inward, outward)
+        if largest is not None and size > largest:
+            raise ValueError(f"{size} bytes of data, one command can move {largest}")
         if -(-size // CHUNK) > segments:
             raise ValueError(f"{size} bytes of data, one command can move {segments * CHUNK}")
         if -(-inward // CHUNK) + -(-outward // CHUNK) > self.all_chunks:

@@ -136,10 +136,12 @@ class Turns:
 
     @property
     def max_transfer(self) -> int:
-        """Bytes that one command may move: the server's limit, or this session's if that is less."""
+        """Bytes that one command may move: the least of the server's limit, the transport's and this session's."""
         host = self.engine.host
-        segments = min(self.srp.max_segments * CHUNK, self._max_transfer)
-        return min(host.max_transfer, segments) if host is not None else segments
+        most = min(self.srp.max_segments * CHUNK, self._max_transfer)
+        if self.srp.largest is not None:
+            most = min(most, self.srp.largest)
+        return min(host.max_transfer, most) if host is not None else most
 
     # What the layers above this one do.
 
