@@ -95,13 +95,32 @@ class Element(Structure, size=16):
     """
 
     __slots__ = ()
-    valid = U8(0, enum=Valid)
-    format = U8(1)
-    reserved = U8(2)
-    status = U8(3, enum=Status)
-    timeout = U16(4)
-    IU_length = U16(6)
-    IU_data_ptr = U64(8)
+    valid = U8(
+        0,
+        enum=Valid,
+        doc="What the element is: 00h a free slot, 80h a message, C0h initialization, FFh an event of the platform; the others are reserved, and H_SEND_CRQ takes none without bit 7",
+    )
+    format = U8(
+        1,
+        doc="Of a message the protocol (1 SRP, 2 datagram, 6 all of it in the element), of initialization 1 or 2 for its answer, of an event what happened",
+    )
+    reserved = U8(2, doc="0; one reading of LoPAR has the code of a PING here")
+    status = U8(
+        3,
+        enum=Status,
+        doc="From the server: whether the answer could be written and the adapter lives, 00h or 99h is well; F5h and F6h in format 6 are PING and its answer; from the client 0",
+    )
+    timeout = U16(
+        4,
+        doc="From the client: after how many seconds it will give up, as a hint, 0 for none; not used from the server, and undefined from FreeBSD",
+    )
+    IU_length = U16(
+        6, doc="Bytes of the IU or datagram; from the client at least as many, Linux always says 256"
+    )
+    IU_data_ptr = U64(
+        8,
+        doc="From the client the I/O bus address of the IU, over which the answer is written; from the server the tag of the request",
+    )
 
     @property
     def tag(self) -> int:

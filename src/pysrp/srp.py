@@ -186,13 +186,34 @@ class RspCode(IntEnum):
     TSK_MGMT_FUNC_FAILED = 5
 
 
+# What fields of one name say in several structures.
+_OPCODE = (
+    "Which IU this is: with bit 7 the target sends it, with bit 6 it answers another (SRP r16a, table 7)"
+)
+_TAG = "Chosen by the sender, and meaning nothing to the receiver, who returns these 8 bytes as they are; not used twice at a time"
+_ANSWERED = "The 8 bytes of the request that this answers, unchanged"
+_ASKSOL = "Whether the answer is to raise a solicited event: bit 1 if all went well, bit 2 if not; nothing on VSCSI acts on it"
+_SOLNT = "Bit 0: this raises a solicited event, as the initiator asked for"
+_LUN = "The logical unit that is meant, eight bytes (SAM-5, 4.7); ibmvscsi and SLOF address by bus, target and LUN, form 10b"
+_CREDIT = "Credit that the initiator gains, in requests: mostly 1, for the one that ends; signed, but never negative on VSCSI"
+_INITIATOR = "Who logs in, for reservations and other channels: 8 bytes identifier extension, 8 bytes GUID (before r16a the other way round); zeros on VSCSI"
+_TARGET = "Whom the initiator means: 8 bytes identifier extension, 8 bytes GUID of the I/O controller; zeros on VSCSI"
+
+
 class DirectBuf(Structure):
     """Direct memory descriptor, 16 bytes (``srp_direct_buf``): on VSCSI ``va`` is an I/O bus address and ``key`` 0."""
 
     __slots__ = ()
-    va = U64(0)
-    key = U32(8, hex=True)
-    len = U32(12)
+    va = U64(
+        0,
+        doc="First byte of the stretch: on VSCSI an I/O bus address in the client's window, on RDMA a virtual address of the initiator's",
+    )
+    key = U32(
+        8,
+        hex=True,
+        doc="Memory handle that the target names to reach the stretch: on RDMA an R_Key; VSCSI sends 0 and ignores it",
+    )
+    len = U32(12, doc="How many bytes the stretch has; 0 is allowed and moves nothing")
 
     def segments(self, fetch: Callable[[int, int], Any] | None = None) -> list[DirectBuf]:
         """The one stretch of memory, as a list."""
@@ -203,9 +224,20 @@ class IndirectBuf(Structure):
     """Indirect descriptor, 20 + 16 n bytes (``srp_indirect_buf``): the whole table's place, and its first n entries."""
 
     __slots__ = ()
-    table_desc = Struct(0, DirectBuf)
-    len = U32(16)
-    desc_list = List(20, item=DirectBuf)
+    table_desc = Struct(
+        0,
+        DirectBuf,
+        doc="Where the whole list of descriptors stands in the initiator's memory; its length is 16 bytes for each of them",
+    )
+    len = U32(
+        16,
+        doc="How many bytes of data all descriptors of the table describe together; it bounds the transfer",
+    )
+    desc_list = List(
+        20,
+        item=DirectBuf,
+        doc="The first descriptors of the table, as many as the count byte of their direction says; where that is all of them, the target need not fetch the table",
+    )
 
     def segments(
         self, fetch: Callable[[int, int], Any] | None = None, *, limit: int = 65536
@@ -258,7 +290,10 @@ class ImmBuf(Structure):
     """Immediate data descriptor, 4 bytes (SRP2, ``srp_imm_buf``): the data stands in the IU, see ``Cmd.imm_data``."""
 
     __slots__ = ()
-    len = U32(0)
+    len = U32(
+        0,
+        doc="How many bytes of data-out stand in the IU itself, from the offset on that the login agreed to (SRP2)",
+    )
 
     def segments(self, fetch: Callable[[int, int], Any] | None = None) -> list[DirectBuf]:
         """No memory elsewhere: an empty list."""
@@ -276,7 +311,8 @@ class IU(Structure):
     def __init_subclass__(cls, opcode: int | None = None, **options: Any) -> None:
         if opcode is not None and "opcode" not in cls.__dict__:
             # An opcode of one's own is no violation of the standard's list.
-            field = U8(0, enum=Opcode if opcode in set(Opcode) else None, must=opcode, hex=True)
+            codes = Opcode if opcode in set(Opcode) else None
+            field = U8(0, enum=codes, must=opcode, hex=True, doc=_OPCODE)
             field.__set_name__(cls, "opcode")
             cls.opcode = field
         super().__init_subclass__(**options)
@@ -287,34 +323,66 @@ class IU(Structure):
         if opcode is not None:
             iu.add(opcode, cls)
 
-    opcode = U8(0, enum=Opcode)
+    opcode = U8(0, enum=Opcode, doc=_OPCODE)
 
 
 class LoginReq(IU, opcode=Opcode.LOGIN_REQ, size=64):
     """SRP_LOGIN_REQ, initiator to target, 64 bytes (SRP r16a, 6.2; ``srp_login_req``; imm_data_offset is SRP2)."""
 
     __slots__ = ()
-    tag = U64(8)
-    req_it_iu_len = U32(16)
-    req_buf_fmt = U16(24, enum=SupportedFormats)
-    req_flags = U8(26, enum=ReqFlags)
-    imm_data_offset = U16(28)
-    initiator_port_id = Raw(32, 16)
-    target_port_id = Raw(48, 16)
+    tag = U64(8, doc=_TAG)
+    req_it_iu_len = U32(
+        16,
+        doc="Longest IU in bytes that the initiator will send, datagrams included; at least 64, on VSCSI at most 256",
+    )
+    req_buf_fmt = U16(
+        24,
+        enum=SupportedFormats,
+        doc="Kinds of data buffer descriptors that the target has to understand, a bit each; it rejects the login if it lacks one",
+    )
+    req_flags = U8(
+        26,
+        enum=ReqFlags,
+        doc="Bits 0 and 1: 0 ends other channels of this nexus, 1 keeps them; bits 4 to 6 ask for solicited events with T_LOGOUT, CRED_REQ and AER_REQ (table 9); bit 7 asks for immediate data (SRP2)",
+    )
+    imm_data_offset = U16(
+        28,
+        doc="Where immediate data is to begin, in bytes from the start of SRP_CMD; counts only with IMMED_REQUESTED (SRP2), else 0",
+    )
+    initiator_port_id = Raw(32, 16, doc=_INITIATOR)
+    target_port_id = Raw(48, 16, doc=_TARGET)
 
 
 class LoginReqCM(Structure, size=56):
     """SRP_LOGIN_REQ as RDMA/CM private data, 56 bytes (``srp_login_req_rdma``): other offsets, same fields."""
 
     __slots__ = ()
-    tag = U64(0)
-    req_buf_fmt = U16(8, enum=SupportedFormats)
-    req_flags = U8(10, enum=ReqFlags)
-    opcode = U8(11, enum=Opcode, must=Opcode.LOGIN_REQ)
-    req_it_iu_len = U32(12)
-    initiator_port_id = Raw(16, 16)
-    target_port_id = Raw(32, 16)
-    imm_data_offset = U16(48)
+    tag = U64(0, doc=_TAG)
+    req_buf_fmt = U16(
+        8,
+        enum=SupportedFormats,
+        doc="What LOGIN_REQ says in bytes 24 and 25: the kinds of descriptors that the target has to understand",
+    )
+    req_flags = U8(
+        10,
+        enum=ReqFlags,
+        doc="What LOGIN_REQ says in byte 26: other channels, solicited events, immediate data",
+    )
+    opcode = U8(
+        11,
+        enum=Opcode,
+        must=Opcode.LOGIN_REQ,
+        doc="Always that of LOGIN_REQ; it tells the login from other private data of a ConnectRequest",
+    )
+    req_it_iu_len = U32(
+        12,
+        doc="Longest IU in bytes that the initiator will send over this channel; ib_srp asks for 8260 where it wants immediate data",
+    )
+    initiator_port_id = Raw(16, 16, doc=_INITIATOR)
+    target_port_id = Raw(32, 16, doc=_TARGET)
+    imm_data_offset = U16(
+        48, doc="Where immediate data is to begin, in bytes from the start of SRP_CMD (SRP2); 0 without it"
+    )
 
     def login_req(self) -> LoginReq:
         """The same login in its normal form."""
@@ -333,48 +401,83 @@ class LoginRsp(IU, opcode=Opcode.LOGIN_RSP, size=52):
     """SRP_LOGIN_RSP, target to initiator, 52 bytes (SRP r16a, 6.3; ``srp_login_rsp``)."""
 
     __slots__ = ()
-    req_lim_delta = I32(4)
-    tag = U64(8)
-    max_it_iu_len = U32(16)
-    max_ti_iu_len = U32(20)
-    buf_fmt = U16(24, enum=SupportedFormats)
-    rsp_flags = U8(26, enum=LoginRspFlags)
+    req_lim_delta = I32(
+        4,
+        doc="The first credit: how many CMD and TSK_MGMT may be unanswered at a time; a client of VSCSI wants 2 or more",
+    )
+    tag = U64(8, doc=_ANSWERED)
+    max_it_iu_len = U32(
+        16,
+        doc="Longest IU in bytes that the target takes; the initiator sends none that is longer than this or than it asked for",
+    )
+    max_ti_iu_len = U32(
+        20, doc="Longest IU in bytes that the target sends; the initiator's receive buffers must have so many"
+    )
+    buf_fmt = U16(
+        24,
+        enum=SupportedFormats,
+        doc="Kinds of data buffer descriptors that the target understands, a bit each; 0006h everywhere",
+    )
+    rsp_flags = U8(
+        26,
+        enum=LoginRspFlags,
+        doc="Bits 0 and 1: whether other channels of the nexus were ended (1), kept (2), or there was none (0); bit 7: immediate data may be sent (SRP2)",
+    )
 
 
 class LoginRej(IU, opcode=Opcode.LOGIN_REJ, size=32):
     """SRP_LOGIN_REJ, target to initiator, 32 bytes (SRP r16a, 6.4; ``srp_login_rej``)."""
 
     __slots__ = ()
-    reason = U32(4, enum=LoginRejReason, hex=True)
-    tag = U64(8)
-    buf_fmt = U16(24, enum=SupportedFormats)
+    reason = U32(
+        4,
+        enum=LoginRejReason,
+        hex=True,
+        doc="Why there is no session; 00010000h to 00010006h are assigned",
+    )
+    tag = U64(8, doc=_ANSWERED)
+    buf_fmt = U16(
+        24,
+        enum=SupportedFormats,
+        doc="Kinds of data buffer descriptors that a login may ask for; of use with reason 00010004h",
+    )
 
 
 class ILogout(IU, opcode=Opcode.I_LOGOUT, size=16):
     """SRP_I_LOGOUT, initiator to target, 16 bytes (``srp_i_logout``)."""
 
     __slots__ = ()
-    tag = U64(8)
+    tag = U64(8, doc=_TAG)
 
 
 class TLogout(IU, opcode=Opcode.T_LOGOUT, size=16):
     """SRP_T_LOGOUT, target to initiator, 16 bytes (``srp_t_logout``)."""
 
     __slots__ = ()
-    sol_not = U8(1, enum=SolNot)
-    reason = U32(4, enum=TLogoutReason)
-    tag = U64(8)
+    sol_not = U8(1, enum=SolNot, doc=_SOLNT)
+    reason = U32(
+        4,
+        enum=TLogoutReason,
+        doc="Why the target ends the session: 0 none, 1 not used for long, 2 to 9 what the initiator did wrong; 5 is not assigned",
+    )
+    tag = U64(8, doc=_TAG)
 
 
 class TskMgmt(IU, opcode=Opcode.TSK_MGMT, size=48):
     """SRP_TSK_MGMT, initiator to target, 48 bytes (``srp_tsk_mgmt``); ``task_tag`` matters to ABORT TASK alone."""
 
     __slots__ = ()
-    sol_not = U8(1, enum=SolNot)
-    tag = U64(8)
-    lun = LunField(20)
-    tsk_mgmt_func = U8(30, enum=TskMgmtFunc)
-    task_tag = U64(32)
+    sol_not = U8(1, enum=SolNot, doc=_ASKSOL)
+    tag = U64(8, doc=_TAG)
+    lun = LunField(20, doc=_LUN)
+    tsk_mgmt_func = U8(
+        30,
+        enum=TskMgmtFunc,
+        doc="Which tasks of the unit are ended: one (01h), this nexus' (02h), everybody's (04h), all with a reset (08h); 40h ends an ACA condition (SAM-5, 7)",
+    )
+    task_tag = U64(
+        32, doc="The tag of the command that ABORT TASK is about; other functions send 0 and it is ignored"
+    )
 
 
 class Cmd(IU, opcode=Opcode.CMD, size=48):
@@ -386,18 +489,64 @@ class Cmd(IU, opcode=Opcode.CMD, size=48):
     """
 
     __slots__ = ()
-    sol_not = U8(1, enum=SolNot)
-    data_out_fmt = Bits(5, 4, 4, enum=BufferFormat)
-    data_in_fmt = Bits(5, 0, 4, enum=BufferFormat)
-    data_out_desc_cnt = U8(6)
-    data_in_desc_cnt = U8(7)
-    tag = U64(8)
-    lun = LunField(20)
-    task_attr = Bits(29, 0, 3, enum=TaskAttribute)
-    add_cdb_len = U8(31)
-    cdb = Part(32, Bits(31, 2, 6), unit=4, bias=16, least=16)
-    data_out = Descriptor(cdb, data_out_fmt, data_out_desc_cnt, (DirectBuf, IndirectBuf, ImmBuf))
-    data_in = Descriptor(data_out, data_in_fmt, data_in_desc_cnt, (DirectBuf, IndirectBuf, None))
+    sol_not = U8(1, enum=SolNot, doc=_ASKSOL)
+    data_out_fmt = Bits(
+        5,
+        4,
+        4,
+        enum=BufferFormat,
+        doc="How data to the device is described, and so how long its descriptor is: 0 no data, 1 direct 16 bytes, 2 indirect 20 and 16 for each entry, 3 immediate 4 bytes (SRP2)",
+    )
+    data_in_fmt = Bits(
+        5,
+        0,
+        4,
+        enum=BufferFormat,
+        doc="How the room for data from the device is described: 0 no data, 1 direct 16 bytes, 2 indirect 20 and 16 for each entry",
+    )
+    data_out_desc_cnt = U8(
+        6,
+        doc="Entries of an indirect data-out table that stand in the IU, 0 to 255; of a direct descriptor 0, and 1 from SLOF",
+    )
+    data_in_desc_cnt = U8(
+        7,
+        doc="Entries of an indirect data-in table that stand in the IU, 0 to 255; of a direct descriptor 0, and 1 from SLOF",
+    )
+    tag = U64(8, doc=_TAG)
+    lun = LunField(20, doc=_LUN)
+    task_attr = Bits(
+        29,
+        0,
+        3,
+        enum=TaskAttribute,
+        doc="Order among the tasks of the unit: 0 any, 1 before all others, 2 after those before it, 4 within an ACA condition (SAM-5, 8.9)",
+    )
+    add_cdb_len = U8(
+        31,
+        doc="Bytes of CDB behind the first 16: bits 2 to 7 count words of four bytes, the two low bits are reserved",
+    )
+    cdb = Part(
+        32,
+        Bits(31, 2, 6),
+        unit=4,
+        bias=16,
+        least=16,
+        doc="What the device is to do, padded with zeros to 16 bytes; a longer one goes on where the descriptors would begin",
+    )
+    data_out = Descriptor(
+        cdb,
+        data_out_fmt,
+        data_out_desc_cnt,
+        (DirectBuf, IndirectBuf, ImmBuf),
+        doc="Where the device gets its data from, and how much at most",
+    )
+    data_in = Descriptor(
+        data_out,
+        data_in_fmt,
+        data_in_desc_cnt,
+        (DirectBuf, IndirectBuf, None),
+        doc="Where data of the device goes to, and how much at most",
+    )
 
     @property
     def buf_fmt(self) -> int:
@@ -462,17 +611,44 @@ class Rsp(IU, opcode=Opcode.RSP, size=36):
     """
 
     __slots__ = ()
-    sol_not = U8(1, enum=SolNot)
-    req_lim_delta = I32(4)
-    tag = U64(8)
-    flags = U8(18, enum=RspFlags)
-    status = U8(19, hex=True)
-    data_out_res_cnt = U32(20)
-    data_in_res_cnt = U32(24)
-    sense_data_len = U32(28)
-    resp_data_len = U32(32)
-    resp_data = Part(36, resp_data_len, when=(flags, RspFlags.RSPVALID))
-    sense = Part(resp_data, sense_data_len, when=(flags, RspFlags.SNSVALID))
+    sol_not = U8(1, enum=SolNot, doc=_SOLNT)
+    req_lim_delta = I32(4, doc=_CREDIT)
+    tag = U64(8, doc=_ANSWERED)
+    flags = U8(
+        18,
+        enum=RspFlags,
+        doc="Which of the fields behind it count: response data, sense data, and for each direction whether the command moved more (over) or less (under) than the descriptors allow",
+    )
+    status = U8(
+        19,
+        hex=True,
+        doc="SCSI status of the command: 00h GOOD, 02h CHECK CONDITION, 08h BUSY, 18h RESERVATION CONFLICT, 28h TASK SET FULL, 30h ACA ACTIVE, 40h TASK ABORTED (SAM-5, 5.3)",
+    )
+    data_out_res_cnt = U32(
+        20,
+        doc="Bytes by which data-out missed what the descriptor allows; counts with DOOVER or DOUNDER alone",
+    )
+    data_in_res_cnt = U32(
+        24,
+        doc="Bytes by which data-in missed what the descriptor allows; counts with DIOVER or DIUNDER alone; ibmvscsi heeds DIOVER only",
+    )
+    sense_data_len = U32(
+        28,
+        doc="Bytes of sense data; counts with SNSVALID alone. ibmvscsi copies them unchecked into room for 96",
+    )
+    resp_data_len = U32(32, doc="Bytes of response data: 4 with RSPVALID, else not looked at")
+    resp_data = Part(
+        36,
+        resp_data_len,
+        when=(flags, RspFlags.RSPVALID),
+        doc="Three zeros and a code of what became of the IU or the task management function: 0 done, 2 bad field, 4 not supported, 5 failed (SRP r16a, RSP_CODE)",
+    )
+    sense = Part(
+        resp_data,
+        sense_data_len,
+        when=(flags, RspFlags.SNSVALID),
+        doc="Why the command failed, fixed or descriptor format (SPC-5, 4.4); it stands behind the response data",
+    )
 
     @property
     def rsp_code(self) -> RspCode | int | None:
@@ -505,35 +681,42 @@ class CredReq(IU, opcode=Opcode.CRED_REQ, size=16):
     """SRP_CRED_REQ, target to initiator, 16 bytes (``srp_cred_req``)."""
 
     __slots__ = ()
-    sol_not = U8(1, enum=SolNot)
-    req_lim_delta = I32(4)
-    tag = U64(8)
+    sol_not = U8(1, enum=SolNot, doc=_SOLNT)
+    req_lim_delta = I32(
+        4,
+        doc="Credit that the initiator gains, in requests, or loses where it is negative; nothing need have been answered for it",
+    )
+    tag = U64(8, doc=_TAG)
 
 
 class CredRsp(IU, opcode=Opcode.CRED_RSP, size=16):
     """SRP_CRED_RSP, initiator to target, 16 bytes (``srp_cred_rsp``)."""
 
     __slots__ = ()
-    tag = U64(8)
+    tag = U64(8, doc=_ANSWERED)
 
 
 class AerReq(IU, opcode=Opcode.AER_REQ, size=36):
     """SRP_AER_REQ, target to initiator, 36 bytes + sense data (``srp_aer_req``)."""
 
     __slots__ = ()
-    sol_not = U8(1, enum=SolNot)
-    req_lim_delta = I32(4)
-    tag = U64(8)
-    lun = LunField(20)
-    sense_data_len = U32(28)
-    sense = Part(36, sense_data_len)
+    sol_not = U8(1, enum=SolNot, doc=_SOLNT)
+    req_lim_delta = I32(4, doc=_CREDIT)
+    tag = U64(8, doc=_TAG)
+    lun = LunField(20, doc="The logical unit that has something to report, eight bytes (SAM-5, 4.7)")
+    sense_data_len = U32(28, doc="Bytes of sense data behind the fixed part")
+    sense = Part(
+        36,
+        sense_data_len,
+        doc="What happened to the unit, in the form that CHECK CONDITION brings (SPC-5, 4.4)",
+    )
 
 
 class AerRsp(IU, opcode=Opcode.AER_RSP, size=16):
     """SRP_AER_RSP, initiator to target, 16 bytes (``srp_aer_rsp``)."""
 
     __slots__ = ()
-    tag = U64(8)
+    tag = U64(8, doc=_ANSWERED)
 
 
 parse = iu.parse

@@ -73,18 +73,20 @@ def test_every_command_can_be_shown() -> None:
 
 def test_meanings() -> None:
     text = shown("TskMgmt")
-    assert re.search(r"^ +0 +1  opcode +always 0x01 TSK_MGMT$", text, re.MULTILINE)
-    assert re.search(r"^ +20 +8  lun +LUN$", text, re.MULTILINE)
-    assert re.search(r"^ +30 +1  tsk_mgmt_func +TskMgmtFunc$", text, re.MULTILINE)
+    assert re.search(r"^ +0 +1  opcode +always 0x01 TSK_MGMT; Which IU", text, re.MULTILINE)
+    assert re.search(r"^ +20 +8  lun +LUN; The logical unit", text, re.MULTILINE)
+    assert re.search(r"^ +30 +1  tsk_mgmt_func +TskMgmtFunc; Which tasks", text, re.MULTILINE)
     assert re.search(r"^ +31 +1  rsvd31 +reserved$", text, re.MULTILINE)
     for one in srp.TskMgmtFunc:
         assert re.search(rf"^  {int(one):#04x}  {one.name}$", text, re.MULTILINE)
     assert "``" not in text
     text = shown("srp.Cmd")
-    assert re.search(r"^ +5  7\.\.4 +1  data_out_fmt +BufferFormat$", text, re.MULTILINE)
-    assert re.search(r"^ +32 +var  cdb +bytes; bits 7\.\.2 of byte 31 \* 4 \+16 bytes$", text, re.MULTILINE)
+    assert re.search(r"^ +5  7\.\.4 +1  data_out_fmt +BufferFormat; How", text, re.MULTILINE)
     assert re.search(
-        r"^ +then +var  data_in +DirectBuf or IndirectBuf; as data_in_fmt says$", text, re.MULTILINE
+        r"^ +32 +var  cdb +bytes; bits 7\.\.2 of byte 31 \* 4 \+16 bytes; What", text, re.MULTILINE
+    )
+    assert re.search(
+        r"^ +then +var  data_in +DirectBuf or IndirectBuf; as data_in_fmt says; Where", text, re.MULTILINE
     )
     assert re.search(r"^ +1  0 +1  evpd +flag$", shown("scsi.Inquiry"), re.MULTILINE)
 
