@@ -242,6 +242,16 @@ cdef class Lane:
         """Requests that have been begun, and are neither answered nor handed over."""
         return self.requests.under_way
 
+    @property
+    def kept(self):
+        """Bytes of memory for the data of requests that take their time: under way, or kept for the next ones."""
+        return self.requests.room
+
+    def give_back(self):
+        """Let go of what is kept for the next ones."""
+        self.check_idle()
+        self.requests.give_back()
+
     def next(self, bint fast, Py_ssize_t outstanding, Py_ssize_t allowed):
         """Deal with requests; EMPTY, or why the engine has to do something.
 

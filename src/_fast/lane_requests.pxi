@@ -20,7 +20,7 @@ cdef enum:
     SLABS = 16
     LARGEST = 1 << 20       # bytes of one request that waits: the engine moves more, in chunks
     STAGED = 32 << 20       # bytes that wait together, more or less
-    SPARE = 64 << 10        # bytes that are kept for the next request
+    KEPT = 16 << 20         # bytes that are kept for the next requests, until there have been none for a while
     ALIGNMENT = 4096
 
 # Where a request is.
@@ -64,6 +64,7 @@ cdef class Requests:
     cdef Py_ssize_t under_way
     cdef Py_ssize_t ended   # of them, those that the engine has to go on with
     cdef size_t staged
+    cdef size_t room        # bytes that the slots have to stage them in
     cdef bint others        # something is over that is not the lane's
     cdef bint more          # not all that is has been dealt with
 
@@ -173,11 +174,23 @@ cdef class Requests:
         """It is none any more."""
         slot.state = IDLE
         slot.held = False
-        if slot.room > SPARE:
-            free(slot.bytes)
-            slot.bytes, slot.room = NULL, 0
+        if self.room > KEPT:
+            self.unstage(slot)
         slot.after = self.idle
         self.idle = slot
+
+    cdef void unstage(self, Slot *slot) noexcept nogil:
+        """Let go of the memory that it had."""
+        free(slot.bytes)
+        self.room -= slot.room
+        slot.bytes, slot.room = NULL, 0
+
+    cdef void give_back(self) noexcept nogil:
+        """Let go of the memory of those that are none."""
+        cdef Slot *slot = self.idle
+        while slot is not NULL:
+            self.unstage(slot)
+            slot = slot.after
 
     # On their way through a medium.
 
@@ -233,13 +246,14 @@ cdef class Requests:
         cdef Py_ssize_t i
         if not self.waits or length > LARGEST or end.staged and end.staged + length > left:
             return False
+        # New memory costs more than the copy: a page fault every 4 KiB.
         if slot.room < length:
-            free(slot.bytes)
-            slot.room = (length + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
-            slot.bytes = <uint8_t *>aligned_alloc(ALIGNMENT, slot.room)
+            self.unstage(slot)
+            slot.bytes = <uint8_t *>aligned_alloc(ALIGNMENT, (length + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT)
             if slot.bytes is NULL:
-                slot.room = 0
                 return False
+            slot.room = (length + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+            self.room += slot.room
         if slot.io.operation == PYSRP_WRITE:
             for i in range(n):
                 memcpy(slot.bytes + at, parts[i].bytes, parts[i].length)

@@ -21,6 +21,7 @@ from pysrp.target.disk import Disk
 from pysrp.target.lunmap import LunMap
 from pysrp.target.medium import Feature
 from pysrp.vscsi.server import Settings
+from pysrp.vscsi.server_queue import LANE_MEMORY
 from target_rig import MIB, Rig
 
 FUA, NOWAIT = int(Feature.FUA), int(Feature.NOWAIT)
@@ -359,8 +360,33 @@ def test_a_unit_has_no_more_memory_than_is_left(make: Make) -> None:
     for tag in tags:
         scene.good(tag)
     scene.check()
+    assert lane(scene).kept == 16 * MIB  # of more it lets go at once
     scene.close()
     close(other)
+
+
+def test_memory_of_requests_is_kept_for_the_next_ones_and_given_back(scene: Scene) -> None:
+    client, size = scene.client, 256 << 10
+    scene.run(LANE_MEMORY)
+    assert lane(scene).kept == 0
+    for _ in range(2):
+        first, second = (client.write(256, at, bytes(size)) for at in (0, 512))
+        scene.run()
+        scene.medium.finish_all()
+        due = scene.run()
+        scene.good(first)
+        scene.good(second)
+        assert lane(scene).kept == 2 * size
+        assert due == scene.now + LANE_MEMORY
+    hung = client.read(256, 0, 8)
+    scene.run(LANE_MEMORY / 2)
+    assert scene.run(LANE_MEMORY) is None, "it would look again and again"
+    assert lane(scene).kept == size
+    scene.finish()
+    scene.good(hung)
+    assert scene.run(LANE_MEMORY) is None
+    assert lane(scene).kept == 0
+    scene.check()
 
 
 def test_a_medium_that_takes_no_more(scene: Scene) -> None:

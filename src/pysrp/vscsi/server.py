@@ -216,7 +216,7 @@ class ServerAdapter:
                 break
         else:
             return now  # there is more, but the caller may have something else to do
-        return queue.due if queue.calling or queue.backlog else None
+        return queue.due if queue.calling or queue.backlog else queue.rest()
 
     def _receive_some(self) -> bool:
         """Deal with a batch of elements; False when there were none."""

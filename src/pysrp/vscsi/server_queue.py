@@ -23,6 +23,9 @@ log = limit(logging.getLogger("pysrp.target"))
 BATCH = 256
 BACKLOG = 4096
 
+LANE_MEMORY = 1.0
+"""Seconds without a command in the lane after which it keeps no memory for the next ones."""
+
 
 class CrqPort(DmaPort, Protocol):
     """What is needed of a :class:`pysrp.fabric.CrqPort`."""
@@ -110,6 +113,8 @@ class ServerQueue:
         self.due = 0.0
         """When to repeat that, or to try to send again."""
         self._pause = 0.0
+        self._total, self._forget = 0, 0.0
+        """Commands that the lane had answered when this was last looked at, and when it may give memory back."""
 
     # To the client.
 
@@ -184,6 +189,18 @@ class ServerQueue:
             for each in lane.late():
                 channel.session.adopt(channel, each)
         return b""
+
+    def rest(self) -> float | None:
+        """There is nothing to do: when there is something all the same, None: never. The lane gives back what it keeps."""
+        lane = self.lane
+        if lane is None or not lane.kept:
+            return None
+        if lane.total != self._total:
+            self._total, self._forget = lane.total, self.now + LANE_MEMORY
+        elif self.now >= self._forget:
+            lane.give_back()  # not what is under way: that is looked at again when it is over
+            return None
+        return self._forget
 
     def unbind(self) -> None:
         """There is no session any more that plain commands could be done for."""
