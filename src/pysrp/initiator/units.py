@@ -286,6 +286,16 @@ class ScannedUnit:
         self._meant = None if value is None else value.block_size
 
     @property
+    def host(self) -> int:
+        """Number of the SCSI host, the first of the four in Linux's addresses."""
+        return self.session.host
+
+    @property
+    def max_transfer(self) -> int:
+        """Bytes that one command may move."""
+        return self.session.max_transfer
+
+    @property
     def type(self) -> int:
         """Peripheral device type."""
         return int(self.inquiry_data.peripheral_device_type)
@@ -306,7 +316,7 @@ class ScannedUnit:
         return _text(self.inquiry_data, "revision")
 
     def __repr__(self) -> str:
-        address = ":".join(map(str, (self.session.host, *self.hctl)))
+        address = ":".join(map(str, (self.host, *self.hctl)))
         return f"<{type(self).__name__} [{address}] {self.vendor} {self.product} {self.revision}>"
 
     # Sequences.
