@@ -27,6 +27,7 @@ SAME = {
     "Link": BOTH_ENDS,
     "Device": ASYNC,
     "Session": ASYNC,
+    "SgUnit": ASYNC,
     "Backend": NEEDED,
     "Memory": NEEDED,
     "File": "a file of a management tree; a medium that is one",

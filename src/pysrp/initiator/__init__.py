@@ -15,6 +15,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pysrp.initiator.device import ScsiDevice, ScsiHost
+    from pysrp.initiator.hosts import connect
     from pysrp.initiator.session import (
         READ,
         WRITE,
@@ -48,10 +50,13 @@ __all__ = [
     "Options",
     "Pending",
     "Result",
+    "ScsiDevice",
+    "ScsiHost",
     "Session",
     "TimedOut",
     "UnitChanged",
     "Workload",
+    "connect",
 ]
 
 _HOMES = {
@@ -64,10 +69,13 @@ _HOMES = {
     "Options": "session",
     "Pending": "session",
     "Result": "session",
+    "ScsiDevice": "device",
+    "ScsiHost": "device",
     "Session": "session",
     "TimedOut": "session",
     "UnitChanged": "session",
     "Workload": "session",
+    "connect": "hosts",
 }
 """Where these names live. A program that wants the engines alone loads no threads, clocks or sockets."""
 

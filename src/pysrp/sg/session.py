@@ -1,0 +1,135 @@
+"""The units of this machine's SCSI generic in blocking calls."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from pysrp.initiator import session
+from pysrp.initiator.units import IO_RETRIES, IO_TIMEOUT, Pending, Result, ScannedUnit, Steps
+from pysrp.initiator.workload import Workload, WorkloadRun
+from pysrp.lun import Lun
+from pysrp.sg.crew import UnitCrew
+from pysrp.sg.units import Units
+
+__all__ = ["Device", "Session", "SgUnit"]
+
+T = TypeVar("T")
+
+
+class SgUnit(UnitCrew):
+    """One logical unit: what a device is to its ``session``, as :class:`pysrp.initiator.session.Session` is."""
+
+    def execute(
+        self, lun: Lun, cdb: Any, *, data_out: Any = None, data_in_length: int = 0, timeout: float = 60,
+        check: bool = True, **more: Any,
+    ) -> Result:  # fmt: skip
+        """Any command, and its result; see :meth:`pysrp.initiator.session.Session.execute`."""
+        pending = self.submit(
+            lun, bytes(cdb), data_out=data_out, data_in_length=data_in_length, timeout=timeout, **more
+        )
+        self.complete(pending)
+        return pending.outcome(check)
+
+    def run_steps(self, steps: Steps[T]) -> T:
+        """Carry out a sequence of :mod:`pysrp.initiator.units`. When this ends, nobody waits for any of it."""
+        scope: list[Pending] = []
+        outer = self._scope
+        try:
+            while True:
+                self._scope = scope
+                try:
+                    waiting = next(steps)
+                finally:
+                    self._scope = outer
+                for pending in waiting:
+                    self._await(pending)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        except BaseException:
+            self.give_up(scope)
+            steps.close()
+            raise
+
+    def lun_reset(self, lun: Lun, timeout: float = 0) -> None:
+        """LUN RESET by the kernel, which has a time limit of its own."""
+        self.carrier.reset()
+
+    def abort(self, pending: Pending, timeout: float = 0) -> bool:
+        """End a command that has not begun; UnavailableError for one that the kernel has (:meth:`UnitCrew.withdraw`)."""
+        return self.withdraw(pending)
+
+    def run(
+        self, unit: ScannedUnit, ops: Any, lbas: Iterable[int], blocks: Any, *, depth: int = 32, data: Any = None,
+        timeout: float = IO_TIMEOUT, fua: bool = False, retry: bool = True,
+    ) -> Workload:  # fmt: skip
+        """Many reads and writes, at most 16 at a time; see :meth:`pysrp.initiator.session.Session.run`."""
+        size = self.run_steps(unit.block_size_steps())
+        run = WorkloadRun(unit, size, ops, lbas, blocks, data, timeout, fua)
+        flying: deque[tuple[int, Pending, int]] = deque()
+        begun = time.perf_counter()
+        try:
+            for item in range(run.count + depth):
+                if flying and (len(flying) == depth or item >= run.count):
+                    number, pending, sent = flying[0]
+                    self._await(pending)
+                    run.work.latency[number] = time.perf_counter_ns() - sent
+                    run.account(number, pending)
+                    flying.popleft()
+                if item < run.count:
+                    flying.append(
+                        (item, run.submit(item, IO_RETRIES if retry else 0), time.perf_counter_ns())
+                    )
+        except BaseException:
+            self.give_up(pending for _, pending, _ in flying)
+            raise
+        run.work.seconds = time.perf_counter() - begun
+        return run.work
+
+
+class Device(session.Device):
+    """A logical unit, the methods those of :class:`pysrp.initiator.session.Device`."""
+
+    session: SgUnit  # type: ignore[assignment]
+
+
+class Session(Units[SgUnit]):
+    """The units in blocking calls. They belong to one thread, as a session's devices do."""
+
+    _make = SgUnit
+
+    def scan(
+        self, channels: Iterable[int] | None = None, ids: Iterable[int] | None = None, luns: int | None = None
+    ) -> list[Device]:
+        """The units, as the kernel found them when it looked for them last; no command is sent.
+
+        Raises PartnerGone for one that has gone meanwhile, or when this is closed.
+        """
+        return [
+            Device(unit, unit.lun, place.hctl, data) for unit, place, data in self._found(channels, ids, luns)
+        ]
+
+    def gather(self, commands: Iterable[Pending], check: bool = True) -> list[Result]:
+        """Wait for commands of any of the units; their results in order. Raises the first error, when all are done."""
+        commands = list(commands)
+        try:
+            for pending in commands:
+                pending.session.complete(pending)
+        except BaseException:
+            for pending in commands:
+                pending.session.give_up((pending,))
+            raise
+        return [pending.outcome(check) for pending in commands]
+
+    def close(self) -> None:
+        """Let go of all units. Harmless when repeated; what the kernel has under way ends unseen."""
+        self._close()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
