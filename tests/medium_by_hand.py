@@ -29,7 +29,8 @@ struct mine {
 	uint8_t *bytes;
 	uint64_t size, bad, most;
 	struct pysrp_io *waiting;	/* what came first is first */
-	unsigned int depth, count, channels, asked, modulus, flags;
+	unsigned int depth, count, channels, asked, modulus;
+	struct pysrp_io last;
 	int patient, error, liar;
 };
 
@@ -93,7 +94,7 @@ static enum pysrp_submitted submit(void *self, struct pysrp_io *io)
 	struct pysrp_io **end = &mine->waiting;
 
 	mine->asked++;
-	mine->flags = io->flags;
+	mine->last = *io;
 	if (mine->modulus && io->offset / 512 % mine->modulus == 0) {
 		perform(mine, io);
 		return PYSRP_OVER;
@@ -188,7 +189,11 @@ static void *table(void *self) { return &((struct mine *)self)->table; }
 static void *content(void *self) { return ((struct mine *)self)->bytes; }
 static unsigned int channels(void *self) { return ((struct mine *)self)->channels; }
 static unsigned int waiting(void *self) { return ((struct mine *)self)->count; }
-static unsigned int flags(void *self) { return ((struct mine *)self)->flags; }
+static struct pysrp_io *last(void *self) { return &((struct mine *)self)->last; }
+static uint32_t flags(void *self) { return last(self)->flags; }
+static uint32_t operation(void *self) { return last(self)->operation; }
+static uint64_t offset(void *self) { return last(self)->offset; }
+static uint64_t length(void *self) { return last(self)->length; }
 static unsigned int asked(void *self) { return ((struct mine *)self)->asked; }
 
 static void set(void *self, uint64_t bad, uint64_t most, unsigned int depth, unsigned int modulus, int patient, int error,
@@ -221,7 +226,10 @@ void *content(void *self);
 unsigned int channels(void *self);
 unsigned int waiting(void *self);
 unsigned int asked(void *self);
-unsigned int flags(void *self);
+uint32_t flags(void *self);
+uint32_t operation(void *self);
+uint64_t offset(void *self);
+uint64_t length(void *self);
 int finish(void *self, int number);
 void set(void *self, uint64_t bad, uint64_t most, unsigned int depth, unsigned int modulus, int patient, int error,
          int liar, uint64_t size);
@@ -293,6 +301,11 @@ class HandMedium(NativeMedium):
         """Of the last one."""
         found: int = self.c.flags(self.mine)
         return found
+
+    @property
+    def last(self) -> tuple[int, int, int]:
+        """The last one: operation, offset, length."""
+        return self.c.operation(self.mine), self.c.offset(self.mine), self.c.length(self.mine)
 
     @property
     def channels(self) -> int:

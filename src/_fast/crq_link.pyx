@@ -13,7 +13,7 @@ from pysrp._fast.wire cimport wire_get64, wire_put64
 
 cdef enum:
     BATCH = 256
-    SMALLEST = 64       # an SRP_CMD with one descriptor
+    SMALLEST = 48       # an SRP_CMD without data
     IU = 256            # the largest of virtual SCSI
 
 

@@ -222,7 +222,10 @@ static void file_do_sweep(struct crew_hand *hand, struct pysrp_io *io)
 		file_finish(io, 0);
 }
 
-/* All flushes that wait are one. None goes on beside it: Linux tells one caller only of what it could not write. */
+/*
+ * All flushes that wait are one. None goes on beside it: Linux tells one caller only of what it could not write. A READ with
+ * FUA waits for one too, and then it reads.
+ */
 static void file_do_flush(struct crew_hand *hand, struct pysrp_io *list)
 {
 	struct file_medium *medium = hand->owner;
@@ -236,8 +239,15 @@ static void file_do_flush(struct crew_hand *hand, struct pysrp_io *list)
 	while (list) {
 		struct pysrp_io *next = list->next;
 
-		list->done = error ? 0 : list->length;
-		file_finish(list, error);
+		if (!error && list->operation == PYSRP_READ) {
+			int refused = crew_put(&medium->movers, list);
+
+			if (refused)
+				file_finish(list, refused);
+		} else {
+			list->done = error ? 0 : list->length;
+			file_finish(list, error);
+		}
 		list = next;
 	}
 }
@@ -249,7 +259,7 @@ static void file_dispatch(struct pysrp_io *io)
 	struct crew *crew = &medium->movers;
 	int error;
 
-	if (io->operation == PYSRP_FLUSH)
+	if (io->operation == PYSRP_FLUSH || (io->operation == PYSRP_READ && io->flags & PYSRP_FUA))
 		crew = &medium->flusher;
 	else if (io->operation == PYSRP_ZERO || io->operation == PYSRP_DISCARD)
 		crew = &medium->sweepers;
@@ -317,7 +327,7 @@ static int file_flies(struct file_channel *channel, struct pysrp_io *io)
 
 	if (!__atomic_load_n(&medium->rings, __ATOMIC_RELAXED))
 		return 0;
-	if (file_writes(io) && (medium->file.align == 1 || io->operation != PYSRP_WRITE || io->flags & PYSRP_FUA))
+	if (io->flags & PYSRP_FUA || (file_writes(io) && (medium->file.align == 1 || io->operation != PYSRP_WRITE)))
 		return 0;
 	count = file_window(io, FILE_LARGEST, vectors, &length);
 	if (!file_fits(&medium->file, vectors, count, at))
@@ -449,10 +459,12 @@ static enum pysrp_submitted file_submit(void *self, struct pysrp_io *io)
 	error = file_refuses(medium, io);
 	if (error || (!io->length && io->operation != PYSRP_FLUSH))
 		return file_now(medium, io, error);
-	if (io->operation == PYSRP_READ && file_try(medium, io, &medium->tries_reads))
-		return file_now(medium, io, 0);
-	if (io->operation == PYSRP_WRITE && !(io->flags & PYSRP_FUA) && file_try(medium, io, &medium->tries_writes))
-		return file_now(medium, io, 0);
+	if (!(io->flags & PYSRP_FUA)) {
+		if (io->operation == PYSRP_READ && file_try(medium, io, &medium->tries_reads))
+			return file_now(medium, io, 0);
+		if (io->operation == PYSRP_WRITE && file_try(medium, io, &medium->tries_writes))
+			return file_now(medium, io, 0);
+	}
 	if (io->flags & PYSRP_NOWAIT) {
 		io->done = 0;
 		return file_now(medium, io, EAGAIN);

@@ -1,4 +1,4 @@
-"""The short way of a READ or WRITE through a target: requests to answers without Python objects.
+"""The short way of a READ or WRITE through a target, and of a VERIFY or SYNCHRONIZE CACHE: without Python objects.
 
 A command takes it when nothing about it is special: it comes from a session with credit, is SIMPLE, is for
 a unit that grants its medium and whose gate is open (gate.h), asks for what the unit has and for exactly the bytes
@@ -32,8 +32,8 @@ from pysrp._fast.gate cimport (
 )
 from pysrp._fast.medium cimport Claim, Ear, InFlight, IoQueue, NativeChannel, NativeEnd, gather, pysrp_heard, pysrp_rung
 from pysrp._fast.native cimport (
-    PYSRP_FUA, PYSRP_HAS_FUA, PYSRP_HAS_NOWAIT, PYSRP_LINK, PYSRP_NOWAIT, PYSRP_NOWHERE, PYSRP_PENDING, PYSRP_READ,
-    PYSRP_WAITS, PYSRP_WRITE, pysrp_buffer, pysrp_io, pysrp_link, pysrp_request,
+    PYSRP_FLUSH, PYSRP_FUA, PYSRP_HAS_FUA, PYSRP_HAS_NOWAIT, PYSRP_LINK, PYSRP_NOWAIT, PYSRP_NOWHERE, PYSRP_PENDING,
+    PYSRP_READ, PYSRP_WAITS, PYSRP_WRITE, pysrp_buffer, pysrp_io, pysrp_link, pysrp_request,
 )
 from pysrp._fast.wire cimport wire_get16, wire_get32, wire_get64, wire_put64
 
@@ -82,7 +82,7 @@ cdef struct Place:
     uint64_t blocks
     uint64_t limit      # bytes that one command may move
     pysrp_gate *gate
-    bint fua            # it can write so that it is on the medium when it is over
+    bint fua            # it knows the flag
     uint32_t block_size
     uint16_t lun
 
@@ -169,6 +169,25 @@ cdef inline bint decode(const uint8_t *cdb, uint64_t *lba, uint64_t *blocks, bin
     # Of the flags DPO means nothing here. NACA, protection and the rest are the engine's. In the 6-byte ones there is
     # neither protect field nor FUA: where they would be are the LUN bits of SCSI-2, and the block's address.
     return not flags and blocks[0] > 0
+
+
+cdef inline uint32_t decode_unmoved(const uint8_t *cdb, uint64_t *lba, uint64_t *blocks) noexcept nogil:
+    """Which blocks a command without data means, and the operation for it; 0 for what is none, or asks for more."""
+    if cdb[0] == 0x2F or cdb[0] == 0x35:        # VERIFY(10), SYNCHRONIZE CACHE(10)
+        lba[0], blocks[0] = wire_get32(cdb + 2), wire_get16(cdb + 7)
+        if cdb[6] | cdb[9]:
+            return 0
+    elif cdb[0] == 0x8F or cdb[0] == 0x91:      # (16)
+        lba[0], blocks[0] = wire_get64(cdb + 2), wire_get32(cdb + 10)
+        if cdb[14] | cdb[15]:
+            return 0
+    else:
+        return 0
+    if cdb[0] & 0xF == 0xF:
+        # DPO means nothing here. BYTCHK has data, and no blocks are nothing to read.
+        return 0 if cdb[1] & 0xEF or not blocks[0] else PYSRP_READ
+    # Nor do IMMED and SYNC_NV; it is all of the disk whatever blocks are meant.
+    return 0 if cdb[1] & 0xF9 else PYSRP_FLUSH
 
 
 @cython.final   # its own methods are called as functions
@@ -436,10 +455,10 @@ cdef class Lane:
         cdef uint32_t stops = PYSRP_STOPS_READS
         cdef int code
 
-        if request.length < CMD + DESC or iu[0] != 2 or iu[CMD_ATTRIBUTE] & 7 or iu[CMD_ADDITIONAL] & 0xFC:
+        if request.length < CMD or iu[0] != 2 or iu[CMD_ATTRIBUTE] & 7 or iu[CMD_ADDITIONAL] & 0xFC:
             return STRANGE
         if not decode(cdb, &lba, &blocks, &fua):
-            return STRANGE
+            return self.serve_unmoved(request)
         write = cdb[0] & 2
         place = self.find(iu)
         if place is NULL or fua and not place.fua:
@@ -455,10 +474,7 @@ cdef class Lane:
 
         if write:
             stops = PYSRP_STOPS_WRITES & ~PYSRP_NO_CACHE if place.fua else PYSRP_STOPS_WRITES
-        # Here it is decided: from now on whoever closes the gate may have to wait until this command is over.
-        if not pysrp_gate_enter(place.gate, stops):
-            if pysrp_gate_word(place.gate) & PYSRP_REVOKED:
-                self.revoked = True
+        if not self.enter(place, stops):
             return STRANGE
         if place.memory is NULL:
             return self.submit(place, request, parts, n, lba * place.block_size, wanted, write, fua)
@@ -482,8 +498,8 @@ cdef class Lane:
         cdef uint32_t size
         cdef uint64_t total = 0
         cdef Py_ssize_t n = 1, found = 0
-        if iu[CMD_FORMATS] & (15 if write else 0xF0):
-            return -1       # data both ways
+        if iu[CMD_FORMATS] & (15 if write else 0xF0) or request.length < CMD + DESC:
+            return -1       # data both ways; none
         if form == 2:
             n = iu[CMD_OUT_COUNT] if write else iu[CMD_IN_COUNT]
             # All entries stand in the IU, and say what the descriptor does.
@@ -519,6 +535,15 @@ cdef class Lane:
         wire_put64(answer + RSP_TAG, request.tag)
         return STUCK if self.link.answer(self.link.self, request, answer) == PYSRP_WAITS else DONE
 
+    cdef inline bint enter(self, Place *place, uint32_t stops) noexcept nogil:
+        """Whether a command may go in."""
+        # Here it is decided: from now on whoever closes the gate may have to wait until this command is over.
+        if pysrp_gate_enter(place.gate, stops):
+            return True
+        if pysrp_gate_word(place.gate) & PYSRP_REVOKED:
+            self.revoked = True
+        return False
+
     cdef inline void leave(self, Place *place) noexcept nogil:
         """A command is over."""
         if pysrp_gate_leave(place.gate):
@@ -527,20 +552,18 @@ cdef class Lane:
     cdef int submit(self, Place *place, const pysrp_request *request, const pysrp_buffer *parts, Py_ssize_t n,
                     uint64_t offset, uint64_t wanted, bint write, bint fua) noexcept nogil:
         """A command that has gone in, for a medium that is no memory."""
-        cdef Slot *slot = self.requests.prepare(place, request, offset, wanted, write)
+        cdef Slot *slot = self.requests.prepare(place, request, PYSRP_WRITE if write else PYSRP_READ, offset, wanted)
         cdef uint32_t flags = 0
         cdef int code = LATER
-        if write and (fua or pysrp_gate_word(place.gate) & PYSRP_NO_CACHE):
+        if fua or write and pysrp_gate_word(place.gate) & PYSRP_NO_CACHE:
             flags = PYSRP_FUA
         if slot is NULL:
             self.leave(place)
             return STRANGE
         if place.end.medium.features & PYSRP_HAS_NOWAIT and not place.end.dawdles:
             code = self.requests.now(slot, parts, n, flags)
-        if code == LATER and not self.requests.stage(slot, parts, n, flags):
-            code = STRANGE
         if code == LATER:
-            return BEGUN if self.requests.submit(slot) else self.finish(slot, True)
+            return self.submit_staged(slot, parts, n, flags)
         if code == BEGUN:
             return code
         if code == DONE:
@@ -549,18 +572,50 @@ cdef class Lane:
         self.requests.drop(slot)
         return code
 
+    cdef int submit_staged(self, Slot *slot, const pysrp_buffer *parts, Py_ssize_t n, uint32_t flags) noexcept nogil:
+        """The same with memory of its own."""
+        if self.requests.stage(slot, parts, n, flags):
+            return BEGUN if self.requests.submit(slot) else self.finish(slot, True)
+        self.leave(slot.place)
+        self.requests.drop(slot)
+        return STRANGE
+
+    cdef int serve_unmoved(self, const pysrp_request *request) noexcept nogil:
+        """A command without data: VERIFY and SYNCHRONIZE CACHE, of a medium that is submitted to."""
+        cdef const uint8_t *iu = &request.iu[0]
+        cdef uint64_t lba, blocks, offset = 0, length = 0
+        cdef uint32_t operation = decode_unmoved(iu + CMD_CDB, &lba, &blocks), flags = 0
+        cdef Place *place = self.find(iu)
+        cdef Slot *slot
+        if not operation or iu[CMD_FORMATS] or place is NULL or place.memory is not NULL:
+            return STRANGE
+        if lba >= place.blocks or blocks > place.blocks - lba:
+            return STRANGE
+        if operation == PYSRP_READ:
+            # What is verified is on the medium first (SBC-4, 5.33).
+            offset, length, flags = lba * place.block_size, blocks * place.block_size, PYSRP_FUA
+            if not place.fua or length > place.limit:
+                return STRANGE
+        if not self.enter(place, PYSRP_STOPS_READS):
+            return STRANGE
+        slot = self.requests.prepare(place, request, operation, offset, length)
+        if slot is NULL:
+            self.leave(place)
+            return STRANGE
+        slot.unmoved = True
+        return self.submit_staged(slot, NULL, 0, flags)
+
     cdef int finish(self, Slot *slot, bint fast) noexcept nogil:
         """A request with memory of its own is over: answer it, or let the engine go on with it."""
         cdef pysrp_buffer parts[DESCRIPTORS]
         cdef const uint8_t *memory = slot.bytes
-        cdef bint write = slot.io.operation == PYSRP_WRITE
         cdef Py_ssize_t n = 0, i
         cdef int code
         if not fast or slot.io.error or slot.io.done != slot.io.length:
             n = -1
         elif not self.link.again(self.link.self, &slot.request):
             n = -1
-        elif not write:
+        elif slot.io.operation == PYSRP_READ and not slot.unmoved:
             n = self.reach(&slot.request, slot.io.length, False, parts)
         if n < 0:
             self.requests.set_aside(slot)

@@ -36,6 +36,7 @@ cdef struct Slot:
     pysrp_io io             # first: a pointer to it is one to this
     int state
     bint held               # the medium broke its word, and has the initiator's memory
+    bint unmoved            # nothing of it is the initiator's: VERIFY, SYNCHRONIZE CACHE
     Place *place
     pysrp_buffer buffers[DESCRIPTORS]
     pysrp_request request
@@ -173,7 +174,7 @@ cdef class Requests:
     cdef void drop(self, Slot *slot) noexcept nogil:
         """It is none any more."""
         slot.state = IDLE
-        slot.held = False
+        slot.held = slot.unmoved = False
         if self.room > KEPT:
             self.unstage(slot)
         slot.after = self.idle
@@ -194,8 +195,8 @@ cdef class Requests:
 
     # On their way through a medium.
 
-    cdef Slot *prepare(self, Place *place, const pysrp_request *request, uint64_t offset, uint64_t length,
-                       bint write) noexcept nogil:
+    cdef Slot *prepare(self, Place *place, const pysrp_request *request, uint32_t operation, uint64_t offset,
+                       uint64_t length) noexcept nogil:
         """A request that asks for this, NULL where there is none."""
         cdef Slot *slot
         cdef uint64_t size = place.end.medium.bytes(place.end.medium.self)
@@ -206,7 +207,7 @@ cdef class Requests:
             return NULL
         slot.state = HERE
         slot.place = place
-        slot.io.operation = PYSRP_WRITE if write else PYSRP_READ
+        slot.io.operation = operation
         slot.io.offset, slot.io.length = offset, length
         slot.request.where, slot.request.tag, slot.request.length = request.where, request.tag, request.length
         memcpy(slot.request.iu, request.iu, request.length)
@@ -259,7 +260,7 @@ cdef class Requests:
                 memcpy(slot.bytes + at, parts[i].bytes, parts[i].length)
                 at += parts[i].length
         slot.buffers[0].bytes, slot.buffers[0].length = slot.bytes, length
-        slot.io.buffers, slot.io.count, slot.io.flags = slot.buffers, 1, flags
+        slot.io.buffers, slot.io.count, slot.io.flags = slot.buffers, 1 if length else 0, flags
         slot.staged = length
         self.staged += length
         end.staged += length
@@ -399,9 +400,14 @@ cdef class NativeRequest(InFlight):
         return PyBytes_FromStringAndSize(<char *>self.slot.request.iu, self.slot.request.length)
 
     @property
-    def write(self):
-        """Whether it is a WRITE."""
-        return self.io.operation == PYSRP_WRITE
+    def operation(self):
+        """What the medium was asked for: READ, WRITE, FLUSH."""
+        return self.io.operation
+
+    @property
+    def moves(self):
+        """Whether what is read or written is the initiator's."""
+        return not self.slot.unmoved
 
     @property
     def offset(self):

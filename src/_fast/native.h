@@ -156,7 +156,11 @@ enum pysrp_operation {
 };
 
 /* Flags of a request. */
-#define PYSRP_FUA 1u		/* of a WRITE: on the medium when it is over; only with PYSRP_HAS_FUA */
+/*
+ * Only with PYSRP_HAS_FUA. Of a WRITE or ZERO: on the medium when it is over. Of a READ: what of these bytes is only in a
+ * volatile cache has been put on the medium before they are read.
+ */
+#define PYSRP_FUA 1u
 /* Over at once, or EAGAIN: then it is submitted again. More than `done` may have been moved by then, also of a WRITE. */
 #define PYSRP_NOWAIT 2u
 

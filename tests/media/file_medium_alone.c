@@ -194,7 +194,7 @@ static int choose(struct loop *loop, struct slot *slot)
 	io->operation = operations[chance(&loop->state, 8)];
 	if (io->operation == PYSRP_READ && chance(&loop->state, 8) == 0)
 		io->flags = PYSRP_NOWAIT;
-	if (io->operation == PYSRP_WRITE && chance(&loop->state, 8) == 0)
+	if (io->operation <= PYSRP_WRITE && !io->flags && chance(&loop->state, 8) == 0)
 		io->flags = PYSRP_FUA;
 	io->offset = loop->base + first * BLOCK + odd;
 	io->length = io->operation == PYSRP_FLUSH ? 0 : blocks * BLOCK - odd;
@@ -345,11 +345,25 @@ static void lost_through(struct loop *loop)
 static void lost_flush(struct loop *loop)
 {
 	CHECK(!done(loop, PYSRP_FLUSH, 0, 0, 0)->error && flushes == 1);
+	CHECK(!done(loop, PYSRP_READ, 0, 4096, PYSRP_FUA)->error && flushes == 2);
+	CHECK(loop->slots[0].io.done == 4096);
+	flushes = 1;
 	fails_flush = 1;
 	CHECK(done(loop, PYSRP_FLUSH, 0, 0, 0)->error == ENOSPC && flushes == 2);
 	CHECK(done(loop, PYSRP_FLUSH, 0, 0, 0)->error == ENOSPC && flushes == 2);
 	CHECK(done(loop, PYSRP_WRITE, 0, 4096, PYSRP_FUA)->error == ENOSPC);
+	CHECK(done(loop, PYSRP_READ, 0, 4096, PYSRP_FUA)->error == ENOSPC && flushes == 2);
 	CHECK(!done(loop, PYSRP_WRITE, 0, 4096, 0)->error);
+	CHECK(!done(loop, PYSRP_READ, 0, 4096, 0)->error);
+}
+
+/* What is to be there before it is read: the flush that fails is the READ's failure. */
+static void lost_before(struct loop *loop)
+{
+	fails_flush = 1;
+	CHECK(done(loop, PYSRP_READ, 0, 4096, PYSRP_FUA)->error == ENOSPC && flushes == 1);
+	CHECK(!loop->slots[0].io.done && loop->slots[0].io.bad == PYSRP_NOWHERE);
+	CHECK(done(loop, PYSRP_FLUSH, 0, 0, 0)->error == ENOSPC && flushes == 1);
 }
 
 static void refused(struct loop *loop)
@@ -365,7 +379,8 @@ static void refused(struct loop *loop)
 	CHECK(done(loop, 6, 0, 512, 0)->error == EOPNOTSUPP);
 	for (operation = PYSRP_READ; operation <= PYSRP_DISCARD; operation++)
 		CHECK(!done(loop, operation, SIZE, 0, 0)->error);
-	CHECK(done(loop, PYSRP_WRITE, 0, 512, PYSRP_FUA | PYSRP_NOWAIT)->error == EAGAIN);
+	for (operation = PYSRP_READ; operation <= PYSRP_WRITE; operation++)
+		CHECK(done(loop, operation, 0, 512, PYSRP_FUA | PYSRP_NOWAIT)->error == EAGAIN);
 	loop->medium->table.features |= PYSRP_READ_ONLY;
 	for (operation = PYSRP_WRITE; operation <= PYSRP_DISCARD; operation++)
 		CHECK(done(loop, operation, 0, 512, 0)->error == (operation == PYSRP_FLUSH ? 0 : EROFS));
@@ -380,6 +395,11 @@ static void without_threads(struct loop *loop)
 {
 	no_threads = 1;
 	CHECK(done(loop, PYSRP_FLUSH, 0, 0, 0)->error == EAGAIN);
+	CHECK(done(loop, PYSRP_READ, 0, 4096, PYSRP_FUA)->error == EAGAIN);
+	no_threads = 0;
+	CHECK(!done(loop, PYSRP_FLUSH, 0, 0, 0)->error);
+	no_threads = 1;
+	CHECK(done(loop, PYSRP_READ, 0, 4096, PYSRP_FUA)->error == EAGAIN);	/* flushed, and nobody reads */
 	CHECK(done(loop, PYSRP_WRITE, 0, 4096, 0)->error == EAGAIN);
 	CHECK(done(loop, PYSRP_WRITE, 7, 4096, 0)->error == EAGAIN);
 	CHECK(done(loop, PYSRP_ZERO, 0, 4096, 0)->error == EAGAIN);
@@ -417,6 +437,7 @@ int main(int count, char **words)
 {
 	static const struct { const char *name; void (*run)(struct loop *loop); } scenarios[] = {
 		{ "bad", bad_bytes }, { "lost-through", lost_through }, { "lost-flush", lost_flush },
+		{ "lost-before", lost_before },
 		{ "refused", refused }, { "no-threads", without_threads },
 		{ "no-rings", without_rings },
 	};

@@ -35,7 +35,7 @@ COMPILER = (sysconfig.get_config_var("CC") or "cc").split()[0]
 
 # By itself
 
-ONE_BY_ONE = ["bad", "lost-through", "lost-flush", "refused", "no-threads", "no-rings"]
+ONE_BY_ONE = ["bad", "lost-through", "lost-flush", "lost-before", "refused", "no-threads", "no-rings"]
 STORMS = ["storm", "rough", "closing"]
 
 

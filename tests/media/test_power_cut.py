@@ -120,6 +120,16 @@ def test_fua_is_about_its_own_sectors(ram: Ram) -> None:
     assert 0 < lost < 20
 
 
+def test_what_is_read_with_fua_has_been_put_there(ram: Ram) -> None:
+    rig = Rig(ram)
+    rig.write(0, b"x" * 512 * 64)
+    rig.write(64, b"y" * 512 * 64)
+    data = bytearray(512 * 64)
+    assert rig.begin(READ, 0, data, flags=FUA).failure() is None
+    assert bytes(ram.memory()[: 512 * 64]) == data == b"x" * 512 * 64
+    assert 0 < rig.medium.kept < 512 * 64  # of the others some are there
+
+
 def test_a_seed_says_it_all() -> None:
     def left(seed: int) -> bytes:
         with Ram(SIZE) as ram:

@@ -22,7 +22,9 @@ from target_rig import MIB, Rig
 
 BLOCKS = 256
 LUNS = [bytes.fromhex(each) for each in ("81", "82", "8200000100000000", "c1", "41", "00", "83")]
-OPCODES = [0x08, 0x0A, 0x28, 0x2A, 0x88, 0x8A, 0xA8, 0xAA, 0x00, 0x2F, 0x8F]
+UNMOVED = [0x2F, 0x8F, 0x35, 0x91]
+"""VERIFY, SYNCHRONIZE CACHE."""
+OPCODES = [0x08, 0x0A, 0x28, 0x2A, 0x88, 0x8A, 0xA8, 0xAA, 0x00, *UNMOVED]
 
 
 def lane(rig: Rig) -> Lane:
@@ -47,7 +49,7 @@ def command(draw: Any) -> dict[str, Any]:
     control = draw(st.sampled_from([0, 0, 0, 0, 4, 1]))
     if number in (0x08, 0x0A):
         cdb = bytes((number, lba >> 16 & 31 | flags & 0xE0, lba >> 8 & 255, lba & 255, blocks, control))
-    elif number in (0x88, 0x8A, 0x8F):
+    elif number in (0x88, 0x8A, 0x8F, 0x91):
         cdb = struct.pack(">BBQIBB", number, flags, lba, blocks, 0, control)
     elif number in (0xA8, 0xAA):
         cdb = struct.pack(">BBIIBB", number, flags, lba, blocks, 0, control)
@@ -59,6 +61,8 @@ def command(draw: Any) -> dict[str, Any]:
     offset = draw(st.integers(0, 100_000))
     cut = sorted(draw(st.lists(st.integers(0, length), max_size=draw(st.sampled_from([0, 0, 3, 12])))))
     segments = [(offset + a, b - a) for a, b in zip([0, *cut], [*cut, length], strict=True)]
+    if number in UNMOVED and draw(st.booleans()):
+        segments = []
     stray = draw(st.sampled_from([None, None, None, None, None, 1 << 40, 2**64 - 100]))
     return {
         "lun": draw(st.sampled_from(LUNS)),
@@ -97,9 +101,10 @@ plain_commands = st.composite(plain_command)()
 def send(rig: Rig, fields: dict[str, Any], tag: int) -> None:
     client = rig.client
     segments = [(client.data(at), size) for at, size in fields["segments"]]
-    if fields["stray"] is not None:
+    if fields["stray"] is not None and segments:
         segments[-1] = (fields["stray"], segments[-1][1])
-    where = segments if len(segments) > 1 else segments[0]
+    where = segments[0] if len(segments) == 1 else segments
+    moved = {"data_out" if fields["write"] else "data_in": where} if segments else {}
     raw = bytes(
         srp.Cmd.build(
             tag=tag,
@@ -107,7 +112,7 @@ def send(rig: Rig, fields: dict[str, Any], tag: int) -> None:
             cdb=fields["cdb"].ljust(16, b"\0"),
             sol_not=fields["sol_not"],
             task_attr=fields["task_attr"],
-            **{"data_out" if fields["write"] else "data_in": where},
+            **moved,
         )
     )
     if len(raw) > 256:

@@ -165,7 +165,11 @@ def test_force_unit_access(bench):
         assert backend.flushes == 1
         backend.flushes = 0
     for kind in READS[1:]:
+        bench.good(kind.build(transfer_length=1, dpo=1, fua_nv=1))
+        assert backend.flushes == 0
         bench.good(kind.build(transfer_length=1, dpo=1, fua=1))
+        assert backend.flushes == 1  # what is read is there first
+        backend.flushes = 0
     for kind in SYNCS:
         bench.good(kind.build())
         bench.good(kind.build(immed=1, lba=3, number_of_logical_blocks=5))

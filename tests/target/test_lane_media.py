@@ -19,12 +19,13 @@ from pysrp.scsi.sense import parse_sense
 from pysrp.srp import TskMgmtFunc
 from pysrp.target.disk import Disk
 from pysrp.target.lunmap import LunMap
-from pysrp.target.medium import Feature
+from pysrp.target.medium import Feature, Operation
 from pysrp.vscsi.server import Settings
 from pysrp.vscsi.server_queue import LANE_MEMORY
 from target_rig import MIB, Rig
 
 FUA, NOWAIT = int(Feature.FUA), int(Feature.NOWAIT)
+READ, FLUSH = int(Operation.READ), int(Operation.FLUSH)
 SLOTS = 1024
 """Requests that a lane may have under way (lane_requests.pxi)."""
 FUNCTIONS = [
@@ -231,9 +232,12 @@ def test_what_has_to_be_on_the_medium(make: Make, knows: bool) -> None:
     assert write("08") is knows
     read = client.cmd(256, "28 08 00000001 00 0001 00", data_in=(client.data(), 512))
     scene.run()
-    assert scene.medium.flags == 0
-    scene.finish()
+    # What is read has to be there first.
+    assert (scene.medium.flags, scene.medium.last[0]) == ((1, READ) if knows else (0, FLUSH))
+    while scene.medium.finish():
+        scene.run()
     scene.good(read)
+    assert scene.medium.last == (READ, 512, 512)
     client.poke(bytes(4) + bytes(MODES_WITHOUT_WCE), 4096)
     tag = client.cmd(256, f"15100000{4 + len(MODES_WITHOUT_WCE):02x}00", data_out=(client.data(4096), 24))
     scene.run()
@@ -247,6 +251,133 @@ def test_what_has_to_be_on_the_medium(make: Make, knows: bool) -> None:
 
 MODES_WITHOUT_WCE = bytes((8, 18)) + bytes(18)
 
+VERIFIED, FLUSHED = (READ, 5 * 512, 3 * 512), (FLUSH, 0, 0)
+UNMOVED = [
+    ("2f 00 00000005 00 0003 00", VERIFIED),
+    ("2f 10 00000005 00 0003 00", VERIFIED),  # DPO
+    ("8f 00 0000000000000005 00000003 00 00", VERIFIED),
+    ("35 00 00000005 00 0003 00", FLUSHED),
+    ("35 06 00000000 00 0000 00", FLUSHED),  # SYNC_NV, IMMED; up to the end
+    ("91 02 0000000000000005 00000003 00 00", FLUSHED),
+]
+"""Commands that move no data, and what of the medium they are: operation, offset, bytes."""
+
+
+@pytest.mark.parametrize(("cdb", "asked"), UNMOVED)
+def test_commands_without_data(make: Make, cdb: str, asked: tuple[int, int, int]) -> None:
+    """What is verified is on the medium first; SYNCHRONIZE CACHE is about all of it."""
+    scene = make(FUA)
+    client, before = scene.client, lane(scene).total
+    tag = client.cmd(256, cdb)
+    scene.run()
+    assert scene.under_way() == (1, 0)
+    assert scene.medium.last == asked
+    assert scene.medium.flags == (1 if asked[0] == READ else 0)
+    memory = client.peek(2 * MIB)
+    scene.finish()
+    assert len(bytes(scene.good(tag))) == 36
+    assert client.peek(2 * MIB) == memory
+    assert lane(scene).total == before + 1
+    scene.check()
+
+
+@pytest.mark.parametrize(
+    "cdb",
+    [
+        "2f 20 00000005 00 0003 00",  # VRPROTECT
+        "2f 02 00000005 00 0003 00",  # BYTCHK
+        "2f 00 00000005 01 0003 00",  # a group
+        "2f 00 00000005 00 0003 04",  # NACA
+        "2f 00 00000005 00 0000 00",  # no blocks
+        "2f 00 00003fff 00 0002 00",  # past the end
+        "2f 00 00000000 00 2001 00",  # more than one command may
+        "8f 00 0000000000000005 00000003 01 00",
+        "8f 00 0000000000000005 00000003 00 04",
+        "8f 00 ffffffffffffffff 00000003 00 00",
+        "35 01 00000005 00 0003 00",  # RELADR
+        "35 00 00000005 01 0003 00",
+        "35 00 00000005 00 0003 04",
+        "35 00 00004000 00 0000 00",  # past the end
+        "35 00 00000005 00 ffff 00",
+        "91 00 0000000000000005 00000003 00 04",
+        "34 00 00000005 00 0003 00",  # PRE-FETCH
+    ],
+)
+def test_commands_without_data_that_are_the_engine_s(make: Make, cdb: str) -> None:
+    scene = make(FUA)
+    before = lane(scene).total
+    tag = scene.client.cmd(256, cdb)
+    scene.run()
+    while scene.medium.finish():
+        scene.run()
+    scene.client.answer(tag)
+    assert lane(scene).total == before
+
+
+def test_data_with_a_command_that_has_none(make: Make) -> None:
+    """Its residual says so, and the engine does."""
+    scene = make(FUA)
+    client, before = scene.client, lane(scene).total
+    for cdb, _ in UNMOVED:
+        tag = client.cmd(256, cdb, data_in=(client.data(), 512))
+        scene.run()
+        scene.finish()
+        assert scene.good(tag).data_in_res_cnt == 512
+    assert lane(scene).total == before
+
+
+def test_commands_without_data_that_the_engine_goes_on_with(make: Make) -> None:
+    """An ORDERED command waits for them, so they are tasks; one is aborted, one fails, one is short, and the others end."""
+    scene = make(FUA)
+    client, before = scene.client, lane(scene).total
+    tags = [client.cmd(256, cdb) for cdb, _ in UNMOVED]
+    ordered = client.cmd(256, "00", task_attr=srp.TaskAttribute.ORDERED)
+    scene.run()
+    assert scene.under_way() == (0, 7)
+    abort = client.manage(256, TskMgmtFunc.ABORT_TASK, tags[0])
+    scene.run()
+    assert client.answer(abort)
+    scene.finish()
+    assert scene.silent(tags[0])
+    scene.medium.set(bad=6 * 512)
+    scene.finish()
+    sense = parse_sense(bytes(client.answer(tags[1]).sense))
+    assert (sense.sense_key, sense.asc, sense.information) == (3, 0x11, 6)
+    scene.medium.set(most=700)
+    scene.finish()
+    assert scene.medium.last == (READ, 5 * 512 + 700, 3 * 512 - 700)  # the rest
+    scene.medium.set(error=errno.EIO)
+    scene.finish()
+    sense = parse_sense(bytes(client.answer(tags[3]).sense))
+    assert (sense.sense_key, sense.asc) == (3, 0x0C)
+    scene.medium.set()
+    assert scene.silent(ordered)
+    while scene.medium.finish():
+        scene.run()
+    for tag in (tags[2], *tags[4:], ordered):
+        assert len(bytes(scene.good(tag))) == 36
+    assert lane(scene).total == before
+    scene.check()
+
+
+def test_verify_where_the_medium_cannot_put_just_that_there(scene: Scene) -> None:
+    """Without FUA it is flushed first, by the engine; a flush needs no FUA."""
+    before = lane(scene).total
+    verify = scene.client.cmd(256, UNMOVED[0][0])
+    scene.run()
+    assert scene.medium.last == FLUSHED
+    scene.finish()
+    assert scene.medium.last == VERIFIED
+    scene.finish()
+    scene.good(verify)
+    assert lane(scene).total == before
+    flush = scene.client.cmd(256, UNMOVED[3][0])
+    scene.run()
+    scene.finish()
+    scene.good(flush)
+    assert lane(scene).total == before + 1
+    scene.check()
+
 
 # What is not
 
@@ -256,7 +387,7 @@ def answers(scene: Scene, tags: list[int]) -> list[Any]:
     return [(each.status, bytes(each)[16:].hex()) for each in found]
 
 
-@pytest.mark.parametrize("features", [0, NOWAIT])
+@pytest.mark.parametrize("features", [0, NOWAIT, FUA])
 @pytest.mark.parametrize(
     "how",
     [
@@ -283,6 +414,7 @@ def test_failures_are_told_as_the_engine_does(make: Make, how: dict[str, Any], f
         client.poke(b"w" * 4096)
         tags = [client.write(256, 8, b"w" * 4096), client.read(256, 8, 8, offset=8192)]
         tags += [client.write(256, 100, b"w" * 512, offset=512)]
+        tags += [client.cmd(256, "2f 00 00000008 00 0008 00"), client.cmd(256, "35")]
         scene.run()
         while scene.medium.finish():
             scene.run()
@@ -828,9 +960,10 @@ def test_grants_that_are_bound_while_requests_are_under_way(scene: Scene) -> Non
         lane(scene).bind(())
     (late,) = lane(scene).hand_over({256})
     assert not lane(scene).hand_over()
-    assert (late.lun, late.write, late.offset, late.size, late.block, late.begun) == (
+    assert (late.lun, late.operation, late.moves, late.offset, late.size, late.block, late.begun) == (
         256,
-        False,
+        READ,
+        True,
         0,
         512,
         512,

@@ -212,6 +212,18 @@ def move(draw: Any) -> tuple[Any, ...]:
     return "move", draw(who), cdb, write, draw(st.integers(0, SLOTS - 1)), blocks * 512, attribute
 
 
+def unmoved(draw: Any) -> tuple[Any, ...]:
+    """VERIFY, SYNCHRONIZE CACHE."""
+    number = draw(st.sampled_from([0x2F, 0x8F, 0x35, 0x91]))
+    blocks = draw(st.integers(0, 8))
+    lba = draw(st.integers(0, BLOCKS - blocks))
+    flags = draw(st.sampled_from([0, 0, 0, 2, 0x10]))  # IMMED, or BYTCHK; DPO
+    layout = ">BBIBHB" if number < 0x80 else ">BBQIBB"
+    middle = (0, blocks) if number < 0x80 else (blocks, 0)
+    attribute = draw(st.sampled_from([0] * 5 + [1, 2]))
+    return "unmoved", draw(who), struct.pack(layout, number, flags, lba, *middle, 0), attribute
+
+
 who = st.sampled_from([0, 0, 0, 1])
 FUNCTIONS = [
     TskMgmtFunc.ABORT_TASK, TskMgmtFunc.ABORT_TASK, TskMgmtFunc.ABORT_TASK, TskMgmtFunc.ABORT_TASK_SET,
@@ -222,6 +234,7 @@ OTHERS = ["00", "35", "16", "17", "1b0000000000", "1b0000000100"]
 
 steps = st.one_of(
     *[st.composite(move)()] * 8,
+    *[st.composite(unmoved)()] * 2,
     *[st.tuples(st.just("finish"), st.integers(0, 9))] * 4,
     st.tuples(st.just("abort"), who, st.sampled_from(FUNCTIONS), st.integers(1, 8)),
     st.tuples(st.just("other"), who, st.sampled_from(OTHERS)),
@@ -266,6 +279,9 @@ class Both:
             side.page(*rest[1], rest[0], self.tag)
         elif kind == "other":
             side.rigs[rest[0]].client.cmd(256, rest[1].ljust(12, "0"), tag=self.tag)
+        elif kind == "unmoved":
+            sender, cdb, attribute = rest
+            side.rigs[sender].client.cmd(256, cdb, tag=self.tag, task_attr=attribute)
         elif kind == "abort":
             side.rigs[rest[0]].client.manage(256, rest[1], self.tag - rest[2], tag=self.tag)
             side.run()
@@ -310,10 +326,11 @@ def test_the_short_way_is_taken() -> None:
         for at in range(40):
             cdb = struct.pack(">BBIBHB", 0x2A if at % 3 else 0x28, 0, at, 0, 1, 0)
             both.take(("move", 0, cdb, at % 3 > 0, at, 512, 0))
+            both.take(("unmoved", 0, bytes.fromhex("3500000000050000030000"), 0))
         for side in both.sides:
             side.settle()
         both.compare()
-        assert lane(both.sides[0].rigs[0]).total == 40
+        assert lane(both.sides[0].rigs[0]).total == 80
         assert both.sides[1].rigs[0].target.queue.lane is None
     finally:
         both.close()

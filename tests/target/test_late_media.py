@@ -232,6 +232,29 @@ def test_a_write_with_fua(scene: Scene, knows: bool) -> None:
     assert not any(each[3] for each in scene.medium.asked)
 
 
+@pytest.mark.parametrize("knows", [False, True], ids=["flush", "FUA"])
+def test_what_is_read_and_verified_is_on_the_medium_first(scene: Scene, knows: bool) -> None:
+    """READ with FUA, in three chunks, and VERIFY in one: each request says so, or comes after a flush."""
+    medium = scene.medium
+    medium.features = Feature.FUA if knows else Feature(0)
+    medium.bytes[: len(DATA)] = DATA
+    for command in cdb(0x28, 0, len(DATA) // 512, 8), cdb(0x2F, 0, len(DATA) // 512):
+        medium.asked.clear()
+        scene.good(scene.cmd(0, command, **({"room": (4 * MIB, len(DATA))} if command[0] == 0x28 else {})))
+        parts = 3 if command[0] == 0x28 else 1
+        if knows:
+            assert [(each[0], each[3]) for each in medium.asked] == [(READ, FUA)] * parts
+        else:
+            assert [(each[0], each[3]) for each in medium.asked] == [(FLUSH, 0), (READ, 0)] * parts
+    assert scene.got(len(DATA)) == DATA
+    medium.asked.clear()
+    scene.good(scene.cmd(0, cdb(0x28, 0, 8, 2), room=(4 * MIB, 4096)))  # FUA_NV: there is no such cache
+    assert medium.asked == [(READ, 0, 4096, 0)]
+    medium.fails = lambda: medium.asked[-1][0] is FLUSH or bool(medium.asked[-1][3])
+    for command in cdb(0x28, 0, 8, 8), cdb(0x2F, 0, 8):
+        assert scene.bad(scene.cmd(0, command, room=(4 * MIB, 4096))).sense_key == 3
+
+
 @pytest.mark.parametrize("length", [512, len(DATA)])
 def test_a_flush_that_fails_after_the_writes(scene: Scene, length: int) -> None:
     scene.medium.fails = lambda: scene.medium.asked[-1][0] is FLUSH

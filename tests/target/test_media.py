@@ -20,7 +20,7 @@ from pysrp.backends import File
 from pysrp.target.backend_medium import BackendMedium
 from pysrp.target.data import Media
 from pysrp.target.link import PENDING
-from pysrp.target.medium import NOWAIT, Feature, Medium, MediumChannel, MediumRequest, Operation
+from pysrp.target.medium import FUA, NOWAIT, Feature, Medium, MediumChannel, MediumRequest, Operation
 from waiting import PATIENCE
 
 READ, WRITE, FLUSH, ZERO, DISCARD, EXTENTS = Operation
@@ -131,6 +131,18 @@ def test_outside(user: User, medium: Medium, operation: Operation, offset: int, 
     media.retire()  # not by garbage collection, when the medium is gone
     assert request.failure() is not None
     assert user.read() == bytes(SIZE)
+
+
+def test_reading_what_is_on_the_medium(user: User, medium: Medium) -> None:
+    """FUA; which says nothing of NOWAIT, and where it is all the same is no more than a read."""
+    if Feature.FUA not in medium.features:
+        pytest.skip("it is flushed before, by who asks")
+    user.whole(WRITE, 4096, b"x" * 8192)
+    data = bytearray(8192)
+    request = user.do(READ, 4096, data, flags=FUA)
+    assert (request.errno, request.done, data) == (0, 8192, b"x" * 8192)
+    request = user.do(READ, 4096, data, flags=FUA | NOWAIT)
+    assert (request.errno, request.done) in ((0, 8192), (errno.EAGAIN, 0))
 
 
 def test_zero_and_discard(user: User) -> None:

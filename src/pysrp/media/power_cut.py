@@ -126,6 +126,8 @@ class PowerCut(Medium):
     def _perform(self, request: MediumRequest) -> None:
         match request.operation:
             case Operation.READ:
+                if request.flags & FUA:
+                    self._settle(request)
                 self._read(request)
             case Operation.WRITE | Operation.ZERO:
                 data = memoryview(b"".join(request.buffers) or bytes(request.length))
@@ -133,8 +135,7 @@ class PowerCut(Medium):
                     at = number * self.sector + begin - request.offset
                     self._keep(number, self._whole(number, begin, data[at : at + end - begin]))
                 if request.flags & FUA:
-                    self._put(number for number, _, _ in self._pieces(request))
-                    self._below.move(FLUSH)
+                    self._settle(request)
             case Operation.FLUSH:
                 self._put(list(self._cache))
                 self._below.move(FLUSH)
@@ -142,6 +143,11 @@ class PowerCut(Medium):
                 return  # it makes no use of that
             case _:
                 raise OSError(codes.EOPNOTSUPP, "no such thing on this medium")
+
+    def _settle(self, request: MediumRequest) -> None:
+        """The sectors that it is about are on the medium below."""
+        self._put(number for number, _, _ in self._pieces(request))
+        self._below.move(FLUSH)
 
     def _pieces(self, request: MediumRequest) -> Iterator[tuple[int, int, int]]:
         """The sectors that it is about: number, and of its bytes the first one and the one behind the last."""

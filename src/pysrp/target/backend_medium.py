@@ -91,6 +91,8 @@ def perform(backend: Any, request: MediumRequest) -> None:
     """Do what is asked for, in place."""
     try:
         operation = request.operation
+        if operation is READ and request.flags & FUA:
+            backend.flush()
         if operation is READ or operation is WRITE:
             # A backend refuses what is outside: but not the first of several views.
             if len(request.buffers) > 1 and request.offset + request.length > backend.size:
@@ -107,7 +109,7 @@ def perform(backend: Any, request: MediumRequest) -> None:
         else:
             backend.flush()
         request.done = request.length
-        if request.flags & FUA:
+        if request.flags & FUA and operation is not READ:
             backend.flush()
     except Exception as error:
         request.fails(error)

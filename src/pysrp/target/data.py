@@ -345,7 +345,7 @@ class Transfer(Staged):
         super().__init__(mover, task, length, then)
         self.move, self.done = move, done
         self._owner: Any = move.backend if mover.media.may_hang(move.backend) else mover.staging
-        self.flush = move.write and move.flush
+        self.flush = move.flush
         self.moved = 0
         self.problem: Exception | None = None
 
@@ -370,7 +370,9 @@ class Transfer(Staged):
         assert self.chunk is not None
         move, size = self.move, self.size
         flags = 0
-        if self.flush and size == self.length:
+        if self.flush and not move.write:
+            flags = FUA
+        elif self.flush and size == self.length:
             flags, self.flush = FUA, False
         return self._submit(
             MediumRequest(
@@ -422,7 +424,7 @@ class Transfer(Staged):
 
     def _last(self) -> Later | None:
         """All has been moved: what was written has to be on the medium perhaps."""
-        if self.flush:
+        if self.flush and self.move.write:
             self.flush = False
             return self._submit(MediumRequest(FLUSH, over=self._over))
         self.end(self.problem)
@@ -460,18 +462,20 @@ class Errand:
 
 
 class Adopted(Errand):
-    """What the native lane has begun for a command that is a task now: a READ or WRITE with memory of its own."""
+    """What the native lane has begun for a command that is a task now, with memory of its own."""
 
-    __slots__ = ("mover",)
+    __slots__ = ("mover", "moves")
 
     def __init__(self, mover: DataMover, task: Task, late: NativeRequest) -> None:
-        operation = WRITE if late.write else READ
+        operation = Operation(late.operation)
         views = (memoryview(late),)
         super().__init__(
             task, MediumRequest(operation, late.offset, late.size, views, late.flags, late.block), task.done
         )
-        self.mover = mover
-        if late.write:
+        self.mover, self.moves = mover, late.moves
+        if not self.moves:
+            return
+        if operation is WRITE:
             task.wanted_out = late.size
         else:
             task.wanted_in = late.size
@@ -494,6 +498,9 @@ class Adopted(Errand):
     def _moved(self, request: MediumRequest) -> None:
         task, moved, error = self.task, request.whole, request.failure()
         end = task.done if error is None else partial(task.failed, error)
+        if not self.moves:
+            end()
+            return
         if request.operation is WRITE:
             task.moved_out = moved
             end()
@@ -734,7 +741,7 @@ class DataMover:
             near = self.memory.reach(clip(task.data_in, 0, length), FOR_WRITING)
         if near is None:
             return 0
-        flags = NOWAIT | FUA if write and move.flush else NOWAIT
+        flags = NOWAIT | FUA if move.flush else NOWAIT
         request = MediumRequest(WRITE if write else READ, move.offset, length, near, flags, move.block)
         self.media.submit(move.backend, request)
         moved = request.whole if request.errno else length

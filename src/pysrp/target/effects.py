@@ -117,7 +117,7 @@ class Reply(Effect):
 class Move(Effect):
     """Move ``length`` bytes between the initiator and a medium or a backend, where they begin at ``offset``.
 
-    ``write``: data-out, to the medium; else data-in. ``flush``: and be on the medium (FUA). ``offset`` is a multiple
+    ``write``: data-out, to the medium; else data-in. ``flush``: and be on the medium (FUA), before it is read. ``offset`` is a multiple
     of ``block``, in which errors are told: the whole blocks before one have been moved.
 
     Of a read, as many bytes as the initiator has room for are moved. When it offers less than a write wants, whole
@@ -218,18 +218,21 @@ class Begin(Effect):
 class Read(MediumEffect):
     """Give ``length`` bytes of a medium from ``offset`` on, as a bytearray. For a yield.
 
-    With ``block`` an error says in which of its blocks it is (:class:`~pysrp.target.medium.BadBlock`).
+    With ``block`` an error says in which of its blocks it is (:class:`~pysrp.target.medium.BadBlock`). ``flush``: they are
+    on the medium before they are read (FUA).
     """
 
     offset: int
     length: int
     block: int = 0
+    flush: bool = False
 
     def request(self) -> MediumRequest:
         """See :class:`MediumEffect`."""
         data = bytearray(self.length)
+        flags = FUA if self.flush else 0
         return MediumRequest(
-            Operation.READ, self.offset, self.length, (memoryview(data),), block=self.block, value=data
+            Operation.READ, self.offset, self.length, (memoryview(data),), flags, self.block, value=data
         )
 
 

@@ -38,8 +38,8 @@ def excused(work: Callable[[], None]) -> bool:
 class Guarded(MediumChannel):
     """A medium's channel as a target relies on it, whoever wrote it.
 
-    A request is whole or has an error: the rest of one that is short is submitted too. FUA is a FLUSH behind it where the
-    medium does not know it. What is withdrawn and runs on is not overtaken. What raises, or says what cannot be, has
+    A request is whole or has an error: the rest of one that is short is submitted too. FUA is a FLUSH behind it, or before a
+    READ, where the medium does not know it. What is withdrawn and runs on is not overtaken. What raises, or says what cannot be, has
     failed; a call that the medium posted and that raises is :func:`excused`.
 
     A :class:`~pysrp.target.backend_medium.Call` is for ``workers``, and in place without them. Which bytes it is about nobody
@@ -205,7 +205,7 @@ class Guarded(MediumChannel):
         self._telling = False
 
     def _fua(self, request: MediumRequest) -> bool:
-        """Whether a FLUSH has to follow."""
+        """Whether a FLUSH is needed: behind it, or before it."""
         return bool(request.flags & FUA) and Feature.FUA not in self._medium.features
 
     def _asked(self, part: MediumRequest) -> MediumChannel:
@@ -218,7 +218,7 @@ class Guarded(MediumChannel):
         flags = request.flags
         if self._fua(request):
             flags &= ~FUA
-            if request.done == request.length:
+            if request.operation is READ or request.done == request.length:
                 request.flags = flags
                 return MediumRequest(Operation.FLUSH, flags=flags)
         skip = request.done

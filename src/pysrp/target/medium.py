@@ -81,7 +81,8 @@ READS = frozenset({Operation.READ, Operation.FLUSH, Operation.EXTENTS})
 """What changes no byte."""
 
 FUA = 1
-"""Flag of a WRITE or ZERO: it is on the medium when it is over. For a medium with :attr:`Feature.FUA`."""
+"""Flag of a WRITE or ZERO: it is on the medium when it is over; of a READ: what of these bytes is only in a volatile cache has
+been put on the medium first. For a medium with :attr:`Feature.FUA`."""
 NOWAIT = 2
 """Flag: over at once, or EAGAIN for what cannot be; its buffers are not held. More than ``done`` may have been moved by
 then: who goes on moves it again. For a medium with :attr:`Feature.NOWAIT`."""
@@ -91,7 +92,7 @@ class Feature(IntFlag):
     """What a medium is, or can do. The numbers are those of ``native.h``."""
 
     FUA = 1
-    """Takes the flag; without it a FLUSH follows."""
+    """Takes the flag; without it a FLUSH follows, or comes before a READ."""
     DISCARD = 2
     """Makes use of it."""
     ZERO = 4

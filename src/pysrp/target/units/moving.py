@@ -18,9 +18,12 @@ class MoveCommands(BlockUnit):
 
     @command(cdbs.Read10, cdbs.Read12, cdbs.Read16, medium=True, conflicts=Conflict.EXCLUSIVE_ACCESS)
     def read(self, task: Task, cdb: Any) -> Effect:
-        """READ(10), (12), (16). FUA and DPO ask for nothing here: a backend has one copy of a byte."""
+        """READ(10), (12), (16). With FUA what was written is on the medium before it is read (SBC-4, 5.13); DPO is a hint.
+
+        There is no non-volatile cache (NV_SUP), so FUA_NV of SBC-3 asks for nothing.
+        """
         start, length = self._extent(cdb, cdb.transfer_length)
-        return Move(self.backend, start, length, self.block_size)
+        return Move(self.backend, start, length, self.block_size, flush=bool(cdb.fua))
 
     @command(cdbs.Read6, medium=True, conflicts=Conflict.EXCLUSIVE_ACCESS)
     def read_6(self, task: Task, cdb: cdbs.Read6) -> Effect:

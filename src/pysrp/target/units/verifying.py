@@ -24,7 +24,7 @@ TURN = 16 << 20
 
 
 class VerifyCommands(BlockUnit):
-    """VERIFY(10) and (16)."""
+    """VERIFY(10) and (16). What is verified is on the medium first, as by SYNCHRONIZE CACHE (SBC-4, 5.33)."""
 
     @command(cdbs.Verify10, cdbs.Verify16, medium=True, conflicts=Conflict.EXCLUSIVE_ACCESS)
     def verify(self, task: Task, cdb: Any) -> Generator[Effect, Any, Effect]:
@@ -56,7 +56,7 @@ class VerifyCommands(BlockUnit):
             expected = memoryview(bytes(expected) * (min(length, CHUNK) // len(expected)))
         done = 0
         while done < length:
-            found = yield Read(self.backend, start + done, min(length - done, CHUNK), self.block_size)
+            found = yield Read(self.backend, start + done, min(length - done, CHUNK), self.block_size, True)
             if expected is not None:
                 at = done % len(expected)
                 wanted = expected[at : at + len(found)]
