@@ -190,6 +190,54 @@ cdef inline uint32_t decode_unmoved(const uint8_t *cdb, uint64_t *lba, uint64_t 
     return 0 if cdb[1] & 0xF9 else PYSRP_FLUSH
 
 
+cdef inline Py_ssize_t reach(const pysrp_link *link, const pysrp_request *request, uint64_t wanted, bint write,
+                             pysrp_buffer *parts) noexcept nogil:
+    """How many pieces the initiator's memory for a command is in; -1: it is not so many bytes, or not in reach."""
+    cdef const uint8_t *iu = &request.iu[0]
+    cdef const uint8_t *descriptor = iu + CMD
+    cdef uint32_t form = iu[CMD_FORMATS] >> 4 if write else iu[CMD_FORMATS] & 15
+    cdef uint32_t size
+    cdef uint64_t total = 0
+    cdef Py_ssize_t n = 1, found = 0
+    if iu[CMD_FORMATS] & (15 if write else 0xF0) or request.length < CMD + DESC:
+        return -1       # data both ways; none
+    if form == 2:
+        n = iu[CMD_OUT_COUNT] if write else iu[CMD_IN_COUNT]
+        # All entries stand in the IU, and say what the descriptor does.
+        if not n or CMD + TABLE + DESC * n > <Py_ssize_t>request.length:
+            return -1
+        if wire_get32(descriptor + DESC_LENGTH) != DESC * n or wire_get32(descriptor + TABLE_LENGTH) != wanted:
+            return -1
+        descriptor += TABLE
+    elif form != 1:
+        return -1
+    while n:
+        size = wire_get32(descriptor + DESC_LENGTH)
+        if size:
+            total += size
+            parts[found].length = size
+            parts[found].bytes = link.reach(
+                link.self, wire_get64(descriptor), size, wire_get32(descriptor + DESC_KEY), not write
+            )
+            if parts[found].bytes is NULL:
+                return -1
+            found += 1
+        descriptor += DESC
+        n -= 1
+    return found if total == wanted else -1
+
+
+cdef inline int answer(const pysrp_link *link, const pysrp_request *request) noexcept nogil:
+    """Answer it GOOD."""
+    cdef uint8_t iu[RSP]
+    memset(iu, 0, RSP)
+    iu[0] = 0xC1
+    iu[RSP_SOL_NOT] = request.iu[CMD_SOL_NOT] >> 1 & 1      # SCSOLNT asks for SOLNT
+    iu[RSP_CREDITS + 3] = 1
+    wire_put64(iu + RSP_TAG, request.tag)
+    return STUCK if link.answer(link.self, request, iu) == PYSRP_WAITS else DONE
+
+
 @cython.final   # its own methods are called as functions
 cdef class Lane:
     """Lane(capsule): deals with the requests of a link, a ``struct pysrp_link`` in a capsule (native.h)."""
@@ -468,7 +516,7 @@ cdef class Lane:
         wanted = blocks * place.block_size
         if wanted > place.limit:
             return STRANGE
-        n = self.reach(request, wanted, write, parts)
+        n = reach(self.link, request, wanted, write, parts)
         if n < 0:
             return STRANGE
 
@@ -485,55 +533,9 @@ cdef class Lane:
             else:
                 memcpy(parts[i].bytes, memory, parts[i].length)
             memory += parts[i].length
-        code = self.answer(request)
+        code = answer(self.link, request)
         self.leave(place)
         return code
-
-    cdef inline Py_ssize_t reach(self, const pysrp_request *request, uint64_t wanted, bint write,
-                                 pysrp_buffer *parts) noexcept nogil:
-        """How many pieces the initiator's memory for a command is in; -1: it is not so many bytes, or not in reach."""
-        cdef const uint8_t *iu = &request.iu[0]
-        cdef const uint8_t *descriptor = iu + CMD
-        cdef uint32_t form = iu[CMD_FORMATS] >> 4 if write else iu[CMD_FORMATS] & 15
-        cdef uint32_t size
-        cdef uint64_t total = 0
-        cdef Py_ssize_t n = 1, found = 0
-        if iu[CMD_FORMATS] & (15 if write else 0xF0) or request.length < CMD + DESC:
-            return -1       # data both ways; none
-        if form == 2:
-            n = iu[CMD_OUT_COUNT] if write else iu[CMD_IN_COUNT]
-            # All entries stand in the IU, and say what the descriptor does.
-            if not n or CMD + TABLE + DESC * n > <Py_ssize_t>request.length:
-                return -1
-            if wire_get32(descriptor + DESC_LENGTH) != DESC * n or wire_get32(descriptor + TABLE_LENGTH) != wanted:
-                return -1
-            descriptor += TABLE
-        elif form != 1:
-            return -1
-        while n:
-            size = wire_get32(descriptor + DESC_LENGTH)
-            if size:
-                total += size
-                parts[found].length = size
-                parts[found].bytes = self.link.reach(
-                    self.link.self, wire_get64(descriptor), size, wire_get32(descriptor + DESC_KEY), not write
-                )
-                if parts[found].bytes is NULL:
-                    return -1
-                found += 1
-            descriptor += DESC
-            n -= 1
-        return found if total == wanted else -1
-
-    cdef inline int answer(self, const pysrp_request *request) noexcept nogil:
-        """Answer it GOOD."""
-        cdef uint8_t answer[RSP]
-        memset(answer, 0, RSP)
-        answer[0] = 0xC1
-        answer[RSP_SOL_NOT] = request.iu[CMD_SOL_NOT] >> 1 & 1      # SCSOLNT asks for SOLNT
-        answer[RSP_CREDITS + 3] = 1
-        wire_put64(answer + RSP_TAG, request.tag)
-        return STUCK if self.link.answer(self.link.self, request, answer) == PYSRP_WAITS else DONE
 
     cdef inline bint enter(self, Place *place, uint32_t stops) noexcept nogil:
         """Whether a command may go in."""
@@ -567,7 +569,7 @@ cdef class Lane:
         if code == BEGUN:
             return code
         if code == DONE:
-            code = self.answer(request)
+            code = answer(self.link, request)
         self.leave(place)
         self.requests.drop(slot)
         return code
@@ -616,14 +618,14 @@ cdef class Lane:
         elif not self.link.again(self.link.self, &slot.request):
             n = -1
         elif slot.io.operation == PYSRP_READ and not slot.unmoved:
-            n = self.reach(&slot.request, slot.io.length, False, parts)
+            n = reach(self.link, &slot.request, slot.io.length, False, parts)
         if n < 0:
             self.requests.set_aside(slot)
             return BEGUN
         for i in range(n):
             memcpy(parts[i].bytes, memory, parts[i].length)
             memory += parts[i].length
-        code = self.answer(&slot.request)
+        code = answer(self.link, &slot.request)
         self.leave(slot.place)
         self.requests.leaves(slot)
         self.requests.drop(slot)
