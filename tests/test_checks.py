@@ -92,27 +92,49 @@ def test_pythons_are_those_that_are_promised() -> None:
     assert found is None or Path(found).exists()
 
 
-def test_all_tests_run_on_the_oldest_and_the_newest_python(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = ["3.10", "3.11", "3.12", "3.13"]
-    monkeypatch.setattr(checks, "supported", lambda: here)
-    monkeypatch.setattr(
-        checks, "find_python", lambda version: None if version == "3.13" else f"/python{version}"
-    )
-    monkeypatch.setattr(checks.sys, "version_info", (3, 11, 7))
-    found, missing = checks.pythons()
-    assert [(step.name, *step.make.split()) for step in found] == [
-        ("coverage", "coverage", "BASE_PYTHON=/python3.12"),
-        ("python3.10", "host", "VENV=.venv-3.10", "BASE_PYTHON=/python3.10"),
-    ]
-    assert missing == ["3.13"]
-
-
-def test_versions_between_run_the_quick_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+def on_pythons(monkeypatch: pytest.MonkeyPatch, own: tuple[int, int], *here: str) -> list[tuple[str, str]]:
+    """Names and commands of the steps where these versions are found; ``own`` runs the checks."""
     monkeypatch.setattr(checks, "supported", lambda: ["3.10", "3.11", "3.12", "3.13"])
-    monkeypatch.setattr(checks, "find_python", lambda version: f"/python{version}")
-    monkeypatch.setattr(checks.sys, "version_info", (3, 10, 1))
-    found = [(step.name, step.make.split()[0]) for step in checks.pythons()[0]]
-    assert found == [("coverage", "coverage"), ("python3.11", "quick"), ("python3.12", "quick")]
+    monkeypatch.setattr(
+        checks, "find_python", lambda version: f"/python{version}" if version in here else None
+    )
+    monkeypatch.setattr(checks.sys, "version_info", own)
+    monkeypatch.setattr(checks.sys, "executable", "/own")
+    found, missing = checks.pythons()
+    assert missing == [version for version in checks.supported() if version not in here]
+    return [(step.name, step.make) for step in found]
+
+
+TEST = "demo test PYSRP_LAB_REQUIRED=1"
+
+
+def test_all_tests_run_on_the_oldest_and_the_newest_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert on_pythons(monkeypatch, (3, 11), "3.10", "3.11", "3.12", "3.13") == [
+        ("test", f"{TEST} VENV=.venv-3.10 BASE_PYTHON=/python3.10"),
+        ("coverage", "coverage BASE_PYTHON=/python3.13"),
+        ("python3.11", "demo quick"),
+        ("python3.12", "quick VENV=.venv-3.12 BASE_PYTHON=/python3.12"),
+    ]
+
+
+@pytest.mark.parametrize("here", [(), ("3.11",)], ids=["without headers", "found"])
+def test_the_systems_python_alone_runs_all_tests(
+    monkeypatch: pytest.MonkeyPatch, here: tuple[str, ...]
+) -> None:
+    newest = "/python3.11" if here else "/own"
+    assert on_pythons(monkeypatch, (3, 11), *here) == [
+        ("test", TEST),
+        ("coverage", f"coverage BASE_PYTHON={newest}"),
+    ]
+
+
+def test_the_systems_python_shows_the_demo_though_it_is_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = on_pythons(monkeypatch, (3, 12), "3.10", "3.12")
+    assert [name for name, _ in steps] == ["test", "coverage", "python3.12"]
+    assert steps[2] == ("python3.12", "demo quick")
+    # A Python that is newer than those which are promised is used, and not counted among them.
+    steps = on_pythons(monkeypatch, (3, 14), "3.10")
+    assert steps[1:] == [("coverage", "coverage BASE_PYTHON=/python3.10"), ("python3.14", "demo quick")]
 
 
 def test_every_step_that_can_fail_says_what_to_do() -> None:

@@ -111,20 +111,29 @@ def find_python(version: str) -> str | None:
 
 
 def pythons() -> tuple[list[Step], list[str]]:
-    """A step for each supported Python; and the versions that are not here.
+    """What runs on which Python; and the promised versions that are not here.
 
-    All tests on the oldest, and on the newest with coverage; the quick ones on those between.
+    What the README says, demo and all tests with the POWER lab, on the oldest; all tests on the newest, with coverage;
+    the quick ones on those between. .venv is made with the Python that runs this, the system's own: unless it is the
+    oldest, the demo and the quick tests show that pysrp works where a user installs it first.
     """
     found = {version: path for version in supported() if (path := find_python(version))}
     own = "{}.{}".format(*sys.version_info)
-    # make test has installed what tests need of the system.
-    steps = [Step("coverage", f"coverage BASE_PYTHON={newest() or sys.executable}", ("test",), cores=2)]
-    for version, path in found.items():
-        if version == own or path == newest():
-            continue  # make test or make coverage has it
-        target = "host" if version == min(found, key=_number) else "quick"
-        make = f"{target} VENV=.venv-{version} BASE_PYTHON={path}"
-        steps.append(Step(f"python{version}", make, ("test",), cores=2, mend=MEND["test"]))
+    here = {own: sys.executable, **found}  # make installs what the system's own lacks
+    oldest, *others = sorted(here, key=_number)
+
+    def place(version: str) -> str:
+        return "" if version == own else f" VENV=.venv-{version} BASE_PYTHON={here[version]}"
+
+    steps = [
+        Step("test", f"demo test PYSRP_LAB_REQUIRED=1{place(oldest)}", ("environment",), cores=2),
+        # make test has installed what tests need of the system.
+        Step("coverage", f"coverage BASE_PYTHON={newest() or sys.executable}", ("test",), cores=2),
+    ]
+    for version in others:
+        if version == own or here[version] != newest():
+            make = f"{'demo ' if version == own else ''}quick{place(version)}"
+            steps.append(Step(f"python{version}", make, ("test",), cores=2, mend=MEND["test"]))
     return steps, [version for version in supported() if version not in found]
 
 
@@ -143,7 +152,6 @@ def steps() -> tuple[list[Step], list[str]]:
     after = ("environment",)
     found = [
         Step("environment", "environment PYSRP_WERROR=1"),
-        Step("test", "test PYSRP_LAB_REQUIRED=1", after, cores=2),
         Step("fuzz", "fuzz SECONDS_PER_PARSER=4"),
         *versions,
         Step("types", "types", after),
