@@ -39,7 +39,8 @@ demo: $(VENV)/installed
 	@$(VENV)/bin/pysrp demo
 
 SETUP   = PYTHON="$(abspath $(PYTHON))" tests/setup.sh
-WORKERS = -n auto --maxprocesses 8
+# One more than there are processors: many a test waits for another process. Who has none left takes another's.
+WORKERS = -n $(shell expr $$(nproc) + 1) --maxprocesses 8 --dist worksteal
 HOST    = $(PYTHON) -m pytest $(WORKERS)
 LAB     = $(PYTHON) -m pytest -m power -n 2 --maxschedchunk 1 -o faulthandler_timeout=1200 tests/power
 

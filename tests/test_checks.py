@@ -60,16 +60,15 @@ def test_what_hangs_is_ended(
     assert "hung: ended after 0.2 s" in capsys.readouterr().out
 
 
-def test_steps_share_the_processors(makefile: Path) -> None:
-    # Two of them wait for each other; the third needs both processors and comes after them.
-    meet = "\t@touch {0}; until [ -e {1} ]; do sleep 0.01; done\n"
+def test_steps_share_the_processors_and_one_more(makefile: Path) -> None:
+    # The first two wait for each other; the third needs both processors, and comes after the one that has them.
+    meet = "\t@touch {0}; until [ -e {1} ]; do sleep 0.01; done; touch {0}-over\n"
     makefile.write_text(
-        f"a:\n{meet.format('a-runs', 'b-runs')}\nb:\n{meet.format('b-runs', 'a-runs')}\nall:\n\t@test -e a-runs\n"
+        f"both:\n{meet.format('both', 'one')}\none:\n{meet.format('one', 'both')}\nmore:\n\t@test -e both-over\n"
     )
-    run = Checks([Step("a", "a"), Step("all", "all", cores=2), Step("b", "b")], cores=2)
+    run = Checks([Step("both", "both", cores=2), Step("more", "more", cores=2), Step("one", "one")], cores=2)
     run.run()
-    assert sorted(run.passed) == ["a", "all", "b"]
-    assert run.passed[-1] == "all"
+    assert sorted(run.passed) == ["both", "more", "one"]
 
 
 def test_every_step_is_a_target_of_the_makefile() -> None:
@@ -112,8 +111,8 @@ def test_all_tests_run_on_the_oldest_and_the_newest_python(monkeypatch: pytest.M
     assert on_pythons(monkeypatch, (3, 11), "3.10", "3.11", "3.12", "3.13") == [
         ("test", f"{TEST} VENV=.venv-3.10 BASE_PYTHON=/python3.10"),
         ("coverage", "coverage BASE_PYTHON=/python3.13"),
-        ("python3.11", "demo quick"),
-        ("python3.12", "quick VENV=.venv-3.12 BASE_PYTHON=/python3.12"),
+        ("python3.11", "demo quick WORKERS=-n1"),
+        ("python3.12", "quick WORKERS=-n1 VENV=.venv-3.12 BASE_PYTHON=/python3.12"),
     ]
 
 
@@ -131,10 +130,13 @@ def test_the_systems_python_alone_runs_all_tests(
 def test_the_systems_python_shows_the_demo_though_it_is_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
     steps = on_pythons(monkeypatch, (3, 12), "3.10", "3.12")
     assert [name for name, _ in steps] == ["test", "coverage", "python3.12"]
-    assert steps[2] == ("python3.12", "demo quick")
+    assert steps[2] == ("python3.12", "demo quick WORKERS=-n1")
     # A Python that is newer than those which are promised is used, and not counted among them.
     steps = on_pythons(monkeypatch, (3, 14), "3.10")
-    assert steps[1:] == [("coverage", "coverage BASE_PYTHON=/python3.10"), ("python3.14", "demo quick")]
+    assert steps[1:] == [
+        ("coverage", "coverage BASE_PYTHON=/python3.10"),
+        ("python3.14", "demo quick WORKERS=-n1"),
+    ]
 
 
 def test_every_step_that_can_fail_says_what_to_do() -> None:
