@@ -534,7 +534,7 @@ class Media:
         self._gone: WeakSet[Medium] = WeakSet()
         """Media that have been kept once, and are not now. What is late may use one still."""
         self.leaving = False
-        """Whether there may be channels to them: see :meth:`let_go`."""
+        """Whether there may be channels to them that :meth:`let_go` could not retire."""
 
     def submit(self, medium: Any, request: MediumRequest) -> Later | None:
         """Do it, now or later, whole or with an error."""
@@ -573,9 +573,12 @@ class Media:
 
     def keep(self, media: set[Medium]) -> None:
         """The units have these from now on. Nothing of the native lane is under way for any other."""
+        if media == self._kept:
+            return
         self._gone |= self._kept - media
         self._gone -= media
-        self._kept, self.leaving = media, True
+        self._kept = media
+        self.post(self.let_go)
 
     def let_go(self) -> None:
         """Retire the channels of media that no unit has any more. By the loop, between two turns."""

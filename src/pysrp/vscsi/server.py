@@ -199,7 +199,8 @@ class ServerAdapter:
         queue = self.queue
         queue.now = now
         for _ in range(ROUNDS):
-            _carry_out(self._inbox)
+            if self._inbox:
+                _carry_out(self._inbox)
             if self.mover.media.leaving:
                 self.mover.media.let_go()
             if queue.calling is not None and now >= queue.due:
@@ -219,9 +220,9 @@ class ServerAdapter:
         return queue.due if queue.calling or queue.backlog else queue.rest()
 
     def _receive_some(self) -> bool:
-        """Deal with a batch of elements; False when there were none."""
+        """Deal with a batch of elements; False when none are left."""
         queue = self.queue
-        for count in range(BATCH):
+        for _ in range(BATCH):
             if queue.batch:
                 raw: bytes | None = queue.batch.pop()
             else:
@@ -229,7 +230,7 @@ class ServerAdapter:
                     self.flush()  # answers keep their order: the lane sends its own at once
                 raw = queue.next(self._channel, self._laid())
             if not raw:
-                return raw is not None or count > 0
+                return raw is not None
             self._receive(raw)
             if self.state in DEAF:
                 queue.discard()
@@ -246,7 +247,6 @@ class ServerAdapter:
             if lane is not None:
                 lane.bind(session.grants(), self.mover.media.native)
             self.mover.media.keep(session.media())
-            self.mover.media.let_go()
         return lane is not None
 
     # The state machine.
