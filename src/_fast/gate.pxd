@@ -12,6 +12,7 @@ cdef extern from "gate.h" nogil:
         PYSRP_TASKS
         PYSRP_REVOKED
         PYSRP_STRAGGLERS
+        PYSRP_ALONE
         PYSRP_PROTECTED
         PYSRP_SWP
         PYSRP_NO_CACHE

@@ -7,6 +7,7 @@ JOB: int
 TASKS: int
 REVOKED: int
 STRAGGLERS: int
+ALONE: int
 PROTECTED: int
 SWP: int
 NO_CACHE: int

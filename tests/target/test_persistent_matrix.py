@@ -52,6 +52,18 @@ WRITE(6)                         C C A C C   0a 00 00 00 01 00
 WRITE(10)                        C C A C C   2a 00 00 00 00 00 00 00 01 00
 WRITE(12)                        C C A C C   aa 00 00 00 00 00 00 00 00 01 00 00
 WRITE(16)                        C C A C C   8a 00 00 00 00 00 00 00 00 00 00 00 00 01 00 00
+VERIFY(12)                       A C A A C   af 00 00 00 00 00 00 00 00 01 00 00
+VERIFY(32)                       A C A A C   7f 00 00 00 00 00 00 18 00 0a 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 01
+READ(32)                         A C A A C   7f 00 00 00 00 00 00 18 00 09 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 01
+PRE-FETCH(10)                    A C A A C   34 00 00 00 00 00 00 00 01 00
+PRE-FETCH(16)                    A C A A C   90 00 00 00 00 00 00 00 00 00 00 00 00 01 00 00
+WRITE(32)                        C C A C C   7f 00 00 00 00 00 00 18 00 0b 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 01
+WRITE AND VERIFY(10)             C C A C C   2e 00 00 00 00 00 00 00 01 00
+WRITE AND VERIFY(12)             C C A C C   ae 00 00 00 00 00 00 00 00 01 00 00
+WRITE AND VERIFY(16)             C C A C C   8e 00 00 00 00 00 00 00 00 00 00 00 00 01 00 00
+WRITE AND VERIFY(32)             C C A C C   7f 00 00 00 00 00 00 18 00 0c 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 01
+COMPARE AND WRITE                C C A C C   89 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+ORWRITE(16)                      C C A C C   8b 00 00 00 00 00 00 00 00 00 00 00 00 01 00 00
 WRITE SAME(10)                   C C A C C   41 00 00 00 00 00 00 00 01 00
 WRITE SAME(16)                   C C A C C   93 00 00 00 00 00 00 00 00 00 00 00 00 01 00 00
 WRITE SAME(32)                   C C A C C   7f 00 00 00 00 00 00 18 00 0d 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 01
@@ -89,14 +101,19 @@ COLUMNS = {
 ELSEWHERE = {0x16, 0x17, 0x56, 0x57, 0x5F}
 """RESERVE, RELEASE and PERSISTENT RESERVE OUT, which have tables of their own."""
 
+CONDITION_MET = 4
+
+BLOCK_OUT = {0x0A, 0x2A, 0xAA, 0x8A, 0x2E, 0xAE, 0x8E, 0x8B, 0x41, 0x93, 0x7F}
+"""What brings a block."""
+
 DATA = {0x15: bytes(4), 0x55: bytes(8)}
 
 
 def ask(bench: Bench, raw: bytes, nexus: object) -> str:
-    data = DATA.get(raw[0], bytes(512) if raw[0] in (0x0A, 0x2A, 0xAA, 0x8A, 0x41, 0x93, 0x7F) else b"")
+    data = DATA.get(raw[0], bytes(512) if raw[0] in BLOCK_OUT else b"")
     status = bench(raw, data, nexus=nexus).status  # type: ignore[arg-type]
-    assert status in (0, CONFLICT), f"{raw.hex()}: {status:#x}"
-    return "C" if status else "A"
+    assert status in (0, CONDITION_MET, CONFLICT), f"{raw.hex()}: {status:#x}"
+    return "C" if status == CONFLICT else "A"
 
 
 def action(raw: bytes) -> int | None:

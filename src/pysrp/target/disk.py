@@ -23,6 +23,7 @@ from pysrp.target.backend_medium import Backend, features_of
 from pysrp.target.grant import Grant
 from pysrp.target.medium import Feature, Medium
 from pysrp.target.task import Nexus
+from pysrp.target.units.atomic import AtomicCommands
 from pysrp.target.units.capacity import CapacityCommands
 from pysrp.target.units.identity import UnitIdentity
 from pysrp.target.units.moving import MoveCommands
@@ -64,7 +65,7 @@ def adds_only(kind: type[Disk]) -> bool:
     return all(theirs[opcode] == entry for opcode, entry in ours.items())
 
 
-class Disk(MoveCommands, WriteSameCommands, VerifyCommands, CapacityCommands, StopCommands):
+class Disk(MoveCommands, WriteSameCommands, VerifyCommands, AtomicCommands, CapacityCommands, StopCommands):
     """A disk with blocks of ``block_size`` bytes: 512, 1024, 2048 or 4096. What is past the last is not used.
 
     ``read_only`` protects it even if the backend does not. ``write_through``: a write is on the medium
@@ -158,6 +159,7 @@ class Disk(MoveCommands, WriteSameCommands, VerifyCommands, CapacityCommands, St
             optimal_transfer_length_granularity=1 << self._exponent,
             maximum_transfer_length=min(most, 0xFFFFFFFF),
             wsnz=True,
+            maximum_compare_and_write_length=self.max_compare,
             maximum_write_same_length=MAX_WRITE_SAME // self.block_size,
         )
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = [
     "GOOD",
     "AbortTasks",
+    "Alone",
     "Backend",
     "Begin",
     "Effect",
@@ -193,6 +194,18 @@ class AbortTasks(Effect):
     """
 
     nexuses: Sequence[Nexus]
+
+
+@dataclass(slots=True, eq=False)
+class Alone(Effect):
+    """Be alone with ``length`` bytes of the unit's medium from ``offset`` on, until the command is over. For a yield.
+
+    The handler goes on when no other command of the unit, from whichever nexus, is at these bytes; those that come later wait
+    (:mod:`.claims`). It may be alone with nothing else before it is over.
+    """
+
+    offset: int
+    length: int
 
 
 @dataclass(slots=True, eq=False)

@@ -438,6 +438,7 @@ class TargetSession:
         )
         channel.outstanding += 1
         self._set_of(export.unit).adopt(task)
+        task.claim(late.offset, late.size)  # it is there already: who wants to be alone waits for it
         task.mover.adopt(task, grant.medium, late)
 
     # Commands.

@@ -23,9 +23,12 @@ from pysrp.errors import CheckCondition, ScsiError, SrpError, TransportError
 from pysrp.lun import Lun
 from pysrp.scsi.sense import sense
 from pysrp.srp import TaskAttribute
+from pysrp.target.backend_medium import Call
+from pysrp.target.claims import EVERYTHING, Claim, Claims
 from pysrp.target.effects import (
     GOOD,
     AbortTasks,
+    Alone,
     Begin,
     Effect,
     Effects,
@@ -255,6 +258,8 @@ class Task:
     """What is being copied, or done by a worker, for it."""
     steps: Steps | None = field(default=None, init=False)
     """Where a handler is that is a generator."""
+    claims: Claims | None = field(default=None, init=False)
+    """Its unit's, where it has claimed something."""
     aborted: bool = field(default=False, init=False)
     """Whether a task management function or the loss of the nexus has ended it: nothing counts now."""
     ended: bool = field(default=False, init=False)
@@ -351,6 +356,7 @@ class Task:
         steps, self.steps = self.steps, None
         if steps is not None:
             steps.close()
+        self._leave()
 
     def fetch_out(self, length: int, then: Callable[[memoryview], None]) -> None:
         """See :class:`~pysrp.target.effects.Fetch`; call ``then`` with the data."""
@@ -405,11 +411,60 @@ class Task:
                         sense=INVALID_FIELD_IN_IU,
                     )
                 length = self.data_out_length // effect.block * effect.block
-        self.mover.transfer(self, effect, length, then)
+        claims = self.claim(effect.offset, length)
+        if claims is None:
+            self.mover.transfer(self, effect, length, then)
+        else:
+            go_on = partial(self.mover.transfer, self, effect, length, then)
+            self._wait(claims.wait, effect.offset, length, go_on)
 
     def access(self, effect: MediumEffect, then: Callable[[object], None]) -> None:
         """See :class:`~pysrp.target.effects.MediumEffect`; call ``then`` with the result when it is done."""
-        self.mover.submit(self, effect.backend, effect.request(), then)
+        request = effect.request()
+        begin, length = (0, EVERYTHING) if isinstance(request, Call) else (request.offset, request.length)
+        claims = self.claim(begin, length)
+        if claims is None:
+            self.mover.submit(self, effect.backend, request, then)
+        else:
+            go_on = partial(self.mover.submit, self, effect.backend, request, then)
+            self._wait(claims.wait, begin, length, go_on)
+
+    def claim(self, offset: int, length: int) -> Claims | None:
+        """It is about to be at these bytes, and nowhere else (:mod:`.claims`). None: it may be. Else it has to ask."""
+        claims = self.claims = getattr(self.unit, "claims", None)
+        if claims is None:
+            return None
+        claims.shared[self] = offset, offset + length
+        return claims if claims.queue else None
+
+    def be_alone(self, effect: Alone, then: Callable[[], None]) -> None:
+        """See :class:`~pysrp.target.effects.Alone`; call ``then`` when it is."""
+        self.claims = self.unit.claims
+        self._wait(self.unit.want_alone, effect.offset, effect.length, then)
+
+    def _wait(
+        self, claim: Callable[..., Claim | None], offset: int, length: int, go_on: Callable[[], None]
+    ) -> None:
+        """Claim these bytes, and go on as soon as it has them."""
+
+        def granted() -> None:
+            if self.transfer is waiting:  # neither ended nor aborted
+                self.transfer = None
+                self.attempt(go_on)
+
+        waiting = claim(self, offset, length, granted)
+        if waiting is None:
+            go_on()
+        else:
+            self.transfer = waiting
+
+    def _leave(self) -> None:
+        """It is at no bytes any more."""
+        claims, self.claims = self.claims, None
+        if claims is not None:
+            claims.shared.pop(self, None)
+            if claims.queue:
+                claims.leave(self)
 
     # Ends.
 
@@ -439,6 +494,7 @@ class Task:
     def _quiet(self) -> None:
         """Nothing goes on for it: answer it."""
         self.transfer = None
+        self._leave()
         self.finish(self)
 
     def _limit(self, length: int) -> None:
@@ -590,6 +646,8 @@ class Steps:
                 effect.job.begin(task, self.done, self.failed)
             elif isinstance(effect, AbortTasks):
                 end_tasks(task.unit, effect.nexuses, task.nexus.post, self.done, task)
+            elif isinstance(effect, Alone):
+                task.be_alone(effect, self.done)
             elif isinstance(effect, NextTurn):
                 task.nexus.post(self.done)
             else:

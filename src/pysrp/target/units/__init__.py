@@ -24,9 +24,10 @@ every unit
 units with blocks
 =================  ===================================================================================
 ``blocks``         a medium in blocks: ranges, protection, errors as sense data
-``moving``         READ, WRITE, SYNCHRONIZE CACHE
+``moving``         READ, WRITE, PRE-FETCH, SYNCHRONIZE CACHE
 ``provisioning``   WRITE SAME; UNMAP and GET LBA STATUS of thin disks
-``verifying``      VERIFY
+``verifying``      VERIFY, WRITE AND VERIFY
+``atomic``         COMPARE AND WRITE, ORWRITE
 ``capacity``       READ CAPACITY, another size
 ``stopping``       START STOP UNIT, PREVENT ALLOW MEDIUM REMOVAL
 =================  ===================================================================================

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
-from pysrp._fast.gate import ATTENTION, JOB, NO_CACHE, NOT_READY, RESERVED, REVOKED, STOPS_READS, SWP, Gate
+from pysrp._fast.gate import (
+    ALONE,
+    ATTENTION,
+    JOB,
+    NO_CACHE,
+    NOT_READY,
+    RESERVED,
+    REVOKED,
+    STOPS_READS,
+    SWP,
+    Gate,
+)
 from pysrp.errors import ScsiError
 from pysrp.scsi.codes import ModePage, Opcode, PeripheralDeviceType, SenseKey, Status
 from pysrp.scsi.mode import ControlPage
+from pysrp.target.claims import Claim, Claims
 from pysrp.target.effects import Effects
 from pysrp.target.fault import Fault
 from pysrp.target.grant import Gates, Grant
@@ -31,7 +43,7 @@ __all__ = ["UnitBase"]
 
 log = logging.getLogger("pysrp.target")
 
-OWN_REASONS = ATTENTION | RESERVED | NOT_READY | JOB | SWP | NO_CACHE
+OWN_REASONS = ATTENTION | RESERVED | NOT_READY | JOB | ALONE | SWP | NO_CACHE
 """Why a unit closes its gates, and opens them again."""
 
 
@@ -82,6 +94,8 @@ class UnitBase:
         self._stale = False
         """Whether what the store holds may be another state than the unit's, as saving failed."""
         self._job: Job | None = None
+        self.claims = Claims(self._nobody_alone)
+        """Which bytes of its medium commands are at."""
         self._deferred: dict[Nexus, Fault] = {}
         self._not_ready: SenseCode | None = None
         self.descriptor_sense = False
@@ -123,6 +137,8 @@ class UnitBase:
             reasons |= NOT_READY
         if self._job is not None and self._job.closes:
             reasons |= JOB
+        if self.claims.alone:
+            reasons |= ALONE
         return reasons
 
     def plain(self, nexus: Nexus) -> bool:
@@ -223,6 +239,21 @@ class UnitBase:
         if fault is not None:
             task.lost = partial(self.defer, task.nexus, fault)
         return fault
+
+    # Who is alone with some of its bytes.
+
+    def want_alone(self, task: Task, offset: int, length: int, go_on: Callable[[], None]) -> Claim | None:
+        """Let a task be alone with these bytes: see :meth:`~pysrp.target.claims.Claims.want`."""
+        return self.claims.want(task, offset, length, go_on, self._all_gates)
+
+    def _all_gates(self) -> list[tuple[Nexus, Gate]]:
+        """Those there are. Any later one is closed from the beginning while somebody wants to be alone."""
+        with self._lock:
+            return [(nexus, gate) for nexus, gates in self._gates.items() for _, gate in gates]
+
+    def _nobody_alone(self) -> None:
+        with self._changing():
+            """The gates open, unless somebody wants to be alone again."""
 
     # What goes on in it.
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from pysrp._fast.gate import NO_CACHE, SWP
 from pysrp.errors import ConfigError
-from pysrp.scsi.codes import ModePage, Opcode, SenseKey
+from pysrp.scsi.codes import ModePage, Opcode, SenseKey, VariableLengthAction
 from pysrp.scsi.mode import CachingPage, ControlPage, ReadWriteErrorRecoveryPage
 from pysrp.target.backend_medium import Backend
 from pysrp.target.effects import GOOD, Effect, Flush
@@ -32,8 +32,6 @@ READS = frozenset(
         Opcode.READ_10,
         Opcode.READ_12,
         Opcode.READ_16,
-        Opcode.VERIFY_10,
-        Opcode.VERIFY_16,
         Opcode.SERVICE_ACTION_IN_16,
     }
 )
@@ -132,7 +130,7 @@ class BlockUnit(LogicalUnit):
     def failed(self, task: Task, error: Exception) -> None:
         """The medium failed with ``error``, or work of ours with a Fault: end the task with sense."""
         if isinstance(error, OSError):
-            error = self.fault_of(error, task.cdb[0] in READS)
+            error = self.fault_of(error, task.cdb[0] in READS or _is_read_32(task.cdb))
         super().failed(task, error)
 
     def fault_of(self, error: Exception, reads: bool = False) -> Fault:
@@ -195,6 +193,10 @@ class BlockUnit(LogicalUnit):
     def modes_selected(self, task: Task) -> Effect:
         """Without WCE, what was cached before has to reach the medium too."""
         return GOOD if self._write_cache else Flush(self.backend)
+
+
+def _is_read_32(cdb: bytes) -> bool:
+    return cdb[0] == Opcode.VARIABLE_LENGTH and cdb[8:10] == bytes((0, VariableLengthAction.READ_32))
 
 
 @cache

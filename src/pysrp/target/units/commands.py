@@ -27,6 +27,7 @@ IGNORED = frozenset(
         "group_number",
         "fua_nv",
         "sync_nv",
+        "dld",
         "dld0",
         "dld1",
         "dld2",
@@ -35,6 +36,10 @@ IGNORED = frozenset(
         "reservation_identification",  # of extents and third parties, both refused
         "third_party_device_id",
         "extent_list_length",
+        # What protection information is compared with: a command that asks for that is refused.
+        "expected_initial_logical_block_reference_tag",
+        "expected_logical_block_application_tag",
+        "logical_block_application_tag_mask",
     }
 )
 """CDB fields that may hold anything: hints of no use here, and what old initiators leave behind."""

@@ -1,11 +1,12 @@
-"""READ and WRITE, and SYNCHRONIZE CACHE (SBC-4, 5)."""
+"""READ and WRITE, PRE-FETCH, and SYNCHRONIZE CACHE (SBC-4, 5)."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from pysrp.scsi import cdb as cdbs
-from pysrp.target.effects import Effect, Flush, Move
+from pysrp.scsi.codes import Status
+from pysrp.target.effects import GOOD, Effect, End, Flush, Move
 from pysrp.target.task import Task
 from pysrp.target.units.blocks import BlockUnit
 from pysrp.target.units.commands import Conflict, command
@@ -14,11 +15,13 @@ __all__ = ["MoveCommands"]
 
 
 class MoveCommands(BlockUnit):
-    """READ(6), (10), (12), (16), WRITE likewise, SYNCHRONIZE CACHE(10) and (16)."""
+    """READ(6), (10), (12), (16), (32), WRITE likewise, PRE-FETCH and SYNCHRONIZE CACHE(10) and (16)."""
 
-    @command(cdbs.Read10, cdbs.Read12, cdbs.Read16, medium=True, conflicts=Conflict.EXCLUSIVE_ACCESS)
+    @command(
+        cdbs.Read10, cdbs.Read12, cdbs.Read16, cdbs.Read32, medium=True, conflicts=Conflict.EXCLUSIVE_ACCESS
+    )
     def read(self, task: Task, cdb: Any) -> Effect:
-        """READ(10), (12), (16). With FUA what was written is on the medium before it is read (SBC-4, 5.13); DPO is a hint.
+        """READ(10), (12), (16), (32). With FUA what was written is on the medium before it is read (SBC-4, 5.13); DPO is a hint.
 
         There is no non-volatile cache (NV_SUP), so FUA_NV of SBC-3 asks for nothing.
         """
@@ -31,9 +34,9 @@ class MoveCommands(BlockUnit):
         start, length = self._extent(cdb, cdb.blocks)
         return Move(self.backend, start, length, self.block_size)
 
-    @command(cdbs.Write10, cdbs.Write12, cdbs.Write16, medium=True)
+    @command(cdbs.Write10, cdbs.Write12, cdbs.Write16, cdbs.Write32, medium=True)
     def write(self, task: Task, cdb: Any) -> Effect:
-        """WRITE(10), (12), (16)."""
+        """WRITE(10), (12), (16), (32)."""
         return self._write(task, cdb, cdb.transfer_length, cdb.fua)
 
     @command(cdbs.Write6, medium=True)
@@ -54,6 +57,12 @@ class MoveCommands(BlockUnit):
         if lba >= self.blocks or blocks > self.blocks - lba or (limit is not None and length > limit):
             return self._start(cdb, blocks), self._length(cdb, blocks)  # one of which raises
         return lba * self.block_size, length
+
+    @command(cdbs.PreFetch10, cdbs.PreFetch16, medium=True, conflicts=Conflict.EXCLUSIVE_ACCESS)
+    def pre_fetch(self, task: Task, cdb: Any) -> Effect:
+        """PRE-FETCH(10) and (16): a medium that is memory has all blocks there (CONDITION MET), another one none (GOOD)."""
+        self._start(cdb, cdb.blocks)
+        return GOOD if getattr(self.backend, "blocking", True) else End(Status.CONDITION_MET)
 
     @command(cdbs.SynchronizeCache10, cdbs.SynchronizeCache16, medium=True)
     def synchronize_cache(self, task: Task, cdb: Any) -> Effect:

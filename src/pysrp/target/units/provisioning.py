@@ -35,19 +35,18 @@ PIECE = 64 << 20
 """Bytes that are unmapped at a time: they end at a multiple of it, and others have their turn in between."""
 
 OBSOLETE = "pbdata", "lbdata"
-TAGS = (
-    "expected_initial_logical_block_reference_tag",
-    "expected_logical_block_application_tag",
-    "logical_block_application_tag_mask",
-)
-"""What WRITE SAME(32) says of protection information, which is refused."""
 
 
 class WriteSameCommands(BlockUnit):
     """WRITE SAME(10), (16) and (32)."""
 
-    @command(cdbs.WriteSame10, cdbs.WriteSame16, medium=True, refuses=["anchor", "unmap", *OBSOLETE])
-    @command(cdbs.WriteSame32, medium=True, refuses=["anchor", "unmap", *OBSOLETE], ignores=TAGS)
+    @command(
+        cdbs.WriteSame10,
+        cdbs.WriteSame16,
+        cdbs.WriteSame32,
+        medium=True,
+        refuses=["anchor", "unmap", *OBSOLETE],
+    )
     def write_same(self, task: Task, cdb: Any) -> Generator[Effect, Any, Effect]:
         """WRITE SAME: the one block of data-out, or with NDOB one of zeros, over and over. 0 blocks are refused (WSNZ).
 
@@ -87,8 +86,7 @@ class ThinCommands(WriteSameCommands):
 
     thin = True
 
-    @command(cdbs.WriteSame10, cdbs.WriteSame16, medium=True, refuses=["anchor", *OBSOLETE])
-    @command(cdbs.WriteSame32, medium=True, refuses=["anchor", *OBSOLETE], ignores=TAGS)
+    @command(cdbs.WriteSame10, cdbs.WriteSame16, cdbs.WriteSame32, medium=True, refuses=["anchor", *OBSOLETE])
     def write_same(self, task: Task, cdb: Any) -> Generator[Effect, Any, Effect]:
         """WRITE SAME, which may say UNMAP too; what is no zeros is written then, as it has to read as it is."""
         return super().write_same(task, cdb)

@@ -1,4 +1,4 @@
-"""VERIFY (SBC-4, 5.35)."""
+"""VERIFY and WRITE AND VERIFY (SBC-4, 5.33 to 5.36 and 5.41 to 5.44), and how what is on a medium is compared."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 from pysrp.scsi import cdb as cdbs
 from pysrp.scsi.codes import ByteCheck, SenseKey
-from pysrp.target.effects import GOOD, Effect, Fetch, NextTurn, Read
+from pysrp.target.effects import GOOD, Effect, Fetch, Move, NextTurn, Read, Write
 from pysrp.target.fault import Fault
 from pysrp.target.task import Task
 from pysrp.target.units.blocks import BlockUnit
 from pysrp.target.units.codes import SenseCode, invalid
 from pysrp.target.units.commands import Conflict, command
 
-__all__ = ["VerifyCommands"]
+__all__ = ["Comparing", "VerifyCommands"]
 
 CHUNK = 1 << 20
 """Bytes that VERIFY reads at a time."""
@@ -23,40 +23,33 @@ TURN = 16 << 20
 """Bytes after which others have their turn."""
 
 
-class VerifyCommands(BlockUnit):
-    """VERIFY(10) and (16). What is verified is on the medium first, as by SYNCHRONIZE CACHE (SBC-4, 5.33)."""
+class Comparing(BlockUnit):
+    """What commands have in common that look at what is there."""
 
-    @command(cdbs.Verify10, cdbs.Verify16, medium=True, conflicts=Conflict.EXCLUSIVE_ACCESS)
-    def verify(self, task: Task, cdb: Any) -> Generator[Effect, Any, Effect]:
-        """VERIFY(10) and (16): that the blocks can be read (BYTCHK 0), are the data-out (1), or are all like
-        the one block of it (3).
+    def _found(self, start: int, length: int, flush: bool = False) -> Generator[Effect, Any, bytearray]:
+        """The bytes there; ``flush``: on the medium. That they cannot be read is an error of reading, whatever the command
+        writes.
         """
-        blocks = cdb.blocks
-        start = self._start(cdb, blocks)
-        length = blocks * self.block_size
-        check = cdb.bytchk
-        data = None
-        if check == ByteCheck.COMPARE:
-            data = yield Fetch(self._length(cdb, blocks, "verification_length"))
-        elif check == ByteCheck.COMPARE_ONE_BLOCK:
-            data = yield Fetch(self.block_size if blocks else 0)
-        elif check:
-            raise invalid(type(cdb), "bytchk")
-        if data is not None and len(data) < cdb.data_length(self.block_size):
-            raise invalid(type(cdb), "verification_length")
-        if not length or (data is None and not getattr(self.backend, "blocking", True)):
-            return GOOD  # what is called in place has its bytes
-        yield from self._compare(start, length, data)
-        return GOOD
+        try:
+            found: bytearray = yield Read(self.backend, start, length, self.block_size, flush)
+        except OSError as error:
+            raise self.fault_of(error, reads=True) from error
+        return found
 
-    def _compare(self, start: int, length: int, data: memoryview | None) -> Generator[Effect, Any, None]:
+    def _put(self, start: int, data: memoryview | bytes, fua: bool) -> Effect:
+        """Write it, and be on the medium with it if that is asked."""
+        return Write(self.backend, start, data, flush=fua or not self._write_cache)
+
+    def _compare(
+        self, start: int, length: int, data: memoryview | None, flush: bool
+    ) -> Generator[Effect, Any, None]:
         """Read ``length`` bytes; raise Fault where they are not ``data`` over and over."""
         expected = data
         if expected is not None and len(expected) < length:
             expected = memoryview(bytes(expected) * (min(length, CHUNK) // len(expected)))
         done = 0
         while done < length:
-            found = yield Read(self.backend, start + done, min(length - done, CHUNK), self.block_size, True)
+            found = yield from self._found(start + done, min(length - done, CHUNK), flush)
             if expected is not None:
                 at = done % len(expected)
                 wanted = expected[at : at + len(found)]
@@ -70,3 +63,62 @@ class VerifyCommands(BlockUnit):
             done += len(found)
             if not done % TURN:
                 yield NextTurn()
+
+    def _verify(
+        self, start: int, length: int, data: memoryview | None, flush: bool
+    ) -> Generator[Effect, Any, Effect]:
+        """As :meth:`_compare`. What is called in place has its bytes: without data there is nothing to look at."""
+        if length and (data is not None or getattr(self.backend, "blocking", True)):
+            yield from self._compare(start, length, data, flush)
+        return GOOD
+
+
+class VerifyCommands(Comparing):
+    """VERIFY and WRITE AND VERIFY(10), (12), (16) and (32). What is verified is on the medium first (SBC-4, 5.33)."""
+
+    @command(
+        cdbs.Verify10,
+        cdbs.Verify12,
+        cdbs.Verify16,
+        cdbs.Verify32,
+        medium=True,
+        conflicts=Conflict.EXCLUSIVE_ACCESS,
+    )
+    def verify(self, task: Task, cdb: Any) -> Generator[Effect, Any, Effect]:
+        """VERIFY: that the blocks can be read (BYTCHK 0), are the data-out (1), or are all like the one block of it (3)."""
+        blocks = cdb.blocks
+        start = self._start(cdb, blocks)
+        check = cdb.bytchk
+        data = None
+        if check == ByteCheck.COMPARE:
+            data = yield Fetch(self._length(cdb, blocks, "verification_length"))
+        elif check == ByteCheck.COMPARE_ONE_BLOCK:
+            data = yield Fetch(self.block_size if blocks else 0)
+        elif check:
+            raise invalid(type(cdb), "bytchk")
+        if data is not None and len(data) < cdb.data_length(self.block_size):
+            raise invalid(type(cdb), "verification_length")
+        return (yield from self._verify(start, blocks * self.block_size, data, True))
+
+    @command(
+        cdbs.WriteAndVerify10,
+        cdbs.WriteAndVerify12,
+        cdbs.WriteAndVerify16,
+        cdbs.WriteAndVerify32,
+        medium=True,
+    )
+    def write_and_verify(self, task: Task, cdb: Any) -> Generator[Effect, Any, Effect]:
+        """WRITE AND VERIFY: the blocks are on the medium, and can be read (BYTCHK 0) or are the data-out (1)."""
+        if cdb.bytchk not in (ByteCheck.NO_COMPARE, ByteCheck.COMPARE):
+            raise invalid(type(cdb), "bytchk")
+        start, length = self._start(cdb, cdb.blocks), self._length(cdb, cdb.blocks)
+        self._writable(task)
+        data = None
+        if cdb.bytchk:
+            data = yield Fetch(length)
+            if len(data) < length:
+                raise invalid(type(cdb), "transfer_length")
+            yield self._put(start, data, True)
+        else:
+            yield Move(self.backend, start, length, self.block_size, True, True)
+        return (yield from self._verify(start, length, data, False))  # it is there already

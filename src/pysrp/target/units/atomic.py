@@ -1,0 +1,62 @@
+"""Commands that read and write as one: COMPARE AND WRITE, ORWRITE (SBC-4, 5.3 and 5.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from pysrp.scsi import cdb as cdbs
+from pysrp.target.effects import GOOD, Alone, Effect, Fetch
+from pysrp.target.task import Task
+from pysrp.target.units.codes import invalid
+from pysrp.target.units.commands import command
+from pysrp.target.units.verifying import Comparing
+
+__all__ = ["AtomicCommands"]
+
+MAX_COMPARE = 255
+"""Blocks of one COMPARE AND WRITE: its count has one byte."""
+
+
+class AtomicCommands(Comparing):
+    """COMPARE AND WRITE, ORWRITE(16): no other command of the unit comes in between, from whichever nexus."""
+
+    @property
+    def max_compare(self) -> int:
+        """Blocks that one COMPARE AND WRITE compares at most: its data-out is twice as long."""
+        if self.max_transfer is None:
+            return MAX_COMPARE
+        return max(1, min(MAX_COMPARE, self.max_transfer // self.block_size // 2))
+
+    @command(cdbs.CompareAndWrite, medium=True)
+    def compare_and_write(self, task: Task, cdb: cdbs.CompareAndWrite) -> Generator[Effect, Any, Effect]:
+        """COMPARE AND WRITE: what is there is compared with the first half of data-out, the second takes its place."""
+        blocks = cdb.number_of_logical_blocks
+        start, length = self._start(cdb, blocks), blocks * self.block_size
+        if blocks > self.max_compare:
+            raise invalid(cdbs.CompareAndWrite, "number_of_logical_blocks")
+        self._writable(task)
+        data = yield Fetch(2 * length)
+        if len(data) < 2 * length:
+            raise invalid(cdbs.CompareAndWrite, "number_of_logical_blocks")
+        if not length:
+            return GOOD
+        yield Alone(start, length)
+        yield from self._compare(start, length, data[:length], False)
+        return self._put(start, data[length:], bool(cdb.fua))
+
+    @command(cdbs.OrWrite16, medium=True)
+    def or_write(self, task: Task, cdb: cdbs.OrWrite16) -> Generator[Effect, Any, Effect]:
+        """ORWRITE(16): the bits of data-out are set beside those that are there."""
+        blocks = cdb.transfer_length
+        start, length = self._start(cdb, blocks), self._length(cdb, blocks)
+        self._writable(task)
+        data = yield Fetch(length)
+        if len(data) < length:
+            raise invalid(cdbs.OrWrite16, "transfer_length")
+        if not length:
+            return GOOD
+        yield Alone(start, length)
+        found = yield from self._found(start, length)
+        both = int.from_bytes(found, "little") | int.from_bytes(data, "little")
+        return self._put(start, both.to_bytes(length, "little"), bool(cdb.fua))
