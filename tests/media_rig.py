@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import os
 import random
+import shutil
 import tempfile
 import textwrap
 import threading
 from collections import deque
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +20,12 @@ import pytest
 
 from loop_device import loop_device
 from media_in_c import MediumInC
+from nbd_servers import NbdServer, QemuNbd, qcow2
 from pysrp.backends import Backend, File, Ram
 from pysrp.media import open_medium
 from pysrp.media.faulty import Faulty
 from pysrp.media.file import FileMedium
+from pysrp.media.nbd import NbdMedium
 from pysrp.media.power_cut import PowerCut
 from pysrp.media.timers import Timer, Timers
 from pysrp.target import medium as words
@@ -175,6 +180,52 @@ class TestLoop:
         until(turned)
 
 
+class User:
+    """One loop that uses a medium."""
+
+    def __init__(self, medium: Medium) -> None:
+        self.loop = TestLoop()
+        self.channel: MediumChannel = medium.channel(self.loop)
+        self.over: list[MediumRequest] = []
+        self.thread = threading.get_ident()
+
+    def begin(
+        self, operation: Operation, offset: int = 0, *parts: Any, length: int = 0, flags: int = 0
+    ) -> MediumRequest:
+        """Submit, of buffers or of so many bytes; it is in :attr:`over` when it is."""
+        views = [memoryview(part) for part in parts]
+        request = MediumRequest(
+            operation, offset, length or sum(map(len, views)), views, flags, over=self.ended
+        )
+        before = len(self.over)
+        if self.channel.submit(request) is not PENDING:
+            assert len(self.over) == before, "called from within, or though it was over at once"
+            self.over.append(request)
+        return request
+
+    def ended(self, request: MediumRequest) -> None:
+        assert threading.get_ident() == self.thread
+        self.over.append(request)
+
+    def do(self, *arguments: Any, **options: Any) -> MediumRequest:
+        """Submit, and wait until it is over."""
+        request = self.begin(*arguments, **options)
+        self.loop.until(lambda: request in self.over)
+        assert self.over.count(request) == 1
+        return request
+
+    def whole(self, operation: Operation, offset: int = 0, *parts: Any, length: int = 0) -> MediumRequest:
+        request = self.do(operation, offset, *parts, length=length)
+        assert request.failure() is None
+        assert request.done == request.length
+        return request
+
+    def read(self, offset: int = 0, length: int = SIZE) -> bytes:
+        data = bytearray(length)
+        self.whole(Operation.READ, offset, data)
+        return bytes(data)
+
+
 class HandTimers(Timers):
     """Whose clock a test turns."""
 
@@ -263,6 +314,36 @@ def file_url(path: Path) -> Medium:
     return as_medium(open_medium(f"file:{path}/disk?size=1M"))
 
 
+@cache
+def nbd_server(kind: str) -> NbdServer:
+    """One for all tests of a process."""
+    folder = Path(tempfile.mkdtemp(prefix="pysrp-nbd-"))
+    if kind == "nbdkit":
+        server = NbdServer(folder, "memory", SIZE)
+    else:
+        server = QemuNbd(folder, "--format=qcow2", "--discard=unmap", qcow2(folder, SIZE))
+    atexit.register(shutil.rmtree, folder)
+    atexit.register(server.kill)
+    return server
+
+
+def emptied(server: NbdServer) -> NbdMedium:
+    medium = NbdMedium(server.uri)
+    user = User(medium)
+    user.whole(Operation.ZERO, length=SIZE)
+    user.whole(Operation.FLUSH)
+    user.channel.retire()
+    return medium
+
+
+def nbd(path: Path) -> Medium:
+    return emptied(nbd_server("nbdkit"))
+
+
+def nbd_qcow2(path: Path) -> Medium:
+    return emptied(nbd_server("qemu-nbd"))
+
+
 def faulty(path: Path) -> Medium:
     """Without any rule."""
     return Faulty(Ram(SIZE))
@@ -303,7 +384,7 @@ def as_documented(path: Path) -> Medium:
 KINDS: list[Callable[[Path], Medium]] = [
     ram, file, file_in_place, late, as_documented, in_c, ram_in_c, ram_url, file_url,
     file_in_c, file_direct, file_direct_by_threads, file_in_memory, device, device_direct, device_of_large_sectors,
-    faulty, delayed, delayed_late, power_cut, power_cut_late,
+    nbd, nbd_qcow2, faulty, delayed, delayed_late, power_cut, power_cut_late,
 ]  # fmt: skip
 """Each makes a medium of SIZE bytes, zeros, in a folder of its own. A new one is a line here."""
 

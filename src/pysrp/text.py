@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from pysrp.errors import ConfigError
 
-__all__ = ["NAME_A_SERVER", "octets", "printable", "size"]
+__all__ = ["LONGEST", "NAME_A_SERVER", "octets", "printable", "seconds", "size"]
 
 _SIZE = re.compile(r"(?:0[xX]([0-9a-fA-F]{1,16})|([0-9]{1,20})\s*([kKmMgGtT]?)(?:i?[bB])?)", re.ASCII)
 _POWERS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
@@ -23,6 +24,21 @@ def size(text: str) -> int:
     if found[1]:
         return int(found[1], 16)
     return int(found[2]) << _POWERS[found[3].lower()]
+
+
+LONGEST = 1e9
+"""Seconds, of any time that is given."""
+
+_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
+
+
+def seconds(text: str) -> float:
+    """A time such as 30, 30s, 5ms, 200us, 2m. ConfigError for anything else."""
+    found = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)(us|ms|s|m|h|)", text, re.ASCII)
+    value = float(found[1]) * _UNITS[found[2]] if found else math.inf
+    if value > LONGEST:
+        raise ConfigError(f"{text!r} is no time: write 30s, 5ms, 200us or 2m")
+    return value
 
 
 def octets(text: str) -> bytes:

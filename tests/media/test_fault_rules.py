@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pysrp.errors import ConfigError
-from pysrp.media.fault_rules import ACTIONS, Delay, FaultRule, FillLevel, seconds
+from pysrp.media.fault_rules import ACTIONS, Delay, FaultRule, FillLevel
 from pysrp.target.medium import FUA, MediumRequest, Operation
+from pysrp.text import seconds
 
 READ, WRITE, FLUSH, ZERO, DISCARD, _ = Operation
 

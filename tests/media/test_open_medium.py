@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from media_rig import nbd_server
 from pysrp.backends import Null, Ram
 from pysrp.cli.serve import device
 from pysrp.errors import ConfigError
@@ -166,6 +167,7 @@ def test_a_device_that_cannot_be(tree: Tree, given: str, code: int, says: str) -
 
 def test_what_serve_makes_of_a_url(tree: Tree, disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SCST's own handler where it has one."""
+    nbdkit = nbd_server("nbdkit")
     monkeypatch.chdir(disk.parent)
     for name, (url, handler) in enumerate(
         [
@@ -176,6 +178,7 @@ def test_what_serve_makes_of_a_url(tree: Tree, disk: Path, monkeypatch: pytest.M
             (f"file:{disk}", "vdisk_fileio"),
             (f"file://{disk}", "vdisk_fileio"),
             (f"file:{disk}?size=1M", "vdisk_url"),
+            (f"NBD+unix:///?socket={nbdkit.socket}&limit=9s", "vdisk_nbd"),
         ]
     ):
         found, parameters = device(url)

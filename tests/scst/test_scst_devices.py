@@ -8,10 +8,23 @@ from pathlib import Path
 import pytest
 
 from loop_device import loop_device
+from media_rig import nbd_server
 from pysrp.scst import Tree, TreeError, save
 
-HANDLERS = ["vdisk_fileio", "vdisk_nullio", "vdisk_ram", "vdisk_url"]
+HANDLERS = ["vdisk_fileio", "vdisk_nbd", "vdisk_nullio", "vdisk_ram", "vdisk_url"]
 """Those that need no device of the machine's."""
+
+
+def about(handler, image):
+    """What add_device has to say."""
+    match handler:
+        case "vdisk_fileio":
+            return f"filename={image}"
+        case "vdisk_nbd":
+            return f'url="{nbd_server("nbdkit").uri}"'
+        case "vdisk_url":
+            return "url=ram:1M"
+    return ""
 
 
 @pytest.fixture
@@ -138,9 +151,7 @@ def test_handlers(tree):
         assert usage.startswith("Usage: ")
         assert "add_device NAME" in usage
         assert "del_device NAME" in usage
-        more = {"vdisk_fileio": "filename=/proc/self/exe;read_only=1", "vdisk_url": "url=ram:1M"}.get(
-            handler, ""
-        )
+        more = about(handler, "/proc/self/exe;read_only=1")
         tree.write(f"handlers/{handler}/mgmt", f"add_device d {more}")
         assert tree.readlink(f"handlers/{handler}/d") == "../../devices/d"
         assert tree.readlink("devices/d/handler") == f"../../handlers/{handler}"
@@ -220,6 +231,7 @@ def test_thin_disks(tree, image):
         ("vdisk_fileio", f"filename={image}", False),
         ("vdisk_ram", "thin_provisioned=1", True),
         ("vdisk_nullio", "thin_provisioned=1", True),
+        ("vdisk_nbd", f"{about('vdisk_nbd', None)};thin_provisioned=1", True),
         ("vdisk_url", f"url=file:{image};thin_provisioned=1", True),
     ):
         tree.write(f"handlers/{handler}/mgmt", f"add_device d {given}")
@@ -392,13 +404,14 @@ OWN = {
         0o444: "size size_mb filename write_through nv_cache o_direct",
         0o200: "resync_size",
     },
+    "vdisk_nbd": {0o444: "size size_mb url write_through nv_cache status", 0o200: "resync_size"},
     "vdisk_url": {0o444: "size size_mb url write_through nv_cache"},
 }
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_files_of_a_device_and_their_permissions(tree, image, handler):
-    more = {"vdisk_fileio": f"filename={image}", "vdisk_url": "url=ram:1M"}.get(handler, "")
+    more = about(handler, image)
     tree.write(f"handlers/{handler}/mgmt", f"add_device d {more}")
     found = {name: tree.stat(f"devices/d/{name}") for name in tree.ls("devices/d")}
     wanted = {}

@@ -15,61 +15,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media_rig import KINDS, SIZE, LateMedium, TestLoop, close
+from media_rig import KINDS, SIZE, LateMedium, User, close
 from pysrp.backends import File
 from pysrp.target.backend_medium import BackendMedium
 from pysrp.target.data import Media
 from pysrp.target.link import PENDING
-from pysrp.target.medium import FUA, NOWAIT, Feature, Medium, MediumChannel, MediumRequest, Operation
+from pysrp.target.medium import FUA, NOWAIT, Feature, Medium, MediumRequest, Operation
 from waiting import PATIENCE
 
 READ, WRITE, FLUSH, ZERO, DISCARD, EXTENTS = Operation
-
-
-class User:
-    """One loop that uses a medium."""
-
-    def __init__(self, medium: Medium) -> None:
-        self.loop = TestLoop()
-        self.channel: MediumChannel = medium.channel(self.loop)
-        self.over: list[MediumRequest] = []
-        self.thread = threading.get_ident()
-
-    def begin(
-        self, operation: Operation, offset: int = 0, *parts: Any, length: int = 0, flags: int = 0
-    ) -> MediumRequest:
-        """Submit, of buffers or of so many bytes; it is in :attr:`over` when it is."""
-        views = [memoryview(part) for part in parts]
-        request = MediumRequest(
-            operation, offset, length or sum(map(len, views)), views, flags, over=self.ended
-        )
-        before = len(self.over)
-        if self.channel.submit(request) is not PENDING:
-            assert len(self.over) == before, "called from within, or though it was over at once"
-            self.over.append(request)
-        return request
-
-    def ended(self, request: MediumRequest) -> None:
-        assert threading.get_ident() == self.thread
-        self.over.append(request)
-
-    def do(self, *arguments: Any, **options: Any) -> MediumRequest:
-        """Submit, and wait until it is over."""
-        request = self.begin(*arguments, **options)
-        self.loop.until(lambda: request in self.over)
-        assert self.over.count(request) == 1
-        return request
-
-    def whole(self, operation: Operation, offset: int = 0, *parts: Any, length: int = 0) -> MediumRequest:
-        request = self.do(operation, offset, *parts, length=length)
-        assert request.failure() is None
-        assert request.done == request.length
-        return request
-
-    def read(self, offset: int = 0, length: int = SIZE) -> bytes:
-        data = bytearray(length)
-        self.whole(READ, offset, data)
-        return bytes(data)
 
 
 @pytest.fixture(params=KINDS, ids=lambda kind: kind.__name__)

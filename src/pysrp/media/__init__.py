@@ -7,6 +7,8 @@ URL                                     what it is
 ``null:1G``                             zeros; what is written is gone
 ``file:/PATH[?size=1G]``, or a path     a file or a block device; with a size it is made, or grown;
                                         with ``direct=1`` past the page cache
+``nbd://HOST/EXPORT``, ``nbds://...``,  an export of an NBD server (:mod:`.nbd`): by TCP, with TLS,
+``nbd+unix:///EXPORT?socket=/PATH``     by a Unix socket
 ``fault:RULE:RULE:URL``                 any of these, with faults (:mod:`.faulty`)
 ``power-cut:[seed=N:]URL``              any of these, with a cache that is lost with the power (:mod:`.power_cut`)
 ======================================  ========================================================================
@@ -28,6 +30,12 @@ __all__ = ["SCHEMES", "open_medium", "split"]
 SCHEMES = {
     "fault": "pysrp.media.faulty.open_fault",
     "file": "pysrp.media.plain.open_file",
+    "nbd": "pysrp.media.nbd.open_nbd",
+    "nbd+unix": "pysrp.media.nbd.open_nbd_unix",
+    "nbd+vsock": "pysrp.media.nbd.open_nbd_vsock",
+    "nbds": "pysrp.media.nbd.open_nbds",
+    "nbds+unix": "pysrp.media.nbd.open_nbds_unix",
+    "nbds+vsock": "pysrp.media.nbd.open_nbds_vsock",
     "null": "pysrp.media.plain.open_null",
     "power-cut": "pysrp.media.power_cut.open_power_cut",
     "ram": "pysrp.media.plain.open_ram",

@@ -16,7 +16,7 @@ from random import Random
 
 from pysrp.errors import ConfigError
 from pysrp.target.medium import FUA, MediumRequest, Operation
-from pysrp.text import size
+from pysrp.text import LONGEST, seconds, size
 
 __all__ = ["ACTIONS", "Delay", "FaultRule", "FillLevel"]
 
@@ -52,20 +52,6 @@ ACTIONS = {
     "task-set-full": FaultKind(ALL, ALL),
 }
 """What a rule can do, by the word that it begins with."""
-
-LONGEST = 1e9
-"""Seconds, of any time that is given."""
-
-_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
-
-
-def seconds(text: str) -> float:
-    """A time such as 30, 30s, 5ms, 200us, 2m. ConfigError for anything else."""
-    found = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)(us|ms|s|m|h|)", text, re.ASCII)
-    value = float(found[1]) * _UNITS[found[2]] if found else math.inf
-    if value > LONGEST:
-        raise ConfigError(f"{text!r} is no time: write 30s, 5ms, 200us or 2m")
-    return value
 
 
 def _time(value: float) -> str:

@@ -8,6 +8,7 @@ vdisk_fileio   a file or a block device (``filename``, which must exist), throug
 vdisk_blockio  a block device (``filename``), past the page cache
 vdisk_nullio   zeros of any size; what is written is gone
 vdisk_ram      memory of the server. **Ours**: SCST's RAM disks are block devices of its kernel
+vdisk_nbd      an export of an NBD server (``url``, as :mod:`pysrp.media.nbd` takes it). **Ours**
 vdisk_url      any medium that has a URL (:mod:`pysrp.media`). **Ours**
 =============  ================================================================================
 
@@ -22,11 +23,11 @@ import errno
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pysrp.backends import Backend, Null, Ram
 from pysrp.errors import Busy
-from pysrp.media import SCHEMES, open_medium
+from pysrp.media import SCHEMES, open_medium, split
 from pysrp.media.faulty import Faulty
 from pysrp.media.file import FileMedium
 from pysrp.scst.faults import faults
@@ -39,6 +40,9 @@ from pysrp.target.medium import Feature, Medium
 from pysrp.target.reservation_files import ReservationFile, ReservationFolder
 from pysrp.target.units.identity import UnitIdentity, device_number, server_setup_id
 
+if TYPE_CHECKING:  # it needs not be there for other disks
+    from pysrp.media.nbd import NbdMedium
+
 __all__ = [
     "HANDLERS",
     "BlockIo",
@@ -46,6 +50,7 @@ __all__ = [
     "Devices",
     "FileIo",
     "Handler",
+    "NbdIo",
     "NullIo",
     "RamIo",
     "UrlIo",
@@ -550,8 +555,46 @@ class UrlIo(Cached):
         return line(self.given.url, True)
 
 
+def _word(value: bool | int | str) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(int(value))
+
+
+class NbdIo(UrlIo):
+    """An export of an NBD server."""
+
+    handler = "vdisk_nbd"
+    accepts = UrlIo.accepts
+    backend: NbdMedium
+
+    @classmethod
+    def about_size(cls) -> str:
+        """See :meth:`DeviceDirectory.about_size`."""
+        return "The server says how large it is; the url begins with nbd:, nbds:, nbd+unix: or the like."
+
+    def open(self) -> Backend | Medium:
+        """What the URL names."""
+        scheme, _ = split(self.given.url)
+        if self.given.url and not scheme.startswith("nbd"):
+            raise refuse(errno.EINVAL, f"url {self.given.url!r} is not NBD's: vdisk_url takes others")
+        return super().open()
+
+    @attribute
+    def status(self) -> str:
+        """How the server is, and what there was to do because of it: see :meth:`pysrp.media.nbd.NbdMedium.status`."""
+        return line(" ".join(f"{name}={_word(value)}" for name, value in self.backend.status().items()))
+
+    @store_only
+    def resync_size(self, text: str) -> None:
+        """Whatever is written: be as large as the server has said since."""
+        size = self.backend.size_now()
+        if size < self.given.blocksize:
+            raise refuse(errno.EINVAL, f"the export has {size} bytes now, a block {self.given.blocksize}")
+        self.backend.resize()
+        self.disk.resized()
+
+
 HANDLERS: dict[str, type[DeviceDirectory]] = {
-    kind.handler: kind for kind in (FileIo, BlockIo, NullIo, RamIo, UrlIo)
+    kind.handler: kind for kind in (FileIo, BlockIo, NullIo, RamIo, NbdIo, UrlIo)
 }
 
 

@@ -28,6 +28,9 @@ PEERS = {
     "tshark": "tshark",
     "fusermount3": "fuse3",
     "valgrind": "valgrind",
+    "nbdkit": "nbdkit",
+    "nbdinfo": "libnbd-bin",
+    "qemu-nbd": "qemu-utils",
 }
 """Of the tests on the host."""
 

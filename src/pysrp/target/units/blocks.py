@@ -150,6 +150,8 @@ class BlockUnit(LogicalUnit):
                     SenseCode.UNRECOVERED_READ_ERROR if reads else SenseCode.WRITE_ERROR,
                     information=lba,
                 )
+            if number == errno.ETIMEDOUT:
+                return Fault(SenseKey.HARDWARE_ERROR, SenseCode.LOGICAL_UNIT_COMMUNICATION_TIME_OUT)
             return Fault(SenseKey.HARDWARE_ERROR, SenseCode.INTERNAL_TARGET_FAILURE, information=lba)
         return super().fault_of(error)
 

@@ -1,0 +1,392 @@
+/*
+ * The thread of an NBD medium (nbd_medium.h): it waits for the server, connects and connects again, and looks after what
+ * waits too long.
+ */
+#ifndef PYSRP_NBD_DRIVER_H
+#define PYSRP_NBD_DRIVER_H
+
+#include <poll.h>
+#include <unistd.h>
+
+#include "nbd_requests.h"
+
+/* A child that was forked has no driver, and must not speak on its parent's connections. */
+static int nbd_forked(const struct nbd_medium *medium)
+{
+	return medium->process != getpid();
+}
+
+/* With the lock, when something has been sent: wake the driver where it has more to wait for than it knows. */
+static void nbd_rouse(struct nbd_medium *medium)
+{
+	int more = medium->dozing || medium->broken;
+	unsigned i;
+
+	medium->active = 1;
+	medium->dozing = 0;
+	for (i = 0; i < medium->linked && !more; i++)
+		more = nbd.aio_get_direction(medium->links[i].handle) & NBD_WANTS_WRITE;
+	if (more)
+		nbd_kick(medium);
+}
+
+/* Connecting */
+
+/* Why it failed: what libnbd says, or this. */
+static void nbd_join_fails(struct nbd_medium *medium, int error, const char *words)
+{
+	if (medium->joining)
+		nbd.close(medium->joining);
+	medium->joining = NULL;
+	pthread_mutex_lock(&medium->lock);
+	nbd_say(medium, error, words);
+	if (medium->opening)
+		medium->state = NBD_CLOSED;
+	if (medium->linked)
+		medium->wanted = medium->linked;	/* that many are all there are to be had */
+	medium->retry_at = nbd_now() + medium->retry_after;
+	medium->retry_after *= 2;
+	if (medium->retry_after > NBD_RETRY_MOST)
+		medium->retry_after = NBD_RETRY_MOST;
+	nbd_leave(medium);
+}
+
+static void nbd_join_begin(struct nbd_medium *medium)
+{
+	struct nbd_handle *handle = medium->joining = nbd.create();
+
+	medium->joining_since = nbd_now();
+	/* The URI is an administrator's: it may name files with keys. Finding a host by its name may take its time. */
+	if (!handle || nbd.set_uri_allow_local_file(handle, true) || nbd.add_meta_context(handle, NBD_ALLOCATION) ||
+	    nbd.aio_connect_uri(handle, medium->uri))
+		nbd_join_fails(medium, nbd.get_errno(), nbd.get_error());
+}
+
+/* Ask a connection that is ready what its export is. */
+static struct nbd_export nbd_look(struct nbd_handle *handle)
+{
+	int64_t size = nbd.get_size(handle), block = nbd.get_block_size(handle, NBD_SIZE_MINIMUM);
+	int64_t preferred = nbd.get_block_size(handle, NBD_SIZE_PREFERRED);
+	int64_t largest = nbd.get_block_size(handle, NBD_SIZE_MAXIMUM);
+	struct nbd_export found = {
+		.block = block > 0 && block <= 65536 ? (uint32_t)block : 1,
+		.preferred = preferred > 0 && preferred <= 1 << 30 ? (uint32_t)preferred : 0,
+		.largest = largest > 0 && (uint64_t)largest < NBD_LARGEST ? (uint64_t)largest : NBD_LARGEST,
+		.flushes = nbd.can_flush(handle) > 0,
+		.fua = nbd.can_fua(handle) > 0,
+		.several = nbd.can_multi_conn(handle) > 0,
+		.extents = nbd.can_meta_context(handle, NBD_ALLOCATION) > 0,
+	};
+
+	found.size = size > 0 ? (uint64_t)size / found.block * found.block : 0;
+	found.largest -= found.largest % found.block;
+	found.largest = found.largest ? found.largest : found.block;
+	/* Who has no flush has nothing that could be flushed: each write is FUA. */
+	found.features = (found.fua || !found.flushes ? PYSRP_HAS_FUA : 0) |
+			 (nbd.can_trim(handle) > 0 ? PYSRP_HAS_DISCARD : 0) |
+			 (nbd.can_zero(handle) > 0 ? PYSRP_HAS_ZERO : 0) |
+			 (nbd.is_rotational(handle) > 0 ? PYSRP_ROTATING : 0) |
+			 (nbd.is_read_only(handle) > 0 ? PYSRP_READ_ONLY : 0);
+	return found;
+}
+
+/* Why an export cannot take the place of the one before: NULL if it can. */
+static const char *nbd_unlike(const struct nbd_export *before, const struct nbd_export *now)
+{
+	uint32_t can = PYSRP_HAS_FUA | PYSRP_HAS_DISCARD | PYSRP_HAS_ZERO;
+
+	if (now->features & ~before->features & PYSRP_READ_ONLY)
+		return "the export has become read-only";
+	if (now->size < before->size)
+		return "the export has become smaller";
+	if (now->block > before->block || before->block % now->block)
+		return "the export has larger blocks";
+	if (before->features & can & ~now->features || before->fua > now->fua || before->flushes > now->flushes ||
+	    before->extents > now->extents)
+		return "the server can do less than before";
+	return NULL;
+}
+
+/* There is a connection. */
+static void nbd_join_done(struct nbd_medium *medium)
+{
+	struct nbd_export found = nbd_look(medium->joining), *known = &medium->export;
+	const char *unlike = medium->opening ? NULL : nbd_unlike(known, &found);
+
+	if (unlike || !found.size) {
+		nbd_join_fails(medium, ENODEV, unlike ? unlike : "the export has 0 bytes");
+		return;
+	}
+	pthread_mutex_lock(&medium->lock);
+	medium->size_now = found.size;
+	if (medium->opening) {
+		*known = found;
+		if (medium->ring.room && known->flushes && !(known->features & PYSRP_READ_ONLY)) {
+			uint64_t room = medium->ring.room - medium->ring.room % known->block;
+
+			if (known->largest > room / 4)
+				known->largest = room / 4 < known->block ? known->block : room / 4 / known->block * known->block;
+			medium->failed = nbd_ring_begin(&medium->ring, room);
+		}
+	} else {
+		known->largest = known->largest < found.largest ? known->largest : found.largest;
+		known->several &= found.several;
+	}
+	medium->links[medium->linked++] = (struct nbd_link){ .handle = medium->joining };
+	medium->joining = NULL;
+	medium->retry_after = NBD_RETRY;
+	if (medium->state == NBD_DOWN) {
+		medium->counts.connected++;
+		medium->state = NBD_REPLAYING;
+		medium->replaying = medium->ring.first;
+		medium->replayed = 0;
+		nbd_replay(medium);
+	}
+	if (medium->opening) {
+		medium->opening = 0;
+		pthread_cond_broadcast(&medium->changed);
+	}
+	nbd_leave(medium);
+}
+
+/* Tell libnbd what poll() says. */
+static void nbd_notify(struct nbd_handle *handle, int events)
+{
+	if (events & (POLLIN | POLLHUP | POLLERR) && nbd.aio_get_direction(handle) & NBD_WANTS_READ)
+		nbd.aio_notify_read(handle);
+	if (events & (POLLOUT | POLLHUP | POLLERR) && nbd.aio_get_direction(handle) & NBD_WANTS_WRITE)
+		nbd.aio_notify_write(handle);
+}
+
+/* After poll(): go on with it. Nobody else knows that handle. */
+static void nbd_join_goes_on(struct nbd_medium *medium, int events, int64_t now)
+{
+	struct nbd_handle *handle = medium->joining;
+	int64_t limit = nbd_limit(medium);
+
+	nbd_notify(handle, events);
+	if (nbd.aio_is_ready(handle))
+		nbd_join_done(medium);
+	else if (nbd.aio_is_dead(handle) || nbd.aio_is_closed(handle))
+		nbd_join_fails(medium, nbd.get_errno(), nbd.get_error());
+	else if (now - medium->joining_since > (limit < NBD_PATIENCE ? limit : NBD_PATIENCE))
+		nbd_join_fails(medium, ETIMEDOUT, NBD_SILENT);
+}
+
+/* When it breaks */
+
+/* With the lock: how many connections are of use. */
+static unsigned nbd_wanted(const struct nbd_medium *medium)
+{
+	if (!medium->export.several || medium->channels < 2)
+		return 1;
+	return medium->channels < NBD_LINKS ? medium->channels : NBD_LINKS;
+}
+
+/* With the lock: close all connections. What is unanswered waits again, in its order, but for what nobody waits for. */
+static void nbd_break(struct nbd_medium *medium, int64_t now)
+{
+	struct nbd_request *request;
+
+	medium->breaking = 1;
+	while (medium->linked)
+		nbd.close(medium->links[--medium->linked].handle);
+	medium->breaking = medium->broken = 0;
+	while ((request = medium->sent.first)) {
+		nbd_let_go(request);
+		free(request->bounce);
+		request->bounce = NULL;
+		if (request == &medium->own) {
+			medium->own_busy = 0;
+		} else if (request->unwanted) {
+			nbd_finish(request, ECANCELED);
+		} else {
+			medium->counts.sent_again++;
+			nbd_insert(&medium->waiting, request);
+		}
+	}
+	if (medium->state != NBD_CLOSED)
+		medium->state = NBD_DOWN;
+	medium->wanted = nbd_wanted(medium);
+	medium->down_since = medium->retry_at = now;
+	medium->retry_after = NBD_RETRY;
+}
+
+/* With the lock: give up what has waited for longer than the limit, since it came or since there is no server. */
+static void nbd_expire(struct nbd_medium *medium, int64_t now)
+{
+	int64_t limit = nbd_limit(medium);
+	int gone = medium->state == NBD_DOWN && now - medium->down_since >= limit;
+	struct nbd_request *request, *next;
+
+	for (request = medium->sent.first; request && now - request->since < limit; request = request->next)
+		;
+	if (request) {	/* its memory is libnbd's as long as there is the connection */
+		nbd_say(medium, ETIMEDOUT, NBD_SILENT);
+		nbd_break(medium, now);
+	}
+	for (request = medium->waiting.first; request; request = next) {
+		next = request->next;
+		if (gone || now - request->since >= limit) {
+			nbd_remove(&medium->waiting, request);
+			medium->counts.given_up++;
+			nbd_finish(request, ETIMEDOUT);
+		}
+	}
+}
+
+/* The thread */
+
+struct nbd_polled {
+	struct pollfd fds[NBD_LINKS + 2];	/* what kicks us, a connection that begins, those in use */
+	unsigned count;
+	int timeout;
+};
+
+static short nbd_events(struct nbd_handle *handle)
+{
+	unsigned wants = nbd.aio_get_direction(handle);
+
+	return (wants & NBD_WANTS_READ ? POLLIN : 0) | (wants & NBD_WANTS_WRITE ? POLLOUT : 0);
+}
+
+/* With the lock: what to wait for, and how long. */
+static void nbd_prepare(struct nbd_medium *medium, struct nbd_polled *polled, int64_t now)
+{
+	int busy = medium->waiting.first || medium->sent.first || medium->active;
+	int64_t until = INT64_MAX;
+	unsigned i;
+
+	polled->count = 2;
+	polled->fds[0] = (struct pollfd){ .fd = medium->kick, .events = POLLIN };
+	polled->fds[1] = (struct pollfd){ .fd = -1 };
+	if (medium->joining) {
+		polled->fds[1] = (struct pollfd){ .fd = nbd.aio_get_fd(medium->joining), .events = nbd_events(medium->joining) };
+		until = now + NBD_TICK / 10;
+	} else if (medium->linked < medium->wanted) {
+		until = medium->retry_at;
+	}
+	for (i = 0; i < medium->linked; i++) {
+		struct nbd_handle *handle = medium->links[i].handle;
+
+		polled->fds[polled->count++] = (struct pollfd){ .fd = nbd.aio_get_fd(handle), .events = nbd_events(handle) };
+	}
+	if (now >= medium->look_at) {
+		int64_t limit = nbd_limit(medium) / 4;
+
+		medium->active = 0;
+		medium->look_at = now + (limit < NBD_TICK ? limit : NBD_TICK);
+	}
+	medium->dozing = !busy;
+	if (busy && medium->look_at < until)
+		until = medium->look_at;
+	polled->timeout = until == INT64_MAX ? -1 : until <= now ? 0 : (int)((until - now) / NBD_MS + 1);
+}
+
+/* With the lock: what the servers say, and what there is to do about it. */
+static void nbd_attend(struct nbd_medium *medium, const struct nbd_polled *polled, int64_t now)
+{
+	unsigned i;
+
+	for (i = 0; i + 2 < polled->count && i < medium->linked; i++) {
+		struct nbd_handle *handle = medium->links[i].handle;
+		int events = polled->fds[i + 2].revents;
+
+		nbd_notify(handle, events);
+		if (nbd.aio_is_dead(handle) || nbd.aio_is_closed(handle))
+			nbd_breaks(medium);
+	}
+	nbd_take(medium);
+	if (medium->broken)
+		nbd_break(medium, now);
+	if (now >= medium->look_at || medium->state == NBD_DOWN)
+		nbd_expire(medium, now);
+	nbd_replay(medium);
+	nbd_send(medium);
+}
+
+/* One turn; whether there is another. */
+static int nbd_turn(struct nbd_medium *medium)
+{
+	struct nbd_polled polled;
+	enum nbd_state before;
+	uint64_t kicks;
+	int64_t now = nbd_now();
+	int up, told;
+
+	if (!medium->joining && medium->linked < medium->wanted && now >= medium->retry_at)
+		nbd_join_begin(medium);
+	pthread_mutex_lock(&medium->lock);
+	nbd_prepare(medium, &polled, now);
+	before = medium->state;
+	nbd_leave(medium);
+	if (before == NBD_CLOSED)
+		return 0;
+	poll(polled.fds, polled.count, polled.timeout);
+	now = nbd_now();
+	if (polled.fds[0].revents && read(medium->kick, &kicks, sizeof(kicks)) < 0)
+		return 1;
+	if (medium->joining)
+		nbd_join_goes_on(medium, polled.fds[1].revents, now);
+	pthread_mutex_lock(&medium->lock);
+	nbd_attend(medium, &polled, now);
+	up = medium->state == NBD_UP;
+	told = (up && before != NBD_UP && medium->counts.connected > 1) || (before == NBD_UP && medium->state == NBD_DOWN);
+	nbd_leave(medium);
+	if (told)
+		medium->told(medium, up);
+	return 1;
+}
+
+/* Who is last frees it. */
+static void nbd_unuse(struct nbd_medium *medium)
+{
+	if (__atomic_sub_fetch(&medium->users, 1, __ATOMIC_ACQ_REL))
+		return;
+	nbd_ring_end(&medium->ring);
+	close(medium->kick);
+	pthread_cond_destroy(&medium->changed);
+	pthread_mutex_destroy(&medium->lock);
+	pthread_mutex_destroy(&medium->door);
+	free(medium->uri);
+	free(medium);
+}
+
+/* It is closed: say goodbye, and end what is under way. */
+static void nbd_drive_home(struct nbd_medium *medium)
+{
+	struct nbd_request *request;
+	unsigned i;
+
+	if (medium->joining)
+		nbd.close(medium->joining);
+	pthread_mutex_lock(&medium->lock);
+	for (i = 0; i < medium->linked; i++)
+		nbd.aio_disconnect(medium->links[i].handle, 0);
+	nbd_break(medium, nbd_now());
+	pthread_mutex_lock(&medium->door);
+	medium->shut = 1;
+	pthread_mutex_unlock(&medium->door);
+	nbd_take(medium);
+	while ((request = medium->waiting.first)) {
+		nbd_remove(&medium->waiting, request);
+		nbd_finish(request, EBADF);
+	}
+	medium->opening = 0;
+	medium->ended = 1;
+	pthread_cond_broadcast(&medium->changed);
+	nbd_leave(medium);
+}
+
+static void *nbd_drive(void *argument)
+{
+	struct nbd_medium *medium = argument;
+
+	while (nbd_turn(medium))
+		;
+	nbd_drive_home(medium);
+	nbd_unuse(medium);
+	return NULL;
+}
+
+#endif

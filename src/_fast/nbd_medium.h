@@ -1,0 +1,304 @@
+/*
+ * An export of an NBD server as a medium (native.h), by libnbd.
+ *
+ * The loops' own threads send what they submit. A thread of the medium's, the driver, waits for what the server answers,
+ * connects, and sends what could not be sent at once. All calls of libnbd about a connection that is in use are made with
+ * the medium's lock; who finds it taken leaves its request in the inbox, and waits for nobody.
+ *
+ * When a connection breaks, all of them are closed, and others take their place. What has been acknowledged and not flushed is
+ * written again (nbd_kept.h), then what is unanswered is sent again, in the order in which it came.
+ */
+#ifndef PYSRP_NBD_MEDIUM_H
+#define PYSRP_NBD_MEDIUM_H
+
+#include <signal.h>
+
+#include "nbd_driver.h"
+
+/* The table's functions */
+
+static uint64_t nbd_size(void *self)
+{
+	return __atomic_load_n(&((struct nbd_medium *)self)->export.size, __ATOMIC_RELAXED);
+}
+
+static void *nbd_open_channel(void *self, void (*ring)(void *bell), void *bell)
+{
+	struct nbd_medium *medium = self;
+	struct nbd_channel *channel = calloc(1, sizeof(*channel));
+
+	if (!channel)
+		return NULL;
+	channel->medium = medium;
+	channel->ring = ring;
+	channel->bell = bell;
+	channel->over_last = &channel->over;
+	pthread_mutex_init(&channel->lock, NULL);
+	pthread_cond_init(&channel->turn, NULL);
+	pthread_mutex_lock(&medium->lock);
+	channel->seat = medium->channels++;
+	medium->wanted = nbd_wanted(medium);
+	nbd_kick(medium);
+	nbd_leave(medium);
+	return channel;
+}
+
+static void nbd_close_channel(void *self)
+{
+	struct nbd_channel *channel = self;
+
+	pthread_mutex_lock(&channel->lock);
+	while (channel->ringing)
+		pthread_cond_wait(&channel->turn, &channel->lock);
+	pthread_mutex_unlock(&channel->lock);
+	pthread_cond_destroy(&channel->turn);
+	pthread_mutex_destroy(&channel->lock);
+	free(channel);
+}
+
+/* How many requests are with the server. */
+static unsigned nbd_under_way(const struct nbd_medium *medium)
+{
+	unsigned i, count = 0;
+
+	for (i = 0; i < medium->linked; i++)
+		count += medium->links[i].flying;
+	return count;
+}
+
+/* Why it cannot even begin: an errno, or 0. */
+static int nbd_refuses(const struct nbd_medium *medium, const struct pysrp_io *io)
+{
+	uint64_t size = nbd_size((void *)medium);
+	uint32_t features = medium->table.features;
+
+	if (io->length > size || io->offset > size - io->length)
+		return EINVAL;
+	if (io->operation < PYSRP_READ || io->operation > NBD_EXTENTS)
+		return EOPNOTSUPP;
+	if (io->operation != PYSRP_READ && io->operation != PYSRP_FLUSH && io->operation != NBD_EXTENTS &&
+	    features & PYSRP_READ_ONLY)
+		return EROFS;
+	if ((io->operation == PYSRP_ZERO && !(features & PYSRP_HAS_ZERO)) ||
+	    (io->operation == NBD_EXTENTS && !medium->export.extents))
+		return EOPNOTSUPP;
+	return io->flags & PYSRP_NOWAIT ? EAGAIN : 0;
+}
+
+static enum pysrp_submitted nbd_ends(struct pysrp_io *io, int error)
+{
+	io->error = error;
+	io->done = error ? 0 : io->length;
+	return PYSRP_OVER;
+}
+
+/* The medium is busy: its driver gets it. Whether there is one. */
+static int nbd_post(struct nbd_medium *medium, struct nbd_request *request)
+{
+	int shut;
+
+	pthread_mutex_lock(&medium->door);
+	shut = medium->shut;
+	if (!shut)
+		nbd_append(&medium->inbox, request);
+	pthread_mutex_unlock(&medium->door);
+	if (!shut)
+		nbd_kick(medium);
+	return !shut;
+}
+
+static enum pysrp_submitted nbd_submit(void *self, struct pysrp_io *io)
+{
+	struct nbd_channel *channel = self;
+	struct nbd_medium *medium = channel->medium;
+	struct nbd_request *request;
+	int error = nbd_refuses(medium, io);
+
+	io->bad = PYSRP_NOWHERE;
+	io->done = 0;
+	io->error = 0;
+	io->back = NULL;
+	/* What is of no use may stay, where it cannot be told. */
+	if (!error && io->operation == PYSRP_DISCARD && !(medium->table.features & PYSRP_HAS_DISCARD))
+		return nbd_ends(io, 0);
+	if (error || (!io->length && io->operation != PYSRP_FLUSH))
+		return nbd_ends(io, error);
+	if (nbd_forked(medium))
+		return nbd_ends(io, EBADF);
+	if (!(request = calloc(1, sizeof(*request))))
+		return nbd_ends(io, EAGAIN);
+	*request = (struct nbd_request){ .medium = medium, .channel = channel, .io = io, .since = nbd_now() };
+	io->back = request;
+	if (pthread_mutex_trylock(&medium->lock)) {
+		if (nbd_post(medium, request))
+			return PYSRP_PENDING;
+		free(request);
+		return nbd_ends(io, EBADF);
+	}
+	if (medium->state == NBD_CLOSED) {
+		nbd_leave(medium);
+		free(request);
+		return nbd_ends(io, EBADF);
+	}
+	request->number = ++medium->numbers;
+	nbd_append(&medium->waiting, request);
+	nbd_send(medium);
+	nbd_rouse(medium);
+	nbd_leave(medium);
+	return PYSRP_PENDING;
+}
+
+static struct pysrp_io *nbd_reap(void *self)
+{
+	struct nbd_channel *channel = self;
+	struct pysrp_io *io;
+
+	pthread_mutex_lock(&channel->lock);
+	io = channel->over;
+	if (io) {
+		channel->over = io->next;
+		if (!channel->over)
+			channel->over_last = &channel->over;
+	}
+	pthread_mutex_unlock(&channel->lock);
+	return io;
+}
+
+/* What the server may have seen runs on; unless there is no connection: then it is not sent again. */
+static int nbd_withdraw(void *self, struct pysrp_io *io)
+{
+	struct nbd_medium *medium = ((struct nbd_channel *)self)->medium;
+	struct nbd_request *request;
+	int never = 0;
+
+	pthread_mutex_lock(&medium->lock);
+	nbd_take(medium);
+	request = io->back;
+	if (request) {
+		request->unwanted = 1;
+		if (!request->link) {
+			nbd_remove(&medium->waiting, request);
+			never = !request->begun;
+			if (never)
+				free(request);
+			else
+				nbd_finish(request, ECANCELED);
+		}
+	}
+	nbd_leave(medium);
+	return never;
+}
+
+/* Its beginning and its end */
+
+/* All but the connection; NULL: there is no memory, or no thread. The driver tries to connect then. */
+static struct nbd_medium *nbd_begin(const char *uri, int64_t limit, uint64_t keep)
+{
+	struct nbd_medium *medium = calloc(1, sizeof(*medium));
+
+	if (!medium)
+		return NULL;
+	*medium = (struct nbd_medium){
+		.table = {
+			.size = sizeof(struct pysrp_medium), .self = medium, .block = 1, .bytes = nbd_size,
+			.open = nbd_open_channel, .close = nbd_close_channel, .submit = nbd_submit,
+			.reap = nbd_reap, .withdraw = nbd_withdraw,
+		},
+		.process = getpid(), .users = 1, .uri = strdup(uri), .limit = limit, .kick = eventfd(0, EFD_CLOEXEC),
+		.opening = 1, .wanted = 1, .ring = { .room = keep }, .retry_after = NBD_RETRY,
+		.own = { .medium = medium, .io = &medium->own_io },
+	};
+	medium->down_since = nbd_now();
+	pthread_mutex_init(&medium->door, NULL);
+	pthread_mutex_init(&medium->lock, NULL);
+	pthread_cond_init(&medium->changed, NULL);
+	if (medium->uri && medium->kick >= 0)
+		return medium;
+	nbd_unuse(medium);
+	return NULL;
+}
+
+/* Until `*word` is `value`, at most so long; with the lock. Whether it is. */
+static int nbd_await(struct nbd_medium *medium, const int *word, int value, int64_t nanoseconds)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += nanoseconds / 1000000000;
+	until.tv_nsec += nanoseconds % 1000000000;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	while (*word != value)
+		if (pthread_cond_timedwait(&medium->changed, &medium->lock, &until))
+			break;
+	return *word == value;
+}
+
+/* No more: what is under way ends soon. May be repeated. */
+static void nbd_shut(struct nbd_medium *medium)
+{
+	if (nbd_forked(medium))
+		return;
+	pthread_mutex_lock(&medium->lock);
+	medium->state = NBD_CLOSED;
+	nbd_kick(medium);
+	/* Not for long: it may be asking for the address of a host. */
+	nbd_await(medium, &medium->ended, 1, NBD_TICK);
+	nbd_leave(medium);
+}
+
+/* Begin the driver, and wait for the first connection: 0, or an errno, and the medium is shut. */
+static int nbd_open(struct nbd_medium *medium)
+{
+	sigset_t all, before;
+	pthread_t driver;
+	int error;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	medium->users++;
+	error = pthread_create(&driver, NULL, nbd_drive, medium);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (error) {
+		medium->users--;
+		medium->ended = 1;
+		return error;
+	}
+	pthread_detach(driver);
+	pthread_mutex_lock(&medium->lock);
+	if (!nbd_await(medium, &medium->opening, 0, NBD_PATIENCE + NBD_TICK))
+		nbd_say(medium, error = ETIMEDOUT, NBD_SILENT);
+	else if (medium->ended)
+		error = medium->trouble;
+	medium->table.block = medium->export.block;
+	medium->table.features = medium->export.features;
+	nbd_leave(medium);
+	if (error)
+		nbd_shut(medium);
+	return error;
+}
+
+static void nbd_hold(struct nbd_medium *medium)
+{
+	pthread_mutex_lock(&medium->lock);
+}
+
+/* Nanoseconds; also for what waits already. */
+static void nbd_set_limit(struct nbd_medium *medium, int64_t limit)
+{
+	__atomic_store_n(&medium->limit, limit, __ATOMIC_RELAXED);
+	nbd_hold(medium);
+	medium->look_at = 0;
+	nbd_kick(medium);
+	nbd_leave(medium);
+}
+
+/* Look at the size that the server told last. */
+static void nbd_resize(struct nbd_medium *medium)
+{
+	pthread_mutex_lock(&medium->lock);
+	__atomic_store_n(&medium->export.size, medium->size_now, __ATOMIC_RELAXED);
+	nbd_leave(medium);
+}
+
+#endif

@@ -1,0 +1,170 @@
+"""An export of an NBD server as a medium: a ``struct pysrp_medium`` (native.h), for :class:`pysrp.media.nbd.NbdMedium`.
+
+nbd_medium.h does what is asked of it, by libnbd, which is loaded when the first one is opened.
+"""
+
+cimport cython
+from cpython.pycapsule cimport PyCapsule_GetContext, PyCapsule_New, PyCapsule_SetContext
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+
+from pysrp._fast.native cimport PYSRP_MEDIUM, PYSRP_READ_ONLY, pysrp_medium
+
+
+cdef extern from "nbd_medium.h" nogil:
+    enum:
+        NBD_EXTENTS
+    const char *NBD_LIBRARY
+    const char *nbd_load(const char *name)
+    struct nbd_export:
+        uint64_t size
+        uint32_t block, preferred, features
+        bint several, extents
+    struct nbd_counts:
+        uint64_t connected, sent_again, written_again, given_up, flushes
+    enum nbd_state:
+        NBD_UP
+    struct nbd_medium:
+        pysrp_medium table
+        int64_t limit
+        void (*told)(nbd_medium *medium, int up) noexcept nogil
+        void *owner
+        nbd_export found "export"
+        nbd_state state
+        unsigned linked
+        uint64_t size_now
+        nbd_counts counts
+        char *words
+    nbd_medium *nbd_begin(const char *uri, int64_t limit, uint64_t keep)
+    int nbd_open(nbd_medium *medium)
+    void nbd_shut(nbd_medium *medium)
+    void nbd_unuse(nbd_medium *medium)
+    void nbd_resize(nbd_medium *medium)
+    void nbd_hold(nbd_medium *medium)
+    void nbd_leave(nbd_medium *medium)
+    unsigned nbd_under_way(nbd_medium *medium)
+    void nbd_set_limit(nbd_medium *medium, int64_t limit)
+
+
+EXTENTS = NBD_EXTENTS
+
+
+def library(str name=None):
+    """Load libnbd; None, or what is missing: the library's name, or a call that it has not."""
+    cdef const char *missing
+    given = None if name is None else name.encode()
+    missing = nbd_load(NBD_LIBRARY if given is None else <const char *>given)
+    return None if missing is NULL else missing.decode()
+
+
+@cython.no_gc_clear
+cdef class NbdTable:
+    """NbdTable(uri, limit, keep, told, read_only): that export; :attr:`capsule` is the medium.
+
+    Before it :func:`library` is called. ``limit`` is nanoseconds, ``keep`` bytes. ``told(up, status)`` is called by a
+    thread when the server is gone, and when it is back. Raises OSError with libnbd's own words where it cannot be
+    connected to.
+    """
+
+    cdef nbd_medium *medium
+    cdef object told
+
+    def __cinit__(
+        self, bytes uri not None, int64_t limit, uint64_t keep, told not None, bint read_only=False,
+    ):
+        cdef int error
+        self.told = told
+        self.medium = nbd_begin(uri, limit, keep)
+        if self.medium is NULL:
+            raise MemoryError
+        self.medium.told, self.medium.owner = tell, <void *>self
+        with nogil:
+            error = nbd_open(self.medium)
+        if error:
+            raise OSError(error, self.medium.words.decode("utf-8", "replace"))
+        if read_only:
+            self.medium.table.features |= PYSRP_READ_ONLY
+
+    def __dealloc__(self):
+        if self.medium is not NULL:
+            self.medium.owner = NULL
+            self.close()
+            nbd_unuse(self.medium)
+
+    cpdef close(self):
+        """Say goodbye to the server. What is under way fails, and what is submitted later. May be repeated."""
+        with nogil:
+            nbd_shut(self.medium)
+
+    def resize(self):
+        """:attr:`size` is :attr:`size_now` from now on."""
+        nbd_resize(self.medium)
+
+    @property
+    def size(self):
+        """Bytes, as the server told when it was opened or resized."""
+        return self.medium.table.bytes(self.medium)
+
+    @property
+    def size_now(self):
+        """Bytes, as the server told when it was connected last."""
+        return self.medium.size_now
+
+    @property
+    def preferred(self):
+        """Bytes that the server likes offsets and lengths to be multiples of; 0: it does not say."""
+        return self.medium.found.preferred
+
+    @property
+    def extents(self):
+        """Whether the server knows them."""
+        return self.medium.found.extents
+
+    @property
+    def limit(self):
+        """Nanoseconds that a request may wait for the server. May be set."""
+        return self.medium.limit
+
+    @limit.setter
+    def limit(self, int64_t limit):
+        with nogil:
+            nbd_set_limit(self.medium, limit)
+
+    def status(self):
+        """How things are: numbers by name, and why there was no connection last."""
+        with nogil:
+            nbd_hold(self.medium)
+        try:
+            return {
+                "connected": self.medium.state == NBD_UP,
+                "connections": self.medium.linked,
+                "under_way": nbd_under_way(self.medium),
+                "times_connected": self.medium.counts.connected,
+                "sent_again": self.medium.counts.sent_again,
+                "written_again": self.medium.counts.written_again,
+                "given_up": self.medium.counts.given_up,
+                "own_flushes": self.medium.counts.flushes,
+                "trouble": self.medium.words.decode("utf-8", "replace"),
+            }
+        finally:
+            with nogil:
+                nbd_leave(self.medium)
+
+    @property
+    def capsule(self):
+        """``struct pysrp_medium``, in a capsule that keeps this alive."""
+        cdef object made = PyCapsule_New(&self.medium.table, PYSRP_MEDIUM, let_go)
+        Py_INCREF(self)
+        PyCapsule_SetContext(made, <void *>self)
+        return made
+
+
+cdef void let_go(object capsule) noexcept:
+    cdef object table = <object>PyCapsule_GetContext(capsule)
+    Py_DECREF(table)
+
+
+cdef void tell(nbd_medium *medium, int up) noexcept with gil:
+    if medium.owner is not NULL:    # it goes with the interpreter's lock, too
+        table = <NbdTable>medium.owner
+        table.told(bool(up), table.status())

@@ -1,0 +1,182 @@
+"""``nbd:`` and its like: an export of an NBD server as a medium, by libnbd. ``_fast/nbd_medium.h`` does what is asked of it.
+
+The URLs are those of the NBD project (NBD's ``doc/uri.md``), as libnbd takes them, with two words of ours in the query:
+``limit=`` and ``keep=``.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import re
+import struct
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode
+
+from pysrp._fast.medium import NativeChannel
+from pysrp._fast.nbd_medium import EXTENTS, NbdTable, library
+from pysrp.errors import ConfigError
+from pysrp.media.plain import options
+from pysrp.target.link import Later
+from pysrp.target.medium import Feature, Loop, MediumRequest, Operation
+from pysrp.target.native_medium import NativeMedium
+from pysrp.text import seconds, size
+
+__all__ = ["KEEP", "LIMIT", "NbdMedium", "NbdStatus"]
+
+log = logging.getLogger("pysrp.media")
+
+LIMIT = 60.0
+"""Seconds that a request may wait for a server that is away or says nothing."""
+
+KEEP = 64 << 20
+"""Bytes of writes that are kept until they are flushed."""
+
+PAIR = struct.Struct("=QQ")
+MOST = 256
+"""Extents that are asked for at a time."""
+
+NbdStatus = dict[str, Any]
+"""What :meth:`NbdMedium.status` returns."""
+
+
+class NbdMedium(NativeMedium):
+    """An export of an NBD server, by its URI, as large as the server says.
+
+    ``limit`` (seconds): a request that has waited so long for a server that is away, or silent, fails with ETIMEDOUT.
+    ``keep`` (bytes): writes that the server has acknowledged, and that nobody has flushed yet, are kept, up to so much, and
+    written again when another server takes its place; 0: nothing is.
+
+    Raises ConfigError where libnbd is missing, for what is no URI, and for an export that cannot be a medium; OSError as
+    connecting does.
+    """
+
+    def __init__(self, uri: str, *, read_only: bool = False, limit: float = LIMIT, keep: int = KEEP) -> None:
+        if missing := library():
+            raise ConfigError(
+                f"{uri}: needs libnbd 1.12 or newer ({missing} is not here): apt-get install libnbd0"
+            )
+        if not 0 < limit < 1e9 or keep < 0:
+            raise ConfigError(f"{uri}: a limit of {limit} s, {keep} bytes kept")
+        self.uri = uri
+        try:
+            raw = uri.encode()
+        except UnicodeEncodeError:
+            raw = b"\0"
+        if b"\0" in raw:
+            raise ConfigError(f"{uri!a} is no URI")
+        try:
+            self._export = NbdTable(raw, int(limit * 1e9), keep, partial(_told, uri), read_only)
+        except OSError as error:
+            # libnbd's own words, without the name of the call.
+            words = f"{uri}: {re.sub('^(nbd_[a-z_]+: )+', '', error.strerror or '')}"
+            if error.errno in (errno.EINVAL, errno.ENODEV):
+                raise ConfigError(words) from None
+            raise OSError(error.errno, words) from None
+        super().__init__(self._export.capsule)
+        preferred = self._export.preferred
+        self.physical_block = (
+            preferred if 512 <= preferred <= 1 << 24 and preferred & (preferred - 1) == 0 else 4096
+        )
+        """Bytes of what the server likes to move at least."""
+        if self._export.extents:
+            self.features |= Feature.EXTENTS
+
+    def __repr__(self) -> str:
+        return f"NbdMedium({self.uri!r}, {self.size}{', read_only=True' if self.read_only else ''})"
+
+    @property
+    def limit(self) -> float:
+        """Seconds that a request may wait; may be set."""
+        return self._export.limit / 1e9
+
+    @limit.setter
+    def limit(self, limit: float) -> None:
+        self._export.limit = int(limit * 1e9)
+
+    def size_now(self) -> int:
+        """Bytes, as the server told when it was connected last; :attr:`size` is what it was when it was opened or resized."""
+        return self._export.size_now
+
+    def resize(self) -> None:
+        """:attr:`size` is :meth:`size_now` from now on. Whoever serves this medium has to be told."""
+        self._export.resize()
+
+    def status(self) -> NbdStatus:
+        """Whether it is connected, how often it was, what has been sent again, and why there was no connection last."""
+        return self._export.status()
+
+    def channel(self, loop: Loop) -> NbdChannel:
+        """See :meth:`pysrp.target.medium.Medium.channel`."""
+        return NbdChannel(self._table, loop.post)
+
+    def native(self) -> bool:
+        """See :meth:`pysrp.target.medium.Medium.native`."""
+        return True
+
+    def close(self) -> None:
+        """See :meth:`pysrp.target.medium.Medium.close`. What is under way fails."""
+        self._export.close()
+
+
+class NbdChannel(NativeChannel):
+    """For one loop. EXTENTS come back in memory of ours, as the interface in C has no word for them."""
+
+    def submit(self, request: MediumRequest) -> Later | None:
+        """See :meth:`pysrp.target.medium.MediumChannel.submit`."""
+        if request.operation is not Operation.EXTENTS:
+            return super().submit(request)
+        pairs = bytearray(MOST * PAIR.size)
+        part = MediumRequest(EXTENTS, request.offset, request.length, [memoryview(pairs)], request.flags)  # type: ignore[arg-type]
+        part.over = partial(self._found, request)
+        request.own = part
+        found = super().submit(part)
+        if found is None:
+            self._take(request, part)
+        return found
+
+    def _found(self, request: MediumRequest, part: MediumRequest) -> None:
+        self._take(request, part)
+        request.over(request)
+
+    @staticmethod
+    def _take(request: MediumRequest, part: MediumRequest) -> None:
+        extents = [(length, bool(there)) for length, there in PAIR.iter_unpack(part.buffers[0]) if length]
+        request.own = None
+        request.value = extents
+        request.ends(part.errno, 0 if part.errno else sum(length for length, _ in extents))
+
+    def withdraw(self, request: MediumRequest) -> bool:
+        """See :meth:`pysrp.target.medium.MediumChannel.withdraw`."""
+        return super().withdraw(request.own if request.operation is Operation.EXTENTS else request)
+
+
+def _told(uri: str, up: bool, status: NbdStatus) -> None:
+    """The server is gone, or back."""
+    if up:
+        log.warning(
+            "%s: connected again; %d requests sent again, %d writes written again so far",
+            uri, status["sent_again"], status["written_again"],
+        )  # fmt: skip
+    else:
+        log.warning("%s: the server is away (%s); it is tried again and again", uri, status["trouble"])
+
+
+def _opened(scheme: str, rest: str, *, read_only: bool = False) -> NbdMedium:
+    """``SCHEME:REST``; the words of ours are taken out of the query."""
+    place, _, query = rest.partition("?")
+    pairs = parse_qsl(query, keep_blank_values=True)
+    ours = urlencode([pair for pair in pairs if pair[0] in OURS])
+    theirs = urlencode([pair for pair in pairs if pair[0] not in OURS], quote_via=quote, safe="/")
+    given: dict[str, Any] = options(ours, OURS)
+    uri = f"{scheme}:{place}{'?' if theirs else ''}{theirs}"
+    return NbdMedium(uri, read_only=read_only, **given)
+
+
+OURS: dict[str, Any] = {"limit": seconds, "keep": size}
+
+open_nbd, open_nbds, open_nbd_unix, open_nbds_unix, open_nbd_vsock, open_nbds_vsock = (
+    partial(_opened, each) for each in ("nbd", "nbds", "nbd+unix", "nbds+unix", "nbd+vsock", "nbds+vsock")
+)
+"""What :mod:`pysrp.media` calls, by scheme."""
