@@ -31,6 +31,7 @@ cdef extern from "file_medium.h" nogil:
     void file_begin(
         file_medium *medium, int fd, uint64_t size, uint32_t features, uint32_t align, uint32_t unit, int rings,
     )
+    uint64_t file_measure(int fd)
     int file_enter(file_medium *medium)
     void file_leave(file_medium *medium)
     void file_end(file_medium *medium)
@@ -85,6 +86,15 @@ cdef class FileTable:
         finally:
             with nogil:
                 file_leave(self.medium)
+
+    def measure(self):
+        """The file's size in bytes now, without waiting for anything; 0: that is not known, or it is closed."""
+        cdef uint64_t found = 0
+        if not self.closed and file_enter(self.medium):
+            with nogil:
+                found = file_measure(self.medium.file.fd)
+                file_leave(self.medium)
+        return found
 
     @property
     def size(self):

@@ -511,7 +511,7 @@ cdef class Lane:
         place = self.find(iu)
         if place is NULL or fua and not place.fua:
             return STRANGE
-        if lba >= place.blocks or blocks > place.blocks - lba:
+        if not self.has(place, lba, blocks):
             return STRANGE
         wanted = blocks * place.block_size
         if wanted > place.limit:
@@ -536,6 +536,14 @@ cdef class Lane:
         code = answer(self.link, request)
         self.leave(place)
         return code
+
+    cdef inline bint has(self, Place *place, uint64_t lba, uint64_t blocks) noexcept nogil:
+        """Whether these are blocks of a unit."""
+        if lba < place.blocks and blocks <= place.blocks - lba:
+            return True
+        if pysrp_gate_word(place.gate) & PYSRP_REVOKED:
+            self.revoked = True     # it may have more by now
+        return False
 
     cdef inline bint enter(self, Place *place, uint32_t stops) noexcept nogil:
         """Whether a command may go in."""
@@ -591,7 +599,7 @@ cdef class Lane:
         cdef Slot *slot
         if not operation or iu[CMD_FORMATS] or place is NULL or place.memory is not NULL:
             return STRANGE
-        if lba >= place.blocks or blocks > place.blocks - lba:
+        if not self.has(place, lba, blocks):
             return STRANGE
         if operation == PYSRP_READ:
             # What is verified is on the medium first (SBC-4, 5.33).

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,49 @@ def test_another_size(medium: FileMedium, user: User, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is empty"):
         medium.resize()
     assert medium.size == 3 * SIZE
+
+
+def test_it_has_grown(tmp_path: Path) -> None:
+    """Seen by who looks, where it is as large as the file is; what shrank is left alone."""
+    path = tmp_path / "disk"
+    path.write_bytes(bytes(SIZE))
+    with (
+        closing(FileMedium(path)) as medium,
+        closing(FileMedium(path, SIZE)) as first,
+        closing(FileMedium(path, direct=True)) as direct,
+    ):
+        for size, seen in (
+            (2 * SIZE, 2 * SIZE),
+            (SIZE, 2 * SIZE),
+            (0, 2 * SIZE),
+            (3 * SIZE + 77, 3 * SIZE + 77),
+        ):
+            os.truncate(path, size)
+            for each in medium, first, direct:
+                each.look()
+            assert (medium.size, first.size, direct.size) == (
+                seen,
+                SIZE,
+                seen // direct._align * direct._align,
+            )
+        first.resize()
+        os.truncate(path, 4 * SIZE)
+        first.look()
+        assert first.size == 4 * SIZE
+        os.truncate(path, 5 * SIZE)
+    for each in medium, first:  # closed
+        each.look()
+        assert each.size < 5 * SIZE
+
+
+def test_a_device_that_has_grown(tmp_path: Path) -> None:
+    with loop_device(tmp_path / "disk", SIZE) as path, closing(FileMedium(path)) as medium:
+        os.truncate(tmp_path / "disk", 2 * SIZE)
+        medium.look()
+        assert medium.size == SIZE  # the device has not noticed
+        subprocess.run(["losetup", "-c", path], check=True)
+        medium.look()
+        assert medium.size == 2 * SIZE
 
 
 def test_closed(medium: FileMedium, user: User) -> None:

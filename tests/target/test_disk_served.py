@@ -12,7 +12,9 @@ from pysrp.backends import File, Ram
 from pysrp.errors import CheckCondition, ReservationConflict
 from pysrp.initiator.session import Session
 from pysrp.lun import scst_pack
+from pysrp.media.faulty import Faulty
 from pysrp.media.file import FileMedium
+from pysrp.media.power_cut import PowerCut
 from pysrp.scsi import cdb, params
 from pysrp.scsi.sense import parse_sense
 from pysrp.target.disk import Disk
@@ -88,6 +90,34 @@ def test_data(served, lun, block):
             run(session, lun, cdb.ReadCapacity16.build(allocation_length=32), room=32).data
         )
         assert (capacity.capacity, capacity.block_length) == (SIZE, block)
+
+
+@pytest.mark.parametrize("wrapped", [lambda file: file, Faulty, PowerCut], ids=["file", "fault", "power-cut"])
+def test_a_file_that_has_grown(tmp_path, wrapped):
+    """Who asks for the capacity, or for what was not there, sees it, and all are told."""
+    (tmp_path / "disk").write_bytes(bytes(SIZE))
+    url = f"local:disks{next(_names)}"
+    with closing(wrapped(FileMedium(tmp_path / "disk"))) as file, Ram(SIZE) as ram:
+        luns = LunMap([(FILE, Disk(file, "file")), (MEMORY, Disk(ram, "memory"))])
+        with Server(url, luns), Session(url) as one, Session(url) as other:
+            settle(one)
+            settle(other)
+            for number, ask in enumerate(
+                (cdb.ReadCapacity16.build(allocation_length=32), cdb.ReadCapacity10.build(), None), 1
+            ):
+                blocks = SIZE // 512 * 2**number
+                last = cdb.Read10.build(lba=blocks - 1, transfer_length=1)
+                assert code(run(one, FILE, last, room=512)) == (5, 0x21, 0)
+                os.truncate(tmp_path / "disk", blocks * 512)
+                if ask is None:
+                    assert run(one, FILE, last, room=512).status == 0
+                else:
+                    kind = params.ReadCapacity16 if len(ask) == 16 else params.ReadCapacity10
+                    assert kind(run(one, FILE, ask, room=32).data).returned_lba == blocks - 1
+                for session in one, other:
+                    assert code(run(session, FILE, TUR)) == (6, 0x2A, 9)
+                    assert run(session, FILE, last, room=512).status == 0
+                    assert run(session, MEMORY, TUR).status == 0
 
 
 def test_a_file_that_shrank_disturbs_nothing_else(served, tmp_path):

@@ -316,6 +316,21 @@ def test_what_a_medium_is_asked_may_raise(name: str, caplog: pytest.LogCaptureFi
     assert client.answer(tag).status == 0
 
 
+def test_looking_for_its_size_may_raise(caplog: pytest.LogCaptureFixture) -> None:
+    """It is as large as it was."""
+    medium = Mistaken(ended(done=512))
+    rig = Rig(LunMap([(256, Disk(medium, "mine"))]))
+    client = rig.login()
+    object.__setattr__(medium, "look", lambda: 1 // 0)
+    capacity = client.cmd(256, "25", data_in=(client.data(), 8))
+    behind = client.read(256, medium.size // 512, 1)
+    rig.run()
+    assert client.answer(capacity).status == 0
+    assert int.from_bytes(client.peek(4), "big") == medium.size // 512 - 1
+    assert client.answer(behind).sense[12] == 0x21
+    assert caplog.text.count("ZeroDivisionError") == 2
+
+
 def test_a_server_stops_whatever_its_media_raise(caplog: pytest.LogCaptureFixture) -> None:
     """And the others are flushed."""
 

@@ -1013,3 +1013,20 @@ def test_a_medium_that_grows_and_shrinks_is_asked_for_what_there_is(scene: Scene
     scene.finish()
     scene.good(tag)
     scene.check()
+
+
+def test_a_medium_that_has_grown(scene: Scene) -> None:
+    """Seen by who asks for what was not there; the lane has what there is now."""
+    scene.medium.set(size=9 * MIB)
+    tags = [scene.client.read(256, 8 * MIB // 512, 1) for _ in range(2)]
+    scene.run()
+    scene.finish()
+    scene.good(tags[0])
+    assert scene.client.answer(tags[1]).sense[12:14] == b"\x2a\x09"
+    before = lane(scene).total
+    tag = scene.client.read(256, 8 * MIB // 512, 1)
+    scene.run()
+    scene.finish()
+    scene.good(tag)
+    assert lane(scene).total == before + 1
+    scene.check()

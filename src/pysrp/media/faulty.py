@@ -206,6 +206,11 @@ class Faulty(Medium):
         """That of the other one."""
         return self.medium.size
 
+    def look(self) -> None:
+        """Likewise."""
+        if isinstance(self.medium, Medium):
+            self.medium.look()
+
     @property
     def rules(self) -> tuple[ActiveRule, ...]:
         """Those there are, with what they have done; earlier ones are asked first."""

@@ -65,6 +65,7 @@ class FileMedium(NativeMedium):
         uring: bool | None = None,
     ) -> None:
         self.path, self.direct = os.fspath(path), direct
+        self._as_large_as_it_is = size is None
         self._fd = fd = opened(self.path, size, read_only=read_only)
         try:
             length = measured(fd, self.path, size, read_only=read_only)
@@ -101,9 +102,15 @@ class FileMedium(NativeMedium):
         return length // self._align * self._align
 
     def size_now(self) -> int:
-        """The file's size now, in bytes; :attr:`size` is what it was when it was opened or resized. ValueError: closed."""
+        """The file's size now, in bytes; :attr:`size` is what it was when somebody last looked. ValueError: closed."""
         with self._opened() as fd:
             return os.lseek(fd, 0, os.SEEK_END)
+
+    def look(self) -> None:
+        """See :meth:`pysrp.target.medium.Medium.look`: where it was opened as large as it is. One that shrank is left as it was."""
+        length = self._file.measure() // self._align * self._align
+        if self._as_large_as_it_is and length > self._file.size:
+            self._file.size = length
 
     def resize(self, size: int | None = None) -> None:
         """Look at the file's size again (after somebody else changed it), or grow it to ``size`` bytes.
@@ -112,6 +119,7 @@ class FileMedium(NativeMedium):
         """
         with self._opened() as fd:
             self._file.size = self._whole(measured(fd, self.path, size, read_only=self.read_only))
+            self._as_large_as_it_is = size is None
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[int]:

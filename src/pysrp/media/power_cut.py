@@ -81,6 +81,11 @@ class PowerCut(Medium):
         """That of the other one."""
         return self.medium.size
 
+    def look(self) -> None:
+        """Likewise."""
+        if isinstance(self.medium, Medium):
+            self.medium.look()
+
     @property
     def kept(self) -> int:
         """Bytes that would be lost now, or some of them."""

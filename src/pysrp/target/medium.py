@@ -258,6 +258,10 @@ class Medium:
         """What this loop submits to."""
         raise NotImplementedError
 
+    def look(self) -> None:
+        """Where :attr:`size` may have become larger by itself, see to it that it says so. Must not wait. Any thread."""
+        return
+
     def memory(self) -> memoryview | None:
         """All ``size`` bytes, writable, where they are memory of this process; else None."""
         return None

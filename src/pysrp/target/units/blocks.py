@@ -1,8 +1,9 @@
-"""A medium in blocks: which of them a command means, whether they may be written, what its errors are to an initiator."""
+"""A medium in blocks: how many, which of them a command means, whether they may be written, what errors are to an initiator."""
 
 from __future__ import annotations
 
 import errno
+import logging
 from functools import cache
 from typing import Any, ClassVar
 
@@ -16,13 +17,15 @@ from pysrp.target.fault import Fault
 from pysrp.target.medium import BadBlock, Medium
 from pysrp.target.task import Task
 from pysrp.target.unit import LogicalUnit
-from pysrp.target.units.codes import SenseCode, invalid
+from pysrp.target.units.codes import Attention, SenseCode, invalid
 from pysrp.target.units.commands import pointer
 from pysrp.target.units.identity import UnitIdentity
 from pysrp.target.units.pages import PageValues
 from pysrp.target.units.persistent import ReservationStore
 
 __all__ = ["BlockUnit"]
+
+log = logging.getLogger("pysrp.target")
 
 BLOCK_SIZES = 512, 1024, 2048, 4096
 
@@ -155,16 +158,48 @@ class BlockUnit(LogicalUnit):
             return Fault(SenseKey.HARDWARE_ERROR, SenseCode.INTERNAL_TARGET_FAILURE, information=lba)
         return super().fault_of(error)
 
+    def resized(self) -> None:
+        """The backend has another size: say so to every nexus (06/2A/09).
+
+        Raises ConfigError, and stays as it was, if it is smaller than a block now.
+        """
+        blocks = self.backend.size // self.block_size
+        if not blocks:
+            raise ConfigError(f"{self.backend!r} is smaller than a block of {self.block_size} bytes")
+        with self._changing():
+            if blocks != self.blocks:
+                self.blocks = blocks
+                self._establish(Attention.CAPACITY_CHANGED, self._nexuses)
+
+    def has_grown(self) -> bool:
+        """Look whether the backend has become larger by itself; then as :meth:`resized`. Does not wait.
+
+        Asked when somebody wants to know, or asks for blocks that are not there. One that became smaller is another
+        matter: whoever did that has to say so.
+        """
+        try:
+            if isinstance(self.backend, Medium):
+                self.backend.look()
+            grown = self.backend.size // self.block_size > self.blocks
+        except Exception:
+            log.exception("%s: looking for its size", self.name)
+            return False
+        if grown:
+            log.info("%s: it has grown to %d bytes", self.name, self.backend.size)
+            self.resized()
+        return grown
+
     def _start(self, cdb: Any, blocks: int) -> int:
         """Where the command's blocks begin, in bytes, if all of them are on the disk."""
         lba: int = cdb.lba
-        if lba >= self.blocks or blocks > self.blocks - lba:
-            raise Fault(
-                SenseKey.ILLEGAL_REQUEST,
-                SenseCode.LBA_OUT_OF_RANGE,
-                pointer(type(cdb).lba),
-                information=max(lba, self.blocks),
-            )
+        while lba >= self.blocks or blocks > self.blocks - lba:
+            if not self.has_grown():
+                raise Fault(
+                    SenseKey.ILLEGAL_REQUEST,
+                    SenseCode.LBA_OUT_OF_RANGE,
+                    pointer(type(cdb).lba),
+                    information=max(lba, self.blocks),
+                )
         return lba * self.block_size
 
     def _length(self, cdb: Any, blocks: int, name: str = "transfer_length") -> int:

@@ -1,10 +1,9 @@
-"""How many blocks there are: READ CAPACITY, the mode parameter block descriptor, and another size."""
+"""How many blocks there are: READ CAPACITY, and the mode parameter block descriptor."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pysrp.errors import ConfigError
 from pysrp.scsi import cdb as cdbs
 from pysrp.scsi.codes import SenseKey
 from pysrp.scsi.mode import BlockDescriptor, LongBlockDescriptor
@@ -13,7 +12,7 @@ from pysrp.target.effects import Effect, Reply
 from pysrp.target.fault import Fault
 from pysrp.target.task import Task
 from pysrp.target.units.blocks import BlockUnit
-from pysrp.target.units.codes import Attention, SenseCode, invalid
+from pysrp.target.units.codes import SenseCode, invalid
 from pysrp.target.units.commands import Conflict, command, pointer
 
 __all__ = ["CapacityCommands"]
@@ -22,24 +21,12 @@ __all__ = ["CapacityCommands"]
 class CapacityCommands(BlockUnit):
     """READ CAPACITY(10) and (16)."""
 
-    def resized(self) -> None:
-        """The backend has another size: say so to every nexus (06/2A/09).
-
-        Raises ConfigError, and stays as it was, if it is smaller than a block now.
-        """
-        blocks = self.backend.size // self.block_size
-        if not blocks:
-            raise ConfigError(f"{self.backend!r} is smaller than a block of {self.block_size} bytes")
-        with self._changing():
-            if blocks != self.blocks:
-                self.blocks = blocks
-                self._establish(Attention.CAPACITY_CHANGED, self._nexuses)
-
     @command(cdbs.ReadCapacity10, medium=True, conflicts=Conflict.RESERVE)
     def read_capacity_10(self, task: Task, cdb: cdbs.ReadCapacity10) -> Effect:
         """READ CAPACITY(10); a last LBA of FFFFFFFFh says: ask with READ CAPACITY(16)."""
         if cdb.lba and not cdb.pmi:
             raise invalid(cdbs.ReadCapacity10, "lba")
+        self.has_grown()
         last = min(self.blocks - 1, 0xFFFFFFFF)
         return Reply(bytes(ReadCapacity10.build(returned_lba=last, block_length=self.block_size)))
 
@@ -48,6 +35,7 @@ class CapacityCommands(BlockUnit):
         """READ CAPACITY(16)."""
         if cdb.lba and not cdb.pmi:
             raise invalid(cdbs.ReadCapacity16, "lba")
+        self.has_grown()
         data = ReadCapacity16.build(
             returned_lba=self.blocks - 1,
             block_length=self.block_size,

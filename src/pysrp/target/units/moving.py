@@ -55,7 +55,9 @@ class MoveCommands(BlockUnit):
         lba, limit = cdb.lba, self.max_transfer
         length = blocks * self.block_size
         if lba >= self.blocks or blocks > self.blocks - lba or (limit is not None and length > limit):
-            return self._start(cdb, blocks), self._length(cdb, blocks)  # one of which raises
+            return self._start(cdb, blocks), self._length(
+                cdb, blocks
+            )  # one of which raises, unless it has grown
         return lba * self.block_size, length
 
     @command(cdbs.PreFetch10, cdbs.PreFetch16, medium=True, conflicts=Conflict.EXCLUSIVE_ACCESS)
