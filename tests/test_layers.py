@@ -32,8 +32,21 @@ ROOMS = [
         ),
     ),
     (1, ("fields", "crq", "srp", "mad", "lun", "scsi")),
-    (2, ("initiator", "target", "_fast.ear", "_fast.gate", "_fast.lane", "_fast.medium", "_fast.queue")),
-    (3, ("vscsi",)),
+    (
+        2,
+        (
+            "initiator",
+            "target",
+            "_fast.ear",
+            "_fast.gate",
+            "_fast.lane",
+            "_fast.medium",
+            "_fast.queue",
+            "_fast.plain",
+            "_fast.commands",
+        ),
+    ),
+    (3, ("vscsi", "_fast.client_queue")),
     (
         4,
         (
@@ -62,6 +75,7 @@ ROOMS = [
         5,
         (
             "latch",
+            "_fast.turns",
             "initiator.aio",
             "initiator.changed_units",
             "initiator.driver",

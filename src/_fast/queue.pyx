@@ -9,7 +9,7 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyOb
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
 from pysrp import srp
@@ -24,24 +24,12 @@ from pysrp._fast.native cimport (
     pysrp_client_link,
     pysrp_put,
 )
-from pysrp._fast.wire cimport wire_get32, wire_get64, wire_put16, wire_put32, wire_put64
+from pysrp._fast.plain cimport (
+    CMD, CMD_CDB, CMD_FORMATS, CMD_LUN, CMD_TAG, DESC, DESC_LENGTH, RSP, RSP_CREDITS, RSP_FLAGS, RSP_RESPONSE,
+    RSP_STATUS, RSP_TAG, is_plain, is_rsp, put_command,
+)
+from pysrp._fast.wire cimport wire_get32, wire_put16, wire_put32, wire_put64
 
-
-# Where things are in an IU: held against the field tables below.
-cdef enum:
-    CMD = 48            # the fixed part of SRP_CMD
-    CMD_FORMATS = 5
-    CMD_TAG = 8
-    CMD_LUN = 20
-    CMD_CDB = 32
-    DESC = 16           # a memory descriptor
-    DESC_LENGTH = 12
-    RSP = 36
-    RSP_CREDITS = 4
-    RSP_TAG = 8
-    RSP_FLAGS = 18
-    RSP_STATUS = 19
-    RSP_RESPONSE = 32   # the length of the response data, which stands before the sense data
 
 cdef enum:
     IU = 256
@@ -180,7 +168,7 @@ cdef class ClientLane:
         self.flights = <Flight *>calloc(self.depth, sizeof(Flight))
         self.idle = <int32_t *>calloc(self.depth, sizeof(int32_t))
         self.slots = <uint16_t *>calloc(self.depth, sizeof(uint16_t))
-        self.places = <int32_t *>calloc(1 << 16, sizeof(int32_t))
+        self.places = <int32_t *>malloc((1 << 16) * sizeof(int32_t))    # filled below
         if self.flights is NULL or self.idle is NULL or self.slots is NULL or self.places is NULL:
             raise MemoryError
         memset(self.places, 0xFF, (1 << 16) * sizeof(int32_t))
@@ -332,10 +320,7 @@ cdef class ClientLane:
         cdef uint32_t size = <uint32_t>(blocks * self.block_size)
         cdef bint write = (<uint8_t *>self.ops.buf)[item] != 0
         cdef uint64_t tag = (self.serial + 1) << 16 | self.slots[i]
-        memset(p, 0, CMD + DESC)
-        p[0] = 2
-        p[CMD_FORMATS] = 0 if not size else 0x10 if write else 0x01
-        wire_put64(p + CMD_TAG, tag)
+        put_command(p, CMD + DESC, tag, self.data_address + <uint64_t>i * self.stride, size, write)
         wire_put64(p + CMD_LUN, self.lun)
         cdb[1] = 8 if self.fua and write else 0
         if lba + blocks <= <uint64_t>0xFFFFFFFF and blocks <= 0xFFFF:
@@ -346,12 +331,9 @@ cdef class ClientLane:
             cdb[0] = 0x8A if write else 0x88
             wire_put64(cdb + 2, lba)
             wire_put32(cdb + 10, blocks)
-        if size:
-            wire_put64(p + CMD, self.data_address + <uint64_t>i * self.stride)
-            wire_put32(p + CMD + DESC_LENGTH, size)
-            if write and self.offsets is not NULL:
-                memcpy(<uint8_t *>self.data.buf + <uint64_t>i * self.stride,
-                       <uint8_t *>self.buffer.buf + self.offsets[item], size)
+        if size and write and self.offsets is not NULL:
+            memcpy(<uint8_t *>self.data.buf + <uint64_t>i * self.stride,
+                   <uint8_t *>self.buffer.buf + self.offsets[item], size)
         self.flights[i].tag = tag
 
     cdef bint answered(self, const pysrp_arrival *arrival, int64_t now) noexcept nogil:
@@ -370,11 +352,11 @@ cdef class ClientLane:
             return False
         # The partner can still write there: copied once, then believed.
         memcpy(rsp, <uint8_t *>self.iu.buf + <Py_ssize_t>slot * IU, RSP)
-        good = arrival.good and length >= RSP and rsp[0] == 0xC1 and wire_get64(rsp + RSP_TAG) == tag
+        good = arrival.good and is_rsp(rsp, length, tag)
         self.credits += <int32_t>wire_get32(rsp + RSP_CREDITS) if good else 1
         taken = <uint64_t>(now - self.flights[i].started)
         memcpy(<uint64_t *>self.latency.buf + item, &taken, sizeof(taken))      # wherever it begins
-        if good and not (rsp[RSP_FLAGS] | rsp[RSP_STATUS]):
+        if good and is_plain(rsp):
             (<uint8_t *>self.status.buf)[item] = 0
             if self.offsets is not NULL and not (<uint8_t *>self.ops.buf)[item]:
                 size = (<uint32_t *>self.blocks.buf)[item] * self.block_size

@@ -20,8 +20,8 @@ from typing import Any, TypeVar
 
 from pysrp.errors import PartnerGone, SrpError
 from pysrp.initiator.driver import Base
-from pysrp.initiator.requests import Command, TaskManagement, TimedOut
-from pysrp.initiator.turns import FOREVER, check_timeout
+from pysrp.initiator.requests import Command, TaskManagement, TimedOut, check_timeout
+from pysrp.initiator.turns import FOREVER
 from pysrp.initiator.units import BUSES, Capacity, Pending, Result, ScannedUnit, Steps, scan
 from pysrp.lun import Hctl, Lun
 from pysrp.scsi.inquiry import Inquiry

@@ -11,17 +11,16 @@ from functools import partial
 from typing import cast
 
 from pysrp.errors import SrpError
+from pysrp.initiator.outcomes import SUCCESS, tells_of_change
 from pysrp.initiator.turns import BUSY_WAIT, OURS, TAKEN_BACK, Turns
 from pysrp.initiator.units import (
     SHORT_TIMEOUT,
-    SUCCESS,
     Capacity,
     Commander,
     Pending,
     Steps,
     ask_capacity,
     block_size_changed,
-    tells_of_change,
 )
 from pysrp.lun import Lun
 from pysrp.scsi.codes import Status

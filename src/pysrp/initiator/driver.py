@@ -10,22 +10,16 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from pysrp.errors import PartnerGone, TransportError
+from pysrp._fast.turns import SEND_BATCH
+from pysrp.errors import TransportError
 from pysrp.initiator.giving_up import GivingUp
-from pysrp.initiator.requests import LONGEST_WAIT, Command, TaskManagement
-from pysrp.initiator.staging import CHUNK
-from pysrp.initiator.turns import OURS, check_timeout
-from pysrp.initiator.units import (
-    SHORT_TIMEOUT,
-    Pending,
-)
+from pysrp.initiator.requests import Command, TaskManagement, check_timeout
+from pysrp.initiator.turns import OURS
+from pysrp.initiator.units import Pending
 from pysrp.lun import Lun
-from pysrp.srp import RspCode, TaskAttribute, TskMgmtFunc
+from pysrp.srp import RspCode, TskMgmtFunc
 
 __all__ = ["Base"]
-
-SEND_BATCH = 8
-"""Elements that are collected before they are sent."""
 
 
 class Base(GivingUp):
@@ -40,69 +34,8 @@ class Base(GivingUp):
     which is right as long as nobody else writes. Further arguments go to :func:`pysrp.fabric.connect`.
     """
 
-    def submit(
-        self,
-        lun: Lun,
-        cdb: bytes,
-        *,
-        data_out: Any = None,
-        data_in_length: int = 0,
-        into: memoryview | None = None,
-        timeout: float = SHORT_TIMEOUT,
-        retries: int = 0,
-        block_size: int = 0,
-        replay: bool = False,
-        attribute: int = TaskAttribute.SIMPLE,
-    ) -> Pending:
-        """Start a command and return at once; it is sent as soon as credits and memory allow it.
-
-        While others are unanswered up to eight are collected, as each sending may wake the server: they go
-        out when the caller waits for anything, or by :meth:`flush`.
-
-        ``data_out`` is bytes-like and copied before it is sent, which may be later: leave it alone until
-        the command is done. ``data_in_length`` is the room for data in bytes; they end in the result, or in
-        ``into``, a writable memoryview of bytes of that length. ``retries``: how often it is submitted
-        again after a unit attention, BUSY, and what else passes by itself; after an abort only what may be carried out
-        twice (COMPARE AND WRITE may not, nor most of PERSISTENT RESERVE OUT). ``timeout``, ``block_size`` and
-        ``replay`` are those of :class:`~pysrp.initiator.requests.Command`. If this raises, nothing is under way.
-
-        Raises ValueError for more data than one command of this session can move, and for a time limit that is
-        none; TypeError for an ``into`` that cannot be written; PartnerGone when the session is closed.
-        """
-        if into is not None:
-            if into.readonly:
-                raise TypeError("data-in for a buffer that is read-only")
-            if into.nbytes != data_in_length or into.format != "B":
-                raise ValueError(f"a buffer of {into.nbytes} bytes for {data_in_length} bytes of data-in")
-        if not 0 <= timeout <= LONGEST_WAIT:
-            check_timeout(timeout)
-        pending = Pending(self, lun, cdb, data_in_length, timeout)
-        pending.retries = retries
-        pending.block_size = block_size
-        pending.replay = replay
-        pending.attribute = attribute
-        pending.into = into
-        size = data_in_length
-        if data_out is not None:
-            out = memoryview(data_out)
-            pending.out = out = out if out.format == "B" and out.ndim == 1 else out.cast("B")
-            size = max(size, out.nbytes)
-        largest = self.srp.largest
-        if size > CHUNK or (data_in_length and data_out is not None) or largest is not None:
-            outward = 0 if pending.out is None else len(pending.out)
-            self.staging.check_size(data_in_length, outward, self.srp.max_segments, largest)
-        try:
-            self._start_command(pending)
-        except BaseException:
-            self.give_up((pending,))
-            raise
-        return pending
-
     def _start_command(self, pending: Pending) -> None:
-        if self._inside:
-            self.recover()
-        if self._closed:
-            raise PartnerGone("the session is closed")
+        """Begin a command that is not plain, or cannot be sent just now."""
         self._inside = True
         try:
             if self._scope is not None:

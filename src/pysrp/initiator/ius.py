@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pysrp import srp
+from pysrp._fast.commands import Ius
 from pysrp.errors import EncodeError
 from pysrp.initiator.requests import Command, Segment, TaskManagement
 
@@ -21,7 +22,7 @@ def _descriptor(segment: Segment) -> Segment:
     return (segment[0], segment[2], segment[1]) if len(segment) == 3 else segment
 
 
-class IuMemory:
+class IuMemory(Ius):
     """Slots with an IU of ``iu_size`` bytes each; behind all of them, for each two tables of ``segments``
     descriptors, as a command may have data in both directions.
 

@@ -6,15 +6,13 @@ import logging
 from collections import deque
 from collections.abc import Sequence
 
+from pysrp._fast.commands import SPARE_SLOTS, RequestSlots
 from pysrp.initiator.requests import Command, Exchange, Request, TaskManagement
 
-__all__ = ["SPARE_SLOTS", "RequestTable"]
-
-SPARE_SLOTS = 4
-"""Slots that commands leave to task management and the login."""
+__all__ = ["RequestTable"]
 
 
-class RequestTable:
+class RequestTable(RequestSlots):
     """Up to ``slots`` requests that the server has, and any number that it has not got yet.
 
     Tags go on from ``serial``, below 1 << 48. The lower 16 bits of a tag are the slot.
@@ -145,7 +143,8 @@ class RequestTable:
             raise ValueError(
                 f"other commands are under way, or none can be sent: {self.stage or 'logged in'}"
             )
-        return [self._free.popleft() for _ in range(min(count, len(self._free) - SPARE_SLOTS))]
+        take = self._free.popleft
+        return [take() for _ in range(min(count, len(self._free) - SPARE_SLOTS))]
 
     def settle(self, slots: Sequence[int], serial: int, credits: int) -> None:
         """Take back what :meth:`lend` gave; ``serial`` is the last one used, ``credits`` what is left."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import math
 
+from pysrp._fast.commands import Command, Request
 from pysrp.errors import SrpError, TransportError
 from pysrp.lun import Lun
-from pysrp.srp import LoginRejReason, TaskAttribute, TskMgmtFunc
+from pysrp.srp import LoginRejReason, TskMgmtFunc
 
 __all__ = [
     "Aborted",
@@ -18,6 +18,7 @@ __all__ = [
     "Segment",
     "TaskManagement",
     "TimedOut",
+    "check_timeout",
 ]
 
 LONGEST_WAIT = 86400 * 365
@@ -26,6 +27,12 @@ LONGEST_WAIT = 86400 * 365
 Segment = tuple[int, int] | tuple[int, int, int]
 """A stretch of memory that the server can reach: address, length in bytes, and memory handle, as the target's
 (:data:`pysrp.target.link.Segment`). A transport that needs no handles, as VSCSI, leaves it out, or has 0 for it."""
+
+
+def check_timeout(timeout: float | None) -> None:
+    """Raise ValueError for a time limit that is none."""
+    if timeout is not None and not (math.isfinite(timeout) and 0 <= timeout <= LONGEST_WAIT):
+        raise ValueError(f"a timeout of {timeout} s: from 0 to {LONGEST_WAIT}")
 
 
 class TimedOut(TransportError, TimeoutError):
@@ -46,88 +53,6 @@ class LoginRejected(TransportError):
     def __init__(self, message: str, reason: LoginRejReason | int | None = None) -> None:
         super().__init__(message)
         self.reason = reason
-
-
-class Request:
-    """Something that takes an IU and is answered by one. ``error`` says why it was not, if it was not."""
-
-    __slots__ = ("deadline", "ended", "error", "owner", "serial", "slot", "tag", "timeout")
-
-    tag: int
-    """Tag on the wire, 0 until it is sent. Never used twice by one initiator."""
-
-    ended: bool
-    error: Exception | None
-
-    owner: Any
-    """The driver's own."""
-
-    def __init__(self, timeout: float) -> None:
-        self.timeout = timeout
-        self.tag = self.serial = 0
-        self.slot = -1
-        self.deadline = 0.0
-        self.ended = False
-        self.error = None
-        self.owner = None
-
-
-class Command(Request):
-    """One SCSI command, and how it ended.
-
-    ``data_out`` and ``data_in`` are stretches of memory, each a :data:`Segment`; not more than the session has been
-    made for. ``block_size`` in bytes is needed to know what a CDB that
-    counts in blocks asks for (0: not known). ``timeout`` is in seconds: 0 means
-    none, otherwise the command is aborted then, its LUN reset if that does not help, and at last the
-    connection. ``replay``: send it again when the connection comes back, instead of ending it with
-    PartnerGone; right for what may be carried out twice.
-
-    Results: ``status`` is the SCSI status, None as long as there is ``error`` instead. ``sense`` is
-    sense data. ``residual`` counts the bytes that were *not* moved, of the direction that has data
-    (data-in if both have), ``overflow`` those that the command had more than the buffer could take.
-
-    SRP r16a reports a shortfall as DIUNDER or DOUNDER. Servers made for ibmvscsi report it as DIOVER or
-    DOOVER, the only flags that ibmvscsi reads. Both are understood: an overrun of a command whose CDB
-    asked for no more than the buffer holds cannot be one, so it is a shortfall.
-    """
-
-    __slots__ = (
-        "aborting", "attribute", "block_size", "cdb", "data_in", "data_out",
-        "lun", "overflow", "replay", "residual", "sense", "status", "why",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        lun: Lun,
-        cdb: bytes,
-        data_out: Sequence[Segment] = (),
-        data_in: Sequence[Segment] = (),
-        *,
-        timeout: float = 0,
-        attribute: int = TaskAttribute.SIMPLE,
-        block_size: int = 0,
-        replay: bool = False,
-    ) -> None:
-        # Request.__init__ written out: there is one of these for every I/O.
-        self.timeout = timeout
-        self.tag = self.serial = 0
-        self.slot = -1
-        self.deadline = 0.0
-        self.ended = False
-        self.error: Exception | None = None
-        self.owner = None
-        self.lun = lun
-        self.cdb = cdb
-        self.data_out = data_out
-        self.data_in = data_in
-        self.attribute = attribute
-        self.block_size = block_size
-        self.replay = replay
-        self.aborting: TskMgmtFunc | None = None
-        self.why: Exception | None = None
-        self.status: int | None = None
-        self.sense = b""
-        self.residual = self.overflow = 0
 
 
 class TaskManagement(Request):

@@ -23,16 +23,15 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from pysrp._fast import queue
+from pysrp._fast.commands import IO_RETRIES, IO_TIMEOUT
 from pysrp._fast.queue import ClientLane
 from pysrp.errors import PartnerGone, SrpError
 from pysrp.initiator.driver import Base
-from pysrp.initiator.requests import Aborted, LoginRejected, Request, TimedOut
+from pysrp.initiator.requests import Aborted, LoginRejected, Request, TimedOut, check_timeout
 from pysrp.initiator.staging import CHUNK
-from pysrp.initiator.turns import FOREVER, OURS, check_timeout
+from pysrp.initiator.turns import FOREVER, OURS
 from pysrp.initiator.units import (
     BUSES,
-    IO_RETRIES,
-    IO_TIMEOUT,
     SHORT_TIMEOUT,
     Capacity,
     Pending,
@@ -74,9 +73,6 @@ LANE_SLICE = 50_000_000
 CLOSED_WAIT = 0.01
 """Seconds that a workload waits for an event after it has found the partner's queue closed."""
 
-LONGEST_SLEEP = 0.5
-"""Seconds that a port waits at a time: a signal that comes just before the system call does not end it."""
-
 
 class Device(ScannedUnit):
     """A logical unit, in blocking calls. Data is in bytes, addresses and lengths of reads are in blocks.
@@ -103,26 +99,21 @@ class Device(ScannedUnit):
 
     def read(self, lba: int, blocks: int = 1) -> bytes:
         """``blocks`` blocks from ``lba`` on, however many."""
-        known = self.known_capacity
-        if (
-            known is not None
-            and known.block_size == self._meant
-            and 0 < blocks * known.block_size <= self.session.max_transfer
-        ):
-            result = self.start_read(lba, blocks, known.block_size).result()
-            if not result.residual:
-                return result.data
-        return self.session.run_steps(self.read_steps(lba, blocks, None))
+        data = self.read_now(lba, blocks)
+        return self.session.run_steps(self.read_steps(lba, blocks, None)) if data is None else data
 
     def read_into(self, lba: int, buffer: Any) -> None:
         """Fill ``buffer`` (writable, whole blocks) from ``lba`` on."""
         view = memoryview(buffer).cast("B")
-        size = self.session.run_steps(self.block_size_steps())
-        self.session.run_steps(self.read_steps(lba, view.nbytes // size, view))
+        size = self._block_size()
+        blocks, rest = divmod(view.nbytes, size)
+        if rest or self.read_now(lba, blocks, view) is None:
+            self.session.run_steps(self.read_steps(lba, blocks, view))
 
     def write(self, lba: int, data: Any, fua: bool = False) -> None:
         """Write whole blocks from ``lba`` on; ``fua`` has each command force unit access."""
-        self.session.run_steps(self.write_steps(lba, data, fua))
+        if not self.write_now(lba, data, fua):
+            self.session.run_steps(self.write_steps(lba, data, fua))
 
     def flush(self) -> None:
         """SYNCHRONIZE CACHE."""
@@ -141,19 +132,20 @@ class Device(ScannedUnit):
         """
         self.session.run_steps(self.persistent_reserve_out_steps(action, parameters, type))
 
-    def submit_read(self, lba: int, blocks: int = 1) -> Pending:
-        """Start one READ of what one command can move; :meth:`Session.gather` waits for many."""
-        return self.start_read(lba, blocks, self._block_size())
+    def submit_read(self, lba: int, blocks: int = 1, into: Any = None) -> Pending:
+        """Start one READ of what one command can move; :meth:`Session.gather` waits for many.
+
+        ``into`` is a writable buffer of that length, which is filled instead of making an object for the data.
+        """
+        view = None if into is None else memoryview(into).cast("B")
+        return self.start_read(lba, blocks, self._block_size(), view)
 
     def submit_write(self, lba: int, data: Any) -> Pending:
         """Start one WRITE of what one command can move."""
         return self.start_write(lba, data, self._block_size())
 
     def _block_size(self) -> int:
-        known = self.known_capacity
-        if known is not None and known.block_size == self._meant:
-            return known.block_size
-        return self.session.run_steps(self.block_size_steps())
+        return self.size_known() or self.session.run_steps(self.block_size_steps())
 
     def run(
         self, ops: int | bytes, lbas: Iterable[int], blocks: int | Iterable[int], **options: Any
@@ -189,9 +181,6 @@ class Device(ScannedUnit):
 
 class Session(Base):
     """One connection in blocking calls; see the module, and :class:`Base` for the arguments."""
-
-    _staying = False
-    """Whether nothing is waited for that only another connection could bring."""
 
     def connect(self, timeout: float | None = 60) -> None:
         """Open the queue and log in.
@@ -254,16 +243,6 @@ class Session(Base):
         """Do what can be done without waiting: for callers that wait elsewhere, on ``port.fileno()``."""
         self._work()
 
-    def _once(self, limit: float) -> None:
-        self._ready()
-        if self._staying and not self.connected:
-            raise PartnerGone(f"the connection is broken: {self.engine.state.value}")
-        if self.engine.output:
-            self.flush()
-        until = min(limit, self._pause())
-        self.port.wait(min(max(0.0, until - time.monotonic()), LONGEST_SLEEP))
-        self._work()
-
     def wait(self, pending: Pending | Request, timeout: float | None = None) -> None:
         """Wait until a request is done. TimedOut after ``timeout`` seconds; the request then goes on."""
         check_timeout(timeout)
@@ -273,15 +252,6 @@ class Session(Base):
             if timeout is not None and time.monotonic() >= limit:
                 raise TimedOut(f"not done within {timeout:g} s")
             self._once(limit)
-
-    def complete(self, pending: Pending) -> None:
-        """Wait until a command is done. If that is interrupted, the command is given up."""
-        try:
-            while not pending.done:
-                self._once(FOREVER)
-        except BaseException:
-            self.give_up((pending,))
-            raise
 
     def gather(self, commands: Iterable[Pending], check: bool = True) -> list[Result]:
         """Wait for all of them; their results in order. Raises the first error, when all are done.

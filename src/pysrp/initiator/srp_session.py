@@ -22,10 +22,11 @@ import logging
 from typing import Any, NamedTuple, Protocol
 
 from pysrp import srp
+from pysrp._fast.commands import RESERVED_CREDITS, SPARE_SLOTS
 from pysrp.errors import DecodeError, SrpError
 from pysrp.initiator.answers import conclude, conclude_function, read_answer, read_login
 from pysrp.initiator.ius import IuMemory
-from pysrp.initiator.request_table import SPARE_SLOTS, RequestTable
+from pysrp.initiator.request_table import RequestTable
 from pysrp.initiator.requests import (
     Aborted,
     Command,
@@ -38,9 +39,6 @@ from pysrp.initiator.requests import (
 from pysrp.srp import LoginRspFlags, ReqFlags, SupportedFormats, TskMgmtFunc
 
 __all__ = ["Limits", "Link", "Patience", "SrpSession"]
-
-RESERVED_CREDITS = 2
-"""Requests that commands leave to task management while the server grants more than that (ibmvscsi)."""
 
 
 class Limits(NamedTuple):

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from pysrp._fast.commands import CHUNK, DataMemory
 from pysrp.errors import HcallError
 from pysrp.fabric import Port
 from pysrp.initiator.requests import Request
@@ -13,9 +14,6 @@ from pysrp.initiator.units import Pending
 from pysrp.vscsi.client import ClientAdapter
 
 __all__ = ["CHUNK", "SessionMemory"]
-
-CHUNK = 64 << 10
-"""Bytes of a piece of data memory, and of the longest segment (Linux's default for a scatter list)."""
 
 SPARE = 32
 """Bytes of READ CAPACITY data."""
@@ -30,7 +28,7 @@ def free(memory: Any) -> None:
         memory.free()
 
 
-class SessionMemory:
+class SessionMemory(DataMemory):
     """The memory of one session: IUs for ``slots`` requests of ``segments`` each, and ``buffers`` bytes for data.
 
     Raises HcallError for memory that the port does not have.
@@ -171,41 +169,6 @@ class SessionMemory:
     def _free_old(self) -> None:
         for memory in self._old.pop(0):
             free(memory)
-
-    def collect(self, pending: Pending) -> None:
-        """Copy the data out of the memory that the server wrote to."""
-        length = pending.length - pending.residual
-        into = pending.into
-        segments = pending.data_in
-        if len(segments) == 1:
-            start = segments[0][0] - self.data_address
-            if into is None:
-                pending.data = bytes(self.data[start : start + length])
-            else:
-                into[:length] = self.data[start : start + length]
-            return
-        parts = []
-        at = 0
-        for segment in segments:
-            size = min(segment[1], length - at)
-            if size <= 0:
-                break
-            start = segment[0] - self.data_address
-            if into is None:
-                parts.append(self.data[start : start + size])
-            else:
-                into[at : at + size] = self.data[start : start + size]
-            at += size
-        if into is None:
-            pending.data = b"".join(parts)
-
-    def give_back(self, pending: Pending) -> None:
-        """A command needs its memory no more; what has come for it is taken out first, if it was answered."""
-        chunks = pending.chunks
-        if pending.data_in and pending.status is not None:
-            self.collect(pending)
-        (self.spares if chunks[0] < 0 else self.chunks).extend(chunks)
-        pending.chunks = ()
 
     def free(self) -> None:
         """Give all of it back to the port. Harmless when repeated."""

@@ -6,18 +6,17 @@ The bookkeeping of a session is here; what is more than passing things on is in 
 
 from __future__ import annotations
 
-import math
 import secrets
 import time
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from pysrp import fabric
+from pysrp._fast.turns import Bookkeeping
 from pysrp.errors import HcallError, PartnerGone, SrpError, TransportError
 from pysrp.fabric import Identity, Port
-from pysrp.initiator.requests import LONGEST_WAIT, Request
+from pysrp.initiator.requests import Request
 from pysrp.initiator.srp_session import SrpSession
 from pysrp.initiator.staging import CHUNK, SessionMemory
 from pysrp.initiator.units import (
@@ -28,10 +27,7 @@ from pysrp.vscsi.client import ClientAdapter, Host
 from pysrp.vscsi.client_options import Options
 from pysrp.vscsi.client_states import QueueWork, State
 
-__all__ = ["BUSY_WAIT", "FOREVER", "OURS", "TAKEN_BACK", "Turns", "check_timeout"]
-
-QUEUE_FULL_WAIT = 0.001
-"""Seconds until sending is tried again when the partner's queue was full."""
+__all__ = ["BUSY_WAIT", "FOREVER", "OURS", "TAKEN_BACK", "Turns"]
 
 BUSY_WAIT = 0.1
 """Seconds until a command is tried again that was answered with BUSY or TASK SET FULL."""
@@ -45,13 +41,7 @@ OURS = SrpError, ValueError
 """What the session's own parts raise when they are done: after these the bookkeeping is in order."""
 
 
-def check_timeout(timeout: float | None) -> None:
-    """Raise ValueError for a time limit that is none."""
-    if timeout is not None and not (math.isfinite(timeout) and 0 <= timeout <= LONGEST_WAIT):
-        raise ValueError(f"a timeout of {timeout} s: from 0 to {LONGEST_WAIT}")
-
-
-class Turns:
+class Turns(Bookkeeping):
     """The lowest layer of a session: adapter, port, and who waits for what. Arguments as of ``Base``."""
 
     engine: ClientAdapter
@@ -112,6 +102,7 @@ class Turns:
             serial=secrets.randbits(47),
         )
         self.srp = self.engine.srp
+        self._output = self.engine.output
         self.staging.begin()
         self._live: dict[Request, None] = {}
         self._staged: deque[Pending] = deque()
@@ -133,15 +124,6 @@ class Turns:
     def connected(self) -> bool:
         """Whether commands can be sent now."""
         return self.engine.state is State.LOGGED_IN
-
-    @property
-    def max_transfer(self) -> int:
-        """Bytes that one command may move: the least of the server's limit, the transport's and this session's."""
-        host = self.engine.host
-        most = min(self.srp.max_segments * CHUNK, self._max_transfer)
-        if self.srp.largest is not None:
-            most = min(most, self.srp.largest)
-        return min(host.max_transfer, most) if host is not None else most
 
     # What the layers above this one do.
 
@@ -176,21 +158,6 @@ class Turns:
             self.engine.opened(time.monotonic())
             self.flush()
 
-    def _work(self) -> None:
-        """Everything that can be done without waiting."""
-        if self._inside:
-            self.recover()
-        self._inside = True
-        try:
-            self._turn(self._elements())
-        except OURS:
-            self._inside = False
-            self._tell()
-            raise
-        self._inside = False
-        if self._told:
-            self._tell()
-
     def _elements(self) -> list[bytes]:
         """What has come."""
         try:
@@ -198,41 +165,6 @@ class Turns:
         except ValueError:
             self.engine.closed(PartnerGone("the port was closed"))
             return []
-
-    def _turn(self, elements: list[bytes]) -> None:
-        """Deal with ``elements``, which have come, and with what time has brought."""
-        engine, srp = self.engine, self.srp
-        now = time.monotonic()
-        if elements:
-            engine.receive(elements, now)
-        elif self.port.ended:
-            engine.closed(PartnerGone("the adapter has gone"))
-        if now >= srp.next_deadline:
-            engine.tick(now)
-        while self._delayed and self._delayed[0][0] <= now:
-            self._send(self._delayed.popleft()[1])
-        if engine.queue_work is not None and now >= self._retry_action:
-            self._do_queue_work(engine.queue_work, now)
-        if engine.output and now >= self._retry_output:
-            self._flush()
-        if engine.logins != self._logins:
-            if self._logins:
-                self._epoch += 1
-                self._login_epoch = self._epoch
-            self._logins = engine.logins
-        if srp.ended or self._staged:
-            self._finish()
-
-    def _pause(self) -> float:
-        """When :meth:`_work` is wanted again even if nothing comes (monotonic time)."""
-        until = self.srp.next_deadline
-        if self._delayed:
-            until = min(until, self._delayed[0][0])
-        if self.engine.queue_work is not None:
-            until = min(until, self._retry_action)
-        if self.engine.output:
-            until = min(until, self._retry_output)
-        return until
 
     def _do_queue_work(self, work: QueueWork, now: float) -> None:
         try:
@@ -268,38 +200,6 @@ class Turns:
             pending.began = time.monotonic()
         self.srp.submit(pending, pending.began)
 
-    def _flush(self) -> None:
-        """Send what the engine has to say."""
-        output = self.engine.output
-        try:
-            while output:
-                sent = self.port.send_many(output)
-                if sent == len(output):
-                    output.clear()
-                elif sent:
-                    for _ in range(sent):
-                        output.popleft()
-                else:
-                    self._retry_output = time.monotonic() + QUEUE_FULL_WAIT
-                    return
-        except PartnerGone:
-            self.engine.undelivered(time.monotonic())
-
-    def _finish(self) -> None:
-        """Take in what has ended."""
-        engine, srp = self.engine, self.srp
-        while srp.ended:
-            ended, srp.ended = srp.ended, []
-            for request in ended:
-                if isinstance(request, Pending):
-                    self._finish_command(request)
-                elif self._live.pop(request, self) is None and request.owner is not None:
-                    self._told.append(partial(request.owner, request))
-        while self._staged and not engine.unanswered and self.staging.place(self._staged[0]):
-            self._send(self._staged.popleft())
-            if engine.output:
-                self._flush()
-
     def _tell(self) -> None:
         """Call those who wait for what has ended; outside the bookkeeping, as they may do anything."""
         while self._told:
@@ -317,13 +217,6 @@ class Turns:
                 self._inside = False
                 raise
             self._inside = False
-
-    def _ready(self) -> None:
-        """Before a call waits for anything: raise what it would wait for in vain, mend what was left half way."""
-        if not self._opened:
-            raise self._not_open()
-        if self._inside:
-            self.recover()
 
     def _reset(self) -> None:
         """Begin a host reset; :meth:`_work` carries it out."""

@@ -6,29 +6,33 @@ The sequences are generators, so that they are written once for blocking callers
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from pysrp.errors import (
-    Busy,
-    CheckCondition,
-    DecodeError,
-    ReservationConflict,
-    ScsiError,
-    SrpError,
-    TaskAborted,
-    TaskSetFull,
-)
-from pysrp.initiator.requests import Command
+from pysrp._fast.commands import BLOCKS_10, IO_RETRIES, IO_TIMEOUT, LAST_LBA_10, CalledUnit, Pending
+from pysrp.errors import CheckCondition, DecodeError, ScsiError, SrpError
+from pysrp.initiator.outcomes import SUCCESS, Result, tells_of_change
 from pysrp.lun import Hctl, Lun, from_hctl, hctl, scsilun_to_int
 from pysrp.scsi import cdb as cdbs
 from pysrp.scsi import params
-from pysrp.scsi.codes import PeripheralQualifier, PersistentReserveOutAction, SenseKey, Status
+from pysrp.scsi.codes import PeripheralQualifier, SenseKey
 from pysrp.scsi.data import parse_data_in
 from pysrp.scsi.inquiry import Inquiry
 from pysrp.scsi.sense import parse_sense
 
-__all__ = ["SUCCESS", "Capacity", "Pending", "Result", "ScannedUnit", "Steps", "UnitChanged", "scan"]
+__all__ = [
+    "IO_RETRIES",
+    "IO_TIMEOUT",
+    "SUCCESS",
+    "Capacity",
+    "Pending",
+    "Result",
+    "ScannedUnit",
+    "Steps",
+    "UnitChanged",
+    "scan",
+    "tells_of_change",
+]
 
 T = TypeVar("T")
 Steps = Generator["Iterable[Pending]", None, T]
@@ -40,33 +44,10 @@ SCAN_TIMEOUT = 20
 SHORT_TIMEOUT = 30
 """Seconds for commands that ask what a unit is (Linux)."""
 
-IO_TIMEOUT = 120
-"""Seconds for reads and writes (ibmvscsi sets it for disks)."""
-
-IO_RETRIES = 5
-"""How often a read or write is tried again (Linux, SD_MAX_RETRIES)."""
-
 SCAN_RETRIES = 3
 
 BUSES = 8
 """Buses that the logical unit method can name (SAM-5, 4.7.8); Linux calls them channels."""
-
-BLOCKS_10 = 0xFFFF
-LAST_LBA_10 = 0xFFFFFFFF
-
-
-class Result(NamedTuple):
-    """How a command ended.
-
-    ``data`` are the bytes that came (none if they were read into a buffer of the caller's);
-    ``residual`` and ``overflow`` are those of :class:`~pysrp.initiator.requests.Command`, in bytes.
-    """
-
-    status: int
-    data: bytes
-    sense: bytes
-    residual: int
-    overflow: int
 
 
 class Capacity(NamedTuple):
@@ -81,152 +62,12 @@ class Capacity(NamedTuple):
         return self.blocks * self.block_size
 
 
-_ERRORS: dict[int, type[ScsiError]] = {
-    Status.CHECK_CONDITION: CheckCondition,
-    Status.BUSY: Busy,
-    Status.RESERVATION_CONFLICT: ReservationConflict,
-    Status.TASK_SET_FULL: TaskSetFull,
-    Status.TASK_ABORTED: TaskAborted,
-}
-
-
 class UnitChanged(SrpError):
     """The unit's blocks are not those that a call was meant in: it has been replaced, or formatted.
 
     Nothing of the call was moved, unless parts of it had been carried out before. :meth:`Device.capacity` tells
     what the unit is now; the call then means that.
     """
-
-
-SUCCESS = frozenset({Status.GOOD, Status.CONDITION_MET})
-"""Statuses of a command that was carried out; PRE-FETCH ends with the second one (SAM-5, 5.3.1)."""
-
-CHANGES = frozenset(
-    {(0x2A, 0x01), (0x2A, 0x09), (0x3F, 0x01), (0x3F, 0x02), (0x3F, 0x03), (0x3F, 0x05), (0x3F, 0x0E)}
-)
-"""Unit attentions after which nothing that is known of a unit need be so (SPC-5, annex F): mode parameters and
-capacity changed, firmware, definition, INQUIRY data, identifier and LUN inventory changed; and with these all of
-28h, a medium that may have changed, and 29h, power on, reset or nexus loss."""
-
-
-def tells_of_change(sense: bytes) -> bool:
-    """Whether sense data is a unit attention of :data:`CHANGES`."""
-    try:
-        view = parse_sense(sense)
-        asc, ascq = int(view.asc), int(view.ascq)
-        return view.sense_key == SenseKey.UNIT_ATTENTION and (asc in (0x28, 0x29) or (asc, ascq) in CHANGES)
-    except DecodeError:
-        return False
-
-
-ONCE = (
-    cdbs.CompareAndWrite, cdbs.OrWrite32, cdbs.ExtendedCopy, cdbs.ExtendedCopyLid1, cdbs.PopulateToken,
-    cdbs.WriteUsingToken, cdbs.PersistentReserveOut,
-)  # fmt: skip
-"""Commands whose effect depends on what was there before: carried out twice, they do or answer something else."""
-
-
-def may_be_repeated(cdb: bytes) -> bool:
-    """Whether a command that may have been carried out may be sent again; yes for one without a table.
-
-    Of PERSISTENT RESERVE OUT, REGISTER AND IGNORE EXISTING KEY may: it leaves the same key (SPC-5, 5.14.7). The second
-    REGISTER or PREEMPT meets other keys, and a second RELEASE may end a reservation that was made meanwhile.
-    """
-    command = cdbs.parse_cdb(cdb)
-    if isinstance(command, cdbs.PersistentReserveOut):
-        action = command.service_action
-        return bool(action == PersistentReserveOutAction.REGISTER_AND_IGNORE_EXISTING_KEY)
-    return not isinstance(command, ONCE)
-
-
-def scsi_error(cdb: bytes, status: int, sense: bytes) -> ScsiError:
-    """The exception that stands for a status other than GOOD."""
-    try:
-        what = Status(status).name.replace("_", " ")
-    except ValueError:
-        what = f"status {status:02X}h"
-    if sense:
-        try:
-            what += f": {parse_sense(sense).text}"
-        except DecodeError:
-            what += f": sense {sense.hex()}"
-    try:
-        name = cdbs.parse_cdb(cdb).name
-    except DecodeError:
-        name = f"CDB {cdb.hex()}"
-    return _ERRORS.get(status, ScsiError)(f"{name}: {what}", status=status, sense=sense)
-
-
-class Pending(Command):
-    """A command that has been submitted; :meth:`Session.submit` makes them.
-
-    ``done`` says whether :meth:`outcome` has something to tell; ``abandoned`` why nobody waits for it
-    any more.
-    """
-
-    __slots__ = (
-        "abandoned",
-        "began",
-        "chunks",
-        "data",
-        "done",
-        "epoch",
-        "into",
-        "length",
-        "out",
-        "retries",
-        "session",
-        "waiter",
-    )
-
-    def __init__(self, session: Any, lun: Lun, cdb: bytes, length: int, timeout: float) -> None:
-        super().__init__(lun, cdb, timeout=timeout)
-        self.session = session
-        self.length = length
-        self.out: memoryview | bytes | None = None
-        self.into: memoryview | None = None
-        self.chunks: Sequence[int] = ()
-        self.retries = self.epoch = 0
-        self.began = 0.0
-        self.data = b""
-        self.done = False
-        self.abandoned: SrpError | None = None
-        self.waiter: Callable[[Pending], None] | None = None
-
-    def outcome(self, check: bool = True) -> Result:
-        """The result. Raises what prevented it, with ``check`` a ScsiError for a status that is no success."""
-        if self.error is not None:
-            raise self.error
-        status = self.status
-        if status is None:
-            raise ValueError("the command has not ended")
-        if check and status not in SUCCESS:
-            raise scsi_error(self.cdb, status, self.sense)
-        return Result(status, self.data, self.sense, self.residual, self.overflow)
-
-    def result(self, check: bool = True) -> Result:
-        """Wait for the result; otherwise as :meth:`outcome`. For blocking sessions."""
-        if not self.done:
-            self.session.complete(self)
-        return self.outcome(check)
-
-    def worth_retrying(self) -> bool:
-        """Whether to try again: as Linux after a unit attention, becoming ready, busy, none of which begins a command;
-        after an abort, which may come at any point of one, if it may be carried out twice."""
-        if self.status == Status.TASK_ABORTED:
-            return may_be_repeated(self.cdb)
-        if self.status != Status.CHECK_CONDITION:
-            return self.status in (Status.BUSY, Status.TASK_SET_FULL)
-        try:
-            sense = parse_sense(self.sense)
-            key = int(sense.sense_key)
-            if key == SenseKey.NOT_READY:
-                return int(sense.asc) == 0x04 and int(sense.ascq) == 0x01
-            return key == SenseKey.UNIT_ATTENTION or (
-                key == SenseKey.ABORTED_COMMAND and may_be_repeated(self.cdb)
-            )
-        except DecodeError:
-            return False
 
 
 class Commander(Protocol):
@@ -258,8 +99,11 @@ class Commander(Protocol):
         """Start a command."""
 
 
-class ScannedUnit:
+class ScannedUnit(CalledUnit):
     """A logical unit that a scan has found."""
+
+    session: Commander
+    _capacity: Capacity | None
 
     def __init__(self, session: Commander, lun: Lun, address: Hctl, data: Inquiry) -> None:
         self.session = session
@@ -269,11 +113,9 @@ class ScannedUnit:
         """Linux's channel, id and lun."""
         self.inquiry_data = data
         """Standard INQUIRY data, from the scan."""
-        self._capacity: Capacity | None = None
         self._asked = session.changed(lun)
-        """The epoch in which the unit was last asked what it is."""
-        self._meant: int | None = None
-        """Bytes of the blocks in which calls are meant: what the caller was told last."""
+        """The epoch in which the unit was last asked what it is. ``_capacity`` is what it said, ``_meant`` the bytes of the
+        blocks in which calls are meant: what the caller was told last."""
 
     @property
     def known_capacity(self) -> Capacity | None:
@@ -462,40 +304,6 @@ class ScannedUnit:
         if not most:
             raise ValueError(f"one block has {size} bytes, one command can move {self.session.max_transfer}")
         return [(at, min(most, lba + blocks - at)) for at in range(lba, lba + blocks, most)] or [(lba, 0)]
-
-    def start_read(
-        self,
-        lba: int,
-        blocks: int,
-        block_size: int,
-        into: memoryview | None = None,
-        retries: int = IO_RETRIES,
-    ) -> Pending:
-        """Submit one READ: (10) where that can say it, else (16), as Linux does."""
-        session = self.session
-        if lba + blocks <= LAST_LBA_10 and blocks <= BLOCKS_10:
-            cdb: Any = cdbs.Read10.build(lba=lba, transfer_length=blocks)
-        else:
-            cdb = cdbs.Read16.build(lba=lba, transfer_length=blocks)
-        return session.submit(
-            self.lun, bytes(cdb), data_in_length=blocks * block_size, into=into, timeout=IO_TIMEOUT,
-            retries=retries, block_size=block_size, replay=session.replay,
-        )  # fmt: skip
-
-    def start_write(
-        self, lba: int, data: Any, block_size: int, fua: bool = False, retries: int = IO_RETRIES
-    ) -> Pending:
-        """Submit one WRITE of whole blocks, as :meth:`start_read`."""
-        session = self.session
-        blocks = len(data) // block_size
-        if lba + blocks <= LAST_LBA_10 and blocks <= BLOCKS_10:
-            cdb: Any = cdbs.Write10.build(lba=lba, transfer_length=blocks, fua=fua)
-        else:
-            cdb = cdbs.Write16.build(lba=lba, transfer_length=blocks, fua=fua)
-        return session.submit(
-            self.lun, bytes(cdb), data_out=data, timeout=IO_TIMEOUT, retries=retries,
-            block_size=block_size, replay=session.replay,
-        )  # fmt: skip
 
 
 def block_size_changed(meant: int, now: int) -> UnitChanged:

@@ -19,13 +19,12 @@ from __future__ import annotations
 
 import itertools
 import logging
-import struct
-from collections import deque
 from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pysrp import mad
+from pysrp._fast.client_queue import Elements, take_plain
 from pysrp.crq import Format, InitFormat, PingCode, Status, TransportEvent, Valid
 from pysrp.errors import PartnerGone, ProtocolError, SrpError, TransportError
 from pysrp.initiator.ius import IuMemory
@@ -99,7 +98,6 @@ class _Prefix(_Adapter):
         return f"ibmvscsi {self.extra['name']}: {msg}", kwargs  # type: ignore[index]
 
 
-_HEAD = struct.Struct(">BBBBHH").pack
 _INIT = bytes((Valid.INIT, InitFormat.INIT)).ljust(16, b"\0")
 _INIT_COMPLETE = bytes((Valid.INIT, InitFormat.INIT_COMPLETE)).ljust(16, b"\0")
 _PONG = bytes((Valid.CMD_RESP, Format.MESSAGE_IN_CRQ, 0, PingCode.PING_RESPONSE)).ljust(16, b"\0")
@@ -130,36 +128,16 @@ def element_fault(status: int, kind: int) -> SrpError | None:
     return None
 
 
-class Outbox:
+class Outbox(Elements):
     """The link of a session: an element for each IU, to be sent in order."""
 
     limits = Limits(IU_SIZE, INLINE_DESCRIPTORS, SupportedFormats.DIRECT | SupportedFormats.INDIRECT)
-
-    def __init__(self) -> None:
-        self.elements: deque[bytes] = deque()
-        self._heads: dict[tuple[int, float], bytes] = {}
-        self._addresses: list[bytes] = []
-        self._address = 0
-
-    def moved(self, address: int, slots: int) -> None:
-        """The IUs are elsewhere from now on."""
-        self._address = address
-        self._addresses = [(address + i * IU_SIZE).to_bytes(8, "big") for i in range(slots)]
-
-    def send(self, slot: int, length: int, seconds: float, kind: int = _SRP) -> None:
-        """Send an IU; each is announced with 256 bytes, as ibmvscsi does."""
-        head = self._heads.get((kind, seconds))
-        if head is None:
-            head = _HEAD(Valid.CMD_RESP, kind, 0, 0, min(0xFFFF, -int(-seconds // 1)), IU_SIZE)
-            if len(self._heads) < 256:
-                self._heads[kind, seconds] = head
-        self.elements.append(head + self._addresses[slot])
 
     def slot_of(self, element: bytes) -> int:
         """The slot of an IU that an element announces; -1 if it announces none."""
         if element[0] != Valid.CMD_RESP or element[1] == Format.MESSAGE_IN_CRQ:
             return -1
-        return (int.from_bytes(element[8:], "big") - self._address) // IU_SIZE
+        return (int.from_bytes(element[8:], "big") - self.address) // IU_SIZE
 
 
 class ClientAdapter:
@@ -201,7 +179,7 @@ class ClientAdapter:
         if memory.nbytes < self.memory_size(slots, segments):
             raise ValueError(f"{memory.nbytes} bytes of memory, {self.memory_size(slots, segments)} needed")
         self._info = IuMemory.size(slots, IU_SIZE, segments)
-        self._outbox.moved(address, slots)
+        self._outbox.moved(address)
         self.host: Host | None = None
         self.capabilities: mad.CapabilitiesData | None = None
         self.rejection: LoginRejected | None = None
@@ -233,7 +211,7 @@ class ClientAdapter:
         """The memory is another, of the same size, from now on. Nothing may be under way."""
         self._memory = memory.cast("B") if memory.format != "B" else memory
         self.srp.memory.moved(self._memory, address)
-        self._outbox.moved(address, self.srp.memory.slots)
+        self._outbox.moved(address)
 
     def opened(self, now: float) -> None:
         """The queue has been registered (or enabled again): initialization begins."""
@@ -269,6 +247,8 @@ class ClientAdapter:
         """Take elements of the own queue, in order."""
         session, memory = self.srp, self._memory
         for element in elements:
+            if self._exchange is None and take_plain(session, element):
+                continue
             header = element[0]
             kind = element[1]
             if header == 0x80 and (kind == 1 or kind == 2):

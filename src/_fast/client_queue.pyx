@@ -1,0 +1,54 @@
+"""A client's end of the command/response queue: elements of requests that are sent, and of answers that have come."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport uint8_t, uint64_t
+
+from pysrp._fast.commands cimport RequestSlots
+from pysrp._fast.wire cimport wire_get16, wire_get32, wire_get64, wire_put16, wire_put32, wire_put64
+
+from collections import deque
+
+cdef enum:
+    IU = 256                # viosrp.h; announced in every element
+    SRP = 0x80010000        # the first half word of an SRP IU's element, status 0
+    OK2 = 0x99              # what some servers say instead (LoPAR)
+    LONGEST = 0xFFFF
+
+
+cdef class Elements:
+    """What :class:`pysrp.vscsi.client.Outbox` has: :attr:`elements` to be sent, in order, for IUs at ``address``."""
+
+    cdef readonly object elements
+    cdef readonly uint64_t address
+
+    def __cinit__(self):
+        self.elements = deque()
+
+    def moved(self, uint64_t address):
+        """The IUs are elsewhere from now on."""
+        self.address = address
+
+    def send(self, Py_ssize_t slot, Py_ssize_t length, double seconds, int kind=1):
+        """Send an IU; each is announced with 256 bytes, as ibmvscsi does. ``seconds`` are rounded up, 65535 at most."""
+        cdef bytes element = PyBytes_FromStringAndSize(NULL, 16)
+        cdef uint8_t *p = <uint8_t *>PyBytes_AS_STRING(element)
+        cdef Py_ssize_t whole = <Py_ssize_t>seconds if seconds < LONGEST else LONGEST
+        whole += whole < seconds and whole < LONGEST
+        wire_put32(p, 0x80000000 | <unsigned int>kind << 16)
+        wire_put16(p + 4, <unsigned int>whole)
+        wire_put16(p + 6, IU)
+        wire_put64(p + 8, self.address + <uint64_t>slot * IU)
+        self.elements.append(element)
+
+
+def take_plain(RequestSlots table not None, element):
+    """Take an answer out of the session's memory, if element and answer are plain. False: nothing was done."""
+    cdef const uint8_t *p
+    cdef unsigned int head
+    if type(element) is not bytes or PyBytes_GET_SIZE(element) != 16:
+        return False
+    p = <const uint8_t *>PyBytes_AS_STRING(element)
+    head = wire_get32(p)
+    if head != SRP and head != (SRP | OK2):
+        return False
+    return table.take_plain(wire_get64(p + 8), wire_get16(p + 6))

@@ -1,0 +1,49 @@
+# cython: nonecheck=True, boundscheck=True
+"""Commands of an initiator from the call to the answer, as long as nothing is special about them.
+
+A command is plain that has a CDB of up to 16 bytes and one stretch of memory at most, and meets a session that is
+logged in, has credit and memory for it, and nobody in front; so is an answer that says GOOD and nothing else. Both
+are dealt with here without anything of Python but the objects that a caller sees. All else is left as it was, and
+goes the way of pysrp.initiator.srp_session and pysrp.initiator.driver; these are made from the classes here, and so
+have the same state.
+"""
+
+cimport cython
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
+
+from pysrp._fast.lun cimport Lun
+from pysrp._fast.plain cimport CMD, CMD_CDB, CMD_LUN, DESC, RSP, RSP_CREDITS, is_plain, is_rsp, put_command
+from pysrp._fast.wire cimport wire_get32, wire_put16, wire_put32
+
+from pysrp._fast import queue
+from pysrp.errors import SrpError
+from pysrp.initiator.outcomes import SUCCESS, Result, scsi_error, worth_retrying
+from pysrp.scsi import cdb as cdbs
+from pysrp.srp import TaskAttribute
+
+cdef enum:
+    PIECE = 64 << 10        # of data memory
+    SPARE = 4               # slots left to task management and the login
+    RESERVED = 2            # credits left to task management
+    LONGEST_CDB = 16
+    MOST_10 = 0xFFFF        # blocks of READ (10) and WRITE (10)
+
+cdef int64_t LAST_10 = 0xFFFFFFFF
+
+CHUNK, SPARE_SLOTS, RESERVED_CREDITS, BLOCKS_10, LAST_LBA_10 = PIECE, SPARE, RESERVED, MOST_10, LAST_10
+IO_TIMEOUT, IO_RETRIES = 120, 5
+
+queue.check_layout()        # plain.pxd
+
+cdef object SIMPLE = TaskAttribute.SIMPLE
+cdef object GOOD = 0
+cdef object make_tuple = tuple.__new__
+
+
+include "commands_requests.pxi"
+include "commands_table.pxi"
+include "commands_memory.pxi"
+include "commands_unit.pxi"

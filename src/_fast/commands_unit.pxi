@@ -1,0 +1,123 @@
+# Reads and writes of a unit. A part of commands.pyx.
+
+
+cdef bytes short_cdb(int operation, lba, blocks, bint fua):
+    """READ (10) or WRITE (10), None where these cannot say it."""
+    cdef uint8_t cdb[10]
+    cdef int64_t at, count
+    if type(lba) is not int or type(blocks) is not int:
+        return None
+    try:
+        at, count = lba, blocks
+    except OverflowError:
+        return None
+    if at < 0 or count < 0 or count > MOST_10 or at > LAST_10 - count:
+        return None
+    memset(cdb, 0, 10)
+    cdb[0] = <uint8_t>operation
+    cdb[1] = 8 if fua else 0
+    wire_put32(cdb + 2, <uint32_t>at)
+    wire_put16(cdb + 7, <uint32_t>count)
+    return PyBytes_FromStringAndSize(<char *>cdb, 10)
+
+
+cdef bytes block_cdb(bint write, lba, blocks, bint fua=False):
+    """The CDB of a READ or WRITE: (10) where that can say it, else (16), as Linux does. EncodeError if neither can."""
+    cdef bytes cdb = short_cdb(0x2A if write else 0x28, lba, blocks, fua)
+    if cdb is not None:
+        return cdb
+    fields = {"lba": lba, "transfer_length": blocks}
+    if write:
+        fields["fua"] = fua
+    if lba + blocks <= LAST_LBA_10 and blocks <= BLOCKS_10:
+        return bytes((cdbs.Write10 if write else cdbs.Read10).build(**fields))
+    return bytes((cdbs.Write16 if write else cdbs.Read16).build(**fields))
+
+
+cdef class Starter:
+    """What a session begins commands with: :class:`pysrp._fast.turns.Bookkeeping` does."""
+
+    cdef Pending begin(
+        self, lun, cdb, data_out, Py_ssize_t inward, into, double timeout, Py_ssize_t retries, Py_ssize_t block_size,
+        bint replay, attribute,
+    ):
+        raise NotImplementedError   # pragma: no cover: Bookkeeping has it
+
+    cdef int wait_for(self, Pending pending) except -1:
+        raise NotImplementedError   # pragma: no cover: Bookkeeping has it
+
+    cdef Py_ssize_t most(self) except -1:
+        raise NotImplementedError   # pragma: no cover: Bookkeeping has it
+
+
+cdef class CalledUnit:
+    """What :class:`pysrp.initiator.units.ScannedUnit` has: its session, its LUN, and what is known of its blocks."""
+
+    cdef Starter caller(self):
+        """The session, if commands may be begun there without calling its ``submit``; else None."""
+        session = self.session
+        return <Starter>session if isinstance(session, Starter) and (<Starter>session).direct else None
+
+    def size_known(self):
+        """Bytes in a block, if that is known and what calls are meant in; else 0."""
+        cdef Starter session = self.caller()
+        if self._capacity is None:
+            return 0
+        # No unit has changed since the session's epoch began.
+        if (session is None or self._asked < session._epoch) and self._asked < self.session.changed(self.lun):
+            return 0
+        size = self._capacity.block_size
+        return size if size == self._meant else 0
+
+    def start_read(self, lba, blocks, block_size, into=None, retries=IO_RETRIES):
+        """Submit one READ: (10) where that can say it, else (16), as Linux does."""
+        cdef Starter session = self.caller()
+        cdb = block_cdb(False, lba, blocks)
+        if session is not None:
+            return session.begin(
+                self.lun, cdb, None, blocks * block_size, into, IO_TIMEOUT, retries, block_size, session.replay, SIMPLE)
+        return self.session.submit(
+            self.lun, cdb, data_in_length=blocks * block_size, into=into, timeout=IO_TIMEOUT, retries=retries,
+            block_size=block_size, replay=self.session.replay)
+
+    def start_write(self, lba, data, block_size, fua=False, retries=IO_RETRIES):
+        """Submit one WRITE of whole blocks, as :meth:`start_read`."""
+        cdef Starter session = self.caller()
+        blocks = len(data) // block_size
+        cdb = block_cdb(True, lba, blocks, fua)
+        if session is not None:
+            return session.begin(
+                self.lun, cdb, data, 0, None, IO_TIMEOUT, retries, block_size, session.replay, SIMPLE)
+        return self.session.submit(
+            self.lun, cdb, data_out=data, timeout=IO_TIMEOUT, retries=retries, block_size=block_size,
+            replay=self.session.replay)
+
+    def read_now(self, lba, blocks, into=None):
+        """One READ and its data, in a blocking session. None where one will not do, or it was answered with less."""
+        cdef Starter session = self.caller()
+        cdef Pending pending
+        size = self.size_known()
+        if session is None or not size or not 0 < blocks * size <= session.most():
+            return None
+        pending = self.start_read(lba, blocks, size, into)
+        session.wait_for(pending)
+        if pending.status is not GOOD or pending.error is not None:
+            pending.outcome()
+        return None if pending.residual else pending.data
+
+    def write_now(self, lba, data, fua):
+        """One WRITE, in a blocking session; whether it has been done, which it has not where one will not do."""
+        cdef Starter session = self.caller()
+        cdef Pending pending
+        size = self.size_known()
+        if session is None or not size or type(data) is not bytes:
+            return False
+        if len(data) % size or not 0 < len(data) <= session.most():
+            return False
+        pending = self.start_write(lba, data, size, fua)
+        session.wait_for(pending)
+        if pending.status is not GOOD or pending.error is not None:
+            pending.outcome()
+        if pending.residual:
+            raise SrpError(f"{pending.residual} bytes of {len(data)} were not written, without an error")
+        return True

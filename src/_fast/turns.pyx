@@ -1,0 +1,303 @@
+# cython: nonecheck=True, boundscheck=True
+"""The bookkeeping of an initiator's session, where it is done for each command: begin, take a turn, end.
+
+:class:`pysrp.initiator.turns.Turns` and the layers above it are made from :class:`Bookkeeping`. What is out of the
+ordinary is theirs: the methods here call them by name. Nothing can interrupt what is here but what it calls; an
+exception that comes out of that leaves ``_inside`` set, as there.
+"""
+
+from cpython.bytes cimport PyBytes_GET_SIZE
+from cpython.exc cimport PyErr_CheckSignals
+
+from pysrp._fast.commands cimport DataMemory, Pending, RequestSlots, Starter
+
+from functools import partial
+from time import monotonic
+
+from pysrp.errors import PartnerGone, SrpError
+from pysrp.initiator.requests import LONGEST_WAIT, check_timeout
+from pysrp.initiator.units import SHORT_TIMEOUT
+from pysrp.srp import TaskAttribute
+
+LONGEST_SLEEP = 0.5
+QUEUE_FULL_WAIT = 0.001
+
+cdef enum:
+    BATCH = 8               # elements that are collected before they are sent
+    PIECE = 64 << 10        # of data memory
+
+SEND_BATCH = BATCH
+
+cdef double FOREVER = float("inf")
+cdef double MOST = LONGEST_WAIT
+cdef object GOOD = 0
+cdef object SIMPLE = TaskAttribute.SIMPLE
+cdef tuple OURS = (SrpError, ValueError)
+
+
+cdef class Bookkeeping(Starter):
+    """What a session has under way."""
+
+    cdef public bint _inside, _asking, _opened, _closed, _gone, _signals, _staying
+    cdef public object engine, port, _scope, _staged, _delayed, _told, _output
+    cdef public dict _live
+    cdef public RequestSlots srp
+    cdef public DataMemory staging
+    cdef public Py_ssize_t _login_epoch, _logins, _max_transfer
+    cdef public double _retry_output, _retry_action
+
+    def __cinit__(self):
+        # Somebody's own way of submitting is used for all.
+        self.direct = type(self).submit is Bookkeeping.submit
+
+    # Beginning.
+
+    def submit(
+        self, lun, cdb, *, data_out=None, Py_ssize_t data_in_length=0, into=None, double timeout=SHORT_TIMEOUT,
+        Py_ssize_t retries=0, Py_ssize_t block_size=0, bint replay=False, attribute=SIMPLE,
+    ):
+        """Start a command and return at once; it is sent as soon as credits and memory allow it.
+
+        While others are unanswered up to eight are collected, as each sending may wake the server: they go
+        out when the caller waits for anything, or by :meth:`flush`.
+
+        ``data_out`` is bytes-like and copied before it is sent, which may be later: leave it alone until
+        the command is done. ``data_in_length`` is the room for data in bytes; they end in the result, or in
+        ``into``, a writable memoryview of bytes of that length. ``retries``: how often it is submitted
+        again after a unit attention, BUSY, and what else passes by itself; after an abort only what may be carried out
+        twice (COMPARE AND WRITE may not, nor most of PERSISTENT RESERVE OUT). ``timeout``, ``block_size`` and
+        ``replay`` are those of :class:`~pysrp.initiator.requests.Command`. If this raises, nothing is under way.
+
+        Raises ValueError for more data than one command of this session can move, and for a time limit that is
+        none; TypeError for an ``into`` that cannot be written; PartnerGone when the session is closed.
+        """
+        return self.begin(lun, cdb, data_out, data_in_length, into, timeout, retries, block_size, replay, attribute)
+
+    cdef Pending begin(
+        self, lun, cdb, data_out, Py_ssize_t inward, into, double timeout, Py_ssize_t retries, Py_ssize_t block_size,
+        bint replay, attribute,
+    ):
+        cdef Pending pending
+        cdef Py_ssize_t outward = 0
+        if into is not None:
+            if into.readonly:
+                raise TypeError("data-in for a buffer that is read-only")
+            if into.nbytes != inward or into.format != "B":
+                raise ValueError(f"a buffer of {into.nbytes} bytes for {inward} bytes of data-in")
+        if not 0 <= timeout <= MOST:
+            check_timeout(timeout)
+        pending = Pending.__new__(Pending)
+        pending.session = self
+        pending.lun = lun
+        pending.cdb = cdb
+        pending.length = inward
+        pending.timeout = timeout
+        pending.retries = retries
+        pending.block_size = block_size
+        pending.replay = replay
+        pending.attribute = attribute
+        pending.into = into
+        if type(data_out) is bytes:
+            pending.out = data_out
+            outward = PyBytes_GET_SIZE(data_out)
+        elif data_out is not None:
+            out = memoryview(data_out)
+            pending.out = out if out.format == "B" and out.ndim == 1 and out.contiguous else out.cast("B")
+            outward = len(pending.out)
+        if max(inward, outward) > PIECE or (inward and data_out is not None) or self.srp.largest is not None:
+            self.staging.check_size(inward, outward, self.srp.max_segments, self.srp.largest)
+        try:
+            if self._inside:
+                self.recover()
+            if self._closed:
+                raise PartnerGone("the session is closed")
+            if not self.start_plain(pending, outward):
+                self._start_command(pending)
+        except BaseException:
+            self.give_up((pending,))
+            raise
+        return pending
+
+    cdef bint start_plain(self, Pending pending, Py_ssize_t outward) except -1:
+        """Send a command that is plain, and that nothing stands in the way of. False: nothing was done."""
+        cdef RequestSlots srp = self.srp
+        cdef DataMemory staging = self.staging
+        cdef Py_ssize_t size = max(pending.length, outward), start = 0, waiting
+        cdef double now
+        if (
+            self._asking or size > PIECE or (pending.length and pending.out is not None) or len(self._staged)
+            or not srp.is_clear(pending) or (size and not staging.chunks) or self.engine.unanswered
+        ):
+            return False
+        self._inside = True
+        try:
+            if self._scope is not None:
+                self._scope.append(pending)
+            self._live[pending] = None
+            pending.epoch = self._epoch
+            if size:
+                start = staging.place_plain(pending, outward)
+            pending.out = None
+            pending.began = now = monotonic()
+            srp.send_plain(pending, staging.data_address + <Py_ssize_t>start, size, outward > 0, now)
+            waiting = len(self._output)
+            if waiting and (srp.debits < 2 or waiting >= BATCH):
+                self._flush()
+            if srp.ended:
+                self._finish()
+        except OURS:
+            self._inside = False
+            raise
+        self._inside = False
+        if self._told:
+            self._tell()
+        return True
+
+    cdef Py_ssize_t most(self) except -1:
+        cdef Py_ssize_t most = min(self.srp.max_segments * PIECE, self._max_transfer)
+        host = self.engine.host
+        if host is not None:
+            most = min(most, <Py_ssize_t>host.max_transfer)
+        return most if self.srp.largest is None else min(most, <Py_ssize_t>self.srp.largest)
+
+    @property
+    def max_transfer(self):
+        """Bytes that one command may move: the least of the server's limit, the transport's and this session's."""
+        return self.most()
+
+    # A turn.
+
+    def _work(self):
+        """Everything that can be done without waiting."""
+        if self._inside:
+            self.recover()
+        self._inside = True
+        try:
+            self._turn(self._elements())
+        except OURS:
+            self._inside = False
+            self._tell()
+            raise
+        self._inside = False
+        if self._told:
+            self._tell()
+
+    def _turn(self, elements):
+        """Deal with ``elements``, which have come, and with what time has brought."""
+        cdef RequestSlots srp = self.srp
+        cdef double now = monotonic()
+        engine = self.engine
+        if elements:
+            engine.receive(elements, now)
+        elif self.port.ended:
+            engine.closed(PartnerGone("the adapter has gone"))
+        if now >= srp.next_deadline:
+            engine.tick(now)
+        while self._delayed and self._delayed[0][0] <= now:
+            self._send(self._delayed.popleft()[1])
+        if engine.queue_work is not None and now >= self._retry_action:
+            self._do_queue_work(engine.queue_work, now)
+        if self._output and now >= self._retry_output:
+            self._flush()
+        if engine.logins != self._logins:
+            if self._logins:
+                self._epoch += 1
+                self._login_epoch = self._epoch
+            self._logins = engine.logins
+        if srp.ended or self._staged:
+            self._finish()
+
+    def _pause(self):
+        """When :meth:`_work` is wanted again even if nothing comes (monotonic time)."""
+        cdef double until = self.srp.next_deadline
+        if self._delayed:
+            until = min(until, <double>self._delayed[0][0])
+        if self.engine.queue_work is not None:
+            until = min(until, self._retry_action)
+        if self._output:
+            until = min(until, self._retry_output)
+        return until
+
+    def _ready(self):
+        """Before a call waits for anything: raise what it would wait for in vain, mend what was left half way."""
+        if not self._opened:
+            raise self._not_open()
+        if self._inside:
+            self.recover()
+
+    def _once(self, double limit):
+        """Wait until something comes, at most to ``limit`` and not for long, and deal with it."""
+        cdef double until
+        PyErr_CheckSignals()
+        self._ready()
+        if self._staying and not self.connected:
+            raise PartnerGone(f"the connection is broken: {self.engine.state.value}")
+        if self._output:
+            self.flush()
+        until = min(limit, <double>self._pause())
+        self.port.wait(min(max(0.0, until - <double>monotonic()), LONGEST_SLEEP))
+        self._work()
+
+    cdef int wait_for(self, Pending pending) except -1:
+        try:
+            while not pending.done:
+                self._once(FOREVER)
+        except BaseException:
+            self.give_up((pending,))
+            raise
+        return 0
+
+    def complete(self, Pending pending not None):
+        """Wait until a command is done. If that is interrupted, the command is given up."""
+        self.wait_for(pending)
+
+    def _flush(self):
+        """Send what the engine has to say."""
+        output = self._output
+        try:
+            while output:
+                sent = self.port.send_many(output)
+                if sent == len(output):
+                    output.clear()
+                elif sent:
+                    for _ in range(sent):
+                        output.popleft()
+                else:
+                    self._retry_output = <double>monotonic() + QUEUE_FULL_WAIT
+                    return
+        except PartnerGone:
+            self.engine.undelivered(monotonic())
+
+    # Ending.
+
+    def _finish(self):
+        """Take in what has ended."""
+        cdef RequestSlots srp = self.srp
+        cdef list ended
+        while srp.ended:
+            ended, srp.ended = srp.ended, []
+            for request in ended:
+                if type(request) is Pending:
+                    if not self.end_plain(<Pending>request):
+                        self._finish_command(request)
+                elif self._live.pop(request, self) is None and request.owner is not None:
+                    self._told.append(partial(request.owner, request))
+        while self._staged and not self.engine.unanswered and self.staging.place(self._staged[0]):
+            self._send(self._staged.popleft())
+            if self._output:
+                self._flush()
+
+    cdef bint end_plain(self, Pending pending) except -1:
+        """End a command that has been carried out. False: nothing was done, as something is to be considered."""
+        if pending.error is not None or pending.status is not GOOD or pending.abandoned is not None:
+            return False
+        if pending.block_size and pending.epoch != self._epoch:
+            return False
+        if pending.chunks:
+            self.staging.give_back(pending)
+        pending.out = None
+        pending.done = True
+        if pending.waiter is not None:
+            self._told.append(partial(pending.waiter, pending))
+        self._live.pop(pending, None)
+        return True

@@ -1,0 +1,295 @@
+"""Plain commands go a short way in C: what is sent and what a caller gets is what the long way sends and gives."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from array import array
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from pysrp._fast.client_queue import Elements, take_plain
+from pysrp._fast.commands import CalledUnit, Command, DataMemory, Ius, Pending, Request, RequestSlots, Starter
+from pysrp._fast.turns import Bookkeeping
+
+from pysrp import srp
+from pysrp.backends import Ram
+from pysrp.errors import CheckCondition, EncodeError, SrpError
+from pysrp.fabric import connect
+from pysrp.initiator.session import Device, Session
+from pysrp.lun import Lun
+from pysrp.scsi import cdb as cdbs
+from pysrp.srp import TaskAttribute
+from pysrp.target.disk import Disk
+from pysrp.target.lunmap import LunMap
+from pysrp.target.serve import Server
+from pysrp.vscsi.server import Settings
+from waiting import PATIENCE
+
+SIZE = 1 << 20
+READ_ONE = bytes.fromhex("28000000000000000100")
+LAST = SIZE // 512 - 1
+_names = itertools.count()
+
+
+class Watched:
+    """A port that notes the IUs of its client's commands; ``short``: 100 bytes of each are said not to have been moved."""
+
+    def __init__(self, port: Any) -> None:
+        self._port = port
+        self.session: Session | None = None
+        self.sent: list[tuple[bytes, bytes]] = []
+        self.short = False
+
+    def send_many(self, elements: Any) -> int:
+        for element in elements:
+            if element[:2] == b"\x80\x01" and self.session is not None:
+                start = int.from_bytes(element[8:], "big") - self.session.staging.iu_address
+                iu = bytes(self.session.staging.iu_view[start : start + 256])
+                if iu[0] == srp.Opcode.CMD:
+                    self.sent.append((element[:8], iu[:8] + bytes(8) + iu[16:48] + bytes(8) + iu[56:]))
+        return int(self._port.send_many(elements))
+
+    def poll(self) -> list[bytes]:
+        elements: list[bytes] = self._port.poll()
+        for element in elements if self.short and self.session is not None else ():
+            start = (int.from_bytes(element[8:], "big") & 0xFFFF) * 256
+            view = self.session.staging.iu_view[start : start + 36]
+            view[18] = int(srp.RspFlags.DIUNDER | srp.RspFlags.DOUNDER)
+            view[20:28] = (100).to_bytes(4, "big") * 2
+        return elements
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
+
+
+class Roundabout(Session):
+    """None of its commands is plain."""
+
+    def _begin(self) -> None:
+        super()._begin()
+        self.srp.largest = 1 << 40
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    url = f"local:plain{next(_names)}"
+    with Server(url, LunMap([(256, Disk(Ram(SIZE), "a"))]), Settings(request_limit=8)) as server:
+        yield server
+
+
+@pytest.fixture
+def session(server: Server) -> Iterator[Session]:
+    with Session(server.url) as session:
+        yield session
+        assert not session._live
+        assert session.srp.debits == 0
+        assert session.srp.credits == 8
+        assert len(session.srp._free) == 104
+        assert sorted(session.staging.chunks) == list(range(session.staging.all_chunks))
+
+
+def disk_of(session: Session) -> Device:
+    disk = session.scan(channels=[0], ids=[1])[0]
+    disk.capacity()
+    return disk
+
+
+CALLS: list[Callable[[Session, Device], Any]] = [
+    lambda session, disk: disk.read(3, 8),
+    lambda session, disk: disk.read(0, 128),
+    lambda session, disk: disk.read(0, 129),
+    lambda session, disk: disk.read(LAST, 1),
+    lambda session, disk: disk.read(5, 0),
+    lambda session, disk: disk.write(1, b"w" * 1024, fua=True),
+    lambda session, disk: disk.write(1, memoryview(b"y" * 1024)),
+    lambda session, disk: disk.submit_write(1, bytearray(b"z" * 512)).result(),
+    lambda session, disk: disk.submit_write(1, memoryview(array("I", [7]) * 128)[::1].cast("B")).result(),
+    lambda session, disk: disk.submit_write(1, b"").result(),
+    lambda session, disk: disk.submit_read(True, 1).result(),
+    lambda session, disk: disk.submit_read(0xFFFFFFFE, 1).result(check=False),
+    lambda session, disk: disk.submit_read(0xFFFFFFFF, 1).result(check=False),
+    lambda session, disk: disk.submit_read(1 << 63, 1).result(check=False),
+    lambda session, disk: disk.submit_write(1 << 33, bytes(512)).result(check=False),
+    lambda session, disk: disk.execute(bytes(cdbs.TestUnitReady.build())),
+    lambda session, disk: disk.execute(bytes(cdbs.Inquiry.build(allocation_length=96)), data_in_length=96),
+    lambda session, disk: disk.execute(bytes(cdbs.Inquiry.build(allocation_length=96)), data_in_length=5),
+    lambda session, disk: disk.execute(bytes(5), check=False),
+    lambda session, disk: disk.execute(bytes(17), check=False),
+    lambda session, disk: disk.execute(bytearray(6)),
+    lambda session, disk: disk.execute(bytes(6), attribute=TaskAttribute.ORDERED),
+    lambda session, disk: session.submit(disk.lun, bytes(6), timeout=0.5).result(),
+    lambda session, disk: session.submit(disk.lun, bytes(6), timeout=3e6).result(),
+    lambda session, disk: session.submit(bytes(disk.lun), bytes(6)).result(),  # type: ignore[arg-type]
+    lambda session, disk: [p.result() for p in [disk.submit_read(n, 8) for n in range(50)]],
+    lambda session, disk: session.gather([disk.submit_write(n * 8, b"%c" % n * 4096) for n in range(50)]),
+]
+
+
+def test_both_ways_send_and_give_the_same(server: Server) -> None:
+    seen = []
+    for kind in Session, Roundabout:
+        port = Watched(connect(server.url))
+        with port._port, kind(port) as port.session:  # type: ignore[arg-type]
+            disk = disk_of(port.session)
+            disk.write(0, bytes(range(256)) * (SIZE // 256))
+            port.sent.clear()
+            found = []
+            for call in CALLS:
+                try:
+                    found.append(call(port.session, disk))
+                except (SrpError, ValueError) as error:
+                    found.append((type(error), str(error)))
+            seen.append((found, port.sent))
+    for at, (short, long) in enumerate(zip(seen[0][0], seen[1][0], strict=True)):
+        assert short == long, at
+    assert len(seen[0][1]) > 100
+    assert seen[0][1] == seen[1][1]
+
+
+def test_reads_into_buffers(session: Session) -> None:
+    disk = disk_of(session)
+    data = os.urandom(70 << 10)
+    disk.write(0, data)
+    for size in 512, 65536, 70 << 10:
+        buffer = bytearray(size)
+        disk.read_into(0, buffer)
+        assert buffer == data[:size]
+    disk.submit_read(0, 128, buffer[:65536]).result()
+    pending = disk.submit_read(0, 8, into := bytearray(4096))
+    assert (pending.result().data, into) == (b"", data[:4096])
+    for wrong in bytearray(513), b"x" * 512:
+        with pytest.raises((ValueError, TypeError)):
+            disk.read_into(0, wrong)
+    with pytest.raises(ValueError, match="whole blocks"):
+        disk.write(0, b"x" * 513)
+    with pytest.raises(TypeError):
+        disk.write(0, 5)
+    with pytest.raises(TypeError):
+        disk.submit_write(0, [1] * 512)
+    with pytest.raises(EncodeError):
+        disk.submit_read(-1, 1)
+    with pytest.raises(CheckCondition, match="READ"):
+        disk.read(LAST, 2)
+    with pytest.raises(CheckCondition, match="WRITE"):
+        disk.write(LAST, bytes(1024))
+
+
+def test_what_is_no_time_limit_or_number(session: Session) -> None:
+    disk = disk_of(session)
+    for wrong in {"timeout": float("nan")}, {"timeout": -1}:
+        with pytest.raises(ValueError, match="timeout"):
+            session.submit(disk.lun, bytes(6), **wrong)  # type: ignore[arg-type]
+    for odd in {"timeout": "soon"}, {"retries": None}, {"data_in_length": 1.5}, {"block_size": []}:
+        with pytest.raises(TypeError):
+            session.submit(disk.lun, bytes(6), **odd)  # type: ignore[arg-type]
+    assert session.submit(disk.lun, bytes(6)).result().status == 0
+
+
+def test_somebody_s_own_submit_is_used_for_all(server: Server) -> None:
+    class Counting(Session):
+        count = 0
+
+        def submit(self, *arguments: Any, **options: Any) -> Pending:
+            self.count += 1
+            return super().submit(*arguments, **options)
+
+    with Counting(server.url) as session:
+        disk = disk_of(session)
+        before = session.count
+        disk.write(0, bytes(512))
+        assert disk.read(0) == bytes(512)
+        assert disk.submit_read(0).result().data == bytes(512)
+        assert session.count == before + 3
+
+
+def test_less_than_was_asked_for(server: Server) -> None:
+    """A residual without an error is one: SrpError, and of a call that can look at it, in its result."""
+    port = Watched(connect(server.url))
+    with port._port, Session(port) as port.session:  # type: ignore[arg-type]
+        disk = disk_of(port.session)
+        port.short = True
+        for call in lambda: disk.read(0), lambda: disk.read_into(0, bytearray(512)):
+            with pytest.raises(SrpError, match="100 bytes of 512 were not read, without an error"):
+                call()
+        for data in bytes(512), bytearray(512):
+            with pytest.raises(SrpError, match="100 bytes of 512 were not written, without an error"):
+                disk.write(0, data)
+        result = disk.submit_read(0).result()
+        assert (len(result.data), result.residual) == (412, 100)
+
+
+def test_parts_by_themselves() -> None:
+    """Whoever makes them by hand gets errors, not a crash."""
+    lun = Lun.logical_unit(1)
+    for wrong in (lambda: Request("x"), lambda: Command(lun), lambda: Pending(None, lun, b"", 0)):  # type: ignore[arg-type, call-arg]
+        with pytest.raises(TypeError):
+            wrong()
+    command = Command(lun, bytes(6), ((0, 5),), timeout=3, block_size=512, replay=True)
+    assert (command.timeout, command.block_size, command.replay, command.slot) == (3, 512, True, -1)
+    pending = Pending(None, lun, bytes(6), 5, 1)
+    with pytest.raises(ValueError, match="not ended"):
+        pending.outcome()
+    with pytest.raises(AttributeError):
+        pending.result()
+    with pytest.raises(TypeError):
+        Bookkeeping().complete(None)  # type: ignore[arg-type]
+    with pytest.raises(AttributeError):
+        Bookkeeping().submit(lun, bytes(6))
+    with pytest.raises(AttributeError):
+        Session.__new__(Session).submit(lun, bytes(6))
+    with pytest.raises(TypeError):
+        take_plain(None, bytes(16))  # type: ignore[arg-type]
+    with pytest.raises((AttributeError, TypeError)):
+        RequestSlots().take_plain(5, 36)
+    with pytest.raises((AttributeError, IndexError, TypeError)):
+        DataMemory().give_back(pending)
+    unit = CalledUnit()
+    assert unit.size_known() == 0
+    assert unit.read_now(0, 1) is None
+    assert not unit.write_now(0, b"", False)
+    unit.session = Starter()
+    with pytest.raises(AttributeError):
+        unit.start_read(0, 1, 512)
+
+
+def test_elements() -> None:
+    sender = Elements()
+    sender.moved(0x1000)
+    for seconds in 0, 0.1, 1, 65534.5, 1e9:
+        sender.send(2, 64, seconds)
+    assert [int.from_bytes(element[4:6], "big") for element in sender.elements] == [0, 1, 1, 65535, 65535]
+    assert {bytes(e[:4] + e[6:]) for e in sender.elements} == {bytes.fromhex("8001000001000000000000001200")}
+
+
+def test_memory_that_is_not_the_session_s(session: Session) -> None:
+    """Numbers that lead outside are refused, whoever has put them there."""
+    disk = disk_of(session)
+    table, ius = session.srp, session.srp.memory
+    assert isinstance(ius, Ius)
+    pending = disk.submit_read(0)
+    tag = pending.tag
+    assert not table.take_plain(tag + (1 << 16), 36)
+    assert not table.take_plain(tag, 35)
+    assert not table.take_plain(0xFFFF, 36)
+    view, start = ius.view, (tag & 0xFFFF) * 256
+    assert session.port.wait(PATIENCE)
+    assert view[start] == srp.Opcode.RSP
+    for at, wrong in (0, srp.Opcode.CMD), (4, 0x80), (8, 0xFF), (18, srp.RspFlags.DIUNDER), (19, 2):
+        right, view[start + at] = view[start + at], wrong
+        assert not table.take_plain(tag, 36), at
+        view[start + at] = right
+    ius.view = view[:10]
+    with pytest.raises(ValueError, match="outside"):
+        table.take_plain(tag, 36)
+    ius.view = view
+    pending.data_in = ((0, 512),)
+    with pytest.raises(ValueError, match="outside"):
+        session.complete(pending)
+    pending = session.submit(disk.lun, READ_ONE, data_in_length=512, into=memoryview(bytearray(512)))
+    pending.into = memoryview(bytearray(3))
+    with pytest.raises(ValueError, match="3 bytes for 512"):
+        session.complete(pending)
+    session.recover()
+    session.wait_connected()
