@@ -40,6 +40,7 @@ cdef class CrqLink:
         self.table.ring = <void (*)(void *) noexcept nogil>ring
         self.table.again = <int (*)(void *, pysrp_request *) noexcept nogil>again
         self.table.wake = <void (*)(void *) noexcept nogil>wake
+        self.table.linger = <int (*)(void *, const uint32_t *, int) noexcept nogil>linger
 
     @property
     def capsule(self):
@@ -139,7 +140,11 @@ cdef int again(CrqLink self, pysrp_request *request) noexcept nogil:
 
 
 cdef void wake(CrqLink self) noexcept nogil:
-    self.port.rouse()
+    self.port.stir()
+
+
+cdef int linger(CrqLink self, const uint32_t *rung, int busy) noexcept nogil:
+    return self.port.linger(rung, busy)
 
 
 cdef bytes element_bytes(crq_elem *element):

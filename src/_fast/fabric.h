@@ -84,18 +84,18 @@ static inline void shared_fence(void)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-/* The owner of a queue is about to sleep: what it looks for has to be looked for once more after this. */
-static inline void crq_arm(struct crq_ctl *own)
+/* Who has this flag is about to sleep: what it looks for has to be looked for once more after this. */
+static inline void shared_arm(uint32_t *armed)
 {
-	shared_set(&own->armed, 1);
+	shared_set(armed, 1);
 	shared_fence();
 }
 
-/* Something has been left in a partner's queue: whether this end has to ring for it. */
-static inline int crq_wakes(struct crq_ctl *far)
+/* Something has been left for who has this flag: whether it has to be rung for. */
+static inline int shared_wakes(uint32_t *armed)
 {
 	shared_fence();
-	return shared_get(&far->armed) && shared_swap(&far->armed, 0);
+	return shared_get(armed) && shared_swap(armed, 0);
 }
 
 static inline unsigned int crq_header(const struct crq_slot *slot)

@@ -105,6 +105,7 @@ cdef class Crq:
     cdef crq_ctl alone_near             # what near and far are without a link
     cdef crq_ctl alone_far
     cdef uint32_t state                 # what near.state says, as we said it
+    cdef uint32_t asleep                # as near.armed, which is for the partner: for threads of this process
     cdef bint signalled                 # H_VIO_SIGNAL
     cdef uint32_t event                 # transport event to give after the queue: code | status << 8
     cdef int bell                       # ours alone, unless it is lent
@@ -131,6 +132,8 @@ cdef class Crq:
     """Take up to limit elements; fewer means that the queue was seen empty."""
     cdef bint linked(self) noexcept nogil
     cdef void arm(self) noexcept nogil
+    """Who has something for this end rings, once."""
+    cdef void disarm(self) noexcept nogil
 
 
 cdef class Waiter(Crq):
@@ -141,13 +144,26 @@ cdef class Waiter(Crq):
     cdef bint lent                      # a partner in this process may ring the bell
     cdef int link_bell                  # the partner rings it
     cdef uint32_t woken
+    cdef uint32_t stirred               # the same for who owns this end in C
     cdef bint untended                  # `attend` has not been carried out to its end
+    cdef public bint crowded            # who works for this end may need its processor
     cdef public int64_t spin            # nanoseconds to look before sleeping
     cdef uint32_t misses                # sleeps since looking last paid
+    cdef bint sleeps                    # the owner is one that does
+    cdef bint lingered                  # it has looked in vain, and is about to
 
     cdef tend(self)
     cdef void rouse(self) noexcept nogil
     """Make wait return. Nobody closes this end meanwhile."""
+    cdef void stir(self) noexcept nogil
+    """The same for an owner that looks, before it waits, at what it is stirred for: no bell if it is awake."""
+    cdef bint called(self) noexcept nogil
+    cdef bint spun(self, int64_t nanoseconds, const uint32_t *rung) noexcept nogil
+    cdef bint linger(self, const uint32_t *rung, bint busy) noexcept nogil
+    """Look whether elements come, or ``rung`` is set, which stir() follows: for as long as that pays.
+
+    Not if somebody else is ``busy`` for this end and might wait for the processor.
+    """
     cdef int pause(self, int64_t nanoseconds) noexcept nogil
     """Look, spin, sleep: the bits above, 0 when the time has passed (below 0: never)."""
 

@@ -67,6 +67,7 @@ class Crq:
 
 class Waiter(Crq):
     spin: int
+    crowded: bool
     @property
     def bell_fd(self) -> int: ...
     def attend(self) -> None: ...

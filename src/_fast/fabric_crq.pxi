@@ -36,7 +36,7 @@ cdef class Crq:
             return H_RESOURCE
         self.drop_all()
         self.event, self.signalled = 0, False
-        shared_set(&self.near.armed, 0)
+        self.disarm()
         self.state = CRQ_OPEN
         shared_set(&self.near.state, CRQ_OPEN)
         shared_fence()
@@ -88,7 +88,10 @@ cdef class Crq:
         if mode > 1:
             return H_PARAMETER
         self.signalled = mode == 1
-        shared_set(&self.near.armed, mode)
+        if mode:
+            self.arm()
+        else:
+            self.disarm()
         return H_SUCCESS
 
     def hcall_send(self, uint64_t hi, uint64_t lo):
@@ -162,7 +165,7 @@ cdef class Crq:
         return crq_put(self.far_slots, self.far_count, &self.far_place, hi, lo)
 
     cdef void ring(self) noexcept nogil:
-        if crq_wakes(self.far) and self.far_bell >= 0:
+        if shared_wakes(&self.far.armed) and self.far_bell >= 0:
             bell_ring(self.far_bell)
 
     cdef int send16(self, uint64_t hi, uint64_t lo) noexcept nogil:
@@ -203,4 +206,9 @@ cdef class Crq:
         return self.state != CRQ_FREE and shared_get(&self.far.state) != CRQ_FREE
 
     cdef void arm(self) noexcept nogil:
-        crq_arm(self.near)
+        shared_arm(&self.near.armed)
+        shared_arm(&self.asleep)
+
+    cdef void disarm(self) noexcept nogil:
+        shared_set(&self.near.armed, 0)
+        shared_set(&self.asleep, 0)

@@ -17,7 +17,9 @@ cdef class Waiter(Crq):
     def __cinit__(self, uint64_t queue_size, uint64_t window_size, Region region not None, *args, **kwargs):
         self.epoll = self.link_bell = -1
         self.begun = True
-        self.spin = SPIN_NS if len(os.sched_getaffinity(0)) > 1 else 0
+        processors = len(os.sched_getaffinity(0))
+        self.spin = SPIN_NS if processors > 1 else 0
+        self.crowded = processors < 3   # the partner has one
         self.epoll = epoll_create1(EPOLL_CLOEXEC)
         if self.epoll < 0:
             raise _oserror()
@@ -103,37 +105,70 @@ cdef class Waiter(Crq):
         self.check_open()
         return self.epoll
 
-    cdef int pause(self, int64_t nanoseconds) noexcept nogil:
+    cdef void stir(self) noexcept nogil:
+        shared_set(&self.stirred, 1)
+        if shared_wakes(&self.asleep) and self.bell >= 0:
+            bell_ring(self.bell)
+
+    cdef bint spun(self, int64_t nanoseconds, const uint32_t *rung) noexcept nogil:
+        """Look for so long, if it is worth a try; whether something has come."""
         cdef int64_t end
-        cdef int heard, seen = 0
         cdef uint32_t turn = 0
+        # A partner on the same processor cannot answer while we spin: after a few misses only try now and then.
+        if not self.spin or (self.misses >= SPIN_MISSES and self.misses % SPIN_PROBE):
+            return False
+        end = clock_ns() + (min(self.spin, nanoseconds) if nanoseconds > 0 else self.spin)
+        while True:
+            cpu_relax()
+            if self.available() or shared_get(rung):
+                self.misses = 0
+                return True
+            turn += 1
+            if turn & 31 == 0 and (shared_get(&self.woken) or clock_ns() >= end):
+                return False
+
+    cdef bint linger(self, const uint32_t *rung, bint busy) noexcept nogil:
+        if not self.sleeps:
+            return False
+        if busy and self.crowded:
+            self.lingered = True
+            return False
+        # What has stirred it until now has set `rung` before, and that is seen below, or has been.
+        if shared_get(&self.stirred):
+            shared_swap(&self.stirred, 0)
+        self.lingered = not self.spun(-1, rung) and not shared_get(rung)
+        return not self.lingered
+
+    cdef bint called(self) noexcept nogil:
+        """Whether somebody has woken this end since the last time."""
+        cdef bint found = shared_get(&self.woken) and shared_swap(&self.woken, 0)
+        return (shared_get(&self.stirred) and shared_swap(&self.stirred, 0)) or found
+
+    cdef int pause(self, int64_t nanoseconds) noexcept nogil:
+        cdef bint lingered = self.lingered
+        cdef int heard, seen = 0
+        self.lingered = False
         if self.available():
             return READY
         if self.untended:
             return ATTEND
-        if shared_get(&self.woken) and shared_swap(&self.woken, 0):
+        if self.called():
             return WOKEN
-        # A partner on the same processor cannot answer while we spin: after a few misses only try now and then.
-        if nanoseconds and self.spin and (self.misses < SPIN_MISSES or self.misses % SPIN_PROBE == 0):
-            end = clock_ns() + (min(self.spin, nanoseconds) if nanoseconds > 0 else self.spin)
-            while True:
-                cpu_relax()
-                if self.available():
-                    self.misses = 0
-                    return READY
-                turn += 1
-                if turn & 31 == 0 and (shared_get(&self.woken) or clock_ns() >= end):
-                    break
+        if nanoseconds:
+            self.sleeps = True
+            if not lingered and self.spun(nanoseconds, &self.stirred):
+                return READY if self.available() else WOKEN if self.called() else NOTHING_YET
         self.misses += 1
         self.arm()
         # Between the last look and the flag something may have come: look once more, then sleep.
         heard = bell_hear(self.epoll, self.bell, self.link_bell,
-                          0 if self.available() or shared_get(&self.woken) else nanoseconds)
+                          0 if self.available() or shared_get(&self.woken) or shared_get(&self.stirred)
+                          else nanoseconds)
         if not self.signalled:
-            shared_set(&self.near.armed, 0)
+            self.disarm()
         if self.available():
             seen |= READY
-        if shared_get(&self.woken) and shared_swap(&self.woken, 0):
+        if self.called():
             seen |= WOKEN
         if heard & HEARD_OTHER:
             seen |= ATTEND

@@ -350,7 +350,7 @@ cdef class Lane:
                 self.tell()
                 self.seen = 0
                 self.before = outstanding + self.requests.under_way
-                if not self.link.take(self.link.self):
+                if not self.link.take(self.link.self) and not (fast and budget < BUDGET and self.lingered()):
                     return EMPTY
             if not fast:
                 return OTHER
@@ -369,6 +369,16 @@ cdef class Lane:
             elif budget <= 0:
                 self.tell()
                 return TURN
+
+    cdef bint lingered(self) noexcept:
+        """There is nothing to do, but has been: whether there is, soon enough for nobody to be asked meanwhile."""
+        cdef bint found = False
+        if self.link.linger is not NULL:
+            self.running = True
+            with nogil:
+                found = self.link.linger(self.link.self, &self.requests.ear.ear.rung, self.requests.under_way != 0)
+            self.running = False
+        return found
 
     def late(self):
         """Tell those who wait in Python what is over on the media; give what the engine has to go on with."""

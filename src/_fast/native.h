@@ -80,6 +80,13 @@ struct pysrp_link {
 	 * retired the last channel of one.
 	 */
 	void (*wake)(void *self);
+
+	/*
+	 * The lane has nothing to do: look whether requests come, or `rung` is set, by who calls wake() next, for as long
+	 * as that is sooner than to sleep. Not 0: so it is. `busy`: threads of media may need this processor. NULL: the
+	 * lane's owner sleeps at once.
+	 */
+	int (*linger)(void *self, const uint32_t *rung, int busy);
 };
 
 /*

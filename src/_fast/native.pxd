@@ -29,6 +29,7 @@ cdef extern from "native.h" nogil:
         void (*ring)(void *self) noexcept nogil
         int (*again)(void *self, pysrp_request *request) noexcept nogil
         void (*wake)(void *self) noexcept nogil
+        int (*linger)(void *self, const uint32_t *rung, int busy) noexcept nogil
 
 
 cdef extern from "native.h" nogil:

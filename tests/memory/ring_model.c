@@ -96,7 +96,7 @@ static void takes_all(void)
 static void sends(void)
 {
 	put(1);
-	if (crq_wakes(&ctl))
+	if (shared_wakes(&ctl.armed))
 		model_ring(&bell);
 }
 
@@ -104,7 +104,7 @@ static void hears(void)
 {
 	struct crq_elem found = { 0 };
 
-	crq_arm(&ctl);
+	shared_arm(&ctl.armed);
 	if (!crq_header(&queue[take_at]))
 		model_sleep(&bell);
 	MODEL_CHECK(crq_take(queue, SLOTS, &take_at, &found));

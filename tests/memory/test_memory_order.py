@@ -17,6 +17,7 @@ FAST = Path(next(iter(_fast.__path__)))
 COMPILER = (sysconfig.get_config_var("CC") or "cc").split()[0]
 
 HEADERS = {"gate_model.c": "gate.h", "ring_model.c": "fabric.h", "ear_model.c": "ear.h"}
+PROGRAMS = [*HEADERS, "linger_model.c"]
 WEAKER = {
     "ACQUIRE": ["RELAXED"],
     "RELEASE": ["RELAXED"],
@@ -79,7 +80,7 @@ def test_the_model_does_what_processors_do(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("program", HEADERS)
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_the_orders_are_enough(tmp_path: Path, program: str) -> None:
     done = run(tmp_path, program)
     assert done.returncode == 0, done.stdout

@@ -1,0 +1,97 @@
+"""A loop that lingers: it looks for more before the engine is asked, and whoever wants it gets it."""
+
+from __future__ import annotations
+
+import gc
+import threading
+
+import pytest
+
+from lane_rig import lane
+from media_in_c import MediumInC
+from pysrp.backends import Ram
+from pysrp.target.disk import Disk
+from pysrp.target.lunmap import LunMap
+from target_rig import MIB, PATIENCE, Rig
+
+FOR_EVER = 10**15
+"""Nanoseconds."""
+
+
+class Turn:
+    """One call of the engine, in a thread."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.rig = rig
+        self.thread = threading.Thread(target=rig.target.process, args=(rig.now,), daemon=True)
+        self.thread.start()
+
+    def answered(self, tag: int) -> bool:
+        """Whether the answer comes, and the call goes on."""
+        client = self.rig.client
+        while all(raw[8:16] != tag.to_bytes(8, "big") for raw in client.answers):
+            assert client.port.wait(PATIENCE), "no answer"
+            client.answers.extend(client.port.poll())
+        return client.answer(tag).status == 0 and self.thread.is_alive()
+
+    def over(self) -> bool:
+        self.thread.join(PATIENCE)
+        return not self.thread.is_alive()
+
+
+def ready(luns: LunMap, *, crowded: bool) -> Rig:
+    """Logged in, the lane laid, and an owner that has slept."""
+    rig = Rig(luns)
+    rig.login()
+    rig.run()
+    rig.server.wait(1e-9)
+    rig.server.spin, rig.server.crowded = FOR_EVER, crowded
+    return rig
+
+
+def test_commands_that_come_while_it_lingers() -> None:
+    with Ram(MIB) as ram:
+        rig = ready(LunMap([(256, Disk(ram))]), crowded=True)
+        before = lane(rig).total
+        first = rig.client.read(256, 0, 8)
+        turn = Turn(rig)
+        assert turn.answered(first)
+        assert turn.answered(rig.client.write(256, 0, b"x" * 512))
+        assert turn.answered(rig.client.read(256, 8, 8))
+        rig.server.wake()
+        assert turn.over(), "somebody wants it"
+        assert lane(rig).total == before + 3
+        rig.close()
+
+
+@pytest.mark.parametrize("crowded", [False, True])
+def test_requests_that_are_over_while_it_lingers(crowded: bool) -> None:
+    """Where who is busy with them may need its processor it sleeps instead."""
+    medium = MediumInC(MIB)
+    medium.set(hung=crowded)
+    rig = ready(LunMap([(256, Disk(medium))]), crowded=crowded)
+    tag = rig.client.write(256, 0, b"x" * 4096)
+    turn = Turn(rig)
+    if crowded:
+        assert turn.over()
+        medium.set()
+        assert rig.server.wait(PATIENCE)
+        turn = Turn(rig)
+    assert turn.answered(tag)
+    rig.server.wake()
+    assert turn.over()
+    rig.close()
+    del rig, turn
+    gc.collect()
+    medium.close()
+
+
+def test_an_owner_that_does_not_sleep_is_not_kept() -> None:
+    with Ram(MIB) as ram:
+        rig = Rig(LunMap([(256, Disk(ram))]))
+        rig.login()
+        rig.run()
+        rig.server.spin = FOR_EVER
+        rig.client.read(256, 0, 8)
+        assert Turn(rig).over()
+        rig.close()
