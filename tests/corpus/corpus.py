@@ -7,7 +7,7 @@
     python tests/corpus/corpus.py explain --base REV # or from another revision's, which is built for that
     python tests/corpus/corpus.py show managed 12    # what was done and seen in one sequence
     python tests/corpus/corpus.py accept             # the answers of today are right: write answers.json
-    python tests/corpus/corpus.py coverage           # lines of both engines that the corpus reaches; below 95 % it fails
+    python tests/corpus/corpus.py coverage           # check, and lines of both engines that it reaches; below 95 % it fails
 
 A change that means to alter answers is accepted with its reason in the commit; any other difference is a fault.
 """
@@ -21,7 +21,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -80,17 +80,20 @@ def groups() -> dict[str, list[list[tuple[str, Play]]]]:
     }
 
 
-def digest(group: list[tuple[str, Play]]) -> str:
-    """One hash for a group."""
+def digest(played: Iterable[tuple[str, list[str]]]) -> str:
+    """One hash for a group: the lines of each sequence, by name."""
     total = hashlib.sha256()
-    for name, play in group:
-        total.update("\n".join([name, *play(), ""]).encode())
+    for name, lines in played:
+        total.update("\n".join([name, *lines, ""]).encode())
     return total.hexdigest()[:16]
 
 
 def digests() -> dict[str, list[str]]:
     """The hashes of today's engines."""
-    return {engine: [digest(group) for group in found] for engine, found in groups().items()}
+    return {
+        engine: [digest((name, play()) for name, play in group) for group in found]
+        for engine, found in groups().items()
+    }
 
 
 def differences(now: dict[str, list[str]]) -> list[str]:
@@ -184,8 +187,15 @@ def first_difference(before: list[str], lines: list[str]) -> str:
     )
 
 
+def check() -> int:
+    """Say which answers are not those that were accepted; 1 if some are."""
+    found = differences(digests())
+    print("\n".join([*found, "see: python tests/corpus/corpus.py explain"] if found else ["as accepted"]))
+    return bool(found)
+
+
 def coverage() -> int:
-    """Play everything, the target's also on its native path, and count lines."""
+    """:func:`check`, and play the target's also on its native path, and count lines."""
     import coverage as measuring
 
     import pysrp
@@ -204,14 +214,11 @@ def coverage() -> int:
              f"--include={','.join(wanted)}", __file__, "coverage"],
             env={**os.environ, "PYSRP_CORPUS_COVERED": "1"}, check=False,
         ).returncode or report(measuring, wanted)  # fmt: skip
-    for each in groups().values():
-        for group in each:
-            for _, play in group:
-                play()
+    failed = check()
     for number, (_, play) in enumerate(corpus_target.sequences()):
         if number % 3 == 0:
             play(fast=True)
-    return 0
+    return failed
 
 
 def report(measuring: object, wanted: list[str]) -> int:
@@ -256,9 +263,7 @@ def main() -> int:
     arguments = parser.parse_args()
     logging.disable(logging.CRITICAL)
     if arguments.verb == "check":
-        found = differences(digests())
-        print("\n".join([*found, "see: python tests/corpus/corpus.py explain"] if found else ["as accepted"]))
-        return bool(found)
+        return check()
     if arguments.verb == "accept":
         ANSWERS.write_text(json.dumps(digests(), indent=1) + "\n")
         return 0

@@ -170,7 +170,7 @@ def run(
     machine: str = "",
     kernel: str = SUITE,
     kernel_args: str = "",
-    timeout: float = 480,
+    timeout: float = 900,
 ) -> Result:
     """Boot, run `script` (a name in tests/power/guest, or a path) with `args`, power off, report.
 
