@@ -18,7 +18,12 @@
 
 enum {
 	FILE_MOVERS = 8,	/* threads for what waits for the device */
-	FILE_WRITERS = 2,	/* for writes to the page cache, which most file systems do one by one: more wait in line */
+	/*
+	 * For writes to the page cache, which most file systems do one by one. Of small ones a second thread would only
+	 * wait in line; with large ones it has another processor's cache.
+	 */
+	FILE_WRITERS = 2,
+	FILE_SMALL = 1 << 16,
 	FILE_SWEEPERS = 2,	/* for ZERO and DISCARD, which may take minutes */
 	FILE_FLYING = 128,	/* requests in one io_uring */
 };
@@ -33,7 +38,7 @@ struct file_medium {
 	int tries_reads, tries_writes;	/* whether RWF_NOWAIT is worth a try */
 	int rings;			/* READ goes by io_uring, and with O_DIRECT WRITE too */
 	uint32_t unit;			/* of what ZERO and DISCARD do without writing */
-	struct crew movers, writers, sweepers, flusher;
+	struct crew movers, writers, writer, sweepers, flusher;
 
 	pthread_mutex_t lock;		/* with O_DIRECT: who writes */
 	unsigned writing;
@@ -84,6 +89,7 @@ static void file_leave(struct file_medium *medium)
 		return;
 	crew_dismiss(&medium->movers);
 	crew_dismiss(&medium->writers);
+	crew_dismiss(&medium->writer);
 	crew_dismiss(&medium->sweepers);
 	crew_dismiss(&medium->flusher);
 }
@@ -264,7 +270,7 @@ static void file_dispatch(struct pysrp_io *io)
 	else if (io->operation == PYSRP_ZERO || io->operation == PYSRP_DISCARD)
 		crew = &medium->sweepers;
 	else if (io->operation == PYSRP_WRITE && medium->file.align == 1 && !(io->flags & PYSRP_FUA))
-		crew = &medium->writers;
+		crew = io->length < FILE_SMALL ? &medium->writer : &medium->writers;
 	error = crew_put(crew, io);
 	if (error)
 		file_finish(io, error);
@@ -514,7 +520,8 @@ static int file_withdraw(void *self, struct pysrp_io *io)
 
 	if (!file_withdraw_held(medium, io)) {
 		if (!crew_withdraw(&medium->movers, io) && !crew_withdraw(&medium->writers, io) &&
-		    !crew_withdraw(&medium->sweepers, io) && !crew_withdraw(&medium->flusher, io))
+		    !crew_withdraw(&medium->writer, io) && !crew_withdraw(&medium->sweepers, io) &&
+		    !crew_withdraw(&medium->flusher, io))
 			return 0;
 		file_ends(medium, io);
 	}
@@ -540,6 +547,7 @@ static void file_begin(struct file_medium *medium, int fd, uint64_t size, uint32
 	pthread_mutex_init(&medium->lock, NULL);
 	crew_begin(&medium->movers, FILE_MOVERS, 0, medium, file_do_move);
 	crew_begin(&medium->writers, FILE_WRITERS, 0, medium, file_do_move);
+	crew_begin(&medium->writer, 1, 0, medium, file_do_move);
 	crew_begin(&medium->sweepers, FILE_SWEEPERS, 0, medium, file_do_sweep);
 	crew_begin(&medium->flusher, 1, 1, medium, file_do_flush);
 }
@@ -551,6 +559,7 @@ static void file_end(struct file_medium *medium)
 		return;
 	crew_end(&medium->movers);
 	crew_end(&medium->writers);
+	crew_end(&medium->writer);
 	crew_end(&medium->sweepers);
 	crew_end(&medium->flusher);
 	pthread_mutex_destroy(&medium->lock);
