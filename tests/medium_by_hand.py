@@ -34,6 +34,22 @@ struct mine {
 	int patient, error, liar;
 };
 
+/* By block of 512 bytes, whether there is anything. */
+static void tell_extents(struct mine *mine, struct pysrp_io *io)
+{
+	struct pysrp_extent *extents = (struct pysrp_extent *)io->buffers[0].bytes;
+	size_t room = io->buffers[0].length / sizeof(*extents), i;
+
+	for (i = 0; i < room && io->done < io->length && io->done < mine->most; i++) {
+		uint64_t left = io->length - io->done;
+
+		extents[i].length = mine->liar == 3 ? 0 : left < 512 ? left : 512;
+		extents[i].mapped = mine->bytes[io->offset + io->done] != 0;
+		io->done += left < 512 ? left : 512;
+	}
+	io->done += mine->liar == 4;
+}
+
 static void perform(struct mine *mine, struct pysrp_io *io)
 {
 	uint64_t at = io->offset, stop;
@@ -46,6 +62,10 @@ static void perform(struct mine *mine, struct pysrp_io *io)
 		return;
 	if (io->operation == PYSRP_FLUSH || io->operation == PYSRP_DISCARD) {
 		io->done = io->length;
+		return;
+	}
+	if (io->operation == PYSRP_EXTENTS) {
+		tell_extents(mine, io);
 		return;
 	}
 	stop = at + (io->length < mine->most ? io->length : mine->most);
@@ -111,7 +131,7 @@ static enum pysrp_submitted submit(void *self, struct pysrp_io *io)
 		end = &(*end)->next;
 	*end = io;
 	mine->count++;
-	if (mine->liar > 1)
+	if (mine->liar == 2)
 		finish(mine, (int)mine->count - 1);
 	return PYSRP_PENDING;
 }
@@ -270,7 +290,8 @@ class HandMedium(NativeMedium):
     ) -> None:
         """``bad``: a byte that cannot be moved. ``most``: bytes that it moves with one request. ``depth``: how many wait at
         most. ``modulus``: every so manieth block is moved at once. ``patient``: what waits can be withdrawn. ``error``: of
-        everything. ``liar``: 1: NOWAIT waits too; 2: and is over before that is said.
+        everything. ``liar``: 1: NOWAIT waits too; 2: and is over before that is said; 3: extents have no bytes; 4: or one
+        more than they are said to.
         """
         self.c.set(
             self.mine, bad, most, depth, modulus, patient, error, liar, self.size if size is None else size

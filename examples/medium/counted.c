@@ -14,10 +14,12 @@
 
 #include "native.h"
 
+#define PAGE 4096u
+
 struct counted {
 	struct pysrp_medium table;
 	uint64_t size;
-	atomic_ullong asked[PYSRP_DISCARD + 1];	/* by operation */
+	atomic_ullong asked[PYSRP_EXTENTS + 1];	/* by operation */
 	uint8_t bytes[];
 };
 
@@ -38,6 +40,29 @@ static void close_channel(void *channel)
 	(void)channel;
 }
 
+/* Pages that hold anything, and pages of zeros, which need no memory: what GET LBA STATUS of a thin disk tells. */
+static void extents(const struct counted *medium, struct pysrp_io *io)
+{
+	struct pysrp_extent *found = (struct pysrp_extent *)io->buffers[0].bytes;
+	size_t room = io->buffers[0].length / sizeof(*found), count = 0;
+	uint64_t done, length, mapped, i;
+
+	for (done = 0; done < io->length; done += length) {
+		uint64_t at = io->offset + done, left = io->length - done;
+
+		length = PAGE - at % PAGE < left ? PAGE - at % PAGE : left;
+		for (i = mapped = 0; i < length; i++)
+			mapped |= medium->bytes[at + i] != 0;
+		if (!count || found[count - 1].mapped != mapped) {
+			if (count == room)
+				break;
+			found[count++] = (struct pysrp_extent){ 0, mapped };
+		}
+		found[count - 1].length += length;
+	}
+	io->done = done;
+}
+
 static enum pysrp_submitted submit(void *channel, struct pysrp_io *io)
 {
 	struct counted *medium = channel;
@@ -47,12 +72,16 @@ static enum pysrp_submitted submit(void *channel, struct pysrp_io *io)
 	io->error = 0;
 	io->bad = PYSRP_NOWHERE;
 	io->done = io->length;
-	if (io->operation < PYSRP_READ || io->operation > PYSRP_DISCARD) {
+	if (io->operation < PYSRP_READ || io->operation > PYSRP_EXTENTS) {
 		io->error = EOPNOTSUPP;
 		io->done = 0;
 		return PYSRP_OVER;
 	}
 	atomic_fetch_add(&medium->asked[io->operation], 1);
+	if (io->operation == PYSRP_EXTENTS) {
+		extents(medium, io);
+		return PYSRP_OVER;
+	}
 	if (io->operation == PYSRP_ZERO)
 		memset(at, 0, io->length);
 	for (i = 0; i < io->count; at += io->buffers[i++].length) {
@@ -99,7 +128,7 @@ static PyObject *medium(PyObject *module, PyObject *argument)
 		.size = sizeof(made->table),
 		.self = made,
 		.block = 1,
-		.features = PYSRP_HAS_NOWAIT | PYSRP_HAS_ZERO | PYSRP_VOLATILE,
+		.features = PYSRP_HAS_NOWAIT | PYSRP_HAS_ZERO | PYSRP_HAS_EXTENTS | PYSRP_VOLATILE,
 		.bytes = bytes,
 		.open = open_channel,
 		.close = close_channel,
@@ -113,25 +142,25 @@ static PyObject *medium(PyObject *module, PyObject *argument)
 	return capsule;
 }
 
-/* counted.asked(capsule): reads, writes, flushes, zeros, discards. */
+/* counted.asked(capsule): reads, writes, flushes, zeros, discards, extents. */
 static PyObject *asked(PyObject *module, PyObject *capsule)
 {
 	struct pysrp_medium *table = PyCapsule_GetPointer(capsule, PYSRP_MEDIUM);
-	unsigned long long counts[PYSRP_DISCARD + 1];
+	unsigned long long counts[PYSRP_EXTENTS + 1];
 	size_t i;
 
 	(void)module;
 	if (!table)
 		return NULL;
-	for (i = PYSRP_READ; i <= PYSRP_DISCARD; i++)
+	for (i = PYSRP_READ; i <= PYSRP_EXTENTS; i++)
 		counts[i] = atomic_load(&((struct counted *)table->self)->asked[i]);
-	return Py_BuildValue("KKKKK", counts[PYSRP_READ], counts[PYSRP_WRITE], counts[PYSRP_FLUSH],
-			     counts[PYSRP_ZERO], counts[PYSRP_DISCARD]);
+	return Py_BuildValue("KKKKKK", counts[PYSRP_READ], counts[PYSRP_WRITE], counts[PYSRP_FLUSH],
+			     counts[PYSRP_ZERO], counts[PYSRP_DISCARD], counts[PYSRP_EXTENTS]);
 }
 
 static PyMethodDef methods[] = {
 	{ "medium", medium, METH_O, "medium(size): a capsule for pysrp.target.native_medium.NativeMedium." },
-	{ "asked", asked, METH_O, "asked(capsule): reads, writes, flushes, zeros, discards until now." },
+	{ "asked", asked, METH_O, "asked(capsule): reads, writes, flushes, zeros, discards, extents until now." },
 	{ NULL, NULL, 0, NULL },
 };
 

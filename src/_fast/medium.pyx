@@ -16,13 +16,16 @@ from pysrp.target import link
 from pysrp.target import medium as words
 
 from pysrp._fast.native cimport (
-    PYSRP_DISCARD, PYSRP_DISCARD_ZEROS, PYSRP_FLUSH, PYSRP_FUA, PYSRP_HAS_DISCARD, PYSRP_HAS_FUA, PYSRP_HAS_NOWAIT,
-    PYSRP_HAS_ZERO, PYSRP_LINK, PYSRP_MEDIUM, PYSRP_NOWAIT, PYSRP_NOWHERE, PYSRP_PENDING, PYSRP_READ, PYSRP_READ_ONLY,
-    PYSRP_ROTATING, PYSRP_VOLATILE, PYSRP_WRITE, PYSRP_ZERO, pysrp_buffer, pysrp_io, pysrp_link, pysrp_medium,
-    pysrp_submitted,
+    PYSRP_DISCARD, PYSRP_DISCARD_ZEROS, PYSRP_EXTENTS, PYSRP_FLUSH, PYSRP_FUA, PYSRP_HAS_DISCARD, PYSRP_HAS_EXTENTS,
+    PYSRP_HAS_FUA, PYSRP_HAS_NOWAIT, PYSRP_HAS_ZERO, PYSRP_LINK, PYSRP_MEDIUM, PYSRP_NOWAIT, PYSRP_NOWHERE,
+    PYSRP_PENDING, PYSRP_READ, PYSRP_READ_ONLY, PYSRP_ROTATING, PYSRP_VOLATILE, PYSRP_WRITE, PYSRP_ZERO, pysrp_buffer,
+    pysrp_extent, pysrp_io, pysrp_link, pysrp_medium, pysrp_submitted,
 )
 
 _log = logging.getLogger("pysrp.target")
+
+cdef enum:
+    EXTENTS = 256           # that a medium has room to tell at once
 
 
 @cython.no_gc_clear  # a channel that is garbage with it closes later than that would let go of the capsule
@@ -113,6 +116,8 @@ cdef class _Io(InFlight):
         cdef uint64_t total = 0
         cdef list views = list(request.buffers)
         cdef int flags = PyBUF_WRITABLE if request.operation == PYSRP_READ else PyBUF_SIMPLE
+        if request.operation == PYSRP_EXTENTS:
+            views = [bytearray(EXTENTS * sizeof(pysrp_extent))]
         self.request, self.io = request, &self.own
         self.io.operation, self.io.flags = request.operation, request.flags
         self.io.offset, self.io.length = request.offset, request.length
@@ -129,6 +134,24 @@ cdef class _Io(InFlight):
         if (request.operation == PYSRP_READ or request.operation == PYSRP_WRITE) and total != self.io.length:
             raise ValueError(f"{self.io.length} bytes in buffers of {total}")
         self.io.buffers, self.io.count = self.buffers, self.count
+
+    cdef object ends(self):
+        cdef object request = InFlight.ends(self)
+        cdef const pysrp_extent *extent
+        cdef uint64_t left = self.io.done
+        cdef list found = []
+        if self.io.operation == PYSRP_EXTENTS and not self.io.error:
+            extent = <const pysrp_extent *>self.buffers[0].bytes
+            while left and len(found) < EXTENTS and 0 < extent.length <= left:
+                found.append((extent.length, extent.mapped != 0))
+                left -= extent.length
+                extent += 1
+            if left:
+                _log.error("a medium tells of %d bytes, and the extents of %d", self.io.done, self.io.done - left)
+                request.ends(errno.EPROTO)
+            else:
+                request.value, request.done = found, request.length if found else 0
+        return request
 
     def __dealloc__(self):
         cdef Py_ssize_t i
@@ -338,12 +361,14 @@ def check_numbers(operation=words.Operation, feature=words.Feature, fua=words.FU
     for what, here, there in (
         ("READ", PYSRP_READ, operation.READ), ("WRITE", PYSRP_WRITE, operation.WRITE),
         ("FLUSH", PYSRP_FLUSH, operation.FLUSH), ("ZERO", PYSRP_ZERO, operation.ZERO),
-        ("DISCARD", PYSRP_DISCARD, operation.DISCARD), ("FUA", PYSRP_FUA, fua), ("NOWAIT", PYSRP_NOWAIT, nowait),
+        ("DISCARD", PYSRP_DISCARD, operation.DISCARD), ("EXTENTS", PYSRP_EXTENTS, operation.EXTENTS),
+        ("FUA", PYSRP_FUA, fua), ("NOWAIT", PYSRP_NOWAIT, nowait),
         ("HAS_FUA", PYSRP_HAS_FUA, feature.FUA), ("HAS_DISCARD", PYSRP_HAS_DISCARD, feature.DISCARD),
         ("HAS_ZERO", PYSRP_HAS_ZERO, feature.ZERO), ("HAS_NOWAIT", PYSRP_HAS_NOWAIT, feature.NOWAIT),
         ("VOLATILE", PYSRP_VOLATILE, feature.VOLATILE), ("ROTATING", PYSRP_ROTATING, feature.ROTATING),
         ("READ_ONLY", PYSRP_READ_ONLY, feature.READ_ONLY),
         ("DISCARD_ZEROS", PYSRP_DISCARD_ZEROS, feature.DISCARD_ZEROS),
+        ("HAS_EXTENTS", PYSRP_HAS_EXTENTS, feature.EXTENTS),
     ):
         if here != there:
             raise ImportError(f"{what} is {there} in pysrp.target.medium, {here} in native.h")

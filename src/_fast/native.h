@@ -160,6 +160,17 @@ enum pysrp_operation {
 	PYSRP_FLUSH,		/* all that was written before is on the medium when it is over */
 	PYSRP_ZERO,		/* `length` bytes read as zeros from then on */
 	PYSRP_DISCARD,		/* `length` bytes are of no use any more */
+	/*
+	 * Which of `length` bytes, 1 or more, take room; only with PYSRP_HAS_EXTENTS. The buffer is an array of struct
+	 * pysrp_extent, all zeros: the first ones are filled in, from `offset` on, one at least, and as many as there is room for.
+	 * `done` is how many bytes they are about. It may be fewer than `length`.
+	 */
+	PYSRP_EXTENTS,
+};
+
+struct pysrp_extent {
+	uint64_t length;	/* bytes, 1 or more */
+	uint64_t mapped;	/* whether they take room. What does not reads as zeros */
 };
 
 /* Flags of a request. */
@@ -180,6 +191,7 @@ enum pysrp_operation {
 #define PYSRP_ROTATING 32u
 #define PYSRP_READ_ONLY 64u
 #define PYSRP_DISCARD_ZEROS 128u	/* what is discarded reads as zeros */
+#define PYSRP_HAS_EXTENTS 256u	/* knows them */
 
 #define PYSRP_NOWHERE UINT64_MAX
 
@@ -191,7 +203,7 @@ struct pysrp_buffer {
 /* One request. It and its buffers are the submitter's, and stay where they are until it is over. */
 struct pysrp_io {
 	uint64_t offset, length;	/* bytes */
-	const struct pysrp_buffer *buffers;	/* of a READ or WRITE: `length` bytes together */
+	const struct pysrp_buffer *buffers;	/* of a READ or WRITE: `length` bytes together; of EXTENTS: one */
 	size_t count;
 	uint32_t operation, flags;
 

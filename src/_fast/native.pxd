@@ -68,6 +68,10 @@ cdef extern from "native.h" nogil:
         PYSRP_FLUSH
         PYSRP_ZERO
         PYSRP_DISCARD
+        PYSRP_EXTENTS
+    struct pysrp_extent:
+        uint64_t length
+        uint64_t mapped
     enum:
         PYSRP_FUA
         PYSRP_NOWAIT
@@ -79,6 +83,7 @@ cdef extern from "native.h" nogil:
         PYSRP_ROTATING
         PYSRP_READ_ONLY
         PYSRP_DISCARD_ZEROS
+        PYSRP_HAS_EXTENTS
     const uint64_t PYSRP_NOWHERE
     enum pysrp_submitted:
         PYSRP_OVER

@@ -74,13 +74,13 @@ static int nbd_refuses(const struct nbd_medium *medium, const struct pysrp_io *i
 
 	if (io->length > size || io->offset > size - io->length)
 		return EINVAL;
-	if (io->operation < PYSRP_READ || io->operation > NBD_EXTENTS)
+	if (io->operation < PYSRP_READ || io->operation > PYSRP_EXTENTS)
 		return EOPNOTSUPP;
-	if (io->operation != PYSRP_READ && io->operation != PYSRP_FLUSH && io->operation != NBD_EXTENTS &&
+	if (io->operation != PYSRP_READ && io->operation != PYSRP_FLUSH && io->operation != PYSRP_EXTENTS &&
 	    features & PYSRP_READ_ONLY)
 		return EROFS;
 	if ((io->operation == PYSRP_ZERO && !(features & PYSRP_HAS_ZERO)) ||
-	    (io->operation == NBD_EXTENTS && !medium->export.extents))
+	    (io->operation == PYSRP_EXTENTS && !medium->export.extents))
 		return EOPNOTSUPP;
 	return io->flags & PYSRP_NOWAIT ? EAGAIN : 0;
 }

@@ -1,8 +1,6 @@
 from collections.abc import Callable
 from typing import Any, final
 
-EXTENTS: int
-
 def library(name: str | None = None) -> str | None: ...
 
 @final

@@ -12,8 +12,6 @@ from pysrp._fast.native cimport PYSRP_MEDIUM, PYSRP_READ_ONLY, pysrp_medium
 
 
 cdef extern from "nbd_medium.h" nogil:
-    enum:
-        NBD_EXTENTS
     const char *NBD_LIBRARY
     const char *nbd_load(const char *name)
     struct nbd_export:
@@ -44,9 +42,6 @@ cdef extern from "nbd_medium.h" nogil:
     void nbd_leave(nbd_medium *medium)
     unsigned nbd_under_way(nbd_medium *medium)
     void nbd_set_limit(nbd_medium *medium, int64_t limit)
-
-
-EXTENTS = NBD_EXTENTS
 
 
 def library(str name=None):

@@ -19,7 +19,6 @@ enum {
 	NBD_LINKS = 8,		/* connections, where there may be several */
 	NBD_FLYING = 64,	/* requests under way on one connection */
 	NBD_RECORDS = 1 << 16,	/* that are kept before we flush ourselves */
-	NBD_EXTENTS = 6,	/* an operation of our own: see nbd_found_some() */
 };
 
 #define NBD_LARGEST (32ull << 20)	/* bytes of a READ or WRITE, where the server does not say less */
@@ -254,7 +253,7 @@ static void nbd_part_over(struct nbd_request *request, int error)
 	struct nbd_medium *medium = request->medium;
 	struct pysrp_io *io = request->io;
 
-	if (!error && io->operation == NBD_EXTENTS && !request->length)
+	if (!error && io->operation == PYSRP_EXTENTS && !request->length)
 		error = EPROTO;
 	if (error) {
 		nbd_finish(request, error);
@@ -270,7 +269,7 @@ static void nbd_part_over(struct nbd_request *request, int error)
 		request->flushed = 1;
 	}
 	io->done += request->length;
-	if (io->done == io->length || io->operation == NBD_EXTENTS) {
+	if (io->done == io->length || io->operation == PYSRP_EXTENTS) {
 		nbd_finish(request, 0);
 	} else if (request->unwanted) {
 		nbd_finish(request, ECANCELED);
@@ -319,31 +318,30 @@ static int nbd_answered(void *data, int *error)
 }
 
 /*
- * Some extents, in pairs of a length and flags (bit 0: a hole, bit 1: zeros): they go to the first buffer of the request, as
- * pairs of 64 bits, the second being whether there is something. The server may say more than it was asked, or less.
+ * Some extents, in pairs of a length and flags (bit 0: a hole, bit 1: zeros): they go behind those that the request has
+ * already; its buffer was zeros. The server may say more than it was asked, or less.
  */
 static int nbd_found_some(void *data, const char *context, uint64_t offset, uint32_t *entries, size_t count, int *error)
 {
 	struct nbd_request *request = data;
 	struct pysrp_io *io = request->io;
-	uint64_t *pairs = (uint64_t *)io->buffers->bytes, *pair, there, left;
-	size_t i, used;
+	struct pysrp_extent *extents = (struct pysrp_extent *)io->buffers->bytes;
+	size_t room = io->buffers->length / sizeof(*extents), used, i;
+	uint64_t left;
 
 	if (request->medium->breaking || *error || strcmp(context, NBD_ALLOCATION))
 		return 0;
-	for (used = 0; used < io->buffers->length / 16 && pairs[2 * used]; used++)
+	for (used = 0; used < room && extents[used].length; used++)
 		;
 	if (offset != io->offset + request->length)
 		return 0;
-	for (i = 0; i + 1 < count && used < io->buffers->length / 16; i += 2) {
+	for (i = 0; i + 1 < count && used < room; i += 2, used++) {
 		left = io->length - request->length;
-		there = (entries[i + 1] & 3) != 3;
 		if (!entries[i] || !left)
 			break;
-		pair = pairs + 2 * used++;
-		pair[0] = entries[i] < left ? entries[i] : left;
-		pair[1] = there;
-		request->length += pair[0];
+		extents[used].length = entries[i] < left ? entries[i] : left;
+		extents[used].mapped = (entries[i + 1] & 3) != 3;
+		request->length += extents[used].length;
 	}
 	return 0;
 }
@@ -400,7 +398,7 @@ static int64_t nbd_call(struct nbd_request *request, uint8_t *memory)
 		return nbd.aio_zero(handle, length, at, over, flags);
 	case PYSRP_DISCARD:
 		return nbd.aio_trim(handle, length, at, over, 0);
-	case NBD_EXTENTS:
+	case PYSRP_EXTENTS:
 		memset(io->buffers->bytes, 0, io->buffers->length);
 		request->length = 0;
 		return nbd.aio_block_status(handle, length, at, found, over, 0);

@@ -22,12 +22,14 @@ from media_in_c import MediumInC, capsule
 from media_rig import TestLoop
 from medium_by_hand import HandMedium
 from pysrp.backends import File, Null, Ram
+from pysrp.scsi.cdb import GetLbaStatus16
+from pysrp.scsi.params import GetLbaStatus
 from pysrp.scsi.sense import parse_sense
 from pysrp.srp import TskMgmtFunc
-from pysrp.target.disk import Disk
+from pysrp.target.disk import Disk, ThinDisk
 from pysrp.target.link import PENDING
 from pysrp.target.lunmap import LunMap
-from pysrp.target.medium import MediumRequest, Operation
+from pysrp.target.medium import Feature, MediumRequest, Operation
 from pysrp.target.native_medium import NativeMedium
 from waiting import until
 
@@ -370,7 +372,7 @@ def test_what_is_over_while_another_one_is_told_of(caplog: pytest.LogCaptureFixt
 
 def test_numbers_that_differ_do_not_load() -> None:
     class Other(IntEnum):
-        READ, WRITE, FLUSH, DISCARD, ZERO = range(1, 6)
+        READ, WRITE, FLUSH, DISCARD, ZERO, EXTENTS = range(1, 7)
 
     native.check_numbers()
     with pytest.raises(ImportError, match="ZERO is 5"):
@@ -397,6 +399,41 @@ def test_a_process_that_ends_with_requests_under_way() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "ends\n", "")
+
+
+def test_it_tells_its_extents() -> None:
+    """To a thin disk's GET LBA STATUS: as many as there is room for, and no others than can be."""
+    features = Feature.EXTENTS | Feature.ZERO
+    medium = HandMedium(MIB, features)
+    assert medium.features == features
+    medium.content[512:1536] = b"x" * 1024
+    rig = LaterRig(LunMap([(0, ThinDisk(medium, "thin"))]))
+    rig.memory.now = lambda: True
+
+    def status(lba: int) -> Any:
+        tag = rig.cmd(0, bytes(GetLbaStatus16.build(lba=lba, allocation_length=4096)), room=(0, 4096))
+        rig.settle(lambda: bool(medium.waiting))
+        medium.finish()
+        rig.settle(lambda: tag in rig.link.answers)
+        answer = rig.link.answers[tag]
+        told = GetLbaStatus(bytes(rig.memory.bytes[: answer.moved_in])) if answer.moved_in else None
+        return answer, [
+            (one.number_of_logical_blocks, one.provisioning_status) for one in told.descriptors
+        ] if told else []
+
+    assert status(0)[1] == [(1, 1), (2, 0), (253, 1)]  # 256 extents are told
+    assert status(2)[1] == [(1, 0), (255, 1)]
+    medium.set(most=512)
+    assert status(0)[1] == [(1, 1)]
+    for how in {"liar": 3}, {"liar": 4}, {"most": 0}, {"error": errno.EIO}:
+        medium.set(**how)
+        assert status(0)[0].status == 2, how
+    medium.set()
+    assert status(1)[1][0] == (2, 0)
+    rig.check()
+    gc.collect()
+    medium.channel(TestLoop()).retire()
+    medium.close()
 
 
 def test_memory_that_is_asked_for_what_it_cannot() -> None:

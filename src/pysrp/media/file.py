@@ -178,7 +178,7 @@ class ExtentSearch:
 
 
 class FileChannel(NativeChannel):
-    """For one loop. EXTENTS are found by threads of ours, as the interface in C has no word for them."""
+    """For one loop. EXTENTS are found by threads of ours: rare, and in Python already (:mod:`pysrp.backends.holes`)."""
 
     medium: FileMedium
     loop: Loop

@@ -9,17 +9,14 @@ from __future__ import annotations
 import errno
 import logging
 import re
-import struct
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
-from pysrp._fast.medium import NativeChannel
-from pysrp._fast.nbd_medium import EXTENTS, NbdTable, library
+from pysrp._fast.nbd_medium import NbdTable, library
 from pysrp.errors import ConfigError
 from pysrp.media.plain import options
-from pysrp.target.link import Later
-from pysrp.target.medium import Feature, Loop, MediumRequest, Operation
+from pysrp.target.medium import Feature
 from pysrp.target.native_medium import NativeMedium
 from pysrp.text import seconds, size
 
@@ -32,10 +29,6 @@ LIMIT = 60.0
 
 KEEP = 64 << 20
 """Bytes of writes that are kept until they are flushed."""
-
-PAIR = struct.Struct("=QQ")
-MOST = 256
-"""Extents that are asked for at a time."""
 
 NbdStatus = dict[str, Any]
 """What :meth:`NbdMedium.status` returns."""
@@ -107,49 +100,9 @@ class NbdMedium(NativeMedium):
         """Whether it is connected, how often it was, what has been sent again, and why there was no connection last."""
         return self._export.status()
 
-    def channel(self, loop: Loop) -> NbdChannel:
-        """See :meth:`pysrp.target.medium.Medium.channel`."""
-        return NbdChannel(self._table, loop.post)
-
-    def native(self) -> bool:
-        """See :meth:`pysrp.target.medium.Medium.native`."""
-        return True
-
     def close(self) -> None:
         """See :meth:`pysrp.target.medium.Medium.close`. What is under way fails."""
         self._export.close()
-
-
-class NbdChannel(NativeChannel):
-    """For one loop. EXTENTS come back in memory of ours, as the interface in C has no word for them."""
-
-    def submit(self, request: MediumRequest) -> Later | None:
-        """See :meth:`pysrp.target.medium.MediumChannel.submit`."""
-        if request.operation is not Operation.EXTENTS:
-            return super().submit(request)
-        pairs = bytearray(MOST * PAIR.size)
-        part = MediumRequest(EXTENTS, request.offset, request.length, [memoryview(pairs)], request.flags)  # type: ignore[arg-type]
-        part.over = partial(self._found, request)
-        request.own = part
-        found = super().submit(part)
-        if found is None:
-            self._take(request, part)
-        return found
-
-    def _found(self, request: MediumRequest, part: MediumRequest) -> None:
-        self._take(request, part)
-        request.over(request)
-
-    @staticmethod
-    def _take(request: MediumRequest, part: MediumRequest) -> None:
-        extents = [(length, bool(there)) for length, there in PAIR.iter_unpack(part.buffers[0]) if length]
-        request.own = None
-        request.value = extents
-        request.ends(part.errno, 0 if part.errno else sum(length for length, _ in extents))
-
-    def withdraw(self, request: MediumRequest) -> bool:
-        """See :meth:`pysrp.target.medium.MediumChannel.withdraw`."""
-        return super().withdraw(request.own if request.operation is Operation.EXTENTS else request)
 
 
 def _told(uri: str, up: bool, status: NbdStatus) -> None:

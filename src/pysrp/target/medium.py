@@ -106,7 +106,7 @@ class Feature(IntFlag):
     DISCARD_ZEROS = 128
     """What it has been told to DISCARD reads as zeros."""
     EXTENTS = 256
-    """Knows them. A medium in C does not."""
+    """Knows them."""
 
 
 class BadBlock(OSError):

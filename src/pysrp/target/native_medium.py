@@ -18,7 +18,7 @@ class NativeMedium(Medium):
         super().__init__()
         self._table = MediumTable(capsule)
         self.block = self._table.block
-        self.features = Feature(self._table.features) & ~Feature.EXTENTS
+        self.features = Feature(self._table.features)
 
     def __repr__(self) -> str:
         return f"NativeMedium({self.size})"
