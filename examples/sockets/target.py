@@ -40,6 +40,8 @@ class Connection:
         self.mover = DataMover(self.memory, target.workers, target.post)
         self.channel: Channel | None = None
         self._answer = bytearray(LIMITS.iu_out)
+        self._exports: object = None
+        """Those whose media are kept."""
 
     def readable(self) -> None:
         """Something has come, or nothing will come any more."""
@@ -59,6 +61,15 @@ class Connection:
                 break
         if self.wire.closed:
             self.target.lost(self)
+
+    def follow(self) -> None:
+        """Keep channels to the media that the units have now, and to no others."""
+        media = self.mover.media
+        if self.channel is not None and self._exports is not self.target.luns.exports:
+            self._exports = self.target.luns.exports
+            media.keep(self.channel.session.media())
+        if media.leaving:
+            media.let_go()
 
     # pysrp.target.link.Link
 
@@ -139,6 +150,7 @@ class SocketTarget:
                 if not excused(work):
                     raise
         for connection in list(self._connections):
+            connection.follow()
             connection.flush()
             if connection.wire.closed:
                 self.lost(connection)
@@ -190,6 +202,7 @@ class SocketTarget:
                 del self.sessions[session.nexus.port_id]
                 session.end()
         connection.memory.lost()
+        connection.mover.retire()
 
     def close(self) -> None:
         """End every session."""

@@ -296,6 +296,12 @@ def test_what_is_told_may_raise_and_that_is_not_the_mediums() -> None:
     with pytest.raises(ZeroDivisionError):
         call()
     assert not excused(call)
+    # What the medium posts next is its own again.
+    guarded.post(lambda: 1 // 0)  # type: ignore[arg-type,return-value]
+    call = calls.pop()
+    with pytest.raises(ZeroDivisionError):
+        call()
+    assert excused(call)
 
 
 @pytest.mark.parametrize("name", ["channel", "size"])

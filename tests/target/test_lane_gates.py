@@ -149,6 +149,11 @@ ADDS: dict[str, Any] = {
     "nothing": {},
     "a command": {"own": More.own},
     "an init": {"__init__": lambda self, *given, **named: Disk.__init__(self, *given, **named), "state": 5},
+    "an identity": {
+        "inquiry": lambda self, task, cdb: Disk.inquiry(self, task, cdb),
+        "vpd_pages": lambda self: Disk.vpd_pages(self),
+        "block_limits": lambda self: Disk.block_limits(self),
+    },
     "a helper": {"_helper": property(lambda self: 1 // 0), "__repr__": lambda self: "<one>"},
 }
 

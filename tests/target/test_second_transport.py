@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 from wire import DATA, DONE, IU, READ, WRITE, Message
 
+from medium_by_hand import HandMedium, close
 from pysrp import srp
 from pysrp.backends import Ram
 from pysrp.errors import PartnerGone
 from pysrp.initiator.requests import Command, LoginRejected
+from pysrp.lun import scst_pack
 from pysrp.srp import TaskAttribute, TskMgmtFunc
 from pysrp.target.disk import Disk
+from pysrp.target.medium import Feature
 from sockets_rig import (
     FIRST,
     MIB,
@@ -383,6 +386,27 @@ def test_a_hung_medium_holds_up_nobody(slow: tuple[Rig, SlowRam]) -> None:
 
 
 # Hostile peers.
+
+
+def test_a_medium_that_no_lun_has_any_more_is_let_go(rig: Rig) -> None:
+    """And those of a connection that is lost."""
+    initiator = rig.login()
+    kept, gone = HandMedium(MIB, int(Feature.NOWAIT)), HandMedium(MIB, int(Feature.NOWAIT))
+    for medium in kept, gone:
+        medium.set(modulus=1)
+    for lun, medium in (7, kept), (8, gone):
+        rig.luns.add(lun, Disk(medium, f"disk {lun}"))
+        for _ in range(3):  # of which the first is told that there are other LUNs
+            result = read(initiator, 0, 1, lun=scst_pack(lun, "LUN"))
+    assert (result.status, kept.channels, gone.channels) == (0, 1, 1)
+    rig.luns.remove(8)
+    rig.settle(lambda: not gone.channels)
+    assert kept.channels == 1
+    rig.sockets[0].close()
+    rig.settle(lambda: not kept.channels)
+    rig.luns.remove(7)
+    for medium in kept, gone:
+        close(medium)
 
 
 def test_answers_to_nothing(rig: Rig) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pysrp._fast.gate import PROTECTED, REVOKED
 from pysrp.errors import ConfigError
-from pysrp.scsi.codes import PeripheralDeviceType, ProvisioningType, VpdPage
+from pysrp.scsi.codes import Opcode, PeripheralDeviceType, ProvisioningType, VpdPage
 from pysrp.scsi.inquiry import (
     BlockDeviceCharacteristics,
     BlockLimits,
@@ -44,12 +44,23 @@ __all__ = ["Disk", "ThinDisk"]
 GRANTED = frozenset({"__class__", "backend", "block_size", "blocks", "execute", "max_transfer", "read_only"})
 """What a grant has been made of, and is not true of any more when somebody sets another."""
 
+TELLS = frozenset(
+    {
+        "block_limits", "commands", "exported", "extended_inquiry_data", "identity", "inquiry", "inquiry_data", "version_descriptors",
+        "vpd_pages",
+    }
+)  # fmt: skip
+"""What INQUIRY is made of: whatever it tells, READ and WRITE are what they were."""
+
 LOOKED_UP = frozenset({"__delattr__", "__eq__", "__getattr__", "__getattribute__", "__hash__", "__setattr__"})
 """Of the names that Python gives a meaning to, those by which something of a disk may become another."""
 
 
 def adds_only(kind: type[Disk]) -> bool:
-    """Whether a subclass replaces nothing of a disk: it may have commands, state, and an ``__init__`` of its own."""
+    """Whether a subclass replaces nothing of a disk but what INQUIRY tells.
+
+    It may have commands, state, and an ``__init__`` of its own.
+    """
     disk = ThinDisk if issubclass(kind, ThinDisk) else Disk
     for each in kind.__mro__:
         if each in disk.__mro__:
@@ -58,11 +69,11 @@ def adds_only(kind: type[Disk]) -> bool:
             if name.startswith("__") and name.endswith("__"):
                 replaces = name in LOOKED_UP
             else:
-                replaces = name in GRANTED or (name != "commands" and hasattr(disk, name))
+                replaces = name in GRANTED or (name not in TELLS and hasattr(disk, name))
             if replaces:
                 return False
     ours, theirs = disk.commands.by_opcode, kind.commands.by_opcode
-    return all(theirs[opcode] == entry for opcode, entry in ours.items())
+    return all(theirs[opcode] == entry for opcode, entry in ours.items() if opcode != Opcode.INQUIRY)
 
 
 class Disk(MoveCommands, WriteSameCommands, VerifyCommands, AtomicCommands, CapacityCommands, StopCommands):
@@ -77,7 +88,7 @@ class Disk(MoveCommands, WriteSameCommands, VerifyCommands, AtomicCommands, Capa
 
     The native lane copies from and to a backend that lends its memory (:meth:`pysrp.backends.Backend.lend`), and submits to
     a medium in C (:class:`pysrp.target.native_medium.NativeMedium`), as long as nothing in :meth:`execute` would stand in
-    the way. A subclass that replaces anything of a disk is always asked.
+    the way. A subclass that replaces anything of a disk, but for what INQUIRY tells, is always asked.
 
     ``backend`` is a :class:`pysrp.backends.Backend` or a :class:`pysrp.target.medium.Medium`, and the caller's: nothing
     here closes it. Raises ConfigError for a block size that is none of

@@ -69,8 +69,9 @@ class Guarded(MediumChannel):
         self._post(posted)
 
     def excuses(self) -> bool:
-        """Whether what is being raised by a call that was posted is the medium's; the log says so."""
+        """Whether what is being raised by a call that was posted is the medium's; the log says so. To be asked once."""
         if self._telling:
+            self._telling = False
             return False
         log.exception("%r: what it posted", self._medium)
         return True
