@@ -12,7 +12,7 @@ from typing import Any
 
 from system import contestants as c
 from system.contestants import MEBIBYTES, Figures, Missing, Run, loaded_by_fio, need, pysrp_load, pysrp_server
-from system.rows import NBDKIT, NONE_SLOW, ONE_CLIENT, OWN_SERVERS, PSYNC, URING, Row
+from system.rows import COLUMNS, NBDKIT, NONE_SLOW, ONE_CLIENT, OWN_SERVERS, PSYNC, URING, Row
 
 
 def image(where: Path) -> Path:
@@ -115,6 +115,10 @@ CONTESTANTS: dict[str, dict[str, Callable[[Path], Any]]] = {
         "tgtd + iscsi-perf": c.iscsi_perf,
         NBDKIT: c.nbdkit,
         "qemu-storage-daemon + fio": c.qemu,
+    },
+    **{
+        f"RAM, {how}": {"pysrp": partial(c.pysrp, how=how), COLUMNS: c.pysrp, NBDKIT: c.nbdkit}
+        for how in ("call", "buffers", "execute", "read", "asyncio", "sessions")
     },
     "RAM, clients": {
         "pysrp": c.pysrp,

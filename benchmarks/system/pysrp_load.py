@@ -8,7 +8,10 @@ for SECONDS, prints one line of JSON. HOW is one of:
     The session gets columns of commands (:meth:`Session.run`); the data ends, or begins, in its own memory, as the
     buffers of other load generators do.
 ``call``
-    Each command is a call, and its data an object.
+    Each command is a call, and its data an object. ``buffers``: its data goes to a buffer that is used again.
+    ``execute``: its CDB is the caller's. ``read``: the call returns when it is over.
+``asyncio``
+    DEPTH tasks read. ``sessions``: each on a session of its own.
 ``LUNs``
     DEPTH reads under way on each of the LUNs, by asyncio. What is told is of all LUNs but the first.
 
@@ -26,6 +29,8 @@ import time
 from array import array
 from collections import deque
 from collections.abc import Callable
+from contextlib import AsyncExitStack
+from functools import partial
 from itertools import cycle
 from typing import Any, NamedTuple
 
@@ -112,29 +117,63 @@ def batch(session: Session, disk: Device, load: Load) -> Outcome:
     return took, latencies, time.process_time() - cpu
 
 
-def call(session: Session, disk: Device, load: Load) -> Outcome:
-    """The same, waiting for the oldest; latencies from the call to its outcome."""
-    data, now = os.urandom(load.size), time.perf_counter_ns
+Start = Callable[[int], Any]
+"""Starts a command at an address."""
+
+
+def calls(session: Session, disk: Device, load: Load) -> Start:
+    """``submit_read``, which makes an object for the data, or ``submit_write``."""
+    data = os.urandom(load.size)
+    if load.kind == "write":
+        return lambda lba: disk.submit_write(lba, data)
+    return lambda lba: disk.submit_read(lba, load.blocks)
+
+
+def buffers(session: Session, disk: Device, load: Load) -> Start:
+    """``submit_read`` into one of as many buffers as commands are under way."""
+    room = cycle([bytearray(load.size) for _ in range(load.depth)])
+    return lambda lba: disk.submit_read(lba, load.blocks, next(room))
+
+
+def executed(session: Session, disk: Device, load: Load) -> Start:
+    """``submit`` of READ (10) as bytes of the caller's own making."""
+    head, tail = b"\x28\0", load.blocks.to_bytes(3, "big") + b"\0"
+    return lambda lba: session.submit(
+        disk.lun, head + lba.to_bytes(4, "big") + tail, data_in_length=load.size
+    )
+
+
+def call(session: Session, disk: Device, load: Load, prepare: Callable[..., Start] = calls) -> Outcome:
+    """The same by a call for each, waiting for the oldest; latencies from the call to its outcome."""
+    now, start = time.perf_counter_ns, prepare(session, disk, load)
     latencies = array("Q")
     under_way: deque[tuple[int, Any]] = deque()
     lbas = cycle(load.addresses(disk.capacity().blocks))
     wait_for_go()
-    cpu, start = time.process_time(), now()
-    end = start + int(load.seconds * 1e9)
+    cpu, began = time.process_time(), now()
+    end = began + int(load.seconds * 1e9)
     while True:
         while len(under_way) < load.depth and (at := now()) < end:
-            lba = next(lbas)
-            write = load.kind == "write"
-            under_way.append(
-                (at, disk.submit_write(lba, data) if write else disk.submit_read(lba, load.blocks))
-            )
+            under_way.append((at, start(next(lbas))))
         if not under_way:
-            return (now() - start) / 1e9, latencies, time.process_time() - cpu
+            return (now() - began) / 1e9, latencies, time.process_time() - cpu
         at, command = under_way.popleft()
-        if not command.done:
-            session.wait(command)
-        command.outcome()
+        command.result()
         latencies.append(now() - at)
+
+
+def alone(session: Session, disk: Device, load: Load) -> Outcome:
+    """``read()``, one after the other."""
+    now = time.perf_counter_ns
+    latencies = array("Q")
+    lbas = cycle(load.addresses(disk.capacity().blocks))
+    wait_for_go()
+    cpu, at = time.process_time(), (began := now())
+    while at < began + load.seconds * 1e9:
+        disk.read(next(lbas), load.blocks)
+        latencies.append((then := now()) - at)
+        at = then
+    return (at - began) / 1e9, latencies, time.process_time() - cpu
 
 
 def one_disk(work: Callable[[Session, Device, Load], Outcome], url: str, load: Load) -> Outcome:
@@ -171,14 +210,57 @@ async def many_disks(url: str, load: Load) -> Outcome:
         return (max(over[load.depth :]) - start) / 1e9, latencies, time.process_time() - cpu
 
 
+async def tasks(url: str, load: Load, sessions: int) -> Outcome:
+    """As many tasks as commands under way, which share the sessions."""
+    now = time.perf_counter_ns
+    latencies = array("Q")
+
+    async def read(disk: aio.Device, end: int) -> int:
+        at = now()
+        for lba in cycle(table):
+            await disk.read(lba, load.blocks)
+            latencies.append((then := now()) - at)
+            at = then
+            if at >= end:
+                break
+        return at
+
+    async with AsyncExitStack() as stack:
+        disks = []
+        for _ in range(sessions):
+            session = aio.Session(
+                url, identity=WHO, buffers=4 << 20, max_transfer=1 << 20, window_size=8 << 20
+            )
+            await stack.enter_async_context(session)
+            disks += await session.scan(channels=[0], ids=[0], luns=1)
+            table = load.addresses((await disks[-1].capacity()).blocks)
+        wait_for_go()
+        cpu, start = time.process_time(), now()
+        end = start + int(load.seconds * 1e9)
+        over = await asyncio.gather(*(read(disks[n % sessions], end) for n in range(load.depth)))
+        return (max(over) - start) / 1e9, latencies, time.process_time() - cpu
+
+
+WAYS: dict[str, Callable[[Session, Device, Load], Outcome]] = {
+    "batch": batch,
+    "call": call,
+    "buffers": partial(call, prepare=buffers),
+    "execute": partial(call, prepare=executed),
+    "read": alone,
+}
+"""What keeps the commands of one disk under way."""
+
+
 def main() -> None:
     url, how, kind, order = sys.argv[1:5]
     size, depth, seconds, client = sys.argv[5:9]
     load = Load(kind, order == "sequential", int(size), int(depth), float(seconds), int(client))
     if how == "LUNs":
         took, latencies, cpu = asyncio.run(many_disks(url, load))
+    elif how in ("asyncio", "sessions"):
+        took, latencies, cpu = asyncio.run(tasks(url, load, load.depth if how == "sessions" else 1))
     else:
-        took, latencies, cpu = one_disk({"batch": batch, "call": call}[how], url, load)
+        took, latencies, cpu = one_disk(WAYS[how], url, load)
     ranked = sorted(latencies)
     us = {str(p): ranked[min(len(ranked) - 1, int(len(ranked) * p / 100))] / 1e3 for p in (50, 99, 99.9)}
     print(json.dumps({"commands": len(ranked), "seconds": took, "cpu": cpu, "us": us}))

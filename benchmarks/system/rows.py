@@ -40,6 +40,7 @@ class Row(NamedTuple):
 
 KIB, MIB = 1 << 10, 1 << 20
 URING, PSYNC, NBDKIT, FLOOR = "fio io_uring", "fio psync", "nbdkit + fio", "floor"
+COLUMNS = "pysrp (columns)"
 ONE_CLIENT, OWN_SERVERS, NONE_SLOW = "pysrp (one client)", "pysrp (a server each)", "pysrp (none slow)"
 AHEAD = (Aim("tgtd + libiscsi", 1), Aim("tgtd + iscsi-perf", 1), Aim(NBDKIT, 1))
 
@@ -66,6 +67,26 @@ def _ram() -> list[Row]:
     ]
     small = "512 byte random read at depth 32"
     return [*rows, Row(small, "read", "random", 512, 32, aims=AHEAD + aims(floor=0.95))]
+
+
+def _calls() -> list[Row]:
+    """A call for each command, and a result, beside columns in the same run."""
+
+    def row(what: str, how: str, *aims: Aim, kind: str = "read", size: int = 4 * KIB, depth: int = 32) -> Row:
+        return Row(f"a call each: {what}", kind, "random", size, depth, f"RAM, {how}", aims=aims)
+
+    third, twelfth = Aim(COLUMNS, 1 / 3), Aim(COLUMNS, 1 / 12)
+    return [
+        row("4 KiB submit_read at depth 32", "call", third),
+        row("4 KiB submit_write at depth 32", "call", third, kind="write"),
+        row("4 KiB submit at depth 32", "execute", third),
+        row("4 KiB read()", "read", Aim(NBDKIT, 3), depth=1),
+        row("256 KiB submit_read at depth 32", "call", size=256 * KIB),
+        row("256 KiB submit_read into buffers at depth 32", "buffers", Aim(NBDKIT, 1), size=256 * KIB),
+        row("256 KiB submit_write at depth 32", "call", Aim(NBDKIT, 1), kind="write", size=256 * KIB),
+        row("4 KiB asyncio, 32 tasks", "asyncio", twelfth),
+        row("4 KiB asyncio, 200 sessions", "sessions", twelfth, depth=200),
+    ]
 
 
 def _clients() -> list[Row]:
@@ -112,6 +133,7 @@ def _files() -> list[Row]:
 
 ROWS = [
     *_ram(),
+    *_calls(),
     *_clients(),
     *_files(),
     *(

@@ -92,32 +92,53 @@ cdef class CalledUnit:
             self.lun, cdb, data_out=data, timeout=IO_TIMEOUT, retries=retries, block_size=block_size,
             replay=self.session.replay)
 
-    def read_now(self, lba, blocks, into=None):
-        """One READ and its data, in a blocking session. None where one will not do, or it was answered with less."""
+    def begin_read(self, lba, blocks, into=None):
+        """One READ that has been submitted; None where one will not do, or it is not known what blocks are."""
         cdef Starter session = self.caller()
-        cdef Pending pending
         size = self.size_known()
         if session is None or not size or not 0 < blocks * size <= session.most():
             return None
-        pending = self.start_read(lba, blocks, size, into)
-        session.wait_for(pending)
-        if pending.status is not GOOD or pending.error is not None:
-            pending.outcome()
-        return None if pending.residual else pending.data
+        return self.start_read(lba, blocks, size, into)
+
+    def begin_write(self, lba, data, fua):
+        """One WRITE that has been submitted, as :meth:`begin_read`."""
+        cdef Starter session = self.caller()
+        size = self.size_known()
+        if session is None or not size or type(data) is not bytes:
+            return None
+        if len(data) % size or not 0 < len(data) <= session.most():
+            return None
+        return self.start_write(lba, data, size, fua)
+
+    def read_now(self, lba, blocks, into=None):
+        """One READ and its data, in a blocking session. None where one will not do, or it was answered with less."""
+        pending = self.begin_read(lba, blocks, into)
+        if pending is None:
+            return None
+        self.caller().wait_for(pending)
+        return data_of(pending)
 
     def write_now(self, lba, data, fua):
         """One WRITE, in a blocking session; whether it has been done, which it has not where one will not do."""
-        cdef Starter session = self.caller()
-        cdef Pending pending
-        size = self.size_known()
-        if session is None or not size or type(data) is not bytes:
+        pending = self.begin_write(lba, data, fua)
+        if pending is None:
             return False
-        if len(data) % size or not 0 < len(data) <= session.most():
-            return False
-        pending = self.start_write(lba, data, size, fua)
-        session.wait_for(pending)
-        if pending.status is not GOOD or pending.error is not None:
-            pending.outcome()
-        if pending.residual:
-            raise SrpError(f"{pending.residual} bytes of {len(data)} were not written, without an error")
+        self.caller().wait_for(pending)
+        check_written(pending)
         return True
+
+
+def data_of(Pending pending not None):
+    """What a READ has read; None if that is less than was asked for. Raises what went wrong."""
+    if pending.status is not GOOD or pending.error is not None:
+        pending.outcome()
+    return None if pending.residual else pending.data
+
+
+def check_written(Pending pending not None):
+    """Raise what went wrong with a WRITE, SrpError if it has written less."""
+    if pending.status is not GOOD or pending.error is not None:
+        pending.outcome()
+    if pending.residual:
+        size = sum([segment[1] for segment in pending.data_out])
+        raise SrpError(f"{pending.residual} bytes of {size} were not written, without an error")

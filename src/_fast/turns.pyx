@@ -14,6 +14,7 @@ from pysrp._fast.commands cimport DataMemory, Pending, RequestSlots, Starter
 from functools import partial
 from time import monotonic
 
+from pysrp._fast.aio_answer import Answer
 from pysrp.errors import PartnerGone, SrpError
 from pysrp.initiator.requests import LONGEST_WAIT, check_timeout
 from pysrp.initiator.units import SHORT_TIMEOUT
@@ -38,17 +39,18 @@ cdef tuple OURS = (SrpError, ValueError)
 cdef class Bookkeeping(Starter):
     """What a session has under way."""
 
-    cdef public bint _inside, _asking, _opened, _closed, _gone, _signals, _staying
+    cdef public bint _inside, _asking, _opened, _closed, _gone, _signals, _staying, _looped, _flushing
     cdef public object engine, port, _scope, _staged, _delayed, _told, _output
     cdef public dict _live
     cdef public RequestSlots srp
     cdef public DataMemory staging
     cdef public Py_ssize_t _login_epoch, _logins, _max_transfer
-    cdef public double _retry_output, _retry_action
+    cdef public double _retry_output, _retry_action, _timer_at
 
     def __cinit__(self):
         # Somebody's own way of submitting is used for all.
         self.direct = type(self).submit is Bookkeeping.submit
+        self._timer_at = FOREVER
 
     # Beginning.
 
@@ -116,7 +118,16 @@ cdef class Bookkeeping(Starter):
         except BaseException:
             self.give_up((pending,))
             raise
+        if self._looped:
+            self._begun()
         return pending
+
+    def _begun(self):
+        """A command has been begun from within a loop: have it sent, and its time limit minded."""
+        if self._output and not self._flushing:
+            self._flush_later()
+        if <double>self._pause() < self._timer_at:
+            self._schedule()
 
     cdef bint start_plain(self, Pending pending, Py_ssize_t outward) except -1:
         """Send a command that is plain, and that nothing stands in the way of. False: nothing was done."""
@@ -297,7 +308,10 @@ cdef class Bookkeeping(Starter):
             self.staging.give_back(pending)
         pending.out = None
         pending.done = True
-        if pending.waiter is not None:
-            self._told.append(partial(pending.waiter, pending))
+        waiter = pending.waiter
+        if type(waiter) is Answer:
+            waiter(pending)     # which calls nothing, but has been told
+        elif waiter is not None:
+            self._told.append(partial(waiter, pending))
         self._live.pop(pending, None)
         return True

@@ -18,6 +18,8 @@ import time
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
+from pysrp._fast.aio_answer import Alarm, Answer
+from pysrp._fast.commands import check_written, data_of
 from pysrp.errors import PartnerGone, SrpError
 from pysrp.initiator.driver import Base
 from pysrp.initiator.requests import Command, TaskManagement, TimedOut, check_timeout
@@ -53,16 +55,32 @@ class Device(ScannedUnit):
 
     async def read(self, lba: int, blocks: int = 1) -> bytes:
         """``blocks`` blocks from ``lba`` on."""
+        pending = self.begin_read(lba, blocks)
+        if pending is not None:
+            await self.session.wait(pending)
+            data = data_of(pending)
+            if data is not None:
+                return data
         return await self.session.run_steps(self.read_steps(lba, blocks, None))
 
     async def read_into(self, lba: int, buffer: Any) -> None:
         """Fill ``buffer`` (writable, whole blocks) from ``lba`` on."""
         view = memoryview(buffer).cast("B")
-        size = await self.session.run_steps(self.block_size_steps())
+        size = self.size_known() or await self.session.run_steps(self.block_size_steps())
+        pending = None if view.nbytes % size else self.begin_read(lba, view.nbytes // size, view)
+        if pending is not None:
+            await self.session.wait(pending)
+            if data_of(pending) is not None:
+                return
         await self.session.run_steps(self.read_steps(lba, view.nbytes // size, view))
 
     async def write(self, lba: int, data: Any, fua: bool = False) -> None:
         """Write whole blocks from ``lba`` on."""
+        pending = self.begin_write(lba, data, fua)
+        if pending is not None:
+            await self.session.wait(pending)
+            check_written(pending)
+            return
         await self.session.run_steps(self.write_steps(lba, data, fua))
 
     async def flush(self) -> None:
@@ -91,23 +109,23 @@ class Session(Base):
 
     _loop: asyncio.AbstractEventLoop | None = None
     _fd = -1
+    _alarm: Alarm
     _timer: asyncio.TimerHandle | None = None
-    _timer_at = FOREVER
-    _flushing = False
     _watchers: list[asyncio.Future[None]]
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
         self._watchers = []
-        self._signals = True
+        self._signals = self._looped = True
 
     async def connect(self, timeout: float | None = 60) -> None:
         """Open the queue and log in; raises as the blocking one."""
         check_timeout(timeout)
         self._loop = asyncio.get_running_loop()
+        self._alarm = Alarm(self._loop)
         self._start()
         self._fd = self.port.fileno()
-        self._loop.add_reader(self._fd, self._readable)
+        self._loop.add_reader(self._fd, self._on_readable)
         self._readable()
         await self.wait_connected(timeout)
 
@@ -173,6 +191,14 @@ class Session(Base):
 
     # The loop.
 
+    def _on_readable(self) -> None:
+        """As a callback of the loop, where no task runs: those whose commands are done go on at once."""
+        self._alarm.held = True
+        try:
+            self._readable()
+        finally:
+            self._alarm.ring()
+
     def _readable(self) -> None:
         try:
             self._work()
@@ -211,40 +237,26 @@ class Session(Base):
 
     # Commands.
 
-    def submit(self, lun: Lun, cdb: bytes, **arguments: Any) -> Pending:
-        """Start a command, see :meth:`pysrp.initiator.session.Base.submit`; then :meth:`wait` for it."""
-        pending = super().submit(lun, cdb, **arguments)
-        if self.engine.output and not self._flushing and self._loop is not None:
+    def _flush_later(self) -> None:
+        if self._loop is not None:
             self._flushing = True
             self._loop.call_soon(self._flush_soon)
-        self._schedule()
-        return pending
 
     async def wait(self, pending: Pending) -> None:
         """Wait until a command is done; being cancelled gives it up."""
-        try:
-            await self._done(pending)
-        except BaseException:
-            self._give_up((pending,))
-            raise
+        if not pending.done:
+            try:
+                await self._answer(pending)
+            except BaseException:
+                self._give_up((pending,))
+                raise
 
-    async def _done(self, pending: Pending) -> None:
-        """Wait until a command is done."""
-        if pending.done:
-            return
+    def _answer(self, pending: Pending) -> Answer:
+        """What to await until a command is done, which it is not."""
         if not self._opened:
             raise self._not_open()
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        before = pending.waiter
-
-        def done(pending: Pending) -> None:
-            if not future.done():
-                future.set_result(None)
-            if before is not None:
-                before(pending)
-
-        pending.waiter = done
-        await future
+        pending.waiter = answer = Answer(self._alarm, pending.waiter)
+        return answer
 
     def _give_up(self, commands: Iterable[Pending]) -> None:
         self.give_up(commands)
@@ -258,7 +270,8 @@ class Session(Base):
         commands = list(commands)
         try:
             for pending in commands:
-                await self._done(pending)
+                if not pending.done:
+                    await self._answer(pending)
         except BaseException:
             self._give_up(commands)
             raise
@@ -276,7 +289,8 @@ class Session(Base):
                 finally:
                     self._scope = outer
                 for pending in waiting:
-                    await self._done(pending)
+                    if not pending.done:
+                        await self._answer(pending)
         except StopIteration as end:
             result: T = end.value
             return result

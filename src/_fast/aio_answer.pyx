@@ -1,0 +1,124 @@
+"""What a task of asyncio awaits while a command is under way.
+
+A Future would have the loop called once for each command. A session has many answers at a time, and wakes all their
+tasks by one call. To a task an :class:`Answer` is a future: it has what Task calls of one (PEP 3156, asyncio.Task).
+"""
+
+cimport cython
+
+
+@cython.final
+cdef class Alarm:
+    """Alarm(loop): wakes the tasks of ``loop`` whose answers have come, all by one call. :attr:`held`: not yet."""
+
+    cdef readonly object loop
+    cdef list woken
+    cdef public bint held
+
+    def __cinit__(self, loop):
+        self.loop = loop
+        self.woken = []
+
+    cdef int add(self, Answer answer) except -1:
+        self.woken.append(answer)
+        if len(self.woken) == 1 and not self.held:
+            self.loop.call_soon(self.ring)
+        return 0
+
+    def ring(self):
+        """Let all go on; as a callback of the loop, since no task may run in another one."""
+        cdef list woken = self.woken
+        cdef Py_ssize_t at = 0
+        self.held, self.woken = False, []
+        try:
+            while at < len(woken):
+                at += 1
+                (<Answer>woken[at - 1]).wake()
+        finally:
+            if at < len(woken):     # KeyboardInterrupt: the others are not to be forgotten
+                self.woken = woken[at:] + self.woken
+                self.loop.call_soon(self.ring)
+
+
+@cython.final
+@cython.freelist(128)
+cdef class Answer:
+    """Answer(alarm, before): of one command, for one task. To be called when the command is done.
+
+    ``before`` is called first: it is the command's waiter so far.
+    """
+
+    cdef Alarm alarm
+    cdef object before, callback, context
+    cdef bint over, is_cancelled
+    cdef public bint _asyncio_future_blocking
+
+    def __cinit__(self, Alarm alarm not None, before=None):
+        self.alarm = alarm
+        self.before = before
+
+    def __call__(self, pending):
+        before, self.before = self.before, None
+        if before is not None:
+            before(pending)
+        if not self.over:
+            self.over = True
+            if self.callback is not None:
+                self.alarm.add(self)
+
+    cdef int wake(self) except -1:
+        callback, context = self.callback, self.context
+        self.callback = self.context = None
+        if callback is not None:
+            context.run(callback, self)
+        return 0
+
+    # What a task calls.
+
+    def __await__(self):
+        return self
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self.over:
+            self.result()
+            raise StopIteration
+        self._asyncio_future_blocking = True
+        return self
+
+    def get_loop(self):
+        """The loop of whoever awaits it."""
+        return self.alarm.loop
+
+    def add_done_callback(self, callback, *, context):
+        """Call ``callback`` when it is over: there is one, as one task awaits it. RuntimeError for another."""
+        if self.callback is not None:
+            raise RuntimeError("a task awaits this answer already")
+        self.callback, self.context = callback, context
+        if self.over:
+            self.alarm.add(self)
+
+    def done(self):
+        """Whether it is over."""
+        return self.over
+
+    def cancelled(self):
+        """Whether it was cancelled."""
+        return self.is_cancelled
+
+    def cancel(self, msg=None):
+        """Wake the task with CancelledError, unless it is over."""
+        if self.over:
+            return False
+        self.over = self.is_cancelled = True
+        if self.callback is not None:
+            self.alarm.add(self)
+        return True
+
+    def result(self):
+        """None, or CancelledError."""
+        if self.is_cancelled:
+            from asyncio import CancelledError  # a blocking session, which has this module too, needs none of asyncio
+            raise CancelledError
