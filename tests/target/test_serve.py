@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -260,6 +261,30 @@ def test_stop_with_commands_under_way(url: str, clients: Callable[[], Remote]) -
     server.stop(timeout=0.1)  # the disk hangs: told in the log, and not waited for
     slow.gate.set()
     assert server.pool.drain(timeout=PATIENCE)
+
+
+def test_a_thread_that_is_late_when_it_stops_is_told_of(
+    url: str, clients: Callable[[], Remote], caplog: pytest.LogCaptureFixture
+) -> None:
+    """It has not come to withdraw what its clients wait for: nobody knows yet what is busy with it."""
+    begun, go = Event(), Event()
+
+    class Slow(Disk):
+        def execute(self, task: Any) -> Any:
+            if task.cdb[0] == 0x25:
+                begun.set()
+                go.wait()
+            return super().execute(task)
+
+    with Server(url, LunMap([(256, Slow(Ram(MIB)))])) as server:
+        client = clients()
+        client.enter()
+        client.ready(256)
+        client.cmd(256, "25" + "00" * 9)
+        begun.wait()
+        server.stop(0)
+        go.set()
+    assert "a backend is still busy" in caplog.text
 
 
 def test_drain(url: str, clients: Callable[[], Remote]) -> None:

@@ -422,8 +422,9 @@ class Server:
             _stop_job(unit)
         media = {getattr(unit, "backend", None) for unit in self._units()}
         ended = end_of_stragglers(media, first.left)
-        # Those that are no stragglers had as long to end.
-        if not self.pool.drain(timeout=first.left) or not ended:
+        # Those that are no stragglers had as long to end. A thread that is late itself has not withdrawn what it waits for.
+        late = any(adapter.is_alive() for adapter in adapters)
+        if not self.pool.drain(timeout=first.left) or not ended or late:
             log.error("%s: a backend is still busy: what it was writing may be lost", self.url)
         self._flush(whole.left)
         self._over = True
