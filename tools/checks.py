@@ -160,7 +160,7 @@ def steps() -> tuple[list[Step], list[str]]:
         Step("lint", "lint", after),
         Step("corpus", "corpus", after),
         Step("counts", "counts", ("test",)),  # make test has installed valgrind
-        Step("bench", "bench-smoke", after),
+        Step("bench", "bench-smoke", after, cores=2),
     ]
     found = [replace(step, mend=step.mend or MEND.get(step.name, "")) for step in found]
     return found, [f"no Python {version} on this machine: its tests did not run" for version in missing]
