@@ -283,19 +283,28 @@ static void nbd_prepare(struct nbd_medium *medium, struct nbd_polled *polled, in
 	polled->timeout = until == INT64_MAX ? -1 : until <= now ? 0 : (int)((until - now) / NBD_MS + 1);
 }
 
+/* With the lock: hear all that a server has said by now. libnbd reads one answer at a time. */
+static void nbd_hear(struct nbd_medium *medium, struct nbd_link *link, int events)
+{
+	unsigned before;
+
+	do {
+		before = link->flying;
+		nbd_notify(link->handle, events);
+		if (nbd.aio_is_dead(link->handle) || nbd.aio_is_closed(link->handle)) {
+			nbd_breaks(medium);
+			return;
+		}
+	} while (link->flying && link->flying < before && !medium->broken);
+}
+
 /* With the lock: what the servers say, and what there is to do about it. */
 static void nbd_attend(struct nbd_medium *medium, const struct nbd_polled *polled, int64_t now)
 {
 	unsigned i;
 
-	for (i = 0; i + 2 < polled->count && i < medium->linked; i++) {
-		struct nbd_handle *handle = medium->links[i].handle;
-		int events = polled->fds[i + 2].revents;
-
-		nbd_notify(handle, events);
-		if (nbd.aio_is_dead(handle) || nbd.aio_is_closed(handle))
-			nbd_breaks(medium);
-	}
+	for (i = 0; i + 2 < polled->count && i < medium->linked; i++)
+		nbd_hear(medium, &medium->links[i], polled->fds[i + 2].revents);
 	nbd_take(medium);
 	if (medium->broken)
 		nbd_break(medium, now);

@@ -47,7 +47,8 @@ struct nbd_channel {
 	pthread_cond_t turn;
 	struct pysrp_io *over, **over_last;
 	unsigned ringing;		/* close() waits for that */
-	struct nbd_channel *next_to_ring;	/* with the medium's lock */
+	int listed;			/* with the medium's lock: it is among those to ring for */
+	struct nbd_channel *next_to_ring;
 };
 
 /* A request on its way. All of it is guarded by the medium's lock, but for the inbox. */
@@ -198,7 +199,9 @@ static void nbd_finish(struct nbd_request *request, int error)
 	free(request->bounce);
 	free(request);
 	pthread_mutex_lock(&channel->lock);
-	if (!channel->over) {
+	/* The loop may reap, and there be nothing again, before it has been rung for. */
+	if (!channel->over && !channel->listed) {
+		channel->listed = 1;
 		channel->ringing++;
 		channel->next_to_ring = medium->to_ring;
 		medium->to_ring = channel;
@@ -208,21 +211,30 @@ static void nbd_finish(struct nbd_request *request, int error)
 	pthread_mutex_unlock(&channel->lock);
 }
 
-/* Let go of the lock, and ring where there is something to reap. */
+/* Let go of the lock, and ring where there is something to reap. Who finishes more meanwhile lists channels anew. */
 static void nbd_leave(struct nbd_medium *medium)
 {
-	struct nbd_channel *channel, *next = medium->to_ring;
+	struct nbd_channel *channel;
+	int more;
 
-	medium->to_ring = NULL;
-	pthread_mutex_unlock(&medium->lock);
-	while ((channel = next)) {
-		next = channel->next_to_ring;
-		channel->ring(channel->bell);
-		pthread_mutex_lock(&channel->lock);
-		if (!--channel->ringing)
-			pthread_cond_broadcast(&channel->turn);
-		pthread_mutex_unlock(&channel->lock);
-	}
+	do {
+		channel = medium->to_ring;
+		if (channel) {
+			medium->to_ring = channel->next_to_ring;
+			channel->listed = 0;
+		}
+		more = medium->to_ring != NULL;
+		pthread_mutex_unlock(&medium->lock);
+		if (channel) {
+			channel->ring(channel->bell);
+			pthread_mutex_lock(&channel->lock);
+			if (!--channel->ringing)
+				pthread_cond_broadcast(&channel->turn);
+			pthread_mutex_unlock(&channel->lock);
+		}
+		if (more)
+			pthread_mutex_lock(&medium->lock);
+	} while (more);
 }
 
 /* A part of it is over, or will be sent again. */
