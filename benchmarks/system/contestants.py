@@ -293,12 +293,20 @@ def fio(
 
 
 @contextmanager
-def loaded_by_fio(command: list[str], path: Path, log: Path) -> Iterator[Run]:
-    """An NBD server on a Unix socket."""
-    engine = ["--ioengine=nbd", f"--uri=nbd+unix:///?socket={path}"]
+def filled(command: list[str], path: Path, log: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """An NBD server on a Unix socket, whose pages exist: its URL and the process."""
+    url = f"nbd+unix:///?socket={path}"
     with process(command, log, stdout=subprocess.DEVNULL) as server:
         until(lambda: answers(path), server, log)
-        fio(Row("fill", "write", "sequential", 1 << 20, 1), 0.1, *engine)  # pages that exist
+        fio(Row("fill", "write", "sequential", 1 << 20, 1), 0.1, "--ioengine=nbd", f"--uri={url}")
+        yield url, server
+
+
+@contextmanager
+def loaded_by_fio(command: list[str], path: Path, log: Path) -> Iterator[Run]:
+    """An NBD server on a Unix socket."""
+    with filled(command, path, log) as (url, server):
+        engine = ["--ioengine=nbd", f"--uri={url}"]
 
         def run(row: Row, seconds: float) -> Figures:
             return fio(row, seconds, *engine, server=server, jobs=row.clients)
@@ -306,13 +314,17 @@ def loaded_by_fio(command: list[str], path: Path, log: Path) -> Iterator[Run]:
         yield run
 
 
+def nbdkit_memory(path: Path) -> list[str]:
+    """The command for a server with nbdkit's memory plugin."""
+    need("nbdkit, fio", "nbdkit", "fio", tools=("nbdkit", "fio"))
+    return ["nbdkit", "--foreground", "--unix", str(path), "memory", f"{MEBIBYTES}M"]
+
+
 @contextmanager
 def nbdkit(where: Path) -> Iterator[Run]:
     """nbdkit's memory plugin."""
-    need("nbdkit, fio", "nbdkit", "fio", tools=("nbdkit", "fio"))
     path = where / "nbdkit"
-    command = ["nbdkit", "--foreground", "--unix", str(path), "memory", f"{MEBIBYTES}M"]
-    with loaded_by_fio(command, path, where / "nbdkit.log") as run:
+    with loaded_by_fio(nbdkit_memory(path), path, where / "nbdkit.log") as run:
         yield run
 
 

@@ -56,6 +56,17 @@ def nbdkit(where: Path) -> Iterator[Run]:
 
 
 @contextmanager
+def pysrp_nbd(where: Path) -> Iterator[Run]:
+    """A disk on such an nbdkit as fio has; its processor time counts too."""
+    path = where / "nbdkit"
+    with (
+        c.filled(c.nbdkit_memory(path), path, where / "nbdkit.log") as server,
+        pysrp_server(where, server[0]) as between,
+    ):
+        yield partial(pysrp_load, [between, server], "batch")
+
+
+@contextmanager
 def fio(where: Path, engine: str) -> Iterator[Run]:
     """fio on the file itself: as many jobs as clients by io_uring; by psync, which has no depth, four of them."""
     need("fio", "fio", tools=("fio",))
@@ -132,6 +143,7 @@ CONTESTANTS: dict[str, dict[str, Callable[[Path], Any]]] = {
         NBDKIT: nbdkit,
     },
     "loop": {"pysrp": pysrp_direct, URING: fio_direct},
+    "NBD": {"pysrp": pysrp_nbd, NBDKIT: c.nbdkit},
     "LUNs": {
         "pysrp": partial(pysrp_luns, slow="fault:delay,constant=20ms:"),
         NONE_SLOW: partial(pysrp_luns, slow=""),

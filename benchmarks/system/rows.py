@@ -131,11 +131,30 @@ def _files() -> list[Row]:
     ]
 
 
+def _nbd() -> list[Row]:
+    """One nbdkit with memory, by pysrp in between, and by fio at once."""
+    return [
+        Row(
+            f"NBD, {size // KIB} KiB random {kind} at depth {depth}",
+            kind,
+            "random",
+            size,
+            depth,
+            "NBD",
+            clients,
+            aims(nbdkit=0.8),
+        )
+        for size, depth, clients in ((4 * KIB, 1, 1), (4 * KIB, 32, 1), (256 * KIB, 8, 1))
+        for kind in ("read", "write")
+    ]
+
+
 ROWS = [
     *_ram(),
     *_calls(),
     *_clients(),
     *_files(),
+    *_nbd(),
     *(
         Row(
             f"loop device, O_DIRECT, 4 KiB random {kind} at depth 32",
