@@ -6,6 +6,7 @@
 #define PYSRP_NBD_DRIVER_H
 
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "nbd_requests.h"
@@ -283,10 +284,14 @@ static void nbd_prepare(struct nbd_medium *medium, struct nbd_polled *polled, in
 	polled->timeout = until == INT64_MAX ? -1 : until <= now ? 0 : (int)((until - now) / NBD_MS + 1);
 }
 
-/* With the lock: hear all that a server has said by now. libnbd reads one answer at a time. */
+/*
+ * With the lock: hear all that a server has said by now. libnbd reads one answer at a time. It is not told to read where
+ * there is nothing: then it would wait for an answer, and send no more.
+ */
 static void nbd_hear(struct nbd_medium *medium, struct nbd_link *link, int events)
 {
 	unsigned before;
+	int more = 0;
 
 	do {
 		before = link->flying;
@@ -295,7 +300,8 @@ static void nbd_hear(struct nbd_medium *medium, struct nbd_link *link, int event
 			nbd_breaks(medium);
 			return;
 		}
-	} while (link->flying && link->flying < before && !medium->broken);
+	} while (link->flying < before && !medium->broken && nbd.aio_get_direction(link->handle) == NBD_WANTS_READ &&
+		 !ioctl(nbd.aio_get_fd(link->handle), FIONREAD, &more) && more > 0);
 }
 
 /* With the lock: what the servers say, and what there is to do about it. */

@@ -26,7 +26,7 @@ from pysrp.scst import Tree, TreeError, load, save
 from pysrp.target.disk import ThinDisk
 from pysrp.target.link import PENDING
 from pysrp.target.medium import FUA, NOWAIT, Feature, MediumRequest, Operation
-from waiting import until
+from waiting import PATIENCE, until
 
 READ, WRITE, FLUSH, ZERO, DISCARD, EXTENTS = Operation
 
@@ -532,6 +532,37 @@ def test_while_a_long_answer_comes(make: Make) -> None:
     while long not in scene.user.over:
         scene.user.whole(READ, 0, small)
     assert long.errno == 0
+
+
+def test_more_than_a_socket_holds(make: Make) -> None:
+    """Answers come while a request is sent in part: neither waits for the other."""
+    scene = make("memory", "4M")
+    parts = [random.Random(at).randbytes(256 << 10) for at in range(16)]
+    for turn in range(6):
+        writes = [scene.user.begin(WRITE, at << 18, parts[at - turn]) for at in range(16)]
+        scene.over(*writes)
+        assert scene.user.read(0, 4 << 20) == b"".join(parts[at - turn] for at in range(16))
+
+
+def test_loops_that_reap_all_the_time(make: Make) -> None:
+    """None of them is forgotten, whatever ends while it looks."""
+    scene = make("memory", SIZE)
+
+    def use(number: int) -> None:
+        user = User(scene.medium)
+        for _ in range(60):
+            requests = {user.begin(WRITE, (number * 32 + at) * 512, bytes([at]) * 512) for at in range(32)}
+            while not requests <= set(user.over):
+                user.loop.turn()
+            user.over.clear()
+        user.channel.retire()
+
+    threads = [threading.Thread(target=use, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert scene.user.read(0, 32768) == b"".join(bytes([at]) * 512 for at in range(32)) * 2
 
 
 # Servers that lie
