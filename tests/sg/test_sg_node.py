@@ -120,6 +120,17 @@ def test_limits(sysfs: Sysfs) -> None:
     assert limit("0:0:4:0", pieces=0) == 512 << 10
 
 
+def test_transports(sysfs: Sysfs) -> None:
+    place = Place("/dev/null", SgCall3, sysfs.add("3:0:1:0"))
+    assert place.transport() == ""
+    host = sysfs.folder / "devices/host3"
+    (host / "scsi_host/host3/proc_name").write_text("mptsas\n")
+    assert place.transport() == "(mptsas)"
+    (host / "sas_host").mkdir()
+    assert place.transport() == "sas (mptsas)"
+    assert Place("/dev/null", SgCall3, sysfs.folder).transport() == ""
+
+
 def test_all_of_them_in_order(sysfs: Sysfs) -> None:
     for number, address in enumerate(("1:0:0:0", "0:0:10:0", "0:0:2:0", "enclosure")):
         sysfs.add(address, name=f"sg{number}", number=f"21:{number}", inquiry=DISK)

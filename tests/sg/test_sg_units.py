@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,6 +31,8 @@ from pysrp.sg import crew
 from pysrp.sg.session import Device, SgUnit
 from pysrp.srp import TaskAttribute
 from pysrp.target.disk import Disk
+from pysrp.target.lunmap import LunMap
+from pysrp.target.serve import Server
 from sg_rig import SIZE, AioSession, BlockingSession, Sysfs, Wired, wired
 from waiting import PATIENCE
 
@@ -150,6 +154,8 @@ def test_connect_by_url(leads_to: tuple[type[Wired], Disk, Sysfs]) -> None:
         assert (found.host, found.product) == (5, "VDASD blkdev")
     with pytest.raises(TransportError):
         initiator.connect("unix:/nowhere/at/all", timeout=0.01)
+    with Server("local:nobody_logs_in", LunMap(), enabled=False) as server, pytest.raises(TimedOut):
+        initiator.connect(server.url, timeout=0)
 
 
 # Refusals.
@@ -469,11 +475,11 @@ def test_a_cancelled_await_gives_up(leads_to: tuple[type[Wired], Disk, Sysfs], h
             await disk.capacity()
             unit = disk.session
             pending = unit.submit(disk.lun, bytes(scsi.Read10.build(transfer_length=1)), data_in_length=512)
-            for waiting in (disk.read_into(0, room), unit.wait(pending)):
+            assert hold.entered.acquire(timeout=PATIENCE)  # it has begun, and waits for nobody of this loop
+            for begun, waiting in ((False, disk.read_into(0, room)), (True, unit.wait(pending))):
                 task = asyncio.ensure_future(waiting)
                 await asyncio.sleep(0)
-                while not hold.entered.acquire(blocking=False):
-                    await asyncio.sleep(0)
+                assert begun or hold.entered.acquire(timeout=PATIENCE)
                 task.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await task
@@ -510,3 +516,19 @@ def test_a_loop_that_has_gone(leads_to: tuple[type[Wired], Disk, Sysfs], hold: H
         await session.close()
 
     asyncio.run(again())
+
+
+# The page in the documentation.
+
+
+def test_what_the_page_shows(node: type[Wired], capsys: pytest.CaptureFixture[str]) -> None:
+    """Its Python, over a target in place of this machine."""
+    page = (Path(__file__).parents[2] / "docs/sg.md").read_text().split("## In Python\n")[1].split("\n## ")[0]
+    shown = "".join(re.findall(r"(?:^(?:    .*)?\n)+", page, re.MULTILINE))
+    assert 'connect("sg:")' in shown
+    space: dict[str, Any] = {}
+    exec(textwrap.dedent(shown.replace('"sg:"', repr(node.url))), space)
+    assert "VDASD blkdev" in capsys.readouterr().out
+    with initiator.connect(node.url) as host:
+        (device,) = host.scan(channels=[0], ids=[1])
+        assert space["serial"](device) == device.inquiry(0x80).serial

@@ -4,7 +4,7 @@ A tool that is typed against these runs over VSCSI (:mod:`pysrp.initiator.sessio
 (:mod:`pysrp.sg`), and over what comes next::
 
     def serial_numbers(host: ScsiHost) -> dict[str, str]:
-        return {str(device.hctl): device.inquiry(0x80).serial_number for device in host.scan()}
+        return {str(device.hctl): device.inquiry(0x80).serial for device in host.scan()}
 
 :func:`pysrp.initiator.connect` opens the one that a URL names.
 """

@@ -19,7 +19,9 @@ from typing import Any, TypeVar
 from pysrp.initiator import aio
 from pysrp.initiator.units import Pending, Result, Steps
 from pysrp.lun import Lun
+from pysrp.scsi.inquiry import Inquiry
 from pysrp.sg.crew import UnitCrew
+from pysrp.sg.node import Place
 from pysrp.sg.units import Units
 
 __all__ = ["Device", "Session", "SgUnit"]
@@ -94,6 +96,12 @@ class Device(aio.Device):
     """A logical unit; the methods are those of :class:`pysrp.initiator.session.Device`."""
 
     session: SgUnit  # type: ignore[assignment]
+    place: Place
+    """Its node, and what the kernel tells of it."""
+
+    def __init__(self, unit: SgUnit, place: Place, data: Inquiry) -> None:
+        super().__init__(unit, unit.lun, place.hctl, data)
+        self.place = place
 
 
 class Session(Units[SgUnit]):
@@ -105,9 +113,7 @@ class Session(Units[SgUnit]):
         self, channels: Iterable[int] | None = None, ids: Iterable[int] | None = None, luns: int | None = None
     ) -> list[Device]:
         """The units, as the kernel found them when it looked for them last; see the blocking one."""
-        return [
-            Device(unit, unit.lun, place.hctl, data) for unit, place, data in self._found(channels, ids, luns)
-        ]
+        return [Device(*found) for found in self._found(channels, ids, luns)]
 
     async def close(self) -> None:
         """Let go of all units, as the blocking one."""

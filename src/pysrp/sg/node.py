@@ -6,6 +6,7 @@ sysfs says what a node leads to, whatever its name is: ``/sys/dev/char/21:0`` is
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -38,6 +39,9 @@ VERSIONS: dict[str, type[SgCall]] = {
 }
 """Subsystem of a node: the version of SG_IO that it takes."""
 
+TRANSPORTS = "fc", "iscsi", "sas", "spi", "srp"
+"""Transports of which Linux has a class of hosts."""
+
 TRANSFER = 512 << 10
 """Bytes of one command where the kernel tells no limit."""
 
@@ -66,6 +70,16 @@ class Place:
         """Names of the unit's devices of a subsystem: ``sda`` of ``block``, ``sg0`` of ``scsi_generic``."""
         folder = self.device / subsystem
         return sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
+
+    def transport(self) -> str:
+        """What carries its commands, and the adapter's driver, as far as the kernel tells: ``srp (ibmvscsi)``."""
+        for folder in self.device.resolve().parents:
+            if (folder / "scsi_host").is_dir():
+                kinds = [kind for kind in TRANSPORTS if (folder / f"{kind}_host").is_dir()]
+                driver = folder / "scsi_host" / f"host{self.host}" / "proc_name"
+                name = driver.read_text().strip() if driver.exists() else ""
+                return " ".join([*kinds[:1], *([f"({name})"] if name else [])])
+        return ""
 
     def inquiry(self) -> Inquiry:
         """Standard INQUIRY data as the kernel read it when it found the unit; it takes no rights and no command.
@@ -197,8 +211,9 @@ class Node:
 
     def _let_go(self) -> None:
         if self._closed and not self._users and self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+            fd, self._fd = self._fd, -1
+            with contextlib.suppress(OSError):  # it is closed all the same: what a tape has to say of its end
+                os.close(fd)
 
 
 _RIGHTS = "only root, or who a udev rule names, may send SCSI commands"

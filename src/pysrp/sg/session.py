@@ -11,7 +11,9 @@ from pysrp.initiator import session
 from pysrp.initiator.units import IO_RETRIES, IO_TIMEOUT, Pending, Result, ScannedUnit, Steps
 from pysrp.initiator.workload import Workload, WorkloadRun
 from pysrp.lun import Lun
+from pysrp.scsi.inquiry import Inquiry
 from pysrp.sg.crew import UnitCrew
+from pysrp.sg.node import Place
 from pysrp.sg.units import Units
 
 __all__ = ["Device", "Session", "SgUnit"]
@@ -94,6 +96,12 @@ class Device(session.Device):
     """A logical unit, the methods those of :class:`pysrp.initiator.session.Device`."""
 
     session: SgUnit  # type: ignore[assignment]
+    place: Place
+    """Its node, and what the kernel tells of it."""
+
+    def __init__(self, unit: SgUnit, place: Place, data: Inquiry) -> None:
+        super().__init__(unit, unit.lun, place.hctl, data)
+        self.place = place
 
 
 class Session(Units[SgUnit]):
@@ -108,9 +116,7 @@ class Session(Units[SgUnit]):
 
         Raises PartnerGone for one that has gone meanwhile, or when this is closed.
         """
-        return [
-            Device(unit, unit.lun, place.hctl, data) for unit, place, data in self._found(channels, ids, luns)
-        ]
+        return [Device(*found) for found in self._found(channels, ids, luns)]
 
     def gather(self, commands: Iterable[Pending], check: bool = True) -> list[Result]:
         """Wait for commands of any of the units; their results in order. Raises the first error, when all are done."""
