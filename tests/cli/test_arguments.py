@@ -48,7 +48,8 @@ WORDS = [
 DIRECTORIES = "../..", "/", "{here}"
 """On which a mount would succeed, and stay."""
 OPTIONS: dict[str, list[str]] = {
-    "lsscsi": ["--host", "-s", "--record"], "rescan": ["--channels", "--ids", "-s"], "inq": ["-p"], "luns": [],
+    "lsscsi": ["--host", "-s", "--record"], "rescan": ["--channels", "--ids", "-s"], "inq": ["-p"], "luns": ["--select"], "vpd": ["-p", "-a", "-H"],
+    "modes": ["-p", "-c", "-6"], "logs": ["-p"], "opcodes": ["-o", "-t"], "sense": ["-d"], "persist": ["-K", "-G", "-s"],
     "readcap": [], "read": ["--lba", "--count", "--size", "--record"], "write": ["--lba"], "raw": ["-r", "-i", "-o"],
     "reset": [], "decode": ["--as", "--strict", "--cdb"], "fields": [], "scst ls": ["-l", "-s"], "scst cat": [],
     "scst write": [], "scst load": [], "scst save": ["-s"], "scst mount": [],

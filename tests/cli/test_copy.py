@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +17,8 @@ from pysrp.lun import Lun
 
 class Short:
     """A unit that moves half of everything, and says GOOD."""
+
+    max_transfer = 1 << 20
 
     def half(self, length: int) -> Pending:
         pending = Pending(None, Lun(), bytes(10), length, 0)
@@ -37,9 +38,8 @@ class Short:
 
 
 def test_less_than_all_is_an_error() -> None:
-    session: Any = SimpleNamespace(max_transfer=1 << 20)
     unit: Any = Short()
     with pytest.raises(SrpError, match="2048 bytes"):
-        copy_out(session, unit, 0, 8, 512, io.BytesIO())
+        copy_out(unit, 0, 8, 512, io.BytesIO())
     with pytest.raises(SrpError, match="2048 bytes"):
-        copy_in(session, unit, 0, 8, 512, io.BytesIO(bytes(4096)))
+        copy_in(unit, 0, 8, 512, io.BytesIO(bytes(4096)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import logging
 import os
 import socket
@@ -22,6 +23,7 @@ from pysrp.fabric import Identity
 from pysrp.fabric.recorder import Recorder
 from pysrp.initiator.session import Device, Options, Session
 from pysrp.lun import Hctl, Lun, from_hctl, hctl
+from pysrp.sg.session import Session as Generic
 from pysrp.text import NAME_A_SERVER, size
 
 _C = TypeVar("_C", bound=Callable[..., Any])
@@ -163,9 +165,24 @@ def _give_up(context: click.Context, _: click.Parameter, seconds: float) -> None
     context.meta[GIVE_UP] = seconds
 
 
+UNIT_ADDRESS = f"{__name__}.unit_address"
+
+
+def _unit_address(context: click.Context, option: click.Parameter, text: str) -> None:
+    """For :func:`logged_in`."""
+    try:
+        context.meta[UNIT_ADDRESS] = int(text, 16)
+    except ValueError:
+        raise click.BadParameter(f"{text!r}: it is hexadecimal, such as 30000002", context, option) from None
+
+
 def _which(context: click.Context, option: click.Parameter, server: str | None) -> str:
     if not server:
-        raise click.MissingParameter(f"Which server? {NAME_A_SERVER}.", ctx=context, param=option)
+        raise click.MissingParameter(
+            f"Which server? {NAME_A_SERVER}; or -s sg: for the devices of this machine.",
+            ctx=context,
+            param=option,
+        )
     return server
 
 
@@ -184,8 +201,13 @@ def initiator_options(command: _C) -> _C:
             help="How long ending a command may take that is late or was interrupted, before the connection is reset.",
         ),
         click.option(
+            "--unit-address", default="0", metavar="HEX", expose_value=False, callback=_unit_address,
+            help="Unit address of this initiator where adapters are simulated: who it is, for reservations.",
+        ),
+        click.option(
             "-s", "--server", envvar="PYSRP_SERVER", metavar="URL", callback=_which,
-            help="Where the server is: unix:PATH, vio:UNIT (environment: PYSRP_SERVER).",
+            help="Where the server is: unix:PATH, vio:UNIT; sg: for this machine's own devices, sg:/dev/sg0 for one "
+            "(environment: PYSRP_SERVER).",
         ),
         click.option(
             "--record", type=NewFile(), metavar="FILE", expose_value=False, callback=_record,
@@ -197,20 +219,28 @@ def initiator_options(command: _C) -> _C:
 
 
 @contextmanager
-def logged_in(server: str, timeout: float, host: int, verbose: bool = False) -> Iterator[Session]:
-    """A session with the server, logged in; closed in the end."""
+def logged_in(server: str, timeout: float, host: int, verbose: bool = False) -> Iterator[Session | Generic]:
+    """A session with the server, logged in, or with this machine's devices; closed in the end."""
+    file = click.get_current_context().meta.get(__name__)
+    if server.startswith("sg:"):
+        if file:
+            raise ConfigError("--record: there is nothing to record of sg:, where the kernel does it all")
+        with Generic(server) as generic:
+            yield generic
+        return
     if verbose:
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     url = server if ":" in server else f"unix:{server}"
-    identity = Identity(partition_name=socket.gethostname())
+    meta = click.get_current_context().meta
+    identity = Identity(unit_address=meta.get(UNIT_ADDRESS, 0), partition_name=socket.gethostname())
     with ExitStack() as stack:
         port = stack.enter_context(fabric.connect(url, identity=identity, timeout=timeout))
-        if file := click.get_current_context().meta.get(__name__):
+        if file:
             port = stack.enter_context(Recorder(port, file))
         own = Options.of(
             port.identity,
             f"host{host}",
-            give_up=click.get_current_context().meta.get(GIVE_UP, Options.give_up),
+            give_up=meta.get(GIVE_UP, Options.give_up),
         )
         session = stack.enter_context(closing(Session(port, host=host, options=own)))
         session.connect(timeout)
@@ -238,11 +268,66 @@ def address(text: str) -> tuple[Lun, Hctl]:
         return lun, Hctl(0, 0, 0)
 
 
-def device(session: Session, text: str) -> Device:
+def device(session: Session | Generic, text: str) -> Device:
     """The device that ``text`` names, after an INQUIRY; raises ConfigError if nothing is there."""
+    if isinstance(session, Generic):
+        return _of_this_machine(session, text)
     lun, place = address(text)
     cdb = scsi.Inquiry.build(allocation_length=36)
     data = scsi.InquiryData(session.execute(lun, cdb, data_in_length=36, retries=3).data)
     if data.peripheral_qualifier:
         raise ConfigError(f"no device at {text}; 'pysrp lsscsi' lists what there is")
     return Device(session, lun, place, data)
+
+
+def _of_this_machine(session: Generic, text: str) -> Device:
+    """A device of SCSI generic: the one that the session has opened, or by its address."""
+    found = session.scan()
+    if is_node(text):
+        return found[0]
+    try:
+        numbers = tuple(int(part) for part in text.strip("[]").split(":"))
+    except ValueError:
+        numbers = ()
+    if len(numbers) == 1:
+        found = [each for each in found if each.hctl.id == numbers[0]]
+    else:
+        found = [each for each in found if numbers and (each.host, *each.hctl)[-len(numbers) :] == numbers]
+    if len(found) != 1:
+        raise ConfigError(
+            f"{len(found) or 'no'} devices are {text}; write HOST:CHANNEL:ID:LUN as 'pysrp lsscsi -s sg:' lists them, "
+            f"or a node such as /dev/sg0"
+        )
+    return found[0]
+
+
+def is_node(text: object) -> bool:
+    """Whether ``text`` names a device node of this machine: /dev/sg0, sg:/dev/sg0."""
+    return isinstance(text, str) and text.startswith(("/dev/", "sg:/"))
+
+
+class DeviceCommand(click.Command):
+    """A command with a DEVICE, which may be a node of this machine. Then it needs no server; nor a DEVICE with one."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Where DEVICE is a node, that is the server; where the server is one, that is the DEVICE."""
+        given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+        where, server = given.get("where"), given.get("server")
+        if is_node(where) and not isinstance(server, str):
+            args = ["--server", f"sg:{str(where).removeprefix('sg:')}", *args]
+        elif is_node(named := server if isinstance(server, str) else os.environ.get("PYSRP_SERVER")):
+            args = [str(named), *args]
+        return super().parse_args(ctx, args)
+
+
+def on_device(command: Callable[..., None]) -> Callable[..., None]:
+    """What a command of one device begins with: DEVICE, the options of who logs in. It is called with the device."""
+
+    @click.argument("where", metavar="DEVICE")
+    @initiator_options
+    @functools.wraps(command)
+    def run(server: str, timeout: float, host: int, verbose: bool, where: str, **options: Any) -> None:
+        with logged_in(server, timeout, host, verbose) as session:
+            command(device(session, where), **options)
+
+    return run

@@ -128,7 +128,7 @@ def as_table(record: records.Record, view: View | None, error: str, problems: li
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per record instead of tables.")
 @click.option("--strict", is_flag=True, help="Any violation of the standard counts as an error.")
 def decode(file: BinaryIO, kind: str | None, cdb: str | None, as_json: bool, strict: bool) -> None:
-    """Print queue elements, IUs, datagrams, CDBs and sense data, field by field.
+    """Print queue elements, IUs, datagrams, CDBs, sense data and pages, field by field.
 
     FILE (default: standard input) holds hexadecimal text, one record a line or as xxd, hexdump, od -tx1,
     tshark -x and sg3_utils (-H, -HHH) print it, or binary data, or JSON lines as --record writes them.
@@ -143,6 +143,7 @@ def decode(file: BinaryIO, kind: str | None, cdb: str | None, as_json: bool, str
       pysrp decode --as crq --json queue.bin
       xxd iu.bin | pysrp decode --as iu
       sg_inq -HHH /dev/sg0 | pysrp decode --cdb '12 0 0 0 60 0'
+      sg_vpd -p bl -HHH /dev/sg0 | pysrp decode --as vpd
     """
     if kind and cdb:
         raise click.UsageError("--as and --cdb both say what the bytes are: give one of them")

@@ -23,7 +23,8 @@ from typing import Any
 import click
 
 from pysrp.cli.common import human
-from pysrp.cli.initiator import copy_in, copy_out, row
+from pysrp.cli.initiator import copy_in, copy_out
+from pysrp.cli.listing import row
 from pysrp.errors import SrpError
 from pysrp.initiator.session import Device, Session
 from pysrp.scst import Client, socket_of
@@ -119,19 +120,19 @@ class Digest:
         return len(data)
 
 
-def verify(session: Session, disks: list[Device]) -> dict[str, Any]:
+def verify(disks: list[Device]) -> dict[str, Any]:
     """Fill every disk with data of its own, then read every disk back and compare."""
     sums, written, start = {}, 0, time.monotonic()
     for d in disks:
         blocks, block = d.capacity()
         data = random.Random(str(d.hctl)).randbytes(1 << 20) * (blocks * block >> 20)
-        written += copy_in(session, d, 0, blocks, block, io.BytesIO(data)).done
+        written += copy_in(d, 0, blocks, block, io.BytesIO(data)).done
         sums[d.hctl] = hashlib.sha256(data).digest()
     middle, bad = time.monotonic(), []
     for d in disks:
         blocks, block = d.capacity()
         sink = Digest()
-        copy_out(session, d, 0, blocks, block, sink)
+        copy_out(d, 0, blocks, block, sink)
         if sink.sum.digest() != sums[d.hctl]:
             bad.append(d.hctl)
     end = time.monotonic()
@@ -171,12 +172,12 @@ def demo(as_json: bool) -> None:
         disks = session.scan(channels=[0], ids=range(32))
         shell(f"lsscsi {HOST}:")
         for d in disks:
-            say(row(HOST, d))
+            say(row(d))
         expected = [(0, i, 0, "IBM", "VDASD blkdev", "0001") for i in range(1, DISKS + 1)]
         if [(*d.hctl, d.vendor, d.product, d.revision) for d in disks] != expected:
             raise SrpError(f"{len(disks)} disks found, and not the sixteen of the README")
         say("\n-- Real data, on every disk from its first block to its last:")
-        result = verify(session, disks)
+        result = verify(disks)
         if result["bad"]:
             raise SrpError(f"data read back differs on {result['bad']}")
     seconds = time.monotonic() - start

@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import stat
 import sys
 from collections import deque
-from typing import Any, BinaryIO, Protocol
+from typing import BinaryIO, Protocol
 
 import click
 
 from pysrp import scsi
 from pysrp.cli.common import (
     NUMBER,
+    DeviceCommand,
     Output,
     OutputFile,
     Progress,
@@ -27,173 +27,11 @@ from pysrp.cli.common import (
 from pysrp.errors import ConfigError, DecodeError, ScsiError, SrpError
 from pysrp.initiator.session import Device, Pending, Result, Session
 from pysrp.initiator.units import SUCCESS
-from pysrp.scsi import params
-from pysrp.scsi.codes import PeripheralDeviceType, Status
-from pysrp.text import octets, printable, size
-
-TYPES = {
-    0: "disk",
-    1: "tape",
-    4: "worm",
-    5: "cd/dvd",
-    7: "optical",
-    8: "mediumx",
-    0xC: "storage",
-    0xD: "enclosu",
-}
-"""Peripheral device type: lsscsi's word for it."""
+from pysrp.scsi.codes import Status
+from pysrp.text import octets, size
 
 CHUNK = 1 << 20
 DEPTH = 8
-
-
-def row(host: int, found: Device) -> str:
-    """A line of lsscsi: address, type, vendor, product, revision, node (there is none here)."""
-    place = f"[{host}:{found.hctl.channel}:{found.hctl.id}:{found.hctl.lun}]"
-    kind = TYPES.get(found.type, f"type {found.type:x}")
-    vendor, product, revision = map(printable, (found.vendor, found.product, found.revision))
-    return f"{place:<12} {kind:<7} {vendor:<8} {product:<16} {revision:<4}  -"
-
-
-def record(host: int, found: Device) -> dict[str, Any]:
-    """The same for --json."""
-    return {
-        "hctl": [host, *found.hctl],
-        "lun": str(found.lun),
-        "type": int(found.type),
-        "vendor": found.vendor,
-        "product": found.product,
-        "revision": found.revision,
-    }
-
-
-def span(text: str, most: int) -> range:
-    """Numbers from text such as 0-31 or 5; below ``most``."""
-    first, _, last = text.partition("-")
-    try:
-        numbers = range(int(first), int(last or first) + 1)
-    except ValueError:
-        raise ConfigError(f"{text!r} is no range; write 0-31 or 5") from None
-    if not numbers or numbers[-1] >= most or numbers[0] < 0:
-        raise ConfigError(f"{text}: only 0 to {most - 1} can be addressed")
-    return numbers
-
-
-@click.command()
-@click.option("--channels", default="0-7", show_default=True, help="Channels to look at (Linux: 0-3).")
-@click.option("--ids", default="0-63", show_default=True, help="Target ids to look at.")
-@click.option("--json", "as_json", is_flag=True, help="A JSON list.")
-@initiator_options
-def rescan(
-    server: str, timeout: float, host: int, verbose: bool, channels: str, ids: str, as_json: bool
-) -> None:
-    """Scan the bus as rescan-scsi-bus does, and print every device found.
-
-    \b
-    Example: pysrp rescan -s unix:/run/vios --ids 0-31
-    """
-    with logged_in(server, timeout, host, verbose) as session:
-        found = session.scan(channels=span(channels, 8), ids=span(ids, 64))
-        if as_json:
-            click.echo(json.dumps([record(host, d) for d in found], indent=1))
-            return
-        for d in found:
-            click.echo(
-                f"Host: scsi{host} Channel: {d.hctl.channel:02} Id: {d.hctl.id:02} Lun: {d.hctl.lun:02}"
-            )
-            vendor, model, revision = map(printable, (d.vendor, d.product, d.revision))
-            click.echo(f"  Vendor: {vendor:<8} Model: {model:<16} Rev: {revision}")
-            kind = (
-                PeripheralDeviceType(d.type).name if d.type in list(PeripheralDeviceType) else f"{d.type:#x}"
-            )
-            click.echo(f"  Type:   {kind.replace('_', ' ').title()}")
-        click.echo(f"{len(found)} device(s) found.")
-
-
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="A JSON list.")
-@initiator_options
-def lsscsi(server: str, timeout: float, host: int, verbose: bool, as_json: bool) -> None:
-    """List the devices in lsscsi's columns: address, type, vendor, product, revision, node.
-
-    \b
-    Example: pysrp lsscsi -s unix:/run/vios
-    """
-    with logged_in(server, timeout, host, verbose) as session:
-        found = session.scan()
-        if as_json:
-            click.echo(json.dumps([record(host, d) for d in found], indent=1))
-        else:
-            for d in found:
-                click.echo(row(host, d))
-
-
-@click.command()
-@click.argument("where", metavar="DEVICE")
-@click.option(
-    "-p", "--page", default=None, help="VPD page, hexadecimal (such as 83); without it the standard data."
-)
-@click.option("--json", "as_json", is_flag=True, help="The fields as JSON.")
-@initiator_options
-def inq(
-    server: str, timeout: float, host: int, verbose: bool, where: str, page: str | None, as_json: bool
-) -> None:
-    """Print a device's INQUIRY data, or one of its VPD pages, field by field.
-
-    DEVICE is HOST:CHANNEL:ID:LUN, CHANNEL:ID:LUN, an id, or a LUN in hexadecimal.
-
-    \b
-    Examples:
-      pysrp inq -s unix:/run/vios 0:0:1:0
-      pysrp inq -s unix:/run/vios -p 83 1
-    """
-    from pysrp.cli.decode import fields_of
-
-    if page is not None and not re.fullmatch(r"(0[xX])?[0-9a-fA-F]{1,2}", page):
-        raise ConfigError(f"{page!r} is no VPD page; write it in hexadecimal, such as 83 or b0")
-    code = None if page is None else int(page, 16)
-    with logged_in(server, timeout, host, verbose) as session:
-        data = device(session, where).inquiry(code)
-        click.echo(json.dumps(fields_of(data), indent=1) if as_json else data.show())
-
-
-@click.command()
-@click.argument("where", metavar="DEVICE")
-@click.option("--json", "as_json", is_flag=True, help="A JSON list.")
-@initiator_options
-def luns(server: str, timeout: float, host: int, verbose: bool, where: str, as_json: bool) -> None:
-    """Print what REPORT LUNS, sent to DEVICE, lists: each LUN in hexadecimal, and how it is read.
-
-    \b
-    Example: pysrp luns -s unix:/run/vios 0:0:1:0
-    """
-    with logged_in(server, timeout, host, verbose) as session:
-        target = device(session, where)
-        cdb = scsi.ReportLuns.build(allocation_length=65536)
-        listed = params.ReportLuns(target.execute(cdb, data_in_length=65536, retries=3).data).luns
-        if as_json:
-            click.echo(json.dumps([str(lun) for lun in listed]))
-        else:
-            for lun in listed:
-                click.echo(f"{lun}  {lun!r}")
-
-
-@click.command()
-@click.argument("where", metavar="DEVICE")
-@click.option("--json", "as_json", is_flag=True, help="The numbers as JSON.")
-@initiator_options
-def readcap(server: str, timeout: float, host: int, verbose: bool, where: str, as_json: bool) -> None:
-    """Print the capacity of DEVICE: blocks, bytes of a block, bytes.
-
-    \b
-    Example: pysrp readcap -s unix:/run/vios 0:0:1:0 --json
-    """
-    with logged_in(server, timeout, host, verbose) as session:
-        capacity = device(session, where).capacity()
-        if as_json:
-            click.echo(json.dumps({**capacity._asdict(), "size": capacity.size}))
-        else:
-            click.echo(f"{capacity.blocks} blocks of {capacity.block_size} bytes: {capacity.size} bytes")
 
 
 def extent(target: Device, lba: int, count: int | None, length: str | None) -> tuple[int, int]:
@@ -228,9 +66,9 @@ def settled(pending: Pending) -> bytes:
     return result.data
 
 
-def copy_out(session: Session, target: Device, lba: int, count: int, block: int, sink: Sink) -> Progress:
+def copy_out(target: Device, lba: int, count: int, block: int, sink: Sink) -> Progress:
     """Read ``count`` blocks with several commands under way, and write them to ``sink`` in order."""
-    step = max(min(CHUNK, session.max_transfer) // block, 1)
+    step = max(min(CHUNK, target.max_transfer) // block, 1)
     progress, waiting = Progress("read", count * block), deque[Pending]()
     for at in range(lba, lba + count, step):
         waiting.append(target.submit_read(at, min(step, lba + count - at)))
@@ -250,9 +88,7 @@ def bytes_left(source: BinaryIO) -> int | None:
         return None
 
 
-def copy_in(
-    session: Session, target: Device, lba: int, blocks: int, block: int, source: BinaryIO
-) -> Progress:
+def copy_in(target: Device, lba: int, blocks: int, block: int, source: BinaryIO) -> Progress:
     """Write what ``source`` has, at most ``blocks`` blocks, with several commands under way; then flush.
 
     Of a regular file is known before the first block whether it fits.
@@ -266,7 +102,7 @@ def copy_in(
         raise ConfigError(
             f"the file has {length} bytes, no whole blocks of {block}; pad it with zeros; nothing was written"
         )
-    step = max(min(CHUNK, session.max_transfer) // block, 1) * block
+    step = max(min(CHUNK, target.max_transfer) // block, 1) * block
     progress, waiting, left = Progress("write", 0), deque[tuple[Pending, int]](), blocks * block
     first = lba
 
@@ -290,7 +126,7 @@ def copy_in(
     return progress
 
 
-@click.command()
+@click.command(cls=DeviceCommand)
 @click.argument("where", metavar="DEVICE")
 @click.argument("file", type=OutputFile(), default="-")
 @click.option("--lba", type=NUMBER, default=0, show_default=True, help="First block.")
@@ -309,6 +145,7 @@ def read(
     Examples:
       pysrp read -s unix:/run/vios 0:0:1:0 boot.img --size 1M
       pysrp read -s unix:/run/vios 1 --lba 0x100 --count 8 | xxd
+      pysrp read /dev/sg0 boot.img --size 1M
     """
     if count is not None and length is not None:
         raise click.UsageError("--count and --size both say how much: give one of them")
@@ -316,10 +153,10 @@ def read(
         target = device(session, where)
         count, block = extent(target, lba, count, length)
         file.open()
-        click.echo(copy_out(session, target, lba, count, block, file).finish(), err=True)
+        click.echo(copy_out(target, lba, count, block, file).finish(), err=True)
 
 
-@click.command()
+@click.command(cls=DeviceCommand)
 @click.argument("where", metavar="DEVICE")
 @click.argument("file", type=click.File("rb"), default="-")
 @click.option("--lba", type=NUMBER, default=0, show_default=True, help="First block.")
@@ -337,10 +174,10 @@ def write(
     with logged_in(server, timeout, host, verbose) as session:
         target = device(session, where)
         blocks, block = extent(target, lba, None, None)
-        click.echo(copy_in(session, target, lba, blocks, block, file).finish(), err=True)
+        click.echo(copy_in(target, lba, blocks, block, file).finish(), err=True)
 
 
-@click.command()
+@click.command(cls=DeviceCommand)
 @click.argument("where", metavar="DEVICE")
 @click.argument("cdb", nargs=-1, required=True)
 @click.option(
@@ -362,6 +199,7 @@ def raw(
     \b
     Examples:
       pysrp raw -s unix:/run/vios 1 -r 36 12 00 00 00 24 00
+      pysrp raw -s sg:/dev/sg0 -r 36 12 00 00 00 24 00
       pysrp raw -s unix:/run/vios 1 -r 32k -o data.bin 0x28 0 0 0 0 0 0 0 40 0
       pysrp raw -s unix:/run/vios 1 -i data.bin 2a:00:00:00:00:00:00:00:08:00
     """
@@ -371,9 +209,9 @@ def raw(
     with logged_in(server, timeout, host, verbose) as session:
         target = device(session, where)
         # One byte more than can be moved is enough to see that it is too much.
-        out = infile.read(session.max_transfer + 1) if infile else None
-        if (most := max(request, len(out or b""))) > session.max_transfer:
-            raise ConfigError(f"{most} bytes: one command here can move {session.max_transfer}")
+        out = infile.read(target.max_transfer + 1) if infile else None
+        if (most := max(request, len(out or b""))) > target.max_transfer:
+            raise ConfigError(f"{most} bytes: one command here can move {target.max_transfer}")
         with contextlib.suppress(ScsiError):
             target.test_unit_ready()  # the unit attentions of this login are not what was asked for
         result = target.execute(command, data_out=out, data_in_length=request, check=False, timeout=60)
@@ -407,7 +245,7 @@ def show_result(command: bytes, result: Result, as_json: bool, with_data: bool) 
         click.echo(f"{at:08x}: {result.data[at : at + 16].hex(' ')}")
 
 
-@click.command()
+@click.command(cls=DeviceCommand)
 @click.argument("where", metavar="[DEVICE]", required=False)
 @initiator_options
 def reset(server: str, timeout: float, host: int, verbose: bool, where: str | None) -> None:
@@ -416,10 +254,13 @@ def reset(server: str, timeout: float, host: int, verbose: bool, where: str | No
     \b
     Examples:
       pysrp reset -s unix:/run/vios 0:0:1:0
+      pysrp reset /dev/sg0
       pysrp reset -s unix:/run/vios
     """
     with logged_in(server, timeout, host, verbose) as session:
         if where is None:
+            if not isinstance(session, Session):
+                raise ConfigError("reset which device? Its host is the kernel's, and not reset from here")
             session.host_reset(timeout)
             click.echo("host reset: logged in again")
         else:

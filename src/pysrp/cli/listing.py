@@ -1,0 +1,226 @@
+"""``pysrp lsscsi`` and ``pysrp rescan``: which devices there are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from pysrp import sg
+from pysrp.cli.common import initiator_options, logged_in
+from pysrp.errors import ConfigError, SrpError
+from pysrp.initiator.session import Device
+from pysrp.scsi.codes import Association, DesignatorType, PeripheralDeviceType
+from pysrp.scsi.inquiry import Designator
+from pysrp.text import printable
+
+TYPES = {
+    0: "disk",
+    1: "tape",
+    4: "worm",
+    5: "cd/dvd",
+    7: "optical",
+    8: "mediumx",
+    0xC: "storage",
+    0xD: "enclosu",
+}
+"""Peripheral device type: lsscsi's word for it."""
+
+NAMES = {
+    DesignatorType.NAA: "naa",
+    DesignatorType.EUI_64: "eui",
+    DesignatorType.UUID: "uuid",
+    DesignatorType.SCSI_NAME_STRING: "",
+    DesignatorType.T10_VENDOR_ID: "t10",
+}
+"""Kinds of designators that name a logical unit, the best first, and what is written before the name."""
+
+
+def node(found: Device, generic: bool = False) -> str:
+    """Its node in /dev; ``-`` where it has none, as behind SRP."""
+    if not isinstance(found, sg.Device):
+        return "-"
+    kinds = ["scsi_generic"] if generic else ["block", "scsi_tape", "scsi_changer"]
+    names = [min(names, key=len) for kind in kinds if (names := found.place.nodes(kind))]
+    return f"/dev/{names[0]}" if names else "-"
+
+
+def size_of(found: Device) -> str:
+    """Its capacity as lsscsi writes it, in powers of 1000; ``-`` where it has none."""
+    try:
+        count: float = found.capacity().size
+    except SrpError:
+        return "-"
+    units = ["B", "kB", "MB", "GB", "TB", "PB"]
+    while count >= 1000 and len(units) > 1:
+        count /= 1000
+        units.pop(0)
+    return f"{count:.3g}{units[0]}" if count < 1000 else f"{count:.0f}{units[0]}"
+
+
+def best_designator(found: Device) -> Designator | None:
+    """What names the logical unit best in its Device Identification page (SPC-5, 7.7.6); None if nothing does."""
+    try:
+        listed = [
+            each
+            for each in found.inquiry(0x83).designators
+            if each.association == Association.LOGICAL_UNIT and each.designator_type in NAMES
+        ]
+    except SrpError:
+        return None
+    order = list(NAMES)
+    return min(listed, key=lambda each: order.index(each.designator_type), default=None)
+
+
+def text_of(designator: Designator) -> str:
+    """The designator of a best one, as text: hexadecimal where it is binary."""
+    raw = bytes(designator.designator)
+    if designator.code_set == 1:
+        return raw.hex()
+    return printable(raw.rstrip(b" \0").decode("utf-8", "replace"))
+
+
+def unit_name(found: Device) -> str:
+    """Name of the logical unit as ``lsscsi -u`` has it: naa.6001..., eui.0025..."""
+    best = best_designator(found)
+    if best is None:
+        return "-"
+    kind = NAMES[DesignatorType(best.designator_type)]
+    return f"{kind}.{text_of(best)}" if kind else text_of(best)
+
+
+def scsi_id(found: Device) -> str:
+    """What udev's scsi_id makes of it: the number of the designator's type, then the designator."""
+    best = best_designator(found)
+    return "-" if best is None else f"{int(best.designator_type):x}{text_of(best)}".replace(" ", "_")
+
+
+def transport(found: Device) -> str:
+    """What carries its commands."""
+    return (found.place.transport() or "-") if isinstance(found, sg.Device) else "srp (vscsi)"
+
+
+COLUMNS = {"transport": transport, "unit_name": unit_name, "scsi_id": scsi_id, "size": size_of}
+"""What may be asked for beside the usual columns, in their order."""
+
+
+def place_of(found: Device) -> str:
+    """Its address in brackets."""
+    return f"[{':'.join(map(str, (found.host, *found.hctl)))}]"
+
+
+def row(found: Device, more: Sequence[str] = (), generic: bool = False) -> str:
+    """A line of lsscsi: address, type, vendor, product, revision, node, and what else was asked for."""
+    kind = TYPES.get(found.type, f"type {found.type:x}")
+    if "transport" in more or "unit_name" in more:
+        names = [COLUMNS[each](found) for each in ("transport", "unit_name") if each in more]
+        about = "  ".join(f"{name:<32}" for name in names)
+    else:
+        vendor, product, revision = map(printable, (found.vendor, found.product, found.revision))
+        about = f"{vendor:<8} {product:<16} {revision:<4}"
+    nodes = [node(found), *([node(found, True)] if generic else [])]
+    ends = [f"{COLUMNS[each](found):>8}" for each in ("scsi_id", "size") if each in more]
+    return f"{place_of(found):<12} {kind:<7} {about}  {'  '.join([*nodes, *ends])}"
+
+
+def record(found: Device, more: Sequence[str] = ()) -> dict[str, Any]:
+    """The same for --json."""
+    entry = {
+        "hctl": [found.host, *found.hctl],
+        "lun": str(found.lun),
+        "type": int(found.type),
+        "vendor": found.vendor,
+        "product": found.product,
+        "revision": found.revision,
+    }
+    if isinstance(found, sg.Device):
+        entry |= {"node": node(found), "generic": node(found, True)}
+    entry |= {each: COLUMNS[each](found) for each in more if each != "size"}
+    if "size" in more:
+        try:
+            entry["size"] = found.capacity().size
+        except SrpError:
+            entry["size"] = None
+    return entry
+
+
+def span(text: str, most: int) -> range:
+    """Numbers from text such as 0-31 or 5; below ``most``."""
+    first, _, last = text.partition("-")
+    try:
+        numbers = range(int(first), int(last or first) + 1)
+    except ValueError:
+        raise ConfigError(f"{text!r} is no range; write 0-31 or 5") from None
+    if not numbers or numbers[-1] >= most or numbers[0] < 0:
+        raise ConfigError(f"{text}: only 0 to {most - 1} can be addressed")
+    return numbers
+
+
+@click.command()
+@click.option("--channels", default="0-7", show_default=True, help="Channels to look at (Linux: 0-3).")
+@click.option("--ids", default="0-63", show_default=True, help="Target ids to look at.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON list.")
+@initiator_options
+def rescan(
+    server: str, timeout: float, host: int, verbose: bool, channels: str, ids: str, as_json: bool
+) -> None:
+    """Scan the bus as rescan-scsi-bus does, and print every device found.
+
+    \b
+    Example: pysrp rescan -s unix:/run/vios --ids 0-31
+    """
+    with logged_in(server, timeout, host, verbose) as session:
+        found = session.scan(channels=span(channels, 8), ids=span(ids, 64))
+        if as_json:
+            click.echo(json.dumps([record(d) for d in found], indent=1))
+            return
+        for d in found:
+            click.echo(
+                f"Host: scsi{d.host} Channel: {d.hctl.channel:02} Id: {d.hctl.id:02} Lun: {d.hctl.lun:02}"
+            )
+            vendor, model, revision = map(printable, (d.vendor, d.product, d.revision))
+            click.echo(f"  Vendor: {vendor:<8} Model: {model:<16} Rev: {revision}")
+            kind = (
+                PeripheralDeviceType(d.type).name if d.type in list(PeripheralDeviceType) else f"{d.type:#x}"
+            )
+            click.echo(f"  Type:   {kind.replace('_', ' ').title()}")
+        click.echo(f"{len(found)} device(s) found.")
+
+
+@click.command()
+@click.option("--size", is_flag=True, help="Capacity at the end of the line (lsscsi -s).")
+@click.option("-i", "--scsi-id", is_flag=True, help="The id that udev gives it.")
+@click.option(
+    "-u", "--unit", "unit_name", is_flag=True, help="Name of the unit in place of vendor and product."
+)
+@click.option(
+    "-t", "--transport", is_flag=True, help="What carries its commands, in place of vendor and product."
+)
+@click.option("-g", "--generic", is_flag=True, help="The node of SCSI generic, too.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON list.")
+@initiator_options
+def lsscsi(
+    server: str, timeout: float, host: int, verbose: bool, generic: bool, as_json: bool, **columns: bool
+) -> None:
+    """List the devices in lsscsi's columns: address, type, vendor, product, revision, node.
+
+    Sizes and ids are asked of each device; "-" stands for what one does not tell. -s names the server, so lsscsi's
+    -s is --size here.
+
+    \b
+    Examples:
+      pysrp lsscsi -s unix:/run/vios
+      pysrp lsscsi -s unix:/run/vios --size -i
+      pysrp lsscsi -s sg: -g                  # of this machine
+      pysrp lsscsi -s sg: -t -u --json
+    """
+    with logged_in(server, timeout, host, verbose) as session:
+        found = session.scan()
+        more = [name for name in COLUMNS if columns[name]]
+        if as_json:
+            click.echo(json.dumps([record(d, more) for d in found], indent=1))
+        else:
+            for d in found:
+                click.echo(row(d, more, generic))
