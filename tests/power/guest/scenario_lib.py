@@ -35,6 +35,8 @@ echo 1 >/sys/kernel/scst_tgt/targets/ibmvstgt/ibmvstgt_target_0/enabled
 PYSRP = "-m", "pysrp.cli"
 HANGING = ("/guest/scenario_server.py",)
 """The same with media that can stop answering."""
+UNITS = ("/guest/scenario_units.py",)
+"""The same with a CD and a tape."""
 
 
 def environment():

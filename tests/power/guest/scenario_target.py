@@ -9,12 +9,14 @@ import sys
 import time
 from pathlib import Path
 
+import generic_checks
 from labguest import Hypervisor, check, insmod, kernel_log, main, modprobe, record, rmmod, run, until
 from scenario_lib import (
     MOUNTED,
     NAMES,
     README,
     TARGET,
+    UNITS,
     Target,
     disk,
     disks,
@@ -80,7 +82,7 @@ def aix():
     check("unloads", unload_driver())
     target.stop()
     check("queue closed", not hypervisor.state()["server"]["registered"])
-    target = Target(hypervisor, "--os-type", "aix")
+    target = Target(hypervisor, "--os-type", "aix", program=UNITS)
     target.add_ram(8 << 20)
     for n, name in enumerate(NAMES):
         target.tree.write(f"{TARGET}/luns/mgmt", f"add {name} {256 * (n + 1)}")
@@ -328,6 +330,11 @@ def sg3_utils():
     check("nothing in the kernel's log", not bad, got=bad)
 
 
+def scsi_generic():
+    """Our own SG_IO in place of sg3_utils'."""
+    generic_checks.scsi_generic(target, range(1, 18))
+
+
 def goes():
     global target
     check("unloads", unload_driver())
@@ -336,4 +343,4 @@ def goes():
     check("lab unloads", until(lambda: rmmod("vscsi_lab") == ""))
 
 
-main(the_readme, aix, big_disk, filesystems, transfers, sg3_utils, goes)
+main(the_readme, aix, big_disk, filesystems, transfers, sg3_utils, scsi_generic, goes)
