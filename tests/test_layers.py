@@ -75,7 +75,7 @@ ROOMS = [
         5,
         (
             "latch",
-            "_fast.aio_answer",
+            "_fast.aio_promise",
             "_fast.turns",
             "initiator.aio",
             "initiator.changed_units",

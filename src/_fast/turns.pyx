@@ -14,7 +14,7 @@ from pysrp._fast.commands cimport DataMemory, Pending, RequestSlots, Starter
 from functools import partial
 from time import monotonic
 
-from pysrp._fast.aio_answer import Answer
+from pysrp._fast.aio_promise import Promise
 from pysrp.errors import PartnerGone, SrpError
 from pysrp.initiator.requests import LONGEST_WAIT, check_timeout
 from pysrp.initiator.units import SHORT_TIMEOUT
@@ -309,7 +309,7 @@ cdef class Bookkeeping(Starter):
         pending.out = None
         pending.done = True
         waiter = pending.waiter
-        if type(waiter) is Answer:
+        if type(waiter) is Promise:
             waiter(pending)     # which calls nothing, but has been told
         elif waiter is not None:
             self._told.append(partial(waiter, pending))

@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from pysrp._fast.aio_answer import Alarm, Answer
+from pysrp._fast.aio_promise import Alarm, Promise
 from pysrp._fast.commands import check_written, data_of
 from pysrp.errors import PartnerGone, SrpError
 from pysrp.initiator.driver import Base
@@ -246,17 +246,17 @@ class Session(Base):
         """Wait until a command is done; being cancelled gives it up."""
         if not pending.done:
             try:
-                await self._answer(pending)
+                await self._promise(pending)
             except BaseException:
                 self._give_up((pending,))
                 raise
 
-    def _answer(self, pending: Pending) -> Answer:
+    def _promise(self, pending: Pending) -> Promise:
         """What to await until a command is done, which it is not."""
         if not self._opened:
             raise self._not_open()
-        pending.waiter = answer = Answer(self._alarm, pending.waiter)
-        return answer
+        pending.waiter = promise = Promise(self._alarm, pending.waiter)
+        return promise
 
     def _give_up(self, commands: Iterable[Pending]) -> None:
         self.give_up(commands)
@@ -271,7 +271,7 @@ class Session(Base):
         try:
             for pending in commands:
                 if not pending.done:
-                    await self._answer(pending)
+                    await self._promise(pending)
         except BaseException:
             self._give_up(commands)
             raise
@@ -290,7 +290,7 @@ class Session(Base):
                     self._scope = outer
                 for pending in waiting:
                     if not pending.done:
-                        await self._answer(pending)
+                        await self._promise(pending)
         except StopIteration as end:
             result: T = end.value
             return result

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from pysrp._fast.aio_answer import Alarm, Answer
+from pysrp._fast.aio_promise import Alarm, Promise
 
 from pysrp.backends import Ram
 from pysrp.errors import PartnerGone
@@ -100,8 +100,8 @@ class Woken:
         for call in soon:
             call()
 
-    def awaited(self, wake: Callable[[Any], None] | None = None) -> Answer:
-        answer = Answer(self.alarm)
+    def awaited(self, wake: Callable[[Any], None] | None = None) -> Promise:
+        answer = Promise(self.alarm)
         assert next(answer.__await__()) is answer
         assert answer._asyncio_future_blocking
         assert answer.get_loop() is self  # type: ignore[comparison-overlap]
@@ -151,7 +151,7 @@ def test_cancelled() -> None:
     assert loop.woken == [answer]
     with pytest.raises(asyncio.CancelledError):
         answer.result()
-    nobody = Answer(loop.alarm)
+    nobody = Promise(loop.alarm)
     assert nobody.cancel()
     with pytest.raises(asyncio.CancelledError):
         next(iter(nobody))
@@ -177,6 +177,6 @@ def test_an_interrupt_forgets_nobody() -> None:
 
 def test_what_is_no_alarm() -> None:
     with pytest.raises(TypeError):
-        Answer(None)  # type: ignore[arg-type]
+        Promise(None)  # type: ignore[arg-type]
     with pytest.raises(TypeError):
-        Answer(5)  # type: ignore[arg-type]
+        Promise(5)  # type: ignore[arg-type]

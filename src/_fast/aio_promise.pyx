@@ -1,7 +1,7 @@
 """What a task of asyncio awaits while a command is under way.
 
 A Future would have the loop called once for each command. A session has many answers at a time, and wakes all their
-tasks by one call. To a task an :class:`Answer` is a future: it has what Task calls of one (PEP 3156, asyncio.Task).
+tasks by one call. To a task a :class:`Promise` is a future: it has what Task calls of one (PEP 3156, asyncio.Task).
 """
 
 cimport cython
@@ -19,7 +19,7 @@ cdef class Alarm:
         self.loop = loop
         self.woken = []
 
-    cdef int add(self, Answer answer) except -1:
+    cdef int add(self, Promise answer) except -1:
         self.woken.append(answer)
         if len(self.woken) == 1 and not self.held:
             self.loop.call_soon(self.ring)
@@ -33,7 +33,7 @@ cdef class Alarm:
         try:
             while at < len(woken):
                 at += 1
-                (<Answer>woken[at - 1]).wake()
+                (<Promise>woken[at - 1]).wake()
         finally:
             if at < len(woken):     # KeyboardInterrupt: the others are not to be forgotten
                 self.woken = woken[at:] + self.woken
@@ -42,8 +42,8 @@ cdef class Alarm:
 
 @cython.final
 @cython.freelist(128)
-cdef class Answer:
-    """Answer(alarm, before): of one command, for one task. To be called when the command is done.
+cdef class Promise:
+    """Promise(alarm, before): of one command, for one task. To be called when the command is done.
 
     ``before`` is called first: it is the command's waiter so far.
     """
