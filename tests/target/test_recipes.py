@@ -159,7 +159,7 @@ def test_an_iu(tests_own: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_cdb(tests_own: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = recipe("A new SCSI command", _DATA_IN=data._DATA_IN, LAYOUTS="")
+    made = recipe("A new SCSI command", DATA_IN=data.DATA_IN, LAYOUTS="")
     own, layouts = made["ReadSecret"], tests_own("scsi", "test_cdb")
     monkeypatch.setattr(scsi, "ReadSecret", own, raising=False)
     layout = layouts.Layout(*made["LAYOUTS"].split(":"))

@@ -18,51 +18,63 @@ from pysrp.scsi.codes import PersistentReserveOutAction as PrOut
 __all__ = ["parse_data_in", "parse_data_out"]
 
 _Parse = Callable[[Any], View]
+"""A class, or the ``parse`` of a Dispatch."""
+_By = tuple[str, dict[int, _Parse], _Parse | None]
+"""A field of the CDB, what its values select, and what any other does."""
 
-
-def _supported_commands(cdb: Any) -> _Parse:
-    return params.SupportedCommands if cdb.reporting_options == 0 else params.SupportedCommand
-
-
-_DATA_IN: dict[type[c.Cdb], Callable[[Any], _Parse | None]] = {
-    c.Inquiry: lambda cdb: inquiry.parse_vpd if cdb.evpd else inquiry.Inquiry,
-    c.RequestSense: lambda cdb: sense.parse_sense,
-    c.ModeSense6: lambda cdb: mode.parse_mode6,
-    c.ModeSense10: lambda cdb: mode.parse_mode10,
-    c.LogSense: lambda cdb: mode.parse_log_page,
-    c.ReadCapacity10: lambda cdb: params.ReadCapacity10,
-    c.ReadCapacity16: lambda cdb: params.ReadCapacity16,
-    c.GetLbaStatus16: lambda cdb: params.GetLbaStatus,
-    c.GetLbaStatus32: lambda cdb: params.GetLbaStatus,
-    c.ReportLuns: lambda cdb: params.ReportLuns,
-    c.PersistentReserveIn: lambda cdb: {
-        PrIn.READ_KEYS: params.PrKeys,
-        PrIn.READ_RESERVATION: params.PrReservation,
-        PrIn.REPORT_CAPABILITIES: params.ReportCapabilities,
-        PrIn.READ_FULL_STATUS: params.PrFullStatus,
-    }.get(cdb.service_action),
-    c.ReportTargetPortGroups: lambda cdb: params.parse_rtpg,
-    c.ReportSupportedOperationCodes: _supported_commands,
-    c.ReportSupportedTaskManagementFunctions: lambda cdb: params.SupportedTaskManagement,
-    c.ReportTimestamp: lambda cdb: params.Timestamp,
-}
-
-_DATA_OUT: dict[type[c.Cdb], Callable[[Any], _Parse | None]] = {
-    c.ModeSelect6: lambda cdb: mode.parse_mode6,
-    c.ModeSelect10: lambda cdb: mode.parse_mode10,
-    c.PersistentReserveOut: lambda cdb: (
-        params.PrOutMove if cdb.service_action == PrOut.REGISTER_AND_MOVE else params.parse_pr_out
+DATA_IN: dict[type[c.Cdb], _Parse | _By] = {
+    c.Inquiry: ("evpd", {0: inquiry.Inquiry, 1: inquiry.parse_vpd}, None),
+    c.RequestSense: sense.parse_sense,
+    c.ModeSense6: mode.ModeParameters6,
+    c.ModeSense10: mode.ModeParameters10,
+    c.LogSense: mode.parse_log_page,
+    c.ReadCapacity10: params.ReadCapacity10,
+    c.ReadCapacity16: params.ReadCapacity16,
+    c.GetLbaStatus16: params.GetLbaStatus,
+    c.GetLbaStatus32: params.GetLbaStatus,
+    c.ReportLuns: params.ReportLuns,
+    c.PersistentReserveIn: (
+        "service_action",
+        {
+            PrIn.READ_KEYS: params.PrKeys,
+            PrIn.READ_RESERVATION: params.PrReservation,
+            PrIn.REPORT_CAPABILITIES: params.ReportCapabilities,
+            PrIn.READ_FULL_STATUS: params.PrFullStatus,
+        },
+        None,
     ),
-    c.Unmap: lambda cdb: params.Unmap,
-    c.SetTargetPortGroups: lambda cdb: params.SetTargetPortGroups,
-    c.SetTimestamp: lambda cdb: params.SetTimestamp,
+    c.ReportTargetPortGroups: params.parse_rtpg,
+    c.ReportSupportedOperationCodes: (
+        "reporting_options",
+        {0: params.SupportedCommands},
+        params.SupportedCommand,
+    ),
+    c.ReportSupportedTaskManagementFunctions: params.SupportedTaskManagement,
+    c.ReportTimestamp: params.Timestamp,
 }
+"""What a device returns for a command."""
+
+DATA_OUT: dict[type[c.Cdb], _Parse | _By] = {
+    c.ModeSelect6: mode.ModeParameters6,
+    c.ModeSelect10: mode.ModeParameters10,
+    c.PersistentReserveOut: (
+        "service_action",
+        {PrOut.REGISTER_AND_MOVE: params.PrOutMove},
+        params.parse_pr_out,
+    ),
+    c.Unmap: params.Unmap,
+    c.SetTargetPortGroups: params.SetTargetPortGroups,
+    c.SetTimestamp: params.SetTimestamp,
+}
+"""What an initiator sends with a command."""
 
 
-def _parse(table: dict[type[c.Cdb], Callable[[Any], _Parse | None]], cdb: c.Cdb, buf: Any) -> View | None:
-    choose = table.get(type(cdb))
-    parse = choose(cdb) if choose else None
-    return parse(buf) if parse else None
+def _parse(table: dict[type[c.Cdb], _Parse | _By], cdb: c.Cdb, buf: Any) -> View | None:
+    found = table.get(type(cdb))
+    if isinstance(found, tuple):
+        field, kinds, other = found
+        found = kinds.get(int(getattr(cdb, field)), other)
+    return found(buf) if found else None
 
 
 def _page(view: Any) -> tuple[int, int]:
@@ -99,7 +111,7 @@ def parse_data_in(cdb: c.Cdb, buf: Any) -> View | None:
     Raises DecodeError if ``buf`` (bytes-like) cannot be that data, or is another page than the one that was asked
     for (SPC-5, 7.3.2, 7.5.5 and 7.7.2: a page says which it is).
     """
-    view = _parse(_DATA_IN, cdb, buf)
+    view = _parse(DATA_IN, cdb, buf)
     if isinstance(cdb, PAGED):
         pages = _came(cdb, view)
         if pages is not None and pages[0] != pages[1]:
@@ -113,4 +125,4 @@ def parse_data_out(cdb: c.Cdb, buf: Any) -> View | None:
 
     Raises DecodeError if ``buf`` (bytes-like) cannot be that list.
     """
-    return _parse(_DATA_OUT, cdb, buf)
+    return _parse(DATA_OUT, cdb, buf)

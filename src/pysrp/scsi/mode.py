@@ -692,14 +692,14 @@ class LogPage(Structure, size=4):
     parameters = List(4, page_length, item=LogParameter, clamp=True)
 
 
-def parse_log_page(buf: Any) -> LogPage | SupportedLogPages | SupportedLogSubpages:
-    """A view over a log page: the lists of supported pages are such, everything else has parameters (SPC-5, 7.3).
+_log_pages = Dispatch("log page", 0, width=6, default=LogPage)
+_log_pages.add(codes.LogPage.SUPPORTED_LOG_PAGES, SupportedLogPages)
+_log_subpages = Dispatch("log sub-page", 1, default=LogPage)
+_log_subpages.add(0xFF, SupportedLogSubpages)
+_log = Dispatch("log SPF", 0, shift=6, width=1)
+_log.add(0, _log_pages)
+_log.add(1, _log_subpages)
 
-    Raises TruncatedError for less than 4 bytes.
-    """
-    page = LogPage(buf)
-    if page.spf and page.subpage_code == 0xFF:
-        return SupportedLogSubpages(buf)
-    if page.page_code == codes.LogPage.SUPPORTED_LOG_PAGES and not page.spf:
-        return SupportedLogPages(buf)
-    return page
+#: A view over a log page: the lists of supported pages are such, everything else has parameters (SPC-5, 7.3).
+#: Raises TruncatedError for less than 4 bytes.
+parse_log_page = _log.parse
