@@ -17,6 +17,7 @@ A line is one record, in the form that ``pysrp decode`` reads and tests/vectors/
 ``addr``      bus address in the client's window, hexadecimal
 ``txn``       the same number for all that belongs to one request
 ``note``      for the reader
+``time``      when it was written down, in seconds since the epoch
 ============  ======================================================================================
 
 On the server's side the records are what was copied. A client's end does not see its partner reach into
@@ -32,6 +33,7 @@ import hashlib
 import json
 import os
 import struct
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
@@ -153,6 +155,7 @@ class Recorder(Port):
             "note": note,
             "len": len(data),
             "txn": exchange.number if exchange else None,
+            "time": round(time.time(), 6),
         }
         if address is not None:
             record["addr"] = f"{address:x}"
@@ -178,6 +181,11 @@ class Recorder(Port):
             if not self._given_up:
                 self._given_up = True
                 self._failed(problem)
+
+    def _flush(self, close: bool = False) -> None:
+        with self._writing():
+            if not self._file.closed:
+                (self._file.close if close else self._file.flush)()
 
     def _call(self, name: str, *arguments: int) -> None:
         text = ", ".join(f"{a:x}" for a in arguments)
@@ -467,6 +475,7 @@ class Recorder(Port):
     def wait(self, timeout: float | None = None) -> bool:
         """See :meth:`Port.wait`."""
         self._catch_up()
+        self._flush()  # who follows the file sees all of it while nothing passes
         return self.port.wait(timeout)
 
     def wake(self) -> None:
@@ -484,11 +493,7 @@ class Recorder(Port):
         finally:
             self.port.close()
         self._memories.clear()
-        with self._writing():
-            if self._owns_file:
-                self._file.close()
-            elif not self._file.closed:
-                self._file.flush()
+        self._flush(self._owns_file)
 
 
 def _made(path: str | os.PathLike[str]) -> TextIO:
