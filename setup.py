@@ -104,7 +104,7 @@ setup(
     ],
     package_dir={"": "src", "pysrp._fast": "src/_fast"},
     package_data={
-        "pysrp": ["py.typed", "**/*.pyi", "**/*.csv"],
+        "pysrp": ["py.typed", "**/*.pyi", "**/*.csv", "**/*.lua"],
         "pysrp._fast": ["*.pxd", "*.pyi", "*.h"],
     },
     exclude_package_data={"": ["*.c", "*.pyx", "*.pxi"]},

@@ -102,9 +102,9 @@ cdef class Dispatch:
     cdef readonly object default
     cdef readonly bint trim
     cdef readonly object parse
-    cdef unsigned int size
-    cdef unsigned int shift
-    cdef uint64_t mask
+    cdef readonly unsigned int size
+    cdef readonly unsigned int shift
+    cdef readonly uint64_t mask
     cdef list direct
 
     cdef object select(self, const uint8_t *p, Py_ssize_t n)

@@ -53,6 +53,7 @@ OPTIONS: dict[str, list[str]] = {
     "readcap": [], "read": ["--lba", "--count", "--size", "--record"], "write": ["--lba"], "raw": ["-r", "-i", "-o"],
     "reset": [], "decode": ["--as", "--strict", "--cdb"], "fields": [], "scst ls": ["-l", "-s"], "scst cat": [],
     "scst write": [], "scst load": [], "scst save": ["-s"], "scst mount": [],
+    "capture convert": ["--user"],
 }  # fmt: skip
 
 

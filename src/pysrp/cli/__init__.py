@@ -38,6 +38,12 @@ COMMANDS = {
         "decode",
         "Print queue elements, IUs, datagrams, CDBs, sense and pages, field by field.",
     ),
+    "capture": (
+        "pysrp.cli.wireshark",
+        "capture",
+        "Make capture files for Wireshark of recordings, and back.",
+    ),
+    "wireshark": ("pysrp.cli.wireshark", "wireshark", "Print or install the dissector for Wireshark."),
     "fields": ("pysrp.cli.fields", "fields", "Print the table of a structure: offsets, sizes, meanings."),
 }
 """Subcommand: module, attribute, one line for ``pysrp --help``."""

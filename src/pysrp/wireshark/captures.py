@@ -1,0 +1,220 @@
+"""Recordings as packets of pcapng files, and back.
+
+A recording is JSON lines (:mod:`pysrp.fabric.recorder`). Each record becomes a packet (:mod:`pysrp.wireshark.captured`,
+docs/linktype.md), behind tags that name its dissector (LINKTYPE_WIRESHARK_UPPER_PDU), or by itself (DLT_USER0). What a
+packet has no place for, the note and the hash of a record that was cut, is a comment of the packet.
+
+Files are read and written by python-pcapng: ``pip install 'pysrp-vscsi[pcapng]'``.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from types import ModuleType
+from typing import Any, BinaryIO
+
+from pysrp import crq
+from pysrp.errors import ConfigError, DecodeError
+from pysrp.wireshark.captured import DISSECTOR, Captured, Direction, Flags, Form, What
+
+__all__ = ["LINKTYPE_UPPER_PDU", "LINKTYPE_USER0", "MAGIC", "Packet", "Writer", "packets", "read", "records"]
+
+MAGIC = b"\x0a\x0d\x0d\x0a"
+"""The first bytes of a pcapng file, whatever the order of its bytes."""
+LINKTYPE_UPPER_PDU = 252
+LINKTYPE_USER0 = 147
+
+TAG_END, TAG_DISSECTOR = 0, 12
+"""Tags of an exported PDU (Wireshark, ``wsutil/exported_pdu_tlvs.h``): two bytes tag, two bytes length, each big-endian."""
+
+WHAT = {"crq": What.ELEMENT, "iu": What.IU, "data": What.DATA, "hcall": What.HCALL}
+DIRECTION = {"i2t": Direction.INITIATOR_TO_TARGET, "t2i": Direction.TARGET_TO_INITIATOR}
+_WHAT = {int(value): name for name, value in WHAT.items()}
+_DIRECTION = {int(value): name for name, value in DIRECTION.items()}
+HASH = "sha256:"
+
+
+@dataclass
+class Packet:
+    """A packet: its bytes, when it passed (seconds since the epoch, None: not known), how many bytes the record had."""
+
+    data: bytes
+    time: float | None = None
+    length: int = 0
+    comments: list[str] = field(default_factory=list)
+
+
+def _pcapng() -> ModuleType:
+    try:
+        return import_module("pcapng")
+    except ImportError:
+        raise ConfigError("pcapng files need python-pcapng: pip install 'pysrp-vscsi[pcapng]'") from None
+
+
+def packets(lines: Iterable[str]) -> Iterator[Packet]:
+    """A packet for each record of a recording; DecodeError for a line that is none."""
+    formats: dict[Any, int] = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            yield _packet(json.loads(line), formats)
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError, AttributeError) as problem:
+            raise DecodeError(f"line {number} is no record of a recording: {problem!r}"[:200]) from None
+
+
+def _packet(entry: dict[str, Any], formats: dict[Any, int]) -> Packet:
+    """One record. ``formats``: of each transaction, what its element says that its IU is."""
+    data, transaction, address, time = (
+        bytes.fromhex(entry["hex"]),
+        entry.get("txn"),
+        entry.get("addr"),
+        entry.get("time"),
+    )
+    what, direction = WHAT[entry["what"]], DIRECTION[entry["dir"]]
+    if what is What.ELEMENT and direction is Direction.INITIATOR_TO_TARGET and len(data) == crq.Element.SIZE:
+        formats[transaction] = data[1] if data[0] == crq.Valid.CMD_RESP and data[1] in set(Form) else 0
+    length = entry.get("len", len(data))
+    known = formats.get(transaction, 0) if transaction is not None and what in (What.IU, What.DATA) else 0
+    flags = Flags(0)
+    for present, flag in (transaction, Flags.TRANSACTION), (address, Flags.ADDRESS), (time, Flags.TIME):
+        flags |= flag if present is not None else 0
+    packet = Captured.build(
+        what=what,
+        direction=direction,
+        format=known,
+        flags=flags,
+        length=length,
+        transaction=0 if transaction is None else transaction,
+        address=0 if address is None else int(address, 16),
+        payload=data,
+    )
+    note, digest = entry.get("note"), entry.get("sha256")
+    comments = ([str(note)] if note else []) + ([f"{HASH}{digest}"] if digest else [])
+    return Packet(bytes(packet), None if time is None else float(time), length, comments)
+
+
+def records(found: Iterable[Packet]) -> Iterator[dict[str, Any]]:
+    """The records that packets were made of; DecodeError for one that was not."""
+    for number, packet in enumerate(found, 1):
+        view = Captured(packet.data)
+        if view.version != 1 or int(view.what) not in _WHAT or int(view.direction) not in _DIRECTION:
+            raise DecodeError(f"packet {number} is of a kind that is not known here", field="what")
+        notes = [one for one in packet.comments if not one.startswith(HASH)]
+        record: dict[str, Any] = {
+            "seq": number,
+            "dir": _DIRECTION[int(view.direction)],
+            "what": _WHAT[int(view.what)],
+            "hex": bytes(view.payload).hex(),
+            "note": "; ".join(notes),
+            "len": view.length,
+            "txn": view.transaction if view.flags & Flags.TRANSACTION else None,
+        }
+        if view.flags & Flags.ADDRESS:
+            record["addr"] = f"{view.address:x}"
+        if view.flags & Flags.TIME:
+            record["time"] = packet.time
+        if view.length > len(view.payload):
+            record["truncated"] = True
+        if digest := next((one for one in packet.comments if one.startswith(HASH)), ""):
+            record["sha256"] = digest.removeprefix(HASH)
+        yield record
+
+
+def _tagged(data: bytes) -> bytes:
+    """A packet behind the tags that tell Wireshark who reads it."""
+    name = DISSECTOR.encode()
+    name += bytes(-len(name) % 4)
+    return struct.pack(">HH", TAG_DISSECTOR, len(name)) + name + struct.pack(">HH", TAG_END, 0) + data
+
+
+def _untagged(data: bytes) -> bytes | None:
+    """The packet behind the tags; None if another dissector is to read it. ValueError where the tags do not end."""
+    at, ours = 0, False
+    while at + 4 <= len(data):
+        tag, length = struct.unpack_from(">HH", data, at)
+        at += 4
+        if tag == TAG_END:
+            return data[at:] if ours else None
+        if tag == TAG_DISSECTOR:
+            ours = data[at : at + length].rstrip(b"\0") == DISSECTOR.encode()
+        at += length
+    raise ValueError("the tags of an exported PDU do not end")
+
+
+class Writer:
+    """A pcapng file that is being written, with an interface for each name in ``names``.
+
+    ``user``: packets of the link type DLT_USER0 instead of exported PDUs. ConfigError where python-pcapng is missing.
+    """
+
+    def __init__(self, stream: BinaryIO, names: Iterable[str], *, user: bool = False) -> None:
+        pcapng = _pcapng()
+        self._blocks = pcapng.blocks
+        self._user = user
+        self._section = self._blocks.SectionHeader(options={"shb_userappl": "pysrp"})
+        link = LINKTYPE_USER0 if user else LINKTYPE_UPPER_PDU
+        for name in names:
+            self._section.new_member(
+                self._blocks.InterfaceDescription, link_type=link, options={"if_name": name}
+            )
+        self._file = pcapng.FileWriter(stream, self._section)
+        self._count = 0
+
+    def write(self, packet: Packet, interface: int = 0) -> None:
+        """Write one packet. One whose time is not known gets its number, in microseconds: the order is kept."""
+        self._count += 1
+        time = self._count if packet.time is None else round(packet.time * 1_000_000)
+        view = Captured(bytearray(packet.data))
+        view.connection = interface
+        data = bytes(view) if self._user else _tagged(bytes(view))
+        more = max(Captured.SIZE + packet.length - len(packet.data), 0)
+        block = self._section.new_member(
+            self._blocks.EnhancedPacket,
+            interface_id=interface,
+            timestamp_high=time >> 32 & 0xFFFFFFFF,
+            timestamp_low=time & 0xFFFFFFFF,
+            packet_data=data,
+            packet_len=len(data) + more,
+            options={"opt_comment": packet.comments} if packet.comments else {},
+        )
+        self._file.write_block(block)
+
+
+def read(stream: BinaryIO) -> Iterator[Packet | None]:
+    """The packets of a pcapng file that :class:`Writer`, or Wireshark from such a file, has written.
+
+    None stands for a packet of another kind. DecodeError for what is no pcapng file, or a broken one.
+    """
+    pcapng = _pcapng()
+    try:
+        for block in pcapng.FileScanner(stream):
+            if isinstance(block, pcapng.blocks.EnhancedPacket):
+                yield _read(block)
+    except (
+        pcapng.exceptions.PcapngException,
+        ValueError,
+        KeyError,
+        IndexError,
+        TypeError,
+        struct.error,
+    ) as problem:
+        raise DecodeError(f"no pcapng file, or a broken one: {problem!r}"[:200]) from None
+
+
+def _read(block: Any) -> Packet | None:
+    link = block.interface.link_type
+    data: bytes | None = block.packet_data
+    if link == LINKTYPE_UPPER_PDU:
+        data = _untagged(block.packet_data)
+    elif link != LINKTYPE_USER0:
+        data = None
+    if data is None:
+        return None
+    options: Mapping[str, Any] = block.options
+    comments = list(options.get_all("opt_comment")) if "opt_comment" in options else []  # type: ignore[attr-defined]
+    return Packet(data, round(float(block.timestamp), 6), len(data), comments)
