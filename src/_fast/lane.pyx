@@ -95,6 +95,8 @@ cdef class _Bound:
 
     cdef Place *places
     cdef Py_ssize_t count
+    cdef uint16_t *index            # LUN number to place + 1: so many numbers
+    cdef Py_ssize_t luns
     cdef list gates                 # one for each place
     cdef list channels              # likewise, None where it is memory
     cdef Py_buffer *views
@@ -108,7 +110,10 @@ cdef class _Bound:
         self.channels = [None if isinstance(each[0], memoryview) else each[0] for each in asked]
         self.views = <Py_buffer *>calloc(len(asked) + 1, sizeof(Py_buffer))
         self.places = <Place *>calloc(len(asked) + 1, sizeof(Place))
-        if self.views is NULL or self.places is NULL:
+        # As long as it has to be: each session has one.
+        self.luns = max([each[2] + 1 for each in asked if 0 <= each[2] < LUNS], default=0)
+        self.index = <uint16_t *>calloc(self.luns + 1, sizeof(uint16_t))
+        if self.views is NULL or self.places is NULL or self.index is NULL:
             raise MemoryError
         for i in range(len(asked)):
             medium, block_size, lun, limit, gate, size = asked[i]
@@ -129,6 +134,7 @@ cdef class _Bound:
             place.limit = limit
             place.gate = (<Gate>gate).gate
             place.lun = lun
+            self.index[lun] = <uint16_t>(i + 1)
 
     def __dealloc__(self):
         cdef Py_ssize_t i
@@ -136,6 +142,7 @@ cdef class _Bound:
             PyBuffer_Release(&self.views[i])
         free(self.views)
         free(self.places)
+        free(self.index)
 
 
 cdef tuple granted(grant, channel):
@@ -252,7 +259,6 @@ cdef class Lane:
     cdef readonly uint64_t total
     """Commands answered in all."""
     cdef Py_ssize_t quiet           # answers since the doorbell
-    cdef uint16_t *index            # LUN number to place + 1
     cdef _Bound bound
     cdef Requests requests
     cdef Place *places              # its
@@ -268,12 +274,6 @@ cdef class Lane:
         self.capsule = capsule
         self.requests = Requests(capsule)
         self.bound = _Bound([], self.requests)
-        self.index = <uint16_t *>calloc(LUNS, sizeof(uint16_t))
-        if self.index is NULL:
-            raise MemoryError
-
-    def __dealloc__(self):
-        free(self.index)
 
     def bind(self, grants, channel=None):
         """From now on do the commands for these LUNs: an iterable of what :class:`pysrp.target.grant.Grant` has.
@@ -287,16 +287,12 @@ cdef class Lane:
         cdef _Bound bound = _Bound(
             [each for each in [granted(grant, channel) for grant in grants] if each[0] is not None], self.requests
         )
-        cdef Py_ssize_t i
         self.check_idle()
         if self.requests.under_way:
             raise ValueError("requests are under way")
         bound, self.bound = self.bound, bound
         self.places, self.awaited = self.bound.places, NULL
         self.revoked = False
-        memset(self.index, 0, LUNS * sizeof(uint16_t))
-        for i in range(self.bound.count):
-            self.index[self.places[i].lun] = <uint16_t>(i + 1)
         self.requests.keep(self.bound.channels)
 
     cdef int check_idle(self) except -1:
@@ -495,10 +491,11 @@ cdef class Lane:
     cdef Place *find(self, const uint8_t *iu) noexcept nogil:
         """The unit that an IU is for, by SCST's reading of its LUN."""
         cdef uint64_t lun = wire_get64(iu + CMD_LUN)
+        cdef Py_ssize_t number = lun >> 48 & (LUNS - 1)
         cdef uint16_t place
-        if lun << 16 or lun >> 62 == 3:
+        if lun << 16 or lun >> 62 == 3 or number >= self.bound.luns:
             return NULL
-        place = self.index[lun >> 48 & (LUNS - 1)]
+        place = self.bound.index[number]
         return &self.places[place - 1] if place else NULL
 
     cdef int serve(self, const pysrp_request *request) noexcept nogil:
