@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -45,6 +46,26 @@ def test_what_opens(disk: Path) -> None:
         medium.close()
     with closing(open_medium(str(disk), read_only=True)) as medium:
         assert medium.read_only
+
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_each_has_a_page(scheme: str) -> None:
+    """With the command that serves it, what it cannot, and its rows."""
+    (page,) = [each for each in (DOCS / "media").glob("*.md") if scheme.startswith(each.stem)]
+    assert f"](media/{page.name})" in (DOCS / "media.md").read_text()
+    text = page.read_text()
+    for what in f"{page.stem}:", "    pysrp serve ", "| what it cannot | ", "\n## Its rows\n":
+        assert what in text, what
+
+
+def test_the_pages_lead_somewhere() -> None:
+    """Every link of theirs."""
+    for page in DOCS / "media.md", *(DOCS / "media").iterdir():
+        for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+            assert (page.parent / link).exists(), (page.name, link)
 
 
 def test_paths_with_anything_in_them(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Disks with faults through real sessions, as docs/media.md has it: each rule, the management tree, the command line."""
+"""Disks with faults through real sessions, as docs/media/fault.md has it: each rule, the management tree, the command line."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ from pysrp.target.serve import Server
 from waiting import until
 
 MIB = 1 << 20
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "media.md").read_text()
+PAGES = Path(__file__).parents[2] / "docs" / "media"
+DOCUMENT = (PAGES / "fault.md").read_text()
 COMMAND = [sys.executable, "-m", "pysrp.cli"]
 _names = itertools.count()
 
@@ -353,10 +354,13 @@ def test_from_the_command_line(url: str, tmp_path: Path) -> None:
     assert "no rule 1" in run(*file, "del 1", code=1)
 
 
-def test_commands_of_the_document(tmp_path: Path) -> None:
-    """Each disk that it serves can be opened, and each line for the tree is taken."""
+def test_commands_of_the_pages(tmp_path: Path) -> None:
+    """Each disk that is served can be opened, where it needs no device and no other server; each line for the tree is taken."""
     (tmp_path / "data.img").write_bytes(bytes(MIB))
-    lines = [shlex.split(line) for line in re.findall(r"^    (pysrp .*)$", DOCUMENT, re.MULTILINE)]
+    text = "".join(
+        (PAGES / f"{name}.md").read_text() for name in ("ram", "null", "file", "fault", "power-cut")
+    )
+    lines = [shlex.split(line) for line in re.findall(r"^    (pysrp .*)$", text, re.MULTILINE)]
     urls = [
         line[i + 1].partition("=")[2] for line in lines for i, word in enumerate(line) if word == "--disk"
     ]

@@ -13,7 +13,7 @@ URL                                     what it is
 ``power-cut:[seed=N:]URL``              any of these, with a cache that is lost with the power (:mod:`.power_cut`)
 ======================================  ========================================================================
 
-``docs/media.md`` has a section for each. What a scheme needs is imported when a URL of it is opened.
+``docs/media/`` has a page for each. What a scheme needs is imported when a URL of it is opened.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a medium is to do wrong, as rules: a line of text each.
 
 A rule is an action and words ``NAME=VALUE``, with blanks or commas between them: ``error op=read lba=100-107 count=2``.
-``docs/media.md`` has a table of all.
+``docs/media/fault.md`` has a table of all.
 """
 
 from __future__ import annotations
