@@ -107,7 +107,7 @@ def asked(target: Device, command: Any, length: Callable[[bytes], int], **fields
 
     SPC-5, 4.2.5.6: what is longer than the allocation length is cut.
     """
-    room = min(ROOM, 0xFF if command is scsi.ModeSense6 else ROOM)
+    room = 0xFF if command is scsi.ModeSense6 else ROOM
     while True:
         cdb = command.build(allocation_length=room, **fields)
         data = target.execute(cdb, data_in_length=room, retries=3).data
@@ -380,8 +380,8 @@ def luns(target: Device, linux: bool, quiet: bool, select: int, as_json: bool) -
     """
     if not 0 <= select <= 0xFF:
         raise ConfigError(f"--select {select}: from 0 to 255")
-    cdb = scsi.ReportLuns.build(select_report=select, allocation_length=65536)
     room = min(65536, target.max_transfer)
+    cdb = scsi.ReportLuns.build(select_report=select, allocation_length=room)
     listed = params.ReportLuns(target.execute(cdb, data_in_length=room, retries=3).data).luns
     if as_json:
         click.echo(json.dumps([str(lun) for lun in listed]))

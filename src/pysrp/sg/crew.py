@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from pysrp.errors import PartnerGone, SrpError, UnavailableError
+from pysrp.errors import ConfigError, PartnerGone, SrpError, UnavailableError
 from pysrp.initiator.requests import LONGEST_WAIT, Aborted
 from pysrp.initiator.units import (
     SHORT_TIMEOUT,
@@ -111,8 +111,8 @@ class UnitCrew:
     ) -> Pending:
         """Start a command; the arguments are those of :meth:`pysrp.initiator.driver.Base.submit`.
 
-        Raises ValueError for another unit's LUN, data both ways, more data than one command can move, a task attribute
-        other than SIMPLE, and a time limit that is none; TypeError for an ``into`` that cannot be written; PartnerGone
+        Raises ConfigError, which is a ValueError, for data both ways; ValueError for another unit's LUN, more data than one
+        command can move, a task attribute other than SIMPLE, and a time limit that is none; TypeError for an ``into`` that cannot be written; PartnerGone
         when it is closed.
         """
         if lun != self.lun:
@@ -131,7 +131,7 @@ class UnitCrew:
             pending.out = memoryview(data_out).cast("B")
         size = max(data_in_length, 0 if pending.out is None else len(pending.out))
         if data_in_length and pending.out:
-            raise ValueError("data-in and data-out: SG_IO moves data one way")
+            raise ConfigError("data-in and data-out: SG_IO moves data one way")
         if data_in_length < 0 or size > self.max_transfer:
             wrong = min(data_in_length, 0) or size
             raise ValueError(f"a command of {wrong} bytes, one can move {self.max_transfer}")
