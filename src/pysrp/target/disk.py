@@ -25,7 +25,9 @@ from pysrp.target.medium import Feature, Medium
 from pysrp.target.task import Nexus
 from pysrp.target.units.atomic import AtomicCommands
 from pysrp.target.units.capacity import CapacityCommands
+from pysrp.target.units.diagnostics import DiagnosticCommands
 from pysrp.target.units.identity import UnitIdentity
+from pysrp.target.units.logs import LogCommands
 from pysrp.target.units.moving import MoveCommands
 from pysrp.target.units.persistent import ReservationStore
 from pysrp.target.units.provisioning import (
@@ -76,7 +78,16 @@ def adds_only(kind: type[Disk]) -> bool:
     return all(theirs[opcode] == entry for opcode, entry in ours.items() if opcode != Opcode.INQUIRY)
 
 
-class Disk(MoveCommands, WriteSameCommands, VerifyCommands, AtomicCommands, CapacityCommands, StopCommands):
+class Disk(
+    MoveCommands,
+    WriteSameCommands,
+    VerifyCommands,
+    AtomicCommands,
+    DiagnosticCommands,
+    LogCommands,
+    CapacityCommands,
+    StopCommands,
+):
     """A disk with blocks of ``block_size`` bytes: 512, 1024, 2048 or 4096. What is past the last is not used.
 
     ``read_only`` protects it even if the backend does not. ``write_through``: a write is on the medium

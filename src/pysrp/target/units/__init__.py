@@ -17,7 +17,7 @@ every unit
 ``inquiry``        INQUIRY and the VPD pages
 ``pages``          mode pages: default, changeable and current values
 ``modes``          MODE SENSE, MODE SELECT
-``reports``        REPORT LUNS, REPORT SUPPORTED OPERATION CODES
+``reports``        REPORT LUNS, REPORT SUPPORTED OPERATION CODES and TASK MANAGEMENT FUNCTIONS
 =================  ===================================================================================
 
 =================  ===================================================================================
@@ -29,6 +29,8 @@ units with blocks
 ``verifying``      VERIFY, WRITE AND VERIFY
 ``atomic``         COMPARE AND WRITE, ORWRITE
 ``capacity``       READ CAPACITY, another size
+``diagnostics``    SEND DIAGNOSTIC, RECEIVE DIAGNOSTIC RESULTS, READ BUFFER, WRITE BUFFER
+``logs``           LOG SENSE, LOG SELECT, READ DEFECT DATA
 ``stopping``       START STOP UNIT, PREVENT ALLOW MEDIUM REMOVAL
 =================  ===================================================================================
 

@@ -115,6 +115,8 @@ class BlockUnit(LogicalUnit):
         self.read_only = read_only or backend.read_only
         self._write_cache = not (write_through or self.read_only)
         self._software_protected = False
+        self._errors = {True: 0, False: 0}
+        """Errors of the medium so far, of reading and of writing."""
         super().__init__(
             name,
             identity=identity,
@@ -148,6 +150,8 @@ class BlockUnit(LogicalUnit):
             if number in NO_MEDIUM:
                 return Fault(SenseKey.NOT_READY, SenseCode.MEDIUM_NOT_PRESENT)
             if number in MEDIUM:
+                with self._lock:
+                    self._errors[reads] += 1
                 return Fault(
                     SenseKey.MEDIUM_ERROR,
                     SenseCode.UNRECOVERED_READ_ERROR if reads else SenseCode.WRITE_ERROR,

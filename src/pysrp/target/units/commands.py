@@ -69,6 +69,13 @@ class Conflict(IntEnum):
     """With the types Write Exclusive too, as it changes something: WRITE."""
 
 
+SHORT = 60
+"""Seconds for a command that moves what an initiator asks for at once: as Linux' ibmvscsi gives."""
+
+LONG = 3600
+"""Seconds for one that may be about all blocks, or all that is cached."""
+
+
 def pointer(field: Any, base: int | None = None) -> Pointer:
     """To a field of a CDB, or of a structure that stands ``base`` bytes into the data-out."""
     at: tuple[int, int | None] = (field.offset, None)
@@ -93,6 +100,8 @@ class SupportedCdb:
     refuses: frozenset[str] = frozenset()
     ignores: frozenset[str] = frozenset()
     """Fields that may hold anything, beside those that always may."""
+    timeout: int = SHORT
+    """Seconds that an initiator should give it (RECOMMENDED COMMAND TIMEOUT; SPC-4, 6.35.4)."""
     only: int | None = None
     """The service action, where the CDB's class has those of several commands."""
     refused: int = field(default=0, repr=False)
@@ -155,6 +164,7 @@ def command(
     refuses: Iterable[str] = (),
     ignores: Iterable[str] = (),
     actions: Iterable[int] | None = None,
+    timeout: int = SHORT,
 ) -> Callable[[Handler], Handler]:
     """Mark a method ``handler(self, task, cdb)`` as the one for these CDB classes.
 
@@ -175,7 +185,7 @@ def command(
     def mark(handler: Handler) -> Handler:
         found = getattr(handler, "__scsi__", ())
         more = [
-            SupportedCdb(cdb, handler, medium, reports_attention, when, refused, ignored, only, mask)
+            SupportedCdb(cdb, handler, medium, reports_attention, when, refused, ignored, timeout, only, mask)
             for cdb, refused, mask in marked
             for only in ([None] if actions is None else map(int, actions))
         ]

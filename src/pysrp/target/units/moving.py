@@ -9,7 +9,7 @@ from pysrp.scsi.codes import Status
 from pysrp.target.effects import GOOD, Effect, End, Flush, Move
 from pysrp.target.task import Task
 from pysrp.target.units.blocks import BlockUnit
-from pysrp.target.units.commands import Conflict, command
+from pysrp.target.units.commands import LONG, Conflict, command
 
 __all__ = ["MoveCommands"]
 
@@ -66,7 +66,7 @@ class MoveCommands(BlockUnit):
         self._start(cdb, cdb.blocks)
         return GOOD if getattr(self.backend, "blocking", True) else End(Status.CONDITION_MET)
 
-    @command(cdbs.SynchronizeCache10, cdbs.SynchronizeCache16, medium=True)
+    @command(cdbs.SynchronizeCache10, cdbs.SynchronizeCache16, medium=True, timeout=LONG)
     def synchronize_cache(self, task: Task, cdb: Any) -> Effect:
         """SYNCHRONIZE CACHE(10) and (16): all of the disk. With IMMED too, GOOD comes when it is done."""
         self._start(cdb, cdb.blocks)

@@ -15,7 +15,7 @@ from pysrp.target.medium import Feature
 from pysrp.target.task import Task
 from pysrp.target.units.blocks import BlockUnit
 from pysrp.target.units.codes import SenseCode, invalid, short
-from pysrp.target.units.commands import Conflict, command, pointer
+from pysrp.target.units.commands import LONG, Conflict, command, pointer
 
 __all__ = ["MAX_DESCRIPTORS", "MAX_UNMAP", "MAX_WRITE_SAME", "ThinCommands", "WriteSameCommands"]
 
@@ -46,6 +46,7 @@ class WriteSameCommands(BlockUnit):
         cdbs.WriteSame32,
         medium=True,
         refuses=["anchor", "unmap", *OBSOLETE],
+        timeout=LONG,
     )
     def write_same(self, task: Task, cdb: Any) -> Generator[Effect, Any, Effect]:
         """WRITE SAME: the one block of data-out, or with NDOB one of zeros, over and over. 0 blocks are refused (WSNZ).
@@ -86,12 +87,19 @@ class ThinCommands(WriteSameCommands):
 
     thin = True
 
-    @command(cdbs.WriteSame10, cdbs.WriteSame16, cdbs.WriteSame32, medium=True, refuses=["anchor", *OBSOLETE])
+    @command(
+        cdbs.WriteSame10,
+        cdbs.WriteSame16,
+        cdbs.WriteSame32,
+        medium=True,
+        refuses=["anchor", *OBSOLETE],
+        timeout=LONG,
+    )
     def write_same(self, task: Task, cdb: Any) -> Generator[Effect, Any, Effect]:
         """WRITE SAME, which may say UNMAP too; what is no zeros is written then, as it has to read as it is."""
         return super().write_same(task, cdb)
 
-    @command(cdbs.Unmap, medium=True, refuses=["anchor"])
+    @command(cdbs.Unmap, medium=True, timeout=LONG, refuses=["anchor"])
     def unmap(self, task: Task, cdb: cdbs.Unmap) -> Generator[Effect, Any, Effect]:
         """UNMAP: all of the list is checked before anything is unmapped."""
         self._writable(task)

@@ -1,4 +1,6 @@
-"""REPORT LUNS, and REPORT SUPPORTED OPERATION CODES from the table of commands (SPC-4, 6.33 and 6.35)."""
+"""REPORT LUNS, REPORT SUPPORTED OPERATION CODES from the table of commands, REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS
+(SPC-4, 6.33, 6.35 and 6.36).
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ from pysrp.scsi.params import (
     ReportLuns,
     SupportedCommand,
     SupportedCommands,
+    SupportedTaskManagement,
 )
 from pysrp.target.effects import Effect, Reply
 from pysrp.target.task import Task
@@ -21,7 +24,7 @@ __all__ = ["ReportCommands"]
 
 
 class ReportCommands(UnitBase):
-    """REPORT LUNS, REPORT SUPPORTED OPERATION CODES."""
+    """REPORT LUNS, REPORT SUPPORTED OPERATION CODES, REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS."""
 
     @command(cdbs.ReportLuns, reports_attention=False, conflicts=Conflict.NEVER)
     def report_luns(self, task: Task, cdb: cdbs.ReportLuns) -> Effect:
@@ -33,11 +36,11 @@ class ReportCommands(UnitBase):
 
     @command(cdbs.ReportSupportedOperationCodes, conflicts=Conflict.EXCLUSIVE_ACCESS)
     def report_supported_operation_codes(self, task: Task, cdb: cdbs.ReportSupportedOperationCodes) -> Effect:
-        """REPORT SUPPORTED OPERATION CODES, from the table of commands; timeouts are not given (0)."""
-        timeouts = [CommandTimeouts.build()] if cdb.rctd else []
+        """REPORT SUPPORTED OPERATION CODES, from the table of commands."""
+        rctd = bool(cdb.rctd)
         option, opcode = cdb.reporting_options, cdb.requested_operation_code
         if option == ReportingOptions.ALL:
-            descriptors = [_descriptor(entry, timeouts) for entry in self.commands]
+            descriptors = [_descriptor(entry, rctd) for entry in self.commands]
             return Reply(bytes(SupportedCommands.build(commands=descriptors)), cdb.allocation_length)
         if not isinstance(option, ReportingOptions):
             raise invalid(cdbs.ReportSupportedOperationCodes, "reporting_options")
@@ -54,17 +57,40 @@ class ReportCommands(UnitBase):
             data = SupportedCommand.build(support=1)
         else:
             data = SupportedCommand.build(
-                support=3, ctdp=bool(timeouts), cdb_usage_data=found.usage, command_timeouts=timeouts
+                support=3, ctdp=rctd, cdb_usage_data=found.usage, command_timeouts=_timeouts(found, rctd)
             )
         return Reply(bytes(data), cdb.allocation_length)
 
+    @command(cdbs.ReportSupportedTaskManagementFunctions, conflicts=Conflict.EXCLUSIVE_ACCESS)
+    def report_supported_task_management_functions(
+        self, task: Task, cdb: cdbs.ReportSupportedTaskManagementFunctions
+    ) -> Effect:
+        """REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS: those of SRP, but CLEAR ACA; without timeouts."""
+        extended = bytes(12) if cdb.repd else b""
+        data = SupportedTaskManagement.build(ats=True, atss=True, ctss=True, lurs=True, extended=extended)
+        return Reply(bytes(data), cdb.allocation_length)
 
-def _descriptor(entry: SupportedCdb, timeouts: list[CommandTimeouts]) -> CommandDescriptor:
+
+NOMINAL = 1
+"""Seconds after which it is worth asking how far a command is."""
+
+
+def _timeouts(entry: SupportedCdb, wanted: bool) -> list[CommandTimeouts]:
+    if not wanted:
+        return []
+    return [
+        CommandTimeouts.build(
+            nominal_command_processing_timeout=NOMINAL, recommended_command_timeout=entry.timeout
+        )
+    ]
+
+
+def _descriptor(entry: SupportedCdb, rctd: bool) -> CommandDescriptor:
     return CommandDescriptor.build(
         operation_code=entry.opcode,
         service_action=entry.action or 0,
         servactv=entry.action is not None,
-        ctdp=bool(timeouts),
+        ctdp=rctd,
         cdb_length=entry.cdb.SIZE,
-        command_timeouts=timeouts,
+        command_timeouts=_timeouts(entry, rctd),
     )

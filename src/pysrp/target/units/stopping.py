@@ -13,7 +13,7 @@ from pysrp.target.fault import Fault
 from pysrp.target.task import Nexus, Task
 from pysrp.target.units.blocks import BlockUnit
 from pysrp.target.units.codes import Attention, SenseCode, invalid
-from pysrp.target.units.commands import Conflict, command
+from pysrp.target.units.commands import LONG, Conflict, command
 
 __all__ = ["StopCommands"]
 
@@ -45,7 +45,7 @@ class StopCommands(BlockUnit):
         super()._was_reset()
         self._preventing.clear()
 
-    @command(cdbs.StartStopUnit, conflicts=_starting)
+    @command(cdbs.StartStopUnit, conflicts=_starting, timeout=LONG)
     def start_stop_unit(self, task: Task, cdb: cdbs.StartStopUnit) -> Generator[Effect, Any, None]:
         """START STOP UNIT: flushes and stops, starts; ejects and loads a removable medium (LOEJ).
 

@@ -12,7 +12,7 @@ from pysrp.target.fault import Fault
 from pysrp.target.task import Task
 from pysrp.target.units.blocks import BlockUnit
 from pysrp.target.units.codes import SenseCode, invalid
-from pysrp.target.units.commands import Conflict, command
+from pysrp.target.units.commands import LONG, Conflict, command
 
 __all__ = ["Comparing", "VerifyCommands"]
 
@@ -83,6 +83,7 @@ class VerifyCommands(Comparing):
         cdbs.Verify32,
         medium=True,
         conflicts=Conflict.EXCLUSIVE_ACCESS,
+        timeout=LONG,
     )
     def verify(self, task: Task, cdb: Any) -> Generator[Effect, Any, Effect]:
         """VERIFY: that the blocks can be read (BYTCHK 0), are the data-out (1), or are all like the one block of it (3)."""

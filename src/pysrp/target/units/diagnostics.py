@@ -1,0 +1,146 @@
+"""SEND DIAGNOSTIC, RECEIVE DIAGNOSTIC RESULTS, READ BUFFER and WRITE BUFFER (SPC-4, 6.18, 6.27, 6.42 and 6.49)."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from pysrp.scsi import cdb as cdbs
+from pysrp.scsi.codes import ReadBufferMode, SelfTestCode, SenseKey, WriteBufferMode
+from pysrp.target.effects import GOOD, Effect, Fetch, Reply
+from pysrp.target.fault import Fault
+from pysrp.target.task import Nexus, Task
+from pysrp.target.units.codes import SenseCode, invalid, short, unfit
+from pysrp.target.units.commands import LONG, Conflict, command
+from pysrp.target.units.verifying import Comparing
+
+__all__ = ["BUFFER", "ECHO", "DiagnosticCommands"]
+
+ECHO = 4096
+"""Bytes of the echo buffer, of which each nexus has one: so nobody overwrites another's (EBOS)."""
+
+BUFFER = 64 << 10
+"""Bytes of the buffer with number 0, which all have together."""
+
+SUPPORTED_PAGES = bytes((0, 0, 0, 1, 0))
+"""The one diagnostic page that there is, which lists itself (SPC-4, 7.2.14)."""
+
+ENTIRE = frozenset({SelfTestCode.FOREGROUND_EXTENDED})
+TESTS = frozenset({SelfTestCode.FOREGROUND_SHORT}) | ENTIRE
+
+
+class DiagnosticCommands(Comparing):
+    """SEND DIAGNOSTIC, RECEIVE DIAGNOSTIC RESULTS, READ BUFFER(10), WRITE BUFFER(10)."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._echoes: dict[Nexus, bytes] = {}
+        self._buffer = b""
+        """What has been written there; zeros follow."""
+
+    def _left(self, nexus: Nexus) -> None:
+        super()._left(nexus)
+        self._echoes.pop(nexus, None)
+
+    def _was_reset(self) -> None:
+        super()._was_reset()
+        self._echoes.clear()
+        self._buffer = b""
+
+    @command(cdbs.SendDiagnostic, ignores=["obsolete_lun", "devoffl", "unitoffl"], timeout=LONG)
+    def send_diagnostic(self, task: Task, cdb: cdbs.SendDiagnostic) -> Generator[Effect, Any, Effect]:
+        """SEND DIAGNOSTIC: the default self-test and the two in the foreground, which read; the list of pages.
+
+        The short ones read the first block and the last, the extended one all. There is none in the background.
+        """
+        code, length = cdb.self_test_code, cdb.parameter_list_length
+        if code and (cdb.selftest or code not in TESTS):
+            raise invalid(cdbs.SendDiagnostic, "self_test_code")
+        if length and (cdb.selftest or code or not cdb.pf):
+            raise invalid(cdbs.SendDiagnostic, "parameter_list_length")
+        if length:
+            data = yield Fetch(length)
+            if len(data) < min(length, 4):
+                raise short()
+            for at in range(min(len(data), 4)):
+                if data[at]:
+                    raise unfit(at)
+            if length != 4:
+                raise short()
+        elif cdb.selftest or code:
+            yield from self._test(code in ENTIRE)
+        return GOOD
+
+    def _test(self, entire: bool) -> Generator[Effect, Any, None]:
+        """Raise Fault where a block cannot be read."""
+        size = self.block_size
+        stretches = [(0, self.blocks * size)] if entire else [(0, size), ((self.blocks - 1) * size, size)]
+        try:
+            for start, length in stretches:
+                yield from self._compare(start, length, None, False)
+        except Fault as fault:
+            raise Fault(
+                SenseKey.HARDWARE_ERROR,
+                SenseCode.LOGICAL_UNIT_FAILED_SELF_TEST,
+                information=fault.information,
+            ) from fault
+
+    @command(cdbs.ReceiveDiagnosticResults, ignores=["obsolete_lun"])
+    def receive_diagnostic_results(self, task: Task, cdb: cdbs.ReceiveDiagnosticResults) -> Effect:
+        """RECEIVE DIAGNOSTIC RESULTS: the list of pages, whatever was sent last."""
+        if cdb.page_code:
+            raise invalid(cdbs.ReceiveDiagnosticResults, "page_code")
+        return Reply(SUPPORTED_PAGES, cdb.allocation_length)
+
+    @command(cdbs.WriteBuffer10, refuses=["mode_specific"])
+    def write_buffer(self, task: Task, cdb: cdbs.WriteBuffer10) -> Generator[Effect, Any, Effect]:
+        """WRITE BUFFER: into the echo buffer, or the one buffer that there is. There is no microcode."""
+        offset, length = cdb.buffer_offset, cdb.parameter_list_length
+        if cdb.mode == WriteBufferMode.WRITE_DATA_TO_ECHO_BUFFER:
+            room, offset = ECHO, 0
+        elif cdb.mode == WriteBufferMode.DATA:
+            room = self._room(cdb)
+        else:
+            raise invalid(cdbs.WriteBuffer10, "mode")
+        if length > room:
+            raise invalid(cdbs.WriteBuffer10, "parameter_list_length")
+        data = bytes((yield Fetch(length)))
+        if len(data) < length:
+            raise short()
+        with self._lock:
+            if cdb.mode == WriteBufferMode.DATA:
+                before = self._buffer.ljust(offset, b"\0")
+                self._buffer = before[:offset] + data + before[offset + length :]
+            elif task.nexus in self._nexuses:
+                self._echoes[task.nexus] = data
+        return GOOD
+
+    @command(cdbs.ReadBuffer10, conflicts=Conflict.EXCLUSIVE_ACCESS, refuses=["mode_specific"])
+    def read_buffer(self, task: Task, cdb: cdbs.ReadBuffer10) -> Effect:
+        """READ BUFFER: what was written into a buffer, or how large it is."""
+        if cdb.mode == ReadBufferMode.ECHO_BUFFER_DESCRIPTOR:
+            data = bytes((1, 0, *ECHO.to_bytes(2, "big")))  # EBOS
+        elif cdb.mode == ReadBufferMode.DESCRIPTOR:
+            data = b"\0" + (0 if cdb.buffer_id else BUFFER).to_bytes(3, "big")
+        elif cdb.mode == ReadBufferMode.READ_DATA_FROM_ECHO_BUFFER:
+            with self._lock:
+                found = self._echoes.get(task.nexus)
+            if found is None:
+                raise Fault(SenseKey.ILLEGAL_REQUEST, SenseCode.COMMAND_SEQUENCE_ERROR)
+            data = found
+        elif cdb.mode == ReadBufferMode.DATA:
+            room = self._room(cdb)
+            with self._lock:
+                data = self._buffer.ljust(BUFFER, b"\0")[BUFFER - room :]
+        else:
+            raise invalid(cdbs.ReadBuffer10, "mode")
+        return Reply(data, cdb.allocation_length)
+
+    @staticmethod
+    def _room(cdb: Any) -> int:
+        """How much of the buffer there is from the offset on."""
+        if cdb.buffer_id:
+            raise invalid(type(cdb), "buffer_id")
+        if cdb.buffer_offset > BUFFER:
+            raise invalid(type(cdb), "buffer_offset")
+        return BUFFER - int(cdb.buffer_offset)

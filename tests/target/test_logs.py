@@ -1,0 +1,141 @@
+"""LOG SENSE, LOG SELECT and READ DEFECT DATA of a disk."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pysrp.backends import Ram
+from pysrp.scsi import params
+from pysrp.target.disk import Disk
+from target_rig import BLOCK, Spotted
+from unit_bench import Bench
+
+CUMULATIVE = 1
+
+
+def sense(page: int, subpage: int = 0, *, pc: int = CUMULATIVE, sp: int = 0, length: int = 255) -> bytes:
+    return struct.pack(">BBBBxxxHx", 0x4D, sp, pc << 6 | page, subpage, length)
+
+
+def select(page: int = 0, subpage: int = 0, *, pcr: int = 1, sp: int = 0, length: int = 0) -> bytes:
+    return struct.pack(">BBBBxxxHx", 0x4C, pcr << 1 | sp, page, subpage, length)
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    with Spotted(64 * BLOCK, {5 * BLOCK}) as ram, Bench(Disk(ram)) as bench:
+        yield bench
+
+
+def counters(bench: Bench) -> list[int]:
+    """Uncorrected errors of writing and of reading (SPC-4, 7.3.6)."""
+    found = []
+    for page in 2, 3:
+        data = bench.good(sense(page))
+        assert data[:9] == bytes((0x80 | page, 0, 0, 8, 0, 6, 0, 4)) + data[8:9]
+        found.append(int.from_bytes(data[8:12], "big"))
+    return found
+
+
+def test_lists_of_pages(bench: Bench) -> None:
+    assert bench.good(sense(0)) == bytes.fromhex("80000004 0002032f")
+    assert bench.good(sense(0, 0xFF)) == bytes.fromhex("c0ff000a 0000 00ff 0200 0300 2f00")
+    assert bench.good(sense(3, 0xFF)) == bytes.fromhex("c3ff0002 0300")
+    assert bench.good(sense(0, length=5)) == bytes.fromhex("80000004 00")
+
+
+def test_there_are_no_exceptions(bench: Bench) -> None:
+    assert bench.good(sense(0x2F)) == bytes.fromhex("af000007 0000 03 03 0000ff")
+
+
+def test_errors_are_counted(bench: Bench) -> None:
+    other = bench.login()
+    assert counters(bench) == [0, 0]
+    for cdb, data in (
+        ("28000000000500000100", b""),
+        ("2f000000000500000100", b""),
+        ("2a000000000500000100", bytes(512)),
+    ):
+        if cdb.startswith("2f"):
+            bench.unit.backend.blocking = True
+        assert bench.tainted(cdb, data).code[0] == 3
+        bench.unit.backend.blocking = False
+    assert counters(bench) == [1, 2]
+    bench.good(select(2))
+    assert counters(bench) == [0, 2]
+    assert bench.unit.attentions(other) == [0x2A02]
+    assert bench.unit.attentions(bench.nexus) == []
+    bench.good(select(pcr=0))
+    assert counters(bench) == [0, 2]
+    bench.good(select())
+    assert counters(bench) == [0, 0]
+    assert bench.unit.forget(other, 0x2A, 2)
+    bench.good(select())
+    assert bench.unit.attentions(other) == [], "nothing has changed"
+
+
+@pytest.mark.parametrize(
+    ("cdb", "pointer"),
+    [
+        (sense(0, pc=0), (True, 2, 7)),
+        (sense(0, pc=3), (True, 2, 7)),
+        (sense(0, sp=1), (True, 1, 0)),
+        (sense(0x0D), (True, 2, 5)),
+        (sense(2, 1), (True, 3, None)),
+        (select(sp=1), (True, 1, 0)),
+        (select(length=4), (True, 7, None)),
+        (select(0x11), (True, 2, 5)),
+        (select(2, 0xFF), (True, 3, None)),
+    ],
+)
+def test_logs_that_there_are_not(bench: Bench, cdb: bytes, pointer: Any) -> None:
+    result = bench(cdb, bytes(4))
+    assert (result.code, result.pointer) == ((5, 0x24, 0), pointer)
+
+
+@pytest.mark.parametrize("listed", range(6))
+def test_no_defects_are_known(bench: Bench, listed: int) -> None:
+    for lists in 0, 0x08, 0x10, 0x18:
+        flags = lists | listed
+        assert bench.good(struct.pack(">BBBxxxxHx", 0x37, 0, flags, 100)) == bytes((0, flags, 0, 0))
+        found = bench.good(struct.pack(">BBIIxx", 0xB7, flags, 7, 100))
+        assert found == bytes((0, flags, 0, 0, 0, 0, 0, 0))
+
+
+@pytest.mark.parametrize("listed", [6, 7])
+def test_formats_of_defects_that_there_are_not(bench: Bench, listed: int) -> None:
+    result = bench(struct.pack(">BBBxxxxHx", 0x37, 0, listed, 100))
+    assert (result.code, result.pointer) == ((5, 0x24, 0), (True, 2, 2))
+    result = bench(struct.pack(">BBIIxx", 0xB7, listed, 0, 100))
+    assert (result.code, result.pointer) == ((5, 0x24, 0), (True, 1, 2))
+
+
+def test_task_management_functions() -> None:
+    with Ram(64 * BLOCK) as ram, Bench(Disk(ram)) as bench:
+        assert bench.good("a30d000000000000001000" + "00") == bytes.fromhex("d8000000")
+        extended = params.SupportedTaskManagement(bench.good("a30d800000000000001000" + "00"))
+        assert len(extended) == 16
+        assert (extended.ats, extended.atss, extended.ctss, extended.lurs) == (1, 1, 1, 1)
+        assert (extended.cacas, extended.qts, extended.itnrs, extended.additional_data_length) == (
+            0,
+            0,
+            0,
+            12,
+        )
+
+
+def test_timeouts_are_told() -> None:
+    with Ram(64 * BLOCK) as ram, Bench(Disk(ram)) as bench:
+        found = params.SupportedCommands(bench.good("a30c80000000000040000000"))
+        told = {
+            (one.operation_code, one.service_action): one.timeouts.recommended_command_timeout
+            for one in found.commands
+        }
+        assert all(one.timeouts.nominal_command_processing_timeout == 1 for one in found.commands)
+        assert set(told.values()) == {60, 3600}
+        assert told[0x28, 0] == 60
+        assert told[0x35, 0] == told[0x7F, 0x0A] == told[0x1D, 0] == 3600
