@@ -622,7 +622,7 @@ def test_every_listed_command_is_there_and_no_other(bench):
 
 
 def test_issue_list_is_complete(bench):
-    wanted = """00 03 08 0a 12 15 16 17 1a 1b 1c 1d 1e 25 28 2a 2e 2f 34 35 37 3b 3c 41 4c 4d 55 56 57 5a 5e 5f 7f 88 89 8a 8b 8e 8f 90 91 93
+    wanted = """00 03 04 08 0a 12 15 16 17 1a 1b 1c 1d 1e 25 28 2a 2e 2f 34 35 37 3b 3c 41 4c 4d 55 56 57 5a 5e 5f 7f 88 89 8a 8b 8e 8f 90 91 93
         9e a0 a3 a8 aa ae af b7"""
     assert [f"{o:02x}" for o in sorted(bench.unit.commands.by_opcode)] == wanted.split()
 
@@ -631,7 +631,7 @@ def test_one_command(bench):
     found = params.SupportedCommand(rsoc(bench, reporting_options=1, requested_operation_code=0x12).data)
     assert (found.support, found.cdb_size) == (3, 6)
     assert bytes(found.cdb_usage_data) == bytes.fromhex("1201ffffff00")
-    found = params.SupportedCommand(rsoc(bench, reporting_options=1, requested_operation_code=0x04).data)
+    found = params.SupportedCommand(rsoc(bench, reporting_options=1, requested_operation_code=0x07).data)
     assert (found.support, len(found)) == (1, 4)
     found = params.SupportedCommand(
         rsoc(bench, reporting_options=2, requested_operation_code=0x9E, requested_service_action=0x10).data

@@ -26,6 +26,7 @@ from pysrp.target.task import Nexus
 from pysrp.target.units.atomic import AtomicCommands
 from pysrp.target.units.capacity import CapacityCommands
 from pysrp.target.units.diagnostics import DiagnosticCommands
+from pysrp.target.units.formatting import FormatCommands
 from pysrp.target.units.identity import UnitIdentity
 from pysrp.target.units.logs import LogCommands
 from pysrp.target.units.moving import MoveCommands
@@ -35,7 +36,6 @@ from pysrp.target.units.provisioning import (
     MAX_UNMAP,
     MAX_WRITE_SAME,
     ThinCommands,
-    WriteSameCommands,
 )
 from pysrp.target.units.stopping import StopCommands
 from pysrp.target.units.verifying import VerifyCommands
@@ -80,7 +80,7 @@ def adds_only(kind: type[Disk]) -> bool:
 
 class Disk(
     MoveCommands,
-    WriteSameCommands,
+    FormatCommands,
     VerifyCommands,
     AtomicCommands,
     DiagnosticCommands,

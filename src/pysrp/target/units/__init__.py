@@ -26,6 +26,7 @@ units with blocks
 ``blocks``         a medium in blocks: ranges, protection, errors as sense data
 ``moving``         READ, WRITE, PRE-FETCH, SYNCHRONIZE CACHE
 ``provisioning``   WRITE SAME; UNMAP and GET LBA STATUS of thin disks
+``formatting``     FORMAT UNIT
 ``verifying``      VERIFY, WRITE AND VERIFY
 ``atomic``         COMPARE AND WRITE, ORWRITE
 ``capacity``       READ CAPACITY, another size
