@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pysrp.tables import asc_ascq_text, opcode_name
+from pysrp.tables import asc_ascq_text, opcode_name, opcodes
 
 DEVICE_TYPES = {"ALL", "DISK", "DISK_ZBC", "TAPE", "PRINTER", "PROCESSOR", "MMC", "OPTICAL", "MCHANGER"}
 DEVICE_TYPES |= {"SAC", "OCRW", "ADC"}
@@ -131,3 +131,16 @@ def test_importing_reads_no_table() -> None:
         "assert not [p for p in opened if p.endswith('asc-ascq.csv')]\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_opcodes_of_a_device_type():
+    found = dict(opcodes(0))
+    assert found[0x00] == []
+    assert found[0x5E] == [0, 1, 2, 3]
+    assert 0x89 in found
+    assert 0xBE in found
+    assert found[0x9E][1:4] == [0x10, 0x11, 0x12]
+    assert list(found) == sorted(found)
+    assert 0x34 in found
+    assert 0x43 not in found, "READ TOC is a CD drive's"
+    assert 0x43 in dict(opcodes(5))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 
-__all__ = ["asc_ascq_text", "opcode_name"]
+__all__ = ["asc_ascq_text", "opcode_name", "opcodes"]
 
 # Where the service action, or a mode in its place, has a table; False: the text names no command by itself.
 _SERVICE_ACTIONS = {
@@ -86,6 +86,26 @@ def asc_ascq_text(asc: int, ascq: int) -> str:
     if text is not None:
         return text
     return "Vendor specific" if asc >= 0x80 or ascq >= 0x80 else "Unassigned"
+
+
+def opcodes(device_type: int) -> list[tuple[int, list[int]]]:
+    """The assigned opcodes of a peripheral device type, ascending, each with its service actions, if it has some.
+
+    READ BUFFER and WRITE BUFFER have their modes in their place.
+    """
+    names = _names()
+    kinds = {*_DEVICE_TYPES.get(device_type, ()), "ALL"}
+    found = []
+    for opcode, by_kind in sorted(names["normal_opcodes"].items()):
+        if not kinds.isdisjoint(by_kind):
+            table = _SERVICE_ACTIONS.get(opcode, ("", False))[0]
+            actions = [
+                action
+                for action, of_kind in sorted(names.get(table, {}).items())
+                if not kinds.isdisjoint(of_kind)
+            ]
+            found.append((opcode, actions))
+    return found
 
 
 def opcode_name(opcode: int, device_type: int | None = None, service_action: int | None = None) -> str:

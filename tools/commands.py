@@ -1,0 +1,161 @@
+"""docs/commands.md: each command of SPC and SBC, and what a disk makes of it.
+
+::
+
+    .venv/bin/python tools/commands.py           the page, to look at
+    .venv/bin/python tools/commands.py --write   as docs/commands.md, whose test compares it
+
+Names are those of pysrp's table of opcodes, the rest is read from the tables of commands that the units have.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from pysrp.tables import opcode_name, opcodes
+from pysrp.target.disk import Disk, ThinDisk
+from pysrp.target.units.commands import IGNORED, REFUSED, Conflict, SupportedCdb
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "commands.md"
+
+HELD = {
+    "AtomicCommands": "test_atomic.py",
+    "CapacityCommands": "test_disk.py",
+    "DiagnosticCommands": "test_diagnostics.py",
+    "FormatCommands": "test_format.py",
+    "InquiryCommands": "test_unit.py",
+    "LogCommands": "test_logs.py",
+    "ModeCommands": "test_unit.py",
+    "MoveCommands": "test_disk.py",
+    "PersistentCommands": "test_persistent.py",
+    "ReadinessCommands": "test_unit.py",
+    "ReportCommands": "test_unit.py",
+    "ReservationCommands": "test_unit.py",
+    "StopCommands": "test_stopping.py",
+    "ThinCommands": "test_thin.py",
+    "VerifyCommands": "test_long_commands.py",
+    "WriteSameCommands": "test_write_same.py",
+}
+"""The test of each part's commands, in tests/target/."""
+
+OF_PERSISTENT = frozenset({0x5E, 0x5F})
+"""Opcodes whose service actions conflict, or not, each in a way of its own: docs/reservations.md."""
+
+OF_MODES = frozenset({0x3B, 0x3C})
+"""Opcodes with a mode in the place of the service action, which is the handler's to look at."""
+
+LATE = frozenset({0x34, 0x7F, 0x90})
+"""PRE-FETCH, and CDBs of 32 bytes."""
+
+LONG = 0x7F
+LAST_OF_SBC = 0x1FFF
+"""Service actions of 32-byte CDBs beyond are OSD's."""
+
+HEAD = """# Commands
+
+Each command of SPC and SBC, and what a disk makes of it. `tools/commands.py` writes this page from the tables of commands;
+`tests/target/test_commands_page.py` holds it against them, and sends what is refused. Other devices have other tables: REPORT
+SUPPORTED OPERATION CODES tells what one has.
+
+*must be 0*: fields whose commands end with 05/24/00 at the field, if they are set; NACA, protection information and relative
+addresses are among them wherever there are such. *conflicts with*: reservations of another nexus (SPC-5, 5.14.1; SBC-4, 4.17): none;
+RESERVE of SPC-2; types Exclusive Access too; all types.
+
+| | command | a disk | must be 0 | conflicts with | test (`tests/target/`) |
+|---|---|---|---|---|---|
+"""
+
+CONFLICTS = {
+    Conflict.NEVER: "none",
+    Conflict.RESERVE: "RESERVE",
+    Conflict.EXCLUSIVE_ACCESS: "Exclusive Access",
+    Conflict.ALWAYS: "all",
+}
+
+
+class Row(NamedTuple):
+    """One command."""
+
+    opcode: int
+    action: int | None
+    name: str
+
+    @property
+    def code(self) -> str:
+        """As it is written: opcode, service action."""
+        if self.action is None:
+            return f"{self.opcode:02X}"
+        return f"{self.opcode:02X}/{self.action:0{4 if self.opcode == LONG else 2}X}"
+
+
+def rows() -> Iterator[Row]:
+    """All commands that a disk may have."""
+    for opcode, actions in opcodes(0):
+        if not actions or opcode in OF_MODES:
+            yield Row(opcode, None, opcode_name(opcode, 0))
+            continue
+        for action in actions:
+            if opcode != LONG or action <= LAST_OF_SBC:
+                yield Row(opcode, action, opcode_name(opcode, 0, action))
+
+
+def entry(row: Row, unit: type[Disk]) -> SupportedCdb | None:
+    """What a unit has for it."""
+    found = unit.commands.by_opcode.get(row.opcode)
+    if isinstance(found, dict):
+        return None if row.action is None else found.get(row.action)
+    return found
+
+
+def refusal(row: Row) -> str:
+    """How it is refused."""
+    if isinstance(ThinDisk.commands.by_opcode.get(row.opcode), dict):
+        at = "bytes 8 and 9" if row.opcode == LONG else "byte 1, bit 4"
+        return f"05/24/00, {at}"
+    return "05/20/00, byte 0"
+
+
+def cells(row: Row) -> list[str]:
+    """What stands in the table."""
+    found = entry(row, ThinDisk)
+    if found is None:
+        return [row.code, row.name, refusal(row), "", "", "test_commands_page.py"]
+    where = "yes" if entry(row, Disk) is not None else "thin ones; else 05/20/00, byte 0"
+    if row.opcode == 0x9E and where != "yes":
+        where = "thin ones; else 05/24/00, byte 1, bit 4"
+    here = entry(row, Disk) or found
+    names = {field.name for field in found.cdb.FIELDS if not field.reserved}
+    zero = sorted((here.refuses & names) - REFUSED - IGNORED)
+    if row.opcode in OF_PERSISTENT:
+        conflicts = "see [reservations](reservations.md)"
+    elif callable(found.conflicts):
+        conflicts = "by what it asks for"
+    else:
+        conflicts = CONFLICTS[found.conflicts]
+    part = found.handler.__qualname__.partition(".")[0]  # type: ignore[attr-defined]
+    test = "test_long_commands.py" if part == "MoveCommands" and row.opcode in LATE else HELD[part]
+    return [row.code, row.name, where, ", ".join(zero), conflicts, test]
+
+
+def page() -> str:
+    """All of it."""
+    return HEAD + "".join(f"| {' | '.join(cells(row))} |\n" for row in rows())
+
+
+def main() -> None:
+    """See above."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--write", action="store_true", help="write docs/commands.md")
+    if parser.parse_args().write:
+        PAGE.write_text(page(), encoding="utf-8")
+    else:
+        print(page(), end="")
+
+
+if __name__ == "__main__":
+    main()
