@@ -550,7 +550,7 @@ def test_loops_that_reap_all_the_time(make: Make) -> None:
 
     def use(number: int) -> None:
         user = User(scene.medium)
-        for _ in range(60):
+        for _ in range(25):
             requests = {user.begin(WRITE, (number * 32 + at) * 512, bytes([at]) * 512) for at in range(32)}
             while not requests <= set(user.over):
                 user.loop.turn()

@@ -1,0 +1,80 @@
+"""Disks on NBD servers, in the whole system: servers die and are replaced under load, and nothing that was acknowledged is lost."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integrity import BLOCK, Wrong
+from integrity_rig import BLOCKS, Field
+from nbd_servers import NbdServer, QemuNbd, qcow2
+from system_rig import Child
+
+ROUNDS = int(os.environ.get("PYSRP_SOAK_ROUNDS", "4"))
+"""How often somebody is killed; make soak has more of them."""
+
+SIZE = BLOCKS * BLOCK
+
+
+@pytest.fixture
+def begin(tmp_path: Path, child: Callable[..., Child]) -> Iterator[Callable[..., Field]]:
+    fields: list[Field] = []
+    servers: list[NbdServer] = []
+
+    def begin(url: str, server: NbdServer, **more: Any) -> Field:
+        servers.append(server)
+        fields.append(Field(child, tmp_path, [url], **more))
+        return fields[-1]
+
+    yield begin
+    for field in fields:
+        field.close()
+    for server in servers:
+        server.kill()
+
+
+def lossy(folder: Path) -> tuple[NbdServer, list[str]]:
+    """A server with a cache of its own that is lost with it, and how it is started."""
+    disk = folder / "disk"
+    disk.write_bytes(bytes(SIZE))
+    words = ["--filter=cache", "file", str(disk), "cache=writeback"]
+    return NbdServer(folder, *words), words
+
+
+def test_a_server_is_killed_with_its_cache(tmp_path: Path, begin: Callable[..., Field]) -> None:
+    """And clients are. What it had acknowledged is written again to the next one."""
+    server, words = lossy(tmp_path)
+    field = begin(server.uri, server, seed=11)
+    for number in range(ROUNDS):
+        field.round(40, field.kill_clients if number % 3 == 2 else lambda: server.replace(*words))
+    field.check()
+    assert field.history.counts["flushed"] > 0
+
+
+def test_the_checker_finds_what_is_lost(tmp_path: Path, begin: Callable[..., Field]) -> None:
+    """Where nothing is kept."""
+    server, words = lossy(tmp_path)
+    field = begin(f"{server.uri}&keep=0", server, seed=11)
+    with pytest.raises(Wrong):  # noqa: PT012 - in one of them
+        for _ in range(20):
+            field.round(40, lambda: server.replace(*words))
+            field.check()
+
+
+def test_an_image_whose_server_stops_and_dies(tmp_path: Path, begin: Callable[..., Field]) -> None:
+    """qemu-nbd with qcow2: stopped for a while, killed, and started on the same image; and so is ours."""
+    words = ["--format=qcow2", "--cache=writeback", str(qcow2(tmp_path, SIZE))]
+    server = QemuNbd(tmp_path, *words)
+    field = begin(server.uri, server, seed=12)
+
+    def stops() -> None:
+        server.stop()
+        server.go_on()
+
+    for happens in stops, lambda: server.replace(*words), field.kill_server, lambda: server.replace(*words):
+        field.round(40, happens)
+    field.check()
