@@ -425,6 +425,27 @@ def test_what_a_lane_hands_over_is_waited_for_too(hand: HandMedium, lanes: tuple
     assert status(one, compare) == 0
 
 
+def test_a_nexus_that_cannot_reach_the_unit_any_more_is_waited_for(
+    hand: HandMedium, lanes: tuple[Rig, Rig]
+) -> None:
+    one, two = lanes
+    write = two.client.write(256, 8, B)
+    two.run()
+    disk = next(iter(one.luns)).unit
+    disk.detach(two.target.session.nexus)  # type: ignore[union-attr]
+    compare = begin(one, caw(8), B + A)
+    assert hand.waiting == 1
+    hand.finish()
+    two.run()
+    assert status(two, write) == 0
+    for _ in range(2):
+        one.run()
+        hand.finish()
+    one.run()
+    assert status(one, compare) == 0
+    assert len(disk._gates.all()) == 1
+
+
 # From threads.
 
 VALUES = 8

@@ -37,14 +37,28 @@ class Gates(dict[Nexus, tuple[tuple[int, Gate], ...]]):
     The unit's lock is held where one is added or dropped, not where they are revoked.
     """
 
-    __slots__ = ()
+    __slots__ = ("_gone",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._gone: list[tuple[Nexus, Gate]] = []
+        """Those that were dropped while commands were under way behind them."""
+
+    def all(self) -> list[tuple[Nexus, Gate]]:
+        """Every gate behind which something may be under way, and its nexus."""
+        kept = [(nexus, gate) for nexus, gates in self.items() for _, gate in gates]
+        return kept + [each for each in self._gone if each[1].under_way]
+
+    def _drop(self, nexus: Nexus, gate: Gate) -> None:
+        gate.close(REVOKED)
+        self._gone = [each for each in (*self._gone, (nexus, gate)) if each[1].under_way]
 
     def add(self, nexus: Nexus, lun: int, gate: Gate) -> None:
         """One more. That of an earlier grant to the nexus for the LUN is revoked."""
         kept = []
         for each in self.get(nexus, ()):
             if each[0] == lun:
-                each[1].close(REVOKED)
+                self._drop(nexus, each[1])
             else:
                 kept.append(each)
         self[nexus] = (*kept, (lun, gate))
@@ -52,7 +66,7 @@ class Gates(dict[Nexus, tuple[tuple[int, Gate], ...]]):
     def drop(self, nexus: Nexus) -> None:
         """The nexus cannot reach the unit any more."""
         for _, gate in self.pop(nexus, ()):
-            gate.close(REVOKED)
+            self._drop(nexus, gate)
 
     def set(self, nexus: Nexus, owned: int, reasons: int) -> None:
         """Of the reasons that the unit owns, these are there now."""

@@ -249,7 +249,7 @@ class UnitBase:
     def _all_gates(self) -> list[tuple[Nexus, Gate]]:
         """Those there are. Any later one is closed from the beginning while somebody wants to be alone."""
         with self._lock:
-            return [(nexus, gate) for nexus, gates in self._gates.items() for _, gate in gates]
+            return self._gates.all()
 
     def _nobody_alone(self) -> None:
         with self._changing():
