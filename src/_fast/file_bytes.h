@@ -96,12 +96,10 @@ static unsigned file_window(const struct pysrp_io *io, uint64_t most, struct iov
 /* Its size now, as the kernel knows it without asking a server somewhere, which might never answer. 0: it does not. */
 static uint64_t file_measure(int fd)
 {
-	struct statx found;
+	struct statx found = { 0 };
 	uint64_t bytes = 0;
 
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_SIZE, &found))
-		return 0;
-	if (!S_ISBLK(found.stx_mode))
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_SIZE, &found) || !S_ISBLK(found.stx_mode))
 		return found.stx_size;
 	return ioctl(fd, BLKGETSIZE64, &bytes) ? 0 : bytes;
 }

@@ -244,15 +244,13 @@ static void file_do_flush(struct crew_hand *hand, struct pysrp_io *list)
 		error = file_failed(&medium->file);
 	while (list) {
 		struct pysrp_io *next = list->next;
+		int reads = list->operation == PYSRP_READ, failed = error;
 
-		if (!error && list->operation == PYSRP_READ) {
-			int refused = crew_put(&medium->movers, list);
-
-			if (refused)
-				file_finish(list, refused);
-		} else {
-			list->done = error ? 0 : list->length;
-			file_finish(list, error);
+		if (reads && !error)
+			failed = crew_put(&medium->movers, list);	/* and it may be over */
+		if (!reads || failed) {
+			list->done = failed ? 0 : list->length;
+			file_finish(list, failed);
 		}
 		list = next;
 	}

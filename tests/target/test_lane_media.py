@@ -279,6 +279,10 @@ def test_commands_without_data(make: Make, cdb: str, asked: tuple[int, int, int]
     assert client.peek(2 * MIB) == memory
     assert lane(scene).total == before + 1
     scene.check()
+    scene.disk.attention(0x2A, 9)
+    tag = client.cmd(256, cdb)
+    scene.run()
+    assert client.answer(tag).sense[12:14] == b"\x2a\x09"
 
 
 @pytest.mark.parametrize(

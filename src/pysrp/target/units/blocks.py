@@ -35,10 +35,12 @@ READS = frozenset(
         Opcode.READ_10,
         Opcode.READ_12,
         Opcode.READ_16,
+        Opcode.VERIFY_10,
+        Opcode.VERIFY_16,
         Opcode.SERVICE_ACTION_IN_16,
     }
 )
-"""Commands whose failure is the medium's when it is read."""
+"""Commands whose failure is the medium's when it is read; of VERIFY those that the native lane may have begun."""
 
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 PROTECTED = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
