@@ -14,7 +14,11 @@ cdef enum:
 
 
 cdef class Field:
-    """One wire field: ``offset`` and ``size`` in bytes from the start of its structure."""
+    """One wire field: ``offset`` and ``size`` in bytes from the start of its structure.
+
+    ``doc`` says what its value decides. Where fields of one name say the same in many structures, a base of these has
+    the texts, by name, as ``TEXTS``.
+    """
 
     def __init__(self, Py_ssize_t offset, Py_ssize_t size, *, str doc=""):
         if self.made:
@@ -31,6 +35,10 @@ cdef class Field:
     def __set_name__(self, owner, str name):
         if not self.name:
             self.name = name
+        if not self.doc:
+            texts = getattr(owner, "TEXTS", None)
+            if texts is not None:
+                self.doc = texts.get(name, "")
 
     def __get__(self, obj, owner):
         if obj is None:

@@ -88,7 +88,7 @@ def test_meanings() -> None:
     assert re.search(
         r"^ +then +var  data_in +DirectBuf or IndirectBuf; as data_in_fmt says; Where", text, re.MULTILINE
     )
-    assert re.search(r"^ +1  0 +1  evpd +flag$", shown("scsi.Inquiry"), re.MULTILINE)
+    assert re.search(r"^ +1  0 +1  evpd +flag; Set: a page", shown("scsi.Inquiry"), re.MULTILINE)
 
 
 def test_enumerations_are_complete() -> None:

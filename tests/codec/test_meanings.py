@@ -8,6 +8,7 @@ import pytest
 
 from pysrp.cli.fields import everything
 from pysrp.fields import Field, Structure
+from pysrp.scsi import texts
 
 FIELDS = [(cls, f) for cls in everything() for f in cls.FIELDS if not f.reserved]
 TOLD = ["pysrp.crq", "pysrp.mad", "pysrp.srp"]
@@ -52,6 +53,35 @@ def test_no_text_only_repeats_the_name() -> None:
     assert [f"{cls.__name__}.{f.name}: {f.doc}" for cls, f in told if repeats(f)] == []
     # Wireshark and `pysrp fields` show a text in one line.
     assert [f.doc for _, f in told if "\n" in f.doc or f.doc != f.doc.strip() or f.doc.endswith(".")] == []
+
+
+@pytest.mark.parametrize("shared", [texts.CDB, texts.DATA], ids=["CDB", "DATA"])
+def test_every_shared_text_is_somebodys(shared: dict[str, str]) -> None:
+    used = {f.name for cls, f in FIELDS if f.doc and f.doc == getattr(cls, "TEXTS", {}).get(f.name)}
+    assert set(shared) - used == set()
+
+
+def test_a_text_of_a_field_goes_before_a_shared_one() -> None:
+    class Shared(Structure):
+        __slots__ = ()
+        TEXTS = {"length": "Bytes that follow", "kind": "What follows"}
+
+    class Header(Shared):
+        __slots__ = ()
+        length = Field(0, 1)
+        kind = Field(1, 1, doc="0 nothing, 1 something")
+        other = Field(2, 1)
+
+    assert [f.doc for f in (Header.length, Header.kind, Header.other)] == [
+        "Bytes that follow",
+        "0 nothing, 1 something",
+        "",
+    ]
+
+
+def test_most_fields_of_scsi_have_a_text() -> None:
+    there = [f for cls, f in FIELDS if cls.__module__.startswith("pysrp.scsi")]
+    assert sum(bool(f.doc) for f in there) >= 0.6 * len(there)
 
 
 def test_a_text_that_repeats_is_found() -> None:

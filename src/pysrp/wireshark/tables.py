@@ -70,7 +70,13 @@ def filter_name(cls: type[Structure]) -> str:
     """What the display filters of a structure's fields begin with, such as ``srp.cmd`` or ``srp.cdb.read10``."""
     if cls in WHOLE:
         return WHOLE[cls]
-    fitting = [module for module in PREFIXES if f"{cls.__module__}.".startswith(f"{module}.")]
+    # A structure of somebody's own is named as what it was made of.
+    modules = (base.__module__ for base in cls.__mro__)
+    fitting = next(
+        found
+        for module in modules
+        if (found := [one for one in PREFIXES if f"{module}.".startswith(f"{one}.")])
+    )
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
     return PREFIXES[max(fitting, key=len)] + words
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from pysrp import tables
 from pysrp.fields import U8, U16, Bits, Dispatch, Field, Flag, Part, Structure
+from pysrp.scsi import texts
 from pysrp.scsi.codes import (
     DataDirection,
     MaintenanceInAction,
@@ -58,6 +59,7 @@ class Group:
     """A group of fields that commands inherit, and perhaps which blocks and data move (see :class:`Cdb`)."""
 
     __slots__ = ()
+    TEXTS: ClassVar[dict[str, str]] = texts.CDB
     _data: ClassVar[tuple[DataDirection | None, str | int | EllipsisType | None]] = (None, None)
     _blocks: ClassVar[str | None] = None
 

@@ -562,7 +562,7 @@ class SecurityProtocolOut(
     """SECURITY PROTOCOL OUT, 12 bytes (SPC-4, 6.41); ``security_protocol`` is a SecurityProtocol."""
 
     __slots__ = ()
-    transfer_length = U32(6)
+    transfer_length = U32(6, doc="Bytes of data-out, or units of 512 bytes where INC_512 is set (SPC-5)")
 
 
 class ExtendedCopyLid1(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from pysrp._fast.view import Table
 from pysrp.errors import DecodeError, EncodeError
 from pysrp.fields import Dispatch, Int, Structure
+from pysrp.scsi import texts
 
 __all__ = [
     "ParameterData",
@@ -26,6 +27,7 @@ class ParameterData(Structure):
     """
 
     __slots__ = ()
+    TEXTS: ClassVar[dict[str, str]] = texts.DATA
     _cover: tuple[Any, ...] = ()  # the covering Part, in a tuple as it is a descriptor
     _blank: bytes = b""
     _full: int = 0

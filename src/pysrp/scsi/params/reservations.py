@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pysrp.fields import U16, U32, U64, Bits, Dispatch, Flag, List, Part, Raw, Structure
+from pysrp.scsi import texts
 from pysrp.scsi.codes import PersistentReserveScope, PersistentReserveType, ProtocolIdentifier
 from pysrp.scsi.params.base import ParameterData
 
@@ -36,6 +37,7 @@ class TransportId(Structure, size=24):
     """TransportID of a protocol without a table here, 24 bytes (SPC-5, 7.6.4.1)."""
 
     __slots__ = ()
+    TEXTS = texts.DATA
     format_code = Bits(0, 6, 2)
     protocol_identifier = Bits(0, 0, 4, enum=ProtocolIdentifier)
     protocol_specific = Raw(1, 23)
@@ -49,6 +51,7 @@ class _TransportId(Structure):
     """Byte 0 of the TransportIDs with a table."""
 
     __slots__ = ()
+    TEXTS = texts.DATA
     protocol_identifier: Any
 
     def __init_subclass__(cls, protocol: ProtocolIdentifier, size: int = 24) -> None:
@@ -136,6 +139,7 @@ class RegisteredKey(Structure):
     """One reservation key, 8 bytes."""
 
     __slots__ = ()
+    TEXTS = texts.DATA
     reservation_key = U64(0)
 
 
@@ -164,6 +168,7 @@ class Reservation(Structure, size=16):
     """The reservation in READ RESERVATION data, 16 bytes (SPC-5, 6.16.3.2)."""
 
     __slots__ = ()
+    TEXTS = texts.DATA
     reservation_key = U64(0)
     scope_specific_address = U32(8, doc="obsolete")
     scope = Bits(13, 4, 4, enum=PersistentReserveScope)
@@ -225,6 +230,7 @@ class FullStatus(Structure, size=24):
     """Full status descriptor, 24 bytes + TransportID (SPC-5, 6.16.5)."""
 
     __slots__ = ()
+    TEXTS = texts.DATA
     reservation_key = U64(0)
     all_tg_pt = Flag(12, 1)
     r_holder = Flag(12, 0)
@@ -254,6 +260,7 @@ class PrOut(Structure, size=24):
     """PERSISTENT RESERVE OUT parameter list, 24 bytes (SPC-5, 6.17.3)."""
 
     __slots__ = ()
+    TEXTS = texts.DATA
     reservation_key = U64(0)
     service_action_reservation_key = U64(8)
     scope_specific_address = U32(16, doc="obsolete")
