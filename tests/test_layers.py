@@ -83,6 +83,7 @@ ROOMS = [
             "initiator.engine",
             "initiator.giving_up",
             "initiator.hosts",
+            "initiator.runs",
             "initiator.session",
             "initiator.staging",
             "initiator.turns",

@@ -15,16 +15,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from pysrp._fast.aio_promise import Alarm, Promise
-from pysrp._fast.commands import check_written, data_of
+from pysrp._fast.commands import IO_RETRIES, IO_TIMEOUT, check_written, data_of
+from pysrp._fast.queue import ClientLane
 from pysrp.errors import PartnerGone, SrpError
-from pysrp.initiator.driver import Base
 from pysrp.initiator.requests import Command, TaskManagement, TimedOut, check_timeout
+from pysrp.initiator.runs import LaneRuns, LaneSteps
 from pysrp.initiator.turns import FOREVER
-from pysrp.initiator.units import BUSES, Capacity, Pending, Result, ScannedUnit, Steps, scan
+from pysrp.initiator.units import BUSES, SHORT_TIMEOUT, Capacity, Pending, Result, ScannedUnit, Steps, scan
+from pysrp.initiator.workload import Workload, WorkloadRun
 from pysrp.lun import Hctl, Lun
 from pysrp.scsi.inquiry import Inquiry
 from pysrp.srp import TaskAttribute, TskMgmtFunc
@@ -34,6 +37,9 @@ from pysrp.vscsi.client_states import State
 __all__ = ["Device", "Options", "Session"]
 
 T = TypeVar("T")
+
+LOOK = 0.1
+"""Seconds after which a workload looks at the clock."""
 
 
 class Device(ScannedUnit):
@@ -95,6 +101,12 @@ class Device(ScannedUnit):
         """Carry out a PersistentReserveOutAction with its parameter list."""
         await self.session.run_steps(self.persistent_reserve_out_steps(action, parameters, type))
 
+    async def run(
+        self, ops: int | bytes, lbas: Iterable[int], blocks: int | Iterable[int], **options: Any
+    ) -> Workload:
+        """Many reads and writes; see :meth:`Session.run`."""
+        return await self.session.run(self, ops, lbas, blocks, **options)
+
     async def execute(self, cdb: Any, **arguments: Any) -> Result:
         """Any command; see :meth:`Session.execute`."""
         return await self.session.execute(self.lun, cdb, **arguments)
@@ -104,12 +116,14 @@ class Device(ScannedUnit):
         await self.session.lun_reset(self.lun, timeout)
 
 
-class Session(Base):
+class Session(LaneRuns):
     """One connection; the arguments are those of :class:`pysrp.initiator.session.Base`."""
 
     _loop: asyncio.AbstractEventLoop | None = None
     _fd = -1
     _alarm: Alarm
+    _lane: ClientLane | None = None
+    """What has the port, the slots and the data memory, while a workload is under way."""
     _timer: asyncio.TimerHandle | None = None
     _watchers: list[asyncio.Future[None]]
 
@@ -169,6 +183,8 @@ class Session(Base):
             await self._change(limit)
 
     def _end(self) -> None:
+        if self._lane is not None:
+            self._lane.release()
         if self._loop is not None:
             self._loop.remove_reader(self._fd)
             self._loop = None
@@ -201,6 +217,8 @@ class Session(Base):
 
     def _readable(self) -> None:
         try:
+            if self._lane is not None:
+                return  # what has come is for it; whoever drives it is woken
             self._work()
             if self.engine.state is State.CLOSED and self._loop is not None:
                 self._loop.remove_reader(self._fd)  # it would stay readable for ever
@@ -221,6 +239,8 @@ class Session(Base):
         self._readable()
 
     def _schedule(self) -> None:
+        if self._lane is not None:
+            return
         until = self._pause()
         if until >= self._timer_at or self._loop is None:
             return  # a timer that comes too early finds nothing to do and sets the next
@@ -356,6 +376,139 @@ class Session(Base):
         self._schedule()
         await future
         return self._task_outcome(request)
+
+    async def run(
+        self,
+        unit: ScannedUnit,
+        ops: int | bytes | bytearray,
+        lbas: Iterable[int],
+        blocks: int | Iterable[int],
+        *,
+        depth: int = 32,
+        data: Any = None,
+        timeout: float = IO_TIMEOUT,
+        fua: bool = False,
+        retry: bool = True,
+    ) -> Workload:
+        """Many reads and writes as columns; arguments, results and errors are those of the blocking session's.
+
+        Commands that other tasks submit meanwhile wait until it is over. Its data has to be left alone until then; being
+        cancelled ends it, and the connection is reset if commands of it are under way.
+        """
+        check_timeout(timeout)
+        if not self.connected:
+            await self.wait_connected(timeout or 60)
+        size = await self.run_steps(unit.block_size_steps(min(timeout or SHORT_TIMEOUT, SHORT_TIMEOUT)))
+        run = WorkloadRun(unit, size, ops, lbas, blocks, data, timeout, fua)
+        self._check_run(run)
+        begun = time.perf_counter()
+        link = self.port.native_client()
+        if link is None:
+            await self._run_plain(run, depth)
+        else:
+            await self._carry(self._lane_steps(run, depth, link.capsule))
+        for item, pending in sorted(run.troubled.items()):
+            if retry and pending.worth_retrying():
+                pending = run.submit(item, IO_RETRIES)
+                await self._stay(pending)
+            run.account(item, pending)
+        run.work.seconds = time.perf_counter() - begun
+        return run.work
+
+    async def _stay(self, pending: Pending) -> None:
+        """Wait for a command of a workload, which without replay is of one connection."""
+        try:
+            while not pending.done:
+                if not (self.connected or self.replay):
+                    raise PartnerGone(f"the connection is broken: {self.engine.state.value}")
+                await self._change(FOREVER)
+        except BaseException:
+            self._give_up((pending,))
+            raise
+        if not self.replay and isinstance(pending.error, PartnerGone):
+            raise pending.error
+
+    async def _run_plain(self, run: WorkloadRun, depth: int) -> None:
+        """A workload on a port that C code does not know."""
+        flying: deque[tuple[int, Pending, int]] = deque()
+        try:
+            for item in range(run.count + depth):
+                if flying and (len(flying) == depth or item >= run.count):
+                    number, pending, begun = flying[0]
+                    await self._stay(pending)
+                    run.work.latency[number] = time.perf_counter_ns() - begun
+                    run.ended(number, pending)
+                    flying.popleft()
+                if item < run.count:
+                    flying.append((item, run.submit(item, 0), time.perf_counter_ns()))
+        except BaseException:
+            self._give_up([pending for _, pending, _ in flying])
+            raise
+
+    async def _carry(self, steps: LaneSteps) -> None:
+        """Carry out what a workload wants, one after the other."""
+        with contextlib.closing(steps):
+            for wanted in steps:
+                try:
+                    if wanted is None:
+                        await self.wait_connected()
+                    elif isinstance(wanted, ClientLane):
+                        await self._drive_lane(wanted)
+                    else:
+                        await self.run_steps(wanted)
+                except BaseException as error:
+                    steps.throw(error)
+
+    async def _drive_lane(self, lane: ClientLane) -> None:
+        """Let a lane do what can be done without waiting, again and again; between two times the loop has its turn.
+
+        Meanwhile it has all the data memory, and the stage says why commands of others are not sent.
+        """
+        engine, srp, staging, loop = self.engine, self.srp, self.staging, asyncio.get_running_loop()
+        chunks, staging.chunks = staging.chunks, []
+        srp.stage, self._lane = "a workload is under way", lane
+        self._look(loop)
+        try:
+            over = False
+            while not over:
+                over = self._heed(lane, lane.run(0))
+                if engine.state is State.LOGGED_IN and time.monotonic() >= srp.next_deadline:
+                    engine.tick(time.monotonic())
+                    self._finish()
+                if over:
+                    break
+                self._inside = False
+                self._tell()
+                if self.port.wait(0):
+                    await asyncio.sleep(0)
+                else:
+                    await self._change(FOREVER)
+                if self._closed:
+                    raise PartnerGone("the session is closed")
+                self._inside, over = True, engine.state is not State.LOGGED_IN
+        finally:
+            self._looks.cancel()
+            self._inside, self._lane = True, None
+            staging.chunks = chunks
+            if engine.state is State.LOGGED_IN:
+                srp.stage = ""
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let a workload look at the clock, also when nothing comes."""
+        self._wake_watchers()
+        self._looks = loop.call_later(LOOK, self._look, loop)
+
+    def _lane_over(self, lane: ClientLane | None, slots: list[int]) -> None:
+        super()._lane_over(lane, slots)
+        self.srp.send_waiting()
+        if self._loop is not None:
+            self._loop.call_soon(self._readable)  # what others have submitted meanwhile
+
+    def _lane_interrupted(self, lane: ClientLane | None, slots: list[int], error: BaseException) -> None:
+        if isinstance(error, asyncio.CancelledError):  # between two turns: all is in order
+            self._lane_over(lane, slots)
+        else:
+            super()._lane_interrupted(lane, slots, error)
 
     async def host_reset(self, timeout: float | None = 60) -> None:
         """Close and reopen the queue and log in again, as the blocking one."""

@@ -22,14 +22,13 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from pysrp._fast import queue
 from pysrp._fast.commands import IO_RETRIES, IO_TIMEOUT
 from pysrp._fast.queue import ClientLane
 from pysrp.errors import PartnerGone, SrpError
 from pysrp.initiator.driver import Base
 from pysrp.initiator.requests import Aborted, LoginRejected, Request, TimedOut, check_timeout
-from pysrp.initiator.staging import CHUNK
-from pysrp.initiator.turns import FOREVER, OURS
+from pysrp.initiator.runs import LaneRuns, LaneSteps
+from pysrp.initiator.turns import FOREVER
 from pysrp.initiator.units import (
     BUSES,
     SHORT_TIMEOUT,
@@ -69,9 +68,6 @@ T = TypeVar("T")
 
 LANE_SLICE = 50_000_000
 """Nanoseconds that a workload runs in C before Python sees to signals."""
-
-CLOSED_WAIT = 0.01
-"""Seconds that a workload waits for an event after it has found the partner's queue closed."""
 
 
 class Device(ScannedUnit):
@@ -179,7 +175,7 @@ class Device(ScannedUnit):
         self.session.lun_reset(self.lun, timeout)
 
 
-class Session(Base):
+class Session(LaneRuns):
     """One connection in blocking calls; see the module, and :class:`Base` for the arguments."""
 
     def connect(self, timeout: float | None = 60) -> None:
@@ -393,15 +389,11 @@ class Session(Base):
         """A run from when the session is logged in."""
         size = self.run_steps(unit.block_size_steps(min(timeout or SHORT_TIMEOUT, SHORT_TIMEOUT)))
         run = WorkloadRun(unit, size, ops, lbas, blocks, data, timeout, fua)
-        if max(run.blocks, default=0) * size > self.max_transfer:
-            most = max(run.blocks) * size
-            raise ValueError(f"a command of {most} bytes, one can move {self.max_transfer}")
-        if self._live or len(self.staging.chunks) < self.staging.all_chunks:
-            raise ValueError("other commands are under way")
+        self._check_run(run)
         begun = time.perf_counter()
         link = self.port.native_client()
         if link is not None:
-            self._run_lane(run, depth, link.capsule)
+            self._carry(self._lane_steps(run, depth, link.capsule))
         else:
             self._run_plain(run, depth)
         for item, pending in sorted(run.troubled.items()):
@@ -414,91 +406,24 @@ class Session(Base):
         run.work.seconds = time.perf_counter() - begun
         return run.work
 
-    def _run_lane(self, run: WorkloadRun, depth: int, link: object) -> None:
-        self.flush()
-        answered = time.monotonic()
-        while True:
-            if not self.connected:
-                if not self.replay:
-                    raise PartnerGone(f"the connection is broken: {self.engine.state.value}")
-                self.wait_connected()
-            lane = self._lane_through(run, depth, link)
-            left = run.take(lane)
-            if lane.done:
-                answered = time.monotonic()
-            if lane.halted:
-                # Goes on if the unit's blocks are still those that the run is meant in.
-                for pending in run.troubled.values():
-                    self._heard(pending)
-                self.run_steps(run.unit.block_size_steps())
-                if left and self.connected:
-                    continue
-            if not left:
-                return
-            if not self.replay:
-                raise PartnerGone(f"the connection broke, {left} of {run.count} commands were not answered")
-            if run.timeout and time.monotonic() - answered > run.timeout:
-                raise TimedOut(f"the connection broke again, with no answer within {run.timeout:g} s")
-            self.wait_connected()
-
-    def _lane_through(self, run: WorkloadRun, depth: int, link: object) -> ClientLane:
-        """Send what is left of a run, until all is answered or the connection has broken."""
-        lane: ClientLane | None = None
-        if self._inside:
-            self.recover()
-        srp, staging = self.srp, self.staging
-        self._inside = True
-        slots: list[int] = []
-        try:
-            slots = srp.lend(max(1, min(depth, staging.all_chunks * CHUNK // run.stride)))
-            lane = run.lane(
-                link, staging.iu_view, staging.iu_address, staging.data, staging.data_address,
-                slots, srp.serial, srp.credits,
-            )  # fmt: skip
-            while not self._drive_lane(lane):
-                pass
-        except OURS:
-            self._lane_over(lane, slots)
-            raise
-        except BaseException:
-            if lane is not None:
-                lane.release()
-            self.recover()
-            raise
-        self._lane_over(lane, slots)
-        self._work()
-        return lane
-
-    def _lane_over(self, lane: ClientLane | None, slots: list[int]) -> None:
-        """The engine goes on by itself."""
-        engine = self.engine
-        if lane is None:
-            self.srp.settle(slots, self.srp.serial, self.srp.credits)
-        else:
-            lane.release()  # a traceback that kept it would keep the session's and the caller's memory
-            if lane.in_flight and engine.state is State.LOGGED_IN:
-                engine.host_reset("a workload was not answered", unanswered=True)
-            self.srp.settle(slots, lane.serial, lane.credits)
-        self._inside = False
+    def _carry(self, steps: LaneSteps) -> None:
+        """Carry out what a workload wants, one after the other."""
+        with contextlib.closing(steps):
+            for wanted in steps:
+                try:
+                    if wanted is None:
+                        self.wait_connected()
+                    elif isinstance(wanted, ClientLane):
+                        while not self._drive_lane(wanted):
+                            pass
+                    else:
+                        self.run_steps(wanted)
+                except BaseException as error:
+                    steps.throw(error)
 
     def _drive_lane(self, lane: ClientLane) -> bool:
         """One slice of a workload. True when it is over, be it that the connection is."""
-        engine = self.engine
-        why = lane.run(LANE_SLICE)
-        if why & queue.LOOK:
-            self.port.wait(0)  # sees to what is not an element
-        if why & queue.ODD:
-            elements = lane.odd[:]
-            lane.odd.clear()
-            engine.receive(elements, time.monotonic())
-            self._flush()
-        if why & queue.LATE:
-            if lane.in_flight:
-                raise TimedOut("a command of a workload was not answered in time")
-            raise TimedOut("a command of a workload was not sent in time: the target gives no credit for it")
-        if why & queue.CLOSED and not why & queue.ODD:
-            self.port.wait(CLOSED_WAIT)  # the event that says why has not come yet
-        return bool(why & queue.FINISHED) or engine.state is not State.LOGGED_IN
+        return self._heed(lane, lane.run(LANE_SLICE))
 
     def _run_plain(self, run: WorkloadRun, depth: int) -> None:
         """The same for ports that C code does not know."""
@@ -510,7 +435,7 @@ class Session(Base):
                     number, pending, begun = flying[0]
                     self.complete(pending)
                     run.work.latency[number] = time.perf_counter_ns() - begun
-                    run.account(number, pending)
+                    run.ended(number, pending)
                     flying.popleft()
                 if item < run.count:
                     if run.unit.known_capacity is None:

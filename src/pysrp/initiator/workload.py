@@ -79,7 +79,7 @@ class WorkloadRun:
         self.stride = max(PAGE, -(-max(self.blocks, default=0) * size // PAGE) * PAGE)
         self.work = Workload(array("B", bytes(count)), array("Q", bytes(8 * count)))
         self.troubled: dict[int, Pending] = {}
-        """Commands of a lane that were answered, but not by plain success."""
+        """Commands that were answered, but not by plain success, and may be tried again."""
         self.todo: list[int] | None = None
         self._part: WorkloadRun | None = None
         self._offsets: list[int] | None = None
@@ -99,6 +99,13 @@ class WorkloadRun:
         if self.ops[item]:
             return self.unit.start_write(lba, view, self.size, fua=self.fua, retries=retries)
         return self.unit.start_read(lba, blocks, self.size, into=view, retries=retries)
+
+    def ended(self, item: int, pending: Pending) -> None:
+        """One command has ended that was submitted by itself: account for it, unless it may be tried again at the end."""
+        if pending.error is None and pending.worth_retrying():
+            self.troubled[item] = pending
+        else:
+            self.account(item, pending)
 
     def account(self, item: int, pending: Pending) -> None:
         """Write down how one command ended."""
