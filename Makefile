@@ -63,7 +63,7 @@ QUICK = tests/codec tests/scsi tests/fabric tests/target tests/scst -m 'not powe
 ROUNDS ?= 300
 
 soak: $(VENV)/test
-	PYSRP_SOAK_ROUNDS=$(ROUNDS) $(PYTHON) -m pytest -n 2 -o faulthandler_timeout=3600 tests/system/test_integrity.py -k killed
+	PYSRP_SOAK_ROUNDS=$(ROUNDS) $(PYTHON) -m pytest -n 2 -o faulthandler_timeout=3600 tests/system/test_integrity.py tests/system/test_nbd_disk.py -k killed
 
 # Every execution that C11 allows of the gate, the queue and the doorbell, and what the model itself can do.
 orders: $(VENV)/test

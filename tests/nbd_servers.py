@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import signal
@@ -11,9 +12,19 @@ from pathlib import Path
 import pytest
 from pysrp._fast.nbd_medium import library
 
+from compiled import run
 from waiting import until
 
 PACKAGES = {"nbdkit": "nbdkit", "qemu-nbd": "qemu-utils", "qemu-img": "qemu-utils"}
+
+
+PR_SET_PDEATHSIG = 1
+libc = ctypes.CDLL(None)
+
+
+def die_with_parent() -> None:
+    """A test that is killed leaves no server."""
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def needed(tool: str) -> str:
@@ -36,7 +47,7 @@ class NbdServer:
         self.begin(*words)
 
     def command(self, pid: Path, *words: object) -> list[str]:
-        tool = [needed("nbdkit"), "--foreground", "--exit-with-parent", "--unix", str(self.socket)]
+        tool = [needed("nbdkit"), "--foreground", "--unix", str(self.socket)]
         return [*tool, "--pidfile", str(pid), *map(str, words)]
 
     def begin(self, *words: object) -> None:
@@ -47,7 +58,7 @@ class NbdServer:
         # Sanitizers that are preloaded here are not meant for it.
         alone = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
         self.process = process = subprocess.Popen(
-            self.command(pid, *words), env=alone, stderr=subprocess.DEVNULL
+            self.command(pid, *words), env=alone, stderr=subprocess.DEVNULL, preexec_fn=die_with_parent
         )
         until(lambda: process.poll() is not None or (pid.exists() and pid.read_text()))
         assert process.returncode is None, f"{process.args} has ended: {process.returncode}"
@@ -87,5 +98,6 @@ class QemuNbd(NbdServer):
 def qcow2(folder: Path, size: int) -> Path:
     """An empty image."""
     path = folder / "image.qcow2"
-    subprocess.run([needed("qemu-img"), "create", "-q", "-f", "qcow2", path, str(size)], check=True)
+    done = run([needed("qemu-img"), "create", "-q", "-f", "qcow2", path, size])
+    assert (done.returncode, done.stderr) == (0, "")
     return path

@@ -327,9 +327,12 @@ static int nbd_turn(struct nbd_medium *medium)
 	enum nbd_state before;
 	uint64_t kicks;
 	int64_t now = nbd_now();
-	int up, told;
+	int up, told, join;
 
-	if (!medium->joining && medium->linked < medium->wanted && now >= medium->retry_at)
+	pthread_mutex_lock(&medium->lock);
+	join = !medium->joining && medium->linked < medium->wanted && now >= medium->retry_at;
+	nbd_leave(medium);
+	if (join)
 		nbd_join_begin(medium);
 	pthread_mutex_lock(&medium->lock);
 	nbd_prepare(medium, &polled, now);
