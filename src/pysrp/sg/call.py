@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+import mmap
 from typing import Any, NamedTuple
 
 from pysrp.errors import DecodeError, PartnerGone, SrpError, TransportError
@@ -52,12 +53,14 @@ class SgCall:
         if not LEAST_CDB <= len(cdb) <= MOST_CDB:
             raise ValueError(f"a CDB of {len(cdb)} bytes; SG_IO takes {LEAST_CDB} to {MOST_CDB}")
         self.outward = data_out is not None
-        self.data = bytearray(data_out) if data_out is not None else bytearray(room)
+        size = room if data_out is None else len(data_out)
+        # At the begin of a page, or it would touch one page more: with all pieces that the adapter takes, one too many.
+        self.data: mmap.mmap | bytearray = mmap.mmap(-1, size) if size else bytearray()
+        if data_out:
+            self.data[:] = data_out
         self._cdb = (ctypes.c_char * len(cdb)).from_buffer_copy(cdb)
         self._sense = ctypes.create_string_buffer(SENSE)
-        self._address = (
-            ctypes.addressof(ctypes.c_char.from_buffer(self.data)) if self.data else None
-        )  # the bytearray does not move: nobody but us has it
+        self._address = ctypes.addressof(ctypes.c_char.from_buffer(self.data)) if size else None
         self.timeout = timeout
         self.header: ctypes.Structure = self._fill()
 

@@ -236,7 +236,6 @@ REFUSED = (
     ("5a 00 08 00 00 00 00 00 ff 04", 5, "NACA", "Invalid field in cdb"),
     ("25 00 00 00 00 05 00 00 00 00", 5, "LBA without PMI", "Invalid field in cdb"),
     ("a0 00 7f 00 00 00 00 00 00 10 00 00", 5, "SELECT REPORT that is reserved", "Invalid field in cdb"),
-    ("8e" + " 00" * 15, 9, "WRITE AND VERIFY(16), which is not there", "Invalid command operation code"),
 )
 """CDBs that must be refused: the exit status of sg_raw (sg3_utils(8)), why, and its words."""
 
