@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from pysrp._fast.nbd_medium import library
 
+from compiled import compiled
 from media_rig import User
 from nbd_servers import NbdServer, QemuNbd, qcow2
 from pysrp.errors import ConfigError
@@ -26,7 +27,7 @@ from pysrp.scst import Tree, TreeError, load, save
 from pysrp.target.disk import ThinDisk
 from pysrp.target.link import PENDING
 from pysrp.target.medium import FUA, NOWAIT, Feature, MediumRequest, Operation
-from waiting import PATIENCE, until
+from waiting import until
 
 READ, WRITE, FLUSH, ZERO, DISCARD, EXTENTS = Operation
 
@@ -544,25 +545,40 @@ def test_more_than_a_socket_holds(make: Make) -> None:
         assert scene.user.read(0, 4 << 20) == b"".join(parts[at - turn] for at in range(16))
 
 
-def test_loops_that_reap_all_the_time(make: Make) -> None:
-    """None of them is forgotten, whatever ends while it looks."""
-    scene = make("memory", SIZE)
+REAPED_BETWEEN = """
+#include "nbd_medium.h"
 
-    def use(number: int) -> None:
-        user = User(scene.medium)
-        for _ in range(25):
-            requests = {user.begin(WRITE, (number * 32 + at) * 512, bytes([at]) * 512) for at in range(32)}
-            while not requests <= set(user.over):
-                user.loop.turn()
-            user.over.clear()
-        user.channel.retire()
+static int rings;
+static void ring(void *bell) { rings++; }
 
-    threads = [threading.Thread(target=use, args=(number,)) for number in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(PATIENCE)
-    assert scene.user.read(0, 32768) == b"".join(bytes([at]) * 512 for at in range(32)) * 2
+/* Two requests end at one stroke, and the loop finds the first before it is rung for: how often it is. */
+int reaped_between(void)
+{
+	struct nbd_medium *medium = nbd_begin("nbd://nobody", 1000000000, 0);
+	struct nbd_channel *channel = nbd_open_channel(medium, ring, NULL);
+	struct pysrp_io ios[2] = { 0 };
+	int i, reaped = 0;
+
+	nbd_hold(medium);
+	for (i = 0; i < 2; i++) {
+		struct nbd_request *request = calloc(1, sizeof(*request));
+
+		*request = (struct nbd_request){ .medium = medium, .channel = channel, .io = &ios[i] };
+		nbd_finish(request, 0);
+		reaped += i == 0 && nbd_reap(channel) == &ios[0];
+	}
+	nbd_leave(medium);
+	reaped += nbd_reap(channel) == &ios[1] && !nbd_reap(channel);
+	nbd_close_channel(channel);
+	nbd_unuse(medium);
+	return reaped == 2 ? rings : -1;
+}
+"""
+
+
+def test_a_loop_that_reaps_before_it_is_rung_for(tmp_path: Path) -> None:
+    module = compiled(tmp_path, "nbd_alone", "int reaped_between(void);", REAPED_BETWEEN)
+    assert module.lib.reaped_between() == 1
 
 
 # Servers that lie
