@@ -10,6 +10,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from corpus_alone import alone
 from corpus_target_machine import (
     ABSENT,
     ACA,
@@ -833,6 +834,8 @@ FAMILIES: list[tuple[Callable[[Machine, Random, int], None], int, dict[str, Any]
     (managed, 120, {"native": True}),
     (attributes, 30, {"native": True}),
     (reserved, 30, {"native": True}),
+    (alone, 60, {}),
+    (alone, 20, {"late": True}),
 ]
 """Sequences, how many of each, and the machine that they are played on."""
 
