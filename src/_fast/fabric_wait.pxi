@@ -128,7 +128,8 @@ cdef class Waiter(Crq):
                 return False
 
     cdef bint linger(self, const uint32_t *rung, bint busy) noexcept nogil:
-        if not self.sleeps:
+        # Who has woken it waits for no stream of commands to end.
+        if not self.sleeps or shared_get(&self.woken):
             return False
         if busy and self.crowded:
             self.lingered = True
