@@ -37,6 +37,8 @@ IUS = 64 * KIB
 AREA = 16 * KIB
 """Bytes of data memory that a request has for each direction."""
 AREAS = 24
+CONTENT = Random(1).randbytes(64 * KIB)
+"""What each disk begins with."""
 DISK, HAND, LARGE, ABSENT = 256, 257, 258, 300
 LUNS = DISK, HAND, LARGE, ABSENT, 0
 ABORT_TASK, ABORT_TASK_SET, CLEAR_TASK_SET, LUN_RESET, CLEAR_ACA = 1, 2, 4, 8, 64
@@ -236,9 +238,9 @@ class Machine:
             Disk(self.rams[2], block_size=4096, identity=UnitIdentity.named("corpus2")),
         ]
         for ram in self.rams:
-            ram.write_from(0, memoryview(Random(1).randbytes(64 * KIB)))
+            ram.write_from(0, memoryview(CONTENT))
         if self.native is not None:
-            self.native.content[: 64 * KIB] = Random(1).randbytes(64 * KIB)
+            self.native.content[: len(CONTENT)] = CONTENT
         self.luns = LunMap([(DISK, self.units[0]), (HAND, self.units[1]), (LARGE, self.units[2])])
         self.clients: list[Client] = []
         self.targets: list[ServerAdapter] = []

@@ -31,6 +31,7 @@ from target_rig import MIB, Rig
 BLOCKS = 64
 SIZE = BLOCKS * 512
 SLOTS = 40
+ON_DISK, IN_MEMORY = random.Random(5).randbytes(SIZE), random.Random(7).randbytes(SLOTS * 4096)
 """Places of the initiator's memory."""
 
 MOST = 6
@@ -86,7 +87,7 @@ class Side:
     def __init__(self, kind: str, fast: bool) -> None:
         self.medium = MEDIA[kind]()
         self.fast = fast
-        self.medium.content[:] = random.Random(5).randbytes(SIZE)
+        self.medium.content[:] = ON_DISK
         self.disk = Disk(self.medium, "disk")
         self.luns = LunMap([(256, self.disk)])
         settings = Settings(max_transfer=MIB)
@@ -95,7 +96,7 @@ class Side:
         ]
         for rig in self.rigs:
             rig.login(tag=1)
-            rig.client.poke(random.Random(7).randbytes(SLOTS * 4096))
+            rig.client.poke(IN_MEMORY)
         self.seen: list[list[bytes]] = [[], []]
         self.attended()
 
