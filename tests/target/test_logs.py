@@ -17,12 +17,16 @@ from unit_bench import Bench
 CUMULATIVE = 1
 
 
-def sense(page: int, subpage: int = 0, *, pc: int = CUMULATIVE, sp: int = 0, length: int = 255) -> bytes:
-    return struct.pack(">BBBBxxxHx", 0x4D, sp, pc << 6 | page, subpage, length)
+def sense(
+    page: int, subpage: int = 0, *, pc: int = CUMULATIVE, sp: int = 0, pointer: int = 0, length: int = 255
+) -> bytes:
+    return struct.pack(">BBBBxHHx", 0x4D, sp, pc << 6 | page, subpage, pointer, length)
 
 
-def select(page: int = 0, subpage: int = 0, *, pcr: int = 1, sp: int = 0, length: int = 0) -> bytes:
-    return struct.pack(">BBBBxxxHx", 0x4C, pcr << 1 | sp, page, subpage, length)
+def select(
+    page: int = 0, subpage: int = 0, *, pcr: int = 1, pc: int = 0, sp: int = 0, length: int = 0
+) -> bytes:
+    return struct.pack(">BBBBxxxHx", 0x4C, pcr << 1 | sp, pc << 6 | page, subpage, length)
 
 
 @pytest.fixture
@@ -79,6 +83,27 @@ def test_errors_are_counted(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
+    ("cdb", "left"),
+    [
+        (select(pcr=0, pc=3), [0, 0]),
+        (select(3, 0xFF), [1, 0]),
+        (select(2, 0xFF, pcr=0, pc=3), [0, 1]),
+        (select(2, pcr=0, pc=CUMULATIVE), [1, 1]),
+        (select(2, pcr=0, pc=2), [1, 1]),
+    ],
+)
+def test_which_counters_begin_anew(bench: Bench, cdb: bytes, left: list[int]) -> None:
+    bench.tainted("2a000000000500000100", bytes(512))
+    bench.tainted("28000000000500000100")
+    bench.good(cdb)
+    assert counters(bench) == left
+
+
+def test_parameters_from_one_on(bench: Bench) -> None:
+    assert bench.good(sense(2, pointer=6)) == bench.good(sense(2)) == bench.good(sense(2, pointer=1))
+
+
+@pytest.mark.parametrize(
     ("cdb", "pointer"),
     [
         (sense(0, pc=0), (True, 2, 7)),
@@ -89,7 +114,12 @@ def test_errors_are_counted(bench: Bench) -> None:
         (select(sp=1), (True, 1, 0)),
         (select(length=4), (True, 7, None)),
         (select(0x11), (True, 2, 5)),
-        (select(2, 0xFF), (True, 3, None)),
+        (select(0, 0xFF), (True, 3, None)),
+        (select(2, 1), (True, 3, None)),
+        (sense(0, pointer=1), (True, 5, None)),
+        (sense(2, pointer=7), (True, 5, None)),
+        (sense(2, 0xFF, pointer=6), (True, 5, None)),
+        (sense(0x2F, pointer=1), (True, 5, None)),
     ],
 )
 def test_logs_that_there_are_not(bench: Bench, cdb: bytes, pointer: Any) -> None:

@@ -17,14 +17,17 @@ from pysrp.target.units.commands import Conflict, command
 __all__ = ["LogCommands"]
 
 SUPPORTED = int(LogPage.SUPPORTED_LOG_PAGES)
+ALL_SUBPAGES = 0xFF
 COUNTERS = {LogPage.WRITE_ERROR_COUNTERS: False, LogPage.READ_ERROR_COUNTERS: True}
 """Pages with errors, and whether those are of reading."""
 INFORMATIONAL = int(LogPage.INFORMATIONAL_EXCEPTIONS)
 PAGES = sorted((SUPPORTED, *map(int, COUNTERS), INFORMATIONAL))
-SUBPAGES = [(SUPPORTED, 0), (SUPPORTED, 0xFF), *((page, 0) for page in PAGES[1:])]
+SUBPAGES = [(SUPPORTED, 0), (SUPPORTED, ALL_SUBPAGES), *((page, 0) for page in PAGES[1:])]
 
 UNCORRECTED = 0x0006
 """Total uncorrected errors: the one counter of an error page that is known here."""
+LARGEST = dict.fromkeys(COUNTERS, UNCORRECTED)
+"""The largest parameter code of a page, where it is not 0."""
 UNKNOWN_TEMPERATURE = 0xFF
 
 BINARY = 0b11
@@ -34,15 +37,17 @@ BINARY = 0b11
 class LogCommands(BlockUnit):
     """LOG SENSE, LOG SELECT; READ DEFECT DATA(10) and (12). Nothing is saved, and no value has a threshold."""
 
-    @command(cdbs.LogSense, conflicts=Conflict.NEVER, refuses=["sp"], ignores=["obsolete_lun"])
+    @command(cdbs.LogSense, conflicts=Conflict.NEVER, refuses=["sp"], ignores=["obsolete_lun", "ppc"])
     def log_sense(self, task: Task, cdb: cdbs.LogSense) -> Effect:
-        """LOG SENSE: cumulative values."""
+        """LOG SENSE: cumulative values. No page has more than one parameter, so none is left out (PARAMETER POINTER)."""
         if cdb.pc != LogPageControl.CUMULATIVE:
             raise invalid(cdbs.LogSense, "pc")
         if cdb.page_code not in PAGES:
             raise invalid(cdbs.LogSense, "page_code")
-        if cdb.subpage_code not in (0, 0xFF):
+        if cdb.subpage_code not in (0, ALL_SUBPAGES):
             raise invalid(cdbs.LogSense, "subpage_code")
+        if cdb.parameter_pointer > (0 if cdb.subpage_code else LARGEST.get(cdb.page_code, 0)):
+            raise invalid(cdbs.LogSense, "parameter_pointer")
         return Reply(bytes(self._page(cdb.page_code, cdb.subpage_code)), cdb.allocation_length)
 
     def _page(self, code: int, subpage: int) -> Any:
@@ -64,16 +69,18 @@ class LogCommands(BlockUnit):
             )
         return LogPageData.build(ds=True, page_code=code, parameters=[parameter])
 
-    @command(cdbs.LogSelect, refuses=["sp"], ignores=["obsolete_lun", "pc"])
+    @command(cdbs.LogSelect, refuses=["sp"], ignores=["obsolete_lun"])
     def log_select(self, task: Task, cdb: cdbs.LogSelect) -> Effect:
-        """LOG SELECT: PCR begins to count anew, on one page or on all, and tells the other nexuses (06/2A/02)."""
+        """LOG SELECT without a list: PCR, or PC with default cumulative values, begins to count anew, on one page or on
+        all, and tells the other nexuses (06/2A/02).
+        """
         if cdb.parameter_list_length:
             raise invalid(cdbs.LogSelect, "parameter_list_length")
         if cdb.page_code not in PAGES:
             raise invalid(cdbs.LogSelect, "page_code")
-        if cdb.subpage_code:
+        if cdb.subpage_code not in ((0,) if cdb.page_code == SUPPORTED else (0, ALL_SUBPAGES)):
             raise invalid(cdbs.LogSelect, "subpage_code")
-        if not cdb.pcr:
+        if not cdb.pcr and cdb.pc != LogPageControl.DEFAULT_CUMULATIVE:
             return GOOD
         with self._changing():
             before = dict(self._errors)
