@@ -26,7 +26,7 @@ SUBPAGES = [(SUPPORTED, 0), (SUPPORTED, ALL_SUBPAGES), *((page, 0) for page in P
 
 UNCORRECTED = 0x0006
 """Total uncorrected errors: the one counter of an error page that is known here."""
-LARGEST = dict.fromkeys(COUNTERS, UNCORRECTED)
+LARGEST = dict.fromkeys(map(int, COUNTERS), UNCORRECTED)
 """The largest parameter code of a page, where it is not 0."""
 UNKNOWN_TEMPERATURE = 0xFF
 
