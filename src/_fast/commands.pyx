@@ -20,7 +20,8 @@ from pysrp._fast.wire cimport wire_get32, wire_put16, wire_put32
 
 from pysrp._fast import queue
 from pysrp.errors import SrpError
-from pysrp.initiator.outcomes import SUCCESS, Result, scsi_error, worth_retrying
+from pysrp.initiator import outcomes
+from pysrp.initiator.outcomes import Result, scsi_error, worth_retrying
 from pysrp.scsi import cdb as cdbs
 from pysrp.srp import TaskAttribute
 
@@ -40,6 +41,7 @@ queue.check_layout()        # plain.pxd
 
 cdef object SIMPLE = TaskAttribute.SIMPLE
 cdef object GOOD = 0
+cdef frozenset SUCCESS = outcomes.SUCCESS
 cdef object make_tuple = tuple.__new__
 
 

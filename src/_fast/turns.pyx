@@ -16,8 +16,8 @@ from time import monotonic
 
 from pysrp._fast.aio_promise import Promise
 from pysrp.errors import PartnerGone, SrpError
-from pysrp.initiator.requests import LONGEST_WAIT, check_timeout
-from pysrp.initiator.units import SHORT_TIMEOUT
+from pysrp.initiator import requests, units
+from pysrp.initiator.requests import check_timeout
 from pysrp.srp import TaskAttribute
 
 LONGEST_SLEEP = 0.5
@@ -30,7 +30,7 @@ cdef enum:
 SEND_BATCH = BATCH
 
 cdef double FOREVER = float("inf")
-cdef double MOST = LONGEST_WAIT
+cdef double MOST = requests.LONGEST_WAIT
 cdef object GOOD = 0
 cdef object SIMPLE = TaskAttribute.SIMPLE
 cdef tuple OURS = (SrpError, ValueError)
@@ -55,7 +55,7 @@ cdef class Bookkeeping(Starter):
     # Beginning.
 
     def submit(
-        self, lun, cdb, *, data_out=None, Py_ssize_t data_in_length=0, into=None, double timeout=SHORT_TIMEOUT,
+        self, lun, cdb, *, data_out=None, Py_ssize_t data_in_length=0, into=None, double timeout=units.SHORT_TIMEOUT,
         Py_ssize_t retries=0, Py_ssize_t block_size=0, bint replay=False, attribute=SIMPLE,
     ):
         """Start a command and return at once; it is sent as soon as credits and memory allow it.
