@@ -111,6 +111,9 @@ class Machine:
                 where = f"iu+{table - at}" if at <= table < at + IU_SIZE else "table"
                 entries = self.memory[table : table + size].hex()
                 parts.append(f"{where} {size} {desc.len} {len(desc.desc_list)} {entries}")
+            elif isinstance(desc, srp.ImmBuf):
+                begin = self.engine.srp.memory.immediate
+                parts.append(f"with it {desc.len} {iu[begin : begin + desc.len].hex()}")
             else:
                 parts.append("-" if desc is None else f"{desc.va:x} {desc.len}")
         return f"{head} {' '.join(parts)}"
@@ -492,6 +495,25 @@ def abandoned(m: Machine, rng: Random, number: int) -> None:
     m.did("closed", m.engine.closed)
 
 
+def with_data(m: Machine, rng: Random, number: int) -> None:
+    """Data that goes in the IU of its command, and a largest command: what a link of another transport may have."""
+    m.logged_in(rng)
+    session, lent = m.engine.srp, memoryview(rng.randbytes(600))
+    session.largest = 500
+    session.memory.immediate = rng.choice((68, 80, 100))
+    session.memory.near = lambda part: lent[: part[1]] if part[0] >= DATA else None
+    for _ in range(12):
+        sizes = [rng.choice((0, 1, 8, 60, 90, 160, 250)) for _ in range(rng.choice((1, 1, 2, 3)))]
+        where = rng.choice((DATA, DATA, DATA, BASE))
+        cdb = rng.randbytes(rng.choice((6, 10, 16, 32)))
+        m.submit(Command(rng.choice((DISK, OTHER)), cdb, data_out=[(where, size) for size in sizes]))
+        tag = m.some(rng)
+        if tag is not None:
+            m.respond(rng, tag, sane=rng.randrange(8) != 0)
+        m.act()
+    m.time(500)
+
+
 def captured(m: Machine, rng: Random, number: int) -> None:
     """The commands that real drivers sent, and what real targets answered."""
     records = list(capture_records(CAPTURES[number % len(CAPTURES)]))
@@ -525,6 +547,7 @@ FAMILIES: list[tuple[Callable[[Machine, Random, int], None], int, dict[str, Any]
     (limits, 60, {}),
     (captured, len(CAPTURES), {}),
     (abandoned, 100, {}),
+    (with_data, 40, {}),
 ]
 """Sequences, how many of each, and the options of the engine that they are played on."""
 
