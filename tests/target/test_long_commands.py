@@ -87,6 +87,15 @@ def test_a_long_cdb_that_is_cut_is_refused(bench: Bench) -> None:
     assert (result.code, result.pointer) == ((5, 0x24, 0), (True, 7, None))
 
 
+@pytest.mark.parametrize("more", [0, 20, 23, 25, 28, 255])
+def test_a_long_cdb_that_says_another_length_is_refused(bench: Bench, ram: Ram, more: int) -> None:
+    said = bytearray(cdb(WRITE, 32, 0, 1))
+    said[7] = more
+    result = bench(bytes(said).ljust(40, b"\0"), b"x" * BLOCK)
+    assert (result.code, result.pointer) == ((5, 0x24, 0), (True, 7, None))
+    assert bytes(ram.memory()) == bytes(ram.size)
+
+
 @pytest.mark.parametrize("size", LENGTHS)
 def test_verify_compares(bench: Bench, ram: Ram, size: int) -> None:
     ram.memory()[BLOCK : 3 * BLOCK] = b"a" * BLOCK + b"b" * BLOCK

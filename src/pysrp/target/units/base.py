@@ -43,6 +43,8 @@ __all__ = ["UnitBase"]
 
 log = logging.getLogger("pysrp.target")
 
+VARIABLE_LENGTH = int(Opcode.VARIABLE_LENGTH)
+
 OWN_REASONS = ATTENTION | RESERVED | NOT_READY | JOB | ALONE | SWP | NO_CACHE
 """Why a unit closes its gates, and opens them again."""
 
@@ -304,7 +306,7 @@ class UnitBase:
         cdb = task.cdb
         found = self.commands.by_opcode.get(cdb[0])
         if type(found) is dict:
-            action = cdb[1] & 0x1F if cdb[0] != Opcode.VARIABLE_LENGTH else cdb[8] << 8 | cdb[9]
+            action = cdb[1] & 0x1F if cdb[0] != VARIABLE_LENGTH else cdb[8] << 8 | cdb[9]
             entry = found.get(action)
         else:
             entry = found  # type: ignore[assignment]
@@ -316,7 +318,9 @@ class UnitBase:
                     SenseKey.ILLEGAL_REQUEST, SenseCode.INVALID_COMMAND_OPERATION_CODE, ("cdb", 0, None)
                 )
             raise invalid(next(iter(found.values())).cdb, "service_action")  # type: ignore[union-attr]
-        if len(cdb) < entry.cdb.SIZE:
+        size = entry.cdb.SIZE
+        # 7Fh says itself how long it is (SPC-4, 4.2.3): more would be what nobody looks at.
+        if len(cdb) < size or (cdb[0] == VARIABLE_LENGTH and cdb[7] != size - 8):
             raise invalid(entry.cdb, "additional_cdb_length")
         bits = int.from_bytes(cdb, "little")
         if bits & entry.refused:
