@@ -32,7 +32,7 @@ PREFIXES = {
 }
 """Where the filter names of a module's structures begin: the longest that fits counts."""
 
-WHOLE = {Captured: "vscsi", crq.Element: "crq"}
+WHOLE: dict[type[Structure], str] = {Captured: "vscsi", crq.Element: "crq"}
 """Structures that are their protocol's only one: their fields follow its name at once."""
 
 ROOTS: dict[str, Any] = {
