@@ -8,6 +8,7 @@ exception that comes out of that leaves ``_inside`` set, as there.
 
 from cpython.bytes cimport PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
+from cpython.memoryview cimport PyMemoryView_FromObject
 
 from pysrp._fast.commands cimport DataMemory, Pending, RequestSlots, Starter
 
@@ -70,8 +71,9 @@ cdef class Bookkeeping(Starter):
         twice (COMPARE AND WRITE may not, nor most of PERSISTENT RESERVE OUT). ``timeout``, ``block_size`` and
         ``replay`` are those of :class:`~pysrp.initiator.requests.Command`. If this raises, nothing is under way.
 
-        Raises ValueError for more data than one command of this session can move, and for a time limit that is
-        none; TypeError for an ``into`` that cannot be written; PartnerGone when the session is closed.
+        Raises ValueError for more data than one command of this session can move, for a time limit that is none, and
+        for an ``into`` of another length or in pieces; TypeError for an ``into`` that cannot be written; PartnerGone
+        when the session is closed.
         """
         return self.begin(lun, cdb, data_out, data_in_length, into, timeout, retries, block_size, replay, attribute)
 
@@ -82,8 +84,12 @@ cdef class Bookkeeping(Starter):
         cdef Pending pending
         cdef Py_ssize_t outward = 0
         if into is not None:
+            # A view of our own: what the caller does to theirs meanwhile cannot get in the way of other answers.
+            into = PyMemoryView_FromObject(into)
             if into.readonly:
                 raise TypeError("data-in for a buffer that is read-only")
+            if not into.c_contiguous:
+                raise ValueError("data-in for a buffer that is in pieces")
             if into.nbytes != inward or into.format != "B":
                 raise ValueError(f"a buffer of {into.nbytes} bytes for {inward} bytes of data-in")
         if not 0 <= timeout <= MOST:
@@ -306,7 +312,7 @@ cdef class Bookkeeping(Starter):
             return False
         if pending.chunks:
             self.staging.give_back(pending)
-        pending.out = None
+        pending.out = pending.into = None
         pending.done = True
         waiter = pending.waiter
         if type(waiter) is Promise:

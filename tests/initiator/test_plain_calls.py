@@ -176,6 +176,21 @@ def test_reads_into_buffers(session: Session) -> None:
         disk.write(LAST, bytes(1024))
 
 
+def test_a_buffer_that_its_owner_lets_go_of(session: Session) -> None:
+    """What becomes of one answer's buffer is no matter to the others that come with it; one in pieces is refused."""
+    disk = disk_of(session)
+    disk.write(0, data := os.urandom(512))
+    buffer = bytearray(512)
+    with memoryview(buffer) as view:
+        first = session.submit(disk.lun, READ_ONE, data_in_length=512, into=view, block_size=512)
+        with pytest.raises(ValueError, match="in pieces"):
+            session.submit(disk.lun, READ_ONE, data_in_length=512, into=memoryview(bytearray(1024))[::2])
+    later = [disk.submit_read(0) for _ in range(3)]
+    assert [each.result().data for each in [*later, first]] == [data] * 3 + [b""]
+    assert buffer == data
+    buffer += b"it is its owner's again"
+
+
 def test_what_is_no_time_limit_or_number(session: Session) -> None:
     disk = disk_of(session)
     for wrong in {"timeout": float("nan")}, {"timeout": -1}:

@@ -75,7 +75,7 @@ class ChangedUnits(Turns):
             return
         if pending.chunks:
             self.staging.give_back(pending)
-        pending.out = None
+        pending.out = pending.into = None
         pending.done = True
         if pending.waiter is not None:
             self._told.append(partial(pending.waiter, pending))
