@@ -33,6 +33,15 @@ static void nbd_rouse(struct nbd_medium *medium)
 
 /* Connecting */
 
+/* With the lock: the next attempt is later, and the one after that later still. */
+static void nbd_retry_later(struct nbd_medium *medium, int64_t now)
+{
+	medium->retry_at = now + medium->retry_after;
+	medium->retry_after *= 2;
+	if (medium->retry_after > NBD_RETRY_MOST)
+		medium->retry_after = NBD_RETRY_MOST;
+}
+
 /* Why it failed: what libnbd says, or this. */
 static void nbd_join_fails(struct nbd_medium *medium, int error, const char *words)
 {
@@ -45,10 +54,7 @@ static void nbd_join_fails(struct nbd_medium *medium, int error, const char *wor
 		medium->state = NBD_CLOSED;
 	if (medium->linked)
 		medium->wanted = medium->linked;	/* that many are all there are to be had */
-	medium->retry_at = nbd_now() + medium->retry_after;
-	medium->retry_after *= 2;
-	if (medium->retry_after > NBD_RETRY_MOST)
-		medium->retry_after = NBD_RETRY_MOST;
+	nbd_retry_later(medium, nbd_now());
 	nbd_leave(medium);
 }
 
@@ -135,8 +141,8 @@ static void nbd_join_done(struct nbd_medium *medium)
 	}
 	medium->links[medium->linked++] = (struct nbd_link){ .handle = medium->joining };
 	medium->joining = NULL;
-	medium->retry_after = NBD_RETRY;
 	if (medium->state == NBD_DOWN) {
+		medium->up_since = nbd_now();
 		medium->counts.connected++;
 		medium->state = NBD_REPLAYING;
 		medium->replaying = medium->ring.first;
@@ -210,7 +216,11 @@ static void nbd_break(struct nbd_medium *medium, int64_t now)
 		medium->state = NBD_DOWN;
 	medium->wanted = nbd_wanted(medium);
 	medium->down_since = medium->retry_at = now;
-	medium->retry_after = NBD_RETRY;
+	/* At once, unless it comes and goes: there may be a request that its server dies of, each time it is sent again. */
+	if (now - medium->up_since >= NBD_RETRY_MOST)
+		medium->retry_after = NBD_RETRY;
+	else
+		nbd_retry_later(medium, now);
 }
 
 /* With the lock: give up what has waited for longer than the limit, since it came or since there is no server. */

@@ -26,7 +26,7 @@ enum {
 #define NBD_MS 1000000ll		/* nanoseconds */
 #define NBD_PATIENCE (10000 * NBD_MS)	/* for a server to say what it has */
 #define NBD_RETRY (20 * NBD_MS)		/* before the second attempt to connect; then twice as long each time */
-#define NBD_RETRY_MOST (1000 * NBD_MS)
+#define NBD_RETRY_MOST (1000 * NBD_MS)	/* until a connection has lasted so long */
 #define NBD_TICK (1000 * NBD_MS)	/* how often requests are looked at that wait for long, at least */
 #define NBD_ALLOCATION "base:allocation"
 #define NBD_SILENT "the server does not answer"
@@ -128,7 +128,7 @@ struct nbd_medium {
 	int trouble;			/* an errno: why there was no connection, and in words */
 	char words[256];
 
-	int64_t down_since, retry_at, retry_after, look_at;
+	int64_t up_since, down_since, retry_at, retry_after, look_at;
 	/* The driver's: */
 	struct nbd_handle *joining;
 	int64_t joining_since;
