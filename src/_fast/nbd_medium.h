@@ -17,6 +17,15 @@
 
 /* The table's functions */
 
+/* Take the lock. Not in a child that was forked, where nobody may be left to let go of it: 0. */
+static int nbd_hold(struct nbd_medium *medium)
+{
+	if (nbd_forked(medium))
+		return 0;
+	pthread_mutex_lock(&medium->lock);
+	return 1;
+}
+
 static uint64_t nbd_size(void *self)
 {
 	return __atomic_load_n(&((struct nbd_medium *)self)->export.size, __ATOMIC_RELAXED);
@@ -35,7 +44,8 @@ static void *nbd_open_channel(void *self, void (*ring)(void *bell), void *bell)
 	channel->over_last = &channel->over;
 	pthread_mutex_init(&channel->lock, NULL);
 	pthread_cond_init(&channel->turn, NULL);
-	pthread_mutex_lock(&medium->lock);
+	if (!nbd_hold(medium))
+		return channel;
 	channel->seat = medium->channels++;
 	medium->wanted = nbd_wanted(medium);
 	nbd_kick(medium);
@@ -47,12 +57,15 @@ static void nbd_close_channel(void *self)
 {
 	struct nbd_channel *channel = self;
 
-	pthread_mutex_lock(&channel->lock);
-	while (channel->ringing)
-		pthread_cond_wait(&channel->turn, &channel->lock);
-	pthread_mutex_unlock(&channel->lock);
-	pthread_cond_destroy(&channel->turn);
-	pthread_mutex_destroy(&channel->lock);
+	/* A child that was forked has nobody who rings; whoever held the lock when it was is not there either. */
+	if (!nbd_forked(channel->medium)) {
+		pthread_mutex_lock(&channel->lock);
+		while (channel->ringing)
+			pthread_cond_wait(&channel->turn, &channel->lock);
+		pthread_mutex_unlock(&channel->lock);
+		pthread_cond_destroy(&channel->turn);
+		pthread_mutex_destroy(&channel->lock);
+	}
 	free(channel);
 }
 
@@ -171,7 +184,8 @@ static int nbd_withdraw(void *self, struct pysrp_io *io)
 	struct nbd_request *request;
 	int never = 0;
 
-	pthread_mutex_lock(&medium->lock);
+	if (!nbd_hold(medium))
+		return 0;
 	nbd_take(medium);
 	request = io->back;
 	if (request) {
@@ -237,9 +251,8 @@ static int nbd_await(struct nbd_medium *medium, const int *word, int value, int6
 /* No more: what is under way ends soon. May be repeated. */
 static void nbd_shut(struct nbd_medium *medium)
 {
-	if (nbd_forked(medium))
+	if (!nbd_hold(medium))
 		return;
-	pthread_mutex_lock(&medium->lock);
 	medium->state = NBD_CLOSED;
 	nbd_kick(medium);
 	/* Not for long: it may be asking for the address of a host. */
@@ -278,16 +291,12 @@ static int nbd_open(struct nbd_medium *medium)
 	return error;
 }
 
-static void nbd_hold(struct nbd_medium *medium)
-{
-	pthread_mutex_lock(&medium->lock);
-}
-
 /* Nanoseconds; also for what waits already. */
 static void nbd_set_limit(struct nbd_medium *medium, int64_t limit)
 {
 	__atomic_store_n(&medium->limit, limit, __ATOMIC_RELAXED);
-	nbd_hold(medium);
+	if (!nbd_hold(medium))
+		return;
 	medium->look_at = 0;
 	nbd_kick(medium);
 	nbd_leave(medium);
@@ -296,7 +305,8 @@ static void nbd_set_limit(struct nbd_medium *medium, int64_t limit)
 /* Look at the size that the server told last. */
 static void nbd_resize(struct nbd_medium *medium)
 {
-	pthread_mutex_lock(&medium->lock);
+	if (!nbd_hold(medium))
+		return;
 	__atomic_store_n(&medium->export.size, medium->size_now, __ATOMIC_RELAXED);
 	nbd_leave(medium);
 }

@@ -38,7 +38,7 @@ cdef extern from "nbd_medium.h" nogil:
     void nbd_shut(nbd_medium *medium)
     void nbd_unuse(nbd_medium *medium)
     void nbd_resize(nbd_medium *medium)
-    void nbd_hold(nbd_medium *medium)
+    bint nbd_hold(nbd_medium *medium)
     void nbd_leave(nbd_medium *medium)
     unsigned nbd_under_way(nbd_medium *medium)
     void nbd_set_limit(nbd_medium *medium, int64_t limit)
@@ -126,12 +126,16 @@ cdef class NbdTable:
             nbd_set_limit(self.medium, limit)
 
     def status(self):
-        """How things are: numbers by name, and why there was no connection last."""
+        """How things are: numbers by name, and why there was no connection last.
+
+        In a child that was forked: how they were then, but for the connection.
+        """
+        cdef bint held
         with nogil:
-            nbd_hold(self.medium)
+            held = nbd_hold(self.medium)
         try:
             return {
-                "connected": self.medium.state == NBD_UP,
+                "connected": held and self.medium.state == NBD_UP,
                 "connections": self.medium.linked,
                 "under_way": nbd_under_way(self.medium),
                 "times_connected": self.medium.counts.connected,
@@ -142,8 +146,9 @@ cdef class NbdTable:
                 "trouble": self.medium.words.decode("utf-8", "replace"),
             }
         finally:
-            with nogil:
-                nbd_leave(self.medium)
+            if held:
+                with nogil:
+                    nbd_leave(self.medium)
 
     @property
     def capsule(self):

@@ -477,7 +477,9 @@ static int nbd_send_one(struct nbd_request *request)
 	if (request->operation == PYSRP_FLUSH && (medium->failed || !medium->export.flushes)) {
 		int error = medium->failed;
 
-		medium->failed = 0;
+		/* Who reads is not who waits for what was written: that is told by the next flush all the same. */
+		if (request->io->operation == PYSRP_FLUSH)
+			medium->failed = 0;
 		request->io->done = error ? 0 : request->io->length;
 		nbd_finish(request, error);
 		return 1;

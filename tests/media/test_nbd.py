@@ -7,6 +7,8 @@ import logging
 import random
 import socket
 import struct
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -406,6 +408,7 @@ def test_what_cannot_be_written_again(make: Make) -> None:
     scene = make(*CACHE)
     scene.user.whole(WRITE, 0, b"x" * 2048)
     scene.replace("--filter=error", "file", scene.disk, "error-pwrite=EIO", "error-pwrite-rate=100%")
+    assert scene.user.do(READ, 0, bytearray(512), flags=FUA).errno == errno.EIO
     assert scene.user.do(FLUSH).errno == errno.EIO
     scene.user.whole(FLUSH)
 
@@ -658,6 +661,53 @@ def test_a_server_that_ends_whenever_it_is_asked(tmp_path: Path) -> None:
         assert 1 < liar.served < 20
         user.channel.retire()
         medium.close()
+
+
+FORKED = """
+import os, signal, sys, threading
+sys.path[:0] = PATHS
+from test_nbd import *
+medium = NbdMedium(URI)
+stopping = threading.Event()
+def use():
+    user = User(medium)
+    while not stopping.is_set():
+        for at in range(0, SIZE, SIZE // 16):
+            user.begin(WRITE, at, bytes(4096))
+        user.loop.until(lambda: len(user.over) == 16)
+        user.over.clear()
+    user.channel.retire()
+thread = threading.Thread(target=use)
+thread.start()
+mine = User(medium)
+for _ in range(30):
+    child = os.fork()
+    if not child:
+        signal.alarm(60)
+        request = mine.begin(WRITE, 0, bytes(4096))
+        good = request.errno == errno.EBADF and not mine.channel.withdraw(request) and not medium.status()["connected"]
+        medium.limit = 5
+        medium.resize()
+        medium.channel(mine.loop).retire()
+        mine.channel.retire()
+        medium.close()
+        os._exit(not good)
+    assert os.waitpid(child, 0)[1] == 0
+stopping.set()
+thread.join()
+mine.whole(FLUSH)
+assert medium.status()["times_connected"] == 1
+mine.channel.retire()
+medium.close()
+"""
+
+
+def test_children_that_were_forked(make: Make) -> None:
+    """They do not wait for who held a lock in their parent, and do not speak on its connection."""
+    values = f"PATHS, URI = {sys.path!r}, {make().server.uri!r}"
+    subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", values + FORKED], check=True, timeout=120
+    )
 
 
 def test_pending_is_what_is_said(make: Make) -> None:
