@@ -22,6 +22,9 @@ from pysrp._fast.native cimport (
     pysrp_extent, pysrp_io, pysrp_link, pysrp_medium, pysrp_submitted,
 )
 
+cdef extern from "Python.h" nogil:
+    int Py_IsInitialized()
+
 _log = logging.getLogger("pysrp.target")
 
 cdef enum:
@@ -168,7 +171,8 @@ cdef class _Bell:
 
 cdef void ring(void *given) noexcept nogil:
     cdef pysrp_bell *bell = <pysrp_bell *>given
-    if pysrp_bell_ring(bell):
+    # When the process ends, media may still ring, and there is no lock to take any more.
+    if pysrp_bell_ring(bell) and Py_IsInitialized():
         tell(bell)
 
 

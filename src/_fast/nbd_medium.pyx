@@ -11,6 +11,9 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from pysrp._fast.native cimport PYSRP_MEDIUM, PYSRP_READ_ONLY, pysrp_medium
 
 
+cdef extern from "Python.h" nogil:
+    int Py_IsInitialized()
+
 cdef extern from "nbd_medium.h" nogil:
     const char *NBD_LIBRARY
     const char *nbd_load(const char *name)
@@ -164,7 +167,12 @@ cdef void let_go(object capsule) noexcept:
     Py_DECREF(table)
 
 
-cdef void tell(nbd_medium *medium, int up) noexcept with gil:
+cdef void tell(nbd_medium *medium, int up) noexcept nogil:
+    if Py_IsInitialized():      # else the process ends, and there is no lock to take any more
+        tell_owner(medium, up)
+
+
+cdef void tell_owner(nbd_medium *medium, int up) noexcept with gil:
     if medium.owner is not NULL:    # it goes with the interpreter's lock, too
         table = <NbdTable>medium.owner
         table.told(bool(up), table.status())

@@ -29,7 +29,7 @@ from pysrp.scst import Tree, TreeError, load, save
 from pysrp.target.disk import ThinDisk
 from pysrp.target.link import PENDING
 from pysrp.target.medium import FUA, NOWAIT, Feature, MediumRequest, Operation
-from waiting import until
+from waiting import PATIENCE, until
 
 READ, WRITE, FLUSH, ZERO, DISCARD, EXTENTS = Operation
 
@@ -708,6 +708,42 @@ def test_children_that_were_forked(make: Make) -> None:
     subprocess.run(
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", values + FORKED], check=True, timeout=120
     )
+
+
+ENDING = """
+import ctypes, sys
+sys.path[:0] = PATHS
+from test_nbd import *
+user = User(NbdMedium(URI))
+user.begin(READ, 0, bytearray(512))
+# When Python has come to its end, the last one first: say so, and stay until stdin ends.
+libc = ctypes.CDLL(None)
+text = ctypes.c_char_p(b"over")
+for call, what in (libc.getchar, None), (libc.fflush, None), (libc.puts, text):
+    libc.__cxa_atexit(call, what, None)
+"""
+
+
+def test_answers_and_ends_when_python_has_ended() -> None:
+    """A request is under way, and its server still speaks: there is nobody who could be told, and no interpreter to do it."""
+    over = threading.Event()
+
+    def does(near: socket.socket, times: int, handle: bytes) -> bool:
+        if times == 1:
+            over.wait(PATIENCE)
+            near.sendall(struct.pack(">II", 0x67446698, 0) + handle + bytes(512))
+        return False
+
+    with Liar(does) as liar:
+        values = f"PATHS, URI = {sys.path!r}, {liar.uri!r}"
+        with subprocess.Popen(
+            [sys.executable, "-c", values + ENDING], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as child:
+            assert child.stdout is not None
+            assert child.stdout.readline() == b"over\n"
+            over.set()
+            until(lambda: liar.served > 1 or child.poll() is not None)
+        assert child.returncode == 0
 
 
 def test_pending_is_what_is_said(make: Make) -> None:
