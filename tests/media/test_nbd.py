@@ -449,7 +449,7 @@ def test_a_limit_for_a_server_that_is_silent(make: Make) -> None:
     until(lambda: "does not answer" in scene.medium.status()["trouble"])
     scene.medium.limit = 60
     waits = scene.user.begin(WRITE, 0, b"y" * 512)
-    scene.server.go_on()
+    scene.replace()  # nbdkit may abort when it goes on, and finds connections that have been closed
     scene.over(waits)
     assert waits.errno == 0
     assert scene.medium.status()["given_up"] == 101
