@@ -672,7 +672,7 @@ def test_decode_strictly() -> None:
 def test_fields() -> None:
     done = pysrp("fields", "read10")
     assert done.returncode == 0
-    assert re.search(r"^ +2 +4  lba$", done.stdout, re.MULTILINE)
+    assert re.search(r"^ +2 +4  lba +First logical block", done.stdout, re.MULTILINE)
     names = pysrp("fields").stdout
     for name in "pysrp.srp.Cmd", "pysrp.crq.Element", "pysrp.mad.AdapterInfo", "pysrp.scsi.cdb.Read16":
         assert f"{name} " in names
