@@ -718,7 +718,8 @@ user = User(NbdMedium(URI))
 user.begin(READ, 0, bytearray(512))
 # When Python has come to its end, the last one first: say so, and stay until stdin ends.
 libc = ctypes.CDLL(None)
-text = ctypes.c_char_p(b"over")
+libc.strdup.restype = ctypes.c_void_p
+text = ctypes.c_void_p(libc.strdup(b"over"))    # Python's memory is no more by then
 for call, what in (libc.getchar, None), (libc.fflush, None), (libc.puts, text):
     libc.__cxa_atexit(call, what, None)
 """
@@ -740,8 +741,9 @@ def test_answers_and_ends_when_python_has_ended() -> None:
             [sys.executable, "-c", values + ENDING], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         ) as child:
             assert child.stdout is not None
-            assert child.stdout.readline() == b"over\n"
+            said = child.stdout.readline()
             over.set()
+            assert said == b"over\n"
             until(lambda: liar.served > 1 or child.poll() is not None)
         assert child.returncode == 0
 
