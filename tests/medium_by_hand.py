@@ -27,7 +27,7 @@ struct channel {
 struct mine {
 	struct pysrp_medium table;
 	uint8_t *bytes;
-	uint64_t size, bad, most;
+	uint64_t size, room, bad, most;
 	struct pysrp_io *waiting;	/* what came first is first */
 	unsigned int depth, count, channels, asked, modulus;
 	struct pysrp_io last;
@@ -193,7 +193,7 @@ static void *make(uint64_t size, uint32_t features, uint32_t block)
 	struct mine *mine = calloc(1, sizeof(*mine));
 
 	mine->bytes = calloc(1, size);
-	mine->size = size;
+	mine->size = mine->room = size;
 	mine->bad = PYSRP_NOWHERE;
 	mine->most = UINT64_MAX;
 	mine->depth = UINT32_MAX;
@@ -228,6 +228,11 @@ static void set(void *self, uint64_t bad, uint64_t most, unsigned int depth, uns
 	mine->patient = patient;
 	mine->error = error;
 	mine->liar = liar;
+	if (size > mine->room) {	/* it grows: nothing is under way, and it is not lent as memory */
+		mine->bytes = realloc(mine->bytes, size);
+		memset(mine->bytes + mine->room, 0, size - mine->room);
+		mine->room = size;
+	}
 	mine->size = size;
 }
 
@@ -340,7 +345,8 @@ class HandMedium(NativeMedium):
         return module().ffi.buffer(self.c.content(self.mine), self.size)
 
     def close(self) -> None:
-        """When no channel is open any more."""
+        """When no channel is open any more: one that is would be closed in memory that is gone."""
+        assert not self.channels
         mine, self.mine = self.mine, None
         self.c.end(mine)
 

@@ -431,8 +431,7 @@ def test_it_tells_its_extents() -> None:
     medium.set()
     assert status(1)[1][0] == (2, 0)
     rig.check()
-    gc.collect()
-    medium.channel(TestLoop()).retire()
+    rig.mover.retire()
     medium.close()
 
 
