@@ -14,8 +14,9 @@ import pytest
 pytest.importorskip("click")
 
 import click
-from click.testing import CliRunner, Result
+from click.testing import Result
 
+from command_runner import CommandRunner
 from pysrp import cli, scsi, sg
 from pysrp.backends import Ram
 from pysrp.cli import asking, common, decode, initiator, listing, persist
@@ -57,7 +58,7 @@ def ask(url: str, monkeypatch: pytest.MonkeyPatch) -> Ask:
     monkeypatch.setenv("PYSRP_SERVER", url)
 
     def run(command: click.Command, *words: object, exits: int = 0, **more: Any) -> Result:
-        result = CliRunner().invoke(command, list(map(str, words)), **more)
+        result = CommandRunner().invoke(command, list(map(str, words)), **more)
         if exits == 0 and result.exception is not None:
             raise result.exception
         assert result.exit_code == exits, result.output
@@ -72,7 +73,9 @@ def test_one_table_of_commands() -> None:
 
     for name, (module, attribute, _) in cli.COMMANDS.items():
         command = getattr(importlib.import_module(module), attribute)
-        text = CliRunner().invoke(command, ["--help"]).output if isinstance(command, click.Command) else ""
+        text = (
+            CommandRunner().invoke(command, ["--help"]).output if isinstance(command, click.Command) else ""
+        )
         if isinstance(command, common.DeviceCommand):
             assert f"pysrp {name} " in text, name
             assert "/dev/sg0" in text or name == "write", name

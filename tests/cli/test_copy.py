@@ -9,8 +9,8 @@ import pytest
 
 pytest.importorskip("click")
 
-from click.testing import CliRunner
 
+from command_runner import CommandRunner
 from pysrp.backends import Ram
 from pysrp.cli.initiator import copy_in, copy_out, reset, show_result
 from pysrp.errors import ConfigError, ScsiError, SrpError
@@ -85,5 +85,5 @@ def test_a_reset_after_which_a_unit_is_not_ready(monkeypatch: pytest.MonkeyPatch
 
     with Server("local:reset_not_ready", LunMap([(256, Disk(Ram(1 << 20), "a"))])) as server:
         monkeypatch.setattr(Device, "test_unit_ready", not_ready)
-        result = CliRunner().invoke(reset, ["1", "-s", server.url])
+        result = CommandRunner().invoke(reset, ["1", "-s", server.url])
     assert str(result.exception) == "after the reset: TEST UNIT READY: BUSY"

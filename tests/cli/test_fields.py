@@ -11,15 +11,15 @@ import pytest
 
 pytest.importorskip("click")
 
-from click.testing import CliRunner
 
+from command_runner import CommandRunner
 from pysrp import crq, scsi, srp
 from pysrp.cli.fields import everything, fields, full
 from pysrp.fields import Structure
 
 
 def shown(*arguments: str) -> str:
-    done = CliRunner().invoke(fields, arguments)
+    done = CommandRunner().invoke(fields, arguments)
     assert done.exit_code == 0, done.output
     return done.output
 
@@ -116,7 +116,7 @@ def test_names_of_a_module_and_of_nothing() -> None:
         ("..", ""),
         ("pysrp.nothing", "'pysrp fields' lists them"),
     ):
-        done = CliRunner().invoke(fields, [name])
+        done = CommandRunner().invoke(fields, [name])
         assert done.exit_code == (2 if name.strip(".") else 0), done.output
         assert hint in done.output
 

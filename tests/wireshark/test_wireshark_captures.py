@@ -21,10 +21,11 @@ pytest.importorskip("pcapng")
 pytest.importorskip("click")
 
 import pcapng
-from click.testing import CliRunner, Result
+from click.testing import Result
 from pcapng import blocks
 
 from captures import CAPTURES, VECTORS
+from command_runner import CommandRunner
 from pysrp.cli.wireshark import capture, wireshark
 from pysrp.errors import ConfigError, DecodeError
 from pysrp.wireshark import captures, extcap
@@ -131,7 +132,7 @@ def test_without_python_pcapng(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(*words: str) -> Result:
-    done = CliRunner().invoke(capture, ["convert", *words])
+    done = CommandRunner().invoke(capture, ["convert", *words])
     assert done.exit_code == 0, done.output
     return done
 
@@ -147,6 +148,15 @@ def test_convert(tmp_path: Path) -> None:
     assert again.read_text() == again.read_text()
 
 
+def test_a_recording_is_not_written_over(tmp_path: Path) -> None:
+    recording = tmp_path / "a.jsonl"
+    shutil.copy(SMALL, recording)
+    done = CommandRunner().invoke(capture, ["convert", str(recording), str(tmp_path / "." / "a.jsonl")])
+    assert isinstance(done.exception, ConfigError)
+    assert "a.jsonl is what is read: name another file to write to" in str(done.exception)
+    assert recording.read_bytes() == SMALL.read_bytes()
+
+
 def test_a_user_type_is_read_too(tmp_path: Path) -> None:
     run(str(SMALL), str(tmp_path / "user.pcapng"), "--user")
     shown = tshark(
@@ -158,10 +168,10 @@ def test_a_user_type_is_read_too(tmp_path: Path) -> None:
 def test_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
-    done = CliRunner().invoke(wireshark, ["--install"])
+    done = CommandRunner().invoke(wireshark, ["--install"])
     assert done.exit_code == 0, done.output
     file = tmp_path / ".local/lib/wireshark/plugins/pysrp.lua"
-    assert CliRunner().invoke(wireshark).output == file.read_text()
+    assert CommandRunner().invoke(wireshark).output == file.read_text()
     programs = [tmp_path / ".config/wireshark/extcap/pysrp", tmp_path / ".local/lib/wireshark/extcap/pysrp"]
     for place in [file, *programs]:
         assert str(place) in done.output

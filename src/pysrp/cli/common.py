@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from io import FileIO, RawIOBase
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -65,6 +66,13 @@ class Output:
     def __init__(self, path: str) -> None:
         self._path = path
         self._file: RawIOBase | None = None
+
+    def is_file(self, path: str) -> bool:
+        """Whether that is the file."""
+        try:
+            return self._path != "-" and Path(self._path).samefile(path)
+        except OSError:
+            return False
 
     def open(self) -> RawIOBase:
         """Make the file, mode 0600: what is on a disk is its owner's business. Or empty it."""

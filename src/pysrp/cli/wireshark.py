@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import click
 
 from pysrp.cli.common import OutputFile
+from pysrp.errors import ConfigError
 from pysrp.wireshark import captures, extcap
 from pysrp.wireshark.tables import dissector
 
@@ -78,6 +79,8 @@ def convert(source: BinaryIO, to: Any, user: bool, as_json: bool) -> None:
       pysrp capture convert session.jsonl session.pcapng
       pysrp capture convert session.pcapng - | pysrp decode
     """
+    if to.is_file(source.name):
+        raise ConfigError(f"{source.name} is what is read: name another file to write to")
     data = source.read()
     others = 0
     if data.startswith(captures.MAGIC):
