@@ -49,7 +49,7 @@ cdef class DataMemory:
     cdef public list chunks, spares
     cdef public object data, iu_view
     cdef public uint64_t data_address
-    cdef public Py_ssize_t all_chunks
+    cdef public Py_ssize_t all_chunks, chunk
     cdef int64_t place_plain(self, Pending pending, Py_ssize_t outward) except -1
     cdef int collect(self, Pending pending) except -1
     cpdef int give_back(self, Pending pending) except -1

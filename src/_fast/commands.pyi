@@ -129,6 +129,7 @@ class DataMemory:
     iu_view: memoryview
     data_address: int
     all_chunks: int
+    chunk: int
     def give_back(self, pending: Pending) -> None: ...
 
 class Starter:

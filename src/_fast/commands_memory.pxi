@@ -2,7 +2,7 @@
 
 
 cdef class DataMemory:
-    """What :class:`pysrp.initiator.staging.SessionMemory` has: ``data``, in ``chunks`` of :data:`CHUNK` bytes."""
+    """What :class:`pysrp.initiator.staging.SessionMemory` has: ``data``, in ``chunks`` of ``chunk`` bytes."""
 
     cdef int64_t place_plain(self, Pending pending, Py_ssize_t outward) except -1:
         """Give a command of up to one piece that piece; there is one. Data-out, of ``outward`` bytes, is copied there.
@@ -14,8 +14,8 @@ cdef class DataMemory:
         cdef Py_ssize_t start
         chunk = self.chunks.pop()
         pending.chunks = (chunk,)
-        start = <Py_ssize_t>chunk * PIECE
-        p = within(self.data, start, PIECE, &lent)
+        start = <Py_ssize_t>chunk * self.chunk
+        p = within(self.data, start, self.chunk, &lent)
         try:
             if outward:
                 PyObject_GetBuffer(pending.out, &out, PyBUF_SIMPLE)

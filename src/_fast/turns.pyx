@@ -26,7 +26,6 @@ QUEUE_FULL_WAIT = 0.001
 
 cdef enum:
     BATCH = 8               # elements that are collected before they are sent
-    PIECE = 64 << 10        # of data memory
 
 SEND_BATCH = BATCH
 
@@ -112,7 +111,7 @@ cdef class Bookkeeping(Starter):
             out = memoryview(data_out)
             pending.out = out if out.format == "B" and out.ndim == 1 and out.contiguous else out.cast("B")
             outward = len(pending.out)
-        if max(inward, outward) > PIECE or (inward and data_out is not None) or self.srp.largest is not None:
+        if max(inward, outward) > self.staging.chunk or (inward and data_out is not None) or self.srp.largest is not None:
             self.staging.check_size(inward, outward, self.srp.max_segments, self.srp.largest)
         try:
             if self._inside:
@@ -142,7 +141,7 @@ cdef class Bookkeeping(Starter):
         cdef Py_ssize_t size = max(pending.length, outward), start = 0, waiting
         cdef double now
         if (
-            self._asking or size > PIECE or (pending.length and pending.out is not None) or len(self._staged)
+            self._asking or size > staging.chunk or (pending.length and pending.out is not None) or len(self._staged)
             or not srp.is_clear(pending) or (size and not staging.chunks) or self.engine.unanswered
         ):
             return False
@@ -171,7 +170,7 @@ cdef class Bookkeeping(Starter):
         return True
 
     cdef Py_ssize_t most(self) except -1:
-        cdef Py_ssize_t most = min(self.srp.max_segments * PIECE, self._max_transfer)
+        cdef Py_ssize_t most = min(self.srp.max_segments * self.staging.chunk, self._max_transfer)
         host = self.engine.host
         if host is not None:
             most = min(most, <Py_ssize_t>host.max_transfer)

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+pytest.importorskip("click")
+
 from pysrp.cli.fields import everything
 from pysrp.fields import Field, Structure
 from pysrp.scsi import texts

@@ -17,6 +17,7 @@ from pysrp import srp
 from pysrp.backends import Ram
 from pysrp.errors import CheckCondition, EncodeError, SrpError
 from pysrp.fabric import connect
+from pysrp.initiator import staging, turns
 from pysrp.initiator.session import Device, Session
 from pysrp.lun import Lun
 from pysrp.scsi import cdb as cdbs
@@ -308,3 +309,15 @@ def test_memory_that_is_not_the_session_s(session: Session) -> None:
         session.complete(pending)
     session.recover()
     session.wait_connected()
+
+
+def test_memory_in_smaller_pieces(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
+    """As the lab takes it, to have more of them than fit an IU: a plain command takes one, whatever size it has."""
+    for module in staging, turns:
+        monkeypatch.setattr(module, "CHUNK", 4096)
+    with Session(server.url, max_transfer=64 << 10, buffers=128 << 10) as session:
+        disk = disk_of(session)
+        for size in 512, 4096, 4608, 32 << 10, 64 << 10:
+            disk.write(5, data := os.urandom(size))
+            assert disk.read(5, size // 512) == data
+        assert session.max_transfer == 64 << 10

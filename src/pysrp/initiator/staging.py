@@ -37,6 +37,7 @@ class SessionMemory(DataMemory):
     def __init__(self, port: Port, slots: int, segments: int, buffers: int) -> None:
         self._port = port
         self._shape = slots, segments
+        self.chunk = CHUNK
         # One of them is for READ CAPACITY, see `spares`; `buffers` is all that is allocated, in one piece, as a port on
         # POWER gives no more than 16 MiB in one.
         self.all_chunks = max(-(-buffers // CHUNK) - 1, segments)

@@ -314,7 +314,7 @@ def sg3_utils():
     tool("sg_requests", device, says=("Sense key: Not Ready", "initializing command required"))
     tool("sg_start", "--start", device, says=(r"\A\Z",))
     tool("sg_turs", device, says=(r"\A\Z",))
-    tool("sg_logs", "-l", device, exits=9, says=("not supported",))  # no such opcode
+    tool("sg_logs", "-l", device, says=("Supported log pages", "Informational exceptions"))
     tool("sg_rtpg", device, exits=5, says=("unsupported service action",))  # no such service action
     for cdb, exits, why, words in REFUSED:
         data = ["-s", "512", "-i", "/dev/zero"] if cdb[:2] == "2a" else ["-r", "512"]
