@@ -111,7 +111,10 @@ cdef class Bookkeeping(Starter):
             out = memoryview(data_out)
             pending.out = out if out.format == "B" and out.ndim == 1 and out.contiguous else out.cast("B")
             outward = len(pending.out)
-        if max(inward, outward) > self.staging.chunk or (inward and data_out is not None) or self.srp.largest is not None:
+        if (
+            max(inward, outward) > self.staging.chunk or (inward and data_out is not None)
+            or self.srp.largest is not None
+        ):
             self.staging.check_size(inward, outward, self.srp.max_segments, self.srp.largest)
         try:
             if self._inside:
