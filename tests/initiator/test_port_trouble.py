@@ -16,6 +16,7 @@ from pysrp.initiator.staging import CHUNK
 from pysrp.target.disk import Disk
 from pysrp.target.lunmap import LunMap
 from pysrp.target.serve import Server
+from waiting import PATIENCE
 
 _names = itertools.count()
 
@@ -74,3 +75,21 @@ def test_more_data_than_the_session_has_memory_for(url: str) -> None:
         disk = disk_of(session)
         with pytest.raises(ValueError, match="this session has memory for"):
             session.submit(disk.lun, bytes(6), data_in_length=2 * CHUNK, data_out=bytes(CHUNK))
+
+
+def test_a_unit_that_was_asked_again(url: str) -> None:
+    """What waited for READ CAPACITY goes on, though the queue refuses it; or a turn was left half way before."""
+    with Session(url) as session:
+        disk = disk_of(session)
+        port: Any = session.port
+        waiting = [disk.submit_read(0) for _ in range(2)]
+        port.inject("H_SEND_CRQ", ReturnCode.H_PARAMETER, 1)
+        with pytest.raises(HcallError, match="H_PARAMETER"):
+            session._undoubt(bytes(disk.lun), 512, None)
+        port.inject("H_SEND_CRQ", times=0)
+        assert [len(each.result().data) for each in waiting] == [512, 512]
+        session._inside = True  # as an interrupt leaves it
+        session._undoubt(bytes(disk.lun), 512, None)
+        assert not session._inside
+        session.wait_connected(PATIENCE)
+        assert len(disk.read(0)) == 512
