@@ -56,10 +56,10 @@ def test_a_queue_that_refuses_elements(url: str, call: Callable[[Session, Device
 def test_a_port_without_memory(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     port: Any = connect(url)
 
-    def none(size: int) -> Any:
+    def none(self: object, size: int) -> Any:
         raise MemoryError
 
-    monkeypatch.setattr(type(port), "allocate", lambda self, size: none(size))
+    monkeypatch.setattr(type(port), "allocate", none)
     with pytest.raises(MemoryError):
         Session(port)
     monkeypatch.undo()
