@@ -12,6 +12,7 @@
 
 #include <sched.h>
 
+#include "channel.h"
 #include "crew.h"
 #include "file_bytes.h"
 #include "uring.h"
@@ -47,14 +48,9 @@ struct file_medium {
 };
 
 struct file_channel {
+	struct channel common;
 	struct file_medium *medium;
-	void (*ring)(void *bell);
-	void *bell;
-	pthread_mutex_t lock;
-	pthread_cond_t turn;
-	struct pysrp_io *over, **over_last;
-	unsigned ringing;		/* close() waits for that */
-	unsigned flying;		/* requests in the io_uring */
+	unsigned flying;		/* with that lock: requests in the io_uring */
 	int has_uring;			/* -1: there is none */
 	struct uring uring;
 	pthread_t waiter;
@@ -160,25 +156,12 @@ static void file_ends(struct file_medium *medium, const struct pysrp_io *io)
 static void file_finish(struct pysrp_io *io, int error)
 {
 	struct file_channel *channel = io->back;
-	int first;
 
 	io->error = error;
 	file_ends(channel->medium, io);
 	file_leave(channel->medium);
-	pthread_mutex_lock(&channel->lock);
-	first = !channel->over;
-	io->next = NULL;
-	*channel->over_last = io;
-	channel->over_last = &io->next;
-	channel->ringing += first;
-	pthread_mutex_unlock(&channel->lock);
-	if (!first)
-		return;
-	channel->ring(channel->bell);
-	pthread_mutex_lock(&channel->lock);
-	if (!--channel->ringing)
-		pthread_cond_broadcast(&channel->turn);
-	pthread_mutex_unlock(&channel->lock);
+	if (channel_put(&channel->common, io))
+		channel_ring(&channel->common);
 }
 
 /* What threads do */
@@ -288,9 +271,9 @@ static void *file_wait(void *argument)
 			io = data;
 			if (!io)	/* the channel is closed */
 				return NULL;
-			pthread_mutex_lock(&channel->lock);
+			pthread_mutex_lock(&channel->common.lock);
 			channel->flying--;
-			pthread_mutex_unlock(&channel->lock);
+			pthread_mutex_unlock(&channel->common.lock);
 			if (result > 0)
 				io->done += (uint64_t)result;
 			if (result == -EINVAL || result == -EOPNOTSUPP)
@@ -340,17 +323,17 @@ static int file_flies(struct file_channel *channel, struct pysrp_io *io)
 		file_open_uring(channel);
 	if (channel->has_uring < 0)
 		return 0;
-	pthread_mutex_lock(&channel->lock);
+	pthread_mutex_lock(&channel->common.lock);
 	fits = channel->flying < FILE_FLYING;
 	channel->flying += fits;
-	pthread_mutex_unlock(&channel->lock);
+	pthread_mutex_unlock(&channel->common.lock);
 	if (!fits)
 		return 0;
 	if (!uring_move(&channel->uring, file_writes(io), medium->file.fd, vectors, count, at, io))
 		return 1;	/* and the request may be over */
-	pthread_mutex_lock(&channel->lock);
+	pthread_mutex_lock(&channel->common.lock);
 	channel->flying--;
-	pthread_mutex_unlock(&channel->lock);
+	pthread_mutex_unlock(&channel->common.lock);
 	return 0;
 }
 
@@ -373,12 +356,8 @@ static void *file_open_channel(void *self, void (*ring)(void *bell), void *bell)
 
 	if (!channel)
 		return NULL;
+	channel_begin(&channel->common, ring, bell);
 	channel->medium = self;
-	channel->ring = ring;
-	channel->bell = bell;
-	channel->over_last = &channel->over;
-	pthread_mutex_init(&channel->lock, NULL);
-	pthread_cond_init(&channel->turn, NULL);
 	return channel;
 }
 
@@ -395,12 +374,7 @@ static void file_close_channel(void *self)
 		pthread_join(channel->waiter, NULL);
 		uring_end(&channel->uring);
 	}
-	pthread_mutex_lock(&channel->lock);
-	while (channel->ringing)
-		pthread_cond_wait(&channel->turn, &channel->lock);
-	pthread_mutex_unlock(&channel->lock);
-	pthread_cond_destroy(&channel->turn);
-	pthread_mutex_destroy(&channel->lock);
+	channel_end(&channel->common);
 	free(channel);
 }
 
@@ -480,18 +454,7 @@ static enum pysrp_submitted file_submit(void *self, struct pysrp_io *io)
 
 static struct pysrp_io *file_reap(void *self)
 {
-	struct file_channel *channel = self;
-	struct pysrp_io *io;
-
-	pthread_mutex_lock(&channel->lock);
-	io = channel->over;
-	if (io) {
-		channel->over = io->next;
-		if (!channel->over)
-			channel->over_last = &channel->over;
-	}
-	pthread_mutex_unlock(&channel->lock);
-	return io;
+	return channel_reap(&((struct file_channel *)self)->common);
 }
 
 static int file_withdraw_held(struct file_medium *medium, struct pysrp_io *io)

@@ -38,12 +38,8 @@ static void *nbd_open_channel(void *self, void (*ring)(void *bell), void *bell)
 
 	if (!channel)
 		return NULL;
+	channel_begin(&channel->common, ring, bell);
 	channel->medium = medium;
-	channel->ring = ring;
-	channel->bell = bell;
-	channel->over_last = &channel->over;
-	pthread_mutex_init(&channel->lock, NULL);
-	pthread_cond_init(&channel->turn, NULL);
 	if (!nbd_hold(medium))
 		return channel;
 	channel->seat = medium->channels++;
@@ -57,15 +53,8 @@ static void nbd_close_channel(void *self)
 {
 	struct nbd_channel *channel = self;
 
-	/* A child that was forked has nobody who rings; whoever held the lock when it was is not there either. */
-	if (!nbd_forked(channel->medium)) {
-		pthread_mutex_lock(&channel->lock);
-		while (channel->ringing)
-			pthread_cond_wait(&channel->turn, &channel->lock);
-		pthread_mutex_unlock(&channel->lock);
-		pthread_cond_destroy(&channel->turn);
-		pthread_mutex_destroy(&channel->lock);
-	}
+	if (!nbd_forked(channel->medium))
+		channel_end(&channel->common);
 	free(channel);
 }
 
@@ -163,18 +152,7 @@ static enum pysrp_submitted nbd_submit(void *self, struct pysrp_io *io)
 
 static struct pysrp_io *nbd_reap(void *self)
 {
-	struct nbd_channel *channel = self;
-	struct pysrp_io *io;
-
-	pthread_mutex_lock(&channel->lock);
-	io = channel->over;
-	if (io) {
-		channel->over = io->next;
-		if (!channel->over)
-			channel->over_last = &channel->over;
-	}
-	pthread_mutex_unlock(&channel->lock);
-	return io;
+	return channel_reap(&((struct nbd_channel *)self)->common);
 }
 
 /* What the server may have seen runs on; unless there is no connection: then it is not sent again. */

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "channel.h"
 #include "nbd_kept.h"
 #include "nbd_library.h"
 #include "native.h"
@@ -39,16 +40,10 @@ struct nbd_link {
 };
 
 struct nbd_channel {
+	struct channel common;
 	struct nbd_medium *medium;
-	void (*ring)(void *bell);
-	void *bell;
 	unsigned seat;			/* which connection it uses */
-	pthread_mutex_t lock;
-	pthread_cond_t turn;
-	struct pysrp_io *over, **over_last;
-	unsigned ringing;		/* close() waits for that */
-	int listed;			/* with the medium's lock: it is among those to ring for */
-	struct nbd_channel *next_to_ring;
+	struct nbd_channel *next_to_ring;	/* with the medium's lock */
 };
 
 /* A request on its way. All of it is guarded by the medium's lock, but for the inbox. */
@@ -195,20 +190,12 @@ static void nbd_finish(struct nbd_request *request, int error)
 
 	io->error = error;
 	io->back = NULL;
-	io->next = NULL;
 	free(request->bounce);
 	free(request);
-	pthread_mutex_lock(&channel->lock);
-	/* The loop may reap, and there be nothing again, before it has been rung for. */
-	if (!channel->over && !channel->listed) {
-		channel->listed = 1;
-		channel->ringing++;
+	if (channel_put(&channel->common, io)) {
 		channel->next_to_ring = medium->to_ring;
 		medium->to_ring = channel;
 	}
-	*channel->over_last = io;
-	channel->over_last = &io->next;
-	pthread_mutex_unlock(&channel->lock);
 }
 
 /* Let go of the lock, and ring where there is something to reap. Who finishes more meanwhile lists channels anew. */
@@ -219,19 +206,12 @@ static void nbd_leave(struct nbd_medium *medium)
 
 	do {
 		channel = medium->to_ring;
-		if (channel) {
+		if (channel)
 			medium->to_ring = channel->next_to_ring;
-			channel->listed = 0;
-		}
 		more = medium->to_ring != NULL;
 		pthread_mutex_unlock(&medium->lock);
-		if (channel) {
-			channel->ring(channel->bell);
-			pthread_mutex_lock(&channel->lock);
-			if (!--channel->ringing)
-				pthread_cond_broadcast(&channel->turn);
-			pthread_mutex_unlock(&channel->lock);
-		}
+		if (channel)
+			channel_ring(&channel->common);
 		if (more)
 			pthread_mutex_lock(&medium->lock);
 	} while (more);
