@@ -1,10 +1,9 @@
 """The initiator's lane's link over a simulated command/response queue (native.h)."""
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from cpython.pycapsule cimport PyCapsule_GetContext, PyCapsule_New, PyCapsule_SetContext
-from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from pysrp._fast.capsule cimport capsule_of
 from pysrp._fast.fabric cimport ATTEND, H_CLOSED, H_SUCCESS, INTERRUPTED, Adapter, crq_elem
 
 from pysrp._fast.native cimport (
@@ -52,15 +51,7 @@ cdef class CrqClientLink:
     @property
     def capsule(self):
         """``struct pysrp_client_link`` (native.h), in a capsule that keeps this alive."""
-        cdef object made = PyCapsule_New(&self.table, PYSRP_CLIENT_LINK, let_go)
-        Py_INCREF(self)
-        PyCapsule_SetContext(made, <void *>self)
-        return made
-
-
-cdef void let_go(object capsule) noexcept:
-    cdef object link = <object>PyCapsule_GetContext(capsule)
-    Py_DECREF(link)
+        return capsule_of(&self.table, PYSRP_CLIENT_LINK, self)
 
 
 cdef uint64_t header(uint32_t length, uint16_t timeout) noexcept nogil:

@@ -1,11 +1,10 @@
 """The native lane's link over a simulated command/response queue, and the queue's elements for the engine."""
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from cpython.pycapsule cimport PyCapsule_GetContext, PyCapsule_New, PyCapsule_SetContext
-from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
+from pysrp._fast.capsule cimport capsule_of
 from pysrp._fast.fabric cimport H_SUCCESS, TCE_READ, TCE_WRITE, Adapter, crq_elem
 
 from pysrp._fast.native cimport PYSRP_LINK, PYSRP_RSP, PYSRP_SENT, PYSRP_WAITS, pysrp_link, pysrp_request, pysrp_sent
@@ -45,10 +44,7 @@ cdef class CrqLink:
     @property
     def capsule(self):
         """``struct pysrp_link`` (native.h), in a capsule that keeps this alive."""
-        cdef object made = PyCapsule_New(&self.table, PYSRP_LINK, let_go)
-        Py_INCREF(self)
-        PyCapsule_SetContext(made, <void *>self)
-        return made
+        return capsule_of(&self.table, PYSRP_LINK, self)
 
     @property
     def signalled(self):
@@ -79,11 +75,6 @@ cdef class CrqLink:
     def unsent(self):
         """The element of an answer that found no room in the client's queue: the engine has to send it."""
         return element_bytes(&self.waits)
-
-
-cdef void let_go(object capsule) noexcept:
-    cdef object link = <object>PyCapsule_GetContext(capsule)
-    Py_DECREF(link)
 
 
 # The table's functions. A C pointer to an object is the object: `self` is borrowed from the table.

@@ -3,13 +3,12 @@
 Which descriptor, and what the file can, is found out in Python; file_medium.h does the rest.
 """
 
-from cpython.pycapsule cimport PyCapsule_GetContext, PyCapsule_New, PyCapsule_SetContext
-from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
 import os
 
+from pysrp._fast.capsule cimport capsule_of
 from pysrp._fast.native cimport PYSRP_MEDIUM, pysrp_medium
 
 
@@ -108,15 +107,7 @@ cdef class FileTable:
     @property
     def capsule(self):
         """``struct pysrp_medium``, in a capsule that keeps this alive."""
-        cdef object made = PyCapsule_New(&self.medium.table, PYSRP_MEDIUM, let_go)
-        Py_INCREF(self)
-        PyCapsule_SetContext(made, <void *>self)
-        return made
-
-
-cdef void let_go(object capsule) noexcept:
-    cdef object table = <object>PyCapsule_GetContext(capsule)
-    Py_DECREF(table)
+        return capsule_of(&self.medium.table, PYSRP_MEDIUM, self)
 
 
 def uring_refused():

@@ -1,12 +1,11 @@
 """Memory as a medium: a ``struct pysrp_medium`` (native.h) whose requests are over at once."""
 
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.pycapsule cimport PyCapsule_GetContext, PyCapsule_New, PyCapsule_SetContext
-from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.errno cimport EINVAL, EOPNOTSUPP
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memcpy, memset
 
+from pysrp._fast.capsule cimport capsule_of
 from pysrp._fast.native cimport (
     PYSRP_DISCARD, PYSRP_FLUSH, PYSRP_HAS_FUA, PYSRP_HAS_NOWAIT, PYSRP_HAS_ZERO, PYSRP_MEDIUM, PYSRP_NOWHERE,
     PYSRP_OVER, PYSRP_READ, PYSRP_VOLATILE, PYSRP_WRITE, PYSRP_ZERO, pysrp_io, pysrp_medium, pysrp_submitted,
@@ -39,15 +38,7 @@ cdef class RamTable:
     @property
     def capsule(self):
         """``struct pysrp_medium``, in a capsule that keeps this alive."""
-        cdef object made = PyCapsule_New(&self.table, PYSRP_MEDIUM, let_go)
-        Py_INCREF(self)
-        PyCapsule_SetContext(made, <void *>self)
-        return made
-
-
-cdef void let_go(object capsule) noexcept:
-    cdef object table = <object>PyCapsule_GetContext(capsule)
-    Py_DECREF(table)
+        return capsule_of(&self.table, PYSRP_MEDIUM, self)
 
 
 # The table's functions. A C pointer to an object is the object: `self` is borrowed from the table. A channel is the
