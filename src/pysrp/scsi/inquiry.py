@@ -27,6 +27,7 @@ from pysrp.fields import (
     Structure,
     Text,
 )
+from pysrp.scsi import texts
 from pysrp.scsi.codes import (
     Association,
     CodeSet,
@@ -106,37 +107,38 @@ class Inquiry(ParameterData, cover="payload", full=36):
     """
 
     __slots__ = ()
+    TEXTS = texts.INQUIRY
     peripheral_qualifier = Bits(0, 5, 3, enum=PeripheralQualifier)
     peripheral_device_type = Bits(0, 0, 5, enum=PeripheralDeviceType)
     rmb = Flag(1, 7)
     lu_cong = Flag(1, 6)
     hot_pluggable = Bits(1, 4, 2)
     version = U8(2, enum=InquiryVersion)
-    aerc = Flag(3, 7, doc="obsolete")
-    trmtsk = Flag(3, 6, doc="obsolete")
+    aerc = Flag(3, 7)
+    trmtsk = Flag(3, 6)
     normaca = Flag(3, 5)
     hisup = Flag(3, 4)
     response_data_format = Bits(3, 0, 4, default=2)
     additional_length = U8(4)
     sccs = Flag(5, 7)
-    acc = Flag(5, 6, doc="obsolete")
+    acc = Flag(5, 6)
     tpgs = Bits(5, 4, 2)
     third_party_copy = Flag(5, 3)
     protect = Flag(5, 0)
-    bque = Flag(6, 7, doc="obsolete")
+    bque = Flag(6, 7)
     encserv = Flag(6, 6)
     vs = Flag(6, 5)
     multip = Flag(6, 4)
-    mchngr = Flag(6, 3, doc="obsolete")
-    ackreqq = Flag(6, 2, doc="obsolete")
-    addr32 = Flag(6, 1, doc="obsolete")
+    mchngr = Flag(6, 3)
+    ackreqq = Flag(6, 2)
+    addr32 = Flag(6, 1)
     addr16 = Flag(6, 0)
-    reladr = Flag(7, 7, doc="obsolete")
-    wbus32 = Flag(7, 6, doc="obsolete")
+    reladr = Flag(7, 7)
+    wbus32 = Flag(7, 6)
     wbus16 = Flag(7, 5)
     sync = Flag(7, 4)
-    linked = Flag(7, 3, doc="obsolete")
-    trandis = Flag(7, 2, doc="obsolete")
+    linked = Flag(7, 3)
+    trandis = Flag(7, 2)
     cmdque = Flag(7, 1)
     vs2 = Flag(7, 0)
     vendor = Text(8, 8)
@@ -180,6 +182,7 @@ class Designator(ParameterData, cover="designator"):
     """Designation descriptor, 4 + n bytes (SPC-5, 7.7.6.1); this class where the type has no table here."""
 
     __slots__ = ()
+    TEXTS = texts.INQUIRY
 
     def __init_subclass__(
         cls, type: DesignatorType | None = None, code_set: CodeSet = CodeSet.BINARY, **options: Any
@@ -402,6 +405,7 @@ class Vpd(ParameterData):
     """The header of every VPD page, 4 bytes (SPC-5, 7.7.1); a subclass with ``page=`` is that page."""
 
     __slots__ = ()
+    TEXTS = texts.INQUIRY
 
     def __init_subclass__(cls, page: VpdPage | None = None, **options: Any) -> None:
         if page is not None:
@@ -491,6 +495,7 @@ class NetworkAddress(Structure, size=4):
     """Network services descriptor, 4 + n bytes (SPC-5, 7.7.8)."""
 
     __slots__ = ()
+    TEXTS = texts.INQUIRY
     association = Bits(0, 5, 2, enum=Association)
     service_type = Bits(0, 0, 5)
     network_address_length = U16(2)
@@ -506,7 +511,13 @@ class ManagementNetworkAddresses(Vpd, page=VpdPage.MANAGEMENT_NETWORK_ADDRESSES)
     """Management Network Addresses, 85h: 4 + n bytes (SPC-5, 7.7.8)."""
 
     __slots__ = ()
-    descriptors = List(4, Vpd.page_length, item=NetworkAddress, clamp=True)
+    descriptors = List(
+        4,
+        Vpd.page_length,
+        item=NetworkAddress,
+        clamp=True,
+        doc="Addresses at which the device is managed, one behind the other",
+    )
 
 
 class ExtendedInquiryData(_FixedVpd, page=VpdPage.EXTENDED_INQUIRY_DATA, full=64):
@@ -525,7 +536,7 @@ class ExtendedInquiryData(_FixedVpd, page=VpdPage.EXTENDED_INQUIRY_DATA, full=64
     ordsup = Flag(5, 1)
     simpsup = Flag(5, 0)
     wu_sup = Flag(6, 3)
-    crd_sup = Flag(6, 2, doc="obsolete")
+    crd_sup = Flag(6, 2)
     nv_sup = Flag(6, 1)
     v_sup = Flag(6, 0)
     no_pi_chk = Flag(7, 5)
@@ -535,7 +546,7 @@ class ExtendedInquiryData(_FixedVpd, page=VpdPage.EXTENDED_INQUIRY_DATA, full=64
     r_sup = Flag(8, 4)
     rtd_sup = Flag(8, 3)
     hssrelef = Flag(8, 1)
-    cbcs = Flag(8, 0, doc="obsolete")
+    cbcs = Flag(8, 0)
     multi_i_t_nexus_microcode_download = Bits(9, 0, 4)
     extended_self_test_completion_minutes = U16(10)
     poa_sup = Flag(12, 7)
@@ -563,6 +574,7 @@ class ModePagePolicyEntry(Structure, size=4):
     """Mode page policy descriptor, 4 bytes (SPC-5, 7.7.9)."""
 
     __slots__ = ()
+    TEXTS = texts.INQUIRY
     policy_page_code = Bits(0, 0, 6, hex=True)
     policy_subpage_code = U8(1, hex=True)
     mlus = Flag(2, 7)
@@ -573,7 +585,13 @@ class ModePagePolicy(Vpd, page=VpdPage.MODE_PAGE_POLICY):
     """Mode Page Policy, 87h: 4 + 4 n bytes (SPC-5, 7.7.9)."""
 
     __slots__ = ()
-    descriptors = List(4, Vpd.page_length, item=ModePagePolicyEntry, clamp=True)
+    descriptors = List(
+        4,
+        Vpd.page_length,
+        item=ModePagePolicyEntry,
+        clamp=True,
+        doc="Who sees changes of mode pages, 4 bytes for a page",
+    )
 
 
 class ScsiPort(ParameterData, size=8):
@@ -584,6 +602,7 @@ class ScsiPort(ParameterData, size=8):
     """
 
     __slots__ = ()
+    TEXTS = texts.INQUIRY
     relative_port_identifier = U16(2)
     initiator_port_transportid_length = U16(6)
     initiator_port_transportid = List(8, initiator_port_transportid_length, item=transport_ids, clamp=True)
@@ -668,7 +687,7 @@ class BlockDeviceCharacteristics(_FixedVpd, page=VpdPage.BLOCK_DEVICE_CHARACTERI
     bocs = Flag(8, 2)
     fuab = Flag(8, 1)
     vbuls = Flag(8, 0)
-    depopulation_time = U32(12, doc="seconds")
+    depopulation_time = U32(12)
 
 
 class LogicalBlockProvisioning(_FixedVpd, page=VpdPage.LOGICAL_BLOCK_PROVISIONING):
@@ -704,6 +723,7 @@ class BlockLengthProtection(Structure, size=8):
     """Logical block length and protection types descriptor, 8 bytes (SBC-4, 6.6.9)."""
 
     __slots__ = ()
+    TEXTS = texts.INQUIRY
     logical_block_length = U32(0)
     p_i_i_sup = Flag(4, 6)
     no_pi_chk = Flag(4, 3)
@@ -720,4 +740,10 @@ class SupportedBlockLengths(Vpd, page=VpdPage.SUPPORTED_BLOCK_LENGTHS_AND_PROTEC
     """Supported Block Lengths And Protection Types, B4h: 4 + 8 n bytes (SBC-4, 6.6.9)."""
 
     __slots__ = ()
-    descriptors = List(4, Vpd.page_length, item=BlockLengthProtection, clamp=True)
+    descriptors = List(
+        4,
+        Vpd.page_length,
+        item=BlockLengthProtection,
+        clamp=True,
+        doc="Block lengths with the protection that each may have, 8 bytes each",
+    )

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pysrp.fields import U8, U16, U24, U32, U64, Bits, Dispatch, Flag, List, Part, Structure
-from pysrp.scsi import codes
+from pysrp.scsi import codes, texts
 from pysrp.scsi.codes import ProtocolIdentifier
 from pysrp.scsi.params.base import ParameterData, graded
 from pysrp.scsi.params.base import strict as checked
@@ -67,6 +67,7 @@ class Page(ParameterData, cover="payload"):
     """
 
     __slots__ = ()
+    TEXTS = texts.MODE
 
     def __init_subclass__(
         cls, code: codes.ModePage | None = None, short: type[Page] | bool = False, **options: Any
@@ -93,6 +94,7 @@ class SubPage(ParameterData, cover="payload"):
     """Mode page in sub_page format, 4 + n bytes (SPC-5, 7.5.7); a subclass with ``code=`` is one."""
 
     __slots__ = ()
+    TEXTS = texts.MODE
 
     def __init_subclass__(
         cls, code: codes.ModePage | None = None, subpage: int | None = None, **options: Any
@@ -149,12 +151,12 @@ class ReadWriteErrorRecoveryPage(Page, code=codes.ModePage.READ_WRITE_ERROR_RECO
     dte = Flag(2, 1)
     dcr = Flag(2, 0)
     read_retry_count = U8(3)
-    correction_span = U8(4, doc="obsolete")
-    head_offset_count = U8(5, doc="obsolete")
-    data_strobe_offset_count = U8(6, doc="obsolete")
+    correction_span = U8(4)
+    head_offset_count = U8(5)
+    data_strobe_offset_count = U8(6)
     lbpere = Flag(7, 7)
     write_retry_count = U8(8)
-    recovery_time_limit = U16(10, doc="milliseconds")
+    recovery_time_limit = U16(10)
 
 
 class DisconnectReconnectPage(Page, code=codes.ModePage.DISCONNECT_RECONNECT):
@@ -166,12 +168,12 @@ class DisconnectReconnectPage(Page, code=codes.ModePage.DISCONNECT_RECONNECT):
     bus_inactivity_limit = U16(4)
     disconnect_time_limit = U16(6)
     connect_time_limit = U16(8)
-    maximum_burst_size = U16(10, doc="in 512 bytes")
+    maximum_burst_size = U16(10)
     emdp = Flag(12, 7)
     fair_arbitration = Bits(12, 4, 3)
     dimm = Flag(12, 3)
     dtdc = Bits(12, 0, 3)
-    first_burst_size = U16(14, doc="in 512 bytes")
+    first_burst_size = U16(14)
 
 
 class FormatDevicePage(Page, code=codes.ModePage.FORMAT_DEVICE, full=24):
@@ -217,8 +219,8 @@ class VerifyErrorRecoveryPage(Page, code=codes.ModePage.VERIFY_ERROR_RECOVERY):
     dte = Flag(2, 1)
     dcr = Flag(2, 0)
     verify_retry_count = U8(3)
-    verify_correction_span = U8(4, doc="obsolete")
-    verify_recovery_time_limit = U16(10, doc="milliseconds")
+    verify_correction_span = U8(4)
+    verify_recovery_time_limit = U16(10)
 
 
 class ShortCachingPage(Page, code=codes.ModePage.CACHING, short=True):
@@ -253,7 +255,7 @@ class CachingPage(ShortCachingPage, code=codes.ModePage.CACHING, short=ShortCach
     nv_dis = Flag(12, 0)
     number_of_cache_segments = U8(13)
     cache_segment_size = U16(14)
-    non_cache_segment_size = U24(17, doc="obsolete")
+    non_cache_segment_size = U24(17)
 
 
 class ControlPage(Page, code=codes.ModePage.CONTROL):
@@ -269,23 +271,23 @@ class ControlPage(Page, code=codes.ModePage.CONTROL):
     queue_algorithm_modifier = Bits(3, 4, 4)
     nuar = Flag(3, 3)
     qerr = Bits(3, 1, 2)
-    dque = Flag(3, 0, doc="obsolete")
+    dque = Flag(3, 0)
     vs = Flag(4, 7)
     rac = Flag(4, 6)
     ua_intlck_ctrl = Bits(4, 4, 2)
     swp = Flag(4, 3)
-    raerp = Flag(4, 2, doc="obsolete")
-    uaaerp = Flag(4, 1, doc="obsolete")
-    eaerp = Flag(4, 0, doc="obsolete")
+    raerp = Flag(4, 2)
+    uaaerp = Flag(4, 1)
+    eaerp = Flag(4, 0)
     ato = Flag(5, 7)
     tas = Flag(5, 6)
     atmpe = Flag(5, 5)
     rwwp = Flag(5, 4)
     sblp = Flag(5, 3)
     autoload_mode = Bits(5, 0, 3)
-    ready_aer_holdoff_period = U16(6, doc="obsolete")
-    busy_timeout_period = U16(8, doc="in 100 ms")
-    extended_self_test_completion_time = U16(10, doc="seconds")
+    ready_aer_holdoff_period = U16(6)
+    busy_timeout_period = U16(8)
+    extended_self_test_completion_time = U16(10)
 
 
 class ControlExtensionPage(SubPage, code=codes.ModePage.CONTROL, subpage=1, full=32):
@@ -374,7 +376,7 @@ class InformationalExceptionsPage(Page, code=codes.ModePage.INFORMATIONAL_EXCEPT
     ebackerr = Flag(2, 1)
     logerr = Flag(2, 0)
     mrie = Bits(3, 0, 4)
-    interval_timer = U32(4, doc="in 100 ms")
+    interval_timer = U32(4)
     report_count = U32(8)
 
 
@@ -382,8 +384,9 @@ class WriteSpeed(Structure, size=4):
     """Write speed performance descriptor of page 2Ah, 4 bytes (MMC-3, 5.5.10)."""
 
     __slots__ = ()
+    TEXTS = texts.MODE
     rotation_control = Bits(1, 0, 3)
-    write_speed = U16(2, doc="kilobytes per second")
+    write_speed = U16(2)
 
 
 class ShortCapabilitiesPage(Page, code=codes.ModePage.MM_CAPABILITIES_AND_MECHANICAL_STATUS, short=True):
@@ -433,7 +436,7 @@ class ShortCapabilitiesPage(Page, code=codes.ModePage.MM_CAPABILITIES_AND_MECHAN
     separate_volume_levels = Flag(7, 0)
     maximum_read_speed = U16(8)
     number_of_volume_levels = U16(10)
-    buffer_size = U16(12, doc="kilobytes")
+    buffer_size = U16(12)
     current_read_speed = U16(14)
     length = Bits(17, 4, 2)
     lsbf = Flag(17, 3)
@@ -475,6 +478,7 @@ class BlockDescriptor(Structure, size=8):
     """Short LBA mode parameter block descriptor, 8 bytes (SBC-4, 6.5.2.2): disks."""
 
     __slots__ = ()
+    TEXTS = texts.MODE
     number_of_logical_blocks = U32(0)
     logical_block_length = U24(5)
 
@@ -487,6 +491,7 @@ class GeneralBlockDescriptor(Structure, size=8):
     """General mode parameter block descriptor, 8 bytes (SPC-5, 7.5.6.1): tapes and CDs."""
 
     __slots__ = ()
+    TEXTS = texts.MODE
     density_code = U8(0, hex=True)
     number_of_blocks = U24(1)
     block_length = U24(5)
@@ -496,6 +501,7 @@ class LongBlockDescriptor(Structure, size=16):
     """Long LBA mode parameter block descriptor, 16 bytes (SBC-4, 6.5.2.3), with LONGLBA."""
 
     __slots__ = ()
+    TEXTS = texts.MODE
     number_of_logical_blocks = U64(0, hex=False)
     logical_block_length = U32(12)
 
@@ -504,6 +510,7 @@ class _Parameters(ParameterData):
     """What both headers have in common."""
 
     __slots__ = ()
+    TEXTS = texts.MODE
     device_specific_parameter: Any
     pages: Any
 
@@ -622,9 +629,10 @@ class LogParameter(Structure, size=4):
     """Log parameter, 4 + n bytes (SPC-5, 7.3.2.2.1)."""
 
     __slots__ = ()
+    TEXTS = texts.MODE
     parameter_code = U16(0, hex=True)
     du = Flag(2, 7)
-    ds = Flag(2, 6, doc="obsolete")
+    ds = Flag(2, 6)
     tsd = Flag(2, 5)
     etc = Flag(2, 4)
     tmc = Bits(2, 2, 2)
@@ -642,6 +650,7 @@ class SupportedLogPages(Structure, size=4):
     """Supported Log Pages, 00h: 4 + n bytes, one for each page (SPC-5, 7.3.19)."""
 
     __slots__ = ()
+    TEXTS = texts.MODE
     ds = Flag(0, 7)
     spf = Flag(0, 6, must=False)
     page_code = Bits(0, 0, 6, enum=codes.LogPage)
@@ -659,6 +668,7 @@ class SupportedLogSubpage(Structure, size=2):
     """A page and subpage of Supported Log Pages and Subpages, 2 bytes (SPC-5, 7.3.20)."""
 
     __slots__ = ()
+    TEXTS = texts.MODE
     page_code = Bits(0, 0, 6, enum=codes.LogPage)
     subpage_code = U8(1, hex=True)
 
@@ -667,6 +677,7 @@ class SupportedLogSubpages(Structure, size=4):
     """Supported Log Pages and Subpages, 00h/FFh, and those of one page, xx/FFh: 4 + n bytes (SPC-5, 7.3.20, 7.3.18)."""
 
     __slots__ = ()
+    TEXTS = texts.MODE
     ds = Flag(0, 7)
     spf = Flag(0, 6, must=True)
     page_code = Bits(0, 0, 6, enum=codes.LogPage)
@@ -684,6 +695,7 @@ class LogPage(Structure, size=4):
     """Log page of LOG SENSE and LOG SELECT, 4 + n bytes (SPC-5, 7.3.2.1)."""
 
     __slots__ = ()
+    TEXTS = texts.MODE
     ds = Flag(0, 7)
     spf = Flag(0, 6)
     page_code = Bits(0, 0, 6, enum=codes.LogPage)

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar
 
 from pysrp.errors import DecodeError
 from pysrp.fields import U8, U16, U32, U64, Bits, Dispatch, Flag, List, Part, Raw, Structure
+from pysrp.scsi import texts
 from pysrp.scsi.codes import AsymmetricAccessState, SenseKey, Status
 from pysrp.scsi.inquiry import designators
 from pysrp.scsi.params.base import ParameterData, graded
@@ -95,6 +96,7 @@ class SenseKeySpecific(Structure, size=3):
     """Sense-key specific bytes of a sense key that has none of its own, 3 bytes (SPC-5, 4.4.2.4)."""
 
     __slots__ = ()
+    TEXTS = texts.SENSE
     sksv = Flag(0, 7)
     value = Bits(0, 0, 23, 3, hex=True)
 
@@ -103,8 +105,9 @@ class FieldPointer(Structure, size=3):
     """Field pointer of ILLEGAL REQUEST, 3 bytes (SPC-5, 4.4.2.4.2): the byte, with BPV the bit, in error."""
 
     __slots__ = ()
+    TEXTS = texts.SENSE
     sksv = Flag(0, 7)
-    c_d = Flag(0, 6, doc="set: in the CDB; clear: in the data-out parameters")
+    c_d = Flag(0, 6, doc="Set: the field is in the CDB; clear: in the data-out parameters")
     bpv = Flag(0, 3)
     bit_pointer = Bits(0, 0, 3)
     field_pointer = U16(1)
@@ -126,6 +129,7 @@ class ActualRetryCount(Structure, size=3):
     """Retry count of RECOVERED, MEDIUM and HARDWARE ERROR, 3 bytes (SPC-5, 4.4.2.4.3)."""
 
     __slots__ = ()
+    TEXTS = texts.SENSE
     sksv = Flag(0, 7)
     actual_retry_count = U16(1)
 
@@ -134,6 +138,7 @@ class ProgressIndication(Structure, size=3):
     """Progress of NO SENSE and NOT READY, 3 bytes (SPC-5, 4.4.2.4.4): done so far, of 65536."""
 
     __slots__ = ()
+    TEXTS = texts.SENSE
     sksv = Flag(0, 7)
     progress_indication = U16(1)
 
@@ -142,8 +147,9 @@ class SegmentPointer(Structure, size=3):
     """Segment pointer of COPY ABORTED, 3 bytes (SPC-5, 4.4.2.4.5)."""
 
     __slots__ = ()
+    TEXTS = texts.SENSE
     sksv = Flag(0, 7)
-    sd = Flag(0, 5, doc="set: counted from the start of the segment descriptor; clear: of the parameter list")
+    sd = Flag(0, 5, doc="Set: counted from the start of the segment descriptor; clear: of the parameter list")
     bpv = Flag(0, 3)
     bit_pointer = Bits(0, 0, 3)
     field_pointer = U16(1)
@@ -163,6 +169,7 @@ class UnitAttentionOverflow(Structure, size=3):
     """Queue overflow of UNIT ATTENTION, 3 bytes (SPC-5, 4.4.2.4.6)."""
 
     __slots__ = ()
+    TEXTS = texts.SENSE
     sksv = Flag(0, 7)
     overflow = Flag(0, 0)
 
@@ -196,6 +203,7 @@ class _Header(ParameterData):
     """The two bytes that every descriptor begins with; a subclass with ``type=`` stands for that type."""
 
     __slots__ = ()
+    TEXTS = texts.SENSE
     _exact = False
 
     def __init_subclass__(cls, type: int | None = None, **options: Any) -> None:
@@ -308,6 +316,7 @@ class OsdAttribute(Structure):
     """One attribute of an OSD attribute descriptor, 8 bytes (OSD-3)."""
 
     __slots__ = ()
+    TEXTS = texts.SENSE
     attributes_page = U32(0, hex=True)
     attribute_number = U32(4, hex=True)
 
@@ -357,6 +366,7 @@ class SenseTargetPortGroup(Structure, size=4):
     """Target port group of a referral, 4 bytes (SBC-4, 4.18.4)."""
 
     __slots__ = ()
+    TEXTS = texts.SENSE
     asymmetric_access_state = Bits(0, 0, 4, enum=AsymmetricAccessState)
     target_port_group = U16(2)
 
@@ -365,6 +375,7 @@ class UserDataSegment(Structure, size=20):
     """User data segment referral descriptor, 20 + 4 n bytes (SBC-4, 4.18.4)."""
 
     __slots__ = ()
+    TEXTS = texts.SENSE
     number_of_target_port_group_descriptors = U8(3)
     first_user_data_segment_lba = U64(4, hex=False)
     last_user_data_segment_lba = U64(12, hex=False)
@@ -400,7 +411,7 @@ class DirectAccessBlockDescriptor(SenseDescriptor, type=DescriptorType.DIRECT_AC
 
     __slots__ = ()
     valid = Flag(2, 7)
-    ili = Flag(2, 5, doc="obsolete")
+    ili = Flag(2, 5)
     sksv = Flag(4, 7)
     sense_key_specific = Bits(4, 0, 23, 3, hex=True)
     field_replaceable_unit_code = U8(7, hex=True)
@@ -436,6 +447,7 @@ class _Sense(ParameterData):
     """What both formats have in common."""
 
     __slots__ = ()
+    TEXTS = texts.SENSE
     response_code: Any
     sense_key: Any
     asc: Any
@@ -469,7 +481,7 @@ class FixedSense(_Sense, cover="payload", full=18):
     __slots__ = ()
     valid = Flag(0, 7)
     response_code = Bits(0, 0, 7, enum=ResponseCode, default=ResponseCode.CURRENT_FIXED)
-    segment_number = U8(1, doc="obsolete")
+    segment_number = U8(1)
     filemark = Flag(2, 7)
     eom = Flag(2, 6)
     ili = Flag(2, 5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pysrp.fields import U8, U16, U24, U32, Bits, Flag
+from pysrp.scsi import texts
 from pysrp.scsi.cdb.base import Cdb10, Cdb12, Group
 from pysrp.scsi.codes import (
     AddressNumberType,
@@ -34,6 +35,7 @@ class _Sectors(Group):
     """What READ CD and READ CD MSF give of a sector."""
 
     __slots__ = ()
+    TEXTS = texts.MMC
     expected_sector_type = Bits(1, 2, 3, enum=ExpectedSectorType)
     dap = Flag(1, 1)
     sync = Flag(9, 7)
@@ -48,9 +50,12 @@ class ReadToc(Cdb10, opcode=Opcode.READ_TOC, name="READ TOC/PMA/ATIP", data_in="
     """READ TOC/PMA/ATIP, 10 bytes (MMC-6); old drivers put the format into the top bits of CONTROL."""
 
     __slots__ = ()
+    TEXTS = texts.MMC
     obsolete_lun = Bits(1, 5, 3)
     msf = Flag(1, 1)
-    format = Bits(2, 0, 4, enum=TocFormat)
+    format = Bits(
+        2, 0, 4, enum=TocFormat, doc="What is wanted: tracks, sessions, the raw table, the PMA, ATIP, CD-Text"
+    )
     track_session_number = U8(6)
     allocation_length = U16(7)
 
@@ -61,6 +66,7 @@ class GetConfiguration(
     """GET CONFIGURATION, 10 bytes (MMC-6)."""
 
     __slots__ = ()
+    TEXTS = texts.MMC
     rt = Bits(1, 0, 2, enum=RequestedType)
     starting_feature_number = U16(2, hex=True)
     allocation_length = U16(7)
@@ -75,6 +81,7 @@ class GetEventStatusNotification(
     """GET EVENT STATUS NOTIFICATION, 10 bytes (MMC-6)."""
 
     __slots__ = ()
+    TEXTS = texts.MMC
     polled = Flag(1, 0)
     notification_class_request = U8(4, enum=NotificationClass)
     allocation_length = U16(7)
@@ -86,6 +93,7 @@ class ReadDiscInformation(
     """READ DISC INFORMATION, 10 bytes (MMC-6)."""
 
     __slots__ = ()
+    TEXTS = texts.MMC
     data_type = Bits(1, 0, 3, enum=DiscInformationType)
     allocation_length = U16(7)
 
@@ -96,9 +104,10 @@ class ReadTrackInformation(
     """READ TRACK INFORMATION, 10 bytes (MMC-6); what ``address`` is, ``address_number_type`` says."""
 
     __slots__ = ()
+    TEXTS = texts.MMC
     open = Flag(1, 2)
     address_number_type = Bits(1, 0, 2, enum=AddressNumberType)
-    address = U32(2)
+    address = U32(2, doc="Which block, track or session, as the type of the address says")
     allocation_length = U16(7)
 
 
@@ -108,6 +117,7 @@ class ReadBufferCapacity(
     """READ BUFFER CAPACITY, 10 bytes (MMC-6)."""
 
     __slots__ = ()
+    TEXTS = texts.MMC
     block = Flag(1, 0)
     allocation_length = U16(7)
 
@@ -118,10 +128,11 @@ class ReadDiscStructure(
     """READ DISC STRUCTURE (once READ DVD STRUCTURE), 12 bytes (MMC-6)."""
 
     __slots__ = ()
+    TEXTS = texts.MMC
     media_type = Bits(1, 0, 4)
-    address = U32(2)
+    address = U32(2, doc="Where on the disc, as the format has it; most do not look at it")
     layer_number = U8(6)
-    format = U8(7, hex=True)
+    format = U8(7, hex=True, doc="Which structure, as the kind of medium has it: 00h its physical format")
     allocation_length = U16(8)
     agid = Bits(10, 6, 2)
 
@@ -130,6 +141,7 @@ class ReadCdMsf(_Sectors, Cdb12, opcode=Opcode.READ_CD_MSF, name="READ CD MSF", 
     """READ CD MSF, 12 bytes (MMC-6); the bytes of a sector depend on what is on the disc."""
 
     __slots__ = ()
+    TEXTS = texts.MMC
     starting_m = U8(3)
     starting_s = U8(4)
     starting_f = U8(5)
@@ -142,6 +154,7 @@ class SetCdSpeed(Cdb12, opcode=Opcode.SET_CD_SPEED, name="SET CD SPEED"):
     """SET CD SPEED, 12 bytes (MMC-6); speeds in kB/s."""
 
     __slots__ = ()
+    TEXTS = texts.MMC
     rotational_control = Bits(1, 0, 2)
     logical_unit_read_speed = U16(2)
     logical_unit_write_speed = U16(4)
@@ -153,6 +166,7 @@ class MechanismStatus(
     """MECHANISM STATUS, 12 bytes (MMC-6)."""
 
     __slots__ = ()
+    TEXTS = texts.MMC
     allocation_length = U16(8)
 
 
@@ -160,6 +174,7 @@ class ReadCd(_Sectors, Cdb12, opcode=Opcode.READ_CD, name="READ CD", blocks="tra
     """READ CD, 12 bytes (MMC-6); the bytes of a sector depend on what is on the disc."""
 
     __slots__ = ()
+    TEXTS = texts.MMC
     reladr = Flag(1, 0)
     lba = U32(2)
     transfer_length = U24(6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pysrp.fields import U8, U16, U32, Bits, Flag, Int
+from pysrp.scsi import texts
 from pysrp.scsi.cdb.base import Cdb, Cdb12, Cdb16, Cdb32, Group
 from pysrp.scsi.codes import AtaProtocol, AtaTransferLength, DataDirection, Opcode, VariableLengthAction
 
@@ -17,6 +18,7 @@ class _AtaTransfer(Cdb):
     """ATA PASS-THROUGH: direction and length stand in bits and in the ATA registers (SAT-4)."""
 
     __slots__ = ()
+    TEXTS = texts.ATA
     t_length: Bits
     t_dir: Flag
     t_type: Flag
@@ -45,6 +47,7 @@ class _AtaFlags(Group):
     """Bytes 1 and 2 of ATA PASS-THROUGH(12) and (16)."""
 
     __slots__ = ()
+    TEXTS = texts.ATA
     multiple_count = Bits(1, 5, 3)
     protocol = Bits(1, 1, 4, enum=AtaProtocol)
     off_line = Bits(2, 6, 2)

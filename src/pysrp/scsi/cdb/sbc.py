@@ -129,7 +129,7 @@ class FormatUnit(Cdb6, opcode=Opcode.FORMAT_UNIT, name="FORMAT UNIT"):
     fmtdata = Flag(1, 4)
     cmplist = Flag(1, 3)
     defect_list_format = Bits(1, 0, 3, enum=DefectListFormat)
-    vendor_specific = U8(2, hex=True)
+    vendor_specific = U8(2, hex=True, doc="What the vendor has made of it; no standard says")
     obsolete_interleave = U8(3)
     ffmt = Bits(4, 0, 2)
 

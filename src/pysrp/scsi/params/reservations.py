@@ -37,7 +37,7 @@ class TransportId(Structure, size=24):
     """TransportID of a protocol without a table here, 24 bytes (SPC-5, 7.6.4.1)."""
 
     __slots__ = ()
-    TEXTS = texts.DATA
+    TEXTS = texts.PARAMETERS
     format_code = Bits(0, 6, 2)
     protocol_identifier = Bits(0, 0, 4, enum=ProtocolIdentifier)
     protocol_specific = Raw(1, 23)
@@ -51,7 +51,7 @@ class _TransportId(Structure):
     """Byte 0 of the TransportIDs with a table."""
 
     __slots__ = ()
-    TEXTS = texts.DATA
+    TEXTS = texts.PARAMETERS
     protocol_identifier: Any
 
     def __init_subclass__(cls, protocol: ProtocolIdentifier, size: int = 24) -> None:
@@ -139,7 +139,7 @@ class RegisteredKey(Structure):
     """One reservation key, 8 bytes."""
 
     __slots__ = ()
-    TEXTS = texts.DATA
+    TEXTS = texts.PARAMETERS
     reservation_key = U64(0)
 
 
@@ -147,6 +147,7 @@ class PrKeys(ParameterData, size=8):
     """PERSISTENT RESERVE IN, READ KEYS: 8 + 8 n bytes (SPC-5, 6.16.2)."""
 
     __slots__ = ()
+    TEXTS = texts.PARAMETERS
     prgeneration = U32(0)
     additional_length = U32(4)
     key_list = List(8, additional_length, item=RegisteredKey, clamp=True)
@@ -168,18 +169,19 @@ class Reservation(Structure, size=16):
     """The reservation in READ RESERVATION data, 16 bytes (SPC-5, 6.16.3.2)."""
 
     __slots__ = ()
-    TEXTS = texts.DATA
+    TEXTS = texts.PARAMETERS
     reservation_key = U64(0)
-    scope_specific_address = U32(8, doc="obsolete")
+    scope_specific_address = U32(8)
     scope = Bits(13, 4, 4, enum=PersistentReserveScope)
     type = Bits(13, 0, 4, enum=PersistentReserveType)
-    extent_length = U16(14, doc="obsolete")
+    extent_length = U16(14)
 
 
 class PrReservation(ParameterData, size=8):
     """PERSISTENT RESERVE IN, READ RESERVATION: 8 or 24 bytes (SPC-5, 6.16.3)."""
 
     __slots__ = ()
+    TEXTS = texts.PARAMETERS
     prgeneration = U32(0)
     additional_length = U32(4)
     reservations = List(8, additional_length, item=Reservation, clamp=True)
@@ -195,6 +197,7 @@ class ReportCapabilities(ParameterData, cover="payload", full=8):
     """PERSISTENT RESERVE IN, REPORT CAPABILITIES: 8 bytes (SPC-5, 6.16.4)."""
 
     __slots__ = ()
+    TEXTS = texts.PARAMETERS
     length = U16(0, must=8)
     rlr_c = Flag(2, 7)
     crh = Flag(2, 4)
@@ -230,7 +233,7 @@ class FullStatus(Structure, size=24):
     """Full status descriptor, 24 bytes + TransportID (SPC-5, 6.16.5)."""
 
     __slots__ = ()
-    TEXTS = texts.DATA
+    TEXTS = texts.PARAMETERS
     reservation_key = U64(0)
     all_tg_pt = Flag(12, 1)
     r_holder = Flag(12, 0)
@@ -251,23 +254,30 @@ class PrFullStatus(ParameterData, size=8):
     """PERSISTENT RESERVE IN, READ FULL STATUS: 8 + n bytes (SPC-5, 6.16.5)."""
 
     __slots__ = ()
+    TEXTS = texts.PARAMETERS
     prgeneration = U32(0)
     additional_length = U32(4)
-    descriptors = List(8, additional_length, item=FullStatus, clamp=True)
+    descriptors = List(
+        8,
+        additional_length,
+        item=FullStatus,
+        clamp=True,
+        doc="Each registration, and whether it holds the reservation",
+    )
 
 
 class PrOut(Structure, size=24):
     """PERSISTENT RESERVE OUT parameter list, 24 bytes (SPC-5, 6.17.3)."""
 
     __slots__ = ()
-    TEXTS = texts.DATA
+    TEXTS = texts.PARAMETERS
     reservation_key = U64(0)
     service_action_reservation_key = U64(8)
-    scope_specific_address = U32(16, doc="obsolete")
+    scope_specific_address = U32(16)
     spec_i_pt = Flag(20, 3)
     all_tg_pt = Flag(20, 2)
     aptpl = Flag(20, 0)
-    extent_length = U16(22, doc="obsolete")
+    extent_length = U16(22)
 
 
 class PrOutSpecIPt(PrOut, size=28):
@@ -283,6 +293,7 @@ class PrOutMove(ParameterData, size=24):
     """PERSISTENT RESERVE OUT parameter list of REGISTER AND MOVE, 24 bytes + TransportID (SPC-5, 6.17.4)."""
 
     __slots__ = ()
+    TEXTS = texts.PARAMETERS
     reservation_key = U64(0)
     service_action_reservation_key = U64(8)
     unreg = Flag(17, 1)

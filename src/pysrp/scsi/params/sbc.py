@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pysrp.fields import U8, U16, U32, U64, Bits, Flag, List, Part, Structure
+from pysrp.scsi import texts
 from pysrp.scsi.codes import ProvisioningStatus
 from pysrp.scsi.params.base import ParameterData
 
@@ -23,6 +24,7 @@ class ReadCapacity10(Structure):
     """READ CAPACITY (10) parameter data, 8 bytes (SBC-4, 5.20.2); LBA FFFFFFFFh: ask READ CAPACITY (16)."""
 
     __slots__ = ()
+    TEXTS = texts.PARAMETERS
     returned_lba = U32(0)
     block_length = U32(4)
 
@@ -41,13 +43,14 @@ class ReadCapacity16(ParameterData, cover="payload", full=32):
     """READ CAPACITY (16) parameter data, 32 bytes (SBC-4, 5.21.2); 12 of them are enough to tell the size."""
 
     __slots__ = ()
+    TEXTS = texts.PARAMETERS
     returned_lba = U64(0, hex=False)
     block_length = U32(8)
     rc_basis = Bits(12, 4, 2)
     p_type = Bits(12, 1, 3)
     prot_en = Flag(12, 0)
     p_i_exponent = Bits(13, 4, 4)
-    lbppbe = Bits(13, 0, 4, doc="logical blocks per physical block exponent")
+    lbppbe = Bits(13, 0, 4)
     lbpme = Flag(14, 7)
     lbprz = Flag(14, 6)
     lowest_aligned_lba = Bits(14, 0, 14, 2)
@@ -73,6 +76,7 @@ class LbaStatus(Structure, size=16):
     """LBA status descriptor, 16 bytes (SBC-4, 5.7.2)."""
 
     __slots__ = ()
+    TEXTS = texts.PARAMETERS
     lba = U64(0, hex=False)
     number_of_logical_blocks = U32(8)
     provisioning_status = Bits(12, 0, 4, enum=ProvisioningStatus)
@@ -83,16 +87,20 @@ class GetLbaStatus(Structure, size=8):
     """GET LBA STATUS parameter data, 8 + 16 n bytes (SBC-4, 5.7.2); the length counts from byte 4."""
 
     __slots__ = ()
+    TEXTS = texts.PARAMETERS
     parameter_data_length = U32(0, default=4)
     completion_condition = Bits(7, 1, 3)
     rtp = Flag(7, 0)
-    descriptors = List(8, parameter_data_length, bias=-4, item=LbaStatus, clamp=True)
+    descriptors = List(
+        8, parameter_data_length, bias=-4, item=LbaStatus, clamp=True, doc="What blocks are, in their order"
+    )
 
 
 class UnmapBlock(Structure, size=16):
     """UNMAP block descriptor, 16 bytes (SBC-4, 5.35.2)."""
 
     __slots__ = ()
+    TEXTS = texts.PARAMETERS
     lba = U64(0, hex=False)
     number_of_logical_blocks = U32(8)
 
@@ -101,9 +109,12 @@ class Unmap(ParameterData, size=8):
     """UNMAP parameter list, 8 + 16 n bytes (SBC-4, 5.35.2)."""
 
     __slots__ = ()
+    TEXTS = texts.PARAMETERS
     unmap_data_length = U16(0)
     unmap_block_descriptor_data_length = U16(2)
-    descriptors = List(8, unmap_block_descriptor_data_length, item=UnmapBlock, clamp=True)
+    descriptors = List(
+        8, unmap_block_descriptor_data_length, item=UnmapBlock, clamp=True, doc="Which blocks, in any order"
+    )
 
     @classmethod
     def build(cls, **fields: Any) -> Unmap:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pysrp.fields import U8, U16, U32, U48, Bits, Dispatch, Flag, List, LunField, Part, Structure
 from pysrp.lun import Lun
+from pysrp.scsi import texts
 from pysrp.scsi.codes import AsymmetricAccessState
 from pysrp.scsi.params.base import ParameterData
 
@@ -34,6 +35,7 @@ class LunEntry(Structure):
     """One LUN of a list, 8 bytes (SAM-5, 4.7)."""
 
     __slots__ = ()
+    TEXTS = texts.PARAMETERS
     lun = LunField(0)
 
 
@@ -41,6 +43,7 @@ class ReportLuns(ParameterData, size=8):
     """REPORT LUNS parameter data, 8 + 8 n bytes (SPC-5, 6.33)."""
 
     __slots__ = ()
+    TEXTS = texts.PARAMETERS
     lun_list_length = U32(0)
     lun_list = List(8, lun_list_length, item=LunEntry, clamp=True)
 
@@ -70,6 +73,7 @@ class TargetPort(Structure, size=4):
     """Target port descriptor, 4 bytes (SPC-5, 6.36)."""
 
     __slots__ = ()
+    TEXTS = texts.PARAMETERS
     obsolete = U16(0)
     relative_target_port_identifier = U16(2)
 
@@ -78,6 +82,7 @@ class TargetPortGroup(Structure, size=8):
     """Target port group descriptor, 8 + 4 n bytes (SPC-5, 6.36)."""
 
     __slots__ = ()
+    TEXTS = texts.PARAMETERS
     pref = Flag(0, 7)
     rtpg_fmt = Bits(0, 4, 3, must=0)
     asymmetric_access_state = Bits(0, 0, 4, enum=AsymmetricAccessState)
@@ -99,6 +104,7 @@ class ReportTargetPortGroups(Structure, size=4):
     """REPORT TARGET PORT GROUPS parameter data, length only header: 4 + n bytes (SPC-5, 6.36)."""
 
     __slots__ = ()
+    TEXTS = texts.PARAMETERS
     return_data_length = U32(0)
     groups = List(4, return_data_length, item=TargetPortGroup, clamp=True)
 
@@ -107,9 +113,10 @@ class ReportTargetPortGroupsExtended(Structure, size=8):
     """REPORT TARGET PORT GROUPS parameter data, extended header: 8 + n bytes (SPC-5, 6.36)."""
 
     __slots__ = ()
+    TEXTS = texts.PARAMETERS
     return_data_length = U32(0, default=4)
     rtpg_fmt = Bits(4, 4, 3, must=1)
-    implicit_transition_time = U8(5, doc="seconds")
+    implicit_transition_time = U8(5)
     groups = List(8, return_data_length, bias=-4, item=TargetPortGroup, clamp=True)
 
 
@@ -122,14 +129,16 @@ class SetTargetPortGroup(Structure, size=4):
     """Set target port group descriptor, 4 bytes (SPC-5, 6.46)."""
 
     __slots__ = ()
+    TEXTS = texts.PARAMETERS
     asymmetric_access_state = Bits(0, 0, 4, enum=AsymmetricAccessState)
-    target_port_group = U16(2, doc="or relative target port")
+    target_port_group = U16(2, doc="Which group changes its state, or where SPC allows it which port")
 
 
 class SetTargetPortGroups(Structure, size=4):
     """SET TARGET PORT GROUPS parameter list, 4 + 4 n bytes (SPC-5, 6.46)."""
 
     __slots__ = ()
+    TEXTS = texts.PARAMETERS
     groups = List(4, item=SetTargetPortGroup)
 
 
@@ -142,6 +151,7 @@ class CommandTimeouts(Structure, size=12):
     """Command timeouts descriptor, 12 bytes (SPC-5, 6.35.4); timeouts in seconds, 0 for none given."""
 
     __slots__ = ()
+    TEXTS = texts.PARAMETERS
     descriptor_length = U16(0, must=10)
     command_specific = U8(3)
     nominal_command_processing_timeout = U32(4)
@@ -152,6 +162,7 @@ class CommandDescriptor(Structure, size=8):
     """Command descriptor, 8 bytes, 20 with timeouts (SPC-5, 6.35.2; CDLP, RWCDLP and MLU: SPC-6)."""
 
     __slots__ = ()
+    TEXTS = texts.PARAMETERS
     operation_code = U8(0, hex=True)
     service_action = U16(2, hex=True)
     rwcdlp = Flag(5, 6)
@@ -173,6 +184,7 @@ class SupportedCommands(Structure, size=4):
     """REPORT SUPPORTED OPERATION CODES, all commands: 4 + n bytes (SPC-5, 6.35.2)."""
 
     __slots__ = ()
+    TEXTS = texts.PARAMETERS
     command_data_length = U32(0)
     commands = List(4, command_data_length, item=CommandDescriptor, clamp=True)
 
@@ -181,6 +193,7 @@ class SupportedCommand(Structure, size=4):
     """REPORT SUPPORTED OPERATION CODES, one command: 4 bytes + CDB usage data + timeouts (SPC-5, 6.35.3)."""
 
     __slots__ = ()
+    TEXTS = texts.PARAMETERS
     rwcdlp = Flag(0, 0)
     ctdp = Flag(1, 7)
     mlu = Bits(1, 5, 2)
@@ -206,14 +219,15 @@ class SupportedTaskManagement(ParameterData, cover="extended", full=4):
     """REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS, 4 bytes, 16 with timeouts in 100 ms (SPC-5, 6.37)."""
 
     __slots__ = ()
+    TEXTS = texts.PARAMETERS
     ats = Flag(0, 7)
     atss = Flag(0, 6)
     cacas = Flag(0, 5)
     ctss = Flag(0, 4)
     lurs = Flag(0, 3)
     qts = Flag(0, 2)
-    trs = Flag(0, 1, doc="obsolete")
-    wakes = Flag(0, 0, doc="obsolete")
+    trs = Flag(0, 1)
+    wakes = Flag(0, 0)
     qaes = Flag(1, 2)
     qtss = Flag(1, 1)
     itnrs = Flag(1, 0)
@@ -244,6 +258,7 @@ class Timestamp(Structure, size=12):
     """REPORT TIMESTAMP parameter data, 12 bytes (SPC-5, 6.38); milliseconds since 1970-01-01 UTC."""
 
     __slots__ = ()
+    TEXTS = texts.PARAMETERS
     timestamp_parameter_data_length = U16(0, must=10)
     timestamp_origin = Bits(2, 0, 3)
     timestamp = U48(4)
@@ -253,4 +268,5 @@ class SetTimestamp(Structure, size=12):
     """SET TIMESTAMP parameter list, 12 bytes (SPC-5, 6.48); milliseconds since 1970-01-01 UTC."""
 
     __slots__ = ()
+    TEXTS = texts.PARAMETERS
     timestamp = U48(4)
