@@ -5,6 +5,7 @@ from cpython.buffer cimport (
     PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer,
 )
 from cpython.pycapsule cimport PyCapsule_GetPointer
+from cpython.ref cimport Py_INCREF
 from libc.stdint cimport uint8_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 
@@ -225,7 +226,11 @@ cdef class NativeChannel:
     cdef void close(self) noexcept:
         cdef void *channel = self.end.channel
         self.end.channel = NULL
-        if channel is not NULL:
+        if channel is not NULL and not Py_IsInitialized():
+            # Python ends, and whoever rings and asks for its lock goes on no more: who waited for that would for ever.
+            Py_INCREF(self.table)
+            Py_INCREF(self.bell)
+        elif channel is not NULL:
             with nogil:
                 self.table.medium.close(channel)
 

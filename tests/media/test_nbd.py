@@ -714,7 +714,7 @@ ENDING = """
 import ctypes, sys
 sys.path[:0] = PATHS
 from test_nbd import *
-user = User(NbdMedium(URI))
+user = User(NbdMedium(URI, limit=1e6))
 user.begin(READ, 0, bytearray(512))
 # When Python has come to its end, the last one first: say so, and stay until stdin ends.
 libc = ctypes.CDLL(None)

@@ -401,6 +401,96 @@ def test_a_process_that_ends_with_requests_under_way() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "ends\n", "")
 
 
+RINGING = """
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "channel.h"
+
+static struct channel channel;
+static struct pysrp_io *submitted;
+static pthread_t thread;
+static int put, ringer, go;
+
+static void *serve(void *argument)
+{
+	submitted->done = submitted->length;
+	channel_put(&channel, submitted);
+	__atomic_store_n(&ringer, (int)syscall(SYS_gettid), __ATOMIC_SEQ_CST);
+	__atomic_store_n(&put, 1, __ATOMIC_SEQ_CST);
+	while (!__atomic_load_n(&go, __ATOMIC_SEQ_CST))
+		sched_yield();
+	channel_ring(&channel);
+	return NULL;
+}
+
+static uint64_t bytes(void *self) { return 512; }
+static struct pysrp_io *reap(void *self) { return channel_reap(&channel); }
+static void end(void *self) { channel_end(&channel); }
+
+static void *begin(void *self, void (*ring)(void *bell), void *bell)
+{
+	channel_begin(&channel, ring, bell);
+	return &channel;
+}
+
+static enum pysrp_submitted submit(void *self, struct pysrp_io *io)
+{
+	submitted = io;
+	pthread_create(&thread, NULL, serve, NULL);
+	while (!__atomic_load_n(&put, __ATOMIC_SEQ_CST))
+		sched_yield();
+	return PYSRP_PENDING;
+}
+
+static struct pysrp_medium table = {
+	.size = sizeof(table), .block = 1, .bytes = bytes, .open = begin, .close = end, .submit = submit, .reap = reap,
+};
+
+void *address(void) { return &table; }
+
+/* With the interpreter's lock, which is not let go of before Python ends: the thread rings, and asks for that lock. */
+void let_ring(void)
+{
+	char path[64], state = 0;
+	FILE *file;
+
+	__atomic_store_n(&go, 1, __ATOMIC_SEQ_CST);
+	sprintf(path, "/proc/self/task/%d/stat", ringer);
+	while (state != 'S') {
+		file = fopen(path, "r");
+		if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+			abort();
+		fclose(file);
+	}
+}
+"""
+
+ENDING = """
+import atexit, ctypes, sys
+library = ctypes.PyDLL(PATH)
+atexit.register(library.let_ring)  # the first, and so the last to be called
+sys.path[:0] = PATHS
+from test_native_medium import *
+from media_rig import User
+library.address.restype = ctypes.c_void_p
+user = User(NativeMedium(capsule(library.address())))
+user.begin(READ, 0, bytearray(512))
+user.channel.reap()
+assert len(user.over) == 1
+user.loop.turn()
+"""
+
+
+def test_python_ends_while_a_medium_rings(tmp_path: Path) -> None:
+    """Who asks for the interpreter's lock then never gets it: nobody waits until it has rung."""
+    library = compiled.compiled(tmp_path, "ringing", "void *address(void); void let_ring(void);", RINGING)
+    values = f"PATH, PATHS = {library.__file__!r}, {sys.path!r}"
+    done = compiled.run([sys.executable, "-c", values + ENDING])
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_it_tells_its_extents() -> None:
     """To a thin disk's GET LBA STATUS: as many as there is room for, and no others than can be."""
     features = Feature.EXTENTS | Feature.ZERO
