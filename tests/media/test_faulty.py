@@ -493,7 +493,7 @@ def test_by_url(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("fault:", "the URL of a medium follows the rules"),
+        ("fault:", "'fault:': the URL of a medium follows the rules"),
         ("fault:error", "the URL of a medium follows the rules"),
         ("fault:seed=4:", "the URL of a medium follows the rules"),
         ("fault:error:seed=4", "the URL of a medium follows the rules"),

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,6 @@ from pysrp.errors import ConfigError
 from pysrp.media import nbd, open_medium
 from pysrp.media.nbd import NbdMedium
 from pysrp.scsi.codes import SenseKey
-from pysrp.scst import Tree, TreeError, load, save
 from pysrp.target.disk import ThinDisk
 from pysrp.target.link import PENDING
 from pysrp.target.medium import FUA, NOWAIT, Feature, MediumRequest, Operation
@@ -253,7 +252,8 @@ def test_by_tcp_and_with_tls(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("nbd:x", "must begin with 'nbd://'"),
+        ("nbd:x", "'nbd:x': URI must begin with 'nbd://'"),
+        ("nbd:", "'nbd:': URI must begin with 'nbd://'"),
         ("nbd+unix:///", "cannot parse socket parameter"),
         ("nbd+unix:///?socket=/x&limit=soon", "'soon' is no time"),
         ("nbd+unix:///?socket=/x&limit=0", "a limit of 0.0 s"),
@@ -758,44 +758,7 @@ def test_pending_is_what_is_said(make: Make) -> None:
     scene.user.loop.until(lambda: over)
 
 
-# In the tree, and to an initiator
-
-
-def test_a_device_of_it(tmp_path: Path) -> None:
-    """What scst.conf says of it is all that there is to say; another size is told when somebody asks for it."""
-    server = NbdServer(tmp_path, "memory", SIZE)
-    with closing(Tree()) as tree:
-        tree.write("handlers/vdisk_nbd/mgmt", f'add_device data url="{server.uri}&limit=90s"')
-        assert tree.read("devices/data/url") == f"{server.uri}&limit=90s\n[key]\n"
-        assert tree.read("devices/data/rotational") == "0\n"
-        assert tree.read("devices/data/status").startswith(
-            "connected=1 connections=1 under_way=0 times_connected=1"
-        )
-        text = save(tree)
-        tree.write("handlers/vdisk_nbd/mgmt", "del_device data")
-        load(tree, text)
-        assert save(tree) == text
-        server.replace("memory", 2 * SIZE)
-        until(lambda: "times_connected=2" in tree.read("devices/data/status"))
-        tree.write("devices/data/resync_size", "1")
-        assert tree.read("devices/data/size") == f"{2 * SIZE}\n"
-        with pytest.raises(TreeError, match=r"vdisk_url takes others") as caught:
-            tree.write("handlers/vdisk_nbd/mgmt", "add_device more url=ram:1M")
-        assert caught.value.errno == errno.EINVAL
-        with pytest.raises(TreeError, match="is missing"):
-            tree.write("handlers/vdisk_nbd/mgmt", "add_device more")
-        assert "nbd+unix:" in tree.read("handlers/vdisk_nbd/mgmt")
-    server.kill()
-
-
-def test_too_small_by_now(tmp_path: Path) -> None:
-    server = NbdServer(tmp_path, "memory", 4096)
-    with closing(Tree()) as tree:
-        tree.write("handlers/vdisk_nbd/mgmt", f'add_device data url="{server.uri}"')
-        tree._targets.devices.by_name["data"].given.blocksize = 8192
-        with pytest.raises(TreeError, match="4096 bytes now, a block 8192"):
-            tree.write("devices/data/resync_size", "1")
-    server.kill()
+# To an initiator
 
 
 def test_what_an_initiator_is_told(make: Make) -> None:

@@ -211,6 +211,10 @@ class Faulty(Medium):
         if isinstance(self.medium, Medium):
             self.medium.look()
 
+    def trouble(self) -> str:
+        """Likewise."""
+        return self.medium.trouble() if isinstance(self.medium, Medium) else ""
+
     @property
     def rules(self) -> tuple[ActiveRule, ...]:
         """Those there are, with what they have done; earlier ones are asked first."""
@@ -467,7 +471,11 @@ def open_fault(text: str, *, read_only: bool = False) -> Faulty:
             break
         rest = behind
     if not rest:
-        raise ConfigError(f"fault:{text}: the URL of a medium follows the rules")
+        raise ConfigError(
+            f"{'fault:' + text!r}: the URL of a medium follows the rules, such as fault:error,op=read:ram:64M"
+        )
     if colon and word[:1] not in ("/", ".") and word.lower() not in SCHEMES:
-        raise ConfigError(f"fault:{text}: {word!r} is neither a fault ({', '.join(ACTIONS)}) nor a medium")
+        raise ConfigError(
+            f"{'fault:' + text!r}: {word!r} is neither a fault ({', '.join(ACTIONS)}) nor a medium"
+        )
     return Faulty(open_medium(rest, read_only=read_only), rules, seed=seed)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import re
 from functools import partial
 from typing import Any
@@ -48,10 +49,10 @@ class NbdMedium(NativeMedium):
     def __init__(self, uri: str, *, read_only: bool = False, limit: float = LIMIT, keep: int = KEEP) -> None:
         if missing := library():
             raise ConfigError(
-                f"{uri}: needs libnbd 1.12 or newer ({missing} is not here): apt-get install libnbd0"
+                f"{uri!r}: needs libnbd 1.12 or newer ({missing} is not here): apt-get install libnbd0"
             )
         if not 0 < limit < 1e9 or keep < 0:
-            raise ConfigError(f"{uri}: a limit of {limit} s, {keep} bytes kept")
+            raise ConfigError(f"{uri!r}: a limit of {limit} s, {keep} bytes kept")
         self.uri = uri
         try:
             raw = uri.encode()
@@ -62,11 +63,10 @@ class NbdMedium(NativeMedium):
         try:
             self._export = NbdTable(raw, int(limit * 1e9), keep, partial(_told, uri), read_only)
         except OSError as error:
-            # libnbd's own words, without the name of the call.
-            words = f"{uri}: {re.sub('^(nbd_[a-z_]+: )+', '', error.strerror or '')}"
+            words = _plain(error.strerror or "")
             if error.errno in (errno.EINVAL, errno.ENODEV):
-                raise ConfigError(words) from None
-            raise OSError(error.errno, words) from None
+                raise ConfigError(f"{uri!r}: {words.removesuffix(f': {os.strerror(error.errno)}')}") from None
+            raise OSError(error.errno, f"{uri!r}: {words}") from None
         super().__init__(self._export.capsule)
         preferred = self._export.preferred
         self.physical_block = (
@@ -98,11 +98,22 @@ class NbdMedium(NativeMedium):
 
     def status(self) -> NbdStatus:
         """Whether it is connected, how often it was, what has been sent again, and why there was no connection last."""
-        return self._export.status()
+        status = self._export.status()
+        return {**status, "trouble": _plain(status["trouble"])}
+
+    def trouble(self) -> str:
+        """See :meth:`pysrp.target.medium.Medium.trouble`."""
+        status = self.status()
+        return "" if status["connected"] else f"the server is away ({status['trouble']}), and has to be there"
 
     def close(self) -> None:
         """See :meth:`pysrp.target.medium.Medium.close`. What is under way fails."""
         self._export.close()
+
+
+def _plain(words: str) -> str:
+    """libnbd's own words, without the name of the call."""
+    return re.sub("^(nbd_[a-z_]+: )+", "", words)
 
 
 def _told(uri: str, up: bool, status: NbdStatus) -> None:
@@ -113,7 +124,9 @@ def _told(uri: str, up: bool, status: NbdStatus) -> None:
             uri, status["sent_again"], status["written_again"],
         )  # fmt: skip
     else:
-        log.warning("%s: the server is away (%s); it is tried again and again", uri, status["trouble"])
+        log.warning(
+            "%s: the server is away (%s); it is tried again and again", uri, _plain(status["trouble"])
+        )
 
 
 def _opened(scheme: str, rest: str, *, read_only: bool = False) -> NbdMedium:

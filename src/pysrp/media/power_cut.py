@@ -86,6 +86,10 @@ class PowerCut(Medium):
         if isinstance(self.medium, Medium):
             self.medium.look()
 
+    def trouble(self) -> str:
+        """Likewise."""
+        return self.medium.trouble() if isinstance(self.medium, Medium) else ""
+
     @property
     def kept(self) -> int:
         """Bytes that would be lost now, or some of them."""
@@ -279,5 +283,7 @@ def open_power_cut(text: str, *, read_only: bool = False) -> PowerCut:
     """``power-cut:[seed=NUMBER:]URL``, with any medium's URL."""
     found = re.fullmatch(r"(?:seed=([0-9]{1,18}):|(?!seed=))(.+)", text, re.ASCII | re.DOTALL)
     if found is None:
-        raise ConfigError(f"power-cut:{text}: the URL of a medium follows, such as power-cut:seed=7:ram:64M")
+        raise ConfigError(
+            f"{'power-cut:' + text!r}: the URL of a medium follows, such as power-cut:seed=7:ram:64M"
+        )
     return PowerCut(open_medium(found[2], read_only=read_only), seed=int(found[1] or 0))

@@ -142,13 +142,17 @@ def _identity(name: str, field: str, limit: int) -> attribute:
 
 
 def flush_medium(medium: Medium) -> None:
-    """Put what was written on it. Raises OSError; EAGAIN: it takes longer than we wait, and goes on."""
+    """Put what was written on it. Raises TreeError; EAGAIN: it takes longer than we wait, and goes on."""
     error = flush([medium], None, FLUSHING)[medium]
-    if isinstance(error, StillUnderWay):
-        raise refuse(errno.EAGAIN, f"putting on the medium what was written: {error}")
-    if error is not None:
-        busy = errno.EAGAIN if isinstance(error, Busy) else errno.EIO
-        raise error if isinstance(error, OSError) else OSError(busy, str(error))
+    if error is None:
+        return
+    if isinstance(error, (StillUnderWay, Busy)):
+        code, why = errno.EAGAIN, str(error)
+    else:
+        code = (error.errno if isinstance(error, OSError) else None) or errno.EIO
+        why = "what was written last may be lost"
+    trouble = medium.trouble()
+    raise refuse(code, f"putting on {medium!r} what was written: {why}{trouble and f'; {trouble}'}")
 
 
 def _hexadecimal(name: str, field: str) -> attribute:

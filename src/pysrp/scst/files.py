@@ -272,5 +272,5 @@ def _tell(path: str, do: Callable[[], T]) -> T:
     except MemoryError as problem:
         raise _at(path, refuse(errno.ENOMEM, "out of memory")) from problem
     except OSError as problem:
-        hint = f"{problem.filename}" if problem.filename else str(problem)
+        hint = f"{problem.filename or problem.strerror or problem}"
         raise _at(path, refuse(problem.errno or errno.EIO, hint)) from problem

@@ -274,6 +274,10 @@ class Medium:
         """
         return False
 
+    def trouble(self) -> str:
+        """Why it cannot do now what it is asked for, and what to do about it; empty: nothing is known. Any thread."""
+        return ""
+
     def close(self) -> None:
         """Let go of it, without a flush. Nothing is submitted any more; harmless when repeated."""
 

@@ -5,6 +5,7 @@
     from pysrp.backends import Ram
     from pysrp.target.disk import Disk
     from pysrp.target.lunmap import LunMap
+from pysrp.target.medium import Medium
     from pysrp.target.serve import Server
 
     with Server("unix:/run/vscsi", LunMap([(256, Disk(Ram(64 << 20)))])) as server:
@@ -36,6 +37,7 @@ from pysrp.errors import ConfigError, SrpError
 from pysrp.latch import Latch
 from pysrp.target.flushing import StillUnderWay, end_of_stragglers, flush
 from pysrp.target.lunmap import LunMap
+from pysrp.target.medium import Medium
 from pysrp.target.task import Unit
 from pysrp.target.units.jobs import Job
 from pysrp.target.workers import Pool
@@ -439,7 +441,9 @@ class Server:
         for backend, error in flush(users, self.pool, timeout).items():
             if error is not None:
                 lost = ": what was written last may be lost" if isinstance(error, StillUnderWay) else ""
-                log.error("%s: flushing %r: %s%s", self.url, users[backend], error, lost)
+                trouble = backend.trouble() if isinstance(backend, Medium) else ""
+                why = f"; {trouble}" if trouble else ""
+                log.error("%s: flushing %r: %s%s%s", self.url, users[backend], error, lost, why)
 
     def _units(self) -> Iterable[Unit]:
         return {export.unit for luns in self._maps for export in luns}
