@@ -431,10 +431,10 @@ class Task:
 
     def claim(self, offset: int, length: int) -> Claims | None:
         """It is about to be at these bytes, and nowhere else (:mod:`.claims`). None: it may be. Else it has to ask."""
-        claims = self.claims = getattr(self.unit, "claims", None)
-        if claims is not None:
-            claims.shared[self] = offset, offset + length
-        return claims if claims is not None and claims.queue else None
+        claims: Claims = self.unit.claims
+        self.claims = claims
+        claims.shared[self] = offset, offset + length
+        return claims if claims.queue else None
 
     def be_alone(self, effect: Alone, then: Callable[[], None]) -> None:
         """See :class:`~pysrp.target.effects.Alone`; call ``then`` when it is."""
