@@ -17,7 +17,6 @@ from pysrp import srp
 from pysrp.backends import Ram
 from pysrp.errors import CheckCondition, EncodeError, SrpError
 from pysrp.fabric import connect
-from pysrp.initiator import staging, turns
 from pysrp.initiator.session import Device, Session
 from pysrp.lun import Lun
 from pysrp.scsi import cdb as cdbs
@@ -311,11 +310,12 @@ def test_memory_that_is_not_the_session_s(session: Session) -> None:
     session.wait_connected()
 
 
-def test_memory_in_smaller_pieces(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
+def test_memory_in_smaller_pieces(server: Server) -> None:
     """As the lab takes it, to have more of them than fit an IU: a plain command takes one, whatever size it has."""
-    for module in staging, turns:
-        monkeypatch.setattr(module, "CHUNK", 4096)
-    with Session(server.url, max_transfer=64 << 10, buffers=128 << 10) as session:
+    for wrong in 0, 511, (1 << 20) + 1:
+        with pytest.raises(ValueError, match=f"chunk {wrong}: from 512"):
+            Session(server.url, chunk=wrong)
+    with Session(server.url, max_transfer=64 << 10, buffers=128 << 10, chunk=4096) as session:
         disk = disk_of(session)
         for size in 512, 4096, 4608, 32 << 10, 64 << 10:
             disk.write(5, data := os.urandom(size))

@@ -29,7 +29,8 @@ class Base(GivingUp):
     session. ``identity`` is this end (for a URL; a port has its own). ``host`` is the host number in the
     addresses of devices. ``options`` are the engine's. ``max_requests`` bounds what is under way at a time
     (ibmvscsi: 100; 1 to 65531), ``max_transfer`` the bytes of one command, ``buffers`` the bytes of data memory for
-    all of them (ConfigError for names that are not ASCII, HcallError for memory that the port does not have).
+    all of them, which a command gets in pieces of ``chunk`` bytes (512 to 1 MiB; 64 KiB, as in Linux's scatter lists),
+    each a segment of its IU (ConfigError for names that are not ASCII, HcallError for memory that the port does not have).
     ``replay``: sequences of this package send again what a dying partner has left unanswered,
     which is right as long as nobody else writes. Further arguments go to :func:`pysrp.fabric.connect`.
     """

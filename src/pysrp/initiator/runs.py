@@ -11,7 +11,6 @@ from pysrp._fast.queue import ClientLane
 from pysrp.errors import PartnerGone
 from pysrp.initiator.driver import Base
 from pysrp.initiator.requests import TimedOut
-from pysrp.initiator.staging import CHUNK
 from pysrp.initiator.turns import OURS
 from pysrp.initiator.units import Steps
 from pysrp.initiator.workload import WorkloadRun
@@ -77,7 +76,7 @@ class LaneRuns(Base):
         self._inside = True
         slots: list[int] = []
         try:
-            slots = srp.lend(max(1, min(depth, staging.all_chunks * CHUNK // run.stride)))
+            slots = srp.lend(max(1, min(depth, staging.all_chunks * staging.chunk // run.stride)))
             lane = run.lane(
                 link, staging.iu_view, staging.iu_address, staging.data, staging.data_address,
                 slots, srp.serial, srp.credits,

@@ -29,22 +29,23 @@ def free(memory: Any) -> None:
 
 
 class SessionMemory(DataMemory):
-    """The memory of one session: IUs for ``slots`` requests of ``segments`` each, and ``buffers`` bytes for data.
+    """The memory of one session: IUs for ``slots`` requests of ``segments`` each, and ``buffers`` bytes for data, in pieces
+    of ``chunk``.
 
     Raises HcallError for memory that the port does not have.
     """
 
-    def __init__(self, port: Port, slots: int, segments: int, buffers: int) -> None:
+    def __init__(self, port: Port, slots: int, segments: int, buffers: int, chunk: int = CHUNK) -> None:
         self._port = port
         self._shape = slots, segments
-        self.chunk = CHUNK
+        self.chunk = chunk
         # One of them is for READ CAPACITY, see `spares`; `buffers` is all that is allocated, in one piece, as a port on
         # POWER gives no more than 16 MiB in one.
-        self.all_chunks = max(-(-buffers // CHUNK) - 1, segments)
+        self.all_chunks = max(-(-buffers // self.chunk) - 1, segments)
         self._old: list[tuple[Any, Any]] = []
         self._ius = port.allocate(ClientAdapter.memory_size(slots, segments))
         self.iu_view = memoryview(self._ius).cast("B")
-        self._memory = port.allocate((self.all_chunks + 1) * CHUNK)
+        self._memory = port.allocate((self.all_chunks + 1) * self.chunk)
         self.data = memoryview(self._memory).cast("B")
         self.data_address: int = self._memory.address
         self.begin()
@@ -52,7 +53,7 @@ class SessionMemory(DataMemory):
     def begin(self) -> None:
         """Nobody has any of it."""
         self.chunks = list(range(self.all_chunks - 1, -1, -1))
-        self.spares = list(range(-(CHUNK // SPARE), 0))
+        self.spares = list(range(-(self.chunk // SPARE), 0))
         """Places behind the chunks for READ CAPACITY of units that have changed: commands that wait for what it
         says may hold all the chunks."""
 
@@ -67,10 +68,10 @@ class SessionMemory(DataMemory):
         size = max(inward, outward)
         if largest is not None and size > largest:
             raise ValueError(f"{size} bytes of data, one command can move {largest}")
-        if -(-size // CHUNK) > segments:
-            raise ValueError(f"{size} bytes of data, one command can move {segments * CHUNK}")
-        if -(-inward // CHUNK) + -(-outward // CHUNK) > self.all_chunks:
-            have = self.all_chunks * CHUNK
+        if -(-size // self.chunk) > segments:
+            raise ValueError(f"{size} bytes of data, one command can move {segments * self.chunk}")
+        if -(-inward // self.chunk) + -(-outward // self.chunk) > self.all_chunks:
+            have = self.all_chunks * self.chunk
             raise ValueError(f"{inward + outward} bytes of data, this session has memory for {have}")
 
     def place(self, pending: Pending) -> bool:
@@ -84,18 +85,18 @@ class SessionMemory(DataMemory):
         if out is None:
             if not length:
                 return True
-            if length <= CHUNK:
+            if length <= self.chunk:
                 if not self.chunks:
                     return False
                 chunk = self.chunks.pop()
                 pending.chunks = (chunk,)
-                start = chunk * CHUNK
+                start = chunk * self.chunk
                 pending.data_in = ((self.data_address + start, length),)
                 if not pending.block_size:
                     self.data[start : start + length] = bytes(length)
                 return True
         outgoing = 0 if out is None else len(out)
-        need_in, need_out = -(-length // CHUNK), -(-outgoing // CHUNK)
+        need_in, need_out = -(-length // self.chunk), -(-outgoing // self.chunk)
         if need_in + need_out > len(self.chunks):
             return False
         chunks = self.chunks[-(need_in + need_out) :][::-1] if need_in + need_out else []
@@ -121,7 +122,7 @@ class SessionMemory(DataMemory):
         if not self.spares or pending.length > SPARE:
             return False
         spare = self.spares.pop()
-        start = (self.all_chunks + 1) * CHUNK + spare * SPARE
+        start = (self.all_chunks + 1) * self.chunk + spare * SPARE
         pending.chunks = (spare,)
         pending.data_in = ((self.data_address + start, pending.length),)
         self.data[start : start + pending.length] = bytes(pending.length)
@@ -131,7 +132,8 @@ class SessionMemory(DataMemory):
         base = self.data_address
         last = len(chunks) - 1
         return [
-            (base + c * CHUNK, CHUNK if i < last else length - last * CHUNK) for i, c in enumerate(chunks)
+            (base + c * self.chunk, self.chunk if i < last else length - last * self.chunk)
+            for i, c in enumerate(chunks)
         ]
 
     def move(self, adapter: ClientAdapter, live: Iterable[Request]) -> None:
@@ -147,7 +149,7 @@ class SessionMemory(DataMemory):
         except (HcallError, MemoryError):
             return
         try:
-            memory = self._port.allocate((self.all_chunks + 1) * CHUNK)
+            memory = self._port.allocate((self.all_chunks + 1) * self.chunk)
         except (HcallError, MemoryError):
             iu_memory.free()
             return

@@ -32,6 +32,9 @@ __all__ = ["BUSY_WAIT", "FOREVER", "OURS", "TAKEN_BACK", "Turns"]
 BUSY_WAIT = 0.1
 """Seconds until a command is tried again that was answered with BUSY or TASK SET FULL."""
 
+CHUNKS = 512, 1 << 20
+"""Bytes of the smallest and of the largest pieces of data memory."""
+
 TAKEN_BACK = memoryview(b"")
 """In place of a buffer of the caller's that a command was to fill, when the command has been given up."""
 
@@ -57,23 +60,26 @@ class Turns(Bookkeeping):
         max_requests: int = 100,
         max_transfer: int = 2 << 20,
         buffers: int = 16 << 20,
+        chunk: int = CHUNK,
         replay: bool = False,
         **connect: Any,
     ) -> None:
         if not 1 <= max_requests <= 0xFFFF - 4:
             raise ValueError(f"max_requests {max_requests}: from 1 to {0xFFFF - 4}")
+        if not CHUNKS[0] <= chunk <= CHUNKS[1]:
+            raise ValueError(f"chunk {chunk}: from {CHUNKS[0]} to {CHUNKS[1]}")
         self.host = host
         self.replay = replay
         self._owns_port = isinstance(port, str)
         self.port: Port = (
             fabric.connect(port, identity=identity, **connect) if isinstance(port, str) else port
         )
-        segments = max(1, -(-max_transfer // CHUNK))
+        segments = max(1, -(-max_transfer // chunk))
         self._max_transfer = max_transfer
         self._shape = max_requests + 4, segments
         try:
             self._options = options or Options.of(self.port.identity, f"host{host}")
-            self.staging = SessionMemory(self.port, *self._shape, buffers)
+            self.staging = SessionMemory(self.port, *self._shape, buffers, chunk)
             self._begin()
         except BaseException:
             if self._owns_port:

@@ -85,29 +85,20 @@ def reads_and_writes():
 
 def scattered():
     """One command, many small pieces of memory: more than fit into the IU, and of odd sizes."""
-    from pysrp.initiator import driver, staging, turns
-
-    modules, whole = (driver, staging, turns), staging.CHUNK
     for chunk in (512, 4096, 1536):
-        for module in modules:
-            module.CHUNK = chunk
+        with_pieces = Session(second_port(), max_transfer=200 * chunk, buffers=400 * chunk, chunk=chunk)
+        with_pieces.connect()
         try:
-            with_pieces = Session(second_port(), max_transfer=200 * chunk, buffers=400 * chunk)
-            with_pieces.connect()
-            try:
-                disk = with_pieces.scan(channels=[0], ids=[1])[0]
-                for pieces in (1, 2, 10, 11, 64):
-                    count = pieces * chunk // 512
-                    check(f"{pieces} pieces of {chunk}", disk.read(77, count) == data_of(77, count))
-                lba = BLOCKS - 8192
-                disk.write(lba, data_of(5, 64))
-                check(f"written from pieces of {chunk}", disk.read(lba, 64) == data_of(5, 64))
-            finally:
-                with_pieces.close()
-                with_pieces.port.close()
+            disk = with_pieces.scan(channels=[0], ids=[1])[0]
+            for pieces in (1, 2, 10, 11, 64):
+                count = pieces * chunk // 512
+                check(f"{pieces} pieces of {chunk}", disk.read(77, count) == data_of(77, count))
+            lba = BLOCKS - 8192
+            disk.write(lba, data_of(5, 64))
+            check(f"written from pieces of {chunk}", disk.read(lba, 64) == data_of(5, 64))
         finally:
-            for module in modules:
-                module.CHUNK = whole
+            with_pieces.close()
+            with_pieces.port.close()
 
 
 def second_port():
