@@ -45,6 +45,9 @@ cdef class RequestSlots:
     cpdef bint take_plain(self, uint64_t tag, Py_ssize_t length) except -1
 
 
+cpdef object own_view(object into, Py_ssize_t size)
+
+
 cdef class DataMemory:
     cdef public list chunks, spares
     cdef public object data, iu_view

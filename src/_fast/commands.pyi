@@ -122,6 +122,12 @@ class RequestSlots:
     _owed_since: int
     def take_plain(self, tag: int, length: int) -> bool: ...
 
+def own_view(into: memoryview, size: int) -> memoryview:
+    """A view of a caller's buffer that nothing can be done to: the caller may release theirs meanwhile.
+
+    TypeError if it cannot be written, ValueError if it has not ``size`` bytes in one piece.
+    """
+
 class DataMemory:
     chunks: list[int]
     spares: list[int]

@@ -1,6 +1,18 @@
 # The memory of the commands' data. A part of commands.pyx.
 
 
+cpdef object own_view(object into, Py_ssize_t size):
+    """A view of a caller's buffer that nothing can be done to: the caller may release theirs meanwhile."""
+    into = PyMemoryView_FromObject(into)
+    if into.readonly:
+        raise TypeError("data-in for a buffer that is read-only")
+    if not into.c_contiguous:
+        raise ValueError("data-in for a buffer that is in pieces")
+    if into.nbytes != size or into.format != "B":
+        raise ValueError(f"a buffer of {into.nbytes} bytes for {size} bytes of data-in")
+    return into
+
+
 cdef class DataMemory:
     """What :class:`pysrp.initiator.staging.SessionMemory` has: ``data``, in ``chunks`` of ``chunk`` bytes."""
 

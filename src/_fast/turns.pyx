@@ -8,9 +8,8 @@ exception that comes out of that leaves ``_inside`` set, as there.
 
 from cpython.bytes cimport PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.memoryview cimport PyMemoryView_FromObject
 
-from pysrp._fast.commands cimport DataMemory, Pending, RequestSlots, Starter
+from pysrp._fast.commands cimport DataMemory, Pending, RequestSlots, Starter, own_view
 
 from functools import partial
 from time import monotonic
@@ -83,14 +82,7 @@ cdef class Bookkeeping(Starter):
         cdef Pending pending
         cdef Py_ssize_t outward = 0
         if into is not None:
-            # A view of our own: what the caller does to theirs meanwhile cannot get in the way of other answers.
-            into = PyMemoryView_FromObject(into)
-            if into.readonly:
-                raise TypeError("data-in for a buffer that is read-only")
-            if not into.c_contiguous:
-                raise ValueError("data-in for a buffer that is in pieces")
-            if into.nbytes != inward or into.format != "B":
-                raise ValueError(f"a buffer of {into.nbytes} bytes for {inward} bytes of data-in")
+            into = own_view(into, inward)
         if not 0 <= timeout <= MOST:
             check_timeout(timeout)
         pending = Pending.__new__(Pending)

@@ -170,6 +170,7 @@ def test_connect_by_url(leads_to: tuple[type[Wired], Disk, Sysfs]) -> None:
         ({"timeout": float("nan")}, ValueError, "a timeout of nan s"),
         ({"into": memoryview(bytes(4)), "data_in_length": 4}, TypeError, "read-only"),
         ({"into": memoryview(bytearray(4)), "data_in_length": 5}, ValueError, "a buffer of 4 bytes for 5"),
+        ({"into": memoryview(bytearray(8))[::2], "data_in_length": 4}, ValueError, "in pieces"),
         ({"data_in_length": 4, "data_out": b"1"}, ValueError, "SG_IO moves data one way"),
         ({"data_in_length": (512 << 10) + 1}, ValueError, "a command of 524289 bytes, one can move 524288"),
         ({"data_in_length": -1}, ValueError, "a command of -1 bytes"),
@@ -192,6 +193,13 @@ def test_released_memory(device: Device) -> None:
         device.read_into(0, view)
     with pytest.raises((TypeError, BufferError)):
         device.read_into(0, bytes(512))
+
+
+def test_a_buffer_that_its_owner_lets_go_of(device: Device) -> None:
+    with memoryview(buffer := bytearray(b"x" * 512)) as view:
+        pending = device.submit_read(0, 1, into=view)
+    assert pending.result().data == b""
+    assert buffer == device.read(0)
 
 
 def test_a_cdb_that_is_none(device: Device) -> None:

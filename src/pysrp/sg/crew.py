@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any, Protocol
 
+from pysrp._fast.commands import own_view
 from pysrp.errors import ConfigError, PartnerGone, SrpError, UnavailableError
 from pysrp.initiator.requests import LONGEST_WAIT, Aborted
 from pysrp.initiator.units import (
@@ -111,9 +112,9 @@ class UnitCrew:
     ) -> Pending:
         """Start a command; the arguments are those of :meth:`pysrp.initiator.driver.Base.submit`.
 
-        Raises ConfigError, which is a ValueError, for data both ways; ValueError for another unit's LUN, more data than one
-        command can move, a task attribute other than SIMPLE, and a time limit that is none; TypeError for an ``into`` that cannot be written; PartnerGone
-        when it is closed.
+        Raises ConfigError, which is a ValueError, for data both ways; ValueError for another unit's LUN, more data than
+        one command can move, a task attribute other than SIMPLE, a time limit that is none, and an ``into`` of another
+        length or in pieces; TypeError for an ``into`` that cannot be written; PartnerGone when it is closed.
         """
         if lun != self.lun:
             raise ValueError(f"LUN {lun}: this node leads to LUN {self.lun} alone")
@@ -121,12 +122,10 @@ class UnitCrew:
             raise ValueError("Linux's SG_IO sends every command with the task attribute SIMPLE")
         if not 0 <= timeout <= LONGEST_WAIT:
             raise ValueError(f"a timeout of {timeout} s: from 0 to {LONGEST_WAIT}")
-        if into is not None and into.readonly:
-            raise TypeError("data-in for a buffer that is read-only")
-        if into is not None and (into.nbytes != data_in_length or into.format != "B"):
-            raise ValueError(f"a buffer of {into.nbytes} bytes for {data_in_length} bytes of data-in")
         pending = Pending(self, lun, cdb, data_in_length, timeout)
-        pending.retries, pending.block_size, pending.into = retries, block_size, into
+        pending.retries, pending.block_size = retries, block_size
+        if into is not None:
+            pending.into = own_view(into, data_in_length)
         if data_out is not None:
             pending.out = memoryview(data_out).cast("B")
         size = max(data_in_length, 0 if pending.out is None else len(pending.out))
