@@ -26,7 +26,17 @@ from pysrp.errors import PartnerGone, SrpError
 from pysrp.initiator.requests import Command, TaskManagement, TimedOut, check_timeout
 from pysrp.initiator.runs import LaneRuns, LaneSteps
 from pysrp.initiator.turns import FOREVER
-from pysrp.initiator.units import BUSES, SHORT_TIMEOUT, Capacity, Pending, Result, ScannedUnit, Steps, scan
+from pysrp.initiator.units import (
+    BUSES,
+    SHORT_TIMEOUT,
+    Capacity,
+    Pending,
+    Result,
+    ScannedUnit,
+    Steps,
+    Walk,
+    scan,
+)
 from pysrp.initiator.workload import Workload, WorkloadRun
 from pysrp.lun import Hctl, Lun
 from pysrp.scsi.inquiry import Inquiry
@@ -178,7 +188,6 @@ class Session(LaneRuns):
 
     async def _drain(self, limit: float) -> None:
         self._give_up_all()
-        self._schedule()
         while self._is_heard:
             await self._change(limit)
 
@@ -268,7 +277,7 @@ class Session(LaneRuns):
             try:
                 await self._promise(pending)
             except BaseException:
-                self._give_up((pending,))
+                self.give_up((pending,))
                 raise
 
     def _promise(self, pending: Pending) -> Promise:
@@ -278,8 +287,9 @@ class Session(LaneRuns):
         pending.waiter = promise = Promise(self._alarm, pending.waiter)
         return promise
 
-    def _give_up(self, commands: Iterable[Pending]) -> None:
-        self.give_up(commands)
+    def give_up(self, commands: Iterable[Pending], error: SrpError | None = None) -> None:
+        """As the blocking one; what it aborts may take its time."""
+        super().give_up(commands, error)
         self._schedule()
 
     async def gather(self, commands: Iterable[Pending], check: bool = True) -> list[Result]:
@@ -293,31 +303,17 @@ class Session(LaneRuns):
                 if not pending.done:
                     await self._promise(pending)
         except BaseException:
-            self._give_up(commands)
+            self.give_up(commands)
             raise
         return [pending.outcome(check) for pending in commands]
 
     async def run_steps(self, steps: Steps[T]) -> T:
         """Carry out a sequence of :mod:`pysrp.initiator.units`. When this ends, nothing of it is under way."""
-        scope: list[Pending] = []
-        outer = self._scope
-        try:
-            while True:
-                self._scope = scope
-                try:
-                    waiting = next(steps)
-                finally:
-                    self._scope = outer
-                for pending in waiting:
-                    if not pending.done:
-                        await self._promise(pending)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        except BaseException:
-            self._give_up(scope)
-            steps.close()
-            raise
+        with Walk(self, steps) as walk:
+            for pending in walk:
+                if not pending.done:
+                    await self._promise(pending)
+        return walk.result
 
     async def scan(
         self, channels: Iterable[int] = range(BUSES), ids: Iterable[int] = range(64), luns: int = 32
@@ -423,7 +419,7 @@ class Session(LaneRuns):
                     raise PartnerGone(f"the connection is broken: {self.engine.state.value}")
                 await self._change(FOREVER)
         except BaseException:
-            self._give_up((pending,))
+            self.give_up((pending,))
             raise
         if not self.replay and isinstance(pending.error, PartnerGone):
             raise pending.error
@@ -442,7 +438,7 @@ class Session(LaneRuns):
                 if item < run.count:
                     flying.append((item, run.submit(item, 0), time.perf_counter_ns()))
         except BaseException:
-            self._give_up([pending for _, pending, _ in flying])
+            self.give_up([pending for _, pending, _ in flying])
             raise
 
     async def _carry(self, steps: LaneSteps) -> None:

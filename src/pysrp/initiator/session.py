@@ -38,6 +38,7 @@ from pysrp.initiator.units import (
     ScannedUnit,
     Steps,
     UnitChanged,
+    Walk,
     scan,
 )
 from pysrp.initiator.workload import READ, WRITE, Workload, WorkloadRun
@@ -266,25 +267,11 @@ class Session(LaneRuns):
 
     def run_steps(self, steps: Steps[T]) -> T:
         """Carry out a sequence of :mod:`pysrp.initiator.units`. When this ends, nothing of it is under way."""
-        scope: list[Pending] = []
-        outer = self._scope
-        try:
-            while True:
-                self._scope = scope
-                try:
-                    waiting = next(steps)
-                finally:
-                    self._scope = outer
-                for pending in waiting:
-                    while not pending.done:
-                        self._once(FOREVER)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        except BaseException:
-            self.give_up(scope)
-            steps.close()
-            raise
+        with Walk(self, steps) as walk:
+            for pending in walk:
+                while not pending.done:
+                    self._once(FOREVER)
+        return walk.result
 
     def scan(
         self, channels: Iterable[int] = range(BUSES), ids: Iterable[int] = range(64), luns: int = 32

@@ -6,8 +6,8 @@ The sequences are generators, so that they are written once for blocking callers
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
-from typing import Any, NamedTuple, Protocol, TypeVar
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from pysrp._fast.commands import BLOCKS_10, IO_RETRIES, IO_TIMEOUT, LAST_LBA_10, CalledUnit, Pending
 from pysrp.errors import CheckCondition, DecodeError, ScsiError, SrpError
@@ -30,6 +30,7 @@ __all__ = [
     "ScannedUnit",
     "Steps",
     "UnitChanged",
+    "Walk",
     "scan",
     "tells_of_change",
 ]
@@ -97,6 +98,58 @@ class Commander(Protocol):
         replay: bool = False,
     ) -> Pending:
         """Start a command."""
+
+
+class Walker(Protocol):
+    """What carries out sequences: a session, or what is one to its units."""
+
+    _scope: list[Pending] | None
+    """Commands of the call that is just submitting some, so that it can give them up."""
+
+    def give_up(self, commands: Iterable[Pending]) -> None:
+        """Nobody waits for these commands any more."""
+
+
+class Walk(Generic[T]):
+    """A sequence on its way: gives each command that has to be waited for, and has the ``result`` afterwards.
+
+    ::
+
+        with Walk(session, steps) as walk:
+            for pending in walk:
+                ...  # wait for it
+        return walk.result
+
+    When the block ends early, however it does, what the sequence has submitted is given up.
+    """
+
+    result: T
+
+    def __init__(self, session: Walker, steps: Steps[T]) -> None:
+        self._session = session
+        self._steps = steps
+        self._submitted: list[Pending] = []
+
+    def __enter__(self) -> Walk[T]:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._session.give_up(self._submitted)
+            self._steps.close()
+
+    def __iter__(self) -> Iterator[Pending]:
+        session = self._session
+        while True:
+            outer, session._scope = session._scope, self._submitted
+            try:
+                waiting = next(self._steps)
+            except StopIteration as end:
+                self.result = end.value
+                return
+            finally:
+                session._scope = outer
+            yield from waiting
 
 
 class ScannedUnit(CalledUnit):

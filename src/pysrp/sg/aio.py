@@ -17,12 +17,10 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from pysrp.initiator import aio
-from pysrp.initiator.units import Pending, Result, Steps
+from pysrp.initiator.units import Pending, Result, Steps, Walk
 from pysrp.lun import Lun
-from pysrp.scsi.inquiry import Inquiry
 from pysrp.sg.crew import UnitCrew
-from pysrp.sg.node import Place
-from pysrp.sg.units import Units
+from pysrp.sg.units import PlacedUnit, Units
 
 __all__ = ["Device", "Session", "SgUnit"]
 
@@ -68,40 +66,20 @@ class SgUnit(UnitCrew):
 
     async def run_steps(self, steps: Steps[T]) -> T:
         """Carry out a sequence of :mod:`pysrp.initiator.units`. When this ends, nobody waits for any of it."""
-        scope: list[Pending] = []
-        outer = self._scope
-        try:
-            while True:
-                self._scope = scope
-                try:
-                    waiting = next(steps)
-                finally:
-                    self._scope = outer
-                for pending in waiting:
-                    await self._done(pending)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        except BaseException:
-            self.give_up(scope)
-            steps.close()
-            raise
+        with Walk(self, steps) as walk:
+            for pending in walk:
+                await self._done(pending)
+        return walk.result
 
     async def lun_reset(self, lun: Lun, timeout: float = 0) -> None:
         """LUN RESET by the kernel, which has a time limit of its own; it goes on if this is cancelled."""
         await asyncio.get_running_loop().run_in_executor(None, self.carrier.reset)
 
 
-class Device(aio.Device):
+class Device(PlacedUnit, aio.Device):
     """A logical unit; the methods are those of :class:`pysrp.initiator.session.Device`."""
 
     session: SgUnit  # type: ignore[assignment]
-    place: Place
-    """Its node, and what the kernel tells of it."""
-
-    def __init__(self, unit: SgUnit, place: Place, data: Inquiry) -> None:
-        super().__init__(unit, unit.lun, place.hctl, data)
-        self.place = place
 
 
 class Session(Units[SgUnit]):

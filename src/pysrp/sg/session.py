@@ -8,13 +8,11 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from pysrp.initiator import session
-from pysrp.initiator.units import IO_RETRIES, IO_TIMEOUT, Pending, Result, ScannedUnit, Steps
+from pysrp.initiator.units import IO_RETRIES, IO_TIMEOUT, Pending, Result, ScannedUnit, Steps, Walk
 from pysrp.initiator.workload import Workload, WorkloadRun
 from pysrp.lun import Lun
-from pysrp.scsi.inquiry import Inquiry
 from pysrp.sg.crew import UnitCrew
-from pysrp.sg.node import Place
-from pysrp.sg.units import Units
+from pysrp.sg.units import PlacedUnit, Units
 
 __all__ = ["Device", "Session", "SgUnit"]
 
@@ -37,24 +35,10 @@ class SgUnit(UnitCrew):
 
     def run_steps(self, steps: Steps[T]) -> T:
         """Carry out a sequence of :mod:`pysrp.initiator.units`. When this ends, nobody waits for any of it."""
-        scope: list[Pending] = []
-        outer = self._scope
-        try:
-            while True:
-                self._scope = scope
-                try:
-                    waiting = next(steps)
-                finally:
-                    self._scope = outer
-                for pending in waiting:
-                    self._await(pending)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        except BaseException:
-            self.give_up(scope)
-            steps.close()
-            raise
+        with Walk(self, steps) as walk:
+            for pending in walk:
+                self._await(pending)
+        return walk.result
 
     def lun_reset(self, lun: Lun, timeout: float = 0) -> None:
         """LUN RESET by the kernel, which has a time limit of its own."""
@@ -92,16 +76,10 @@ class SgUnit(UnitCrew):
         return run.work
 
 
-class Device(session.Device):
+class Device(PlacedUnit, session.Device):
     """A logical unit, the methods those of :class:`pysrp.initiator.session.Device`."""
 
     session: SgUnit  # type: ignore[assignment]
-    place: Place
-    """Its node, and what the kernel tells of it."""
-
-    def __init__(self, unit: SgUnit, place: Place, data: Inquiry) -> None:
-        super().__init__(unit, unit.lun, place.hctl, data)
-        self.place = place
 
 
 class Session(Units[SgUnit]):

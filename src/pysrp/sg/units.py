@@ -7,14 +7,27 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from pysrp.errors import ConfigError, PartnerGone
+from pysrp.initiator.units import ScannedUnit
 from pysrp.lun import int_to_scsilun
 from pysrp.scsi.inquiry import Inquiry
 from pysrp.sg.crew import UnitCrew
 from pysrp.sg.node import SYSFS, Node, Place, find, places
 
-__all__ = ["Units"]
+__all__ = ["PlacedUnit", "Units"]
 
 U = TypeVar("U", bound=UnitCrew)
+
+
+class PlacedUnit(ScannedUnit):
+    """What the devices have that others lack."""
+
+    place: Place
+    """Its node, and what the kernel tells of it."""
+
+    def __init__(self, unit: UnitCrew, place: Place, data: Inquiry) -> None:
+        super().__init__(unit, unit.lun, place.hctl, data)
+        self.place = place
+
 
 SCHEME = "sg:"
 
