@@ -11,10 +11,6 @@ cimport cython
 cdef class Alarm:
     """Alarm(loop): wakes the tasks of ``loop`` whose answers have come, all by one call. :attr:`held`: not yet."""
 
-    cdef readonly object loop
-    cdef list woken
-    cdef public bint held
-
     def __cinit__(self, loop):
         self.loop = loop
         self.woken = []
@@ -25,7 +21,7 @@ cdef class Alarm:
             self.loop.call_soon(self.ring)
         return 0
 
-    def ring(self):
+    cpdef ring(self):
         """Let all go on; as a callback of the loop, since no task may run in another one."""
         cdef list woken = self.woken
         cdef Py_ssize_t at = 0
@@ -43,28 +39,30 @@ cdef class Alarm:
 @cython.final
 @cython.freelist(128)
 cdef class Promise:
-    """Promise(alarm, before): of one command, for one task. To be called when the command is done.
+    """Promise(alarm, before, pending): of one command, for one task. To be called when the command is done.
 
-    ``before`` is called first: it is the command's waiter so far.
+    ``before`` is called first: it is the command's waiter so far. ``pending`` is the command if it is to be given up
+    when the task does not go on to its end.
     """
 
-    cdef Alarm alarm
-    cdef object before, callback, context
-    cdef bint over, is_cancelled
-    cdef public bint _asyncio_future_blocking
-
-    def __cinit__(self, Alarm alarm not None, before=None):
+    def __cinit__(self, Alarm alarm not None, before=None, pending=None):
         self.alarm = alarm
         self.before = before
+        self.pending = pending
 
     def __call__(self, pending):
+        self.end(pending)
+
+    cdef int end(self, pending) except -1:
         before, self.before = self.before, None
+        self.pending = None
         if before is not None:
             before(pending)
         if not self.over:
             self.over = True
             if self.callback is not None:
                 self.alarm.add(self)
+        return 0
 
     cdef int wake(self) except -1:
         callback, context = self.callback, self.context
@@ -83,10 +81,29 @@ cdef class Promise:
 
     def __next__(self):
         if self.over:
+            if self.is_cancelled:
+                self.stop()
             self.result()
             raise StopIteration
         self._asyncio_future_blocking = True
         return self
+
+    def throw(self, kind, value=None, traceback=None):
+        """The task goes on with an exception, and so does this."""
+        self.stop()
+        if value is None:
+            value = kind if isinstance(kind, BaseException) else kind()
+        raise value if traceback is None else value.with_traceback(traceback)
+
+    def close(self):
+        """The task will not go on."""
+        self.stop()
+
+    cdef int stop(self) except -1:
+        pending, self.pending = self.pending, None
+        if pending is not None:
+            pending.session.give_up((pending,))
+        return 0
 
     def get_loop(self):
         """The loop of whoever awaits it."""

@@ -43,6 +43,10 @@ cdef class Elements:
 
 def take_plain(RequestSlots table not None, element):
     """Take an answer out of the session's memory, if element and answer are plain. False: nothing was done."""
+    return take_element(table, element)
+
+
+cdef bint take_element(RequestSlots table, element) except -1:
     cdef const uint8_t *p
     cdef unsigned int head
     if type(element) is not bytes or PyBytes_GET_SIZE(element) != 16:

@@ -195,4 +195,8 @@ cdef class Adapter(Window):
 
     cdef readonly Region link_region    # both queues, or only their control words
 
+    cdef list taken(self)
+    """What has come, at most a batch of it; the doorbell is left as it is."""
+    cdef int settle(self, bint rung) except -1
+    """Want the doorbell, which is heard if it has ``rung``; whether there is something for :meth:`poll`."""
     cdef refused(self, int code)

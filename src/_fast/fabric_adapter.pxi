@@ -185,6 +185,18 @@ cdef class Adapter(Window):
             self.tend()
         return sent
 
+    cdef list taken(self):
+        cdef crq_elem batch[BATCH]
+        cdef list found = []
+        gather(found, batch, self.drain(batch, BATCH))
+        return found
+
+    cdef int settle(self, bint rung) except -1:
+        cdef bint other = rung and bell_hear(self.epoll, self.bell, self.link_bell, 0) & HEARD_OTHER
+        if self.signalled:
+            self.arm()
+        return other or self.untended or self.available()
+
     def poll(self, Py_ssize_t max=BATCH):
         """Take elements."""
         cdef crq_elem batch[BATCH]

@@ -1,8 +1,11 @@
+import asyncio
 from collections import deque
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, final
 
+from pysrp._fast.aio_promise import Alarm
 from pysrp._fast.commands import Pending, Starter
+from pysrp._fast.queue import ClientLane
 
 from pysrp.fabric import Port
 from pysrp.initiator.requests import Request
@@ -19,6 +22,26 @@ LONGEST_SLEEP: float
 
 QUEUE_FULL_WAIT: float
 """Seconds until sending is tried again when the partner's queue was full."""
+
+def roster_of(loop: asyncio.AbstractEventLoop) -> Roster:
+    """The roster of an event loop, which is made for the first session that asks."""
+
+@final
+class Roster:
+    """The sessions of an event loop: one descriptor of it for them all, and one call for what has come for many."""
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop: ...
+    @property
+    def alarm(self) -> Alarm: ...
+    def __new__(cls, loop: asyncio.AbstractEventLoop) -> Roster: ...
+    def join(self, session: Bookkeeping, fd: int) -> None:
+        """Look after a session: call its ``_readable`` when ``fd`` is, its port's descriptor. OSError if that cannot be."""
+    def leave(self, session: Bookkeeping, fd: int) -> None:
+        """The opposite. Harmless when repeated."""
+    def heard(self) -> None: ...
+    def look(self) -> None: ...
+    def send(self) -> None: ...
 
 class Bookkeeping(Starter):
     engine: ClientAdapter
@@ -40,6 +63,12 @@ class Bookkeeping(Starter):
     _told: deque[Callable[[], None]]
     _output: deque[bytes]
     _live: dict[Request, None]
+    _watchers: list[asyncio.Future[None]]
+    _lane: ClientLane | None
+    """What has the port, the slots and the data memory, while a workload is under way."""
+    @property
+    def _roster(self) -> Roster | None:
+        """Of the loop that the session belongs to, in asyncio."""
     _login_epoch: int
     _logins: int
     _max_transfer: int
@@ -62,6 +91,15 @@ class Bookkeeping(Starter):
         replay: bool = False,
         attribute: int = ...,
     ) -> Pending: ...
+    _alarm: Alarm
+    def awaited(self, pending: Pending) -> Awaitable[None]:
+        """What to await, once, until a command is done; it is given up if the task does not go on. For asyncio.
+
+        PartnerGone when the session is closed, TransportError when it has not been connected.
+        """
+    def _promise(self, pending: Pending) -> Awaitable[None]: ...
+    def flush(self) -> None:
+        """Send what :meth:`submit` has collected."""
     def complete(self, pending: Pending) -> None: ...
     def _begun(self) -> None: ...
     def _work(self) -> None: ...

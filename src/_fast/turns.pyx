@@ -9,12 +9,15 @@ exception that comes out of that leaves ``_inside`` set, as there.
 from cpython.bytes cimport PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
 
+cimport cython
+
+from pysrp._fast.aio_promise cimport Alarm, Promise
+from pysrp._fast.client_queue cimport take_element
 from pysrp._fast.commands cimport DataMemory, Pending, RequestSlots, Starter, own_view
 
 from functools import partial
 from time import monotonic
 
-from pysrp._fast.aio_promise import Promise
 from pysrp.errors import PartnerGone, SrpError
 from pysrp.initiator import requests, units
 from pysrp.initiator.requests import check_timeout
@@ -35,6 +38,14 @@ cdef object SIMPLE = TaskAttribute.SIMPLE
 cdef tuple OURS = (SrpError, ValueError)
 
 
+# To await what is over.
+cdef Promise NOTHING = Promise(Alarm(None))
+NOTHING.over = True
+
+
+include "turns_loop.pxi"
+
+
 cdef class Bookkeeping(Starter):
     """What a session has under way."""
 
@@ -45,6 +56,13 @@ cdef class Bookkeeping(Starter):
     cdef public DataMemory staging
     cdef public Py_ssize_t _login_epoch, _logins, _max_transfer
     cdef public double _retry_output, _retry_action, _timer_at
+    cdef public list _watchers
+    cdef public Alarm _alarm
+    cdef public object _lane
+    cdef readonly Roster _roster
+    cdef Adapter near               # the port, where its queue is in reach of the roster
+    cdef bint roused, rung
+    cdef int idle
 
     def __cinit__(self):
         # Somebody's own way of submitting is used for all.
@@ -124,9 +142,9 @@ cdef class Bookkeeping(Starter):
 
     def _begun(self):
         """A command has been begun from within a loop: have it sent, and its time limit minded."""
-        if self._output and not self._flushing:
-            self._flush_later()
-        if <double>self._pause() < self._timer_at:
+        if self._output and not self._flushing and self._roster is not None:
+            self._roster.later(self)
+        if self.until() < self._timer_at:
             self._schedule()
 
     cdef bint start_plain(self, Pending pending, Py_ssize_t outward) except -1:
@@ -180,11 +198,15 @@ cdef class Bookkeeping(Starter):
 
     def _work(self):
         """Everything that can be done without waiting."""
+        self.work_on(None)
+
+    cdef int work_on(self, elements) except -1:
+        """The same with elements that have come; None: whatever has."""
         if self._inside:
             self.recover()
         self._inside = True
         try:
-            self._turn(self._elements())
+            self._turn(self._elements() if elements is None else elements)
         except OURS:
             self._inside = False
             self._tell()
@@ -192,6 +214,7 @@ cdef class Bookkeeping(Starter):
         self._inside = False
         if self._told:
             self._tell()
+        return 0
 
     def _turn(self, elements):
         """Deal with ``elements``, which have come, and with what time has brought."""
@@ -199,7 +222,8 @@ cdef class Bookkeeping(Starter):
         cdef double now = monotonic()
         engine = self.engine
         if elements:
-            engine.receive(elements, now)
+            if not self.took(elements):
+                engine.receive(elements, now)
         elif self.port.ended:
             engine.closed(PartnerGone("the adapter has gone"))
         if now >= srp.next_deadline:
@@ -218,8 +242,22 @@ cdef class Bookkeeping(Starter):
         if srp.ended or self._staged:
             self._finish()
 
+    cdef bint took(self, list elements) except -1:
+        """Take those from the first one on that are plain; whether these are all, and nobody waits to send more."""
+        cdef RequestSlots srp = self.srp
+        cdef Py_ssize_t at = 0, count = len(elements)
+        if self.engine.exchange is not None:
+            return False
+        while at < count and take_element(srp, elements[at]):
+            at += 1
+        del elements[:at]
+        return at == count and not len(srp._waiting) and not len(srp._urgent)
+
     def _pause(self):
         """When :meth:`_work` is wanted again even if nothing comes (monotonic time)."""
+        return self.until()
+
+    cdef double until(self) except? -1:
         cdef double until = self.srp.next_deadline
         if self._delayed:
             until = min(until, <double>self._delayed[0][0])
@@ -245,7 +283,7 @@ cdef class Bookkeeping(Starter):
             raise PartnerGone(f"the connection is broken: {self.engine.state.value}")
         if self._output:
             self.flush()
-        until = min(limit, <double>self._pause())
+        until = min(limit, self.until())
         self.port.wait(min(max(0.0, until - <double>monotonic()), LONGEST_SLEEP))
         self._work()
 
@@ -261,6 +299,38 @@ cdef class Bookkeeping(Starter):
     def complete(self, Pending pending not None):
         """Wait until a command is done. If that is interrupted, the command is given up."""
         self.wait_for(pending)
+
+    def awaited(self, Pending pending not None):
+        """What to await until a command is done; it is given up if the task does not go on."""
+        if pending.done:
+            return NOTHING
+        if not self._opened:
+            self.give_up((pending,))
+        return self.promise(pending, pending)
+
+    def _promise(self, Pending pending not None):
+        """The same for a command that is not done, and that somebody else gives up."""
+        return self.promise(pending, None)
+
+    cdef Promise promise(self, Pending pending, given_up):
+        cdef Promise promise
+        if not self._opened:
+            raise self._not_open()
+        pending.waiter = promise = Promise(self._alarm, pending.waiter, given_up)
+        return promise
+
+    def flush(self):
+        """Send what :meth:`submit` has collected."""
+        if self._inside:
+            self.recover()
+        if self._output and <double>monotonic() >= self._retry_output:
+            self._inside = True
+            try:
+                self._flush()
+            except OURS:
+                self._inside = False
+                raise
+            self._inside = False
 
     def _flush(self):
         """Send what the engine has to say."""
@@ -310,7 +380,7 @@ cdef class Bookkeeping(Starter):
         pending.done = True
         waiter = pending.waiter
         if type(waiter) is Promise:
-            waiter(pending)     # which calls nothing, but has been told
+            (<Promise>waiter).end(pending)      # which calls nothing, but has been told
         elif waiter is not None:
             self._told.append(partial(waiter, pending))
         self._live.pop(pending, None)

@@ -315,7 +315,7 @@ def test_an_interrupt_at_any_line(name: str, kind: type[Session]) -> None:
             if not interruptions.hit:
                 break
             at += 1 if at < 40 else 7
-        assert at > (40 if kind is Roundabout else 10)
+        assert at > (40 if kind is Roundabout else 5)
 
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")

@@ -19,9 +19,9 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from pysrp._fast.aio_promise import Alarm, Promise
 from pysrp._fast.commands import IO_RETRIES, IO_TIMEOUT, check_written, data_of
 from pysrp._fast.queue import ClientLane
+from pysrp._fast.turns import roster_of
 from pysrp.errors import PartnerGone, SrpError
 from pysrp.initiator.requests import Command, TaskManagement, TimedOut, check_timeout
 from pysrp.initiator.runs import LaneRuns, LaneSteps
@@ -73,7 +73,7 @@ class Device(ScannedUnit):
         """``blocks`` blocks from ``lba`` on."""
         pending = self.begin_read(lba, blocks)
         if pending is not None:
-            await self.session.wait(pending)
+            await self.session.awaited(pending)
             data = data_of(pending)
             if data is not None:
                 return data
@@ -85,7 +85,7 @@ class Device(ScannedUnit):
         size = self.size_known() or await self.session.run_steps(self.block_size_steps())
         pending = None if view.nbytes % size else self.begin_read(lba, view.nbytes // size, view)
         if pending is not None:
-            await self.session.wait(pending)
+            await self.session.awaited(pending)
             if data_of(pending) is not None:
                 return
         await self.session.run_steps(self.read_steps(lba, view.nbytes // size, view))
@@ -94,7 +94,7 @@ class Device(ScannedUnit):
         """Write whole blocks from ``lba`` on."""
         pending = self.begin_write(lba, data, fua)
         if pending is not None:
-            await self.session.wait(pending)
+            await self.session.awaited(pending)
             check_written(pending)
             return
         await self.session.run_steps(self.write_steps(lba, data, fua))
@@ -131,11 +131,7 @@ class Session(LaneRuns):
 
     _loop: asyncio.AbstractEventLoop | None = None
     _fd = -1
-    _alarm: Alarm
-    _lane: ClientLane | None = None
-    """What has the port, the slots and the data memory, while a workload is under way."""
     _timer: asyncio.TimerHandle | None = None
-    _watchers: list[asyncio.Future[None]]
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
@@ -146,10 +142,11 @@ class Session(LaneRuns):
         """Open the queue and log in; raises as the blocking one."""
         check_timeout(timeout)
         self._loop = asyncio.get_running_loop()
-        self._alarm = Alarm(self._loop)
+        roster = roster_of(self._loop)
+        self._alarm = roster.alarm
         self._start()
         self._fd = self.port.fileno()
-        self._loop.add_reader(self._fd, self._on_readable)
+        roster.join(self, self._fd)
         self._readable()
         await self.wait_connected(timeout)
 
@@ -194,9 +191,9 @@ class Session(LaneRuns):
     def _end(self) -> None:
         if self._lane is not None:
             self._lane.release()
-        if self._loop is not None:
-            self._loop.remove_reader(self._fd)
-            self._loop = None
+        if self._roster is not None:
+            self._roster.leave(self, self._fd)
+        self._loop = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -216,30 +213,15 @@ class Session(LaneRuns):
 
     # The loop.
 
-    def _on_readable(self) -> None:
-        """As a callback of the loop, where no task runs: those whose commands are done go on at once."""
-        self._alarm.held = True
-        try:
-            self._readable()
-        finally:
-            self._alarm.ring()
-
     def _readable(self) -> None:
         try:
             if self._lane is not None:
                 return  # what has come is for it; whoever drives it is woken
             self._work()
-            if self.engine.state is State.CLOSED and self._loop is not None:
-                self._loop.remove_reader(self._fd)  # it would stay readable for ever
+            if self.engine.state is State.CLOSED and self._roster is not None:
+                self._roster.leave(self, self._fd)  # it would stay readable for ever
         finally:
             self._wake_watchers()
-            self._schedule()
-
-    def _flush_soon(self) -> None:
-        """Send what the tasks of this round of the loop have submitted."""
-        self._flushing = False
-        if self._loop is not None:
-            self.flush()
             self._schedule()
 
     def _on_timer(self) -> None:
@@ -266,26 +248,9 @@ class Session(LaneRuns):
 
     # Commands.
 
-    def _flush_later(self) -> None:
-        if self._loop is not None:
-            self._flushing = True
-            self._loop.call_soon(self._flush_soon)
-
     async def wait(self, pending: Pending) -> None:
         """Wait until a command is done; being cancelled gives it up."""
-        if not pending.done:
-            try:
-                await self._promise(pending)
-            except BaseException:
-                self.give_up((pending,))
-                raise
-
-    def _promise(self, pending: Pending) -> Promise:
-        """What to await until a command is done, which it is not."""
-        if not self._opened:
-            raise self._not_open()
-        pending.waiter = promise = Promise(self._alarm, pending.waiter)
-        return promise
+        await self.awaited(pending)
 
     def give_up(self, commands: Iterable[Pending], error: SrpError | None = None) -> None:
         """As the blocking one; what it aborts may take its time."""
@@ -344,7 +309,7 @@ class Session(LaneRuns):
             lun, bytes(cdb), data_out=data_out, data_in_length=data_in_length, timeout=timeout,
             retries=retries, block_size=block_size, replay=replay, attribute=attribute,
         )  # fmt: skip
-        await self.wait(pending)
+        await self.awaited(pending)
         return pending.outcome(check)
 
     async def abort(self, pending: Pending, timeout: float = 0) -> bool:

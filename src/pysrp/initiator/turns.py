@@ -211,19 +211,6 @@ class Turns(Bookkeeping):
         while self._told:
             self._told.popleft()()
 
-    def flush(self) -> None:
-        """Send what :meth:`submit` has collected."""
-        if self._inside:
-            self.recover()
-        if self.engine.output and time.monotonic() >= self._retry_output:
-            self._inside = True
-            try:
-                self._flush()
-            except OURS:
-                self._inside = False
-                raise
-            self._inside = False
-
     def _reset(self) -> None:
         """Begin a host reset; :meth:`_work` carries it out."""
         self._ready()

@@ -194,7 +194,7 @@ class ClientAdapter:
             os_type=self.options.os_type,
         )
         self._own_capabilities = _capabilities(self.options)
-        self._exchange: Exchange | None = None
+        self.exchange: Exchange | None = None
         """What the connection waits for, while it is made."""
         self._init_wanted = False
         self._migrated = False
@@ -231,9 +231,9 @@ class ClientAdapter:
         """
         while self.output:
             slot = self._outbox.slot_of(self.output.pop())
-            exchange = self._exchange
+            exchange = self.exchange
             if exchange is not None and exchange.slot == slot:
-                self._exchange = None
+                self.exchange = None
                 self.srp.release(exchange)
                 self.log.warning("the partner closed its queue while %s", exchange.what)
                 self._happened(Event.UNDELIVERED, now)
@@ -247,7 +247,7 @@ class ClientAdapter:
         """Take elements of the own queue, in order."""
         session, memory = self.srp, self._memory
         for element in elements:
-            if self._exchange is None and take_plain(session, element):
+            if self.exchange is None and take_plain(session, element):
                 continue
             header = element[0]
             kind = element[1]
@@ -257,7 +257,7 @@ class ClientAdapter:
                 start = (tag & 0xFFFF) * IU_SIZE
                 # The partner can still write there: copied once, then believed.
                 answer = bytes(memory[start : start + (claimed if claimed < IU_SIZE else IU_SIZE)])
-                if kind == 1 and not element[3] and self._exchange is None:
+                if kind == 1 and not element[3] and self.exchange is None:
                     session.answered(tag, answer, now)
                 else:
                     self._answered(tag, answer, element[3], kind, now)
@@ -350,9 +350,9 @@ class ClientAdapter:
         self.output.clear()
         self._go_on()
         self._init_wanted = False
-        if self._exchange is not None:
-            self.srp.release(self._exchange)
-            self._exchange = None
+        if self.exchange is not None:
+            self.srp.release(self.exchange)
+            self.exchange = None
 
     def _forget_host(self, now: float, error: Exception | None) -> None:
         self.host = None
@@ -420,11 +420,11 @@ class ClientAdapter:
 
     def _answered(self, tag: int, answer: bytes, status: int, kind: int, now: float) -> None:
         """An answer that is out of the ordinary, or belongs to the handshake."""
-        exchange = self._exchange
+        exchange = self.exchange
         if exchange is None or exchange.tag != tag:
             self.srp.answered(tag, answer if kind == _SRP else b"", now, element_fault(status, kind))
             return
-        self._exchange = None
+        self.exchange = None
         if self.state is State.LOGIN:
             self._login_answered(exchange, answer, status, kind, now)
         else:
@@ -435,7 +435,7 @@ class ClientAdapter:
 
     def _begin(self, what: State, now: float) -> tuple[int, int]:
         """Take a slot for a datagram: where its IU begins, and its tag."""
-        self._exchange = exchange = self.srp.exchange(what.value, now, self.options.mad_timeout)
+        self.exchange = exchange = self.srp.exchange(what.value, now, self.options.mad_timeout)
         self._outbox.send(exchange.slot, IU_SIZE, self.options.mad_timeout, _MAD)
         return exchange.slot * IU_SIZE, exchange.tag
 
@@ -464,7 +464,7 @@ class ClientAdapter:
         )
 
     def _send_login(self, now: float, error: Exception | None) -> None:
-        self._exchange = self.srp.login(now, self.options.login_timeout)
+        self.exchange = self.srp.login(now, self.options.login_timeout)
         self.log.info("sent SRP login")
 
     def _mad_answered(self, answer: bytes, status: int, kind: int, now: float) -> None:
