@@ -107,6 +107,10 @@ setup(
         "pysrp": ["py.typed", "**/*.pyi", "**/*.csv", "**/*.lua"],
         "pysrp._fast": ["*.pxd", "*.pyi", "*.h"],
     },
+    data_files=[
+        (str(folder), [str(each) for each in sorted(folder.iterdir()) if each.is_file()])
+        for folder in sorted({page.parent for page in Path("share").rglob("*") if page.is_file()})
+    ],
     exclude_package_data={"": ["*.c", "*.pyx", "*.pxi"]},
     cffi_modules=[f"{BINDINGS}:ffibuilder"] if BINDINGS.exists() else [],
 )

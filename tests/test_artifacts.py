@@ -43,6 +43,8 @@ def test_wheel_holds_what_others_need(artifacts: dict[str, Path]) -> None:
     ):  # fmt: skip
         assert wanted in names
     assert any(n.startswith("pysrp/_fast/view.") and n.endswith(".so") for n in names)
+    for shared in "man/man1/pysrp.1", "bash-completion/completions/pysrp", "zsh/site-functions/_pysrp":
+        assert any(n.endswith(f".data/data/share/{shared}") for n in names)
     assert not [n for n in names if n.startswith("_fast") or n.endswith((".c", ".pyx", ".pxi"))]
     modules = {n.split(".")[0] for n in names if n.startswith("pysrp/_fast/") and n.endswith(".so")}
     assert {m for m in modules if f"{m}.pyi" not in names} == set(), "a Cython module has no stub"

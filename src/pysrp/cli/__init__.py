@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pysrp import __version__
 from pysrp.errors import SrpError
+
+if TYPE_CHECKING:
+    import click
 
 COMMANDS = {
     "demo": (
@@ -69,13 +72,9 @@ def main() -> None:
         sys.exit("\nAborted!")
 
 
-def _run() -> None:
-    """What was typed."""
-    _open_streams()
-    try:
-        import click
-    except ImportError:
-        sys.exit("pysrp: the command line needs click: pip install 'pysrp-vscsi[cli]'")
+def program() -> click.Group:
+    """The command with its subcommands; ImportError without click."""
+    import click
 
     class Lazy(click.Group):
         def list_commands(self, ctx: click.Context) -> list[str]:
@@ -99,6 +98,16 @@ def _run() -> None:
         if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
             click.get_current_context().color = False
 
+    return pysrp
+
+
+def _run() -> None:
+    """What was typed."""
+    _open_streams()
+    try:
+        pysrp = program()
+    except ImportError:
+        sys.exit("pysrp: the command line needs click: pip install 'pysrp-vscsi[cli]'")
     try:
         pysrp(prog_name="pysrp")
     except OSError as error:
