@@ -13,7 +13,7 @@ SECONDS_PER_PARSER ?= 20
 
 sources := $(shell find src setup.py pyproject.toml Makefile -type f -not -name '*.so' -not -path '*/__pycache__/*' -not -path '*.egg-info/*')
 
-.PHONY: demo test host quick soak orders power check environment bench bench-all bench-compare bench-smoke counts counts-accept coverage fuzz lint types corpus mutants changes release debug sanitize clean
+.PHONY: demo test host quick soak orders power check environment bench bench-all bench-compare bench-smoke counts counts-accept coverage fuzz lint types docs corpus mutants changes release debug sanitize clean
 .DELETE_ON_ERROR:
 
 # One build at a time: they share build/.
@@ -134,6 +134,15 @@ types: $(VENV)/tools
 	$(VENV)/bin/mypy
 	cd build && ../$(VENV)/bin/stubtest pysrp._fast --mypy-config-file ../pyproject.toml --allowlist ../tools/stubtest.allow --ignore-unused-allowlist --ignore-disjoint-bases
 	$(PYTHON) tools/public_types.py
+
+# The documentation as a site, build/docs/index.html; whatever it warns of is an error.
+$(VENV)/docs: $(VENV)/installed pyproject.toml
+	@$(PIP) install --group docs
+	@touch $@
+
+docs: $(VENV)/docs
+	$(PYTHON) -m sphinx -W --keep-going -q docs build/docs
+	@echo "docs: build/docs/index.html"
 
 # What the next version will say in CHANGELOG.md, from the files in changes/.
 changes: $(VENV)/tools

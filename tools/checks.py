@@ -78,6 +78,7 @@ MEND = {
     " (pragma: no cover: REASON)",
     "fuzz": "the input is in fuzz/work/: make it a test, and mend the parser",
     "types": "annotate what is named, pass what its types say, or make it private",
+    "docs": "mend the page or the docstring that is named; python -m sphinx docs build/docs shows it with its context",
     "lint": ".venv/bin/ruff check --fix . && .venv/bin/ruff format ., then what is left by hand",
     "corpus": "python tests/corpus/corpus.py explain shows the first answer that differs; if it is meant, corpus.py accept,"
     " and the reason into the commit",
@@ -158,6 +159,7 @@ def steps() -> tuple[list[Step], list[str]]:
         *versions,
         Step("types", "types", after),
         Step("lint", "lint", after),
+        Step("docs", "docs", after),
         Step("corpus", "corpus", after),
         Step("counts", "counts", ("test",)),  # make test has installed valgrind
         Step("bench", "bench-smoke", after, cores=2),

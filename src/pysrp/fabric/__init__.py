@@ -4,13 +4,13 @@ A :class:`Port` is one virtual adapter (LoPAR, chapter "Virtual I/O"): a command
 for 16-byte elements, DMA memory with bus addresses, and, on the server's side, copies to and from the
 partner's memory. Its words are PAPR's. What the real CRQ cannot do, the interface does not ask for.
 
-=============  ======================  ==============================================================
-URL            module                  what it is
-=============  ======================  ==============================================================
+===============  ======================  ==============================================================
+URL              module                  what it is
+===============  ======================  ==============================================================
 ``local:NAME``   :mod:`.local`           both ends in one process; the reference model, with raw hcalls
 ``unix:PATH``    :mod:`.shm`             two processes, shared memory, descriptors over a Unix socket
 ``vio:UNIT``     :mod:`.power`           the real CRQ of a POWER partition (Linux, ``kernel/``)
-=============  ======================  ==============================================================
+===============  ======================  ==============================================================
 
 The client side calls :func:`connect`, the server side :func:`listen` and then
 :meth:`Listener.accept`, once for each partner. A typical owner's loop::
