@@ -50,7 +50,7 @@ def test_nothing_here_installs_the_stranger() -> None:
         if file == Path(__file__) or not file.is_file():
             continue
         for number, line in enumerate(file.read_text(errors="replace").splitlines(), 1):
-            if STRANGER.search(line):
+            if STRANGER.search(line.replace(r"\-", "-")):  # a manual page writes it so
                 wrong.append(f"{file.relative_to(ROOT)}:{number}: {line.strip()}")
     assert wrong == []
 
