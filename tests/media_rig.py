@@ -315,8 +315,8 @@ def file_url(path: Path) -> Medium:
 
 
 @cache
-def nbd_server(kind: str) -> NbdServer:
-    """One for all tests of a process."""
+def nbd_server(kind: str, number: int = 0) -> NbdServer:
+    """One for all tests of a process, or several."""
     folder = Path(tempfile.mkdtemp(prefix="pysrp-nbd-"))
     if kind == "nbdkit":
         server = NbdServer(folder, "memory", SIZE)
