@@ -1,13 +1,16 @@
-"""NBD servers for tests, as people run them: nbdkit and qemu-nbd, on a Unix socket."""
+"""NBD servers for tests, as people run them: nbdkit, qemu-nbd and qemu-storage-daemon, on a Unix socket, or behind a wire."""
 
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pysrp._fast.nbd_medium import library
@@ -15,8 +18,14 @@ from pysrp._fast.nbd_medium import library
 from compiled import run
 from waiting import until
 
-PACKAGES = {"nbdkit": "nbdkit", "qemu-nbd": "qemu-utils", "qemu-img": "qemu-utils"}
-
+PACKAGES = {
+    "nbdkit": "nbdkit",
+    "qemu-nbd": "qemu-utils",
+    "qemu-img": "qemu-utils",
+    "qemu-storage-daemon": "qemu-system-common",
+    "ip": "iproute2",
+    "nsenter": "util-linux",
+}
 
 PR_SET_PDEATHSIG = 1
 libc = ctypes.CDLL(None)
@@ -81,6 +90,10 @@ class NbdServer:
         assert self.process is not None
         self.process.send_signal(signal.SIGCONT)
 
+    def leave(self) -> None:
+        """There is no other one."""
+        self.kill()
+
     def replace(self, *words: object) -> None:
         """kill -9, and another one."""
         self.kill()
@@ -93,6 +106,92 @@ class QemuNbd(NbdServer):
     def command(self, pid: Path, *words: object) -> list[str]:
         tool = [needed("qemu-nbd"), "--persistent", "--socket", str(self.socket), "--pid-file", str(pid)]
         return [*tool, *map(str, words)]
+
+
+class StorageDaemon(NbdServer):
+    """qemu-storage-daemon with a qcow2 image. Its word is the image."""
+
+    def command(self, pid: Path, *words: object) -> list[str]:
+        return [
+            needed("qemu-storage-daemon"), f"--pidfile={pid}",
+            f"--blockdev=driver=file,node-name=file,filename={words[0]}",
+            "--blockdev=driver=qcow2,node-name=disk,file=file",
+            f"--nbd-server=addr.type=unix,addr.path={self.socket}",
+            "--export=type=nbd,id=first,node-name=disk,name=,writable=on",
+            f"--chardev=socket,path={self.folder}/qmp.sock,server=on,wait=off,id=qmp", "--monitor=chardev=qmp",
+        ]  # fmt: skip
+
+    def ask(self, *commands: tuple[str, dict[str, Any]]) -> None:
+        """QMP (QEMU's docs/interop/qmp-spec.txt): some commands, each of which succeeds."""
+        with socket.socket(socket.AF_UNIX) as near:
+            near.connect(f"{self.folder}/qmp.sock")
+            lines = near.makefile("rw")
+            assert "QMP" in json.loads(lines.readline())
+            for name, arguments in ("qmp_capabilities", {}), *commands:
+                lines.write(json.dumps({"execute": name, "arguments": arguments}))
+                lines.flush()
+                while "event" in (answer := json.loads(lines.readline())):
+                    pass
+                assert "return" in answer, answer
+
+    def pause(self) -> None:
+        """It exports nothing, and nobody reaches it."""
+        self.ask(("nbd-server-stop", {}))
+
+    def resume(self) -> None:
+        """The same image again."""
+        address = {"type": "unix", "data": {"path": str(self.socket)}}
+        export = {"type": "nbd", "id": "again", "node-name": "disk", "name": "", "writable": True}
+        self.ask(("nbd-server-start", {"addr": address}), ("block-export-add", export))
+
+
+class FarServer(NbdServer):
+    """nbdkit in a network namespace of its own, at the other end of a wire that can be cut."""
+
+    def __init__(self, folder: Path, *words: object) -> None:
+        self.tools = {tool: needed(tool) for tool in ("ip", "nsenter")}
+        if os.geteuid():
+            pytest.skip("NO ROOT HERE: a network namespace needs it")
+        self.room = subprocess.Popen(["unshare", "--net", "sleep", "infinity"], preexec_fn=die_with_parent)
+        pid = self.room.pid
+        mine = Path("/proc/self/ns/net").readlink()
+        until(lambda: Path(f"/proc/{pid}/ns/net").readlink() != mine)
+        self.near, self.far = f"pysrp{pid}n", f"pysrp{pid}f"
+        net = f"198.18.{pid >> 6 & 255}"
+        near, self.address = (f"{net}.{(pid & 63) * 4 + number}" for number in (1, 2))
+        self.ip("link", "add", self.near, "type", "veth", "peer", "name", self.far, "netns", str(pid))
+        self.ip("address", "add", f"{near}/30", "dev", self.near)
+        self.ip("link", "set", self.near, "up")
+        self.inside(self.tools["ip"], "address", "add", f"{self.address}/30", "dev", self.far)
+        self.mend()
+        super().__init__(folder, *words)
+        self.uri = f"nbd://{self.address}"
+
+    def ip(self, *words: str) -> None:
+        subprocess.run([self.tools["ip"], *words], check=True)
+
+    def within(self, *words: str) -> list[str]:
+        return [self.tools["nsenter"], f"--net=/proc/{self.room.pid}/ns/net", *words]
+
+    def inside(self, *words: str) -> None:
+        subprocess.run(self.within(*words), check=True)
+
+    def command(self, pid: Path, *words: object) -> list[str]:
+        tool = [needed("nbdkit"), "--foreground", "--ipaddr", self.address, "--pidfile", str(pid)]
+        return self.within(*tool, *map(str, words))
+
+    def cut(self) -> None:
+        """What is sent from now on gets lost, either way."""
+        self.inside(self.tools["ip"], "link", "set", self.far, "down")
+
+    def mend(self) -> None:
+        self.inside(self.tools["ip"], "link", "set", self.far, "up")
+
+    def leave(self) -> None:
+        """The room, and with it the wire."""
+        self.kill()
+        self.room.kill()
+        self.room.wait()
 
 
 def qcow2(folder: Path, size: int) -> Path:

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from integrity import BLOCK, Wrong
+from integrity import BLOCK, OVER, Wrong
 from integrity_rig import BLOCKS, Field
-from nbd_servers import NbdServer, QemuNbd, qcow2
+from nbd_servers import FarServer, NbdServer, QemuNbd, StorageDaemon, qcow2
 from system_rig import Child
+from waiting import until
 
-ROUNDS = int(os.environ.get("PYSRP_SOAK_ROUNDS", "4"))
+ROUNDS = int(os.environ.get("PYSRP_SOAK_ROUNDS", "10"))
 """How often somebody is killed; make soak has more of them."""
 
 SIZE = BLOCKS * BLOCK
@@ -34,7 +35,7 @@ def begin(tmp_path: Path, child: Callable[..., Child]) -> Iterator[Callable[...,
     for field in fields:
         field.close()
     for server in servers:
-        server.kill()
+        server.leave()
 
 
 def lossy(folder: Path) -> tuple[NbdServer, list[str]]:
@@ -77,4 +78,57 @@ def test_an_image_whose_server_stops_and_dies(tmp_path: Path, begin: Callable[..
 
     for happens in stops, lambda: server.replace(*words), field.kill_server, lambda: server.replace(*words):
         field.round(40, happens)
+    field.check()
+
+
+def status(field: Field, word: str) -> bool:
+    """Whether the disk tells that of its server."""
+    return f" {word} " in f" {field.tree.read('devices/disk1/status')}"
+
+
+def test_an_image_that_is_not_exported_for_a_while(tmp_path: Path, begin: Callable[..., Field]) -> None:
+    """qemu-storage-daemon, told by QMP to stop its NBD server, and to start it again."""
+    server = StorageDaemon(tmp_path, qcow2(tmp_path, SIZE))
+    field = begin(server.uri, server, seed=13)
+
+    def pauses() -> None:
+        server.pause()
+        until(lambda: status(field, "connected=0"))
+        server.resume()
+
+    for _ in range(2):
+        field.round(40, pauses)
+    field.check()
+
+
+def test_a_server_that_is_slow_and_fails(tmp_path: Path, begin: Callable[..., Field]) -> None:
+    """nbdkit's delay, rate and error filters: errors are told, and what is told to be written is."""
+    disk, fails = tmp_path / "disk", tmp_path / "fails"
+    disk.write_bytes(bytes(SIZE))
+    filters = [f"--filter={each}" for each in ("error", "delay", "rate")]
+    words = ["file", disk, "error=EIO", "error-rate=5%", f"error-file={fails}", "wdelay=1ms", "rate=400M"]
+    server = NbdServer(tmp_path, *filters, *words)
+    field = begin(server.uri, server, seed=14)
+    fails.touch()
+    for _ in range(3):
+        field.round(40)
+    fails.unlink()
+    field.check()
+    assert field.history.counts[OVER] > 0, "none has failed"
+
+
+def test_a_wire_that_is_cut_and_mended(tmp_path: Path, begin: Callable[..., Field]) -> None:
+    """What is under way waits for it."""
+    disk = tmp_path / "disk"
+    disk.write_bytes(bytes(SIZE))
+    server = FarServer(tmp_path, "file", disk)
+    field = begin(server.uri, server, seed=15)
+
+    def cut() -> None:
+        server.cut()
+        until(lambda: not status(field, "under_way=0") or all(crew.over for crew in field.crews))
+        server.mend()
+
+    for _ in range(2):
+        field.round(40, cut)
     field.check()

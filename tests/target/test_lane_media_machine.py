@@ -308,7 +308,9 @@ class Both:
     def take(self, step: Any) -> None:
         self.tag += 1
         for side in self.sides:
-            alone = step[0] != "move" and isinstance(side.medium, OnNbd)  # what is over by then is nobody's choice
+            alone = step[0] != "move" and isinstance(
+                side.medium, OnNbd
+            )  # what is over by then is nobody's choice
             if alone:
                 side.run()
             self._take(side, *step)

@@ -31,6 +31,8 @@ PEERS = {
     "nbdkit": "nbdkit",
     "nbdinfo": "libnbd-bin",
     "qemu-nbd": "qemu-utils",
+    "qemu-storage-daemon": "qemu-system-common",
+    "ip": "iproute2",
 }
 """Of the tests on the host."""
 
