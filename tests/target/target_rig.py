@@ -7,7 +7,8 @@ import itertools
 import struct
 import threading
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pysrp import crq, mad, srp
@@ -223,8 +224,18 @@ class Spotted(Ram):
     def __init__(self, size: int, bad: Collection[int], *, blocking: bool = False) -> None:
         super().__init__(size)
         self.bad, self.blocking = bad, blocking
+        self.error = 0
+
+    @contextmanager
+    def other(self, error: int) -> Iterator[None]:
+        """For now every access fails so."""
+        self.error = error
+        yield
+        self.error = 0
 
     def _check(self, offset: int, length: int) -> None:
+        if self.error:
+            raise OSError(self.error, "as it happens")
         if any(offset <= at < offset + length for at in self.bad):
             raise OSError(errno.EIO, "somewhere")
 

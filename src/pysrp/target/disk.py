@@ -48,11 +48,11 @@ GRANTED = frozenset({"__class__", "backend", "block_size", "blocks", "execute", 
 
 TELLS = frozenset(
     {
-        "block_limits", "commands", "exported", "extended_inquiry_data", "identity", "inquiry", "inquiry_data", "version_descriptors",
-        "vpd_pages",
+        "block_limits", "commands", "exported", "extended_inquiry_data", "identity", "inquiry", "inquiry_data", "log_pages",
+        "version_descriptors", "vpd_pages",
     }
 )  # fmt: skip
-"""What INQUIRY is made of: whatever it tells, READ and WRITE are what they were."""
+"""What INQUIRY and LOG SENSE are made of: whatever they tell, READ and WRITE are what they were."""
 
 LOOKED_UP = frozenset({"__delattr__", "__eq__", "__getattr__", "__getattribute__", "__hash__", "__setattr__"})
 """Of the names that Python gives a meaning to, those by which something of a disk may become another."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import errno
 import logging
-from functools import cache
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import Any, ClassVar
 
 from pysrp._fast.gate import NO_CACHE, SWP
 from pysrp.errors import ConfigError
-from pysrp.scsi.codes import ModePage, Opcode, SenseKey, VariableLengthAction
-from pysrp.scsi.mode import CachingPage, ControlPage, ReadWriteErrorRecoveryPage
+from pysrp.scsi.codes import LogPage, ModePage, Opcode, SenseKey, VariableLengthAction
+from pysrp.scsi.mode import CachingPage, ControlPage, LogParameter, ReadWriteErrorRecoveryPage
 from pysrp.target.backend_medium import Backend
 from pysrp.target.effects import GOOD, Effect, Flush
 from pysrp.target.fault import Fault
@@ -23,24 +25,29 @@ from pysrp.target.units.identity import UnitIdentity
 from pysrp.target.units.pages import PageValues
 from pysrp.target.units.persistent import ReservationStore
 
-__all__ = ["BlockUnit"]
+__all__ = ["BlockUnit", "in_binary"]
 
 log = logging.getLogger("pysrp.target")
 
 BLOCK_SIZES = 512, 1024, 2048, 4096
 
-READS = frozenset(
-    {
-        Opcode.READ_6,
-        Opcode.READ_10,
-        Opcode.READ_12,
-        Opcode.READ_16,
-        Opcode.VERIFY_10,
-        Opcode.VERIFY_16,
-        Opcode.SERVICE_ACTION_IN_16,
-    }
-)
+WRITING, READING = LogPage.WRITE_ERROR_COUNTERS, LogPage.READ_ERROR_COUNTERS
+VERIFYING, OTHER = LogPage.VERIFY_ERROR_COUNTERS, LogPage.NON_MEDIUM_ERROR
+"""The log pages that errors are counted on."""
+
+DOING = {
+    Opcode.READ_6: READING,
+    Opcode.READ_10: READING,
+    Opcode.READ_12: READING,
+    Opcode.READ_16: READING,
+    Opcode.VERIFY_10: VERIFYING,
+    Opcode.VERIFY_16: VERIFYING,
+    Opcode.SERVICE_ACTION_IN_16: READING,
+}
 """Commands whose failure is the medium's when it is read; of VERIFY those that the native lane may have begun."""
+
+UNCORRECTED = 0x0006
+"""Total uncorrected errors: the one counter of an error page that is known here (SPC-4, 7.3.6)."""
 
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 PROTECTED = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
@@ -117,8 +124,8 @@ class BlockUnit(LogicalUnit):
         self.read_only = read_only or backend.read_only
         self._write_cache = not (write_through or self.read_only)
         self._software_protected = False
-        self._errors = {True: 0, False: 0}
-        """Errors of the medium so far, of reading and of writing."""
+        self._errors: Counter[LogPage] = Counter()
+        """Errors so far, by the page that counts them."""
         super().__init__(
             name,
             identity=identity,
@@ -137,11 +144,11 @@ class BlockUnit(LogicalUnit):
     def failed(self, task: Task, error: Exception) -> None:
         """The medium failed with ``error``, or work of ours with a Fault: end the task with sense."""
         if isinstance(error, OSError):
-            error = self.fault_of(error, task.cdb[0] in READS or _is_read_32(task.cdb))
+            error = self.fault_of(error, _doing(task.cdb))
         super().failed(task, error)
 
-    def fault_of(self, error: Exception, reads: bool = False) -> Fault:
-        """What an error of the medium is to an initiator; ``reads``: it came up while reading."""
+    def fault_of(self, error: Exception, doing: LogPage = WRITING) -> Fault:
+        """What an error of the medium is to an initiator; ``doing``: the page that counts it, if it is the medium's."""
         if isinstance(error, OSError):
             number = error.errno
             lba = error.offset // self.block_size if isinstance(error, BadBlock) else None
@@ -152,17 +159,32 @@ class BlockUnit(LogicalUnit):
             if number in NO_MEDIUM:
                 return Fault(SenseKey.NOT_READY, SenseCode.MEDIUM_NOT_PRESENT)
             if number in MEDIUM:
-                with self._lock:
-                    self._errors[reads] += 1
+                self._count_error(doing)
                 return Fault(
                     SenseKey.MEDIUM_ERROR,
-                    SenseCode.UNRECOVERED_READ_ERROR if reads else SenseCode.WRITE_ERROR,
+                    SenseCode.WRITE_ERROR if doing == WRITING else SenseCode.UNRECOVERED_READ_ERROR,
                     information=lba,
                 )
+            self._count_error(OTHER)
             if number == errno.ETIMEDOUT:
                 return Fault(SenseKey.HARDWARE_ERROR, SenseCode.LOGICAL_UNIT_COMMUNICATION_TIME_OUT)
             return Fault(SenseKey.HARDWARE_ERROR, SenseCode.INTERNAL_TARGET_FAILURE, information=lba)
         return super().fault_of(error)
+
+    def _count_error(self, page: LogPage) -> None:
+        with self._lock:
+            self._errors[page] += 1
+
+    def log_pages(self) -> dict[int, Callable[[], Sequence[LogParameter]]]:
+        """Log pages by page code: what gives their parameters, in order of their codes. Each part adds what it knows."""
+        medium = {page: partial(self._counter, page, UNCORRECTED) for page in (WRITING, READING, VERIFYING)}
+        return {**medium, OTHER: partial(self._counter, OTHER, 0)}
+
+    def _counter(self, page: LogPage, code: int) -> list[LogParameter]:
+        with self._lock:
+            count = self._errors[page]
+        value = min(count, 0xFFFFFFFF).to_bytes(4, "big")
+        return [LogParameter.build(parameter_code=code, parameter_value=value)]
 
     def resized(self) -> None:
         """The backend has another size: say so to every nexus (06/2A/09).
@@ -238,8 +260,15 @@ class BlockUnit(LogicalUnit):
         return GOOD if self._write_cache else Flush(self.backend)
 
 
-def _is_read_32(cdb: bytes) -> bool:
-    return cdb[0] == Opcode.VARIABLE_LENGTH and cdb[8:10] == bytes((0, VariableLengthAction.READ_32))
+def in_binary(code: int, value: bytes) -> LogParameter:
+    """A log parameter that is no counter, but a list in binary (SPC-4, 7.3.2.2.2.5)."""
+    return LogParameter.build(parameter_code=code, format_and_linking=0b11, parameter_value=value)
+
+
+def _doing(cdb: bytes) -> LogPage:
+    if cdb[0] == Opcode.VARIABLE_LENGTH and cdb[8:10] == bytes((0, VariableLengthAction.READ_32)):
+        return READING
+    return DOING.get(cdb[0], WRITING)  # type: ignore[call-overload,no-any-return]
 
 
 @cache

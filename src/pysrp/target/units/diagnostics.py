@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from pysrp.scsi import cdb as cdbs
-from pysrp.scsi.codes import ReadBufferMode, SelfTestCode, SenseKey, WriteBufferMode
+from pysrp.scsi.codes import LogPage, ReadBufferMode, SelfTestCode, SenseKey, WriteBufferMode
+from pysrp.scsi.mode import LogParameter
 from pysrp.target.effects import GOOD, Effect, Fetch, Reply
 from pysrp.target.fault import Fault
 from pysrp.target.task import Nexus, Task
+from pysrp.target.units.blocks import in_binary
 from pysrp.target.units.codes import SenseCode, invalid, short, unfit
 from pysrp.target.units.commands import LONG, Conflict, command
 from pysrp.target.units.verifying import Comparing
@@ -28,6 +31,15 @@ SUPPORTED_PAGES = bytes((0, 0, 0, 1, 0))
 ENTIRE = frozenset({SelfTestCode.FOREGROUND_EXTENDED})
 TESTS = frozenset({SelfTestCode.FOREGROUND_SHORT}) | ENTIRE
 
+RESULTS = 20
+"""Self-tests whose results are kept (SPC-4, 7.3.16)."""
+
+PASSED, ABORTED, FIRST_FAILED = 0, 2, 5
+"""SELF-TEST RESULTS: without an error; aborted by who began it, or by a reset; the first stretch failed, 6: the second."""
+
+NOWHERE = 0xFFFFFFFFFFFFFFFF
+"""ADDRESS OF FIRST FAILURE of a test that found none."""
+
 
 class DiagnosticCommands(Comparing):
     """SEND DIAGNOSTIC, RECEIVE DIAGNOSTIC RESULTS, READ BUFFER(10), WRITE BUFFER(10)."""
@@ -37,6 +49,18 @@ class DiagnosticCommands(Comparing):
         self._echoes: dict[Nexus, bytes] = {}
         self._buffer = b""
         """What has been written there; zeros follow."""
+        self._tests: deque[bytes] = deque(maxlen=RESULTS)
+        """The last ones, as their log parameters have them: the latest first."""
+
+    def log_pages(self) -> dict[int, Callable[[], Sequence[LogParameter]]]:
+        """The last self-tests, and those of the others. Each page has all of its parameters, be they empty."""
+        return {**super().log_pages(), LogPage.SELF_TEST_RESULTS: self._test_results}
+
+    def _test_results(self) -> list[LogParameter]:
+        with self._lock:
+            found = list(self._tests)
+        found += [bytes(16)] * (RESULTS - len(found))
+        return [in_binary(code, value) for code, value in enumerate(found, 1)]
 
     def _left(self, nexus: Nexus) -> None:
         super()._left(nexus)
@@ -68,22 +92,39 @@ class DiagnosticCommands(Comparing):
             if length != 4:
                 raise short()
         elif cdb.selftest or code:
-            yield from self._test(code in ENTIRE)
+            yield from self._test(code)
         return GOOD
 
-    def _test(self, entire: bool) -> Generator[Effect, Any, None]:
-        """Raise Fault where a block cannot be read."""
+    def _test(self, code: int) -> Generator[Effect, Any, None]:
+        """Raise Fault where a block cannot be read. How it ended is kept, but of the default self-test."""
         size = self.block_size
-        stretches = [(0, self.blocks * size)] if entire else [(0, size), ((self.blocks - 1) * size, size)]
+        ends = [(0, size), ((self.blocks - 1) * size, size)]
+        ended, cause = ABORTED, Fault(SenseKey.NO_SENSE, SenseCode.NONE)
         try:
-            for start, length in stretches:
+            for number, (start, length) in enumerate([(0, self.blocks * size)] if code in ENTIRE else ends):
+                ended = FIRST_FAILED + number
                 yield from self._compare(start, length, None, False)
+            ended = PASSED
         except Fault as fault:
+            cause = fault
             raise Fault(
                 SenseKey.HARDWARE_ERROR,
                 SenseCode.LOGICAL_UNIT_FAILED_SELF_TEST,
                 information=fault.information,
             ) from fault
+        except GeneratorExit:
+            ended = ABORTED
+            raise
+        finally:
+            if code:
+                self._note_test(code, ended, cause)
+
+    def _note_test(self, code: int, ended: int, cause: Fault) -> None:
+        """Keep how a self-test ended. Its hour is 0: nothing here counts those that a medium has been in use."""
+        where = NOWHERE if cause.information is None else cause.information
+        sense = bytes((cause.key, cause.code >> 8, cause.code & 0xFF, 0))
+        with self._lock:
+            self._tests.appendleft(bytes((code << 5 | ended, 0, 0, 0)) + where.to_bytes(8, "big") + sense)
 
     @command(cdbs.ReceiveDiagnosticResults, ignores=["obsolete_lun"])
     def receive_diagnostic_results(self, task: Task, cdb: cdbs.ReceiveDiagnosticResults) -> Effect:

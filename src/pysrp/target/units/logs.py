@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pysrp.scsi import cdb as cdbs
@@ -10,7 +11,7 @@ from pysrp.scsi.mode import LogPage as LogPageData
 from pysrp.scsi.mode import LogParameter, SupportedLogPages, SupportedLogSubpage, SupportedLogSubpages
 from pysrp.target.effects import GOOD, Effect, Reply
 from pysrp.target.task import Task
-from pysrp.target.units.blocks import BlockUnit
+from pysrp.target.units.blocks import BlockUnit, in_binary
 from pysrp.target.units.codes import Attention, invalid
 from pysrp.target.units.commands import Conflict, command
 
@@ -18,78 +19,67 @@ __all__ = ["LogCommands"]
 
 SUPPORTED = int(LogPage.SUPPORTED_LOG_PAGES)
 ALL_SUBPAGES = 0xFF
-COUNTERS = {LogPage.WRITE_ERROR_COUNTERS: False, LogPage.READ_ERROR_COUNTERS: True}
-"""Pages with errors, and whether those are of reading."""
-INFORMATIONAL = int(LogPage.INFORMATIONAL_EXCEPTIONS)
-PAGES = sorted((SUPPORTED, *map(int, COUNTERS), INFORMATIONAL))
-SUBPAGES = [(SUPPORTED, 0), (SUPPORTED, ALL_SUBPAGES), *((page, 0) for page in PAGES[1:])]
 
-UNCORRECTED = 0x0006
-"""Total uncorrected errors: the one counter of an error page that is known here."""
-LARGEST = dict.fromkeys(map(int, COUNTERS), UNCORRECTED)
-"""The largest parameter code of a page, where it is not 0."""
 UNKNOWN_TEMPERATURE = 0xFF
-
-BINARY = 0b11
-"""Format and linking of a parameter that is no counter."""
 
 
 class LogCommands(BlockUnit):
     """LOG SENSE, LOG SELECT; READ DEFECT DATA(10) and (12). Nothing is saved, and no value has a threshold."""
 
+    def log_pages(self) -> dict[int, Callable[[], Sequence[LogParameter]]]:
+        """Those of the errors, and those that any disk may be asked for: no temperature is known, and no exception."""
+        return {
+            **super().log_pages(),
+            LogPage.TEMPERATURE: lambda: [in_binary(0, bytes((0, UNKNOWN_TEMPERATURE)))],
+            LogPage.INFORMATIONAL_EXCEPTIONS: lambda: [in_binary(0, bytes((0, 0, UNKNOWN_TEMPERATURE)))],
+        }
+
     @command(cdbs.LogSense, conflicts=Conflict.NEVER, refuses=["sp"], ignores=["obsolete_lun", "ppc"])
     def log_sense(self, task: Task, cdb: cdbs.LogSense) -> Effect:
-        """LOG SENSE: cumulative values. No page has more than one parameter, so none is left out (PARAMETER POINTER)."""
+        """LOG SENSE: cumulative values, from the parameter on that PARAMETER POINTER says."""
         if cdb.pc != LogPageControl.CUMULATIVE:
             raise invalid(cdbs.LogSense, "pc")
-        if cdb.page_code not in PAGES:
+        code, subpage, first = cdb.page_code, cdb.subpage_code, cdb.parameter_pointer
+        pages = self.log_pages()
+        if code != SUPPORTED and code not in pages:
             raise invalid(cdbs.LogSense, "page_code")
-        if cdb.subpage_code not in (0, ALL_SUBPAGES):
+        if subpage not in (0, ALL_SUBPAGES):
             raise invalid(cdbs.LogSense, "subpage_code")
-        if cdb.parameter_pointer > (0 if cdb.subpage_code else LARGEST.get(cdb.page_code, 0)):
+        if code == SUPPORTED or subpage:
+            if first:
+                raise invalid(cdbs.LogSense, "parameter_pointer")
+            return Reply(bytes(_list(sorted(pages), code, subpage)), cdb.allocation_length)
+        found = [one for one in pages[code]() if one.parameter_code >= first]
+        if not found:
             raise invalid(cdbs.LogSense, "parameter_pointer")
-        return Reply(bytes(self._page(cdb.page_code, cdb.subpage_code)), cdb.allocation_length)
-
-    def _page(self, code: int, subpage: int) -> Any:
-        if subpage:
-            found = [each for each in SUBPAGES if code in (SUPPORTED, each[0])]
-            pages = [SupportedLogSubpage.build(page_code=page, subpage_code=below) for page, below in found]
-            return SupportedLogSubpages.build(ds=True, page_code=code, supported_subpages=pages)
-        if code == SUPPORTED:
-            return SupportedLogPages.build(ds=True, supported_page_list=bytes(PAGES))
-        if code == INFORMATIONAL:
-            # No exception, and no temperature that is known (SPC-4, 7.3.8).
-            value = bytes((0, 0, UNKNOWN_TEMPERATURE))
-            parameter = LogParameter.build(format_and_linking=BINARY, parameter_value=value)
-        else:
-            with self._lock:
-                count = self._errors[COUNTERS[LogPage(code)]]
-            parameter = LogParameter.build(
-                parameter_code=UNCORRECTED, parameter_value=min(count, 0xFFFFFFFF).to_bytes(4, "big")
-            )
-        return LogPageData.build(ds=True, page_code=code, parameters=[parameter])
+        return Reply(
+            bytes(LogPageData.build(ds=True, page_code=code, parameters=found)), cdb.allocation_length
+        )
 
     @command(cdbs.LogSelect, refuses=["sp"], ignores=["obsolete_lun"])
     def log_select(self, task: Task, cdb: cdbs.LogSelect) -> Effect:
         """LOG SELECT without a list: PCR, or PC with default cumulative values, begins to count anew, on one page or on
-        all, and tells the other nexuses (06/2A/02).
+        all, and tells the other nexuses (06/2A/02). What is no counter stays.
         """
         if cdb.parameter_list_length:
             raise invalid(cdbs.LogSelect, "parameter_list_length")
-        if cdb.page_code not in PAGES:
+        if cdb.page_code != SUPPORTED and cdb.page_code not in self.log_pages():
             raise invalid(cdbs.LogSelect, "page_code")
         if cdb.subpage_code not in ((0,) if cdb.page_code == SUPPORTED else (0, ALL_SUBPAGES)):
             raise invalid(cdbs.LogSelect, "subpage_code")
         if not cdb.pcr and cdb.pc != LogPageControl.DEFAULT_CUMULATIVE:
             return GOOD
         with self._changing():
-            before = dict(self._errors)
-            for page, reads in COUNTERS.items():
-                if cdb.page_code in (SUPPORTED, page):
-                    self._errors[reads] = 0
-            if self._errors != before:
+            if self._count_anew(cdb.page_code):
                 self._establish(Attention.LOG_PARAMETERS_CHANGED, self._nexuses, but=task.nexus)
         return GOOD
+
+    def _count_anew(self, page: int) -> bool:
+        """Forget the counts of a page, of 0 of all; whether there were any. With the lock."""
+        gone = [each for each, count in self._errors.items() if count and page in (SUPPORTED, each)]
+        for each in gone:
+            del self._errors[each]
+        return bool(gone)
 
     @command(
         cdbs.ReadDefectData10,
@@ -105,3 +95,16 @@ class LogCommands(BlockUnit):
             raise invalid(type(cdb), "defect_list_format")
         head = bytes((0, cdb.req_plist << 4 | cdb.req_glist << 3 | listed))
         return Reply(head + bytes(2 if isinstance(cdb, cdbs.ReadDefectData10) else 6), cdb.allocation_length)
+
+
+def _list(pages: list[int], code: int, subpage: int) -> SupportedLogPages | SupportedLogSubpages:
+    """The pages that there are, or with their subpages; of one page only those."""
+    if not subpage:
+        return SupportedLogPages.build(ds=True, supported_page_list=bytes((SUPPORTED, *pages)))
+    found = [(SUPPORTED, 0), (SUPPORTED, ALL_SUBPAGES), *((page, 0) for page in pages)]
+    listed = [
+        SupportedLogSubpage.build(page_code=page, subpage_code=below)
+        for page, below in found
+        if code in (SUPPORTED, page)
+    ]
+    return SupportedLogSubpages.build(ds=True, page_code=code, supported_subpages=listed)

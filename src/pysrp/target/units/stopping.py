@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from pysrp.scsi import cdb as cdbs
-from pysrp.scsi.codes import SenseKey
+from pysrp.scsi.codes import LogPage, SenseKey
+from pysrp.scsi.mode import LogParameter
 from pysrp.target.effects import GOOD, Effect, Flush
 from pysrp.target.fault import Fault
 from pysrp.target.task import Nexus, Task
-from pysrp.target.units.blocks import BlockUnit
+from pysrp.target.units.blocks import BlockUnit, in_binary
 from pysrp.target.units.codes import Attention, SenseCode, invalid
 from pysrp.target.units.commands import LONG, Conflict, command
 
 __all__ = ["StopCommands"]
 
 log = logging.getLogger("pysrp.target")
+
+ACCUMULATED_CYCLES = 0x0004
+"""Accumulated start-stop cycles: what is known of a medium that has neither a date nor an end (SPC-4, 7.3.17)."""
 
 
 def _starting(cdb: bytes) -> Conflict:
@@ -36,6 +40,17 @@ class StopCommands(BlockUnit):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._preventing: set[Nexus] = set()
+        self._cycles = 0
+        """How many times it has been stopped."""
+
+    def log_pages(self) -> dict[int, Callable[[], Sequence[LogParameter]]]:
+        """How many times it has been stopped, and those of the others."""
+        return {
+            **super().log_pages(),
+            LogPage.START_STOP_CYCLE_COUNTER: lambda: [
+                in_binary(ACCUMULATED_CYCLES, min(self._cycles, 0xFFFFFFFF).to_bytes(4, "big"))
+            ],
+        }
 
     def _left(self, nexus: Nexus) -> None:
         super()._left(nexus)
@@ -82,6 +97,7 @@ class StopCommands(BlockUnit):
             before = self._not_ready
             if before != SenseCode.MEDIUM_NOT_PRESENT:
                 self._not_ready = reason
+            self._cycles += before is None
             after, others = self._not_ready, len(self._nexuses) - (nexus in self._nexuses)
         if after is not before:
             log.warning(

@@ -6,11 +6,11 @@ from collections.abc import Generator
 from typing import Any
 
 from pysrp.scsi import cdb as cdbs
-from pysrp.scsi.codes import ByteCheck, SenseKey
+from pysrp.scsi.codes import ByteCheck, LogPage, SenseKey
 from pysrp.target.effects import GOOD, Effect, Fetch, Move, NextTurn, Read, Write
 from pysrp.target.fault import Fault
 from pysrp.target.task import Task
-from pysrp.target.units.blocks import BlockUnit
+from pysrp.target.units.blocks import READING, VERIFYING, BlockUnit
 from pysrp.target.units.codes import SenseCode, invalid
 from pysrp.target.units.commands import LONG, Conflict, command
 
@@ -26,14 +26,16 @@ TURN = 16 << 20
 class Comparing(BlockUnit):
     """What commands have in common that look at what is there."""
 
-    def _found(self, start: int, length: int, flush: bool = False) -> Generator[Effect, Any, bytearray]:
-        """The bytes there; ``flush``: on the medium. That they cannot be read is an error of reading, whatever the command
-        writes.
+    def _found(
+        self, start: int, length: int, flush: bool = False, doing: LogPage = READING
+    ) -> Generator[Effect, Any, bytearray]:
+        """The bytes there; ``flush``: on the medium. That they cannot be read is an error of reading, or of verifying,
+        whatever the command writes.
         """
         try:
             found: bytearray = yield Read(self.backend, start, length, self.block_size, flush)
         except OSError as error:
-            raise self.fault_of(error, reads=True) from error
+            raise self.fault_of(error, doing) from error
         return found
 
     def _put(self, start: int, data: memoryview | bytes, fua: bool) -> Effect:
@@ -41,7 +43,7 @@ class Comparing(BlockUnit):
         return Write(self.backend, start, data, flush=fua or not self._write_cache)
 
     def _compare(
-        self, start: int, length: int, data: memoryview | None, flush: bool
+        self, start: int, length: int, data: memoryview | None, flush: bool, doing: LogPage = READING
     ) -> Generator[Effect, Any, None]:
         """Read ``length`` bytes; raise Fault where they are not ``data`` over and over."""
         expected = data
@@ -49,7 +51,7 @@ class Comparing(BlockUnit):
             expected = memoryview(bytes(expected) * (min(length, CHUNK) // len(expected)))
         done = 0
         while done < length:
-            found = yield from self._found(start + done, min(length - done, CHUNK), flush)
+            found = yield from self._found(start + done, min(length - done, CHUNK), flush, doing)
             if expected is not None:
                 at = done % len(expected)
                 wanted = expected[at : at + len(found)]
@@ -69,7 +71,7 @@ class Comparing(BlockUnit):
     ) -> Generator[Effect, Any, Effect]:
         """As :meth:`_compare`. What is called in place has its bytes: without data there is nothing to look at."""
         if length and (data is not None or getattr(self.backend, "blocking", True)):
-            yield from self._compare(start, length, data, flush)
+            yield from self._compare(start, length, data, flush, VERIFYING)
         return GOOD
 
 
