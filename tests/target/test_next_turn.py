@@ -66,6 +66,24 @@ def test_a_client_that_goes_ends_it(rig: Rig) -> None:
     assert rig.run() is None
 
 
+def test_what_is_found_in_a_later_turn_ends_it() -> None:
+    """A block that is none of 32 MiB of zeros: the loop goes on, and the others are served."""
+    size = 32 * MIB
+    ram = Ram(size)
+    ram.memory()[size - 1] = 1
+    rig = Rig(LunMap([(0, Disk(ram, "long"))]))
+    client = rig.login()
+    client.poke(bytes(BLOCK))
+    raw = cdb.Verify16.build(verification_length=size // BLOCK, bytchk=3)
+    tag = client.cmd(0, bytes(raw), data_out=(client.data(), BLOCK))
+    while not client.answers:
+        rig.run()
+    answer = client.answer(tag)
+    assert answer.status == 2
+    assert bytes(answer.sense)[2] & 15 == 0xE
+    rig.close()
+
+
 def test_unmap_goes_on_piece_by_piece() -> None:
     """Pieces end where blocks of the medium end, wherever a stretch begins."""
     ram = Freed(2 * MAX_UNMAP)

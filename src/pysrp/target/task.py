@@ -644,11 +644,11 @@ class Steps:
             elif isinstance(effect, Begin):
                 effect.job.begin(task, self.done, self.failed)
             elif isinstance(effect, AbortTasks):
-                end_tasks(task.unit, effect.nexuses, task.nexus.post, self.done, task)
+                end_tasks(task.unit, effect.nexuses, task.nexus.post, partial(task.attempt, self.done), task)
             elif isinstance(effect, Alone):
                 task.be_alone(effect, self.done)
             elif isinstance(effect, NextTurn):
-                task.nexus.post(self.done)
+                task.nexus.post(partial(task.attempt, self.done))
             else:
                 raise TypeError(f"{effect!r} gives nothing back: return it")
         except Exception as error:
