@@ -177,8 +177,12 @@ class BlockUnit(LogicalUnit):
 
     def log_pages(self) -> dict[int, Callable[[], Sequence[LogParameter]]]:
         """Log pages by page code: what gives their parameters, in order of their codes. Each part adds what it knows."""
-        medium = {page: partial(self._counter, page, UNCORRECTED) for page in (WRITING, READING, VERIFYING)}
-        return {**medium, OTHER: partial(self._counter, OTHER, 0)}
+        return {
+            WRITING: partial(self._counter, WRITING, UNCORRECTED),
+            READING: partial(self._counter, READING, UNCORRECTED),
+            VERIFYING: partial(self._counter, VERIFYING, UNCORRECTED),
+            OTHER: partial(self._counter, OTHER, 0),
+        }
 
     def _counter(self, page: LogPage, code: int) -> list[LogParameter]:
         with self._lock:
@@ -239,7 +243,11 @@ class BlockUnit(LogicalUnit):
 
     def _writable(self, task: Task) -> None:
         """Raise Fault if this task may not write."""
-        if self.read_only or task.read_only:
+        self.let_write(task.read_only)
+
+    def let_write(self, read_only: bool) -> None:
+        """Raise Fault where nobody may write, nor who is shown it ``read_only``."""
+        if self.read_only or read_only:
             raise Fault(SenseKey.DATA_PROTECT, SenseCode.WRITE_PROTECTED)
         if self._software_protected:
             raise Fault(SenseKey.DATA_PROTECT, SenseCode.SOFTWARE_WRITE_PROTECTED)
