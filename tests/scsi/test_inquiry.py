@@ -40,6 +40,8 @@ TABLES: dict[str, str] = {
     "ModePagePolicy": PAGE,
     "ScsiPorts": PAGE,
     "SupportedBlockLengths": PAGE,
+    "ThirdPartyCopy": PAGE,
+    "CopyDescriptor": "descriptor_type:2 descriptor_length:2",
     "Designator": NAMED,
     "VendorSpecificDesignator": NAMED,
     "ScsiNameDesignator": NAMED,

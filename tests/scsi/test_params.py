@@ -206,6 +206,24 @@ TABLES: dict[str, str] = {
         long_timeout:4 short_timeout:4""",
     "Timestamp": "timestamp_parameter_data_length:2 -.5 timestamp_origin.3 -:1 timestamp:6 -:2",
     "SetTimestamp": "-:4 timestamp:6 -:2",
+    "Cscd": """descriptor_type_code:1 lu_id_type.2 nul peripheral_device_type.5 relative_initiator_port_identifier:2
+        parameters:24 device_type_specific:4""",
+    "IdentificationCscd": """descriptor_type_code:1 lu_id_type.2 nul peripheral_device_type.5
+        relative_initiator_port_identifier:2 -.4 code_set.4 -.2 association.2 designator_type.4 -:1 designator_length:1
+        designator:20 -.5 pad -.2 disk_block_length:3""",
+    "CopySegment": "descriptor_type_code:1 -.6 dc cat descriptor_length:2",
+    "BlockToBlock": """descriptor_type_code:1 -.6 dc cat descriptor_length:2 source_cscd_descriptor_id:2
+        destination_cscd_descriptor_id:2 -:2 block_device_number_of_blocks:2 source_lba:8 destination_lba:8""",
+    "CopyList": """list_identifier:1 -.2 str list_id_usage.2 priority.3 cscd_descriptor_list_length:2 -:4
+        segment_descriptor_list_length:4 inline_data_length:4""",
+    "CopyOperatingParameters": """available_data:4 -.7 snlid -:3 maximum_cscd_descriptor_count:2
+        maximum_segment_descriptor_count:2 maximum_descriptor_list_length:4 maximum_segment_length:4
+        maximum_inline_data_length:4 held_data_limit:4 maximum_stream_device_transfer_size:4 -:2
+        total_concurrent_copies:2 maximum_concurrent_copies:1 data_segment_granularity:1
+        inline_data_granularity:1 held_data_granularity:1 -:3 implemented_descriptor_list_length:1""",
+    "CopyStatus": """available_data:4 hdd copy_command_status.7 segments_processed:2 transfer_count_units:1
+        transfer_count:4""",
+    "CopyFailureDetails": "available_data:4 -:52 extended_copy_command_status:1 -:1 sense_data_length:2",
 }
 NO_TABLE = {"SetTargetPortGroups"}
 

@@ -51,6 +51,9 @@ DATA_IN: dict[type[c.Cdb], _Parse | _By] = {
     ),
     c.ReportSupportedTaskManagementFunctions: params.SupportedTaskManagement,
     c.ReportTimestamp: params.Timestamp,
+    c.ReceiveCopyOperatingParameters: params.CopyOperatingParameters,
+    c.ReceiveCopyStatusLid1: params.CopyStatus,
+    c.ReceiveCopyFailureDetailsLid1: params.CopyFailureDetails,
 }
 """What a device returns for a command."""
 
@@ -63,6 +66,7 @@ DATA_OUT: dict[type[c.Cdb], _Parse | _By] = {
         params.parse_pr_out,
     ),
     c.Unmap: params.Unmap,
+    c.ExtendedCopyLid1: params.CopyList,
     c.SetTargetPortGroups: params.SetTargetPortGroups,
     c.SetTimestamp: params.SetTimestamp,
 }

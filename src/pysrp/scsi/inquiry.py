@@ -46,6 +46,7 @@ __all__ = [
     "BlockDeviceCharacteristics",
     "BlockLengthProtection",
     "BlockLimits",
+    "CopyDescriptor",
     "Designator",
     "DeviceIdentification",
     "Eui64Designator",
@@ -75,6 +76,7 @@ __all__ = [
     "SupportedVpdPages",
     "T10VendorDesignator",
     "TargetPortGroupDesignator",
+    "ThirdPartyCopy",
     "UnitSerialNumber",
     "UnknownVpd",
     "UuidDesignator",
@@ -647,6 +649,22 @@ class AtaInformation(_FixedVpd, page=VpdPage.ATA_INFORMATION):
     device_signature = Raw(36, 20)
     command_code = U8(56, hex=True)
     identify_data = Raw(60, 512)
+
+
+class CopyDescriptor(Structure, size=4):
+    """Third-party copy descriptor, 4 + n bytes (SPC-4, 7.8.17.2); each type has a table of its own there."""
+
+    __slots__ = ()
+    descriptor_type = U16(0, hex=True)
+    descriptor_length = U16(2)
+    parameters = Part(4, descriptor_length, clamp=True)
+
+
+class ThirdPartyCopy(Vpd, page=VpdPage.THIRD_PARTY_COPY):
+    """Third-party Copy, 8Fh: 4 + n bytes (SPC-4, 7.8.17)."""
+
+    __slots__ = ()
+    descriptors = List(4, Vpd.page_length, item=CopyDescriptor, clamp=True)
 
 
 class BlockLimits(_FixedVpd, page=VpdPage.BLOCK_LIMITS):

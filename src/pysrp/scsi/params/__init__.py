@@ -9,16 +9,25 @@ cut short by an ALLOCATION LENGTH still reads: only a field that is not there ra
 from __future__ import annotations
 
 from pysrp.scsi.params.base import *
+from pysrp.scsi.params.copying import *
 from pysrp.scsi.params.reservations import *
 from pysrp.scsi.params.sbc import *
 from pysrp.scsi.params.spc import *
 
 __all__ = [
+    "BlockToBlock",
     "CommandDescriptor",
     "CommandTimeouts",
+    "CopyFailureDetails",
+    "CopyList",
+    "CopyOperatingParameters",
+    "CopySegment",
+    "CopyStatus",
+    "Cscd",
     "FibreChannelTransportId",
     "FullStatus",
     "GetLbaStatus",
+    "IdentificationCscd",
     "Ieee1394TransportId",
     "IscsiTransportId",
     "LbaStatus",
