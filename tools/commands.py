@@ -24,6 +24,7 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "commands.md"
 HELD = {
     "AtomicCommands": "test_atomic.py",
     "CapacityCommands": "test_disk.py",
+    "CopyCommands": "test_extended_copy.py",
     "DiagnosticCommands": "test_diagnostics.py",
     "FormatCommands": "test_format.py",
     "InquiryCommands": "test_unit.py",

@@ -46,6 +46,10 @@ REPORT SUPPORTED TMFS            A C A A C   a3 0d 00 00 00 00 00 00 00 10 00 00
 SEND DIAGNOSTIC                  C C A C C   1d 04 00 00 00 00
 RECEIVE DIAGNOSTIC RESULTS       C C A C C   1c 01 00 00 10 00
 READ BUFFER(10)                  A C A A C   3c 03 00 00 00 00 00 00 04 00
+EXTENDED COPY(LID1)              C C A C C   83 00 00 00 00 00 00 00 00 00 00 00 00 10 00 00
+RECEIVE COPY STATUS(LID1)        C C A C C   84 00 01 00 00 00 00 00 00 00 00 00 00 0c 00 00
+RECEIVE COPY OPERATING PARAMS    C C A C C   84 03 00 00 00 00 00 00 00 00 00 00 00 40 00 00
+RECEIVE COPY FAILURE DETAILS     C C A C C   84 04 01 00 00 00 00 00 00 00 00 00 00 40 00 00
 WRITE BUFFER(10)                 C C A C C   3b 02 00 00 00 00 00 00 00 00
 LOG SENSE                        A A A A A   4d 00 40 00 00 00 00 00 10 00
 LOG SELECT                       C C A C C   4c 02 00 00 00 00 00 00 00 00
@@ -116,7 +120,7 @@ CONDITION_MET = 4
 BLOCK_OUT = {0x0A, 0x2A, 0xAA, 0x8A, 0x2E, 0xAE, 0x8E, 0x8B, 0x41, 0x93, 0x7F}
 """What brings a block."""
 
-DATA = {0x15: bytes(4), 0x55: bytes(8)}
+DATA = {0x15: bytes(4), 0x55: bytes(8), 0x83: b"\1" + bytes(15)}
 
 
 def ask(bench: Bench, raw: bytes, nexus: object) -> str:
@@ -129,7 +133,7 @@ def ask(bench: Bench, raw: bytes, nexus: object) -> str:
 def action(raw: bytes) -> int | None:
     if raw[0] == 0x7F:
         return int.from_bytes(raw[8:10], "big")
-    return raw[1] & 0x1F if raw[0] in (0x5E, 0x9E, 0xA3) else None
+    return raw[1] & 0x1F if raw[0] in (0x5E, 0x83, 0x84, 0x9E, 0xA3) else None
 
 
 def test_every_command_is_in_a_table() -> None:

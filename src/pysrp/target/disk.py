@@ -25,6 +25,7 @@ from pysrp.target.medium import Feature, Medium
 from pysrp.target.task import Nexus
 from pysrp.target.units.atomic import AtomicCommands
 from pysrp.target.units.capacity import CapacityCommands
+from pysrp.target.units.copying import CopyCommands
 from pysrp.target.units.diagnostics import DiagnosticCommands
 from pysrp.target.units.formatting import FormatCommands
 from pysrp.target.units.identity import UnitIdentity
@@ -85,6 +86,7 @@ class Disk(
     AtomicCommands,
     DiagnosticCommands,
     LogCommands,
+    CopyCommands,
     CapacityCommands,
     StopCommands,
 ):

@@ -150,10 +150,13 @@ class Fetch(Effect):
 class MediumEffect(Effect):
     """Have a medium, or a backend, do something, and give what it gives. Returned, it ends the command GOOD.
 
-    It runs to its end even if the command is aborted meanwhile, unless it has not begun.
+    It runs to its end even if the command is aborted meanwhile, unless it has not begun. ``unit``: whose medium it is, where
+    that is not the command's own unit (:attr:`pysrp.target.task.Task.others`).
     """
 
     backend: Any
+    _: KW_ONLY
+    unit: Any = None
 
     def request(self) -> MediumRequest:
         """What it is to do."""
@@ -284,8 +287,10 @@ class Write(MediumEffect):
 
     __slots__ = ("data", "flush", "offset")
 
-    def __init__(self, backend: Backend | Medium, offset: int, data: Any, *, flush: bool = False) -> None:
-        self.backend, self.offset, self.flush = backend, offset, flush
+    def __init__(
+        self, backend: Backend | Medium, offset: int, data: Any, *, flush: bool = False, unit: Any = None
+    ) -> None:
+        self.backend, self.offset, self.flush, self.unit = backend, offset, flush, unit
         self.data = memoryview(data).cast("B")
 
     def request(self) -> MediumRequest:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Literal
 
 from pysrp.scsi.codes import SenseKey
-from pysrp.scsi.sense import FieldPointer, ProgressIndication, sense
+from pysrp.scsi.sense import FieldPointer, ProgressIndication, SegmentPointer, sense
 
 __all__ = ["Fault", "Pointer"]
 
-Pointer = tuple[Literal["cdb", "data"], int, int | None]
-"""The field in error (SPC-5, 4.4.2.4.2): in the CDB or in the data-out, its first byte, and its highest bit
-where it is not whole bytes."""
+Pointer = tuple[Literal["cdb", "data", "segment"], int, int | None]
+"""The field in error (SPC-5, 4.4.2.4.2 and 4.4.2.4.5): in the CDB, in the data-out or in a segment descriptor there, its first
+byte, and its highest bit where it is not whole bytes."""
 
 
 class Fault(Exception):
@@ -19,7 +19,8 @@ class Fault(Exception):
 
     ``information`` is the INFORMATION field, of up to 64 bits (SBC-3, 4.18.1): an LBA, or the offset of a
     miscompare. In fixed format what needs more than 32 bits is left out, with VALID 0. ``progress`` is how far
-    what goes on is, from 0 to 1 (SPC-5, 4.4.2.4.4). ``deferred`` is set of what an earlier command has led to.
+    what goes on is, from 0 to 1 (SPC-5, 4.4.2.4.4). ``command_specific`` is the COMMAND-SPECIFIC INFORMATION field, of up
+    to 64 bits: of COPY ABORTED the number of the segment. ``deferred`` is set of what an earlier command has led to.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class Fault(Exception):
         *,
         information: int | None = None,
         progress: float | None = None,
+        command_specific: int | None = None,
     ) -> None:
         super().__init__(f"{key.name} {code >> 8:02x}/{code & 0xFF:02x}")
         self.key = key
@@ -37,13 +39,18 @@ class Fault(Exception):
         self.pointer = pointer
         self.information = information
         self.progress = progress
+        self.command_specific = command_specific
         self.deferred = False
 
     def data(self, descriptor: bool = False) -> bytes:
         """The sense data, in descriptor format or in fixed."""
-        specific: FieldPointer | ProgressIndication | None = None
+        specific: FieldPointer | ProgressIndication | SegmentPointer | None = None
         if self.pointer is not None:
-            specific = FieldPointer.at(*self.pointer)
+            where, byte, bit = self.pointer
+            if where == "segment":
+                specific = SegmentPointer.at(byte, bit, descriptor=True)
+            else:
+                specific = FieldPointer.at(where, byte, bit)
         elif self.progress is not None:
             done = min(max(int(self.progress * 0x10000), 0), 0xFFFF)
             specific = ProgressIndication.build(sksv=True, progress_indication=done)
@@ -56,5 +63,6 @@ class Fault(Exception):
                 deferred=self.deferred,
                 sks=specific,
                 information=self.information,
+                command_specific=self.command_specific,
             )
         )

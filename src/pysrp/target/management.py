@@ -91,9 +91,13 @@ class Management:
 
         # Also those of what was at this LUN when they came, and has been replaced or removed since.
         def concerned(task: SrpTask) -> bool:
-            return bytes(task.lun) == lun or (unit is not None and task.unit is unit)
+            return bytes(task.lun) == lun or (unit is not None and task.concerns(unit))
 
-        tasks = [task for task in session.tasks if concerned(task)]
+        tasks = [
+            task
+            for task in session.tasks
+            if bytes(task.lun) == lun or (unit is not None and task.unit is unit)
+        ]
         if function == TskMgmtFunc.ABORT_TASK:
             tasks = [task for task in tasks if task.tag == iu.task_tag]
         if unit is None and not tasks:
@@ -113,7 +117,10 @@ class Management:
             other.settle()
         done = partial(answer, RspCode.NO_FAILURE, aborted)
         if function == TskMgmtFunc.LUN_RESET and unit is not None:
-            done = partial(self._reset, unit, done)
+            # What a command of another unit does here ends too, and that is answered: nobody has asked for its end.
+            copies = [task for task in session.tasks if task.concerns(unit)]
+            session.take_back(copies)
+            done = partial(self._aborted, copies, partial(self._reset, unit, done))
         session.quiet.when(concerned, done)
         for each in {unit, *(task.unit for task in tasks)}:
             if each in session.sets:
@@ -147,9 +154,9 @@ class Management:
         """
         session = self._session
         session.take_over(unit)
-        tasks = [task for task in session.tasks if task.unit is unit and task is not but]
+        tasks = [task for task in session.tasks if task.concerns(unit) and task is not but]
         session.take_back(tasks)
-        session.quiet.when(lambda task: task.unit is unit, partial(self._aborted, tasks, done))
+        session.quiet.when(lambda task: task.concerns(unit), partial(self._aborted, tasks, done))
 
     def _aborted(self, tasks: Sequence[SrpTask], done: Callable[[], None]) -> None:
         """Nothing of the tasks can reach the initiator any more."""

@@ -319,6 +319,7 @@ class TargetSession:
         """Whether a login has told what it means for the units that this is a new nexus."""
         self.management = Management(self, post)
         nexus.abort = self.management.end_tasks
+        nexus.reaches = partial(luns.visible, nexus)
         self._copying: dict[Underway, SrpTask] = {}
         """Copies of aborted tasks that are not over, and the tasks."""
         self.idle = Awaited(lambda: self.tasks)
@@ -397,9 +398,9 @@ class TargetSession:
             self.pump(tasks)
 
     def when_idle(self, unit: Unit, done: Callable[[], None]) -> None:
-        """Call ``done`` as soon as there is no task for ``unit``."""
+        """Call ``done`` as soon as there is no task at ``unit``."""
         self.take_over(unit)
-        self.idle.when(lambda task: task.unit is unit, done)
+        self.idle.when(lambda task: task.concerns(unit), done)
 
     # What the native lane does.
 

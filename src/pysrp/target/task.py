@@ -86,10 +86,14 @@ class Nexus:
     nexus this is to whoever remembers it when it comes back.
     """
 
-    __slots__ = ("abort", "announced", "max_transfer", "name", "overrun", "port_id", "post", "relative_port")
+    __slots__ = (
+        "abort", "announced", "max_transfer", "name", "overrun", "port_id", "post", "reaches", "relative_port",
+    )  # fmt: skip
 
     abort: Callable[[Unit, Callable[[], None], Task | None], None]
     """End its tasks for a unit with TASK ABORTED, but this one, then call a function. Owner's thread: see ``post``."""
+    reaches: Callable[[], Sequence[Any]]
+    """What it sees of its target: each :class:`~pysrp.target.lunmap.Export`. Any thread."""
 
     def __init__(
         self,
@@ -107,6 +111,7 @@ class Nexus:
         self.overrun = True
         self.post = post
         """Let the thread that owns this nexus call a function soon. From any thread."""
+        self.reaches = tuple
 
     def __repr__(self) -> str:
         return f"<Nexus {self.name}>"
@@ -259,7 +264,9 @@ class Task:
     steps: Steps | None = field(default=None, init=False)
     """Where a handler is that is a generator."""
     claims: Claims | None = field(default=None, init=False)
-    """Its unit's, where it has claimed something."""
+    """Those of the unit where it has claimed something: its own, or one of the others."""
+    others: tuple[Any, ...] = field(default=(), init=False)
+    """Units of the same target whose media it is at too. What ends all tasks of one of them ends it."""
     aborted: bool = field(default=False, init=False)
     """Whether a task management function or the loss of the nexus has ended it: nothing counts now."""
     ended: bool = field(default=False, init=False)
@@ -277,6 +284,10 @@ class Task:
 
     def __repr__(self) -> str:
         return f"<Task {self.tag:#x} {self.lun} {self.cdb[:10].hex()}>"
+
+    def concerns(self, unit: Unit) -> bool:
+        """Whether it is at this unit, its own or another."""
+        return self.unit is unit or any(each is unit for each in self.others)
 
     # What a handler wants.
 
@@ -422,17 +433,21 @@ class Task:
         """See :class:`~pysrp.target.effects.MediumEffect`; call ``then`` with the result when it is done."""
         request = effect.request()
         begin, length = (0, EVERYTHING) if isinstance(request, Call) else (request.offset, request.length)
-        claims = self.claim(begin, length)
+        claims = self.claim(begin, length, effect.unit)
         if claims is None:
             self.mover.submit(self, effect.backend, request, then)
         else:
             go_on = partial(self.mover.submit, self, effect.backend, request, then)
             self._wait(claims.wait, begin, length, go_on)
 
-    def claim(self, offset: int, length: int) -> Claims | None:
-        """It is about to be at these bytes, and nowhere else (:mod:`.claims`). None: it may be. Else it has to ask."""
-        claims: Claims = self.unit.claims
-        self.claims = claims
+    def claim(self, offset: int, length: int, unit: Any = None) -> Claims | None:
+        """It is about to be at these bytes of its unit, or of another one, and nowhere else (:mod:`.claims`). None: it may be.
+        Else it has to ask.
+        """
+        claims: Claims = (self.unit if unit is None else unit).claims
+        if claims is not self.claims:
+            self._leave()
+            self.claims = claims
         claims.shared[self] = offset, offset + length
         return claims if claims.queue else None
 

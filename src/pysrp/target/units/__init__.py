@@ -32,6 +32,7 @@ units with blocks
 ``capacity``       READ CAPACITY, another size
 ``diagnostics``    SEND DIAGNOSTIC, RECEIVE DIAGNOSTIC RESULTS, READ BUFFER, WRITE BUFFER
 ``logs``           LOG SENSE, LOG SELECT, READ DEFECT DATA
+``copying``        EXTENDED COPY, RECEIVE COPY RESULTS
 ``stopping``       START STOP UNIT, PREVENT ALLOW MEDIUM REMOVAL
 =================  ===================================================================================
 

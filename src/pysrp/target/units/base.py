@@ -349,10 +349,26 @@ class UnitBase:
                 raise fault
             if entry is None:
                 return
-            if self._job is not None and self._job.refuses(entry):
-                raise self._job.fault()
-            if self._not_ready is not None and entry.medium:
-                raise Fault(SenseKey.NOT_READY, self._not_ready)
+            self._let(entry)
+
+    def _let(self, entry: SupportedCdb) -> None:
+        """Raise what refuses a command that nothing has to be told before. With the lock."""
+        if self._job is not None and self._job.refuses(entry):
+            raise self._job.fault()
+        if self._not_ready is not None and entry.medium:
+            raise Fault(SenseKey.NOT_READY, self._not_ready)
+
+    def let(self, nexus: Nexus, cdb: bytes) -> None:
+        """Raise what stands in the way of a command (16-byte CDB) that another unit of the target does here for a nexus: Fault,
+        or ReservationConflict. No unit attention does: it is for the initiator itself.
+        """
+        entry = self.commands.by_opcode.get(cdb[0])
+        if not isinstance(entry, SupportedCdb):
+            raise Fault(SenseKey.ILLEGAL_REQUEST, SenseCode.INVALID_COMMAND_OPERATION_CODE)
+        with self._lock:
+            self._reservation.check(nexus, entry, cdb)
+            self._persistent.check(nexus, entry, cdb)
+            self._let(entry)
 
     def failed(self, task: Task, error: Exception) -> None:
         """Work for the task raised ``error``: end it with sense."""
