@@ -51,6 +51,9 @@ OF_MODES = frozenset({0x3B, 0x3C})
 LATE = frozenset({0x34, 0x7F, 0x90})
 """PRE-FETCH, and CDBs of 32 bytes."""
 
+WRITE_ATOMIC_16 = 0x9C
+"""Which a unit refuses as if it were not there, where its medium does not do its part."""
+
 LONG = 0x7F
 LAST_OF_SBC = 0x1FFF
 """Service actions of 32-byte CDBs beyond are OSD's."""
@@ -125,6 +128,8 @@ def cells(row: Row) -> list[str]:
     if found is None:
         return [row.code, row.name, refusal(row), "", "", "test_commands_page.py"]
     where = "yes" if entry(row, Disk) is not None else "thin ones; else 05/20/00, byte 0"
+    if row.opcode == WRITE_ATOMIC_16:
+        where = "over a medium that promises it; else 05/20/00, byte 0"
     if row.opcode == 0x9E and where != "yes":
         where = "thin ones; else 05/24/00, byte 1, bit 4"
     here = entry(row, Disk) or found

@@ -192,6 +192,7 @@ struct pysrp_extent {
 #define PYSRP_READ_ONLY 64u
 #define PYSRP_DISCARD_ZEROS 128u	/* what is discarded reads as zeros */
 #define PYSRP_HAS_EXTENTS 256u	/* knows them */
+#define PYSRP_ATOMIC 512u	/* what one WRITE brings is there whole or not at all, also after a loss of power */
 
 #define PYSRP_NOWHERE UINT64_MAX
 

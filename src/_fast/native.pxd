@@ -84,6 +84,7 @@ cdef extern from "native.h" nogil:
         PYSRP_READ_ONLY
         PYSRP_DISCARD_ZEROS
         PYSRP_HAS_EXTENTS
+        PYSRP_ATOMIC
     const uint64_t PYSRP_NOWHERE
     enum pysrp_submitted:
         PYSRP_OVER

@@ -9,6 +9,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +21,8 @@ from pysrp.backends import Ram
 from pysrp.fabric import Identity
 from pysrp.initiator.session import Session
 from pysrp.lun import scst_pack
-from pysrp.scsi import inquiry
+from pysrp.media import open_medium
+from pysrp.scsi import inquiry, params
 from pysrp.scsi.sense import parse_sense
 from pysrp.srp import TskMgmtFunc
 from pysrp.target.disk import Disk
@@ -577,3 +579,99 @@ def test_an_error_of_the_medium_lets_the_others_go(pair: Pair) -> None:
     assert status(pair.one, compare) == 2
     assert pair.go() == 1
     assert status(pair.two, write) == 0
+
+
+def atomic(lba: int, blocks: int, boundary: int = 0, flags: int = 0) -> bytes:
+    return struct.pack(">BBQHHBB", 0x9C, flags, lba, boundary, blocks, 0, 0)
+
+
+def supported(bench: Bench) -> bool:
+    """What REPORT SUPPORTED OPERATION CODES says of WRITE ATOMIC, asked for one and for all."""
+    all_of_them = params.SupportedCommands(bench.good("a30c00000000000040000000")).commands
+    one = params.SupportedCommand(bench.good("a30c019c0000000001000000"))
+    listed = any(each.operation_code == 0x9C for each in all_of_them)
+    assert listed == one.supported
+    return listed
+
+
+def limits(bench: Bench) -> inquiry.BlockLimits:
+    return inquiry.BlockLimits(bench.good("1201b0004000"))
+
+
+def test_write_atomic(bench: Bench, ram: Ram) -> None:
+    assert supported(bench)
+    assert limits(bench).maximum_atomic_transfer_length == 2048
+    assert (limits(bench).atomic_alignment, limits(bench).atomic_transfer_length_granularity) == (0, 0)
+    assert limits(bench).maximum_atomic_transfer_length_with_atomic_boundary == 0
+    bench.good(atomic(5, 3), A + B + C)
+    assert bytes(ram.memory()[4 * BLOCK : 9 * BLOCK]) == bytes(BLOCK) + A + B + C + bytes(BLOCK)
+    bench.good(atomic(63, 0))
+    bench.good(atomic(5, 1, flags=8), C)
+    assert bytes(ram.memory()[5 * BLOCK : 6 * BLOCK]) == C
+    assert not bench.unit.claims.alone
+
+
+@pytest.mark.parametrize(
+    ("cdb", "data", "code", "pointer"),
+    [
+        (atomic(5, 1, boundary=1), A, (5, 0x24, 0), (True, 10, None)),
+        (atomic(5, 17), A * 17, (5, 0x24, 0), (True, 12, None)),
+        (atomic(63, 2), A * 2, (5, 0x21, 0), (True, 2, None)),
+        (atomic(5, 2), A, (5, 0x24, 0), (True, 12, None)),
+        (atomic(5, 1, flags=0x20), A, (5, 0x24, 0), (True, 1, 7)),
+    ],
+)
+def test_write_atomic_that_cannot_be(ram: Ram, cdb: bytes, data: bytes, code: Any, pointer: Any) -> None:
+    with Bench(Disk(ram, max_transfer=16 * BLOCK)) as bench:
+        result = bench(cdb, data)
+        assert (result.code, result.pointer) == (code, pointer)
+    assert not any(ram.memory())
+
+
+class Halves(Ram):
+    """Writes in two steps: its author promises nothing."""
+
+    def write_from(self, offset: int, view: memoryview) -> None:
+        super().write_from(offset, view[:1])
+        super().write_from(offset + 1, view[1:])
+
+
+def test_write_atomic_needs_a_medium_that_promises_it(tmp_path: Path) -> None:
+    path = tmp_path / "image"
+    path.write_bytes(bytes(MIB))
+    with Ram(MIB) as ram, Halves(MIB) as halves:
+        file, bad = open_medium(str(path)), open_medium("fault:ram:1M")
+        for medium in halves, file, bad:
+            with Bench(Disk(medium)) as bench:
+                assert not supported(bench)
+                assert limits(bench).maximum_atomic_transfer_length == 0
+                result = bench(atomic(0, 1), A)
+                assert (result.code, result.pointer) == ((5, 0x20, 0), (True, 0, None))
+        file.close()
+        bad.close()
+        disk = Disk(ram)
+        with Bench(disk) as bench:
+            bench.good(atomic(0, 1), A)
+            disk.backend = halves
+            assert not supported(bench)
+            ram.write_from = halves.write_from  # type: ignore[method-assign]
+            disk.backend = ram
+            assert not supported(bench)
+
+
+def test_nobody_sees_half_of_a_write_atomic(pair: Pair) -> None:
+    """Who reads the same blocks waits, who reads others does not."""
+    pair.one.client.poke(A + B, 4096)
+    write = pair.one.client.cmd(256, atomic(8, 2), data_out=(pair.one.client.data(4096), 2 * BLOCK))
+    pair.one.run()
+    inside = pair.two.client.read(256, 8, 2, offset=65536)
+    aside = pair.two.client.read(256, 10, 1, offset=131072)
+    pair.two.run()
+    assert len(pair.workers.held) == 2, "the write, and what is aside"
+    assert all(pair.gates())
+    assert pair.go() == 2
+    assert status(pair.one, write) == status(pair.two, aside) == 0
+    assert silent(pair.two, inside)
+    assert pair.go() == 1
+    assert status(pair.two, inside) == 0
+    assert pair.two.client.peek(2 * BLOCK, 65536) == A + B

@@ -76,6 +76,7 @@ WRITE AND VERIFY(12)             C C A C C   ae 00 00 00 00 00 00 00 00 01 00 00
 WRITE AND VERIFY(16)             C C A C C   8e 00 00 00 00 00 00 00 00 00 00 00 00 01 00 00
 WRITE AND VERIFY(32)             C C A C C   7f 00 00 00 00 00 00 18 00 0c 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 01
 COMPARE AND WRITE                C C A C C   89 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+WRITE ATOMIC(16)                 C C A C C   9c 00 00 00 00 00 00 00 00 00 00 00 00 01 00 00
 ORWRITE(16)                      C C A C C   8b 00 00 00 00 00 00 00 00 00 00 00 00 01 00 00
 FORMAT UNIT                      C C A C C   04 00 00 00 00 00
 WRITE SAME(10)                   C C A C C   41 00 00 00 00 00 00 00 01 00
@@ -117,7 +118,7 @@ ELSEWHERE = {0x16, 0x17, 0x56, 0x57, 0x5F}
 
 CONDITION_MET = 4
 
-BLOCK_OUT = {0x0A, 0x2A, 0xAA, 0x8A, 0x2E, 0xAE, 0x8E, 0x8B, 0x41, 0x93, 0x7F}
+BLOCK_OUT = {0x0A, 0x2A, 0xAA, 0x8A, 0x2E, 0xAE, 0x8E, 0x8B, 0x9C, 0x41, 0x93, 0x7F}
 """What brings a block."""
 
 DATA = {0x15: bytes(4), 0x55: bytes(8), 0x83: b"\1" + bytes(15)}

@@ -49,6 +49,13 @@ class Backend(ABC):
     maps: bool = False
     """Whether :meth:`extents` knows what takes no room."""
 
+    @property
+    def atomic(self) -> bool:
+        """Whether what one :meth:`write_from` brings is there whole or not at all, as long as nobody reads or writes the same
+        bytes meanwhile: also after the end of the process, or of the machine.
+        """
+        return False
+
     @abstractmethod
     def read_into(self, offset: int, view: memoryview) -> None:
         """Fill ``view``, which must be writable, with the bytes from ``offset`` on."""

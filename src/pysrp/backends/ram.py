@@ -45,6 +45,11 @@ class Ram(Backend):
     def __repr__(self) -> str:
         return f"Ram({self.size})"
 
+    @property
+    def atomic(self) -> bool:
+        """It is: what ends in the middle of a write ends the memory too. A subclass that writes in its own way has to know."""
+        return type(self).write_from is Ram.write_from and "write_from" not in vars(self)
+
     def read_into(self, offset: int, view: memoryview) -> None:
         """Copy from memory; never fails."""
         if not 0 <= offset <= self.size - len(view):

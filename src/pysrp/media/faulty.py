@@ -189,7 +189,7 @@ class Faulty(Medium):
         self.block = getattr(medium, "block", 1)
         features = medium.features if isinstance(medium, Medium) else features_of(medium)
         # It sees every request once, and with its FUA.
-        self.features = (features | Feature.FUA) & ~Feature.NOWAIT
+        self.features = (features | Feature.FUA) & ~(Feature.NOWAIT | Feature.ATOMIC)
         self.workers = Pool()
         self._lock = Lock()
         self._numbers = 0

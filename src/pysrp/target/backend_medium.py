@@ -241,6 +241,7 @@ BACKENDS_FEATURES = {
     "zeroes": Feature.ZERO,
     "discards": Feature.DISCARD | Feature.DISCARD_ZEROS,
     "maps": Feature.EXTENTS,
+    "atomic": Feature.ATOMIC,
 }
 """Attributes of a backend (:class:`pysrp.backends.Backend`), and what they mean."""
 

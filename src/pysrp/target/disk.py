@@ -185,6 +185,7 @@ class Disk(
             wsnz=True,
             maximum_compare_and_write_length=self.max_compare,
             maximum_write_same_length=MAX_WRITE_SAME // self.block_size,
+            maximum_atomic_transfer_length=self.max_atomic,
         )
 
     def extended_inquiry_data(self) -> ExtendedInquiryData:

@@ -107,6 +107,8 @@ class Feature(IntFlag):
     """What it has been told to DISCARD reads as zeros."""
     EXTENTS = 256
     """Knows them."""
+    ATOMIC = 512
+    """What one WRITE brings is there whole or not at all whenever somebody looks: also after a loss of power."""
 
 
 class BadBlock(OSError):

@@ -1,4 +1,4 @@
-"""Commands that read and write as one: COMPARE AND WRITE, ORWRITE (SBC-4, 5.3 and 5.7)."""
+"""Commands that are one with their blocks: COMPARE AND WRITE, ORWRITE, WRITE ATOMIC (SBC-4, 4.30, 5.3, 5.7 and 5.45)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ from collections.abc import Generator
 from typing import Any
 
 from pysrp.scsi import cdb as cdbs
+from pysrp.scsi.codes import SenseKey
+from pysrp.target.backend_medium import features_of
 from pysrp.target.effects import GOOD, Alone, Effect, Fetch
+from pysrp.target.fault import Fault
+from pysrp.target.medium import Feature
 from pysrp.target.task import Task
-from pysrp.target.units.codes import invalid
-from pysrp.target.units.commands import command
+from pysrp.target.units.codes import SenseCode, invalid
+from pysrp.target.units.commands import SupportedCdb, command
 from pysrp.target.units.verifying import Comparing
 
 __all__ = ["AtomicCommands"]
@@ -17,9 +21,12 @@ __all__ = ["AtomicCommands"]
 MAX_COMPARE = 255
 """Blocks of one COMPARE AND WRITE: its count has one byte."""
 
+MAX_ATOMIC = 1 << 20
+"""Bytes of one WRITE ATOMIC."""
+
 
 class AtomicCommands(Comparing):
-    """COMPARE AND WRITE, ORWRITE(16): no other command of the unit comes in between, from whichever nexus."""
+    """COMPARE AND WRITE, ORWRITE(16), WRITE ATOMIC(16): no other command of the unit comes in between, from whichever nexus."""
 
     @property
     def max_compare(self) -> int:
@@ -27,6 +34,38 @@ class AtomicCommands(Comparing):
         if self.max_transfer is None:
             return MAX_COMPARE
         return max(1, min(MAX_COMPARE, self.max_transfer // self.block_size // 2))
+
+    @property
+    def max_atomic(self) -> int:
+        """Blocks that one WRITE ATOMIC writes at most; 0 where the medium does not promise what that needs."""
+        if Feature.ATOMIC not in features_of(self.backend):
+            return 0
+        most = MAX_ATOMIC if self.max_transfer is None else min(MAX_ATOMIC, self.max_transfer)
+        return most // self.block_size
+
+    def lacks(self, entry: SupportedCdb) -> bool:
+        """WRITE ATOMIC, over a medium that cannot."""
+        return (entry.cdb is cdbs.WriteAtomic16 and not self.max_atomic) or super().lacks(entry)
+
+    @command(cdbs.WriteAtomic16, medium=True)
+    def write_atomic(self, task: Task, cdb: cdbs.WriteAtomic16) -> Generator[Effect, Any, Effect]:
+        """WRITE ATOMIC(16), as one operation, of up to :attr:`max_atomic` blocks: there are no boundaries."""
+        blocks = cdb.transfer_length
+        if not self.max_atomic:
+            raise Fault(SenseKey.ILLEGAL_REQUEST, SenseCode.INVALID_COMMAND_OPERATION_CODE, ("cdb", 0, None))
+        if cdb.atomic_boundary:
+            raise invalid(cdbs.WriteAtomic16, "atomic_boundary")
+        start, length = self._start(cdb, blocks), blocks * self.block_size
+        if blocks > self.max_atomic:
+            raise invalid(cdbs.WriteAtomic16, "transfer_length")
+        self._writable(task)
+        data = yield Fetch(length)
+        if len(data) < length:
+            raise invalid(cdbs.WriteAtomic16, "transfer_length")
+        if not length:
+            return GOOD
+        yield Alone(start, length)
+        return self._put(start, data, bool(cdb.fua))
 
     @command(cdbs.CompareAndWrite, medium=True)
     def compare_and_write(self, task: Task, cdb: cdbs.CompareAndWrite) -> Generator[Effect, Any, Effect]:

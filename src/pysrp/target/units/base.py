@@ -358,6 +358,10 @@ class UnitBase:
         if self._not_ready is not None and entry.medium:
             raise Fault(SenseKey.NOT_READY, self._not_ready)
 
+    def lacks(self, entry: SupportedCdb) -> bool:
+        """Whether this unit, of all of its class, has not what a command in the table needs, and refuses it as if it were none."""
+        return False
+
     def let(self, nexus: Nexus, cdb: bytes) -> None:
         """Raise what stands in the way of a command (16-byte CDB) that another unit of the target does here for a nexus: Fault,
         or ReservationConflict. No unit attention does: it is for the initiator itself.

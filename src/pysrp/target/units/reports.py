@@ -40,7 +40,7 @@ class ReportCommands(UnitBase):
         rctd = bool(cdb.rctd)
         option, opcode = cdb.reporting_options, cdb.requested_operation_code
         if option == ReportingOptions.ALL:
-            descriptors = [_descriptor(entry, rctd) for entry in self.commands]
+            descriptors = [_descriptor(entry, rctd) for entry in self.commands if not self.lacks(entry)]
             return Reply(bytes(SupportedCommands.build(commands=descriptors)), cdb.allocation_length)
         if not isinstance(option, ReportingOptions):
             raise invalid(cdbs.ReportSupportedOperationCodes, "reporting_options")
@@ -53,7 +53,7 @@ class ReportCommands(UnitBase):
             found = found.get(cdb.requested_service_action)
         elif option != ReportingOptions.ONE_OPCODE and cdb.requested_service_action:
             found = None
-        if found is None:
+        if not isinstance(found, SupportedCdb) or self.lacks(found):
             data = SupportedCommand.build(support=1)
         else:
             data = SupportedCommand.build(
