@@ -655,16 +655,20 @@ class CopyDescriptor(Structure, size=4):
     """Third-party copy descriptor, 4 + n bytes (SPC-4, 7.8.17.2); each type has a table of its own there."""
 
     __slots__ = ()
-    descriptor_type = U16(0, hex=True)
-    descriptor_length = U16(2)
-    parameters = Part(4, descriptor_length, clamp=True)
+    descriptor_type = U16(
+        0, hex=True, doc="0001h commands, 0004h limits of lists, 0008h descriptors, 8001h how much at once"
+    )
+    descriptor_length = U16(2, doc="Bytes of the descriptor behind this field, a multiple of 4")
+    parameters = Part(4, descriptor_length, clamp=True, doc="What the copy manager can, as the type has it")
 
 
 class ThirdPartyCopy(Vpd, page=VpdPage.THIRD_PARTY_COPY):
     """Third-party Copy, 8Fh: 4 + n bytes (SPC-4, 7.8.17)."""
 
     __slots__ = ()
-    descriptors = List(4, Vpd.page_length, item=CopyDescriptor, clamp=True)
+    descriptors = List(
+        4, Vpd.page_length, item=CopyDescriptor, clamp=True, doc="What the copy manager can, one kind each"
+    )
 
 
 class BlockLimits(_FixedVpd, page=VpdPage.BLOCK_LIMITS):

@@ -23,13 +23,13 @@ class Cscd(Structure, size=32):
     """CSCD descriptor of a type without a table here, 32 bytes (SPC-4, 6.4.5.1): a copy source or copy destination."""
 
     __slots__ = ()
-    TEXTS = texts.DATA
+    TEXTS = texts.COPYING
     descriptor_type_code = U8(0, hex=True)
     lu_id_type = Bits(1, 6, 2)
-    nul = Flag(1, 5, doc="obsolete")
+    nul = Flag(1, 5)
     peripheral_device_type = Bits(1, 0, 5, enum=PeripheralDeviceType)
     relative_initiator_port_identifier = U16(2)
-    parameters = Raw(4, 24)
+    parameters = Raw(4, 24, doc="Name or address of the device, as the type has it")
     device_type_specific = Raw(28, 4)
 
 
@@ -37,10 +37,10 @@ class IdentificationCscd(Structure, size=32):
     """Identification descriptor CSCD descriptor, E4h: 32 bytes (SPC-4, 6.4.5.3), of a device with blocks (6.4.5.1.2)."""
 
     __slots__ = ()
-    TEXTS = texts.DATA
+    TEXTS = texts.COPYING
     descriptor_type_code = U8(0, hex=True, must=0xE4)
     lu_id_type = Bits(1, 6, 2)
-    nul = Flag(1, 5, doc="obsolete")
+    nul = Flag(1, 5)
     peripheral_device_type = Bits(1, 0, 5, enum=PeripheralDeviceType)
     relative_initiator_port_identifier = U16(2)
     code_set = Bits(4, 0, 4, enum=CodeSet)
@@ -60,19 +60,19 @@ class CopySegment(Structure, size=4):
     """Segment descriptor of a type without a table here, 4 + n bytes (SPC-4, 6.4.6.1)."""
 
     __slots__ = ()
-    TEXTS = texts.DATA
+    TEXTS = texts.COPYING
     descriptor_type_code = U8(0, hex=True)
     dc = Flag(1, 1)
     cat = Flag(1, 0)
     descriptor_length = U16(2)
-    parameters = Part(4, descriptor_length, clamp=True)
+    parameters = Part(4, descriptor_length, clamp=True, doc="What is copied, as the type has it")
 
 
 class BlockToBlock(Structure, size=28):
     """Segment descriptor block device to block device, 02h: 28 bytes (SPC-4, 6.4.6.3)."""
 
     __slots__ = ()
-    TEXTS = texts.DATA
+    TEXTS = texts.COPYING
     descriptor_type_code = U8(0, hex=True, must=0x02)
     dc = Flag(1, 1)
     cat = Flag(1, 0)
@@ -92,6 +92,7 @@ class CopyList(ParameterData, size=16):
     """EXTENDED COPY(LID1) parameter list, 16 + n bytes (SPC-4, 6.5): descriptors and inline data follow one another."""
 
     __slots__ = ()
+    TEXTS = texts.COPYING
     list_identifier = U8(0, hex=True)
     str = Flag(1, 5)
     list_id_usage = Bits(1, 3, 2)
@@ -108,6 +109,7 @@ class CopyOperatingParameters(ParameterData, size=44):
     """RECEIVE COPY OPERATING PARAMETERS data, 44 + n bytes (SPC-4, 6.23); granularities are exponents of 2, in bytes."""
 
     __slots__ = ()
+    TEXTS = texts.COPYING
     available_data = U32(0)
     snlid = Flag(4, 0)
     maximum_cscd_descriptor_count = U16(8)
@@ -138,6 +140,7 @@ class CopyStatus(ParameterData, size=12):
     """RECEIVE COPY STATUS(LID1) data, 12 bytes (SPC-4, 6.25); the transfer count is in 2 ** (10 * units) bytes."""
 
     __slots__ = ()
+    TEXTS = texts.COPYING
     available_data = U32(0, default=8)
     hdd = Flag(4, 7)
     copy_command_status = Bits(4, 0, 7)
@@ -150,6 +153,7 @@ class CopyFailureDetails(ParameterData, size=60):
     """RECEIVE COPY FAILURE DETAILS(LID1) data, 60 bytes and sense data (SPC-4, 6.22)."""
 
     __slots__ = ()
+    TEXTS = texts.COPYING
     available_data = U32(0)
     extended_copy_command_status = U8(56, hex=True)
     sense_data_length = U16(58)

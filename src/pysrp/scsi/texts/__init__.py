@@ -5,10 +5,11 @@ own: where one name means different things, the text stands beside the field.
 """
 
 from pysrp.scsi.texts.cdb import ATA, CDB, MMC
+from pysrp.scsi.texts.copying import COPYING
 from pysrp.scsi.texts.data import DATA
 from pysrp.scsi.texts.inquiry import INQUIRY
 from pysrp.scsi.texts.mode import MODE
 from pysrp.scsi.texts.parameters import PARAMETERS
 from pysrp.scsi.texts.sense import SENSE
 
-__all__ = ["ATA", "CDB", "DATA", "INQUIRY", "MMC", "MODE", "PARAMETERS", "SENSE"]
+__all__ = ["ATA", "CDB", "COPYING", "DATA", "INQUIRY", "MMC", "MODE", "PARAMETERS", "SENSE"]

@@ -1,0 +1,61 @@
+"""What the fields of third-party copies say (SPC-4, 6.4, 6.5 and 6.22 to 6.25), by name."""
+
+from pysrp.scsi.texts.data import DATA
+
+COPYING = {
+    **DATA,
+    "nul": "Obsolete; set: nothing is there, and data are made of nothing (SPC-3)",
+    # a source or destination
+    "descriptor_type_code": "What kind of descriptor it is: segments below C0h, 02h block to block; CSCDs from E0h, E4h by a name",
+    "lu_id_type": "How the unit is named: 0 as the type has it, 1 by a proxy token; others are ignored",
+    "relative_initiator_port_identifier": "Port of the copy manager that is to be used, from 1; 0: any",
+    "device_type_specific": "What the kind of device needs: of blocks, their size",
+    "pad": "Set: what is left of a block is filled up with zeros",
+    "disk_block_length": "Bytes of a logical block of the device, without protection information",
+    # a segment
+    "dc": "Set: the destination's blocks are counted; clear: the source's",
+    "cat": "Set: what is left over goes in front of the next segment",
+    "descriptor_length": "Bytes of the descriptor behind this field",
+    "source_cscd_descriptor_id": "Which CSCD descriptor of the list the data come from, from 0",
+    "destination_cscd_descriptor_id": "Which CSCD descriptor of the list they go to, from 0",
+    "block_device_number_of_blocks": "How much is copied, in logical blocks of the device that DC says",
+    "source_lba": "First logical block that is read",
+    "destination_lba": "First logical block that is written",
+    # the list
+    "list_identifier": "Name that the initiator asks for the copy by",
+    "str": "Set: a copy from a tape goes on as a stream; of tapes",
+    "list_id_usage": "0: what became of it is held; 2: it need not be; 3: there is no list identifier",
+    "priority": "Whether this copy goes before others, 0 first",
+    "cscd_descriptor_list_length": "Bytes of the CSCD descriptors, 32 each",
+    "segment_descriptor_list_length": "Bytes of the segment descriptors behind those",
+    "inline_data_length": "Bytes of data that come with the list, behind the descriptors",
+    "cscds": "Copy sources and copy destinations, which segments name by their place",
+    "segments": "What is copied, one after the other",
+    "inline_data": "Data to copy from the list itself",
+    # what the copy manager can
+    "available_data": "Bytes that there are behind this field, whether they have come or not",
+    "snlid": "Set: copies without a list identifier are known",
+    "maximum_cscd_descriptor_count": "CSCD descriptors that one list may have",
+    "maximum_segment_descriptor_count": "Segment descriptors that one list may have",
+    "maximum_descriptor_list_length": "Bytes of descriptors that one list may have, of both kinds together",
+    "maximum_segment_length": "Bytes that one segment may copy; 0: any number",
+    "maximum_inline_data_length": "Bytes that may come with a list",
+    "held_data_limit": "Bytes that are kept for who has not asked yet",
+    "maximum_stream_device_transfer_size": "Bytes of one transfer of a tape",
+    "total_concurrent_copies": "Copies that may be under way at a time, with names or without",
+    "maximum_concurrent_copies": "Copies with names that may be under way at a time",
+    "data_segment_granularity": "Smallest piece that is copied, as a power of two of bytes",
+    "inline_data_granularity": "Smallest piece that comes with a list, likewise",
+    "held_data_granularity": "Smallest piece that is kept, likewise",
+    "implemented_descriptor_list_length": "How many types of descriptors are known, a byte each",
+    "implemented_descriptors": "Their type codes, ascending",
+    # how a copy is
+    "hdd": "Set: what was held of it has been discarded",
+    "copy_command_status": "0 under way, 1 ended without errors, 2 ended with some",
+    "extended_copy_command_status": "SAM status that the EXTENDED COPY ended with",
+    "segments_processed": "Segments that are done with",
+    "transfer_count_units": "What is counted: 0 bytes, 1 KiB, 2 MiB and so on",
+    "transfer_count": "How much has been written, in these units",
+    "sense_data_length": "Bytes of sense behind this field",
+    "sense_data": "What the EXTENDED COPY ended with, to be parsed as sense data",
+}
