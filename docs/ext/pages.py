@@ -6,15 +6,18 @@
     {layout} pysrp.srp.Cmd            the drawing alone; ``:row: 4`` is how many bytes stand side by side
     {states} client                   a state machine of pysrp.vscsi
     {commands}                        all commands of the command line
+    {counts}                          instructions of hot paths, from benchmarks/counts.json
 """
 
 from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import re
 from collections.abc import Iterator
 from enum import IntEnum, IntFlag
+from pathlib import Path
 from typing import Any
 
 import click
@@ -142,6 +145,23 @@ class Commands(SphinxDirective):
         return [command_section(each) for each in below(context)]
 
 
+class Counts(SphinxDirective):
+    """What benchmarks/counts.json says."""
+
+    def run(self) -> list[nodes.Node]:
+        """A table for each compiler and CPython."""
+        file = Path(__file__).parents[2] / "benchmarks" / "counts.json"
+        self.env.note_dependency(str(file))
+        made: list[nodes.Node] = []
+        for machine, found in json.loads(file.read_text()).items():
+            made.append(paragraph(f"{machine}; Cython {found['cython']}:"))
+            rows: list[list[str | nodes.Node]] = [
+                [name, f"{count:,}"] for name, count in found["instructions"].items()
+            ]
+            made.append(table(["path", "instructions"], rows, [70, 30], "counts"))
+        return made
+
+
 def below(context: click.Context) -> Iterator[click.Context]:
     """The commands of a group."""
     if isinstance(context.command, click.Group):
@@ -200,6 +220,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
         ("layout", Layout),
         ("states", States),
         ("commands", Commands),
+        ("counts", Counts),
     ):
         app.add_directive(name, directive)
     app.connect("autodoc-skip-member", member)
