@@ -148,15 +148,27 @@ def bench_parse_and_three_fields(benchmark: Any, who: str, floor: ModuleType) ->
     measure(benchmark, "parse an SRP_CMD, read three fields", case, THREE)
 
 
-@pytest.mark.parametrize("who", ["pysrp", "struct (tuple)"])
+@pytest.mark.parametrize("who", ["pysrp", "pysrp, a record", "struct (tuple)"])
 def bench_all_fixed_fields(benchmark: Any, who: str) -> None:
     fixed = struct.Struct(">BB3xBBBQ4x8sxBxB16s").unpack_from  # a value less: both nibbles are one
-    unpack = srp.Cmd.unpack
-    measure(
-        benchmark,
-        "all fixed fields in one call",
-        (lambda: unpack(RAW)) if who == "pysrp" else (lambda: fixed(RAW)),
-    )
+    unpack, record = srp.Cmd.unpack, srp.Cmd.record
+    case: Callable[[], Any] = {
+        "pysrp": lambda: unpack(RAW),
+        "pysrp, a record": lambda: record(RAW),
+        "struct (tuple)": lambda: fixed(RAW),
+    }[who]
+    measure(benchmark, "all fixed fields in one call", case)
+
+
+@pytest.mark.parametrize("who", ["pysrp", "pysrp, a view", "an object with slots"])
+def bench_read_three_fields(benchmark: Any, who: str) -> None:
+    class Slots:
+        __slots__ = ("add_cdb_len", "data_in_desc_cnt", "tag")
+
+    iu: Any = {"pysrp": srp.Cmd.record(RAW), "pysrp, a view": srp.Cmd(RAW)}.get(who, Slots())
+    if who == "an object with slots":
+        iu.tag, iu.add_cdb_len, iu.data_in_desc_cnt = THREE
+    measure(benchmark, "read three fields", lambda: (iu.tag, iu.add_cdb_len, iu.data_in_desc_cnt), THREE)
 
 
 @pytest.mark.parametrize("who", ["pysrp", "struct (tuple)"])
@@ -234,6 +246,38 @@ def bench_columns_of_a_million(benchmark: Any, who: str, floor: ModuleType) -> N
         "C loop, new memory": lambda: floor.columns(many, len(RAW), *lend()),
     }[who]
     benchmark.pedantic(case, rounds=25, iterations=1, warmup_rounds=3)
+
+
+@pytest.mark.parametrize("who", ["pysrp", "floor: its bytes copied", "pysrp, a field at a time"])
+@pytest.mark.parametrize("count", [1_000_000, 256])
+def bench_all_columns(benchmark: Any, who: str, count: int, floor: ModuleType) -> None:
+    many = RAW * count
+    lent, kept = bytearray(48 * count), srp.Cmd.columns(many, len(RAW))
+    names = list(kept)
+    each = {name: srp.Cmd.columns(many, len(RAW), [name]) for name in names}
+    assert kept["tag"][-1] == TAG
+    benchmark.group = f"all columns of {count} SRP_CMDs"
+    case: Callable[[], Any] = {
+        "pysrp": lambda: srp.Cmd.columns(many, len(RAW), out=kept),
+        "floor: its bytes copied": lambda: floor.copies(many, len(RAW), 48, lent),
+        "pysrp, a field at a time": lambda: [
+            srp.Cmd.columns(many, len(RAW), [name], out=each[name]) for name in names
+        ],
+    }[who]
+    rounds, iterations = (15, 1) if count > 256 else (400, 50)
+    benchmark.pedantic(case, rounds=rounds, iterations=iterations, warmup_rounds=3)
+
+
+@pytest.mark.parametrize("who", ["pysrp", "floor: its bytes copied"])
+def bench_columns_of_a_ring(benchmark: Any, who: str, floor: ModuleType) -> None:
+    ring = b"".join(bytes(crq.Element.srp(i, 256)) for i in range(256))
+    lent, kept = bytearray(len(ring)), crq.Element.columns(ring, 16)
+    case: Callable[[], Any] = {
+        "pysrp": lambda: crq.Element.columns(ring, 16, out=kept),
+        "floor: its bytes copied": lambda: floor.copies(ring, 16, 16, lent),
+    }[who]
+    benchmark.group = "all columns of a ring of 256 elements"
+    benchmark.pedantic(case, rounds=400, iterations=50, warmup_rounds=20)
 
 
 @pytest.mark.parametrize("who", ["pysrp", "C loop"])

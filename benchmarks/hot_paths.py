@@ -77,6 +77,11 @@ def _unpack() -> Case:
     return lambda: srp.Cmd.unpack(RAW)
 
 
+@path("codec: a record of an SRP_CMD", 500)
+def _record() -> Case:
+    return lambda: srp.Cmd.record(RAW)
+
+
 @path("codec: set one field in place", 500)
 def _set() -> Case:
     iu = srp.Cmd(bytearray(RAW))

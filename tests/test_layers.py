@@ -124,7 +124,15 @@ MORE = {
 }
 """What one of these rooms may use beside it: the package loads its modules when asked, the tables their files."""
 
-HEADERS = {"<stdint.h>", "<stdlib.h>", "<string.h>", "<stddef.h>", "<limits.h>", "<Python.h>"}
+HEADERS = {
+    "<stdint.h>",
+    "<stdlib.h>",
+    "<string.h>",
+    "<stddef.h>",
+    "<limits.h>",
+    "<Python.h>",
+    "<structmember.h>",
+}
 
 PARTS = tuple(sorted(path.name for path in FAST.glob("*.pxi")))
 """What a Cython module includes, and what is therefore in its room: ``view_field.pxi`` is a part of ``view``."""

@@ -73,6 +73,9 @@ cdef class Part(Field):
     cdef int emit(self, uint8_t *base, Py_ssize_t at, Py_ssize_t room, object value) except -1
 
 
+cdef struct Step            # view_steps.pxi
+
+
 cdef class Layout:
     cdef readonly type owner
     cdef readonly tuple fields
@@ -85,6 +88,11 @@ cdef class Layout:
     cdef bytes template
     cdef Py_ssize_t full
     cdef Py_ssize_t body
+    cdef Step *unpacked     # of unpack(): all of fixed
+    cdef Step *slots        # of a record, once there is one
+    cdef Py_ssize_t slot_count
+    cdef object record      # the type of records
+    cdef dict plans         # of columns, by the names asked for
 
 
 cdef Layout layout_of(object cls)
@@ -102,6 +110,7 @@ cdef class Dispatch:
     cdef readonly object default
     cdef readonly bint trim
     cdef readonly object parse
+    cdef readonly object record
     cdef readonly unsigned int size
     cdef readonly unsigned int shift
     cdef readonly uint64_t mask

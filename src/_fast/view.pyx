@@ -11,7 +11,7 @@ The same table decodes, builds, edits in place, prints, validates and mutates.
 """
 
 from cpython.object cimport PyObject
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from collections import namedtuple
 
@@ -32,18 +32,14 @@ cdef extern from *:
         buffer->obj = owner;
     }
 
-    /* A number as the processor has it, at an address of any kind: somebody lent the memory. */
-    #define VIEW_PUT(bits) \
-    static inline void put##bits(uint8_t *at, uint##bits##_t value) { memcpy(at, &value, sizeof(value)); }
-    VIEW_PUT(16)
-    VIEW_PUT(32)
-    VIEW_PUT(64)
+    static inline PyObject *buffer_owner(const Py_buffer *buffer)
+    {
+        return buffer->obj;
+    }
     """
-    void put16(uint8_t *at, uint16_t value) nogil
-    void put32(uint8_t *at, uint32_t value) nogil
-    void put64(uint8_t *at, uint64_t value) nogil
     object view_alloc(object cls)
     void buffer_hold(Py_buffer *buffer, object owner)
+    PyObject *buffer_owner(const Py_buffer *buffer)
 
     ctypedef struct PyMethodDef:
         const char *ml_name
@@ -56,6 +52,7 @@ cdef extern from *:
     int64_t long_signed "PyLong_AsLongLong" (PyObject *o) noexcept
 
     PyObject *PyTuple_GET_ITEM(tuple t, Py_ssize_t i)
+    void tuple_put "PyTuple_SET_ITEM" (object t, Py_ssize_t i, PyObject *value)
     PyObject *PyList_GET_ITEM(list t, Py_ssize_t i)
     PyObject *PyDict_GetItem(dict d, object key)
 
@@ -63,6 +60,9 @@ cdef extern from *:
         METH_FASTCALL
         METH_KEYWORDS
 
+    PyObject *bytes_from "PyBytes_FromStringAndSize" (const char *p, Py_ssize_t n) except NULL
+    PyObject *long_of "PyLong_FromUnsignedLongLong" (uint64_t n) except NULL
+    PyObject *long_of_signed "PyLong_FromLongLong" (int64_t n) except NULL
     object PyCFunction_New(PyMethodDef *definition, object self)
 
 
@@ -113,10 +113,12 @@ include "view_text.pxi"
 include "view_field.pxi"
 include "view_bytes.pxi"
 include "view_part.pxi"
+include "view_steps.pxi"
 include "view_layout.pxi"
 include "view_columns.pxi"
 include "view_build.pxi"
 include "view_dispatch.pxi"
+include "view_record.pxi"
 
 
 cdef int bind(object cls, str name, object made) except -1:
@@ -131,8 +133,8 @@ class Structure(View):
     """The base of every structure that a table of fields describes: ``class Name(Structure): field = U8(0)``.
 
     Give ``__slots__ = ()`` (an instance needs no dictionary) and, where the fixed part ends behind the last
-    field, ``size=`` in bytes. Sets ``SIZE``, ``FIELDS`` and the functions build, pack_into and unpack. A build of a
-    class's own, which its subclasses inherit, finds what was made of the table of ``cls`` in ``cls._build``.
+    field, ``size=`` in bytes. Sets ``SIZE``, ``FIELDS`` and the functions build, pack_into, unpack and record. A build
+    of a class's own, which its subclasses inherit, finds what was made of the table of ``cls`` in ``cls._build``.
     """
 
     __slots__ = ()
@@ -147,6 +149,7 @@ class Structure(View):
         bind(cls, "build", cls._build)
         bind(cls, "pack_into", bound_function("pack_into", _PACK_INTO, <void *> pack_into_entry, layout))
         bind(cls, "unpack", bound_function("unpack", _UNPACK, <void *> unpack_entry, layout))
+        bind(cls, "record", bound_function("record", _RECORD, <void *> record_entry, layout))
 
 
 Structure._layout = Layout(Structure)

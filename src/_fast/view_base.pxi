@@ -48,7 +48,7 @@ cdef class View:
 
     def copy(self):
         """The same structure over private, writable memory."""
-        return writable_copy(type(self), self.p, self.n)
+        return writable_copy(layout_of(type(self)).owner, self.p, self.n)
 
     @property
     def readonly(self):
@@ -71,7 +71,7 @@ cdef class View:
     def trim(self):
         """The same view without the trailing bytes."""
         cdef Layout layout = layout_of(type(self))
-        return view_within(type(self), layout.size, self, 0, min(extent(self, layout), self.n))
+        return view_within(layout.owner, layout.size, self, 0, min(extent(self, layout), self.n))
 
     def raw(self, name):
         """memoryview of the bytes of field ``name`` (for a bit field, of the bytes that hold it).
@@ -90,15 +90,24 @@ cdef class View:
         return offset, length
 
     def __richcmp__(self, other, int op):
-        if op != 2 and op != 3 or type(self) is not type(other):
+        if op != 2 and op != 3 or not isinstance(other, View):
+            return NotImplemented
+        if type(self) is not type(other) and layout_of(type(self)) is not layout_of(type(other)):
             return NotImplemented
         cdef View a = self, b = <View> other
         cdef bint same = a.n == b.n and memcmp(a.p, b.p, a.n) == 0
         return same == (op == 2)
 
-    __hash__ = None
+    def __hash__(self):
+        # As a memoryview: a view has a hash if the memory belongs to something that has one, and so does not change.
+        if buffer_owner(&self.buffer) is not NULL:
+            hash(<object> buffer_owner(&self.buffer))
+        return hash(PyBytes_FromStringAndSize(<char *> self.p, self.n))
 
     def __reduce__(self):
+        cdef Layout layout = layout_of(type(self))
+        if type(self) is layout.record:
+            return _record, (layout.owner, bytes(self))
         return type(self), (bytes(self),)
 
     def __repr__(self):
@@ -207,33 +216,29 @@ cdef class View:
         """Decode an array of structures into one column per field, without an object per structure.
 
         ``buf`` holds a structure every ``stride`` bytes from ``offset`` on, as many as fit whole.
-        ``fields`` are names of fixed fields (default: all declared). Returns a dictionary of name to a
+        ``fields`` are names of fixed fields (default: all declared). Returns :class:`Columns`: by name a
         memoryview of integers in the narrowest type (a LUN as its 64-bit integer), or of bytes, the fields
-        one behind the other, for raw and text fields. ``out``, a dictionary such as an earlier call
-        returned, lends memory for the columns that it has. The GIL is released meanwhile.
+        one behind the other, for raw and text fields. ``out`` lends memory: Columns of the same fields that an earlier
+        call returned, whose memory is used again, or a mapping of name to memory for the columns that it has. Many
+        structures are decoded without the GIL.
 
         Raises KeyError for an unknown name, ValueError for a stride smaller than the structure, for an
         ``offset`` outside ``buf``, or for memory in ``out`` that is too short or read-only.
         """
         cdef Layout layout = layout_of(cls)
+        cdef ColumnPlan plan
         cdef Py_buffer view
-        cdef Py_ssize_t count
-        cdef Field f
+        cdef Py_ssize_t count = 0
         if stride < max(layout.size, 1):
             raise ValueError(f"stride {stride} is smaller than {cls.__name__}, {layout.size} bytes")
-        names = [f.name for f in layout.fixed if f.end <= layout.size] if fields is None else list(fields)
-        wanted = [layout.index[name] for name in names]
-        for f in wanted:
-            if f.size == 0 or f.end > layout.size:
-                raise KeyError(f"{f.name} is not in the fixed part of {cls.__name__}")
+        plan = plan_of(layout, fields)
         PyObject_GetBuffer(buf, &view, PyBUF_SIMPLE)
         try:
             if offset < 0 or offset > view.len:
                 raise ValueError(f"offset {offset} is outside the buffer, {view.len} bytes")
-            count = 0
             if view.len - offset >= layout.size:
                 count = (view.len - offset - layout.size) // stride + 1
-            return columns_of(wanted, <const uint8_t *> view.buf + offset, stride, count, out or {})
+            return columns_of(plan, <const uint8_t *> view.buf + offset, stride, count, out)
         finally:
             PyBuffer_Release(&view)
 

@@ -4,13 +4,11 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyOb
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_FromStringAndSize
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_INCREF
-from cpython.tuple cimport PyTuple_GET_SIZE, PyTuple_New, PyTuple_SET_ITEM
+from cpython.tuple cimport PyTuple_GET_SIZE, PyTuple_New
 from libc.stdint cimport uint8_t, uint64_t
 from libc.stdlib cimport malloc
 from libc.string cimport memcpy, memset
 
-from pysrp._fast.lun cimport lun_load
 from pysrp._fast.wire cimport wire_get
 
 from pysrp.errors import EncodeError
@@ -194,37 +192,20 @@ cdef object unpack_entry(object self, PyObject **args, Py_ssize_t nargs, PyObjec
     cdef Py_ssize_t offset = 0, i, n = PyTuple_GET_SIZE(layout.fixed)
     cdef Py_buffer view
     cdef const uint8_t *p
-    cdef Field f
-    cdef Int field
-    cdef uint64_t raw
-    cdef object value
     if not 1 <= nargs <= 2 or names is not NULL:
         raise TypeError(f"{layout.owner.__name__}.unpack(buf, offset=0, /)")
     if nargs == 2:
         offset = <object> args[1]
+    if layout.unpacked is NULL:
+        layout.unpacked = steps_of(list(layout.fixed), True)
     PyObject_GetBuffer(<object> args[0], &view, PyBUF_SIMPLE)
     try:
         if offset < 0 or offset > view.len or PyBytes_GET_SIZE(layout.template) > view.len - offset:
-            truncated(layout.owner.__name__, "", offset, layout.size, view.len - offset)
+            truncated(layout.owner.__name__, "", offset, PyBytes_GET_SIZE(layout.template), view.len - offset)
         p = <const uint8_t *> view.buf + offset
         result = PyTuple_New(n)
         for i in range(n):
-            f = <Field> PyTuple_GET_ITEM(layout.fixed, i)
-            if f.kind == KIND_INT:
-                field = <Int> f
-                raw = wire_get(p + field.offset, field.nbytes) >> field.shift & field.mask
-                if field.plain:
-                    value = raw
-                elif field.members is not None:
-                    value = <object> PyList_GET_ITEM(field.members, <Py_ssize_t> raw)
-                else:
-                    value = field.value(p)
-            elif f.kind == KIND_LUN:
-                value = lun_load(p + f.offset)
-            else:
-                value = PyBytes_FromStringAndSize(<char *> p + f.offset, f.size)
-            Py_INCREF(value)
-            PyTuple_SET_ITEM(result, i, value)
+            tuple_put(result, i, step_value(layout.unpacked + i, p, None))
         return result
     finally:
         PyBuffer_Release(&view)

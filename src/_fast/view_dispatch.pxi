@@ -39,6 +39,7 @@ cdef class Dispatch:
         self.default = default
         self.trim = trim
         self.parse = bound_function("parse", _PARSE, <void *> parse_entry, self)
+        self.record = bound_function("record", _RECORD_OF, <void *> dispatch_record_entry, self)
 
     def add(self, value, target):
         """Select ``target`` for ``value``; raises ValueError if the value is taken by another."""

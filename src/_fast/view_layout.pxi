@@ -26,6 +26,7 @@ cdef class Layout:
             if hasattr(View, name):
                 raise TypeError(f"{owner.__name__}.{name}: every view has a method of that name; rename the field")
         self.owner = owner
+        self.plans = {}
         self.parts = tuple([f for f in table.values() if f.variable])
         plain = sorted([f for f in table.values() if not f.variable], key=_wire_order)
         self.fixed = tuple(sorted([f for f in table.values() if f.size or not f.variable], key=_wire_order))

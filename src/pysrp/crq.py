@@ -23,6 +23,7 @@ __all__ = [
     "TransportEvent",
     "Valid",
     "parse",
+    "record",
 ]
 
 
@@ -202,6 +203,7 @@ class Element(Structure, size=16):
 
 _dispatch = _Dispatch("valid", 0, default=Element)
 parse = _dispatch.parse
+record = _dispatch.record
 
 
 def elements(buf: bytes | bytearray | memoryview) -> list[Element]:

@@ -48,6 +48,7 @@ __all__ = [
     "ServerSupport",
     "TapePassthrough",
     "parse",
+    "record",
 ]
 
 
@@ -145,6 +146,7 @@ class Mad(Structure, size=16):
 
 mads = Dispatch("type", 0, 4, default=Mad)
 parse = mads.parse
+record = mads.record
 
 
 class EmptyIu(Mad, mad=MadType.EMPTY_IU, length=28):

@@ -59,6 +59,7 @@ __all__ = [
     "TskMgmt",
     "TskMgmtFunc",
     "parse",
+    "record",
 ]
 
 
@@ -720,3 +721,4 @@ class AerRsp(IU, opcode=Opcode.AER_RSP, size=16):
 
 
 parse = iu.parse
+record = iu.record

@@ -751,7 +751,7 @@ def test_a_command_that_is_taken_or_wrong_is_refused() -> None:
 
 def test_all_names_are_exported() -> None:
     bases = {"Cdb", "Cdb6", "Cdb10", "Cdb12", "Cdb16", "Cdb32"}
-    assert set(module.__all__) == {*LAYOUT, *bases, "commands", "parse_cdb"}
+    assert set(module.__all__) == {*LAYOUT, *bases, "commands", "parse_cdb", "record_cdb"}
     assert len(set(scsi.__all__)) == len(scsi.__all__)
     for name in scsi.__all__:
         assert hasattr(scsi, name)

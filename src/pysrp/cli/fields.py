@@ -30,7 +30,10 @@ def everything(base: type[Structure] = Structure) -> Iterator[type[Structure]]:
                 seen[cls] = None
                 bases.append(cls)
     yield from (
-        cls for cls in seen if not cls.__name__.startswith("_") and cls.__module__.startswith("pysrp.")
+        cls
+        for cls in seen
+        # The type of a class's records has no table of its own.
+        if not cls.__name__.startswith("_") and cls.__module__.startswith("pysrp.") and "FIELDS" in vars(cls)
     )
 
 

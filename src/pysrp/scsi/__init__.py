@@ -187,6 +187,7 @@ from pysrp.scsi.sense import (
     UserDataSegment,
     UserDataSegmentReferralDescriptor,
     parse_sense,
+    record_sense,
 )
 
 __all__ = [
@@ -342,6 +343,7 @@ __all__ = [
     "parse_pr_out",
     "parse_rtpg",
     "parse_sense",
+    "record_sense",
     "parse_transport_id",
     "parse_vpd",
     "cdb",

@@ -74,7 +74,7 @@ DATA_OUT: dict[type[c.Cdb], _Parse | _By] = {
 
 
 def _parse(table: dict[type[c.Cdb], _Parse | _By], cdb: c.Cdb, buf: Any) -> View | None:
-    found = table.get(type(cdb))
+    found = next((table[cls] for cls in type(cdb).__mro__ if cls in table), None)
     if isinstance(found, tuple):
         field, kinds, other = found
         found = kinds.get(int(getattr(cdb, field)), other)

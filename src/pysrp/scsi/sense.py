@@ -51,6 +51,7 @@ __all__ = [
     "UserDataSegment",
     "UserDataSegmentReferralDescriptor",
     "parse_sense",
+    "record_sense",
     "sense",
 ]
 
@@ -609,6 +610,7 @@ _sense.add(ResponseCode.DEFERRED_DESCRIPTOR, DescriptorSense)
 #: A view over sense data. The response code chooses the class; 00h to 6Fh (no sense data), 74h to 7Eh
 #: (reserved) and 7Fh (vendor specific) raise DecodeError, fewer than 8 bytes TruncatedError.
 parse_sense = _sense.parse
+record_sense = _sense.record
 
 
 def sense(

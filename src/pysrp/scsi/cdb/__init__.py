@@ -148,6 +148,7 @@ __all__ = [
     "WriteUsingToken",
     "commands",
     "parse_cdb",
+    "record_cdb",
 ]
 
 for _name in __all__:

@@ -29,6 +29,7 @@ __all__ = [
     "Cdb32",
     "commands",
     "parse_cdb",
+    "record_cdb",
 ]
 
 
@@ -227,3 +228,4 @@ class Cdb32(Cdb, size=32, control=1):
 
 
 parse_cdb = commands.parse
+record_cdb = commands.record
