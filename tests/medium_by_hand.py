@@ -22,6 +22,7 @@ struct channel {
 	void (*ring)(void *bell);
 	void *bell;
 	struct pysrp_io *over;
+	int listens;		/* the loop looks by itself */
 };
 
 struct mine {
@@ -29,7 +30,7 @@ struct mine {
 	uint8_t *bytes;
 	uint64_t size, room, bad, most;
 	struct pysrp_io *waiting;	/* what came first is first */
-	unsigned int depth, count, channels, asked, modulus;
+	unsigned int depth, count, begun, channels, asked, modulus;
 	struct pysrp_io last;
 	int patient, error, liar;
 };
@@ -131,6 +132,8 @@ static enum pysrp_submitted submit(void *self, struct pysrp_io *io)
 		end = &(*end)->next;
 	*end = io;
 	mine->count++;
+	if (!channel->listens || mine->liar == 2)
+		mine->begun = mine->count;
 	if (mine->liar == 2)
 		finish(mine, (int)mine->count - 1);
 	return PYSRP_PENDING;
@@ -156,6 +159,7 @@ static struct pysrp_io *take(struct mine *mine, struct pysrp_io *wanted, int num
 	if (io) {
 		*at = io->next;
 		mine->count--;
+		mine->begun -= mine->begun > 0;
 	}
 	return io;
 }
@@ -169,7 +173,8 @@ static int withdraw(void *self, struct pysrp_io *io)
 
 static int finish(void *self, int number)
 {
-	struct pysrp_io *io = take(self, NULL, number);
+	unsigned int begun = ((struct mine *)self)->begun;
+	struct pysrp_io *io = (unsigned int)number < begun ? take(self, NULL, number) : NULL;
 	struct channel *channel;
 	struct pysrp_io **end;
 	int first;
@@ -178,7 +183,7 @@ static int finish(void *self, int number)
 		return 0;
 	perform(self, io);
 	channel = io->back;
-	first = !channel->over;
+	first = !channel->over && !channel->listens;
 	for (end = &channel->over; *end; end = &(*end)->next)
 		;
 	io->next = NULL;
@@ -186,6 +191,20 @@ static int finish(void *self, int number)
 	if (first)
 		channel->ring(channel->bell);
 	return 1;
+}
+
+static void listens(void *self, int epoll)
+{
+	((struct channel *)self)->listens = epoll >= 0;
+}
+
+static int look(void *self, int sleeps)
+{
+	struct channel *channel = self;
+
+	(void)sleeps;
+	channel->medium->begun = channel->medium->count;
+	return channel->over != NULL;
 }
 
 static void *make(uint64_t size, uint32_t features, uint32_t block)
@@ -202,6 +221,12 @@ static void *make(uint64_t size, uint32_t features, uint32_t block)
 		.open = open_channel, .close = close_channel, .submit = submit, .reap = reap, .withdraw = withdraw,
 	};
 	return mine;
+}
+
+static void leave_to_the_loop(void *self)
+{
+	((struct mine *)self)->table.listen = listens;
+	((struct mine *)self)->table.look = look;
 }
 
 static void expose(void *self) { ((struct mine *)self)->table.memory = ((struct mine *)self)->bytes; }
@@ -246,6 +271,7 @@ static void end(void *self)
 CALLS = """
 void *make(uint64_t size, uint32_t features, uint32_t block);
 void expose(void *self);
+void leave_to_the_loop(void *self);
 void *table(void *self);
 void *content(void *self);
 unsigned int channels(void *self);
@@ -271,13 +297,20 @@ def module() -> Any:
 
 
 class HandMedium(NativeMedium):
-    """What is submitted waits for :meth:`finish`; what :meth:`set` says of it is true until it is called again."""
+    """What is submitted waits for :meth:`finish`; what :meth:`set` says of it is true until it is called again.
 
-    def __init__(self, size: int, features: int = 0, *, block: int = 1, memory: bool = False) -> None:
+    ``listens``: it rings no loop that can look by itself, and begins nothing before that looks.
+    """
+
+    def __init__(
+        self, size: int, features: int = 0, *, block: int = 1, memory: bool = False, listens: bool = False
+    ) -> None:
         self.c = module().lib
         self.mine = self.c.make(size, features, block)
         if memory:
             self.c.expose(self.mine)
+        if listens:
+            self.c.leave_to_the_loop(self.mine)
         address = int(module().ffi.cast("uintptr_t", self.c.table(self.mine)))
         super().__init__(compiled.capsule(address, b"pysrp.medium.1"))
 

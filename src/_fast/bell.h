@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "native.h"
+
 enum { BELL_REQUESTS = 128, BELL_TRIES = 4 };
 
 /* What the kernel rings with, one for the process: a context for asynchronous reads, and an empty file. */
@@ -105,7 +107,8 @@ static inline int fd_unwatch(int epoll, int fd)
 	return epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL);
 }
 
-enum { HEARD_BELL = 1, HEARD_OTHER = 2, HEARD_SIGNAL = 4 };
+/* A medium's is there for who owns this end in C, and looks (PYSRP_LISTENS in native.h). */
+enum { HEARD_BELL = 1, HEARD_OTHER = 2, HEARD_SIGNAL = 4, HEARD_MEDIUM = 8 };
 
 /* Wait for descriptors; acknowledges bells. timeout in nanoseconds, below 0 for ever. */
 static inline int bell_hear(int epoll, int bell, int link_bell, int64_t timeout)
@@ -115,10 +118,16 @@ static inline int bell_hear(int epoll, int bell, int link_bell, int64_t timeout)
 	int64_t ms = timeout < 0 ? -1 : (timeout + 999999) / 1000000;
 
 	n = epoll_wait(epoll, events, 4, ms > 0x7fffffff ? 0x7fffffff : (int)ms);
+	if (n < 0 && errno == EINTR) {
+		/* It may have been what the kernel had to do for an io_uring of this thread's. */
+		heard = HEARD_SIGNAL;
+		n = epoll_wait(epoll, events, 4, 0);
+	}
 	if (n < 0)
 		return errno == EINTR ? HEARD_SIGNAL : HEARD_OTHER;
 	for (i = 0; i < n; i++)
-		heard |= events[i].data.fd == bell || events[i].data.fd == link_bell ? HEARD_BELL : HEARD_OTHER;
+		heard |= events[i].data.u64 == PYSRP_LISTENS ? HEARD_MEDIUM :
+			 events[i].data.fd == bell || events[i].data.fd == link_bell ? HEARD_BELL : HEARD_OTHER;
 	return heard;
 }
 

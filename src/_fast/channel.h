@@ -9,12 +9,16 @@
 
 #include "native.h"
 
+enum { CHANNEL_TOGETHER = 8 };	/* requests that a loop is woken for, if it looks soon anyway and more are coming */
+
 struct channel {
 	void (*ring)(void *bell);
 	void *bell;
+	int looks;			/* the loop looks again soon; the loop's, which changes it with the lock */
 	pthread_mutex_t lock;		/* of all below */
 	pthread_cond_t quiet;		/* nobody rings */
 	struct pysrp_io *over, **over_last;
+	unsigned untold;		/* requests that nobody has rung for, while the loop looks */
 	int due;			/* somebody is about to ring */
 	unsigned ringing;		/* those who are, or are at it */
 };
@@ -28,23 +32,63 @@ static void channel_begin(struct channel *channel, void (*ring)(void *bell), voi
 }
 
 /*
- * A request is over. It is the loop's then, and may be no more when this returns. Not 0: channel_ring() has to follow, and
- * the channel stays until it has; it wants no lock held that functions of the table take.
+ * A request is over. It is the loop's then, and may be no more when this returns. `more`: others will be soon. Not 0:
+ * channel_ring() has to follow, and the channel stays until it has; it wants no lock held that functions of the table take.
  */
-static int channel_put(struct channel *channel, struct pysrp_io *io)
+static inline int channel_put_among(struct channel *channel, struct pysrp_io *io, int more)
 {
-	int first;
+	int rings;
 
 	io->next = NULL;
 	pthread_mutex_lock(&channel->lock);
+	if (channel->looks)
+		rings = ++channel->untold >= CHANNEL_TOGETHER || !more;
+	else
+		rings = !channel->over;
+	if (rings)
+		channel->untold = 0;
 	/* The loop may reap, and there be nothing again, before who has to ring comes to it. */
-	first = !channel->over && !channel->due;
-	channel->due |= first;
-	channel->ringing += first;
-	*channel->over_last = io;
+	rings &= !channel->due;
+	channel->due |= rings;
+	channel->ringing += rings;
+	__atomic_store_n(channel->over_last, io, __ATOMIC_RELAXED);	/* channel_look() has no lock */
 	channel->over_last = &io->next;
 	pthread_mutex_unlock(&channel->lock);
-	return first;
+	return rings;
+}
+
+/* The same of one by itself. */
+static inline int channel_put(struct channel *channel, struct pysrp_io *io)
+{
+	return channel_put_among(channel, io, 0);
+}
+
+/*
+ * By the loop: whether there is something to reap. If not, `looks`: it looks again soon, and is woken for several together;
+ * else it is rung from now on as soon as there is.
+ */
+static inline int channel_look(struct channel *channel, int looks)
+{
+	if (channel->looks != looks) {
+		pthread_mutex_lock(&channel->lock);
+		channel->looks = looks;
+		pthread_mutex_unlock(&channel->lock);
+	}
+	/* Relaxed: what is put there later is rung for, or found the next time. */
+	return __atomic_load_n(&channel->over, __ATOMIC_RELAXED) != NULL;
+}
+
+/* By a loop that looks no more: whether there is something to reap that nobody rings for. Not 0: channel_ring() follows. */
+static inline int channel_owes(struct channel *channel)
+{
+	int rings;
+
+	pthread_mutex_lock(&channel->lock);
+	rings = channel->over && !channel->due;
+	channel->due |= rings;
+	channel->ringing += rings;
+	pthread_mutex_unlock(&channel->lock);
+	return rings;
 }
 
 /* Afterwards there may be no channel any more. */
@@ -68,9 +112,11 @@ static struct pysrp_io *channel_reap(struct channel *channel)
 	pthread_mutex_lock(&channel->lock);
 	io = channel->over;
 	if (io) {
-		channel->over = io->next;
-		if (!channel->over)
+		__atomic_store_n(&channel->over, io->next, __ATOMIC_RELAXED);
+		if (!channel->over) {
 			channel->over_last = &channel->over;
+			channel->untold = 0;
+		}
 	}
 	pthread_mutex_unlock(&channel->lock);
 	return io;

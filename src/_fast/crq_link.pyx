@@ -39,7 +39,8 @@ cdef class CrqLink:
         self.table.ring = <void (*)(void *) noexcept nogil>ring
         self.table.again = <int (*)(void *, pysrp_request *) noexcept nogil>again
         self.table.wake = <void (*)(void *) noexcept nogil>wake
-        self.table.linger = <int (*)(void *, const uint32_t *, int) noexcept nogil>linger
+        self.table.linger = <int (*)(void *, int (*)(void *) noexcept nogil, void *, int) noexcept nogil>linger
+        self.table.epoll = <int (*)(void *) noexcept nogil>epoll
 
     @property
     def capsule(self):
@@ -96,10 +97,13 @@ cdef void peek(CrqLink self, pysrp_request *request) noexcept nogil:
     request.length = 0
     if element.hi >> 48 != 0x8001 or length < SMALLEST or length > IU or self.port.closed or self.port.faulty:
         return
-    near = self.port.reach(element.lo, length, TCE_READ)
-    request.back = self.port.reach(element.lo, PYSRP_RSP, TCE_WRITE)
-    if near is NULL or request.back is NULL:
-        return
+    # The answer is shorter, and goes to the same place: mostly both may be done there.
+    near = request.back = self.port.reach(element.lo, length, TCE_READ | TCE_WRITE)
+    if near is NULL:
+        near = self.port.reach(element.lo, length, TCE_READ)
+        request.back = self.port.reach(element.lo, PYSRP_RSP, TCE_WRITE)
+        if near is NULL or request.back is NULL:
+            return
     memcpy(request.iu, near, length)
     request.tag = wire_get64(request.iu + 8)
     request.where = element.lo
@@ -134,8 +138,12 @@ cdef void wake(CrqLink self) noexcept nogil:
     self.port.stir()
 
 
-cdef int linger(CrqLink self, const uint32_t *rung, int busy) noexcept nogil:
-    return self.port.linger(rung, busy)
+cdef int linger(CrqLink self, int (*wanted)(void *of) noexcept nogil, void *of, int busy) noexcept nogil:
+    return self.port.linger(wanted, of, busy)
+
+
+cdef int epoll(CrqLink self) noexcept nogil:
+    return self.port.epoll
 
 
 cdef bytes element_bytes(crq_elem *element):

@@ -136,6 +136,9 @@ cdef class Crq:
     cdef void disarm(self) noexcept nogil
 
 
+ctypedef int (*Wanted)(void *of) noexcept nogil
+
+
 cdef class Waiter(Crq):
     """Sleeping and being woken."""
 
@@ -144,7 +147,7 @@ cdef class Waiter(Crq):
     cdef bint lent                      # a partner in this process may ring the bell
     cdef int link_bell                  # the partner rings it
     cdef uint32_t woken
-    cdef uint32_t stirred               # the same for who owns this end in C
+    cdef uint32_t stirred               # the same for who owns this end in C, and looks whether a medium has something
     cdef bint untended                  # `attend` has not been carried out to its end
     cdef public bint crowded            # who works for this end may need its processor
     cdef public int64_t spin            # nanoseconds to look before sleeping
@@ -158,12 +161,16 @@ cdef class Waiter(Crq):
     cdef void stir(self) noexcept nogil
     """The same for an owner that looks, before it waits, at what it is stirred for: no bell if it is awake."""
     cdef bint called(self) noexcept nogil
-    cdef bint spun(self, int64_t nanoseconds, const uint32_t *rung) noexcept nogil
-    cdef bint linger(self, const uint32_t *rung, bint busy) noexcept nogil
-    """Look whether elements come, or ``rung`` is set, which stir() follows: for as long as that pays.
+    cdef int hear(self, int64_t nanoseconds) noexcept nogil
+    cdef bint spun(self, int64_t nanoseconds, Wanted wanted, void *of) noexcept nogil
+    cdef bint linger(self, Wanted wanted, void *of, bint busy) noexcept nogil
+    """Look whether elements come, or ``wanted(of)`` is so, or what stir() follows: for as long as that pays.
 
-    Not if somebody else is ``busy`` for this end and might wait for the processor.
+    If somebody else is ``busy`` for this end, sleep a while for it, and do not look if he might need the processor.
     """
+    cdef bint nap(self, Wanted wanted, void *of) noexcept nogil
+    cdef bint due(self) noexcept nogil
+    """Whether somebody has woken this end, without forgetting it."""
     cdef int pause(self, int64_t nanoseconds) noexcept nogil
     """Look, spin, sleep: the bits above, 0 when the time has passed (below 0: never)."""
 

@@ -81,6 +81,7 @@ cdef extern from "bell.h" nogil:
     enum:
         HEARD_OTHER
         HEARD_SIGNAL
+        HEARD_MEDIUM
     void bell_begin()
     void bell_ring(int fd)
     int bell_watch(int epoll, int fd)
@@ -93,6 +94,7 @@ cdef enum:
     SPIN_NS = 20000         # longer does not pay: a sleeping partner is reached in about that time
     SPIN_MISSES = 4         # futile spins in a row before spinning stops
     SPIN_PROBE = 16         # then every so many sleeps one spin, lest the partner has moved
+    NAP_NS = 1000000        # who owns an end may call late by so much
     RELEASE_GIL = 1 << 16   # bytes: below this a copy is over sooner than the GIL is back
     CTL_NEXT = 128          # apart by two cache lines, which processors fetch in pairs
     BATCH = 256

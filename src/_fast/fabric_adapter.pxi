@@ -217,12 +217,12 @@ cdef class Adapter(Window):
             if looked or (found and not (self.signalled and not shared_get(&self.near.armed))):
                 break
             looked = True
-            if bell_hear(self.epoll, self.bell, self.link_bell, 0) & HEARD_OTHER or self.untended:
+            if self.hear(0) & HEARD_OTHER or self.untended:
                 self.tend()
             if self.signalled:
                 self.arm()
-        if self.signalled and self.available():
-            bell_ring(self.bell)    # more than max was there: stay readable
+        if self.signalled and (self.available() or shared_get(&self.stirred)):
+            bell_ring(self.bell)    # more than max was there, or a medium has something: stay readable
         return found
 
 

@@ -110,7 +110,7 @@ cdef class Waiter(Crq):
         if shared_wakes(&self.asleep) and self.bell >= 0:
             bell_ring(self.bell)
 
-    cdef bint spun(self, int64_t nanoseconds, const uint32_t *rung) noexcept nogil:
+    cdef bint spun(self, int64_t nanoseconds, Wanted wanted, void *of) noexcept nogil:
         """Look for so long, if it is worth a try; whether something has come."""
         cdef int64_t end
         cdef uint32_t turn = 0
@@ -120,30 +120,50 @@ cdef class Waiter(Crq):
         end = clock_ns() + (min(self.spin, nanoseconds) if nanoseconds > 0 else self.spin)
         while True:
             cpu_relax()
-            if self.available() or shared_get(rung):
+            if self.available() or shared_get(&self.stirred) or wanted is not NULL and wanted(of):
                 self.misses = 0
                 return True
             turn += 1
             if turn & 31 == 0 and (shared_get(&self.woken) or clock_ns() >= end):
                 return False
 
-    cdef bint linger(self, const uint32_t *rung, bint busy) noexcept nogil:
+    cdef bint linger(self, Wanted wanted, void *of, bint busy) noexcept nogil:
         # Who has woken it waits for no stream of commands to end.
         if not self.sleeps or shared_get(&self.woken):
             return False
-        if busy and self.crowded:
-            self.lingered = True
-            return False
-        # What has stirred it until now has set `rung` before, and that is seen below, or has been.
+        # What has stirred it until now is wanted already, and that is seen below, or has been.
         if shared_get(&self.stirred):
             shared_swap(&self.stirred, 0)
-        self.lingered = not self.spun(-1, rung) and not shared_get(rung)
-        return not self.lingered
+        self.lingered = (busy and self.crowded or not self.spun(-1, wanted, of)) and not wanted(of)
+        return not self.lingered or busy and self.nap(wanted, of)
+
+    cdef bint nap(self, Wanted wanted, void *of) noexcept nogil:
+        """Sleep for as long as nobody misses this end; whether it has something to do of its own."""
+        cdef int heard
+        if self.untended:
+            return False
+        self.misses += not self.crowded     # else it has not looked
+        self.arm()
+        heard = self.hear(0 if self.available() or self.due() else NAP_NS)
+        if not self.signalled:
+            self.disarm()
+        # Whoever woke it, or watches something else, is for the owner.
+        return not heard & HEARD_OTHER and not shared_get(&self.woken) and (self.available() or wanted(of))
+
+    cdef bint due(self) noexcept nogil:
+        return shared_get(&self.woken) or shared_get(&self.stirred)
 
     cdef bint called(self) noexcept nogil:
         """Whether somebody has woken this end since the last time."""
         cdef bint found = shared_get(&self.woken) and shared_swap(&self.woken, 0)
         return (shared_get(&self.stirred) and shared_swap(&self.stirred, 0)) or found
+
+    cdef int hear(self, int64_t nanoseconds) noexcept nogil:
+        """Sleep, at most so long; what has been heard, and is not heard again."""
+        cdef int heard = bell_hear(self.epoll, self.bell, self.link_bell, nanoseconds)
+        if heard & HEARD_MEDIUM:
+            shared_set(&self.stirred, 1)
+        return heard
 
     cdef int pause(self, int64_t nanoseconds) noexcept nogil:
         cdef bint lingered = self.lingered
@@ -157,14 +177,12 @@ cdef class Waiter(Crq):
             return WOKEN
         if nanoseconds:
             self.sleeps = True
-            if not lingered and self.spun(nanoseconds, &self.stirred):
+            if not lingered and self.spun(nanoseconds, NULL, NULL):
                 return READY if self.available() else WOKEN if self.called() else NOTHING_YET
         self.misses += 1
         self.arm()
         # Between the last look and the flag something may have come: look once more, then sleep.
-        heard = bell_hear(self.epoll, self.bell, self.link_bell,
-                          0 if self.available() or shared_get(&self.woken) or shared_get(&self.stirred)
-                          else nanoseconds)
+        heard = self.hear(0 if self.available() or self.due() else nanoseconds)
         if not self.signalled:
             self.disarm()
         if self.available():

@@ -2,8 +2,8 @@
  * A file or a block device as a medium (native.h).
  *
  * The loop's own thread reads what is in the page cache (RWF_NOWAIT). What would block goes to threads (crew.h), or to an
- * io_uring with a thread that waits for it, where the file has been opened for that. What the io_uring does not do well a
- * thread does again, and says what is wrong.
+ * io_uring, where the file has been opened for that. What the io_uring does not do well a thread does again, and says what
+ * is wrong. A loop that listens looks at its io_uring itself; for others a thread waits for it.
  *
  * With O_DIRECT what does not fit the device's units is read, changed and written, alone: no other write is under way then.
  */
@@ -11,6 +11,7 @@
 #define PYSRP_FILE_MEDIUM_H
 
 #include <sched.h>
+#include <sys/epoll.h>
 
 #include "channel.h"
 #include "crew.h"
@@ -27,6 +28,7 @@ enum {
 	FILE_SMALL = 1 << 16,
 	FILE_SWEEPERS = 2,	/* for ZERO and DISCARD, which may take minutes */
 	FILE_FLYING = 128,	/* requests in one io_uring */
+	FILE_BATCH = 8,		/* of a loop that listens: so many are given to the kernel in one call */
 };
 
 struct file_medium {
@@ -50,8 +52,10 @@ struct file_medium {
 struct file_channel {
 	struct channel common;
 	struct file_medium *medium;
-	unsigned flying;		/* with that lock: requests in the io_uring */
+	unsigned pending, flying;	/* requests that are not over; of them, those in the io_uring. Atomic */
+	int epoll;			/* of a loop that listens, else -1 */
 	int has_uring;			/* -1: there is none */
+	int has_waiter;			/* then nobody else takes what is over there */
 	struct uring uring;
 	pthread_t waiter;
 };
@@ -156,11 +160,14 @@ static void file_ends(struct file_medium *medium, const struct pysrp_io *io)
 static void file_finish(struct pysrp_io *io, int error)
 {
 	struct file_channel *channel = io->back;
+	unsigned left;
 
 	io->error = error;
 	file_ends(channel->medium, io);
 	file_leave(channel->medium);
-	if (channel_put(&channel->common, io))
+	/* Relaxed: who sees too late that nothing more is coming leaves it to the loop to look. */
+	left = __atomic_sub_fetch(&channel->pending, 1, __ATOMIC_RELAXED);
+	if (channel_put_among(&channel->common, io, left > __atomic_load_n(&channel->flying, __ATOMIC_RELAXED)))
 		channel_ring(&channel->common);
 }
 
@@ -259,48 +266,90 @@ static void file_dispatch(struct pysrp_io *io)
 
 /* The io_uring of a channel */
 
+/* What the kernel says of a request; whether it is over with that. */
+static int file_landed(struct file_channel *channel, struct pysrp_io *io, int result)
+{
+	/* Acquire: the kernel carries it from thread to thread, but that is nothing to rely on in C. */
+	__atomic_sub_fetch(&channel->flying, 1, __ATOMIC_ACQUIRE);
+	if (result > 0)
+		io->done += (uint64_t)result;
+	if (result == -EINVAL || result == -EOPNOTSUPP)
+		__atomic_store_n(&channel->medium->rings, 0, __ATOMIC_RELAXED);
+	if (io->done == io->length)
+		return 1;
+	file_dispatch(io);
+	return 0;
+}
+
 static void *file_wait(void *argument)
 {
 	struct file_channel *channel = argument;
-	struct pysrp_io *io;
 	void *data;
 	int result;
 
 	for (;;) {
 		while (uring_take(&channel->uring, &data, &result)) {
-			io = data;
-			if (!io)	/* the channel is closed */
+			if (!data)	/* nobody is to wait any more */
 				return NULL;
-			pthread_mutex_lock(&channel->common.lock);
-			channel->flying--;
-			pthread_mutex_unlock(&channel->common.lock);
-			if (result > 0)
-				io->done += (uint64_t)result;
-			if (result == -EINVAL || result == -EOPNOTSUPP)
-				__atomic_store_n(&channel->medium->rings, 0, __ATOMIC_RELAXED);
-			if (io->done == io->length)
-				file_finish(io, 0);
-			else
-				file_dispatch(io);
+			if (file_landed(channel, data, result))
+				file_finish(data, 0);
 		}
 		uring_wait(&channel->uring);
 	}
 }
 
-static void file_open_uring(struct file_channel *channel)
+/* Have a thread wait for what is over. */
+static int file_hire(struct file_channel *channel)
 {
 	sigset_t all, before;
 
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	channel->has_waiter = !pthread_create(&channel->waiter, NULL, file_wait, channel);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return channel->has_waiter;
+}
+
+static void file_dismiss(struct file_channel *channel)
+{
+	if (!channel->has_waiter)
+		return;
+	/* It cannot be refused for ever: there is room for all that flies, and for this. */
+	while (uring_stop(&channel->uring))
+		sched_yield();
+	pthread_join(channel->waiter, NULL);
+	channel->has_waiter = 0;
+}
+
+/* Let what the loop sleeps on tell when something is over: once each time, as the loop takes all there is. */
+static int file_watch(struct file_channel *channel)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET, .data = { .u64 = PYSRP_LISTENS } };
+
+	return !epoll_ctl(channel->epoll, EPOLL_CTL_ADD, channel->uring.fd, &event);
+}
+
+static void file_open_uring(struct file_channel *channel)
+{
 	channel->has_uring = -1;
 	if (uring_begin(&channel->uring, 2 * FILE_FLYING))
 		return;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	if (!pthread_create(&channel->waiter, NULL, file_wait, channel))
+	if (channel->epoll >= 0 ? file_watch(channel) : file_hire(channel))
 		channel->has_uring = 1;
 	else
 		uring_end(&channel->uring);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* Give the kernel what waits for that; what it does not take goes to threads. */
+static void file_push(struct file_channel *channel)
+{
+	void *io;
+
+	if (channel->uring.waiting && uring_push(&channel->uring))
+		while (uring_take_back(&channel->uring, &io)) {
+			__atomic_sub_fetch(&channel->flying, 1, __ATOMIC_RELAXED);
+			file_dispatch(io);
+		}
 }
 
 /* Begin it by io_uring; whether that has been done. By the loop. */
@@ -310,7 +359,6 @@ static int file_flies(struct file_channel *channel, struct pysrp_io *io)
 	struct iovec vectors[FILE_VECTORS];
 	uint64_t length, at = io->offset + io->done;
 	unsigned count;
-	int fits;
 
 	if (!__atomic_load_n(&medium->rings, __ATOMIC_RELAXED))
 		return 0;
@@ -321,20 +369,18 @@ static int file_flies(struct file_channel *channel, struct pysrp_io *io)
 		return 0;
 	if (!channel->has_uring)
 		file_open_uring(channel);
-	if (channel->has_uring < 0)
+	if (channel->has_uring < 0 || __atomic_load_n(&channel->flying, __ATOMIC_RELAXED) >= FILE_FLYING)
 		return 0;
-	pthread_mutex_lock(&channel->common.lock);
-	fits = channel->flying < FILE_FLYING;
-	channel->flying += fits;
-	pthread_mutex_unlock(&channel->common.lock);
-	if (!fits)
+	/* Release: who finds that it is over finds all that was done before it flew. */
+	__atomic_add_fetch(&channel->flying, 1, __ATOMIC_RELEASE);
+	if (!uring_move(&channel->uring, file_writes(io), medium->file.fd, vectors, count, at, io)) {
+		__atomic_sub_fetch(&channel->flying, 1, __ATOMIC_RELAXED);
 		return 0;
-	if (!uring_move(&channel->uring, file_writes(io), medium->file.fd, vectors, count, at, io))
-		return 1;	/* and the request may be over */
-	pthread_mutex_lock(&channel->common.lock);
-	channel->flying--;
-	pthread_mutex_unlock(&channel->common.lock);
-	return 0;
+	}
+	/* The vectors are ours, and gone when this returns. */
+	if (channel->epoll < 0 || count > 1 || channel->uring.waiting >= FILE_BATCH)
+		file_push(channel);
+	return 1;	/* and it may be over */
 }
 
 /* The table's functions */
@@ -358,6 +404,7 @@ static void *file_open_channel(void *self, void (*ring)(void *bell), void *bell)
 		return NULL;
 	channel_begin(&channel->common, ring, bell);
 	channel->medium = self;
+	channel->epoll = -1;
 	return channel;
 }
 
@@ -368,10 +415,7 @@ static void file_close_channel(void *self)
 	if (file_forked(channel->medium))
 		return;
 	if (channel->has_uring > 0) {
-		/* It cannot be refused for ever: nothing is under way. */
-		while (uring_stop(&channel->uring))
-			sched_yield();
-		pthread_join(channel->waiter, NULL);
+		file_dismiss(channel);
 		uring_end(&channel->uring);
 	}
 	channel_end(&channel->common);
@@ -447,14 +491,87 @@ static enum pysrp_submitted file_submit(void *self, struct pysrp_io *io)
 		io->done = 0;
 		return file_now(medium, io, EAGAIN);
 	}
+	__atomic_add_fetch(&channel->pending, 1, __ATOMIC_RELAXED);
 	if (file_begins(medium, io) && !file_flies(channel, io))
 		file_dispatch(io);
 	return PYSRP_PENDING;
 }
 
+/* One that the loop itself has found in the io_uring. */
+static struct pysrp_io *file_found(struct file_channel *channel)
+{
+	struct pysrp_io *io;
+	void *data;
+	int result;
+
+	if (channel->has_uring <= 0 || channel->has_waiter)
+		return NULL;
+	while (uring_take(&channel->uring, &data, &result)) {
+		io = data;
+		if (!file_landed(channel, io, result))
+			continue;
+		__atomic_sub_fetch(&channel->pending, 1, __ATOMIC_RELAXED);
+		file_ends(channel->medium, io);
+		file_leave(channel->medium);
+		return io;
+	}
+	return NULL;
+}
+
 static struct pysrp_io *file_reap(void *self)
 {
-	return channel_reap(&((struct file_channel *)self)->common);
+	struct file_channel *channel = self;
+	struct pysrp_io *io = file_found(channel);
+
+	return io ? io : channel_reap(&channel->common);
+}
+
+static int file_look(void *self, int sleeps)
+{
+	struct file_channel *channel = self;
+	int found = channel_look(&channel->common, !sleeps);
+
+	if (channel->has_uring > 0 && !channel->has_waiter) {
+		file_push(channel);
+		found |= uring_ready(&channel->uring);
+	}
+	return found;
+}
+
+static void file_listen(void *self, int epoll)
+{
+	struct file_channel *channel = self;
+	void *data;
+	int result;
+
+	if (file_forked(channel->medium))
+		return;
+	/* What waits there until the loop looks has to be rung for, if it does no more. */
+	if (channel_look(&channel->common, 0) && channel_owes(&channel->common))
+		channel_ring(&channel->common);
+	if (channel->has_uring <= 0) {
+		channel->epoll = epoll;
+		return;
+	}
+	file_dismiss(channel);
+	if (channel->epoll >= 0)
+		epoll_ctl(channel->epoll, EPOLL_CTL_DEL, channel->uring.fd, NULL);
+	channel->epoll = epoll;
+	file_push(channel);
+	if (epoll >= 0 && file_watch(channel))
+		return;
+	channel->epoll = -1;
+	if (file_hire(channel))
+		return;
+	/* There is no thread to wait for what flies: that is done here, and threads do the rest if there are any then. */
+	while (__atomic_load_n(&channel->flying, __ATOMIC_RELAXED)) {
+		if (!uring_take(&channel->uring, &data, &result))
+			uring_wait(&channel->uring);
+		else if (file_landed(channel, data, result))
+			file_finish(data, 0);
+	}
+	uring_end(&channel->uring);
+	channel->has_uring = -1;
 }
 
 static int file_withdraw_held(struct file_medium *medium, struct pysrp_io *io)
@@ -486,6 +603,7 @@ static int file_withdraw(void *self, struct pysrp_io *io)
 			return 0;
 		file_ends(medium, io);
 	}
+	__atomic_sub_fetch(&((struct file_channel *)self)->pending, 1, __ATOMIC_RELAXED);
 	file_leave(medium);
 	return 1;
 }
@@ -498,7 +616,8 @@ static void file_begin(struct file_medium *medium, int fd, uint64_t size, uint32
 		.table = {
 			.size = sizeof(struct pysrp_medium), .self = medium, .block = 1, .features = features,
 			.bytes = file_size, .open = file_open_channel, .close = file_close_channel,
-			.submit = file_submit, .reap = file_reap, .withdraw = file_withdraw,
+			.submit = file_submit, .reap = file_reap, .withdraw = file_withdraw, .listen = file_listen,
+			.look = file_look,
 		},
 		.file = { .fd = fd, .align = align, .grain = align > 512 ? align : 512 },
 		.process = getpid(), .size = size, .users = 1, .unit = unit, .rings = rings,

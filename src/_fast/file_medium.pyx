@@ -14,6 +14,7 @@ from pysrp._fast.native cimport PYSRP_MEDIUM, pysrp_medium
 
 cdef extern from "file_medium.h" nogil:
     enum:
+        FILE_FLYING
         FILE_MOVERS
     struct file_bytes:
         int fd
@@ -113,7 +114,7 @@ cdef class FileTable:
 def uring_refused():
     """Why this process cannot have an io_uring, an errno; 0: it can."""
     cdef uring ring
-    cdef int error = uring_begin(&ring, 2)
+    cdef int error = uring_begin(&ring, FILE_FLYING)
     if not error:
         uring_end(&ring)
     return error

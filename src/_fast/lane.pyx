@@ -30,7 +30,9 @@ from pysrp._fast.gate cimport (
     pysrp_gate_leave,
     pysrp_gate_word,
 )
-from pysrp._fast.medium cimport Claim, Ear, InFlight, IoQueue, NativeChannel, NativeEnd, gather, pysrp_heard, pysrp_rung
+from pysrp._fast.medium cimport (
+    Claim, Ear, InFlight, IoQueue, NativeChannel, NativeEnd, gather, give, look, pysrp_heard, pysrp_rung,
+)
 from pysrp._fast.native cimport (
     PYSRP_FLUSH, PYSRP_FUA, PYSRP_HAS_FUA, PYSRP_HAS_NOWAIT, PYSRP_LINK, PYSRP_NOWAIT, PYSRP_NOWHERE, PYSRP_PENDING,
     PYSRP_READ, PYSRP_WAITS, PYSRP_WRITE, pysrp_buffer, pysrp_io, pysrp_link, pysrp_request,
@@ -61,6 +63,7 @@ cdef enum:
 
 cdef enum:
     BUDGET = 4096       # commands after which others get a turn
+    NAP = 64            # what of that it costs to sleep for media, which may take a millisecond
     EAGER = 8           # answers after which the client's doorbell is rung
     LUNS = 16384        # numbers that SCST's LUNs have
     DESCRIPTORS = 27    # more than fit the IUs that are looked at
@@ -90,6 +93,7 @@ cdef struct Place:
 include "lane_requests.pxi"
 
 
+@cython.final
 cdef class _Bound:
     """The places of a lane, and what it holds on to for them."""
 
@@ -135,6 +139,16 @@ cdef class _Bound:
             place.gate = (<Gate>gate).gate
             place.lun = lun
             self.index[lun] = <uint16_t>(i + 1)
+
+    cdef Place *find(self, const uint8_t *iu) noexcept nogil:
+        """The unit that an IU is for, by SCST's reading of its LUN."""
+        cdef uint64_t lun = wire_get64(iu + CMD_LUN)
+        cdef Py_ssize_t number = lun >> 48 & (LUNS - 1)
+        cdef uint16_t place
+        if lun << 16 or lun >> 62 == 3 or number >= self.luns:
+            return NULL
+        place = self.index[number]
+        return &self.places[place - 1] if place else NULL
 
     def __dealloc__(self):
         cdef Py_ssize_t i
@@ -329,7 +343,7 @@ cdef class Lane:
         if self.requests.returned is not NULL:
             self.requests.recycle()
         while True:
-            if pysrp_rung(&self.requests.ear.ear.rung) or self.requests.more:
+            if wanted(self.requests) or self.requests.more:
                 self.running = True
                 with nogil:
                     code = self.reap(fast, &budget)
@@ -346,9 +360,12 @@ cdef class Lane:
                 self.tell()
                 self.seen = 0
                 self.before = outstanding + self.requests.under_way
-                if not self.link.take(self.link.self) and not (fast and budget < BUDGET and self.lingered()):
-                    return EMPTY
+                if not self.link.take(self.link.self) and not (fast and budget < BUDGET and self.lingered(&budget)):
+                    if self.requests.ear.busy is NULL or not look(&self.requests.ear.busy, True):
+                        return EMPTY
+                    continue
             if not fast:
+                self.tell()
                 return OTHER
             self.running = True
             with nogil:
@@ -366,13 +383,15 @@ cdef class Lane:
                 self.tell()
                 return TURN
 
-    cdef bint lingered(self) noexcept:
+    cdef bint lingered(self, Py_ssize_t *budget) noexcept:
         """There is nothing to do, but has been: whether there is, soon enough for nobody to be asked meanwhile."""
         cdef bint found = False
-        if self.link.linger is not NULL:
+        if self.requests.under_way:
+            budget[0] -= NAP
+        if self.link.linger is not NULL and budget[0] > 0:
             self.running = True
             with nogil:
-                found = self.link.linger(self.link.self, &self.requests.ear.ear.rung, self.requests.under_way != 0)
+                found = self.link.linger(self.link.self, WANTED, <void *>self.requests, self.requests.under_way != 0)
             self.running = False
         return found
 
@@ -383,10 +402,7 @@ cdef class Lane:
         cdef Slot *after
         cdef list found = []
         self.check_idle()
-        requests.others = False
-        for channel in list(requests.channels):
-            if (<NativeChannel>channel).end.count:
-                channel.reap()
+        requests.tell_others()
         # Last: who is told of something may want what is under way, and this is.
         slot = requests.first
         while slot is not NULL and requests.ended:
@@ -421,9 +437,12 @@ cdef class Lane:
         return found
 
     cdef void tell(self) noexcept nogil:
+        """Let the initiator know what has been answered, and the media what has been submitted."""
         if self.quiet:
             self.quiet = 0
             self.link.ring(self.link.self)
+        if self.requests.ear.busy is not NULL:
+            look(&self.requests.ear.busy, False)
 
     cdef drained(self):
         """Tell those who wait until nothing is under way behind a gate."""
@@ -467,7 +486,7 @@ cdef class Lane:
         pysrp_heard(&self.requests.ear.ear.rung)        # before the bells: see ear.h
         for i in range(self.requests.count):
             end = self.requests.ends[i]
-            if pysrp_heard(&end.bell.rung):
+            if pysrp_heard(&end.bell.rung) or end.found:
                 gather(end)
                 if end.count:
                     self.requests.others = True
@@ -488,16 +507,6 @@ cdef class Lane:
                     self.requests.restart(end)
         return DONE
 
-    cdef Place *find(self, const uint8_t *iu) noexcept nogil:
-        """The unit that an IU is for, by SCST's reading of its LUN."""
-        cdef uint64_t lun = wire_get64(iu + CMD_LUN)
-        cdef Py_ssize_t number = lun >> 48 & (LUNS - 1)
-        cdef uint16_t place
-        if lun << 16 or lun >> 62 == 3 or number >= self.bound.luns:
-            return NULL
-        place = self.bound.index[number]
-        return &self.places[place - 1] if place else NULL
-
     cdef int serve(self, const pysrp_request *request) noexcept nogil:
         cdef const uint8_t *iu = &request.iu[0]
         cdef pysrp_buffer parts[DESCRIPTORS]
@@ -515,7 +524,7 @@ cdef class Lane:
         if not decode(cdb, &lba, &blocks, &fua):
             return self.serve_unmoved(request)
         write = cdb[0] & 2
-        place = self.find(iu)
+        place = self.bound.find(iu)
         if place is NULL or fua and not place.fua:
             return STRANGE
         if not self.has(place, lba, blocks):
@@ -602,7 +611,7 @@ cdef class Lane:
         cdef const uint8_t *iu = &request.iu[0]
         cdef uint64_t lba, blocks, offset = 0, length = 0
         cdef uint32_t operation = decode_unmoved(iu + CMD_CDB, &lba, &blocks), flags = 0
-        cdef Place *place = self.find(iu)
+        cdef Place *place = self.bound.find(iu)
         cdef Slot *slot
         if not operation or iu[CMD_FORMATS] or place is NULL or place.memory is not NULL:
             return STRANGE

@@ -112,6 +112,13 @@ cdef class Requests:
         for channel in gone:
             channel.detach()
 
+    cdef tell_others(self):
+        """Tell those who wait in Python what is over."""
+        self.others = False
+        for channel in list(self.channels):
+            if (<NativeChannel>channel).end.count:
+                channel.reap()
+
     # Slots.
 
     cdef Slot *slot(self) noexcept nogil:
@@ -219,7 +226,7 @@ cdef class Requests:
         slot.io.done, slot.io.bad, slot.io.error = 0, PYSRP_NOWHERE, 0
         slot.state = OUT
         end.under_way += 1
-        if end.medium.submit(end.channel, &slot.io) == PYSRP_PENDING:
+        if give(end, &slot.io) == PYSRP_PENDING:
             return True
         slot.state = HERE
         end.under_way -= 1
@@ -331,6 +338,15 @@ cdef class Requests:
                 self.more = True    # nothing that is over lets these go on
             channel.adopt(made, None)
         return made
+
+
+cdef int wanted(Requests self) noexcept nogil:
+    """Whether something is over, or may be; what has been submitted begins."""
+    return pysrp_rung(&self.ear.ear.rung) or self.ear.busy is not NULL and look(&self.ear.busy, False)
+
+
+cdef int (*WANTED)(void *of) noexcept nogil
+WANTED = <int (*)(void *) noexcept nogil>wanted
 
 
 cdef bint claim(Requests self, NativeEnd *end, pysrp_io *io) noexcept nogil:

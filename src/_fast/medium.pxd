@@ -1,7 +1,7 @@
 """What the native lane needs of media in C: their channels, and the requests that it hands over with them."""
 
 from libc.stdint cimport uint32_t
-from pysrp._fast.native cimport pysrp_io, pysrp_link, pysrp_medium
+from pysrp._fast.native cimport pysrp_io, pysrp_link, pysrp_medium, pysrp_submitted
 
 
 cdef extern from "ear.h" nogil:
@@ -36,6 +36,12 @@ cdef struct NativeEnd:
     # The native lane takes what is its own, and nobody looks into a request that neither it nor `pending` knows.
     Claim claim
     void *lane
+    # Of a medium that listens, while a loop hears its bell:
+    NativeEnd **busy        # the first of the ends that the loop looks at, else NULL
+    NativeEnd *next         # the one after this
+    bint listed             # whether it is among them
+    bint found              # it has something to reap, and may not have rung
+    size_t out              # requests that have been submitted and not been reaped
     pysrp_io **others       # requests that are over, and not the lane's
     size_t count, room
     # The lane's own:
@@ -44,6 +50,11 @@ cdef struct NativeEnd:
     size_t under_way        # how many it has
     size_t staged           # bytes of memory for all of these
 
+
+# Submit, and keep in mind that the loop has to look. Begin what has been, of all of them; whether one has something. If
+# none has the loop sleeps until one rings, or looks again soon.
+cdef pysrp_submitted give(NativeEnd *end, pysrp_io *io) noexcept nogil
+cdef bint look(NativeEnd **busy, bint sleeps) noexcept nogil
 
 # Take what is over, until there is no more.
 cdef void gather(NativeEnd *end) noexcept nogil
@@ -59,6 +70,7 @@ cdef class Ear:
 
     cdef object capsule
     cdef pysrp_ear ear
+    cdef NativeEnd *busy    # ends that it has to look at, as they may have something and not ring
 
 
 cdef class InFlight:
@@ -89,5 +101,6 @@ cdef class NativeChannel:
     cdef void close(self) noexcept
     cdef rung(self)
     cdef attach(self, Ear ear, lane, Claim claim)
+    cdef void listen(self, NativeEnd **busy, int epoll) noexcept
     cdef detach(self)
     cdef adopt(self, InFlight io, part)

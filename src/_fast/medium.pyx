@@ -182,9 +182,44 @@ cdef void tell(pysrp_bell *bell) noexcept with gil:
         (<NativeChannel>bell.owner).rung()
 
 
+cdef pysrp_submitted give(NativeEnd *end, pysrp_io *io) noexcept nogil:
+    cdef pysrp_submitted code = end.medium.submit(end.channel, io)
+    if code == PYSRP_PENDING:
+        end.out += 1
+        if end.busy is not NULL and not end.listed:
+            enlist(end)
+    return code
+
+
+cdef void enlist(NativeEnd *end) noexcept nogil:
+    end.listed, end.next, end.busy[0] = True, end.busy[0], end
+
+
+cdef void unlist(NativeEnd *end) noexcept nogil:
+    cdef NativeEnd **at = end.busy
+    while at[0] != end:
+        at = &at[0].next
+    at[0], end.listed, end.found = end.next, False, False
+
+
+cdef bint look(NativeEnd **busy, bint sleeps) noexcept nogil:
+    cdef NativeEnd *end
+    cdef bint found = False
+    while busy[0] is not NULL:
+        end = busy[0]
+        if not end.out:
+            busy[0], end.listed = end.next, False
+            continue
+        if end.medium.look(end.channel, sleeps):
+            end.found = found = True
+        busy = &end.next
+    return found
+
+
 cdef void gather(NativeEnd *end) noexcept nogil:
     cdef pysrp_io *io
     cdef void *more
+    end.found = False
     while True:
         if end.count == end.room:       # first: what has been reaped must not get lost
             more = realloc(end.others, 2 * (end.room + 32) * sizeof(pysrp_io *))
@@ -195,6 +230,7 @@ cdef void gather(NativeEnd *end) noexcept nogil:
         io = end.medium.reap(end.channel)
         if io is NULL:
             return
+        end.out -= 1
         if end.claim is NULL or not end.claim(end.lane, end, io):
             end.others[end.count] = io
             end.count += 1
@@ -240,11 +276,25 @@ cdef class NativeChannel:
             self.bell.ear, self.lane = ear, lane
             self.end.claim, self.end.lane = claim, <void *>lane
             pysrp_bell_hang(&self.bell.bell, &ear.ear)
+            if self.end.medium.listen is not NULL and ear.ear.link.epoll is not NULL:
+                self.listen(&ear.busy, ear.ear.link.epoll(ear.ear.link.self))
+
+    cdef void listen(self, NativeEnd **busy, int epoll) noexcept:
+        """The loop looks at this end by itself from now on; NULL: no more."""
+        if self.end.listed:
+            unlist(&self.end)
+        self.end.busy = busy
+        if busy is not NULL and self.end.out:
+            enlist(&self.end)
+        with nogil:     # where there is no thread it waits
+            self.end.medium.listen(self.end.channel, epoll)
 
     cdef detach(self):
         """No loop hears its bell any more, and none of its requests is a lane's: it posts."""
         if self.bell.ear is not None:
             pysrp_bell_take_down(&self.bell.bell)
+            if self.end.busy is not NULL:
+                self.listen(NULL, -1)
             self.end.claim, self.end.lane = NULL, NULL
             self.lane = self.bell.ear = None
             self.rung()     # the loop does not look any more for what it was told
@@ -282,7 +332,9 @@ cdef class NativeChannel:
             return None
         self.pending[<size_t>io.io] = io        # before anything can end it
         with nogil:
-            code = medium.submit(self.end.channel, io.io)
+            code = give(&self.end, io.io)
+            if self.end.busy is not NULL:
+                medium.look(self.end.channel, True)
         if code == PYSRP_PENDING:
             self.end.dawdles |= io.io.flags & PYSRP_NOWAIT != 0
             request.own = io
@@ -305,6 +357,7 @@ cdef class NativeChannel:
         with nogil:
             gone = self.table.medium.withdraw(self.end.channel, io.io)
         if gone:
+            self.end.out -= 1
             io.request = request.own = None
             del self.pending[<size_t>io.io]
         return bool(gone)

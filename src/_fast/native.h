@@ -82,11 +82,18 @@ struct pysrp_link {
 	void (*wake)(void *self);
 
 	/*
-	 * The lane has nothing to do: look whether requests come, or `rung` is set, by who calls wake() next, for as long
-	 * as that is sooner than to sleep. Not 0: so it is. `busy`: threads of media may need this processor. NULL: the
+	 * The lane has nothing to do: look whether requests come, or wanted(of) is not 0, or becomes so by who calls wake()
+	 * next, for as long as that is sooner than to sleep. Not 0: so it is. `busy`: threads of media, or the kernel's, are at
+	 * work and will call wake(), and may need this processor; then it may sleep, for a millisecond or two. NULL: the
 	 * lane's owner sleeps at once.
 	 */
-	int (*linger)(void *self, const uint32_t *rung, int busy);
+	int (*linger)(void *self, int (*wanted)(void *of), void *of, int busy);
+
+	/*
+	 * The epoll(7) instance that the loop sleeps on, for media that have something to be watched there. NULL: there is
+	 * none, and all of them ring.
+	 */
+	int (*epoll)(void *self);
 };
 
 /*
@@ -196,6 +203,9 @@ struct pysrp_extent {
 
 #define PYSRP_NOWHERE UINT64_MAX
 
+/* The epoll_data.u64 of what a medium puts into a loop's epoll instance. */
+#define PYSRP_LISTENS UINT64_MAX
+
 struct pysrp_buffer {
 	uint8_t *bytes;
 	size_t length;
@@ -252,6 +262,24 @@ struct pysrp_medium {
 
 	/* Not 0: it never began, and never will; reap() does not give it. 0: it runs on, and reap() gives it. */
 	int (*withdraw)(void *channel, struct pysrp_io *io);
+
+	/*
+	 * What follows spares threads, bells and system calls where the loop can look by itself; NULL for both: the medium
+	 * rings, always.
+	 *
+	 * From now on the loop sleeps on this epoll(7) instance, and looks as said below. The medium may put a descriptor there
+	 * that is readable when something is over, with PYSRP_LISTENS and EPOLLET. -1: the loop listens no more, and is rung
+	 * for all that nobody has reaped by then.
+	 */
+	void (*listen)(void *channel, int epoll);
+
+	/*
+	 * Of a loop that listens, with something pending: begin what has been submitted, which may wait until then, so that
+	 * several go together. Not 0: there is something to reap. 0: from now on the medium rings, or its descriptor is
+	 * readable, when there is, at once if the loop `sleeps`; else it looks again in a millisecond or two, and need be woken
+	 * for what is worth it, or when nothing more is coming. Looking often costs little.
+	 */
+	int (*look)(void *channel, int sleeps);
 };
 
 #endif

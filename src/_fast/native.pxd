@@ -29,7 +29,8 @@ cdef extern from "native.h" nogil:
         void (*ring)(void *self) noexcept nogil
         int (*again)(void *self, pysrp_request *request) noexcept nogil
         void (*wake)(void *self) noexcept nogil
-        int (*linger)(void *self, const uint32_t *rung, int busy) noexcept nogil
+        int (*linger)(void *self, int (*wanted)(void *of) noexcept nogil, void *of, int busy) noexcept nogil
+        int (*epoll)(void *self) noexcept nogil
 
 
 cdef extern from "native.h" nogil:
@@ -116,3 +117,5 @@ cdef extern from "native.h" nogil:
         pysrp_submitted (*submit)(void *channel, pysrp_io *io) noexcept nogil
         pysrp_io *(*reap)(void *channel) noexcept nogil
         int (*withdraw)(void *channel, pysrp_io *io) noexcept nogil
+        void (*listen)(void *channel, int epoll) noexcept nogil
+        int (*look)(void *channel, int sleeps) noexcept nogil

@@ -2,7 +2,8 @@
  * A file as a medium without Python: loops that submit all there is and compare what they read with what they wrote, and
  * faults that no real file has when a test wants them. Built with the sanitizers; test_file_medium.py has the list.
  *
- * PATH SCENARIO ALIGN RINGS SEED; PATH is a file of SIZE bytes, opened with O_DIRECT unless ALIGN is 1.
+ * PATH SCENARIO ALIGN RINGS SEED; PATH is a file of SIZE bytes, opened with O_DIRECT unless ALIGN is 1. RINGS: 0, threads
+ * do it all; 1, io_uring, and loops are rung; 2, they listen; 3, now this, now that.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -11,12 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-static int rough, thin, no_threads, fails_through, fails_flush, flushes;
+static int rough, thin, no_threads, turns, fails_through, fails_flush, flushes;
 static int64_t bad = -1;
 
 static ssize_t rough_move(int write, int fd, const struct iovec *vectors, int count, off_t at, int flags);
@@ -115,6 +117,7 @@ struct loop {
 	struct file_medium *medium;
 	void *channel;
 	int bell, pending, closing;
+	int epoll, listens;	/* a loop that can; whether it does now */
 	uint64_t state, base;
 	uint8_t model[REGION];
 	uint8_t busy[REGION / BLOCK];
@@ -130,11 +133,15 @@ static void ring(void *bell)
 
 static void begin(struct loop *loop, struct file_medium *medium, uint64_t base, uint64_t seed)
 {
+	struct epoll_event heard = { .events = EPOLLIN };
+
 	memset(loop, 0, sizeof(*loop));
 	loop->medium = medium;
 	loop->base = base;
 	loop->state = seed;
-	loop->bell = eventfd(0, EFD_CLOEXEC);
+	loop->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
+	CHECK(!epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->bell, &heard));
 	loop->channel = medium->table.open(medium, ring, loop);
 	CHECK(loop->channel);
 }
@@ -162,13 +169,47 @@ static void over(struct loop *loop, struct slot *slot, int happened)
 			CHECK(!memcmp(loop->model + at, io->buffers[i].bytes, io->buffers[i].length));
 }
 
+/* Sleep until there is something to reap. */
+static void rests(struct loop *loop)
+{
+	struct epoll_event event;
+	uint64_t rung;
+	int heard, sleeps = !loop->listens || chance(&loop->state, 2);
+
+	if (loop->listens && loop->medium->table.look(loop->channel, sleeps))
+		return;
+	do
+		heard = epoll_wait(loop->epoll, &event, 1, sleeps ? -1 : 1);
+	while (heard < 0 && errno == EINTR);
+	if (!sleeps && !heard)
+		return;
+	CHECK(heard == 1);
+	if (event.data.u64 != PYSRP_LISTENS)
+		CHECK(read(loop->bell, &rung, sizeof(rung)) == sizeof(rung));
+	else
+		CHECK(loop->epoll >= 0);
+}
+
+/* Look by itself from now on, or be rung again. */
+static void listens(struct loop *loop, int yes)
+{
+	loop->listens = yes;
+	loop->medium->table.listen(loop->channel, yes ? loop->epoll : -1);
+}
+
+static void ends(struct loop *loop)
+{
+	loop->medium->table.close(loop->channel);
+	close(loop->epoll);
+	close(loop->bell);
+}
+
 static void reap(struct loop *loop, int wait)
 {
 	struct pysrp_io *io;
-	uint64_t rung;
 
 	if (wait)
-		CHECK(read(loop->bell, &rung, sizeof(rung)) == sizeof(rung));
+		rests(loop);
 	while ((io = loop->medium->table.reap(loop->channel))) {
 		loop->pending--;
 		over(loop, (struct slot *)io, 1);
@@ -234,6 +275,8 @@ static void *storm(void *argument)
 			reap(loop, 0);
 			continue;
 		}
+		if (turns && chance(&loop->state, 50) == 0)
+			listens(loop, !loop->listens);
 		if (loop->medium->table.submit(loop->channel, &slot->io) == PYSRP_OVER) {
 			over(loop, slot, 1);
 			continue;
@@ -246,12 +289,11 @@ static void *storm(void *argument)
 	}
 	while (loop->pending)
 		reap(loop, 1);
-	loop->medium->table.close(loop->channel);
-	close(loop->bell);
+	ends(loop);
 	return NULL;
 }
 
-static void storms(struct file_medium *medium, const char *path, uint64_t seed, int closing)
+static void storms(struct file_medium *medium, const char *path, uint64_t seed, int closing, int listening)
 {
 	static struct loop loops[LOOPS];
 	static uint8_t found[REGION];
@@ -260,6 +302,8 @@ static void storms(struct file_medium *medium, const char *path, uint64_t seed, 
 
 	for (i = 0; i < LOOPS; i++) {
 		begin(&loops[i], medium, (uint64_t)i * REGION, seed + (uint64_t)i);
+		if (listening)
+			listens(&loops[i], 1);
 		loops[i].closing = closing;
 		CHECK(!pthread_create(&threads[i], NULL, storm, &loops[i]));
 	}
@@ -283,7 +327,6 @@ static struct pysrp_io *done(struct loop *loop, uint32_t operation, uint64_t off
 {
 	struct slot *slot = &loop->slots[0];
 	struct pysrp_io *io;
-	uint64_t rung;
 
 	slot->buffers[0] = (struct pysrp_buffer){ slot->bytes, length };
 	slot->io = (struct pysrp_io){ .offset = offset, .length = length, .operation = operation, .flags = flags };
@@ -293,8 +336,9 @@ static struct pysrp_io *done(struct loop *loop, uint32_t operation, uint64_t off
 	}
 	if (loop->medium->table.submit(loop->channel, &slot->io) == PYSRP_OVER)
 		return &slot->io;
-	CHECK(read(loop->bell, &rung, sizeof(rung)) == sizeof(rung));
-	io = loop->medium->table.reap(loop->channel);
+	do
+		rests(loop);
+	while (!(io = loop->medium->table.reap(loop->channel)));	/* a thread may go on with what has been found */
 	CHECK(io == &slot->io);
 	CHECK(!loop->medium->table.reap(loop->channel));
 	return io;
@@ -433,37 +477,69 @@ static void without_rings(struct loop *loop)
 		CHECK(((struct file_channel *)loop->channel)->has_uring < 0);
 }
 
+/* What flies when a loop listens no more, and no thread can wait for it. */
+static void without_waiter(struct loop *loop)
+{
+	struct slot *slot;
+	unsigned i;
+
+	listens(loop, 1);
+	for (i = 0; i < DEPTH; i++) {
+		slot = &loop->slots[i];
+		slot->buffers[0] = (struct pysrp_buffer){ slot->bytes, 4096 };
+		slot->io = (struct pysrp_io){
+			.offset = 4096 * i, .length = 4096, .operation = PYSRP_READ, .buffers = slot->buffers, .count = 1,
+		};
+		CHECK(loop->medium->table.submit(loop->channel, &slot->io) == PYSRP_PENDING);
+	}
+	no_threads = 1;
+	listens(loop, 0);
+	for (i = 0; i < DEPTH; i++) {
+		struct pysrp_io *io = loop->medium->table.reap(loop->channel);
+
+		CHECK(io && !io->error && io->done == 4096);
+	}
+	CHECK(((struct file_channel *)loop->channel)->has_uring < 0);
+	no_threads = 0;
+	CHECK(!done(loop, PYSRP_READ, 0, 4096, 0)->error);
+	listens(loop, 1);
+	CHECK(!done(loop, PYSRP_READ, 0, 4096, 0)->error);
+}
+
 int main(int count, char **words)
 {
 	static const struct { const char *name; void (*run)(struct loop *loop); } scenarios[] = {
 		{ "bad", bad_bytes }, { "lost-through", lost_through }, { "lost-flush", lost_flush },
 		{ "lost-before", lost_before },
 		{ "refused", refused }, { "no-threads", without_threads },
-		{ "no-rings", without_rings },
+		{ "no-rings", without_rings }, { "no-waiter", without_waiter },
 	};
 	static struct file_medium medium;
 	static struct loop loop;
-	int fd, ended = 0;
+	int fd, rings, ended = 0;
 	unsigned i;
 
 	CHECK(count == 6);
+	rings = atoi(words[4]);
+	turns = rings == 3;
 	align = (uint32_t)atoi(words[3]);
 	fd = open(words[1], O_RDWR | O_CLOEXEC | (align > 1 ? O_DIRECT : 0));
 	CHECK(fd >= 0);
-	file_begin(&medium, fd, SIZE, PYSRP_HAS_FUA | (align > 1 ? 0 : PYSRP_HAS_NOWAIT), align, align, atoi(words[4]));
+	file_begin(&medium, fd, SIZE, PYSRP_HAS_FUA | (align > 1 ? 0 : PYSRP_HAS_NOWAIT), align, align, rings > 0);
 	rough = !strcmp(words[2], "rough");
 	for (i = 0; i < sizeof(scenarios) / sizeof(*scenarios); i++)
 		if (!strcmp(words[2], scenarios[i].name)) {
 			begin(&loop, &medium, 0, 1);
+			if (rings > 1)
+				listens(&loop, 1);
 			scenarios[i].run(&loop);
-			medium.table.close(loop.channel);
-			close(loop.bell);
+			ends(&loop);
 			if (strcmp(words[2], "refused"))
 				file_leave(&medium);
 			ended = 1;
 		}
 	if (!ended)
-		storms(&medium, words[1], strtoull(words[5], NULL, 0), !strcmp(words[2], "closing"));
+		storms(&medium, words[1], strtoull(words[5], NULL, 0), !strcmp(words[2], "closing"), rings > 1);
 	file_end(&medium);
 	return 0;
 }

@@ -38,6 +38,8 @@ COMPILER = (sysconfig.get_config_var("CC") or "cc").split()[0]
 
 ONE_BY_ONE = ["bad", "lost-through", "lost-flush", "lost-before", "refused", "no-threads", "no-rings"]
 STORMS = ["storm", "rough", "closing"]
+THREADS, RUNG, LISTENS, TURNS = range(4)
+"""What the C program calls RINGS."""
 
 
 @pytest.fixture(scope="module", params=["thread", "address,undefined"])
@@ -58,9 +60,9 @@ def built(folder: Path, *options: str) -> Path:
     return made
 
 
-def run(program: Path, path: Path, scenario: str, align: int, rings: bool = False, seed: int = 1) -> None:
+def run(program: Path, path: Path, scenario: str, align: int, rings: int = THREADS, seed: int = 1) -> None:
     path.write_bytes(bytes(SIZE))
-    done = with_own_sanitizers((program, path, scenario, align, int(rings), seed))
+    done = with_own_sanitizers((program, path, scenario, align, rings, seed))
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -68,14 +70,21 @@ def run(program: Path, path: Path, scenario: str, align: int, rings: bool = Fals
 @pytest.mark.parametrize("scenario", ONE_BY_ONE)
 def test_faults(program: Path, tmp_path: Path, scenario: str, align: int) -> None:
     """In the page cache, and past it with units of that size."""
-    run(program, tmp_path / "disk", scenario, align, rings=scenario == "no-rings")
+    run(program, tmp_path / "disk", scenario, align, RUNG if scenario == "no-rings" else THREADS)
 
 
-@pytest.mark.parametrize("rings", [False, True], ids=["threads", "io_uring"])
+@pytest.mark.parametrize("scenario", ["lost-before", "refused", "no-waiter"])
+def test_faults_where_a_loop_listens(program: Path, tmp_path: Path, scenario: str) -> None:
+    run(program, tmp_path / "disk", scenario, 4096, LISTENS)
+
+
+@pytest.mark.parametrize(
+    "rings", [THREADS, RUNG, LISTENS, TURNS], ids=["threads", "rung", "listens", "turns"]
+)
 @pytest.mark.parametrize("align", [1, 512, 4096])
 @pytest.mark.parametrize("scenario", STORMS)
 def test_loops_that_submit_all_there_is(
-    program: Path, tmp_path: Path, scenario: str, align: int, rings: bool
+    program: Path, tmp_path: Path, scenario: str, align: int, rings: int
 ) -> None:
     """What they read is what they wrote, in blocks that share the units of O_DIRECT; so it is in the file then."""
     run(program, tmp_path / "disk", scenario, align, rings)
@@ -85,7 +94,7 @@ def test_built_where_there_is_no_io_uring(tmp_path: Path) -> None:
     """Headers of an older Linux: threads do it all."""
     program = built(tmp_path, "-fsanitize=thread", "-DPYSRP_NO_URING", "-Wno-unused-parameter")
     for align in 1, 4096:
-        run(program, tmp_path / "disk", "storm", align, rings=True)
+        run(program, tmp_path / "disk", "storm", align, RUNG)
 
 
 # In Python

@@ -15,6 +15,7 @@ from pysrp._fast.lane import NativeRequest
 from lane_rig import lane
 from medium_by_hand import HandMedium, close
 from pysrp import crq, srp
+from pysrp.backends import Ram
 from pysrp.scsi.sense import parse_sense
 from pysrp.srp import TskMgmtFunc
 from pysrp.target.disk import Disk
@@ -89,12 +90,13 @@ class Scene(Rig):
 Make = Callable[..., Scene]
 
 
-@pytest.fixture
-def make() -> Iterator[Make]:
+@pytest.fixture(params=[False, True], ids=["rings", "listens"])
+def make(request: pytest.FixtureRequest) -> Iterator[Make]:
+    """The medium rings, or leaves it to the loop to look."""
     scenes: list[Scene] = []
 
     def made(features: int = 0, size: int = 8 * MIB, **options: Any) -> Scene:
-        medium = options.pop("medium", None) or HandMedium(size, features)
+        medium = options.pop("medium", None) or HandMedium(size, features, listens=request.param)
         scenes.append(Scene(medium, **options))
         return scenes[-1]
 
@@ -110,6 +112,29 @@ def make() -> Iterator[Make]:
 @pytest.fixture
 def scene(make: Make) -> Scene:
     return make()
+
+
+def test_a_medium_that_the_lane_leaves_and_takes_up_again(scene: Scene) -> None:
+    """What it has meanwhile is told to the engine, whoever looks."""
+    client, disk = scene.client, scene.disk
+    tags = [client.read(256, 0, 1)]
+    scene.run()
+    disk.execute = disk.execute  # type: ignore[method-assign]
+    tags.append(client.read(256, 1, 1))
+    scene.run()
+    assert scene.under_way() == (0, 2)
+    del disk.execute
+    scene.luns.add(512, Disk(Ram(MIB)))  # so that all are asked again what they grant
+    client.cmd(256, "00")  # it is told
+    scene.run()
+    tags.append(client.read(256, 2, 1))
+    scene.run()
+    assert scene.medium.waiting == 3
+    for tag in tags:
+        assert scene.silent(tag)
+        scene.finish()
+        scene.good(tag)
+    scene.check()
 
 
 # What is plain

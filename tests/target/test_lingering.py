@@ -74,7 +74,7 @@ def test_commands_that_come_while_it_lingers() -> None:
 
 @pytest.mark.parametrize("crowded", [False, True])
 def test_requests_that_are_over_while_it_lingers(crowded: bool) -> None:
-    """Where who is busy with them may need its processor it sleeps instead."""
+    """Where who is busy with them may need its processor it sleeps meanwhile, and not for long."""
     medium = MediumInC(MIB)
     medium.set(hung=crowded)
     rig = ready(LunMap([(256, Disk(medium))]), crowded=crowded)

@@ -223,7 +223,7 @@ def test_capsules_that_are_none() -> None:
         NativeMedium(capsule(1, OTHER))
     with pytest.raises(ValueError):
         NativeMedium(object())
-    for words in [7, 0, 0], [ctypes.sizeof(ctypes.c_void_p) * 10, 0, 0]:
+    for words in [7, 0, 0], [ctypes.sizeof(ctypes.c_void_p) * 12, 0, 0]:
         struct = (ctypes.c_uint64 * 16)(*words)
         with pytest.raises(ValueError, match="a medium"):
             NativeMedium(capsule(ctypes.addressof(struct)))
@@ -241,7 +241,10 @@ FUNCTIONS = (
     Function(ctypes.c_int, Pointer, Pointer),
     Function(Pointer, Pointer),
     Function(ctypes.c_int, Pointer, Pointer),
+    Function(None, Pointer, ctypes.c_int),
+    Function(ctypes.c_int, Pointer),
 )
+NAMES = "bytes", "open", "close", "submit", "reap", "withdraw", "listen", "look"
 
 
 class Scripted(NativeMedium):
@@ -254,7 +257,7 @@ class Scripted(NativeMedium):
             ("block", ctypes.c_uint32),
             ("features", ctypes.c_uint32),
             ("memory", Pointer),
-            *zip(("bytes", "open", "close", "submit", "reap", "withdraw"), FUNCTIONS, strict=True),
+            *zip(NAMES, FUNCTIONS, strict=True),
         )  # fmt: skip
 
     def __init__(self, submit: Submit, reap: Reap) -> None:
@@ -266,7 +269,7 @@ class Scripted(NativeMedium):
         self.functions = [
             kind(call)
             for kind, call in zip(
-                FUNCTIONS,
+                FUNCTIONS[:6],
                 (
                     lambda me: 512, lambda me, ring, bell: 1, close, lambda channel, io: submit(io),
                     lambda channel: reap() or None, lambda channel, io: 0,
