@@ -85,7 +85,7 @@ cdef struct Place:
     uint64_t blocks
     uint64_t limit      # bytes that one command may move
     pysrp_gate *gate
-    bint fua            # it knows the flag
+    bint fua            # it knows the flag; of memory: there is nothing to flush
     uint32_t block_size
     uint16_t lun
 
@@ -120,7 +120,7 @@ cdef class _Bound:
         if self.views is NULL or self.places is NULL or self.index is NULL:
             raise MemoryError
         for i in range(len(asked)):
-            medium, block_size, lun, limit, gate, size = asked[i]
+            medium, block_size, lun, limit, gate, size, stable = asked[i]
             if block_size < 1 or not 0 <= lun < LUNS:
                 raise ValueError(f"LUN {lun} with blocks of {block_size} bytes")
             place = &self.places[i]
@@ -130,6 +130,7 @@ cdef class _Bound:
                 self.count = i + 1
                 place.memory = <uint8_t *>self.views[i].buf
                 place.blocks = <uint64_t>self.views[i].len // place.block_size
+                place.fua = stable
             else:
                 self.count = i + 1
                 place.end = requests.attach(<NativeChannel?>medium)
@@ -162,11 +163,11 @@ cdef class _Bound:
 cdef tuple granted(grant, channel):
     """What a grant says, asked once."""
     memory = grant.memory
-    if memory is not None:
-        medium, size = memoryview(memory), 0
-    else:
-        medium, size = channel(grant.medium), int(grant.size)
-    return medium, int(grant.block_size), int(grant.lun), int(grant.limit), <Gate?>grant.gate, size
+    medium = memoryview(memory) if memory is not None else channel(grant.medium)
+    return (
+        medium, int(grant.block_size), int(grant.lun), int(grant.limit), <Gate?>grant.gate, int(grant.size),
+        bool(grant.stable),
+    )
 
 
 cdef inline bint decode(const uint8_t *cdb, uint64_t *lba, uint64_t *blocks, bint *fua) noexcept nogil:
@@ -607,13 +608,14 @@ cdef class Lane:
         return STRANGE
 
     cdef int serve_unmoved(self, const pysrp_request *request) noexcept nogil:
-        """A command without data: VERIFY and SYNCHRONIZE CACHE, of a medium that is submitted to."""
+        """A command without data: VERIFY and SYNCHRONIZE CACHE."""
         cdef const uint8_t *iu = &request.iu[0]
         cdef uint64_t lba, blocks, offset = 0, length = 0
         cdef uint32_t operation = decode_unmoved(iu + CMD_CDB, &lba, &blocks), flags = 0
         cdef Place *place = self.bound.find(iu)
         cdef Slot *slot
-        if not operation or iu[CMD_FORMATS] or place is NULL or place.memory is not NULL:
+        cdef int code
+        if not operation or iu[CMD_FORMATS] or place is NULL or place.memory is not NULL and not place.fua:
             return STRANGE
         if not self.has(place, lba, blocks):
             return STRANGE
@@ -624,6 +626,10 @@ cdef class Lane:
                 return STRANGE
         if not self.enter(place, PYSRP_STOPS_READS):
             return STRANGE
+        if place.memory is not NULL:    # and it is the medium
+            code = answer(self.link, request)
+            self.leave(place)
+            return code
         slot = self.requests.prepare(place, request, operation, offset, length)
         if slot is NULL:
             self.leave(place)

@@ -66,7 +66,7 @@ def test_slots_that_change_while_they_are_read() -> None:
 
 def test_a_grant_that_binds_while_it_is_bound() -> None:
     class Odd:
-        lun, block_size, limit, gate = 1, 512, 1 << 20, Gate()
+        lun, block_size, limit, gate, size, stable = 1, 512, 1 << 20, Gate(), 0, False
 
         def __init__(self, again: bool) -> None:
             self.again = again

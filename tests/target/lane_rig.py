@@ -208,7 +208,7 @@ class Side:
     def hold(self) -> None:
         """The first client's SYNCHRONIZE CACHE begins and does not end."""
         self.disk.backend.blocking = True
-        self.first.client.cmd(256, "35" + "00" * 9, tag=2)
+        self.first.client.cmd(256, "35000000000001000000", tag=2)  # the lane knows no group number
         self.first.run()
         self.disk.backend.blocking = False
 
@@ -294,8 +294,11 @@ CHANGES: dict[str, tuple[Change, Change]] = {
 }
 """What closes the first client's gate, and what opens it again."""
 
-WRITES = {"read-only LUN", "read-only disk", "software protection", "no write cache"}
+WRITES = {"read-only LUN", "read-only disk", "software protection"}
 """Those of them that leave READs alone."""
+
+NOTHING = {"no write cache"}
+"""Those that memory has nothing to do for: it is the medium."""
 
 PASSING = {"larger", "another", "reset"}
 """Those after which it is open again, with another grant perhaps."""

@@ -56,7 +56,7 @@ def test_plain_reads_and_writes(rig: Rig, disk: Disk) -> None:
         ("28 20 00000001 00 0001 00", False),  # RDPROTECT
         ("a8 80 00000001 00000001 00 00", False),
         ("88 e0 0000000000000001 00000001 00 00", False),
-        ("28 08 00000001 00 0001 00", False),  # FUA
+        ("28 08 00000001 00 0001 00", True),  # FUA: memory is the medium
         ("28 00 00000001 00 0001 04", False),  # NACA
         ("28 00 00000001 01 0001 00", False),  # a group number
         ("28 00 00000001 00 0000 00", False),  # no blocks
@@ -141,9 +141,39 @@ def test_protected_disks(make: Make) -> None:
     luns.add(1024, plain, read_only=True)
     rig = make(luns)
     client = rig.login()
-    for lun, writes in ((256, True), (512, False), (768, False), (1024, False)):
+    for lun, writes in ((256, True), (512, False), (768, True), (1024, False)):
         assert went_short(rig, lambda lun=lun: client.read(lun, 0, 1))
         assert went_short(rig, lambda lun=lun: client.write(lun, 0, bytes(512))) is writes
+
+
+class Flushed(Ram):
+    """What is written has to be flushed, whatever is said of its like."""
+
+    flushes = 0
+
+    def flush(self) -> None:
+        self.flushes += 1
+
+
+def test_memory_that_is_not_the_medium(make: Make) -> None:
+    """The lane copies, and does not know how to flush: by class, and by a function in front of it."""
+    backends = [Flushed(MIB), Ram(MIB)]
+    rig = make(LunMap([(256 * (at + 1), Disk(each)) for at, each in enumerate(backends)]))
+    client, flushed = rig.login(), []
+    fua, flush, verify = "2a08 00000000 00 0001 00", "35 00 00000000 00 0000 00", "2f 00 00000000 00 0001 00"
+    for lun, short in (256, False), (512, True):
+        assert went_short(rig, lambda lun=lun: client.write(lun, 0, bytes(512)))
+        assert went_short(rig, lambda lun=lun: client.cmd(lun, fua, data_out=(client.data(), 512))) is short
+        for cdb in flush, verify:
+            assert went_short(rig, lambda lun=lun, cdb=cdb: client.cmd(lun, cdb)) is short
+    assert isinstance(backends[0], Flushed)
+    assert backends[0].flushes == 2
+    backends[1].flush = lambda: flushed.append(1)  # type: ignore[method-assign]
+    went_short(rig, lambda: client.read(512, 0, 1))  # this one finds that the grant is another one
+    assert went_short(rig, lambda: client.read(512, 0, 1))
+    for cdb in flush, verify:
+        assert not went_short(rig, lambda cdb=cdb: client.cmd(512, cdb))
+    assert flushed == [1]
 
 
 def test_map_that_changes(rig: Rig, disk: Disk) -> None:

@@ -15,6 +15,7 @@ from pysrp._fast.gate import RESERVED
 from lane_rig import (
     BLOCKS,
     CHANGES,
+    NOTHING,
     PASSING,
     SWP,
     WCE,
@@ -70,6 +71,8 @@ def test_each_reason_closes_the_gate_until_it_is_gone(side: Side, name: str) -> 
         elif name in WRITES:
             assert ways(side)[1] is False
             assert ways(side) == (True, False)
+        elif name in NOTHING:
+            assert ways(side) == (True, True)
         else:
             assert ways(side) == (False, False)
         open_again(side)

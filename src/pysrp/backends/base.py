@@ -49,6 +49,9 @@ class Backend(ABC):
     maps: bool = False
     """Whether :meth:`extents` knows what takes no room."""
 
+    stable: bool = False
+    """Whether what is written is on the medium at once, or never will be: nobody need call :meth:`flush`."""
+
     @property
     def atomic(self) -> bool:
         """Whether what one :meth:`write_from` brings is there whole or not at all, as long as nobody reads or writes the same

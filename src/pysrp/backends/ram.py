@@ -31,7 +31,7 @@ class Ram(Backend):
     Raises ConfigError for a size below 1, OSError where the machine will not promise that much.
     """
 
-    zeroes = discards = maps = True
+    zeroes = discards = maps = stable = True
 
     def __init__(self, size: int) -> None:
         if size < 1:
@@ -82,7 +82,7 @@ class Ram(Backend):
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        if name in TRANSFERS and hasattr(self, "_lent"):
+        if (name in TRANSFERS or name == "flush") and hasattr(self, "_lent"):
             self._call_back()
 
     def native(self) -> object:

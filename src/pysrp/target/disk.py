@@ -164,7 +164,7 @@ class Disk(
             nexus.max_transfer if self.max_transfer is None else min(nexus.max_transfer, self.max_transfer)
         )
         memory = None if memory is None else memory[:size]
-        return Grant(lun, memory, self.block_size, limit, gate, medium, size)
+        return Grant(lun, memory, self.block_size, limit, gate, medium, size, needs_no_flush(backend))
 
     def vpd_pages(self) -> dict[int, Callable[[], Vpd]]:
         """Those of every unit, Block Limits and Block Device Characteristics."""
@@ -248,6 +248,20 @@ LEND, NATIVE = ("lend", "read_into", "write_from"), ("native", "channel", "memor
 def speaks_for_all(backend: Backend | Medium) -> bool:
     """Whether what says how to do without the others is theirs: written by who wrote those, or later."""
     first, *others = NATIVE if isinstance(backend, Medium) else LEND
+    return by_its_author(backend, first, *others)
+
+
+def needs_no_flush(backend: Backend | Medium) -> bool:
+    """Whether a backend's flush has nothing to do, by the word of who wrote it, or later."""
+    return (
+        getattr(backend, "stable", False)
+        and "flush" not in vars(backend)
+        and by_its_author(backend, "stable", "flush")
+    )
+
+
+def by_its_author(backend: Backend | Medium, first: str, *others: str) -> bool:
+    """Whether the first name is theirs who wrote the others, or wrote later."""
 
     def author(name: str) -> int:
         """How far from the class its author is."""

@@ -29,6 +29,8 @@ class Grant(NamedTuple):
     """A :class:`~pysrp.target.medium.Medium` in C, where that is so."""
     size: int = 0
     """Bytes of all blocks, likewise."""
+    stable: bool = False
+    """Of memory: it is the medium, so that there is nothing to flush."""
 
 
 class Gates(dict[Nexus, tuple[tuple[int, Gate], ...]]):
