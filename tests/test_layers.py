@@ -55,6 +55,8 @@ ROOMS = [
             "backends",
             "media",
             "target.reservation_files",
+            "target.kept_files",
+            "target.saved_files",
             "target.workers",
             "_fast.fabric",
             "_fast.bell",

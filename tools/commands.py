@@ -29,12 +29,13 @@ HELD = {
     "FormatCommands": "test_format.py",
     "InquiryCommands": "test_unit.py",
     "LogCommands": "test_logs.py",
-    "ModeCommands": "test_unit.py",
+    "ModeCommands": "test_modes.py",
     "MoveCommands": "test_disk.py",
     "PersistentCommands": "test_persistent.py",
     "ReadinessCommands": "test_unit.py",
     "ReportCommands": "test_unit.py",
     "ReservationCommands": "test_unit.py",
+    "SanitizeCommands": "test_sanitize.py",
     "StopCommands": "test_stopping.py",
     "ThinCommands": "test_thin.py",
     "VerifyCommands": "test_long_commands.py",
@@ -45,14 +46,14 @@ HELD = {
 OF_PERSISTENT = frozenset({0x5E, 0x5F})
 """Opcodes whose service actions conflict, or not, each in a way of its own: docs/reservations.md."""
 
+WHEN = {"keeps": "units that keep it", "port_groups": "units with target port groups"}
+"""Which units have a command that not all have, by the attribute that says so."""
+
 OF_MODES = frozenset({0x3B, 0x3C})
 """Opcodes with a mode in the place of the service action, which is the handler's to look at."""
 
 LATE = frozenset({0x34, 0x7F, 0x90})
 """PRE-FETCH, and CDBs of 32 bytes."""
-
-WRITE_ATOMIC_16 = 0x9C
-"""Which a unit refuses as if it were not there, where its medium does not do its part."""
 
 LONG = 0x7F
 LAST_OF_SBC = 0x1FFF
@@ -128,13 +129,13 @@ def cells(row: Row) -> list[str]:
     if found is None:
         return [row.code, row.name, refusal(row), "", "", "test_commands_page.py"]
     where = "yes" if entry(row, Disk) is not None else "thin ones; else 05/20/00, byte 0"
-    if row.opcode == WRITE_ATOMIC_16:
-        where = "over a medium that promises it; else 05/20/00, byte 0"
     if row.opcode == 0x9E and where != "yes":
         where = "thin ones; else 05/24/00, byte 1, bit 4"
     here = entry(row, Disk) or found
     names = {field.name for field in found.cdb.FIELDS if not field.reserved}
     zero = sorted((here.refuses & names) - REFUSED - IGNORED)
+    if found.when is not None:
+        where = f"{WHEN[found.when]}; else {refusal(row)}"
     if row.opcode in OF_PERSISTENT:
         conflicts = "see [reservations](reservations.md)"
     elif callable(found.conflicts):

@@ -26,6 +26,7 @@ enum pysrp_reason {
 	PYSRP_REVOKED = 1 << 5,		/* what was granted is not so any more. It is never cleared: ask for another grant */
 	PYSRP_STRAGGLERS = 1 << 6,	/* what nobody waits for any more runs on in the medium, and must not be overtaken */
 	PYSRP_ALONE = 1 << 7,		/* a command wants to be alone with some bytes, or is */
+	PYSRP_UNCACHED = 1 << 8,	/* every read has to come from the medium (RCD 1) */
 	/* ... against what writes: */
 	PYSRP_PROTECTED = 1 << 16,	/* this LUN is read-only, or the unit is */
 	PYSRP_SWP = 1 << 17,		/* software write protection */

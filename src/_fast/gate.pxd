@@ -13,6 +13,7 @@ cdef extern from "gate.h" nogil:
         PYSRP_REVOKED
         PYSRP_STRAGGLERS
         PYSRP_ALONE
+        PYSRP_UNCACHED
         PYSRP_PROTECTED
         PYSRP_SWP
         PYSRP_NO_CACHE

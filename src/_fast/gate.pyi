@@ -8,6 +8,7 @@ TASKS: int
 REVOKED: int
 STRAGGLERS: int
 ALONE: int
+UNCACHED: int
 PROTECTED: int
 SWP: int
 NO_CACHE: int

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from jobs_rig import SENSE, TUR, Pair, code
 from pysrp.backends import Ram
 from pysrp.initiator.session import Session
 from pysrp.scsi import cdb
@@ -24,8 +25,7 @@ from pysrp.target.task import Task
 from pysrp.target.units.codes import SenseCode, short
 from pysrp.target.units.commands import command
 from pysrp.target.units.jobs import Job
-from pysrp.target.workers import Pool
-from target_rig import MIB, Rig
+from target_rig import MIB
 from turns import Stepped, Turns
 from unit_bench import Bench
 from waiting import until
@@ -34,7 +34,6 @@ STEPS = 4
 FORMAT = bytes(cdb.FormatUnit.build())
 FORMAT_LIST = bytes(cdb.FormatUnit.build(fmtdata=True))
 IMMED = bytes([0, 2, 0, 0])
-TUR, SENSE = "000000000000", "03000000fc00"
 FORMATTING = 2, 4, 4
 MEDIUM_FORMAT_CORRUPTED = 0x3100
 names = itertools.count()
@@ -77,60 +76,13 @@ class Formatting(Disk):
         self.corrupted = False
 
 
-class Pair:
-    """Two clients of one unit."""
+class FormattingPair(Pair):
+    """Two clients of such a unit."""
+
+    unit: Formatting
 
     def __init__(self) -> None:
-        self.turns = Turns()
-        self.medium = Stepped(MIB, self.turns)
-        self.medium.memory()[:] = b"\xff" * MIB
-        self.unit = Formatting(self.medium, "disk")
-        self.luns = LunMap([(0, self.unit)])
-        self.pool = Pool()
-        self.first, self.other = (Rig(self.luns, workers=self.pool) for _ in range(2))
-        for rig in self.first, self.other:
-            rig.login()
-            rig.attended()
-
-    def close(self) -> None:
-        self.turns.open()
-        assert self.pool.drain(timeout=60)
-        self.first.close()
-        self.other.close()
-
-    def command(self, rig: Rig, raw: bytes | str, data: bytes = b"", room: int = 0) -> int:
-        client = rig.client
-        client.poke(data)
-        fields: dict[str, Any] = {}
-        if data:
-            fields["data_out"] = client.data(), len(data)
-        if room:
-            fields["data_in"] = client.data(MIB), room
-        tag = client.cmd(0, raw, **fields)
-        rig.run()
-        return tag
-
-    def answered(self, rig: Rig, raw: bytes | str, data: bytes = b"", room: int = 0) -> Any:
-        """The answer to a command that ends at once."""
-        return rig.client.answer(self.command(rig, raw, data, room))
-
-    def bad(self, rig: Rig, raw: bytes | str, data: bytes = b"", room: int = 0) -> Any:
-        answer = self.answered(rig, raw, data, room)
-        assert answer.status == 2, answer
-        return parse_sense(bytes(answer.sense))
-
-    def reported(self, rig: Rig) -> Any:
-        """What REQUEST SENSE says."""
-        assert self.answered(rig, SENSE, room=252).status == 0
-        return parse_sense(rig.client.peek(252, MIB))
-
-    def over(self) -> None:
-        """Let the job come to its end."""
-        self.turns.open()
-        until(lambda: self.unit.job is None)
-
-    def good(self, rig: Rig) -> None:
-        assert self.answered(rig, TUR).status == 0
+        super().__init__(lambda medium: Formatting(medium, "disk"))
 
     def zeros(self) -> int:
         """How many parts have been written."""
@@ -141,17 +93,13 @@ class Pair:
 
 
 @pytest.fixture
-def pair() -> Iterator[Pair]:
-    pair = Pair()
+def pair() -> Iterator[FormattingPair]:
+    pair = FormattingPair()
     yield pair
     pair.close()
 
 
-def code(sense: Any) -> tuple[int, int, int]:
-    return sense.sense_key, sense.asc, sense.ascq
-
-
-def begin(pair: Pair, immed: bool) -> int:
+def begin(pair: FormattingPair, immed: bool) -> int:
     """Begin to format; the tag of what is not answered yet, or 0."""
     if immed:
         assert pair.answered(pair.first, FORMAT_LIST, IMMED).status == 0
@@ -161,15 +109,8 @@ def begin(pair: Pair, immed: bool) -> int:
     return tag
 
 
-def ended(pair: Pair, tag: int) -> Any:
-    """The answer of the command that waits for the job."""
-    client = pair.first.client
-    pair.first.settle(lambda: any(raw[8:16] == tag.to_bytes(8, "big") for raw in client.answers))
-    return client.answer(tag)
-
-
 @pytest.mark.parametrize("immed", [True, False])
-def test_progress_is_told_to_everybody_and_the_rest_waits(pair: Pair, immed: bool) -> None:
+def test_progress_is_told_to_everybody_and_the_rest_waits(pair: FormattingPair, immed: bool) -> None:
     tag = begin(pair, immed)
     for number in range(STEPS):
         pair.turns.in_step(0)
@@ -189,7 +130,7 @@ def test_progress_is_told_to_everybody_and_the_rest_waits(pair: Pair, immed: boo
     if immed:
         until(lambda: pair.unit.job is None)
     else:
-        assert ended(pair, tag).status == 0
+        assert pair.ended(tag).status == 0
     for rig in pair.first, pair.other:
         pair.good(rig)
         assert code(pair.reported(rig)) == (0, 0, 0)
@@ -198,7 +139,7 @@ def test_progress_is_told_to_everybody_and_the_rest_waits(pair: Pair, immed: boo
 
 
 @pytest.mark.parametrize("step", range(STEPS))
-def test_an_error_after_the_status_is_deferred(pair: Pair, step: int) -> None:
+def test_an_error_after_the_status_is_deferred(pair: FormattingPair, step: int) -> None:
     """Told once, to who began it, and not by what leaves unit attentions alone (SPC-5, 4.4.7)."""
     pair.turns.fail = step
     begin(pair, True)
@@ -213,7 +154,7 @@ def test_an_error_after_the_status_is_deferred(pair: Pair, step: int) -> None:
     assert pair.unit.corrupted
 
 
-def test_a_deferred_error_is_told_by_request_sense_unless_that_is_lost(pair: Pair) -> None:
+def test_a_deferred_error_is_told_by_request_sense_unless_that_is_lost(pair: FormattingPair) -> None:
     pair.turns.fail = 0
     begin(pair, True)
     pair.over()
@@ -225,7 +166,7 @@ def test_a_deferred_error_is_told_by_request_sense_unless_that_is_lost(pair: Pai
     pair.good(pair.first)
 
 
-def test_a_deferred_error_ends_with_a_reset_and_with_the_nexus(pair: Pair) -> None:
+def test_a_deferred_error_ends_with_a_reset_and_with_the_nexus(pair: FormattingPair) -> None:
     pair.turns.fail = 0
     begin(pair, True)
     pair.over()
@@ -241,11 +182,11 @@ def test_a_deferred_error_ends_with_a_reset_and_with_the_nexus(pair: Pair) -> No
 
 
 @pytest.mark.parametrize("step", range(STEPS))
-def test_an_error_before_the_status_is_the_status(pair: Pair, step: int) -> None:
+def test_an_error_before_the_status_is_the_status(pair: FormattingPair, step: int) -> None:
     pair.turns.fail, pair.turns.error = step, errno.ENOSPC
     tag = begin(pair, False)
     pair.turns.open()
-    answer = ended(pair, tag)
+    answer = pair.ended(tag)
     sense = parse_sense(bytes(answer.sense))
     assert (sense.deferred, code(sense)) == (False, (7, 0x27, 7))
     pair.good(pair.first)
@@ -254,7 +195,7 @@ def test_an_error_before_the_status_is_the_status(pair: Pair, step: int) -> None
 
 @pytest.mark.parametrize("step", range(STEPS))
 @pytest.mark.parametrize("function", [TskMgmtFunc.ABORT_TASK, TskMgmtFunc.LUN_RESET], ids=str)
-def test_an_abort_stops_what_a_command_waits_for(pair: Pair, function: int, step: int) -> None:
+def test_an_abort_stops_what_a_command_waits_for(pair: FormattingPair, function: int, step: int) -> None:
     """The step that it is in runs on, and until that is over the unit stays closed."""
     tag = begin(pair, False)
     pair.turns.in_step(step)
@@ -274,7 +215,7 @@ def test_an_abort_stops_what_a_command_waits_for(pair: Pair, function: int, step
 
 @pytest.mark.parametrize("step", range(STEPS))
 @pytest.mark.parametrize("immed", [True, False])
-def test_a_reset_by_another_nexus_stops_it(pair: Pair, immed: bool, step: int) -> None:
+def test_a_reset_by_another_nexus_stops_it(pair: FormattingPair, immed: bool, step: int) -> None:
     """What the job says of its end is told after the reset, where nobody waits for it."""
     tag = begin(pair, immed)
     pair.turns.in_step(step)
@@ -296,7 +237,7 @@ def test_a_reset_by_another_nexus_stops_it(pair: Pair, immed: bool, step: int) -
     assert pair.zeros() == step + 1
 
 
-def test_a_lasting_job_survives_a_reset(pair: Pair) -> None:
+def test_a_lasting_job_survives_a_reset(pair: FormattingPair) -> None:
     pair.unit.options = {"lasting": True, "allowed": [cdb.TestUnitReady]}
     pair.unit.code = SenseCode.SANITIZE_IN_PROGRESS
     begin(pair, True)
@@ -310,7 +251,7 @@ def test_a_lasting_job_survives_a_reset(pair: Pair) -> None:
     assert pair.zeros() == STEPS
 
 
-def test_what_refuses_nothing_goes_on_beside_the_rest(pair: Pair) -> None:
+def test_what_refuses_nothing_goes_on_beside_the_rest(pair: FormattingPair) -> None:
     pair.unit.options = {"key": SenseKey.NO_SENSE}
     pair.unit.code = 0x0016  # OPERATION IN PROGRESS
     begin(pair, True)
@@ -326,7 +267,7 @@ def test_what_refuses_nothing_goes_on_beside_the_rest(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("immed", [True, False])
-def test_it_goes_on_when_who_began_it_is_lost(pair: Pair, immed: bool) -> None:
+def test_it_goes_on_when_who_began_it_is_lost(pair: FormattingPair, immed: bool) -> None:
     """With the status sent; else losing the nexus is an abort."""
     begin(pair, immed)
     pair.turns.in_step(1)
@@ -339,7 +280,7 @@ def test_it_goes_on_when_who_began_it_is_lost(pair: Pair, immed: bool) -> None:
 
 
 @pytest.mark.parametrize("immed", [True, False])
-def test_another_unit_takes_its_place(pair: Pair, immed: bool) -> None:
+def test_another_unit_takes_its_place(pair: FormattingPair, immed: bool) -> None:
     """The new one is open at once, and the old one goes on with what was begun there."""
     tag = begin(pair, immed)
     pair.turns.in_step(2)
@@ -349,7 +290,7 @@ def test_another_unit_takes_its_place(pair: Pair, immed: bool) -> None:
         pair.good(rig)
     pair.over()
     if not immed:
-        assert ended(pair, tag).status == 0
+        assert pair.ended(tag).status == 0
     assert pair.zeros() == STEPS
 
 
@@ -360,7 +301,7 @@ class NoThread:
         raise RuntimeError("can't start new thread")
 
 
-def test_without_a_thread_the_command_is_busy_and_the_unit_open(pair: Pair) -> None:
+def test_without_a_thread_the_command_is_busy_and_the_unit_open(pair: FormattingPair) -> None:
     pair.first.target.mover.media.workers = NoThread()  # type: ignore[assignment]
     assert pair.answered(pair.first, FORMAT).status == 8
     assert pair.answered(pair.first, FORMAT_LIST, IMMED).status == 8
@@ -369,7 +310,7 @@ def test_without_a_thread_the_command_is_busy_and_the_unit_open(pair: Pair) -> N
 
 
 @pytest.mark.parametrize("workers", [True, False])
-def test_an_interrupt_leaves_the_unit_open(pair: Pair, workers: bool) -> None:
+def test_an_interrupt_leaves_the_unit_open(pair: FormattingPair, workers: bool) -> None:
     """Ctrl-C while the thread is started, or within the work where there is none."""
 
     class Interrupted:
@@ -408,7 +349,7 @@ def test_in_place(caplog: pytest.LogCaptureFixture) -> None:
         assert "a bug" in caplog.text
 
 
-def test_who_stops_it_ends_the_command_that_waits(pair: Pair) -> None:
+def test_who_stops_it_ends_the_command_that_waits(pair: FormattingPair) -> None:
     tag = begin(pair, False)
     pair.turns.in_step(0)
     job = pair.unit.job
@@ -416,17 +357,17 @@ def test_who_stops_it_ends_the_command_that_waits(pair: Pair) -> None:
     assert repr(job) == "<Job NOT_READY 04/04 0%>"
     job.stop()
     pair.turns.open()
-    assert code(parse_sense(bytes(ended(pair, tag).sense))) == (3, 0x31, 0)
+    assert code(parse_sense(bytes(pair.ended(tag).sense))) == (3, 0x31, 0)
 
 
-def test_what_is_stopped_before_it_has_begun_does_nothing(pair: Pair) -> None:
+def test_what_is_stopped_before_it_has_begun_does_nothing(pair: FormattingPair) -> None:
     blocked = [pair.pool.submit(pair.medium, pair.turns.enter, lambda error: None) for _ in range(4)]
     tag = begin(pair, False)
     job = pair.unit.job
     assert job
     job.stop()
     pair.turns.open()
-    assert code(parse_sense(bytes(ended(pair, tag).sense))) == (0xB, 0, 0)
+    assert code(parse_sense(bytes(pair.ended(tag).sense))) == (0xB, 0, 0)
     assert pair.zeros() == 0
     assert len(blocked) == 4
 

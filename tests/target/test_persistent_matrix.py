@@ -79,6 +79,9 @@ COMPARE AND WRITE                C C A C C   89 00 00 00 00 00 00 00 00 00 00 00
 WRITE ATOMIC(16)                 C C A C C   9c 00 00 00 00 00 00 00 00 00 00 00 00 01 00 00
 ORWRITE(16)                      C C A C C   8b 00 00 00 00 00 00 00 00 00 00 00 00 01 00 00
 FORMAT UNIT                      C C A C C   04 00 00 00 00 00
+SANITIZE, OVERWRITE              C C A C C   48 01 00 00 00 00 00 00 05 00
+SANITIZE, BLOCK ERASE            C C A C C   48 02 00 00 00 00 00 00 00 00
+SANITIZE, EXIT FAILURE MODE      C C A C C   48 1f 00 00 00 00 00 00 00 00
 WRITE SAME(10)                   C C A C C   41 00 00 00 00 00 00 00 01 00
 WRITE SAME(16)                   C C A C C   93 00 00 00 00 00 00 00 00 00 00 00 00 01 00 00
 WRITE SAME(32)                   C C A C C   7f 00 00 00 00 00 00 18 00 0d 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 01
@@ -121,7 +124,7 @@ CONDITION_MET = 4
 BLOCK_OUT = {0x0A, 0x2A, 0xAA, 0x8A, 0x2E, 0xAE, 0x8E, 0x8B, 0x9C, 0x41, 0x93, 0x7F}
 """What brings a block."""
 
-DATA = {0x15: bytes(4), 0x55: bytes(8), 0x83: b"\1" + bytes(15)}
+DATA = {0x15: bytes(4), 0x48: b"\1\0\0\1x", 0x55: bytes(8), 0x83: b"\1" + bytes(15)}
 
 
 def ask(bench: Bench, raw: bytes, nexus: object) -> str:
@@ -134,7 +137,7 @@ def ask(bench: Bench, raw: bytes, nexus: object) -> str:
 def action(raw: bytes) -> int | None:
     if raw[0] == 0x7F:
         return int.from_bytes(raw[8:10], "big")
-    return raw[1] & 0x1F if raw[0] in (0x5E, 0x83, 0x84, 0x9E, 0xA3) else None
+    return raw[1] & 0x1F if raw[0] in (0x48, 0x5E, 0x83, 0x84, 0x9E, 0xA3, 0xA4) else None
 
 
 def test_every_command_is_in_a_table() -> None:

@@ -249,7 +249,7 @@ def _announce(url: str, control: Path, target: str, as_json: bool) -> None:
 )
 @click.option(
     "--reservations", type=click.Path(file_okay=False), metavar="FOLDER",
-    help="Keep persistent reservations that ask for it (APTPL) in a file for each disk in this folder.",
+    help="Keep persistent reservations that ask for it (APTPL), and saved mode pages, in files for each disk in this folder.",
 )  # fmt: skip
 @click.option("--no-login", is_flag=True, help="Also serve clients that never log in, such as SLOF.")
 @click.option(

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -38,6 +39,7 @@ from pysrp.target.disk import Disk, ThinDisk
 from pysrp.target.flushing import StillUnderWay, flush
 from pysrp.target.medium import Feature, Medium
 from pysrp.target.reservation_files import ReservationFile, ReservationFolder
+from pysrp.target.saved_files import SavedFile
 from pysrp.target.units.identity import UnitIdentity, device_number, server_setup_id
 
 if TYPE_CHECKING:  # it needs not be there for other disks
@@ -201,10 +203,11 @@ class DeviceDirectory(Directory):
         given: Parameters,
         setup_id: int,
         exports: Callable[[], list[str]],
-        store: ReservationFile | None = None,
+        stores: tuple[ReservationFile, SavedFile] | None = None,
     ) -> None:
         self.name = name
-        self.store = store
+        self.store = None if stores is None else stores[0]
+        self.saved = None if stores is None else stores[1]
         self.given = given
         self.written: set[str] = set()
         self.renumbered: Callable[[str], object] = lambda before: None
@@ -214,7 +217,7 @@ class DeviceDirectory(Directory):
         if given.t10_dev_id is not None:
             identity = replace(identity, t10_dev_id=given.t10_dev_id)
             self.written.add("t10_dev_id")
-        if store is not None:
+        for store in stores or ():
             store.unit = identity.t10_dev_id
         self.backend = self.open()
         try:
@@ -248,6 +251,7 @@ class DeviceDirectory(Directory):
             # No cache here survives a power failure: what says it does is made true the hard way.
             write_through=given.write_through or given.nv_cache,
             reservations=self.store,
+            saved=self.saved,
         )
 
     def leave(self) -> None:
@@ -255,8 +259,8 @@ class DeviceDirectory(Directory):
 
     def close(self) -> None:
         """Put what was written on its medium and let go of it."""
-        if self.store is not None:
-            self.store.close()
+        for store in self._stores():
+            store.close()
         try:
             self.flush()
         finally:
@@ -281,15 +285,20 @@ class DeviceDirectory(Directory):
         self.disk.attention(0x3F, 0x03)
 
     def _keep_as(self, unit: str) -> None:
-        """What is kept of its persistent reservations belongs to a unit of another name now."""
-        if (store := self.store) is None:
-            return
-        before, store.unit = store.unit, unit
+        """What is kept of it belongs to a unit of another name now."""
+        before = [(store, store.unit) for store in self._stores()]
         try:
+            for store, _ in before:
+                store.unit = unit
             self.disk.keep()
+            self.disk.keep_saved()
         except OSError:
-            store.unit = before
+            for store, name in before:
+                store.unit = name
             raise
+
+    def _stores(self) -> list[ReservationFile | SavedFile]:
+        return [store for store in (self.store, self.saved) if store is not None]
 
     def entries(self) -> dict[str, Node]:
         """The files, the handler, and where it is exported."""
@@ -297,6 +306,8 @@ class DeviceDirectory(Directory):
         files: dict[str, Node] = {"handler": Symlink(f"handlers/{self.handler}"), "exported": exported}
         if (store := self.store) is not None:
             files["pr_file_name"] = Text(lambda: line(str(store.path)))
+        if (saved := self.saved) is not None:
+            files["saved_file_name"] = Text(lambda: line(str(saved.path)))
         return {**super().entries(), **files}
 
     @attribute
@@ -617,7 +628,7 @@ class Devices:
         self._exports = exports
         self._withdraw = withdraw
         self.reservations: ReservationFolder | None = None
-        """Where persistent reservations are kept (APTPL); None: nowhere."""
+        """Where persistent reservations are kept (APTPL), and what else outlasts the server; None: nowhere."""
 
     @property
     def setup_id(self) -> int:
@@ -648,13 +659,12 @@ class Devices:
             raise refuse(
                 errno.EEXIST, f"{others[0].name} has the usn {usn} that {name} would get: write another to it"
             )
-        store = None if self.reservations is None else self.reservations.of(name)
-        try:
-            device = kind(name, parameters, self.setup_id, lambda: self._exports(device), store)
-        except BaseException:
-            if store is not None:
-                store.close()
-            raise
+        with ExitStack() as stack:
+            stores = None
+            if (folder := self.reservations) is not None:
+                stores = stack.enter_context(folder.of(name)), stack.enter_context(folder.saved(name))
+            device = kind(name, parameters, self.setup_id, lambda: self._exports(device), stores)
+            stack.pop_all()
         device.renumbered = lambda before: self._renumbered(device, before)
         self.by_name[name] = self._by_unit[id(device.disk)] = device
         self._renumbered(device)

@@ -86,7 +86,7 @@ class Tree(Filesystem):
 
     Paths are relative to ``/sys/kernel/scst_tgt``; see :class:`Filesystem`. ``patience`` is how many seconds
     a write may take before its writer gets EAGAIN. ``reservations`` is where persistent reservations are kept that are
-    to outlast the server (APTPL), in a file for each device.
+    to outlast the server (APTPL), and saved mode pages, in two files for each device.
     """
 
     def __init__(self, *, patience: float = 15.0, reservations: ReservationFolder | None = None) -> None:

@@ -17,6 +17,7 @@ _SERVICE_ACTIONS = {
     0x34: ("read_pos", False),
     0x3B: ("write_buff", False),
     0x3C: ("read_buff", False),
+    0x48: ("sanitize", False),
     0x5E: ("pr_in", False),
     0x5F: ("pr_out", False),
     0x7F: ("variable_length", True),

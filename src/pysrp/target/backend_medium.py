@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, Protocol
 
@@ -74,6 +75,9 @@ class Workers(Protocol):
 
         Whatever it raises itself, ``work`` will then not be called. RuntimeError: not now.
         """
+
+    def waiting(self, medium: Medium) -> AbstractContextManager[Callable[[MediumRequest], None]]:
+        """On such a thread: what has a medium do something, and returns when that is over."""
 
 
 class Call(MediumRequest):

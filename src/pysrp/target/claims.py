@@ -13,13 +13,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import partial
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pysrp._fast.gate import ALONE, Gate
 
 if TYPE_CHECKING:
     from pysrp.target.medium import MediumRequest
     from pysrp.target.task import Nexus, Task
+    from pysrp.target.units.jobs import Job
 
 __all__ = ["EVERYTHING", "Claim", "Claims"]
 
@@ -41,7 +42,9 @@ class Claim:
     def __init__(
         self, claims: Claims, task: Task, offset: int, length: int, go_on: Callable[[], None], alone: bool
     ) -> None:
-        self.claims, self.task, self.go_on, self.alone = claims, task, go_on, alone
+        self.claims, self.go_on, self.alone = claims, go_on, alone
+        self.task: Any = task
+        """Whose it is: a job's, where it is not waited for any more."""
         self.begin, self.end = offset, offset + length
         self.granted = False
         self.lanes = 0
@@ -127,7 +130,7 @@ class Claims:
             ready = self._ready()
         _call(ready)
 
-    def leave(self, task: Task) -> None:
+    def leave(self, task: Task | Job) -> None:
         """A task that is not in :attr:`shared` any more is nowhere. Harmless when repeated."""
         with self._lock:
             self.queue = [each for each in self.queue if each.task is not task]
@@ -136,6 +139,13 @@ class Claims:
         if over:
             self._over()
         _call(ready)
+
+    def keep(self, task: Task, job: Job) -> None:
+        """What a task is alone with a job is alone with from now on, until that leaves."""
+        with self._lock:
+            for each in self.queue:
+                if each.task is task:
+                    each.task = job
 
     def _ready(self) -> list[Claim]:
         """Grant what waits for nobody any more. With the lock."""

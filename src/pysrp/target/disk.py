@@ -27,7 +27,6 @@ from pysrp.target.units.atomic import AtomicCommands
 from pysrp.target.units.capacity import CapacityCommands
 from pysrp.target.units.copying import CopyCommands
 from pysrp.target.units.diagnostics import DiagnosticCommands
-from pysrp.target.units.formatting import FormatCommands
 from pysrp.target.units.identity import UnitIdentity
 from pysrp.target.units.logs import LogCommands
 from pysrp.target.units.moving import MoveCommands
@@ -38,6 +37,8 @@ from pysrp.target.units.provisioning import (
     MAX_WRITE_SAME,
     ThinCommands,
 )
+from pysrp.target.units.sanitizing import SanitizeCommands
+from pysrp.target.units.saved import SavedStore
 from pysrp.target.units.stopping import StopCommands
 from pysrp.target.units.verifying import VerifyCommands
 
@@ -81,7 +82,7 @@ def adds_only(kind: type[Disk]) -> bool:
 
 class Disk(
     MoveCommands,
-    FormatCommands,
+    SanitizeCommands,
     VerifyCommands,
     AtomicCommands,
     DiagnosticCommands,
@@ -125,6 +126,7 @@ class Disk(
         removable: bool = False,
         max_transfer: int | None = None,
         reservations: ReservationStore | None = None,
+        saved: SavedStore | None = None,
     ) -> None:
         super().__init__(
             backend,
@@ -137,6 +139,7 @@ class Disk(
             removable=removable,
             max_transfer=max_transfer,
             reservations=reservations,
+            saved=saved,
         )
         self.rotation_rate = rotation_rate
 

@@ -30,6 +30,7 @@ __all__ = ["Awaited", "Management"]
 log = limit(logging.getLogger("pysrp.target"))
 
 TASK_ABORTED = 0x40
+COMMANDS_CLEARED = 0x2F, 0x00
 FUNCTIONS = (
     TskMgmtFunc.ABORT_TASK,
     TskMgmtFunc.ABORT_TASK_SET,
@@ -150,11 +151,15 @@ class Management:
     def end_tasks(self, unit: Unit, done: Callable[[], None], but: Task | None = None) -> None:
         """Another nexus resets the unit, or one preempts and aborts: our tasks, ``but`` that which does so, end TASK ABORTED.
 
-        So they cost no credit.
+        So they cost no credit. Without TAS they end without an answer, and the next command is told so (06/2F/00).
         """
         session = self._session
         session.take_over(unit)
         tasks = [task for task in session.tasks if task.concerns(unit) and task is not but]
+        if tasks and not getattr(unit, "task_aborted", True):
+            session.clear(tasks)
+            unit.attention(*COMMANDS_CLEARED, session.nexus)
+            tasks = []
         session.take_back(tasks)
         session.quiet.when(lambda task: task.concerns(unit), partial(self._aborted, tasks, done))
 

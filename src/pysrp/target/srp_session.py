@@ -595,6 +595,9 @@ class TargetSession:
         else:
             channel.owed = credits
             task.undelivered()
+        if task.status == CHECK_CONDITION and getattr(task.unit, "qerr", False):
+            self.take_over(task.unit)
+            self.clear([each for each in self.tasks if each.unit is task.unit])
         tasks = self.sets.get(task.unit)
         if tasks is not None:
             tasks.discard(task)
@@ -638,6 +641,15 @@ class TargetSession:
         for task in tasks:
             del self.tasks[task]
         self.idle.tell()
+
+    def clear(self, tasks: Sequence[SrpTask]) -> None:
+        """End tasks without an answer that no function of this nexus aborts: their credits come back all the same."""
+        self.abort(tasks)
+        for task in tasks:
+            task.channel.allow(1)  # the client may count it, too
+            task.channel.forgive()
+        for channel in dict.fromkeys(task.channel for task in tasks):
+            channel.settle()
 
     def _copied(self, transfer: Underway) -> None:
         del self._copying[transfer]

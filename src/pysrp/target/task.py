@@ -75,6 +75,10 @@ INVALID_MESSAGE = fixed_sense(0xB, 0x4900)
 INTERNAL_TARGET_FAILURE = fixed_sense(4, 0x4400)
 
 
+REFUSALS = frozenset({0x08, 0x18, 0x28})
+"""BUSY, RESERVATION CONFLICT, TASK SET FULL: a unit may have its next answer tell of it (UA_INTLCK_CTRL)."""
+
+
 class Nexus:
     """One I_T nexus: an initiator that is logged in at one adapter. Compared and hashed by identity.
 
@@ -146,8 +150,7 @@ def end_tasks(
 class Unit(Protocol):
     """What a session asks of a logical unit (SAM-5, 4.6.19). Several sessions may call, from several threads.
 
-    Each nexus has a task set of its own, and a task that another nexus' reset ends is answered TASK ABORTED:
-    the control mode page says TST 001b and TAS 1.
+    Each nexus has a task set of its own: the control mode page says TST 001b.
     """
 
     max_transfer: int | None
@@ -491,6 +494,8 @@ class Task:
             return
         if status:
             check_status(status)
+            if status in REFUSALS and (refused := getattr(self.unit, "refused", None)) is not None:
+                refused(self.nexus, status)
         self.ended = True
         self.status = status
         self.sense = bytes(sense)

@@ -1,15 +1,22 @@
-"""Threads for backends that block."""
+"""Threads for backends that block, and for who waits for media."""
 
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from functools import partial
 
-__all__ = ["Pool"]
+from pysrp.target.data import Media
+from pysrp.target.guarded import excused
+from pysrp.target.link import PENDING
+from pysrp.target.medium import Medium, MediumRequest
+
+__all__ = ["Pool", "WaitingLoop"]
 
 log = logging.getLogger("pysrp.target")
 
@@ -137,6 +144,52 @@ IDLE = 5.0
 """Seconds after which a thread without work ends."""
 
 
+class WaitingLoop:
+    """The loop of who waits for media: :class:`pysrp.target.medium.Loop`."""
+
+    def __init__(self) -> None:
+        self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._left = False
+
+    def post(self, call: Callable[[], None]) -> None:
+        """Let whoever waits call it. From any thread."""
+        self._calls.put(call)
+        if self._left:
+            self._call_all()  # nobody else will; each is taken once, whoever takes it
+
+    def run_while(self, waiting: Collection[object], timeout: float | None) -> bool:
+        """Until nothing is waited for any more; False if ``timeout`` seconds pass first."""
+        end = None if timeout is None else time.monotonic() + timeout
+        while waiting:
+            try:
+                call = self._calls.get(timeout=None if end is None else max(0.0, end - time.monotonic()))
+            except queue.Empty:
+                return False
+            _call(call)
+        return True
+
+    def leave(self) -> None:
+        """Nobody waits any more: what is under way goes on, on the threads that post."""
+        self._left = True
+        self._call_all()
+
+    def _call_all(self) -> None:
+        while True:
+            try:
+                call = self._calls.get_nowait()
+            except queue.Empty:
+                return
+            _call(call)
+
+
+def _call(call: Callable[[], None]) -> None:
+    try:
+        call()
+    except Exception:
+        if not excused(call):
+            raise
+
+
 class Pool:
     """The crews of all backends. Safe from any thread."""
 
@@ -158,6 +211,25 @@ class Pool:
             submitted = Submission(crew, work, ended)
             crew.submit(submitted)
         return submitted
+
+    @contextmanager
+    def waiting(self, medium: Medium) -> Iterator[Callable[[MediumRequest], None]]:
+        """See :class:`pysrp.target.backend_medium.Workers`."""
+        loop = WaitingLoop()
+        media = Media(None, loop.post)
+        under_way: set[MediumRequest] = set()
+
+        def do(request: MediumRequest) -> None:
+            request.over = under_way.discard
+            if media.submit(medium, request) is PENDING:
+                under_way.add(request)
+                loop.run_while(under_way, None)
+
+        try:
+            yield do
+        finally:
+            media.retire()
+            loop.leave()
 
     def _forget(self, key: object) -> None:
         """Let go of a backend that has had nothing to do for a while."""

@@ -15,7 +15,8 @@ every unit
 ``readiness``      TEST UNIT READY, REQUEST SENSE
 ``identity``       who the unit says it is
 ``inquiry``        INQUIRY and the VPD pages
-``pages``          mode pages: default, changeable and current values
+``pages``          mode pages: default, changeable, current and saved values
+``saved``          what else than reservations outlasts the power
 ``modes``          MODE SENSE, MODE SELECT
 ``reports``        REPORT LUNS, REPORT SUPPORTED OPERATION CODES and TASK MANAGEMENT FUNCTIONS
 =================  ===================================================================================
@@ -27,6 +28,7 @@ units with blocks
 ``moving``         READ, WRITE, PRE-FETCH, SYNCHRONIZE CACHE
 ``provisioning``   WRITE SAME; UNMAP and GET LBA STATUS of thin disks
 ``formatting``     FORMAT UNIT
+``sanitizing``     SANITIZE
 ``verifying``      VERIFY, WRITE AND VERIFY
 ``atomic``         COMPARE AND WRITE, ORWRITE
 ``capacity``       READ CAPACITY, another size

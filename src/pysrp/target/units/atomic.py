@@ -13,7 +13,7 @@ from pysrp.target.fault import Fault
 from pysrp.target.medium import Feature
 from pysrp.target.task import Task
 from pysrp.target.units.codes import SenseCode, invalid
-from pysrp.target.units.commands import SupportedCdb, command
+from pysrp.target.units.commands import command
 from pysrp.target.units.verifying import Comparing
 
 __all__ = ["AtomicCommands"]
@@ -43,16 +43,10 @@ class AtomicCommands(Comparing):
         most = MAX_ATOMIC if self.max_transfer is None else min(MAX_ATOMIC, self.max_transfer)
         return most // self.block_size
 
-    def lacks(self, entry: SupportedCdb) -> bool:
-        """WRITE ATOMIC, over a medium that cannot."""
-        return (entry.cdb is cdbs.WriteAtomic16 and not self.max_atomic) or super().lacks(entry)
-
-    @command(cdbs.WriteAtomic16, medium=True)
+    @command(cdbs.WriteAtomic16, medium=True, when="max_atomic")
     def write_atomic(self, task: Task, cdb: cdbs.WriteAtomic16) -> Generator[Effect, Any, Effect]:
         """WRITE ATOMIC(16), as one operation, of up to :attr:`max_atomic` blocks: there are no boundaries."""
         blocks = cdb.transfer_length
-        if not self.max_atomic:
-            raise Fault(SenseKey.ILLEGAL_REQUEST, SenseCode.INVALID_COMMAND_OPERATION_CODE, ("cdb", 0, None))
         if cdb.atomic_boundary:
             raise invalid(cdbs.WriteAtomic16, "atomic_boundary")
         start, length = self._start(cdb, blocks), blocks * self.block_size

@@ -20,9 +20,11 @@ from pysrp._fast.gate import (
     REVOKED,
     STOPS_READS,
     SWP,
+    UNCACHED,
     Gate,
 )
 from pysrp.errors import ScsiError
+from pysrp.scsi import cdb as cdbs
 from pysrp.scsi.codes import ModePage, Opcode, PeripheralDeviceType, SenseKey, Status
 from pysrp.scsi.mode import ControlPage
 from pysrp.target.claims import Claim, Claims
@@ -38,6 +40,7 @@ from pysrp.target.units.jobs import Job
 from pysrp.target.units.pages import ModePages, PageValues, common_pages
 from pysrp.target.units.persistent import Memory, Persistent, ReservationStore
 from pysrp.target.units.reservations import Spc2Reservation
+from pysrp.target.units.saved import Saved, SavedStore
 
 __all__ = ["UnitBase"]
 
@@ -45,7 +48,20 @@ log = logging.getLogger("pysrp.target")
 
 VARIABLE_LENGTH = int(Opcode.VARIABLE_LENGTH)
 
-OWN_REASONS = ATTENTION | RESERVED | NOT_READY | JOB | ALONE | SWP | NO_CACHE
+MENDS: dict[SenseCode, frozenset[type[cdbs.Cdb]]] = {
+    SenseCode.MEDIUM_FORMAT_CORRUPTED: frozenset({cdbs.FormatUnit, cdbs.Sanitize}),
+    SenseCode.SANITIZE_COMMAND_FAILED: frozenset({cdbs.Sanitize}),
+}
+"""What may be done with a medium that is damaged so."""
+
+PREVIOUS = {
+    Status.BUSY: Attention.PREVIOUS_BUSY,
+    Status.TASK_SET_FULL: Attention.PREVIOUS_TASK_SET_FULL,
+    Status.RESERVATION_CONFLICT: Attention.PREVIOUS_CONFLICT,
+}
+"""What follows a status where UA_INTLCK_CTRL is 11b."""
+
+OWN_REASONS = ATTENTION | RESERVED | NOT_READY | JOB | ALONE | UNCACHED | SWP | NO_CACHE
 """Why a unit closes its gates, and opens them again."""
 
 
@@ -73,6 +89,7 @@ class UnitBase:
         max_transfer: int | None = None,
         pages: Iterable[PageValues] = (),
         reservations: ReservationStore | None = None,
+        saved: SavedStore | None = None,
     ) -> None:
         self.name = "disk" if name is None else name
         self._named = name is not None
@@ -95,14 +112,31 @@ class UnitBase:
         """Held while the persistent reservation changes and is kept, which may take long. Before the other lock."""
         self._stale = False
         """Whether what the store holds may be another state than the unit's, as saving failed."""
+        self._keeper = saved
+        self._saved = (saved.load() if saved is not None else None) or Saved()
+        self._saving = threading.Lock()
+        """Held while that changes, which may take long. Before the other lock."""
         self._job: Job | None = None
         self.claims = Claims(self._nobody_alone)
         """Which bytes of its medium commands are at."""
         self._deferred: dict[Nexus, Fault] = {}
         self._not_ready: SenseCode | None = None
+        self._damage = self._saved.damage
+        """What is wrong with the medium until it is formatted or sanitized."""
+        self._restricted = self._saved.restricted
+        """Whether only SANITIZE mends that."""
+        self._low_power: SenseCode | None = None
+        """IDLE or STANDBY, which the next command for the medium ends."""
         self.descriptor_sense = False
         """Whether sense data is in descriptor format: D_SENSE of the control mode page."""
+        self.task_aborted = True
+        """TAS: tasks that another nexus has aborted are answered so."""
+        self.qerr = 0
+        """QERR: whether CHECK CONDITION ends the other tasks of its nexus."""
+        self._interlock = 0
         self.modes = ModePages([*common_pages(), *pages])
+        self.modes.restore(self._saved.pages)
+        self._modes_changed()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
@@ -135,7 +169,7 @@ class UnitBase:
             reasons |= RESERVED
         if self._persistent.type is not None and self._persistent.closes(nexus):
             reasons |= RESERVED
-        if self._not_ready is not None:
+        if self._not_ready is not None or self._damage is not None or self._low_power is not None:
             reasons |= NOT_READY
         if self._job is not None and self._job.closes:
             reasons |= JOB
@@ -216,14 +250,25 @@ class UnitBase:
                 self._attentions.establish(code, nexus)
 
     def _tell_attention(self, task: Task) -> Fault | None:
-        """The next unit attention of a task's nexus: told with it, unless the answer is lost. With the lock."""
+        """The next unit attention of a task's nexus: told with it, unless the answer is lost. With the lock.
+
+        Where it is interlocked only REQUEST SENSE clears it (UA_INTLCK_CTRL; SPC-5, 7.5.9).
+        """
         pending = self._attentions.of(task.nexus)
         if not pending:
             return None
         code = pending[0]
+        if self._interlock and task.cdb[0] != Opcode.REQUEST_SENSE:
+            return Fault(SenseKey.UNIT_ATTENTION, code)
         self._attentions.withdraw(code, task.nexus)
         task.lost = partial(self.attention, code >> 8, code & 0xFF, task.nexus)
         return Fault(SenseKey.UNIT_ATTENTION, code)
+
+    def refused(self, nexus: Nexus, status: int) -> None:
+        """A command of this nexus has ended with this status: an attention where they are interlocked so."""
+        if self._interlock == 3 and status in PREVIOUS:
+            with self._changing(nexus):
+                self._establish(PREVIOUS[Status(status)], [nexus])
 
     def defer(self, nexus: Nexus, fault: Fault) -> None:
         """What an earlier command of this nexus has led to: its next one tells it (SPC-5, 4.4.7). The last one counts."""
@@ -278,10 +323,44 @@ class UnitBase:
             if nexus is not None and fault is not None:
                 self._defer(nexus, fault)
 
+    # What outlasts the power.
+
+    @property
+    def keeps(self) -> bool:
+        """Whether anything does, but for persistent reservations."""
+        return self._keeper is not None
+
+    def _keep(self, **changes: Any) -> None:
+        """Keep this too, where anything is kept. On a worker, with :attr:`_saving`; raises Fault where that cannot be."""
+        if self._keeper is None:
+            return
+        state = replace(self._saved, **changes)
+        try:
+            self._keeper.save(state)
+        except OSError as error:
+            log.error("%s: what is to outlast it cannot be kept: %s", self.name, error)
+            raise Fault(SenseKey.HARDWARE_ERROR, SenseCode.INTERNAL_TARGET_FAILURE) from error
+        self._saved = state
+
+    def keep_saved(self) -> None:
+        """Save what is kept once more: the store says more of the unit than this, and that has changed. May raise OSError."""
+        with self._saving:
+            if self._keeper is not None and self._saved != Saved():
+                self._keeper.save(self._saved)
+
+    def _damaged(self, damage: SenseCode | None, restricted: bool = False) -> None:
+        """The medium is so from now on; None: it is mended. On a worker."""
+        with self._saving:
+            self._keep(damage=damage, restricted=restricted)
+            with self._changing():
+                self._damage, self._restricted = damage, restricted
+
     def reset(self) -> None:
         """Logical unit reset (SAM-5, 6.3.3): as after power on, and 29/00 for every nexus."""
         with self._changing():
             self._was_reset()
+            for nexus in self._nexuses:
+                self._attentions.withdraw(Attention.COMMANDS_CLEARED, nexus)
             self._establish(Attention.POWER_ON_OR_RESET, self._nexuses)
 
     def _was_reset(self) -> None:
@@ -292,12 +371,17 @@ class UnitBase:
         self._modes_changed()
         if self._not_ready == SenseCode.INITIALIZING_COMMAND_REQUIRED:
             self._not_ready = None
+        self._low_power = None
         if self._job is not None and not self._job.lasting:
             self._job.stop()
 
     def _modes_changed(self) -> None:
         """Note what the current values of the mode pages say. With the lock."""
-        self.descriptor_sense = ControlPage(self.modes[ModePage.CONTROL].current).d_sense
+        control = ControlPage(self.modes[ModePage.CONTROL].current)
+        self.descriptor_sense = control.d_sense
+        self.task_aborted = control.tas
+        self.qerr = control.qerr
+        self._interlock = control.ua_intlck_ctrl
 
     # Commands.
 
@@ -310,14 +394,17 @@ class UnitBase:
             entry = found.get(action)
         else:
             entry = found  # type: ignore[assignment]
+        if entry is not None and entry.when is not None and not entry.there(self):
+            entry = None
         if task.nexus not in self._open:
             self._admit(task, entry)
         if entry is None:
-            if found is None:
+            actions = list(found.values()) if type(found) is dict else []
+            if not any(each.there(self) for each in actions):
                 raise Fault(
                     SenseKey.ILLEGAL_REQUEST, SenseCode.INVALID_COMMAND_OPERATION_CODE, ("cdb", 0, None)
                 )
-            raise invalid(next(iter(found.values())).cdb, "service_action")  # type: ignore[union-attr]
+            raise invalid(actions[0].cdb, "service_action")
         size = entry.cdb.SIZE
         # 7Fh says itself how long it is (SPC-4, 4.2.3): more would be what nobody looks at.
         if len(cdb) < size or (cdb[0] == VARIABLE_LENGTH and cdb[7] != size - 8):
@@ -355,12 +442,14 @@ class UnitBase:
         """Raise what refuses a command that nothing has to be told before. With the lock."""
         if self._job is not None and self._job.refuses(entry):
             raise self._job.fault()
-        if self._not_ready is not None and entry.medium:
+        if not entry.medium:
+            return
+        if self._not_ready is not None:
             raise Fault(SenseKey.NOT_READY, self._not_ready)
-
-    def lacks(self, entry: SupportedCdb) -> bool:
-        """Whether this unit, of all of its class, has not what a command in the table needs, and refuses it as if it were none."""
-        return False
+        if self._damage is not None and entry.cdb not in MENDS[self._damage]:
+            raise Fault(SenseKey.MEDIUM_ERROR, self._damage)
+        if entry.cdb is not cdbs.TestUnitReady:
+            self._low_power = None
 
     def let(self, nexus: Nexus, cdb: bytes) -> None:
         """Raise what stands in the way of a command (16-byte CDB) that another unit of the target does here for a nexus: Fault,

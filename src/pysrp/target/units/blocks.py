@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import Any, ClassVar
 
-from pysrp._fast.gate import NO_CACHE, SWP
+from pysrp._fast.gate import NO_CACHE, SWP, UNCACHED
 from pysrp.errors import ConfigError
 from pysrp.scsi.codes import LogPage, ModePage, Opcode, SenseKey, VariableLengthAction
 from pysrp.scsi.mode import CachingPage, ControlPage, LogParameter, ReadWriteErrorRecoveryPage
@@ -24,6 +24,7 @@ from pysrp.target.units.commands import pointer
 from pysrp.target.units.identity import UnitIdentity
 from pysrp.target.units.pages import PageValues
 from pysrp.target.units.persistent import ReservationStore
+from pysrp.target.units.saved import SavedStore
 
 __all__ = ["BlockUnit", "in_binary"]
 
@@ -98,6 +99,7 @@ class BlockUnit(LogicalUnit):
         removable: bool = False,
         max_transfer: int | None = None,
         reservations: ReservationStore | None = None,
+        saved: SavedStore | None = None,
     ) -> None:
         if block_size not in BLOCK_SIZES:
             raise ConfigError(f"block size {block_size}: 512, 1024, 2048 or 4096")
@@ -123,6 +125,7 @@ class BlockUnit(LogicalUnit):
         self.blocks = backend.size // block_size
         self.read_only = read_only or backend.read_only
         self._write_cache = not (write_through or self.read_only)
+        self._read_cache = True
         self._software_protected = False
         self._errors: Counter[LogPage] = Counter()
         """Errors so far, by the page that counts them."""
@@ -132,9 +135,9 @@ class BlockUnit(LogicalUnit):
             removable=removable,
             max_transfer=None if max_transfer is None else max_transfer // block_size * block_size,
             reservations=reservations,
+            saved=saved,
             pages=[PageValues(*one) for one in _pages(self._write_cache, self.read_only)],
         )
-        self._mode_reasons = 0 if self._write_cache else NO_CACHE
 
     @property
     def write_cache(self) -> bool:
@@ -259,9 +262,14 @@ class BlockUnit(LogicalUnit):
 
     def _modes_changed(self) -> None:
         super()._modes_changed()
-        self._write_cache = bool(CachingPage(self.modes[ModePage.CACHING].current).wce)
+        caching = CachingPage(self.modes[ModePage.CACHING].current)
+        self._write_cache, self._read_cache = bool(caching.wce), not caching.rcd
         self._software_protected = bool(ControlPage(self.modes[ModePage.CONTROL].current).swp)
-        self._mode_reasons = (0 if self._write_cache else NO_CACHE) | (SWP if self._software_protected else 0)
+        self._mode_reasons = (
+            (0 if self._write_cache else NO_CACHE)
+            | (0 if self._read_cache else UNCACHED)
+            | (SWP if self._software_protected else 0)
+        )
 
     def modes_selected(self, task: Task) -> Effect:
         """Without WCE, what was cached before has to reach the medium too."""
@@ -281,8 +289,8 @@ def _doing(cdb: bytes) -> LogPage:
 
 @cache
 def _pages(write_cache: bool, read_only: bool) -> tuple[tuple[bytes, bytes | None], ...]:
-    """Read-Write Error Recovery and Caching, of which WCE can change where anything can be written."""
-    changeable = CachingPage.build(wce=not read_only)
+    """Read-Write Error Recovery and Caching, of which RCD can change, and WCE where anything can be written."""
+    changeable = CachingPage.build(wce=not read_only, rcd=True)
     return (
         (bytes(ReadWriteErrorRecoveryPage.build()), None),
         (bytes(CachingPage.build(wce=write_cache)), bytes(changeable)),

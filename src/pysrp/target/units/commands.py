@@ -102,6 +102,8 @@ class SupportedCdb:
     """Fields that may hold anything, beside those that always may."""
     timeout: int = SHORT
     """Seconds that an initiator should give it (RECOMMENDED COMMAND TIMEOUT; SPC-4, 6.35.4)."""
+    when: str | None = None
+    """The attribute of a unit that says whether it has the command; None: each of its kind has."""
     only: int | None = None
     """The service action, where the CDB's class has those of several commands."""
     refused: int = field(default=0, repr=False)
@@ -120,6 +122,10 @@ class SupportedCdb:
             return self.only
         found = getattr(self.cdb, "service_action", None)
         return None if found is None else int(found.must)
+
+    def there(self, unit: object) -> bool:
+        """Whether this unit has it."""
+        return self.when is None or bool(getattr(unit, self.when))
 
     def conflict(self, cdb: bytes) -> Conflict:
         """With which reservations this one conflicts."""
@@ -165,13 +171,14 @@ def command(
     ignores: Iterable[str] = (),
     actions: Iterable[int] | None = None,
     timeout: int = SHORT,
+    when: str | None = None,
 ) -> Callable[[Handler], Handler]:
     """Mark a method ``handler(self, task, cdb)`` as the one for these CDB classes.
 
     ``refuses`` names fields that must be zero in addition to those that always must. ``actions`` are the service
     actions, of a CDB class that has several (PERSISTENT RESERVE IN). The other keywords are :class:`SupportedCdb`'s; of ``conflicts`` True is ALWAYS and False is NEVER.
     """
-    when = _by_cdb(conflicts) if callable(conflicts) else _conflict(conflicts)
+    conflicting = _by_cdb(conflicts) if callable(conflicts) else _conflict(conflicts)
     ignored = frozenset(ignores)
     marked: list[tuple[type[Cdb], frozenset[str], int]] = []
     for cdb in cdbs:
@@ -185,7 +192,19 @@ def command(
     def mark(handler: Handler) -> Handler:
         found = getattr(handler, "__scsi__", ())
         more = [
-            SupportedCdb(cdb, handler, medium, reports_attention, when, refused, ignored, timeout, only, mask)
+            SupportedCdb(
+                cdb,
+                handler,
+                medium,
+                reports_attention,
+                conflicting,
+                refused,
+                ignored,
+                timeout,
+                when,
+                only,
+                mask,
+            )
             for cdb, refused, mask in marked
             for only in ([None] if actions is None else map(int, actions))
         ]

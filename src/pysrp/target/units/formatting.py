@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 from pysrp.scsi import cdb as cdbs
 from pysrp.target.backend_medium import features_of
-from pysrp.target.effects import GOOD, Alone, Effect, Fetch, Flush, NextTurn, Zero
+from pysrp.target.effects import GOOD, Alone, Begin, Effect, Fetch, Flush, MediumEffect, Zero
 from pysrp.target.medium import Feature
 from pysrp.target.task import Task
 from pysrp.target.units.codes import SenseCode, invalid, short, unfit
@@ -15,10 +15,16 @@ from pysrp.target.units.commands import LONG, command
 from pysrp.target.units.jobs import Job
 from pysrp.target.units.provisioning import WriteSameCommands
 
-__all__ = ["FormatCommands"]
+__all__ = ["FormatCommands", "Going", "first"]
 
 PIECE = 16 << 20
-"""Bytes that are formatted before others have their turn, and can be told how far it is."""
+"""Bytes that are filled at most before it can be told how far it is."""
+
+PIECES = 256
+"""At least so many of a disk, if they are no smaller than a block each."""
+
+Going = Generator[float | MediumEffect, Any, None]
+"""The steps of a job over a medium."""
 
 SHORT_HEADER, LONG_HEADER = 4, 8
 """Bytes of a parameter list header (SBC-4, 5.4.2.2)."""
@@ -35,7 +41,7 @@ OPTIONS = 0x70
 
 
 class FormatCommands(WriteSameCommands):
-    """FORMAT UNIT: all blocks are zeros, or a pattern, when it is over; there is none that goes on after the status."""
+    """FORMAT UNIT: all blocks are zeros, or a pattern, when it is over."""
 
     @command(
         cdbs.FormatUnit,
@@ -45,72 +51,86 @@ class FormatCommands(WriteSameCommands):
         timeout=LONG,
     )
     def format_unit(self, task: Task, cdb: cdbs.FormatUnit) -> Generator[Effect, Any, Effect]:
-        """FORMAT UNIT: alone with all blocks. Meanwhile others are told so (02/04/04), and how far it is."""
+        """FORMAT UNIT: alone with all blocks. Meanwhile others are told so (02/04/04), and how far it is.
+
+        From its beginning until one has come to its end the medium is corrupted (03/31/00).
+        """
         self._writable(task)
-        block = bytes(self.block_size)
+        block, immed = bytes(self.block_size), False
         if cdb.fmtdata:
-            block = yield from self._pattern(bool(cdb.longlist))
+            block, immed = yield from self._pattern(bool(cdb.longlist))
         else:
             for name in OF_A_LIST:
                 if getattr(cdb, name):
                     raise invalid(cdbs.FormatUnit, name)
-        size = self.blocks * self.block_size
-        yield Alone(0, size)
-        # The handler does the work itself: a job has no effects.
-        job = Job(self.backend, (0.0 for _ in ()), SenseCode.FORMAT_IN_PROGRESS)
-        self.job_begins(job)
+        yield Alone(0, self.blocks * self.block_size)
+        job = Job(self.backend, self._format(block), SenseCode.FORMAT_IN_PROGRESS)
+        if immed:
+            return Begin(job)
         try:
-            for start in range(0, size, PIECE):
-                yield from self._fill_piece(start, min(PIECE, size - start), block)
-                job.progress = start / size
-                yield NextTurn()
-            yield Flush(self.backend)
+            yield Begin(job)
         finally:
-            self.job_ends()
+            job.stop()
         return GOOD
 
-    def _pattern(self, longlist: bool) -> Generator[Effect, Any, bytes]:
-        """What each block holds, as the parameter list says; raises Fault for all else that it asks for."""
+    def _format(self, block: bytes) -> Going:
+        self._damaged(SenseCode.MEDIUM_FORMAT_CORRUPTED)
+        features = features_of(self.backend)
+        discard = self.thin and Feature.DISCARD_ZEROS in features
+        makes = not any(block) and (discard or Feature.ZERO in features)
+        yield from self._pieces(
+            0.0,
+            1.0,
+            lambda at, length: self._zero(at, length, discard) if makes else self._fill(at, length, block),
+        )
+        yield Flush(self.backend)
+        self._damaged(None)
+
+    def _zero(self, start: int, length: int, discard: bool) -> Generator[Effect, Any, None]:
+        yield Zero(self.backend, start, length, discard)
+
+    def _pattern(self, longlist: bool) -> Generator[Effect, Any, tuple[bytes, bool]]:
+        """What each block holds, and IMMED, as the parameter list says; raises Fault for all else that it asks for."""
         header = LONG_HEADER if longlist else SHORT_HEADER
-        data = yield from _first(header)
+        data = yield from first(header)
         if data[0] & 7:  # PROTECTION FIELD USAGE
             raise unfit(0, 2)
         flags = data[1]
         if not flags & FOV and flags & (OPTIONS | IP):
             raise unfit(1, (flags & (OPTIONS | IP)).bit_length() - 1)
-        if flags & IMMED:
-            raise unfit(1, 1)
+        immed = bool(flags & IMMED)
         if longlist and data[3]:  # P_I_INFORMATION, PROTECTION INTERVAL EXPONENT
             raise unfit(3)
         if any(data[header // 2 :]):  # DEFECT LIST LENGTH
             raise unfit(header // 2)
         if not flags & IP:
-            return bytes(self.block_size)
-        data = yield from _first(header + DESCRIPTOR)
+            return bytes(self.block_size), immed
+        data = yield from first(header + DESCRIPTOR)
         if data[header] & 0xE0:  # obsolete, SI
             raise unfit(header, (data[header] & 0xE0).bit_length() - 1)
         kind, length = data[header + 1], int.from_bytes(data[header + 2 : header + 4], "big")
         if kind > 1:
             raise unfit(header + 1)
         if not kind and not length:
-            return bytes(self.block_size)
+            return bytes(self.block_size), immed
         if not kind or not 0 < length <= self.block_size:
             raise unfit(header + 2)
-        data = yield from _first(header + DESCRIPTOR + length)
+        data = yield from first(header + DESCRIPTOR + length)
         pattern = data[header + DESCRIPTOR :]
-        return (pattern * (self.block_size // length + 1))[: self.block_size]
+        return (pattern * (self.block_size // length + 1))[: self.block_size], immed
 
-    def _fill_piece(self, start: int, length: int, block: bytes) -> Generator[Effect, Any, None]:
-        """Make these bytes that block, over and over: by the medium itself, where they are zeros and it can."""
-        features = features_of(self.backend)
-        discard = self.thin and Feature.DISCARD_ZEROS in features
-        if not any(block) and (discard or Feature.ZERO in features):
-            yield Zero(self.backend, start, length, discard)
-        else:
-            yield from self._fill(start, length, block)
+    def _pieces(
+        self, begun: float, share: float, fill: Callable[[int, int], Generator[Any, Any, None]]
+    ) -> Going:
+        """Fill all blocks, piece by piece: where that begins, how far the whole is, and what it makes of that."""
+        size = self.blocks * self.block_size
+        piece = min(PIECE, max(size // PIECES // self.block_size, 1) * self.block_size)
+        for start in range(0, size, piece):
+            yield from fill(start, min(piece, size - start))
+            yield begun + share * min(start + piece, size) / size
 
 
-def _first(length: int) -> Generator[Effect, Any, bytes]:
+def first(length: int) -> Generator[Effect, Any, bytes]:
     """So much of the parameter list, which has it."""
     data = bytes((yield Fetch(length)))
     if len(data) < length:

@@ -4,6 +4,7 @@ FORMAT UNIT, in the background or not::
 
     @command(cdbs.FormatUnit, medium=True)
     def format_unit(self, task, cdb):
+        yield Alone(0, size)
         job = Job(self.backend, self.zero(), SenseCode.FORMAT_IN_PROGRESS)
         if immed:
             return Begin(job)          # GOOD now; what goes wrong is told later
@@ -14,22 +15,27 @@ FORMAT UNIT, in the background or not::
 
     def zero(self):
         for at in range(0, size, CHUNK):
-            self.backend.write_from(at, bytes(CHUNK))
+            yield Zero(self.backend, at, CHUNK)
             yield at / size
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable, Collection, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pysrp.errors import Busy
 from pysrp.scsi.cdb import Cdb
 from pysrp.scsi.codes import SenseKey, Status
+from pysrp.target.data import Media
+from pysrp.target.effects import MediumEffect
 from pysrp.target.fault import Fault
-from pysrp.target.task import Task
+from pysrp.target.link import PENDING
+from pysrp.target.medium import Medium, MediumRequest
+from pysrp.target.task import Nexus, Task
 from pysrp.target.units.commands import SupportedCdb
 
 if TYPE_CHECKING:
@@ -43,10 +49,12 @@ log = logging.getLogger("pysrp.target")
 class Job:
     """One thing that goes on in a unit, which has one at a time. Begun with :class:`~pysrp.target.effects.Begin`.
 
-    ``steps`` is a generator that does the work and yields how much of it is done, from 0 to 1. It runs on a thread
+    ``steps`` is a generator that does the work. It yields what a medium is to do, and is sent what that gives, as a handler;
+    and how much is done, from 0 to 1. It runs on a thread
     of ``backend``, in place where there is none, without the unit's lock. It is closed between two steps when the job
     is to stop: by :meth:`stop`, and, unless ``lasting``, by LOGICAL UNIT RESET. What it raises, then too, is told
     to who began it: the command that waits for the job, or with deferred sense data the next one of that nexus.
+    What that command was alone with the job is alone with.
 
     Until it is over REQUEST SENSE says ``key``, ``code`` and the progress. With the key NOT READY other commands
     fail so too, but for those that leave unit attentions alone (INQUIRY, REPORT LUNS, REQUEST SENSE), and ``allowed``
@@ -56,7 +64,7 @@ class Job:
     def __init__(
         self,
         backend: Any,
-        steps: Generator[float, None, None],
+        steps: Generator[float | MediumEffect, Any, None],
         code: int,
         *,
         key: SenseKey = SenseKey.NOT_READY,
@@ -104,40 +112,48 @@ class Job:
         """
         unit: UnitBase = task.unit
         unit.job_begins(self)
+        unit.claims.keep(task, self)
         over = partial(self._over, unit, task, then, failed)
         workers = task.mover.media.workers
-        if workers is None:
-            try:
-                error = self._in_place()
-            except BaseException:
-                unit.job_ends()
-                raise
-            over(error)
-            return
         try:
-            workers.submit(self.backend, self._run, over)
+            if workers is None:
+                error = self._in_place()
+            else:
+                run = partial(self._run, workers.waiting if isinstance(self.backend, Medium) else _at_once)
+                workers.submit(self.backend, run, over)
         except BaseException as raised:
-            unit.job_ends()
+            self._is_over(unit, None, None)
             if isinstance(raised, RuntimeError):
                 raise Busy(f"{self.backend!r}: {raised}", status=Status.BUSY) from raised
             raise
+        if workers is None:
+            over(error)
 
     def _in_place(self) -> Exception | None:
         try:
-            self._run()
+            self._run(_at_once)
         except Exception as error:
             return error
         return None
 
-    def _run(self) -> None:
+    def _run(self, reach: Reach) -> None:
         # On a worker.
-        steps = self._steps
-        while not self._stopped:
-            try:
-                self.progress = next(steps)
-            except StopIteration:
-                return
-        steps.close()
+        with reach(self.backend) as do:
+            result: Any = None
+            error: Exception | None = None
+            while not self._stopped:
+                try:
+                    step = self._steps.send(result) if error is None else self._steps.throw(error)
+                except StopIteration:
+                    return
+                result = error = None
+                if isinstance(step, MediumEffect):
+                    request = step.request()
+                    do(request)
+                    result, error = request.value, request.failure()
+                else:
+                    self.progress = step
+            self._steps.close()
         raise Stopped
 
     def _over(
@@ -158,9 +174,33 @@ class Job:
             if error is not None and not waits and not isinstance(error, Stopped):
                 deferred = unit.fault_of(error)
         finally:
-            unit.job_ends(task.nexus, deferred)
+            self._is_over(unit, task.nexus, deferred)
         if then is not None and failed is not None:
             task.nexus.post(partial(_go_on, task, then, failed, error))
+
+    def _is_over(self, unit: UnitBase, nexus: Nexus | None, fault: Fault | None) -> None:
+        unit.job_ends(nexus, fault)
+        unit.claims.leave(self)
+
+
+Reach = Callable[[Any], AbstractContextManager[Callable[[MediumRequest], None]]]
+"""What gives, of a medium, what has it do something, and returns when that is over."""
+
+
+@contextmanager
+def _at_once(backend: Any) -> Iterator[Callable[[MediumRequest], None]]:
+    """Of a backend, and of a medium that takes no time."""
+    media = Media(None, lambda call: call())
+
+    def do(request: MediumRequest) -> None:
+        if media.submit(backend, request) is PENDING:
+            request.withdraw()
+            raise Busy(f"{backend!r} takes its time, and there are no workers", status=Status.BUSY)
+
+    try:
+        yield do
+    finally:
+        media.retire()
 
 
 class Stopped(Fault):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import partial
 from typing import Any
 
 from pysrp.scsi import cdb as cdbs
 from pysrp.scsi.codes import ModePage, ModePageControl, SenseKey
 from pysrp.scsi.mode import ModeParameters6, ModeParameters10
-from pysrp.target.effects import GOOD, Effect, Fetch, Reply
+from pysrp.target.effects import GOOD, Effect, Fetch, Reply, Work
 from pysrp.target.fault import Fault
-from pysrp.target.task import Task
+from pysrp.target.task import Nexus, Task
 from pysrp.target.units.base import UnitBase
 from pysrp.target.units.codes import Attention, SenseCode, invalid, short, unfit
 from pysrp.target.units.commands import Conflict, command, pointer
@@ -38,7 +39,7 @@ class ModeCommands(UnitBase):
     def mode_sense(self, task: Task, cdb: Any) -> Effect:
         """MODE SENSE(6) and (10)."""
         ten = isinstance(cdb, cdbs.ModeSense10)
-        if cdb.pc == ModePageControl.SAVED:
+        if cdb.pc == ModePageControl.SAVED and not self.keeps:
             raise Fault(
                 SenseKey.ILLEGAL_REQUEST,
                 SenseCode.SAVING_PARAMETERS_NOT_SUPPORTED,
@@ -51,7 +52,7 @@ class ModeCommands(UnitBase):
             pages = [self.modes.get(code) for code in codes]
             if None in pages:
                 raise invalid(type(cdb), "page_code")
-            values = b"".join(page.values(cdb.pc) for page in pages if page)
+            values = b"".join(page.values(cdb.pc, self.keeps) for page in pages if page)
         fields: dict[str, Any] = {
             "device_specific_parameter": self.device_specific_parameter(task),
             "pages": values,
@@ -65,16 +66,31 @@ class ModeCommands(UnitBase):
             data = ModeParameters10.build(block_descriptors=descriptor, **fields)
         return Reply(bytes(data), cdb.allocation_length)
 
-    @command(cdbs.ModeSelect6, cdbs.ModeSelect10, refuses=["rtd", "sp"])
+    @command(cdbs.ModeSelect6, cdbs.ModeSelect10, refuses=["rtd"])
     def mode_select(self, task: Task, cdb: Any) -> Generator[Effect, Any, Effect]:
-        """MODE SELECT(6) and (10): all of the list, or nothing of it, and 2A/01 for the other nexuses."""
+        """MODE SELECT(6) and (10): all of the list, or nothing of it, and 2A/01 for the other nexuses.
+
+        With SP all pages that can be are saved, and it is GOOD when they are.
+        """
+        if cdb.sp and not self.keeps:
+            raise invalid(type(cdb), "sp")
         length = cdb.parameter_list_length
         if not cdb.pf and length:
             raise invalid(type(cdb), "pf")
         data = bytes((yield Fetch(length)))
-        if not length:
-            return GOOD
-        header = 8 if isinstance(cdb, cdbs.ModeSelect10) else 4
+        start = 0
+        if length:
+            start = self._start_of_pages(data, length, isinstance(cdb, cdbs.ModeSelect10))
+        if cdb.sp:
+            yield Work(self._keeper, partial(self._select_and_save, task.nexus, data, start))
+        else:
+            with self._changing():
+                self._select(task.nexus, self._selected(data, start))
+        return self.modes_selected(task)
+
+    def _start_of_pages(self, data: bytes, length: int, long: bool) -> int:
+        """Where the pages begin in a parameter list whose header and block descriptor are acceptable."""
+        header = 8 if long else 4
         if len(data) < min(length, header) or length < header:
             raise short()
         medium_type, described = (data[2], 6) if header == 8 else (data[1], 3)
@@ -88,15 +104,31 @@ class ModeCommands(UnitBase):
             if extent != (16 if header == 8 and data[4] & 1 else 8):
                 raise unfit(described)
             self.check_block_descriptor(data[header:start], header)
-        with self._changing():
-            changed = False
-            for page, values in self._selected(data, start):
-                changed = changed or page.current[2:] != values[2:]
-                page.current[2:] = values[2:]
-            if changed:
-                self._modes_changed()
-                self._establish(Attention.MODE_PARAMETERS_CHANGED, self._nexuses, but=task.nexus)
-        return self.modes_selected(task)
+        return start
+
+    def _select(self, nexus: Nexus, selected: list[tuple[PageValues, bytes]]) -> None:
+        """These are the current values from now on. With the lock."""
+        changed = False
+        for page, values in selected:
+            changed = changed or page.current[2:] != values[2:]
+            page.current[2:] = values[2:]
+        if changed:
+            self._modes_changed()
+            self._establish(Attention.MODE_PARAMETERS_CHANGED, self._nexuses, but=nexus)
+
+    def _select_and_save(self, nexus: Nexus, data: bytes, start: int) -> None:
+        """Save, and then let it be so. On a worker."""
+        with self._saving:
+            with self._lock:
+                selected = self._selected(data, start)
+                pages = self.modes.to_save()
+            for page, values in selected:
+                if page.changes:
+                    pages[page.code] = page.default[:2] + values[2:]
+            self._keep(pages=pages)
+            with self._changing():
+                self.modes.saved(pages)
+                self._select(nexus, selected)
 
     def _selected(self, data: bytes, at: int) -> list[tuple[PageValues, bytes]]:
         """The pages in a parameter list from byte ``at`` on, each of them acceptable."""
@@ -104,7 +136,7 @@ class ModeCommands(UnitBase):
         while at < len(data):
             if len(data) - at < 2:
                 raise short()
-            page = self.modes.get(data[at] & 0x7F)  # with SPF set it is none of ours
+            page = self.modes.get(data[at] & 0x7F)  # without PS; with SPF set it is none of ours
             if page is None:
                 raise unfit(at, 6)
             if data[at + 1] != len(page.default) - 2:

@@ -26,13 +26,13 @@ class MoveCommands(BlockUnit):
         There is no non-volatile cache (NV_SUP), so FUA_NV of SBC-3 asks for nothing.
         """
         start, length = self._extent(cdb, cdb.transfer_length)
-        return Move(self.backend, start, length, self.block_size, flush=bool(cdb.fua))
+        return Move(self.backend, start, length, self.block_size, flush=bool(cdb.fua) or not self._read_cache)
 
     @command(cdbs.Read6, medium=True, conflicts=Conflict.EXCLUSIVE_ACCESS)
     def read_6(self, task: Task, cdb: cdbs.Read6) -> Effect:
         """READ(6), of 1 to 256 blocks."""
         start, length = self._extent(cdb, cdb.blocks)
-        return Move(self.backend, start, length, self.block_size)
+        return Move(self.backend, start, length, self.block_size, flush=not self._read_cache)
 
     @command(cdbs.Write10, cdbs.Write12, cdbs.Write16, cdbs.Write32, medium=True)
     def write(self, task: Task, cdb: Any) -> Effect:

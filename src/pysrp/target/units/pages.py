@@ -2,48 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from typing import Any
 
 from pysrp.scsi.codes import ModePageControl
 from pysrp.scsi.mode import ControlPage, InformationalExceptionsPage
 
 __all__ = ["ModePages", "PageValues", "common_pages"]
 
+PS = 0x80
+"""In the first byte of a page: it can be saved."""
+
+Where = tuple[int, int] | None
+"""Byte and bit of what is wrong with a page."""
+
 
 class PageValues:
     """One mode page. ``default`` is all of it with its header, ``changeable`` ones for the bits that MODE
-    SELECT may change, of the same length.
+    SELECT may change, of the same length. ``wrong`` gives byte and bit of the first value that means nothing in a page
+    that changes no other bits; None: each is acceptable.
     """
 
-    __slots__ = ("changeable", "code", "current", "default")
+    __slots__ = ("changeable", "code", "current", "default", "saved", "wrong")
 
-    def __init__(self, default: bytes, changeable: bytes | None = None) -> None:
+    def __init__(
+        self, default: bytes, changeable: bytes | None = None, wrong: Callable[[bytes], Where] | None = None
+    ) -> None:
         self.code = default[0] & 0x3F
         self.default = bytes(default)
         mask = bytes(len(default)) if changeable is None else bytes(changeable)
         self.changeable = self.default[:2] + mask[2:]
         self.current = bytearray(default)
+        self.saved: bytes | None = None
+        """What was saved last, of a page that can be."""
+        self.wrong = wrong
 
-    def values(self, control: ModePageControl) -> bytes:
-        """The page as MODE SENSE returns it; SAVED is not known here."""
-        return {
-            ModePageControl.CURRENT: bytes(self.current),
-            ModePageControl.CHANGEABLE: self.changeable,
-            ModePageControl.DEFAULT: self.default,
-        }[control]
+    def values(self, control: ModePageControl, savable: bool = False) -> bytes:
+        """The page as MODE SENSE returns it, with PS where it can be saved."""
+        found = bytearray(
+            {
+                ModePageControl.CURRENT: self.current,
+                ModePageControl.CHANGEABLE: self.changeable,
+                ModePageControl.DEFAULT: self.default,
+                ModePageControl.SAVED: self.default if self.saved is None else self.saved,
+            }[control]
+        )
+        if savable and self.changes:
+            found[0] |= PS
+        return bytes(found)
 
-    def refused(self, new: bytes) -> tuple[int, int] | None:
+    @property
+    def changes(self) -> bool:
+        """Whether anything of it can be changed."""
+        return any(self.changeable[2:])
+
+    def refused(self, new: bytes) -> Where:
         """Byte and bit of the first difference to the current values that must not be; None: acceptable."""
         for i in range(2, len(new)):
             wrong = (new[i] ^ self.current[i]) & ~self.changeable[i]
             if wrong:
                 return i, wrong.bit_length() - 1
-        return None
+        return None if self.wrong is None else self.wrong(new)
+
+    def restore(self, saved: bytes) -> None:
+        """It was saved so once; what cannot be changed any more, or means nothing, is as it is by default."""
+        if len(saved) != len(self.default):
+            return
+        bits = zip(self.default, saved, self.changeable, strict=True)
+        found = self.default[:2] + bytes(d & ~c | s & c for d, s, c in bits)[2:]
+        if self.wrong is None or self.wrong(found) is None:
+            self.saved = found
+
+    def reset(self) -> None:
+        """As after power on."""
+        self.current[:] = self.default if self.saved is None else self.saved
 
 
 class ModePages:
-    """The pages of one unit. None has subpages, none is saved."""
+    """The pages of one unit. None has subpages."""
 
     def __init__(self, pages: Iterable[PageValues]) -> None:
         self._pages = {page.code: page for page in sorted(pages, key=lambda page: page.code)}
@@ -59,10 +96,26 @@ class ModePages:
         """Page codes, ascending."""
         return list(self._pages)
 
+    def restore(self, saved: Mapping[int, bytes]) -> None:
+        """These were saved, and are the values after power on."""
+        for code, page in self._pages.items():
+            if code in saved:
+                page.restore(saved[code])
+        self.reset()
+
+    def to_save(self) -> dict[int, bytes]:
+        """The current values of those that can be saved."""
+        return {code: bytes(page.current) for code, page in self._pages.items() if page.changes}
+
+    def saved(self, pages: Mapping[int, bytes]) -> None:
+        """These have been saved."""
+        for code, values in pages.items():
+            self._pages[code].saved = values
+
     def reset(self) -> None:
-        """Default values everywhere."""
+        """As after power on: saved values, and where there are none those by default."""
         for page in self._pages.values():
-            page.current[:] = page.default
+            page.reset()
 
 
 def common_pages() -> list[PageValues]:
@@ -71,14 +124,23 @@ def common_pages() -> list[PageValues]:
 
 
 @cache
-def _common_pages() -> tuple[tuple[bytes, bytes | None], ...]:
+def _common_pages() -> tuple[tuple[Any, ...], ...]:
     """Each nexus has its task set, another's reset is told with TASK ABORTED, commands may be reordered,
     exceptions are not reported. What :class:`PageValues` is made of.
     """
     control = ControlPage.build(
         tst=1, gltsd=True, queue_algorithm_modifier=1, tas=True, busy_timeout_period=0xFFFF
     )
+    changeable = ControlPage.build(d_sense=True, swp=True, tas=True, qerr=3, ua_intlck_ctrl=3)
     return (
-        (bytes(control), bytes(ControlPage.build(d_sense=True, swp=True))),
+        (bytes(control), bytes(changeable), _wrong_control),
         (bytes(InformationalExceptionsPage.build(dexcpt=True)), None),
     )
+
+
+def _wrong_control(new: bytes) -> Where:
+    """QERR and UA_INTLCK_CTRL have reserved values (SPC-5, 7.5.9)."""
+    page = ControlPage(new)
+    if page.qerr == 2:
+        return 3, 2
+    return (4, 5) if page.ua_intlck_ctrl == 1 else None

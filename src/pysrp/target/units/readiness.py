@@ -24,7 +24,8 @@ class ReadinessCommands(UnitBase):
 
     @command(cdbs.RequestSense, reports_attention=False, conflicts=Conflict.NEVER)
     def request_sense(self, task: Task, cdb: cdbs.RequestSense) -> Effect:
-        """REQUEST SENSE: a pending unit attention, a deferred error, what goes on, or why the unit is not ready.
+        """REQUEST SENSE: a pending unit attention, a deferred error, what goes on, why the unit is not ready or its medium
+        not fit, or that it saves power.
 
         An attention is cleared when it has arrived (SAM-5, 5.14; SPC-4, 6.39), not by a command that fails or
         has no room for it. The sense data of a command has gone with its status and is not kept.
@@ -41,4 +42,6 @@ class ReadinessCommands(UnitBase):
             return self._job.fault()
         if self._not_ready is not None:
             return Fault(SenseKey.NOT_READY, self._not_ready)
-        return Fault(SenseKey.NO_SENSE, SenseCode.NONE)
+        if self._damage is not None:
+            return Fault(SenseKey.MEDIUM_ERROR, self._damage)
+        return Fault(SenseKey.NO_SENSE, self._low_power or SenseCode.NONE)

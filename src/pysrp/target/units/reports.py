@@ -40,11 +40,13 @@ class ReportCommands(UnitBase):
         rctd = bool(cdb.rctd)
         option, opcode = cdb.reporting_options, cdb.requested_operation_code
         if option == ReportingOptions.ALL:
-            descriptors = [_descriptor(entry, rctd) for entry in self.commands if not self.lacks(entry)]
+            descriptors = [_descriptor(entry, rctd) for entry in self.commands if entry.there(self)]
             return Reply(bytes(SupportedCommands.build(commands=descriptors)), cdb.allocation_length)
         if not isinstance(option, ReportingOptions):
             raise invalid(cdbs.ReportSupportedOperationCodes, "reporting_options")
         found = self.commands.by_opcode.get(opcode)
+        if isinstance(found, dict):
+            found = {action: entry for action, entry in found.items() if entry.there(self)} or None
         if option == ReportingOptions.ONE_OPCODE and isinstance(found, dict):
             raise invalid(cdbs.ReportSupportedOperationCodes, "requested_operation_code")
         if option == ReportingOptions.ONE_OPCODE_AND_SERVICE_ACTION and isinstance(found, SupportedCdb):
@@ -53,7 +55,7 @@ class ReportCommands(UnitBase):
             found = found.get(cdb.requested_service_action)
         elif option != ReportingOptions.ONE_OPCODE and cdb.requested_service_action:
             found = None
-        if not isinstance(found, SupportedCdb) or self.lacks(found):
+        if found is None or not found.there(self):
             data = SupportedCommand.build(support=1)
         else:
             data = SupportedCommand.build(

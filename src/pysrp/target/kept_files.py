@@ -1,0 +1,159 @@
+"""Files that keep something of one unit each across restarts: written as a whole, durably, or not at all.
+
+A new file beside it, ``.new``, is written, reaches the medium and takes its name, and the folder reaches the medium. So after a
+crash it is the one before or the one after. ``.lock`` beside it is locked while the store is open: one unit has a file.
+
+It has one line with what it is and the CRC-32 (zlib's) of all that follows, and then JSON: :class:`KeptFile` has the rest in
+common, a kind of it says what its state is in JSON.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import stat
+import zlib
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+from urllib.parse import quote
+
+from pysrp.errors import ConfigError
+
+__all__ = ["KeptFile", "file_name"]
+
+LARGEST = 1 << 20
+"""Bytes that are read."""
+LONGEST_NAME = 255 - len(".saved.lock")
+"""Characters that a file system takes of the name of a unit, in percent-encoding."""
+CUT_NAME = 200
+"""What is left of a longer one, before a checksum of it."""
+
+State = TypeVar("State")
+Self = TypeVar("Self", bound="KeptFile[Any]")
+
+
+class KeptFile(Generic[State]):
+    """One such file. ConfigError if another unit has it, OSError as opening raises it.
+
+    ``unit`` is what the unit calls itself, such as its :attr:`~pysrp.target.units.identity.UnitIdentity.t10_dev_id`, and may
+    be replaced before a :meth:`save`: it stands in the file, and a file that names another unit is refused. None: the one
+    that :meth:`load` finds there, as whoever gave the path knows whose it is.
+    """
+
+    magic: ClassVar[bytes]
+    """What the file begins with."""
+    what: ClassVar[str]
+    """What is in it, for people."""
+
+    def __init__(self, path: str | os.PathLike[str], unit: str | None = None) -> None:
+        self.path = Path(path).absolute()
+        self.unit = unit
+        self._new = self.path.with_name(self.path.name + ".new")
+        lock = self.path.with_name(self.path.name + ".lock")
+        self._lock = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self.close()
+            raise ConfigError(f"{self.path}: another unit has its {self.what} there") from error
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.path)!r})"
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let another unit have the file. Nothing can be saved any more. Harmless when repeated."""
+        lock, self._lock = getattr(self, "_lock", -1), -1
+        if lock >= 0:
+            os.close(lock)
+
+    def load(self) -> State | None:
+        """What was saved last; None where there is no file. ConfigError if it is not as it was written, or another unit's."""
+        try:
+            # O_NONBLOCK: a FIFO is refused, not waited for.
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except FileNotFoundError:
+            return None
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise ConfigError(f"{self.path} is no regular file")
+        with os.fdopen(descriptor, "rb") as file:
+            raw = file.read(LARGEST + 1)
+        try:
+            unit, state = self._read(raw)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise ConfigError(
+                f"{self.path} does not have the {self.what} that were kept there ({error}): "
+                "take it away if no initiator relies on them any more"
+            ) from error
+        if self.unit is None:
+            self.unit = unit
+        if unit != self.unit:
+            raise ConfigError(
+                f"{self.path} has the {self.what} of {unit!r}, and this unit is {self.unit!r}: take the file away "
+                "if that unit does not come back, or give this one the same t10_dev_id if it is that unit"
+            )
+        return state
+
+    def save(self, state: State | None) -> None:
+        """Keep this; it is on the medium when this returns. OSError where that cannot be."""
+        if self._lock < 0:
+            raise OSError(f"{self.path}: it has been closed")
+        if state is None:
+            self.path.unlink(missing_ok=True)
+        else:
+            # Never what is there: that may be a FIFO, or lead elsewhere.
+            self._new.unlink(missing_ok=True)
+            descriptor = os.open(self._new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            body = json.dumps({"unit": self.unit, **self._encode(state)}, indent=1).encode() + b"\n"
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(b"%s%08x\n%s" % (self.magic, zlib.crc32(body), body))
+                file.flush()
+                os.fsync(descriptor)
+            self._new.replace(self.path)
+        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def _read(self, raw: bytes) -> tuple[str | None, State]:
+        """Whose it is and what it says; ValueError, TypeError, KeyError or AttributeError if it is none of ours."""
+        head, _, body = raw.partition(b"\n")
+        if not head.startswith(self.magic):
+            raise ValueError("it does not begin as such a file does")
+        if len(raw) > LARGEST or head[len(self.magic) :] != b"%08x" % zlib.crc32(body):
+            raise ValueError("its checksum is wrong")
+        found = json.loads(body)
+        unit = found["unit"]
+        if not isinstance(unit, str | None):
+            raise ValueError("the unit has no name")
+        return unit, self._decode(found)
+
+    def _encode(self, state: State) -> dict[str, Any]:
+        """What there is in the file beside ``unit``, for JSON."""
+        raise NotImplementedError
+
+    def _decode(self, found: dict[str, Any]) -> State:
+        """The state that JSON tells; raises as :meth:`_read`."""
+        raise NotImplementedError
+
+
+def file_name(unit: str, extension: str) -> str:
+    """The name of a unit's file."""
+    # No name is that of another one's lock or new file, "." or "..".
+    quoted = quote(unit, safe="", errors="surrogateescape")
+    if len(quoted) > LONGEST_NAME:
+        # In percent-encoding there is no "%-".
+        quoted = f"{quoted[:CUT_NAME]}%-{sha256(quoted.encode()).hexdigest()[:32]}"
+    return quoted + extension

@@ -1,0 +1,51 @@
+"""What a unit keeps beside its persistent reservations, in a file for each unit.
+
+::
+
+    disk = Disk(File("/srv/data.img"), "data", saved=SavedFile("/var/lib/pysrp/pr/data.saved"))
+
+The format is in ``docs/saved.md``.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any
+
+from pysrp.target.kept_files import KeptFile
+from pysrp.target.units.saved import DAMAGES, Saved
+
+__all__ = ["SavedFile"]
+
+NAMES = {code.name.lower(): code for code in DAMAGES}
+"""What a damage is called in the file."""
+
+
+class SavedFile(KeptFile[Saved]):
+    """The store of one unit: a file that is there as soon as something has been saved."""
+
+    blocking = True
+    magic = b"pysrp saved parameters 1 "
+    what = "saved parameters"
+
+    def _encode(self, state: Saved) -> dict[str, Any]:
+        return {
+            "pages": {f"{code:02x}": bytes(page).hex() for code, page in state.pages.items()},
+            "information": {f"{kind:02x}": text.hex() for kind, text in state.information.items()},
+            "damage": None if state.damage is None else state.damage.name.lower(),
+            "restricted": state.restricted,
+        }
+
+    def _decode(self, found: dict[str, Any]) -> Saved:
+        pages, information = _bytes(found["pages"]), _bytes(found["information"])
+        for code, page in pages.items():
+            if len(page) < 3 or code > 0x3F or page[0] != code or len(page) != page[1] + 2:
+                raise ValueError(f"mode page {code:02x} is none")
+        damage, restricted = found["damage"], found["restricted"]
+        if type(restricted) is not bool:
+            raise ValueError("restricted is neither true nor false")
+        return Saved(pages, information, None if damage is None else NAMES[damage], restricted)
+
+
+def _bytes(found: dict[str, str]) -> MappingProxyType[int, bytes]:
+    return MappingProxyType({int(code, 16): bytes.fromhex(text) for code, text in found.items()})

@@ -1,0 +1,110 @@
+"""SANITIZE (SBC-4, 4.11 and 5.27)."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from functools import partial
+from typing import Any
+
+from pysrp.scsi import cdb as cdbs
+from pysrp.scsi.codes import SanitizeAction, SenseKey
+from pysrp.target.effects import GOOD, Alone, Begin, Effect, Flush, Work
+from pysrp.target.fault import Fault
+from pysrp.target.task import Task
+from pysrp.target.units.codes import SenseCode, invalid, short, unfit
+from pysrp.target.units.commands import LONG, command
+from pysrp.target.units.formatting import FormatCommands, Going, first
+from pysrp.target.units.jobs import Job
+
+__all__ = ["SanitizeCommands"]
+
+HEADER = 4
+"""Bytes of OVERWRITE's parameter list before the pattern (SBC-4, 5.27.2)."""
+INVERT = 0x80
+
+FAILED = SenseCode.SANITIZE_COMMAND_FAILED
+
+
+class SanitizeCommands(FormatCommands):
+    """SANITIZE: every block is written, and on the medium, by OVERWRITE with a pattern and by BLOCK ERASE with zeros.
+
+    Written, never discarded, nor zeroed by the medium, which may leave what was there where it was. What is under a medium, such
+    as a file system that copies on write, is beyond it. There are no keys, so there is no CRYPTOGRAPHIC ERASE.
+    """
+
+    @command(
+        cdbs.Sanitize,
+        medium=True,
+        actions=[SanitizeAction.OVERWRITE, SanitizeAction.BLOCK_ERASE],
+        ignores=["znr"],
+        timeout=LONG,
+    )
+    def sanitize(self, task: Task, cdb: cdbs.Sanitize) -> Generator[Effect, Any, Effect]:
+        """OVERWRITE, BLOCK ERASE: alone with all blocks, until the end whatever becomes of the nexus, the unit or the command.
+
+        Meanwhile others are told so (02/04/1B). If it fails the medium is of no use (03/31/03) until another one has come to
+        its end, or, with AUSE, EXIT FAILURE MODE.
+        """
+        passes = [bytes(self.block_size)]
+        if cdb.service_action == SanitizeAction.OVERWRITE:
+            passes = yield from self._passes(cdb.parameter_list_length)
+        elif cdb.parameter_list_length:
+            raise invalid(cdbs.Sanitize, "parameter_list_length")
+        self._writable(task)
+        restricted = not cdb.ause
+        with self._lock:
+            if self._damage == FAILED and self._restricted and not restricted:
+                raise invalid(cdbs.Sanitize, "ause")
+        yield Alone(0, self.blocks * self.block_size)
+        steps = self._sanitize(passes, restricted)
+        job = Job(self.backend, steps, SenseCode.SANITIZE_IN_PROGRESS, lasting=True)
+        if cdb.immed:
+            return Begin(job)
+        yield Begin(job)
+        return GOOD
+
+    def _sanitize(self, passes: list[bytes], restricted: bool) -> Going:
+        self._damaged(FAILED, restricted)
+        share = 1 / len(passes)
+        for number, block in enumerate(passes):
+            yield from self._pieces(number * share, share, partial(self._fill, block=block))
+            yield Flush(self.backend)
+        self._damaged(None)
+
+    def _passes(self, length: int) -> Generator[Effect, Any, list[bytes]]:
+        """What each pass of OVERWRITE writes into every block."""
+        if not HEADER < length <= HEADER + self.block_size:
+            raise invalid(cdbs.Sanitize, "parameter_list_length")
+        data = yield from first(length)
+        if data[0] & 0x60:  # TEST
+            raise unfit(0, 6)
+        count = data[0] & 0x1F
+        if not count:
+            raise unfit(0, 4)
+        size = int.from_bytes(data[2:HEADER], "big")
+        if not 0 < size <= self.block_size:
+            raise unfit(2)
+        if length < HEADER + size:
+            raise short()
+        pattern = data[HEADER : HEADER + size]
+        block = (pattern * (self.block_size // size + 1))[: self.block_size]
+        other = bytes(each ^ 0xFF for each in block) if data[0] & INVERT else block
+        return [other if number % 2 else block for number in range(count)]
+
+    @command(
+        cdbs.Sanitize,
+        medium=True,
+        actions=[SanitizeAction.EXIT_FAILURE_MODE],
+        ignores=["znr", "immed", "ause"],
+    )
+    def exit_failure_mode(self, task: Task, cdb: cdbs.Sanitize) -> Generator[Effect, Any, Effect]:
+        """EXIT FAILURE MODE: what is in the blocks is as it is. Refused after a SANITIZE without AUSE."""
+        if cdb.parameter_list_length:
+            raise invalid(cdbs.Sanitize, "parameter_list_length")
+        with self._lock:
+            failed, restricted = self._damage == FAILED, self._restricted
+        if failed and restricted:
+            raise Fault(SenseKey.ILLEGAL_REQUEST, SenseCode.INVALID_FIELD_IN_CDB, ("cdb", 1, 4))
+        if failed:
+            yield Work(self.backend, partial(self._damaged, None))
+        return GOOD
