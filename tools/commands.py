@@ -27,16 +27,19 @@ HELD = {
     "CopyCommands": "test_extended_copy.py",
     "DiagnosticCommands": "test_diagnostics.py",
     "FormatCommands": "test_format.py",
+    "InformationCommands": "test_information.py",
     "InquiryCommands": "test_unit.py",
     "LogCommands": "test_logs.py",
     "ModeCommands": "test_modes.py",
     "MoveCommands": "test_disk.py",
     "PersistentCommands": "test_persistent.py",
+    "PortGroupCommands": "test_port_groups.py",
     "ReadinessCommands": "test_unit.py",
     "ReportCommands": "test_unit.py",
     "ReservationCommands": "test_unit.py",
     "SanitizeCommands": "test_sanitize.py",
-    "StopCommands": "test_stopping.py",
+    "StopCommands": "test_power.py",
+    "TimestampCommands": "test_timestamps.py",
     "ThinCommands": "test_thin.py",
     "VerifyCommands": "test_long_commands.py",
     "WriteSameCommands": "test_write_same.py",
@@ -46,7 +49,11 @@ HELD = {
 OF_PERSISTENT = frozenset({0x5E, 0x5F})
 """Opcodes whose service actions conflict, or not, each in a way of its own: docs/reservations.md."""
 
-WHEN = {"keeps": "units that keep it", "port_groups": "units with target port groups"}
+WHEN = {
+    "keeps": "units that keep it",
+    "max_atomic": "over a medium that promises it",
+    "port_groups": "units with target port groups",
+}
 """Which units have a command that not all have, by the attribute that says so."""
 
 OF_MODES = frozenset({0x3B, 0x3C})

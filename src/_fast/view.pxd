@@ -38,6 +38,7 @@ cdef class Int(Field):
     cdef readonly object enum
     cdef readonly object must
     cdef readonly object default
+    cdef readonly Int valid
     cdef readonly bint signed
     cdef readonly bint boolean
     cdef readonly bint hex

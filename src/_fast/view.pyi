@@ -145,6 +145,8 @@ class Int(Field):
     def boolean(self) -> bool: ...
     @property
     def hex(self) -> bool: ...
+    @property
+    def valid(self) -> Int | None: ...
     def __init__(
         self,
         offset: int,
@@ -159,6 +161,7 @@ class Int(Field):
         boolean: bool = False,
         hex: bool | None = None,
         reserved: bool = False,
+        valid: Int | None = None,
         doc: str = "",
     ) -> None: ...
     @overload

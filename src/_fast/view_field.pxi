@@ -100,12 +100,13 @@ cdef class Int(Field):
     """An unsigned big-endian integer of 1 to 8 bytes, or ``width`` bits of it from bit ``shift`` up.
 
     ``enum`` gives values their names (unknown ones stay integers), ``must`` is the only right value,
-    ``default`` what build() fills in, ``signed`` two's complement, ``hex`` how people read it.
+    ``default`` what build() fills in, ``signed`` two's complement, ``hex`` how people read it. ``valid`` is the flag
+    without which it is reserved: show() leaves it out then where it is 0.
     """
 
     def __init__(self, Py_ssize_t offset, Py_ssize_t size, unsigned int shift=0, unsigned int width=0, *,
                  enum=None, must=None, default=None, bint signed=False, bint boolean=False, hex=None,
-                 bint reserved=False, str doc=""):
+                 bint reserved=False, Int valid=None, str doc=""):
         Field.__init__(self, offset, size, doc=doc)
         if not 1 <= size <= 8:
             raise ValueError(f"{size} bytes: an integer field has 1 to 8")
@@ -123,6 +124,7 @@ cdef class Int(Field):
         self.boolean = boolean
         self.hex = size == 8 if hex is None else hex
         self.reserved = reserved
+        self.valid = valid
         self.plain = not (signed or boolean or enum is not None)
         self.kind = KIND_INT
         self.known = 0

@@ -22,6 +22,11 @@ cdef str brief(Field f, object value):
     return repr(value)
 
 
+cdef bint unused(Field f, View v) except -1:
+    """Whether the flag that makes a field count is not set."""
+    return isinstance(f, Int) and (<Int> f).valid is not None and not (<Int> f).valid.get(v)
+
+
 cdef list rows(View v, Py_ssize_t base, int depth):
     cdef Field f
     cdef Py_ssize_t offset, length, end = reach(v, layout_of(type(v)))
@@ -36,7 +41,7 @@ cdef list rows(View v, Py_ssize_t base, int depth):
                 lines.append(f"{base + error.offset:5}  {indent}{f.name:<24}  ! {error}")
             continue
         raw = PyBytes_FromStringAndSize(<char *> v.p + offset, length)
-        if f.reserved and not any(raw if isinstance(value, memoryview) else (value,)):
+        if (f.reserved or unused(f, v)) and not any(raw if isinstance(value, memoryview) else (value,)):
             continue
         if f.variable:
             if length == 0:

@@ -67,6 +67,14 @@ def ask(url: str, monkeypatch: pytest.MonkeyPatch) -> Ask:
     return run
 
 
+def test_another_host_is_not_this_one(ask: Ask) -> None:
+    for command in asking.vpd, asking.inq:
+        with pytest.raises(ConfigError, match="7:0:1:0: this is host 0; 'pysrp lsscsi'"):
+            ask(command, "7:0:1:0")
+        ask(command, "0:0:1:0")
+        ask(command, "--host", 7, "7:0:1:0")
+
+
 def test_one_table_of_commands() -> None:
     """Each is there, and its help has an example that names it."""
     import importlib

@@ -94,6 +94,9 @@ TABLES: dict[str, str] = {
     "LogicalBlockProvisioning": f"""{PAGE} threshold_exponent:1
         lbpu lbpws lbpws10 lbprz.3 anc_sup dp
         minimum_percentage.5 provisioning_type.3 threshold_percentage:1""",
+    "PowerConditions": f"{PAGE} -.6 standby_y standby_z -.5 idle_c idle_b idle_a stopped_condition_recovery_time:2 "
+    "standby_z_condition_recovery_time:2 standby_y_condition_recovery_time:2 idle_a_condition_recovery_time:2 "
+    "idle_b_condition_recovery_time:2 idle_c_condition_recovery_time:2",
     "Referrals": f"{PAGE} -:4 user_data_segment_size:4 user_data_segment_multiplier:4",
     "BlockLengthProtection": """logical_block_length:4
         - p_i_i_sup -.2 no_pi_chk grd_chk app_chk ref_chk -.4 t3ps t2ps t1ps t0ps -:2""",
@@ -413,3 +416,15 @@ def test_captured_pages() -> None:
             assert f"serial '{view.serial}'" in note
     assert seen >= {"SupportedVpdPages", "UnitSerialNumber", "DeviceIdentification", "BlockLimits",
                     "BlockDeviceCharacteristics", "LogicalBlockProvisioning"}  # fmt: skip
+
+
+def test_a_protocol_is_shown_where_piv_says_that_there_is_one() -> None:
+    """SPC-5, 7.7.6.1: without PIV the field is reserved."""
+    one = inquiry.RelativeTargetPortDesignator.build(relative_target_port_identifier=1)
+    assert "protocol_identifier" not in str(one.show())
+    one.piv = True
+    assert "protocol_identifier" in str(one.show())
+    one.piv, one.protocol_identifier = False, 4
+    assert "protocol_identifier" in str(one.show()), "though it may not be there"
+    page = inquiry.DeviceIdentification.build(designators=[inquiry.Designator(bytes(one)[:8])])
+    assert "protocol_identifier" in str(page.show())

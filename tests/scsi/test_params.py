@@ -204,6 +204,9 @@ TABLES: dict[str, str] = {
         -.5 qaes qtss itnrs -:1 additional_data_length:1
         -.7 tmftmov -:1 atts atsts cacats ctsts lurts qtts -.2 -.5 qaets qtsts itnrts
         long_timeout:4 short_timeout:4""",
+    "IdentifyingInformation": "-:2 identifying_information_length:2",
+    "SupportedInformation": "-:2 page_length:2",
+    "SupportedInformationType": "identifying_information_type.7 - -:1 maximum_identifying_information_length:2",
     "Timestamp": "timestamp_parameter_data_length:2 -.5 timestamp_origin.3 -:1 timestamp:6 -:2",
     "SetTimestamp": "-:4 timestamp:6 -:2",
     "Cscd": """descriptor_type_code:1 lu_id_type.2 nul peripheral_device_type.5 relative_initiator_port_identifier:2

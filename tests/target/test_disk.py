@@ -559,9 +559,9 @@ def test_the_administrator_hears_of_a_stop(caplog):
 
 
 @pytest.mark.parametrize(
-    ("bits", "pointer"), [("0010", (4, 7)), ("0020", (4, 7)), ("0300", (3, 3)), ("0002", (4, 1))]
+    ("bits", "pointer"), [("00a0", (4, 7)), ("0040", (4, 7)), ("0300", (3, 3)), ("0002", (4, 1))]
 )
-def test_no_power_conditions_and_nothing_to_eject(bench, bits, pointer):
+def test_nothing_to_force_and_nothing_to_eject(bench, bits, pointer):
     result = bench(f"1b0000{bits}00")
     assert (result.code, result.pointer) == (BAD_FIELD, (True, *pointer))
 
@@ -651,9 +651,7 @@ def test_sg_vpd(tmp_path):
 def test_nothing_is_claimed_that_is_not_there(bench):
     data = inquiry.Inquiry(bench.good("120000006000"))
     assert not data.multip, "one port, and none other is told of"
-    assert list(data.version_descriptors) == [0x008B, 0x0955, 0x0463, 0, 0, 0, 0, 0], (
-        "not all of SBC-3 is there"
-    )
+    assert list(data.version_descriptors) == [0x008B, 0x0955, 0x0463, 0x04C0, 0, 0, 0, 0]
     assert data.cmdque
     recovery = parse_mode6(bench.good("1a000100ff00")).pages[0]
     assert (recovery.awre, recovery.arre) == (False, False), "nothing is reassigned"

@@ -178,6 +178,7 @@ def test_errors_are_counted(bench: Bench) -> None:
     [
         (select(pcr=0, pc=3), [0, 0]),
         (select(3, 0xFF), [1, 0]),
+        (select(0, 0xFF), [0, 0]),
         (select(2, 0xFF, pcr=0, pc=3), [0, 1]),
         (select(2, pcr=0, pc=CUMULATIVE), [1, 1]),
         (select(2, pcr=0, pc=2), [1, 1]),
@@ -206,7 +207,7 @@ def test_parameters_from_one_on(bench: Bench) -> None:
         (select(sp=1), (True, 1, 0)),
         (select(length=4), (True, 7, None)),
         (select(0x12), (True, 2, 5)),
-        (select(0, 0xFF), (True, 3, None)),
+        (select(0, 1), (True, 3, None)),
         (select(2, 1), (True, 3, None)),
         (sense(0, pointer=1), (True, 5, None)),
         (sense(2, pointer=7), (True, 5, None)),

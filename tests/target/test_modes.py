@@ -14,11 +14,11 @@ from pysrp.backends import Ram
 from pysrp.errors import ConfigError
 from pysrp.scsi.mode import CachingPage, ControlPage, parse_mode6, parse_mode10
 from pysrp.scsi.sense import parse_sense
-from pysrp.srp import TskMgmtFunc
+from pysrp.srp import TaskAttribute, TskMgmtFunc
 from pysrp.target.disk import Disk
 from pysrp.target.saved_files import SavedFile
 from pysrp.target.units.saved import Saved
-from target_rig import BLOCK
+from target_rig import BLOCK, MIB
 from turns import Stepped
 from unit_bench import Bench
 
@@ -79,7 +79,7 @@ def test_what_is_saved_is_so_after_a_restart_and_a_reset(ram: Ram, path: Path) -
     with SavedFile(path, "u") as store, Bench(Disk(ram, saved=store)) as bench:
         other = bench.login()
         assert page(bench, CONTROL, SAVED) == page(bench, CONTROL, DEFAULT)
-        assert [p.ps for p in parse_mode6(bench.good(sense6())).pages] == [False, True, True, False]
+        assert [p.ps for p in parse_mode6(bench.good(sense6())).pages] == [False, True, True, False, False]
         bench.good(*select(control(swp=1)))
         assert not path.exists()
         bench.good(*select(control(qerr=1), caching(wce=0), sp=True))
@@ -321,7 +321,10 @@ def test_an_error_of_the_medium_counts_too(pair: Pair) -> None:
     pair.turns.fail, pair.turns.error = 0, errno.EIO
     first = pair.command(pair.first, READ, room=BLOCK)
     pair.turns.in_step(0)
-    second = pair.command(pair.first, READ, room=BLOCK)
+    second = pair.first.client.cmd(
+        0, READ, data_in=(pair.first.client.data(MIB), BLOCK), task_attr=TaskAttribute.ORDERED
+    )
+    pair.first.run()
     pair.turns.turn.release()
     assert parse_sense(bytes(pair.ended(first).sense)).sense_key == 3
     pair.turns.open()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +24,8 @@ from persistent_rig import (
 )
 from pysrp.backends import Ram
 from pysrp.target.disk import ThinDisk
+from pysrp.target.saved_files import SavedFile
+from pysrp.target.units.port_groups import PortGroup, PortGroups
 from unit_bench import Bench
 
 # SPC-5, table 48 (5.14.1), and SBC-4, table 11 (4.17): A is allowed, C is a conflict. The columns:
@@ -43,6 +46,12 @@ PERSISTENT RESERVE IN 2          A A A A A   5e 02 00 00 00 00 00 01 00 00
 PERSISTENT RESERVE IN 3          A A A A A   5e 03 00 00 00 00 00 01 00 00
 REPORT SUPPORTED OPERATION CODES A C A A C   a3 0c 00 00 00 00 00 00 10 00 00 00
 REPORT SUPPORTED TMFS            A C A A C   a3 0d 00 00 00 00 00 00 00 10 00 00
+REPORT TIMESTAMP                 A A A A A   a3 0f 00 00 00 00 00 00 00 10 00 00
+SET TIMESTAMP                    C C A C C   a4 0f 00 00 00 00 00 00 00 00 00 00
+REPORT IDENTIFYING INFORMATION   A A A A A   a3 05 00 00 00 00 00 00 00 10 00 00
+SET IDENTIFYING INFORMATION      C C A C C   a4 06 00 00 00 00 00 00 00 00 00 00
+REPORT TARGET PORT GROUPS        A A A A A   a3 0a 00 00 00 00 00 00 00 10 00 00
+SET TARGET PORT GROUPS           C C A C C   a4 0a 00 00 00 00 00 00 00 00 00 00
 SEND DIAGNOSTIC                  C C A C C   1d 04 00 00 00 00
 RECEIVE DIAGNOSTIC RESULTS       C C A C C   1c 01 00 00 10 00
 READ BUFFER(10)                  A C A A C   3c 03 00 00 00 00 00 00 04 00
@@ -134,6 +143,13 @@ def ask(bench: Bench, raw: bytes, nexus: object) -> str:
     return "C" if status == CONFLICT else "A"
 
 
+def with_everything(store: SavedFile) -> ThinDisk:
+    """A disk that has every command."""
+    disk = ThinDisk(Ram(1 << 20), saved=store)
+    disk.port_groups = PortGroups([PortGroup(1, (1,))])
+    return disk
+
+
 def action(raw: bytes) -> int | None:
     if raw[0] == 0x7F:
         return int.from_bytes(raw[8:10], "big")
@@ -147,8 +163,8 @@ def test_every_command_is_in_a_table() -> None:
 
 
 @pytest.mark.parametrize(("who", "kind"), COLUMNS, ids=lambda each: str(each))
-def test_commands_and_persistent_reservations(who: str, kind: int) -> None:
-    with Bench(ThinDisk(Ram(1 << 20))) as bench:
+def test_commands_and_persistent_reservations(who: str, kind: int, tmp_path: Path) -> None:
+    with SavedFile(tmp_path / "d.saved") as store, Bench(with_everything(store)) as bench:
         keeper = Keeper(bench).registered([1, 2], kind)
         nexus = keeper.nexuses[("holder", "registrant", "stranger").index(who)]
         column = COLUMNS[who, kind]

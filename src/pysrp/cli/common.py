@@ -255,13 +255,14 @@ def logged_in(server: str, timeout: float, host: int, verbose: bool = False) -> 
         yield session
 
 
-def address(text: str) -> tuple[Lun, Hctl]:
-    """A device from ``H:C:I:L``, ``C:I:L``, ``ID`` or the hexadecimal LUN. Raises ConfigError."""
+def address(text: str) -> tuple[Lun, Hctl, int | None]:
+    """A device from ``H:C:I:L``, ``C:I:L``, ``ID`` or the hexadecimal LUN, and the host if it is named. Raises ConfigError."""
     try:
         numbers = [int(part) for part in text.strip("[]").split(":")]
         if len(numbers) in (3, 4) or (len(numbers) == 1 and len(text) < 4):
             channel, target, unit = (0, numbers[0], 0) if len(numbers) == 1 else numbers[-3:]
-            return from_hctl(channel, target, unit), Hctl(channel, target, unit)
+            host = numbers[0] if len(numbers) == 4 else None
+            return from_hctl(channel, target, unit), Hctl(channel, target, unit), host
     except ValueError:
         pass
     try:
@@ -271,16 +272,18 @@ def address(text: str) -> tuple[Lun, Hctl]:
             f"{text!r} is no device; write HOST:CHANNEL:ID:LUN such as 0:0:1:0, an id such as 1, or a LUN such as 8100"
         ) from None
     try:
-        return lun, hctl(lun)
+        return lun, hctl(lun), None
     except DecodeError:
-        return lun, Hctl(0, 0, 0)
+        return lun, Hctl(0, 0, 0), None
 
 
 def device(session: Session | Generic, text: str) -> Device:
     """The device that ``text`` names, after an INQUIRY; raises ConfigError if nothing is there."""
     if isinstance(session, Generic):
         return _of_this_machine(session, text)
-    lun, place = address(text)
+    lun, place, host = address(text)
+    if host not in (None, session.host):
+        raise ConfigError(f"{text}: this is host {session.host}; 'pysrp lsscsi' lists what there is")
     cdb = scsi.Inquiry.build(allocation_length=36)
     data = scsi.InquiryData(session.execute(lun, cdb, data_in_length=36, retries=3).data)
     if data.peripheral_qualifier:

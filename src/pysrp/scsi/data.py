@@ -43,6 +43,11 @@ DATA_IN: dict[type[c.Cdb], _Parse | _By] = {
         },
         None,
     ),
+    c.ReportIdentifyingInformation: (
+        "identifying_information_type",
+        {0x7F: params.SupportedInformation},
+        params.IdentifyingInformation,
+    ),
     c.ReportTargetPortGroups: params.parse_rtpg,
     c.ReportSupportedOperationCodes: (
         "reporting_options",

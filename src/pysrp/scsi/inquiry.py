@@ -66,6 +66,7 @@ __all__ = [
     "Naa5Designator",
     "Naa6Designator",
     "NetworkAddress",
+    "PowerConditions",
     "ProtocolSpecificPortDesignator",
     "Referrals",
     "RelativeTargetPortDesignator",
@@ -198,9 +199,9 @@ class Designator(ParameterData, cover="designator"):
                 setattr(cls, name, field)
         super().__init_subclass__(**options)
 
-    protocol_identifier = Bits(0, 4, 4, enum=ProtocolIdentifier)
-    code_set = Bits(0, 0, 4, enum=CodeSet)
     piv = Flag(1, 7)
+    protocol_identifier = Bits(0, 4, 4, enum=ProtocolIdentifier, valid=piv)
+    code_set = Bits(0, 0, 4, enum=CodeSet)
     association = Bits(1, 4, 2, enum=Association)
     designator_type = Bits(1, 0, 4, enum=DesignatorType)
     designator_length = U8(3)
@@ -637,6 +638,23 @@ class ScsiPorts(Vpd, page=VpdPage.SCSI_PORTS):
 
     __slots__ = ()
     ports = List(4, Vpd.page_length, item=ScsiPort, clamp=True)
+
+
+class PowerConditions(_FixedVpd, page=VpdPage.POWER_CONDITION):
+    """Power Condition, 8Ah: 18 bytes (SPC-5, 7.7.11): which there are, and how long it takes to leave them."""
+
+    __slots__ = ()
+    standby_y = Flag(4, 1, doc="Set: START STOP UNIT or a timer can bring it about")
+    standby_z = Flag(4, 0, doc="Set: START STOP UNIT or a timer can bring it about")
+    idle_c = Flag(5, 2, doc="Set: START STOP UNIT or a timer can bring it about")
+    idle_b = Flag(5, 1, doc="Set: START STOP UNIT or a timer can bring it about")
+    idle_a = Flag(5, 0, doc="Set: START STOP UNIT or a timer can bring it about")
+    stopped_condition_recovery_time = U16(6, doc="Milliseconds from there to active")
+    standby_z_condition_recovery_time = U16(8, doc="Milliseconds from there to active")
+    standby_y_condition_recovery_time = U16(10, doc="Milliseconds from there to active")
+    idle_a_condition_recovery_time = U16(12, doc="Milliseconds from there to active")
+    idle_b_condition_recovery_time = U16(14, doc="Milliseconds from there to active")
+    idle_c_condition_recovery_time = U16(16, doc="Milliseconds from there to active")
 
 
 class AtaInformation(_FixedVpd, page=VpdPage.ATA_INFORMATION):

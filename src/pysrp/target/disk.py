@@ -7,7 +7,7 @@ Linux ``sd``, sg3_utils, SLOF and AIX are the readers that its answers have been
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from pysrp._fast.gate import PROTECTED, REVOKED
 from pysrp.errors import ConfigError
@@ -17,6 +17,7 @@ from pysrp.scsi.inquiry import (
     BlockLimits,
     ExtendedInquiryData,
     LogicalBlockProvisioning,
+    PowerConditions,
     Vpd,
 )
 from pysrp.target.backend_medium import Backend, features_of
@@ -28,6 +29,7 @@ from pysrp.target.units.capacity import CapacityCommands
 from pysrp.target.units.copying import CopyCommands
 from pysrp.target.units.diagnostics import DiagnosticCommands
 from pysrp.target.units.identity import UnitIdentity
+from pysrp.target.units.inquiry import VERSION_DESCRIPTORS
 from pysrp.target.units.logs import LogCommands
 from pysrp.target.units.moving import MoveCommands
 from pysrp.target.units.persistent import ReservationStore
@@ -44,6 +46,9 @@ from pysrp.target.units.verifying import VerifyCommands
 
 __all__ = ["Disk", "ThinDisk"]
 
+
+SBC_3 = 0x04C0
+"""All that SBC-3 says a disk has to have is there, and no version of it is claimed (SPC-5, annex F.8)."""
 
 GRANTED = frozenset({"__class__", "backend", "block_size", "blocks", "execute", "max_transfer", "read_only"})
 """What a grant has been made of, and is not true of any more when somebody sets another."""
@@ -111,6 +116,7 @@ class Disk(
     """
 
     device_type = PeripheralDeviceType.DIRECT_ACCESS_BLOCK
+    version_descriptors: ClassVar[list[int]] = [*VERSION_DESCRIPTORS, SBC_3]
 
     def __init__(
         self,
@@ -170,12 +176,13 @@ class Disk(
         return Grant(lun, memory, self.block_size, limit, gate, medium, size, needs_no_flush(backend))
 
     def vpd_pages(self) -> dict[int, Callable[[], Vpd]]:
-        """Those of every unit, Block Limits and Block Device Characteristics."""
+        """Those of every unit, Power Condition, Block Limits and Block Device Characteristics."""
         return {
             **super().vpd_pages(),
+            VpdPage.POWER_CONDITION: lambda: PowerConditions.build(standby_z=True, idle_a=True),
             VpdPage.BLOCK_LIMITS: self.block_limits,
             VpdPage.BLOCK_DEVICE_CHARACTERISTICS: lambda: BlockDeviceCharacteristics.build(
-                medium_rotation_rate=self.rotation_rate
+                medium_rotation_rate=self.rotation_rate, wabereq=1
             ),
         }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -88,6 +88,7 @@ class LunMap:
         self._serials: dict[str, int] = {}
         """The id of the unit that had a serial number last."""
         self._server = ""
+        self._clock: Callable[[], float] | None = None
         self._nexuses: set[Nexus] = set()
         self.method = method
         with self.together():
@@ -207,11 +208,14 @@ class LunMap:
         for nexus in self._nexuses:
             self._show(nexus, export)
 
-    def served(self, server: str) -> None:
-        """It is served by who calls itself ``server``; the first one goes into the ids of units without identity."""
+    def served(self, server: str, clock: Callable[[], float] | None = None) -> None:
+        """It is served by who calls itself ``server``; the first one goes into the ids of units without identity.
+
+        ``clock`` gives seconds since 1970 (UTC), for timestamps.
+        """
         with self._lock:
             if not self._server:
-                self._server = server
+                self._server, self._clock = server, clock
                 self._serials.clear()
                 for _, export in sorted(self._now.items()):
                     self._name(export)
@@ -221,6 +225,8 @@ class LunMap:
         unit: Any = export.unit
         if hasattr(unit, "exported"):
             unit.exported(export.lun, self._server)
+        if self._clock is not None and getattr(unit, "clock", self._clock) is None:
+            unit.clock = self._clock
         serial = _serial(unit)
         if serial is None:
             return

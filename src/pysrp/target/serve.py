@@ -223,7 +223,7 @@ class Server:
         self.name = f"{machine()} {self.identity.system_id} {absolute(url)}"
         """What it calls itself in the ids of its disks: stays when it starts again, and no other has it."""
         if isinstance(luns, LunMap):
-            luns.served(self.name)
+            luns.served(self.name, time.time)
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         # Not before: whoever is about to ring would ring at what has its number by then.
         weakref.finalize(self, os.close, self._bell)
@@ -298,7 +298,7 @@ class Server:
         if len(self.adapters()) >= self.max_clients:
             raise ConfigError(f"there are {self.max_clients} clients already (max_clients)")
         luns = self._luns if isinstance(self._luns, LunMap) else self._luns(port.partner)
-        luns.served(self.name)
+        luns.served(self.name, time.time)
         adapter = AdapterThread(port, luns, self.settings, self.pool, self._ring)
         # A platform does not say who; the adapter info will.
         log.info("%s: client %s", adapter.target.name, _who(port.partner))

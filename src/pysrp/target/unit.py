@@ -20,18 +20,29 @@ from __future__ import annotations
 
 from pysrp.target.units.codes import Attention, SenseCode, invalid
 from pysrp.target.units.commands import command
+from pysrp.target.units.information import InformationCommands
 from pysrp.target.units.inquiry import InquiryCommands
 from pysrp.target.units.modes import ModeCommands
 from pysrp.target.units.persistent_commands import PersistentCommands
+from pysrp.target.units.port_group_commands import PortGroupCommands
 from pysrp.target.units.readiness import ReadinessCommands
 from pysrp.target.units.reports import ReportCommands
 from pysrp.target.units.reserving import ReservationCommands
+from pysrp.target.units.timestamps import TimestampCommands
 
 __all__ = ["Attention", "LogicalUnit", "SenseCode", "command", "invalid"]
 
 
 class LogicalUnit(
-    ReadinessCommands, InquiryCommands, ModeCommands, ReservationCommands, PersistentCommands, ReportCommands
+    ReadinessCommands,
+    InquiryCommands,
+    ModeCommands,
+    ReservationCommands,
+    PersistentCommands,
+    ReportCommands,
+    TimestampCommands,
+    InformationCommands,
+    PortGroupCommands,
 ):
     """One logical unit. Several sessions may call it from several threads; it calls none of them.
 
@@ -40,7 +51,8 @@ class LogicalUnit(
     WRITE moves (None: any number), ``pages`` the mode pages that it has beside those of every unit. Without an identity
     the unit has the ids of a device named ``name`` of the server where it is exported first, and without a name those
     of the LUN that it has there. ``reservations`` keeps persistent reservations
-    (:class:`~pysrp.target.units.persistent.ReservationStore`); without it they end with the unit.
+    (:class:`~pysrp.target.units.persistent.ReservationStore`); without it they end with the unit. ``saved`` keeps what else
+    outlasts the power (:class:`~pysrp.target.units.saved.SavedStore`); without it nothing does.
 
     The rest of what a subclass may replace is in the parts: ``inquiry_data``, ``vpd_pages``, ``block_descriptor``,
     ``device_specific_parameter``, ``modes_selected``, ``failed``, every handler.

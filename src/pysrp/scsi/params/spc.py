@@ -14,6 +14,7 @@ from pysrp.scsi.params.base import ParameterData
 __all__ = [
     "CommandDescriptor",
     "CommandTimeouts",
+    "IdentifyingInformation",
     "LunEntry",
     "ReportLuns",
     "ReportTargetPortGroups",
@@ -23,6 +24,8 @@ __all__ = [
     "SetTimestamp",
     "SupportedCommand",
     "SupportedCommands",
+    "SupportedInformation",
+    "SupportedInformationType",
     "SupportedTaskManagement",
     "TargetPort",
     "TargetPortGroup",
@@ -252,6 +255,32 @@ class SupportedTaskManagement(ParameterData, cover="extended", full=4):
         if fields.get("extended") is None and any(f.name in fields and f.offset >= 4 for f in cls.FIELDS):
             fields["extended"] = bytes(12)
         return super().build(**fields)
+
+
+class IdentifyingInformation(ParameterData, size=4):
+    """REPORT IDENTIFYING INFORMATION parameter data, 4 + n bytes (SPC-5, 6.31), of a type that is not 7Fh."""
+
+    __slots__ = ()
+    identifying_information_length = U16(2, doc="Bytes that follow")
+    identifying_information = Part(
+        4, identifying_information_length, clamp=True, doc="What an administrator has said of the unit"
+    )
+
+
+class SupportedInformationType(Structure, size=4):
+    """Identifying information type descriptor, 4 bytes (SPC-5, 6.31)."""
+
+    __slots__ = ()
+    identifying_information_type = Bits(0, 1, 7, doc="0 bytes, 2 text, 7Fh this list")
+    maximum_identifying_information_length = U16(2, doc="Bytes that it takes")
+
+
+class SupportedInformation(Structure, size=4):
+    """REPORT IDENTIFYING INFORMATION parameter data of type 7Fh, 4 + 4 n bytes (SPC-5, 6.31)."""
+
+    __slots__ = ()
+    page_length = U16(2, doc="Bytes that follow")
+    types = List(4, page_length, item=SupportedInformationType, clamp=True, doc="Those that there are")
 
 
 class Timestamp(Structure, size=12):

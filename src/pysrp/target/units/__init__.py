@@ -18,6 +18,10 @@ every unit
 ``pages``          mode pages: default, changeable, current and saved values
 ``saved``          what else than reservations outlasts the power
 ``modes``          MODE SENSE, MODE SELECT
+``timestamps``     REPORT TIMESTAMP, SET TIMESTAMP
+``information``    REPORT and SET IDENTIFYING INFORMATION
+``port_groups``    target port groups, and which commands are carried out through their ports
+``port_group_commands``  REPORT and SET TARGET PORT GROUPS
 ``reports``        REPORT LUNS, REPORT SUPPORTED OPERATION CODES and TASK MANAGEMENT FUNCTIONS
 =================  ===================================================================================
 

@@ -6,13 +6,11 @@ from collections.abc import Generator
 from typing import Any
 
 from pysrp.scsi import cdb as cdbs
-from pysrp.scsi.codes import SenseKey
 from pysrp.target.backend_medium import features_of
 from pysrp.target.effects import GOOD, Alone, Effect, Fetch
-from pysrp.target.fault import Fault
 from pysrp.target.medium import Feature
 from pysrp.target.task import Task
-from pysrp.target.units.codes import SenseCode, invalid
+from pysrp.target.units.codes import invalid
 from pysrp.target.units.commands import command
 from pysrp.target.units.verifying import Comparing
 

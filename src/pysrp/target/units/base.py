@@ -39,8 +39,9 @@ from pysrp.target.units.identity import UnitIdentity
 from pysrp.target.units.jobs import Job
 from pysrp.target.units.pages import ModePages, PageValues, common_pages
 from pysrp.target.units.persistent import Memory, Persistent, ReservationStore
+from pysrp.target.units.port_groups import PortGroups
 from pysrp.target.units.reservations import Spc2Reservation
-from pysrp.target.units.saved import Saved, SavedStore
+from pysrp.target.units.saved import Keeping, SavedStore
 
 __all__ = ["UnitBase"]
 
@@ -65,7 +66,7 @@ OWN_REASONS = ATTENTION | RESERVED | NOT_READY | JOB | ALONE | UNCACHED | SWP | 
 """Why a unit closes its gates, and opens them again."""
 
 
-class UnitBase:
+class UnitBase(Keeping):
     """A unit without commands. Those are in classes that inherit this one; :class:`~pysrp.target.unit.LogicalUnit` has
     what every unit must.
 
@@ -112,10 +113,7 @@ class UnitBase:
         """Held while the persistent reservation changes and is kept, which may take long. Before the other lock."""
         self._stale = False
         """Whether what the store holds may be another state than the unit's, as saving failed."""
-        self._keeper = saved
-        self._saved = (saved.load() if saved is not None else None) or Saved()
-        self._saving = threading.Lock()
-        """Held while that changes, which may take long. Before the other lock."""
+        self._load(saved)
         self._job: Job | None = None
         self.claims = Claims(self._nobody_alone)
         """Which bytes of its medium commands are at."""
@@ -127,6 +125,7 @@ class UnitBase:
         """Whether only SANITIZE mends that."""
         self._low_power: SenseCode | None = None
         """IDLE or STANDBY, which the next command for the medium ends."""
+        self._port_groups: PortGroups | None = None
         self.descriptor_sense = False
         """Whether sense data is in descriptor format: D_SENSE of the control mode page."""
         self.task_aborted = True
@@ -170,6 +169,8 @@ class UnitBase:
         if self._persistent.type is not None and self._persistent.closes(nexus):
             reasons |= RESERVED
         if self._not_ready is not None or self._damage is not None or self._low_power is not None:
+            reasons |= NOT_READY
+        if self._port_groups is not None and not self._port_groups.active(nexus.relative_port):
             reasons |= NOT_READY
         if self._job is not None and self._job.closes:
             reasons |= JOB
@@ -325,29 +326,6 @@ class UnitBase:
 
     # What outlasts the power.
 
-    @property
-    def keeps(self) -> bool:
-        """Whether anything does, but for persistent reservations."""
-        return self._keeper is not None
-
-    def _keep(self, **changes: Any) -> None:
-        """Keep this too, where anything is kept. On a worker, with :attr:`_saving`; raises Fault where that cannot be."""
-        if self._keeper is None:
-            return
-        state = replace(self._saved, **changes)
-        try:
-            self._keeper.save(state)
-        except OSError as error:
-            log.error("%s: what is to outlast it cannot be kept: %s", self.name, error)
-            raise Fault(SenseKey.HARDWARE_ERROR, SenseCode.INTERNAL_TARGET_FAILURE) from error
-        self._saved = state
-
-    def keep_saved(self) -> None:
-        """Save what is kept once more: the store says more of the unit than this, and that has changed. May raise OSError."""
-        with self._saving:
-            if self._keeper is not None and self._saved != Saved():
-                self._keeper.save(self._saved)
-
     def _damaged(self, damage: SenseCode | None, restricted: bool = False) -> None:
         """The medium is so from now on; None: it is mended. On a worker."""
         with self._saving:
@@ -436,10 +414,12 @@ class UnitBase:
                 raise fault
             if entry is None:
                 return
-            self._let(entry)
+            self._let(nexus, entry, task.cdb)
 
-    def _let(self, entry: SupportedCdb) -> None:
+    def _let(self, nexus: Nexus, entry: SupportedCdb, cdb: bytes) -> None:
         """Raise what refuses a command that nothing has to be told before. With the lock."""
+        if self._port_groups is not None:
+            self._port_groups.check(nexus.relative_port, entry, cdb)
         if self._job is not None and self._job.refuses(entry):
             raise self._job.fault()
         if not entry.medium:
@@ -461,7 +441,7 @@ class UnitBase:
         with self._lock:
             self._reservation.check(nexus, entry, cdb)
             self._persistent.check(nexus, entry, cdb)
-            self._let(entry)
+            self._let(nexus, entry, cdb)
 
     def failed(self, task: Task, error: Exception) -> None:
         """Work for the task raised ``error``: end it with sense."""

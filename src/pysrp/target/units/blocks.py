@@ -12,7 +12,13 @@ from typing import Any, ClassVar
 from pysrp._fast.gate import NO_CACHE, SWP, UNCACHED
 from pysrp.errors import ConfigError
 from pysrp.scsi.codes import LogPage, ModePage, Opcode, SenseKey, VariableLengthAction
-from pysrp.scsi.mode import CachingPage, ControlPage, LogParameter, ReadWriteErrorRecoveryPage
+from pysrp.scsi.mode import (
+    CachingPage,
+    ControlPage,
+    LogParameter,
+    PowerConditionPage,
+    ReadWriteErrorRecoveryPage,
+)
 from pysrp.target.backend_medium import Backend
 from pysrp.target.effects import GOOD, Effect, Flush
 from pysrp.target.fault import Fault
@@ -289,9 +295,12 @@ def _doing(cdb: bytes) -> LogPage:
 
 @cache
 def _pages(write_cache: bool, read_only: bool) -> tuple[tuple[bytes, bytes | None], ...]:
-    """Read-Write Error Recovery and Caching, of which RCD can change, and WCE where anything can be written."""
+    """Read-Write Error Recovery; Caching, of which RCD can change, and WCE where anything can be written; Power Condition,
+    without timers.
+    """
     changeable = CachingPage.build(wce=not read_only, rcd=True)
     return (
         (bytes(ReadWriteErrorRecoveryPage.build()), None),
         (bytes(CachingPage.build(wce=write_cache)), bytes(changeable)),
+        (bytes(PowerConditionPage.build()), None),
     )

@@ -6,14 +6,16 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from pysrp.scsi import cdb as cdbs
-from pysrp.scsi.codes import VpdPage
+from pysrp.scsi.codes import Association, VpdPage
 from pysrp.scsi.inquiry import (
+    Designator,
     DeviceIdentification,
     ExtendedInquiryData,
     Inquiry,
     InquiryVersion,
     RelativeTargetPortDesignator,
     SupportedVpdPages,
+    TargetPortGroupDesignator,
     UnitSerialNumber,
     Vpd,
 )
@@ -25,6 +27,9 @@ from pysrp.target.units.commands import Conflict, command
 from pysrp.target.units.identity import UnitIdentity, server_setup_id
 
 __all__ = ["InquiryCommands"]
+
+IMPLICIT, EXPLICIT = 1, 2
+"""TPGS: states change by themselves, and by SET TARGET PORT GROUPS."""
 
 VERSION_DESCRIPTORS = [0x008B, 0x0955, 0x0463]
 """SAM-4, SRP revision 16a, SPC-4 (SPC-5, annex F.8). A device type adds its standard when it has all of that."""
@@ -71,10 +76,25 @@ class InquiryCommands(UnitBase):
             data = page()
             data.peripheral_device_type = self.device_type
             if isinstance(data, DeviceIdentification):
-                for one in data.designators:
-                    if isinstance(one, RelativeTargetPortDesignator):
-                        one.relative_target_port_identifier = task.nexus.relative_port
+                data = self._seen_through(task.nexus.relative_port, data)
         return Reply(bytes(data), cdb.allocation_length)
+
+    def _seen_through(self, port: int, page: DeviceIdentification) -> DeviceIdentification:
+        """VPD page 83h with this target port, and its group."""
+        found: list[Designator] = []
+        group = None if self._port_groups is None else self._port_groups.of(port)
+        for one in page.designators:
+            found.append(one)
+            if isinstance(one, RelativeTargetPortDesignator):
+                one.relative_target_port_identifier = port
+                if group is not None:
+                    association = Association.TARGET_PORT
+                    found.append(
+                        TargetPortGroupDesignator.build(
+                            association=association, target_port_group=group.number
+                        )
+                    )
+        return DeviceIdentification.build(peripheral_device_type=self.device_type, designators=found)
 
     def inquiry_data(self) -> Inquiry:
         """Standard INQUIRY data (SPC-4, 6.6.2)."""
@@ -83,6 +103,8 @@ class InquiryCommands(UnitBase):
             peripheral_device_type=self.device_type,
             rmb=self.removable,
             version=InquiryVersion.SPC_4,
+            tpgs=0 if self._port_groups is None else IMPLICIT | EXPLICIT,
+            multip=sum(len(each.ports) for each in self._port_groups or ()) > 1,
             cmdque=True,
             vendor=who.vendor,
             product=who.product,

@@ -65,7 +65,7 @@ class LogCommands(BlockUnit):
             raise invalid(cdbs.LogSelect, "parameter_list_length")
         if cdb.page_code != SUPPORTED and cdb.page_code not in self.log_pages():
             raise invalid(cdbs.LogSelect, "page_code")
-        if cdb.subpage_code not in ((0,) if cdb.page_code == SUPPORTED else (0, ALL_SUBPAGES)):
+        if cdb.subpage_code not in (0, ALL_SUBPAGES):
             raise invalid(cdbs.LogSelect, "subpage_code")
         if not cdb.pcr and cdb.pc != LogPageControl.DEFAULT_CUMULATIVE:
             return GOOD

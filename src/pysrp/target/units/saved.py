@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from threading import Lock
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol
 
+from pysrp.scsi.codes import SenseKey
+from pysrp.target.fault import Fault
 from pysrp.target.units.codes import SenseCode
 
-__all__ = ["DAMAGES", "Saved", "SavedStore"]
+__all__ = ["DAMAGES", "Keeping", "Saved", "SavedStore"]
+
+log = logging.getLogger("pysrp.target")
 
 DAMAGES = frozenset({SenseCode.MEDIUM_FORMAT_CORRUPTED, SenseCode.SANITIZE_COMMAND_FAILED})
 """What can be wrong with a medium until it is formatted, or sanitized."""
@@ -40,3 +46,38 @@ class SavedStore(Protocol):
 
     def save(self, state: Saved) -> None:
         """Keep this in place of what was saved before; it is kept when this returns. After an OSError it is one of the two."""
+
+
+class Keeping:
+    """What of a unit has to do with that."""
+
+    name: str
+
+    def _load(self, store: SavedStore | None) -> None:
+        self._keeper = store
+        self._saved = (store.load() if store is not None else None) or Saved()
+        self._saving = Lock()
+        """Held while that changes, which may take long. Before the unit's other lock."""
+
+    @property
+    def keeps(self) -> bool:
+        """Whether anything does, but for persistent reservations."""
+        return self._keeper is not None
+
+    def _keep(self, **changes: Any) -> None:
+        """Keep this too, where anything is kept. On a worker, with :attr:`_saving`; raises Fault where that cannot be."""
+        if self._keeper is None:
+            return
+        state = replace(self._saved, **changes)
+        try:
+            self._keeper.save(state)
+        except OSError as error:
+            log.error("%s: what is to outlast it cannot be kept: %s", self.name, error)
+            raise Fault(SenseKey.HARDWARE_ERROR, SenseCode.INTERNAL_TARGET_FAILURE) from error
+        self._saved = state
+
+    def keep_saved(self) -> None:
+        """Save what is kept once more: the store says more of the unit than this, and that has changed. May raise OSError."""
+        with self._saving:
+            if self._keeper is not None and self._saved != Saved():
+                self._keeper.save(self._saved)

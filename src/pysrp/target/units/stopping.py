@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from pysrp.scsi import cdb as cdbs
-from pysrp.scsi.codes import LogPage, SenseKey
+from pysrp.scsi.codes import LogPage, PowerCondition, SenseKey
 from pysrp.scsi.mode import LogParameter
 from pysrp.target.effects import GOOD, Effect, Flush
 from pysrp.target.fault import Fault
@@ -22,6 +22,15 @@ log = logging.getLogger("pysrp.target")
 
 ACCUMULATED_CYCLES = 0x0004
 """Accumulated start-stop cycles: what is known of a medium that has neither a date nor an end (SPC-4, 7.3.17)."""
+
+
+CONDITIONS: dict[int, SenseCode | None] = {
+    PowerCondition.ACTIVE: None,
+    PowerCondition.IDLE: SenseCode.IDLE_BY_COMMAND,
+    PowerCondition.STANDBY: SenseCode.STANDBY_BY_COMMAND,
+    PowerCondition.LU_CONTROL: None,
+}
+"""The power conditions that START STOP UNIT may ask for, and what REQUEST SENSE says in each."""
 
 
 def _starting(cdb: bytes) -> Conflict:
@@ -65,12 +74,16 @@ class StopCommands(BlockUnit):
         """START STOP UNIT: flushes and stops, starts; ejects and loads a removable medium (LOEJ).
 
         It is one state for all: who stops it stops it for every initiator, whose commands for the medium are
-        NOT READY until one of them starts it. There are no power conditions. With IMMED too, GOOD comes when
-        it is done.
+        NOT READY until one of them starts it. So are the power conditions, which the next command for the medium
+        ends. With IMMED too, GOOD comes when it is done.
         """
-        for name in "power_condition_modifier", "power_condition", *(() if self.removable else ("loej",)):
-            if getattr(cdb, name):
-                raise invalid(cdbs.StartStopUnit, name)
+        if cdb.power_condition_modifier:
+            raise invalid(cdbs.StartStopUnit, "power_condition_modifier")
+        if cdb.power_condition:
+            yield from self._save_power(cdb)
+            return
+        if cdb.loej and not self.removable:
+            raise invalid(cdbs.StartStopUnit, "loej")
         if cdb.start:
             self._start_unit(task.nexus, bool(cdb.loej))
             return
@@ -81,20 +94,36 @@ class StopCommands(BlockUnit):
             yield Flush(self.backend)
         self._stop_unit(task.nexus, bool(cdb.loej))
 
+    def _save_power(self, cdb: cdbs.StartStopUnit) -> Generator[Effect, Any, None]:
+        """ACTIVE, IDLE, STANDBY, whatever START and LOEJ say. LU CONTROL changes nothing, as no timer runs, and there is none to
+        be forced to its end.
+        """
+        condition = cdb.power_condition
+        if condition not in CONDITIONS:
+            raise invalid(cdbs.StartStopUnit, "power_condition")
+        if condition == PowerCondition.LU_CONTROL:
+            return
+        if condition == PowerCondition.STANDBY and not cdb.no_flush:
+            yield Flush(self.backend)
+        with self._changing():
+            if self._not_ready == SenseCode.MEDIUM_NOT_PRESENT:
+                raise Fault(SenseKey.NOT_READY, SenseCode.MEDIUM_NOT_PRESENT)
+            self._not_ready, self._low_power = None, CONDITIONS[condition]
+
     def _start_unit(self, nexus: Nexus, load: bool) -> None:
         with self._changing():
             if self._not_ready == SenseCode.MEDIUM_NOT_PRESENT:
                 if not load:
                     raise Fault(SenseKey.NOT_READY, SenseCode.MEDIUM_NOT_PRESENT)
                 self._establish(Attention.MEDIUM_MAY_HAVE_CHANGED, self._nexuses, but=nexus)
-            before, self._not_ready = self._not_ready, None
+            before, self._not_ready, self._low_power = self._not_ready, None, None
         if before is not None:
             log.warning("%s: started by %s", self.name, nexus.name)
 
     def _stop_unit(self, nexus: Nexus, eject: bool) -> None:
         reason = SenseCode.MEDIUM_NOT_PRESENT if eject else SenseCode.INITIALIZING_COMMAND_REQUIRED
         with self._changing():
-            before = self._not_ready
+            before, self._low_power = self._not_ready, None
             if before != SenseCode.MEDIUM_NOT_PRESENT:
                 self._not_ready = reason
             self._cycles += before is None

@@ -1,0 +1,194 @@
+"""Target port groups, and which commands a unit carries out through their ports (SPC-5, 5.16).
+
+::
+
+    groups = PortGroups([PortGroup(1, (1,)), PortGroup(2, (2,), state=STANDBY)])
+    disk.port_groups = groups                       # and those of every other unit that has them
+    groups.change(2, state=ACTIVE_OPTIMIZED)        # 2A/06 for every nexus
+
+The numbers of ports are relative target port identifiers: ``Settings(relative_port=...)``, ``rel_tgt_id`` in SCST's tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakSet
+
+from pysrp.errors import ConfigError
+from pysrp.scsi import cdb as cdbs
+from pysrp.scsi.codes import AsymmetricAccessState, ReadBufferMode, SenseKey, WriteBufferMode
+from pysrp.target.fault import Fault
+from pysrp.target.units.codes import SenseCode
+from pysrp.target.units.commands import SupportedCdb
+
+if TYPE_CHECKING:
+    from pysrp.target.task import Nexus
+
+__all__ = ["ACTIVE", "BY_COMMAND", "SETTABLE", "PortGroup", "PortGroups"]
+
+State = AsymmetricAccessState
+
+ACTIVE = frozenset({State.ACTIVE_OPTIMIZED, State.ACTIVE_NON_OPTIMIZED})
+SETTABLE = ACTIVE | {State.STANDBY, State.UNAVAILABLE}
+"""What SET TARGET PORT GROUPS may ask for."""
+STATES = SETTABLE | {State.OFFLINE, State.TRANSITIONING}
+
+TRANSITIONAL: frozenset[type[cdbs.Cdb]] = frozenset(
+    {cdbs.Inquiry, cdbs.ReportLuns, cdbs.RequestSense, cdbs.ReportTargetPortGroups}
+)
+UNAVAILABLE = TRANSITIONAL | {cdbs.SetTargetPortGroups}
+STANDBY = UNAVAILABLE | {
+    cdbs.LogSelect,
+    cdbs.LogSense,
+    cdbs.ModeSelect6,
+    cdbs.ModeSelect10,
+    cdbs.ModeSense6,
+    cdbs.ModeSense10,
+    cdbs.PersistentReserveIn,
+    cdbs.PersistentReserveOut,
+    cdbs.ReceiveDiagnosticResults,
+    cdbs.SendDiagnostic,
+}
+LIMITED = {
+    State.STANDBY: (SenseCode.PORT_IN_STANDBY, STANDBY),
+    State.UNAVAILABLE: (SenseCode.PORT_UNAVAILABLE, UNAVAILABLE),
+    State.OFFLINE: (SenseCode.PORT_OFFLINE, UNAVAILABLE),
+    State.TRANSITIONING: (SenseCode.PORT_IN_TRANSITION, TRANSITIONAL),
+}
+"""What all other commands end with, NOT READY, and which do not (SPC-5, 5.16.2.4)."""
+
+ECHO: dict[type[cdbs.Cdb], frozenset[int]] = {
+    cdbs.ReadBuffer10: frozenset(
+        {ReadBufferMode.READ_DATA_FROM_ECHO_BUFFER, ReadBufferMode.ECHO_BUFFER_DESCRIPTOR}
+    ),
+    cdbs.WriteBuffer10: frozenset({WriteBufferMode.WRITE_DATA_TO_ECHO_BUFFER}),
+}
+"""The echo buffer is there in every state."""
+
+BY_COMMAND, BY_ITSELF = 1, 2
+"""STATUS CODE: who has changed the state last; 0: nobody."""
+
+
+@dataclass(frozen=True)
+class PortGroup:
+    """Target ports whose access to a unit is the same: its identifier, the relative identifiers of the ports, the state."""
+
+    number: int
+    ports: tuple[int, ...] = ()
+    state: AsymmetricAccessState = State.ACTIVE_OPTIMIZED
+    preferred: bool = False
+    status_code: int = 0
+    """Who has changed the state last, as REPORT TARGET PORT GROUPS tells it."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.number <= 0xFFFF:
+            raise ConfigError(f"target port group {self.number}: 0 to 65535")
+        if not all(0 < port <= 0xFFFF for port in self.ports) or len(self.ports) > 0xFF:
+            raise ConfigError(f"target port group {self.number}: at most 255 ports, 1 to 65535 each")
+        if self.state not in STATES:
+            raise ConfigError(f"target port group {self.number} cannot be {self.state!r}")
+
+
+class Grouped(Protocol):
+    """A unit that has target port groups."""
+
+    def access_changed(self, but: Nexus | None = None, /) -> None:
+        """They are others, or in other states; ``but`` is who knows."""
+
+
+class PortGroups:
+    """The groups of any number of units, which may change at any time, from any thread.
+
+    A port that is in no group is active. ConfigError for a port that is in two, or an identifier that is there twice.
+    """
+
+    def __init__(self, groups: Iterable[PortGroup] = ()) -> None:
+        self._lock = Lock()
+        self._units: WeakSet[Grouped] = WeakSet()
+        self._groups: tuple[PortGroup, ...] = ()
+        """Replaced as a whole."""
+        self._by_port: dict[int, PortGroup] = {}
+        for group in groups:
+            self.add(group)
+
+    def __iter__(self) -> Iterator[PortGroup]:
+        return iter(self._groups)
+
+    def of(self, port: int) -> PortGroup | None:
+        """The group of a port."""
+        return self._by_port.get(port)
+
+    def active(self, port: int) -> bool:
+        """Whether every command is carried out that comes through this port."""
+        group = self._by_port.get(port)
+        return group is None or group.state in ACTIVE
+
+    def add(self, group: PortGroup) -> None:
+        """One more."""
+        with self._lock:
+            self._replace((*self._groups, group))
+
+    def remove(self, number: int) -> None:
+        """It is no more. KeyError if there is none."""
+        with self._lock:
+            self._find(number)
+            self._replace(tuple(each for each in self._groups if each.number != number))
+
+    def change(self, number: int, **fields: Any) -> None:
+        """Let a group have another state, or other ports. KeyError if there is none."""
+        if "state" in fields:
+            fields.setdefault("status_code", BY_ITSELF)
+        self.changed({number: fields})
+
+    def changed(
+        self, groups: dict[int, dict[str, Any]], unit: Grouped | None = None, but: Nexus | None = None
+    ) -> None:
+        """Several at once; ``but`` is the nexus that has asked ``unit`` for it."""
+        with self._lock:
+            for number in groups:
+                self._find(number)
+            self._replace(
+                tuple(replace(each, **groups.get(each.number, {})) for each in self._groups), unit, but
+            )
+
+    def _find(self, number: int) -> PortGroup:
+        for each in self._groups:
+            if each.number == number:
+                return each
+        raise KeyError(number)
+
+    def _replace(
+        self, groups: tuple[PortGroup, ...], unit: Grouped | None = None, but: Nexus | None = None
+    ) -> None:
+        """These are the groups from now on, and each nexus is told. With the lock."""
+        by_port = {port: each for each in groups for port in each.ports}
+        if len(by_port) != sum(len(each.ports) for each in groups):
+            raise ConfigError("a target port is in one group")
+        if len({each.number for each in groups}) != len(groups):
+            raise ConfigError("there is a target port group of that number")
+        self._groups = tuple(sorted(groups, key=lambda each: each.number))
+        self._by_port = by_port
+        for each in list(self._units):
+            each.access_changed(but if each is unit else None)
+
+    def join(self, unit: Grouped) -> None:
+        """These are that unit's too."""
+        with self._lock:
+            self._units.add(unit)
+
+    def leave(self, unit: Grouped) -> None:
+        """They are not any more."""
+        with self._lock:
+            self._units.discard(unit)
+
+    def check(self, port: int, entry: SupportedCdb, cdb: bytes) -> None:
+        """Raise Fault if a command is not carried out that comes through this port."""
+        group = self._by_port.get(port)
+        if group is None or group.state in ACTIVE:
+            return
+        code, allowed = LIMITED[group.state]
+        if entry.cdb not in allowed and cdb[1] & 0x1F not in ECHO.get(entry.cdb, ()):
+            raise Fault(SenseKey.NOT_READY, code)
