@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from html import escape
+from itertools import accumulate, pairwise
 from typing import Any
 
 from pysrp.fields import Field, Structure
@@ -73,36 +73,52 @@ def pieces(start: int, end: int, row: int) -> Iterator[tuple[int, int]]:
         cuts = [start, *range(whole, end, row), end] if start < whole < end else [start, end]
     else:
         cuts = [start, whole, last, end]
-    yield from ((a, b) for a, b in itertools.pairwise(cuts) if a < b)
+    yield from ((a, b) for a, b in pairwise(cuts) if a < b)
+
+
+HIGH = 26.0
+"""Pixels of a row."""
+
+
+def tops(fixed: list[Field], size: int, bits: int) -> list[float]:
+    """Where the rows begin, and the end of the last: those in the middle of a tall field share one row's height."""
+    heights = [HIGH] * -(-8 * size // bits)
+    for f in fixed:
+        for start, end in pieces(*span(f), bits):
+            first, rows = start // bits, (end - start) // bits
+            if rows > 3:
+                heights[first + 1 : first + rows - 1] = [HIGH / (rows - 2)] * (rows - 2)
+    return list(accumulate(heights, initial=18.0))
 
 
 def layout(cls: type[Structure], row: int = 0) -> str:
     """A structure as the standards draw it, ``row`` bytes side by side: its fixed part, then what varies."""
     fixed = [f for f in cls.FIELDS if not f.variable]
     size = max((f.offset + f.size for f in fixed), default=0)
-    row = row or (1 if size <= 16 and any(span(f)[1] - span(f)[0] < 8 for f in fixed) else 4)
-    left, top, high, bit = 44.0, 18.0, 26.0, 88.0 if row == 1 else 704.0 / (8 * row)
-    out = Drawing(left + 8 * row * bit + 1, f"{cls.__name__}: bytes and bits")
-    for at in range(8 if row == 1 else row):
+    narrow = min((span(f)[1] - span(f)[0] for f in fixed if not f.reserved), default=8)
+    row = row or (1 if narrow < 3 or (size <= 16 and narrow < 8) else 4)
+    left, bits, bit = 44.0, 8 * row, 88.0 if row == 1 else 704.0 / (8 * row)
+    at = tops(fixed, size, bits)
+    out = Drawing(left + bits * bit + 1, f"{cls.__name__}: bytes and bits")
+    for column in range(8 if row == 1 else row):
         step = bit if row == 1 else 8 * bit
-        out.text(left + (at + 0.5) * step, 12, str(7 - at if row == 1 else at), "mark middle")
-    bits = 8 * row
+        out.text(left + (column + 0.5) * step, 12, str(7 - column if row == 1 else column), "mark middle")
     for f in fixed:
+        name = "" if f.reserved else f.name
         for start, end in pieces(*span(f), bits):
-            x, y = left + start % bits * bit, top + start // bits * high
-            rows = max((end - start) // bits, 1)
-            width = min(end - start, bits) * bit
-            name = "" if f.reserved else f.name
-            out.box(x, y, width, rows * high, "reserved" if f.reserved else "box", name or "reserved")
-            out.text(x + width / 2, y + rows * high / 2 + 4, name, "middle", width - 4)
-    for at in range(-(-size // row)):
-        out.text(left - 8, top + at * high + 17, str(at * row), "mark end")
-    y = top + -(-size // row) * high
+            x, y, width = left + start % bits * bit, at[start // bits], min(end - start, bits) * bit
+            below = at[start // bits + max((end - start) // bits, 1)]
+            out.box(x, y, width, below - y, "reserved" if f.reserved else "box", name or "reserved")
+            out.text(x + width / 2, (y + below) / 2 + 4, name, "middle", width - 4)
+    for number, (y, below) in enumerate(pairwise(at)):
+        if below - y == HIGH:
+            out.text(left - 8, y + 17, str(number * row), "mark end")
+    y = at[-1]
     for f in cls.FIELDS:
         if f.variable:
-            out.box(left, y, 8 * row * bit, high, "varies", f.name)
-            out.text(left + 4 * row * bit, y + 17, f.name, "middle")
-            y += high
+            out.box(left, y, bits * bit, HIGH, "varies", f.name)
+            out.text(left + bits * bit / 2, y + 17, f.name, "middle")
+            y += HIGH
     return out.svg()
 
 

@@ -632,7 +632,7 @@ class LogParameter(Structure, size=4):
     TEXTS = texts.MODE
     parameter_code = U16(0, hex=True)
     du = Flag(2, 7)
-    ds = Flag(2, 6)
+    ds = Flag(2, 6, doc="Obsolete; set: the device does not save this parameter")
     tsd = Flag(2, 5)
     etc = Flag(2, 4)
     tmc = Bits(2, 2, 2)
