@@ -12,7 +12,7 @@ is reproducible: give the same seed (or ``random.Random``) and the same bytes co
     while True:
         send(mutator.mutate(cmd))           # one to three random bends
 
-Hypothesis strategies are in :mod:`pysrp.fuzz.strategies`.
+Hypothesis strategies are in :mod:`pysrp.fuzz.strategies`, a target to send all that to in :mod:`pysrp.fuzz.inprocess`.
 """
 
 from __future__ import annotations
