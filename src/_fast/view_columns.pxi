@@ -99,7 +99,7 @@ cdef ColumnPlan make_plan(Layout layout, tuple names):
             raise KeyError(f"{f.name} is not in the fixed part of {layout.owner.__name__}")
     made.c = column_plan_new(len(fields))
     if made.c is NULL:
-        raise MemoryError
+        raise MemoryError  # pragma: no cover: no test has that little memory
     made.names = tuple([f.name for f in fields])
     made.index = {name: i for i, name in enumerate(made.names)}
     for i in range(len(fields)):
@@ -114,7 +114,7 @@ cdef int make_column(Field f, column *c) except -1:
     cdef Int number
     c.name = strdup(f.name.encode())
     if c.name is NULL:
-        raise MemoryError
+        raise MemoryError  # pragma: no cover: no test has that little memory
     c.offset, c.nbytes, c.mask = f.offset, <unsigned int> f.size, <uint64_t> -1
     if f.kind == KIND_OTHER:
         c.size, code, form = f.size, "B", f"w:{f.size}"
@@ -200,7 +200,7 @@ cdef class Columns:
         cdef ArrowSchema *schema = <ArrowSchema *> calloc(1, sizeof(ArrowSchema))
         capsule = capsule_of(schema, b"arrow_schema", drop_schema)
         if arrow_schema_make(self.plan.c, schema):
-            raise MemoryError
+            raise MemoryError  # pragma: no cover: no test has that little memory
         return capsule
 
     def __arrow_c_array__(self, requested_schema=None):
@@ -218,7 +218,7 @@ cdef class Columns:
         failed = arrow_array_make(block, self.rows, array)
         column_block_drop(block)
         if failed:
-            raise MemoryError
+            raise MemoryError  # pragma: no cover: no test has that little memory
         return schema, capsule
 
     def __arrow_c_stream__(self, requested_schema=None):
@@ -231,7 +231,7 @@ cdef class Columns:
         failed = arrow_stream_make(block, self.rows, stream)
         column_block_drop(block)
         if failed:
-            raise MemoryError
+            raise MemoryError  # pragma: no cover: no test has that little memory
         return capsule
 
     cdef column_block *own(self) except NULL:
@@ -242,7 +242,7 @@ cdef class Columns:
             return column_block_hold(self.block)
         copy = column_block_new(self.plan.c, self.rows, NULL)
         if copy is NULL:
-            raise MemoryError
+            raise MemoryError  # pragma: no cover: no test has that little memory
         for i in range(self.plan.c.count):
             memcpy(copy.at[i], self.block.at[i], self.plan.c.column[i].size * self.rows)
         return copy
@@ -279,7 +279,7 @@ cdef class ColumnView:
 
 cdef object capsule_of(void *content, const char *name, void (*drop)(object) noexcept):
     if content is NULL:
-        raise MemoryError
+        raise MemoryError  # pragma: no cover: no test has that little memory
     return PyCapsule_New(content, name, drop)
 
 
@@ -326,7 +326,7 @@ cdef int lend(Columns made, object out) except -1:
         if out is not None:
             lent = <uint8_t **> calloc(plan.c.count + 1, sizeof(uint8_t *))
             if lent is NULL:
-                raise MemoryError
+                raise MemoryError  # pragma: no cover: no test has that little memory
             held = []
             for i in range(len(plan.names)):
                 memory = out.get(plan.names[i])

@@ -111,7 +111,7 @@ cdef int make_record_type(Layout layout) except -1:
     name = f"{owner.__module__}.{owner.__name__}Record".encode()
     members = <PyMemberDef *> calloc(len(fields) + 1, sizeof(PyMemberDef))
     if members is NULL:
-        raise MemoryError
+        raise MemoryError  # pragma: no cover: no test has that little memory
     _kept.append((name, names))
     for i in range(len(fields)):
         members[i].name = names[i]

@@ -42,7 +42,7 @@ cdef Step *steps_of(list fields, bint plain) except NULL:
     cdef Field f
     cdef Int i
     if steps is NULL:
-        raise MemoryError
+        raise MemoryError  # pragma: no cover: no test has that little memory
     for f in fields:
         s.offset, s.size, s.field = f.offset, f.size, <PyObject *> f
         if f.kind == KIND_LUN:
