@@ -45,6 +45,7 @@ ROOMS = [
             "_fast.queue",
             "_fast.plain",
             "_fast.commands",
+            "_fast.unshared",
         ),
     ),
     (3, ("vscsi", "_fast.client_queue")),

@@ -81,7 +81,7 @@ def _calls() -> list[Row]:
         row("4 KiB submit_write at depth 32", "call", third, kind="write"),
         row("4 KiB submit at depth 32", "execute", third),
         row("4 KiB read()", "read", Aim(NBDKIT, 3), depth=1),
-        row("256 KiB submit_read at depth 32", "call", size=256 * KIB),
+        row("256 KiB submit_read at depth 32", "call", Aim(NBDKIT, 1), size=256 * KIB),
         row("256 KiB submit_read into buffers at depth 32", "buffers", Aim(NBDKIT, 1), size=256 * KIB),
         row("256 KiB submit_write at depth 32", "call", Aim(NBDKIT, 1), kind="write", size=256 * KIB),
         row("4 KiB asyncio, 32 tasks", "asyncio", twelfth),

@@ -53,6 +53,9 @@ cdef class DataMemory:
     cdef public object data, iu_view
     cdef public uint64_t data_address
     cdef public Py_ssize_t all_chunks, chunk
+    cdef public list kept
+    cdef Py_ssize_t kept_length, turn
+    cdef bytes room(self, Py_ssize_t length)
     cdef int64_t place_plain(self, Pending pending, Py_ssize_t outward) except -1
     cdef int collect(self, Pending pending) except -1
     cpdef int give_back(self, Pending pending) except -1

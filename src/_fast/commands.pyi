@@ -136,6 +136,8 @@ class DataMemory:
     data_address: int
     all_chunks: int
     chunk: int
+    kept: list[bytes] | None
+    """What results of one length were made of: filled again when nobody else has them."""
     def give_back(self, pending: Pending) -> None: ...
 
 class Starter:

@@ -12,6 +12,7 @@ cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.memoryview cimport PyMemoryView_FromObject
+from cpython.object cimport PyObject
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
@@ -26,8 +27,16 @@ from pysrp.initiator.outcomes import Result, scsi_error, worth_retrying
 from pysrp.scsi import cdb as cdbs
 from pysrp.srp import TaskAttribute
 
+cdef extern from "Python.h":
+    PyObject *PyList_GET_ITEM(object list, Py_ssize_t at)
+
+cdef extern from "unshared.h":
+    bint unshared(PyObject *bytes)
+
 cdef enum:
     PIECE = 64 << 10        # of data memory
+    LARGE = 128 << 10       # bytes from which on malloc(3) asks the kernel
+    TRIES = 4               # earlier results that are looked at for one that nobody has any more
     SPARE = 4               # slots left to task management and the login
     RESERVED = 2            # credits left to task management
     LONGEST_CDB = 16

@@ -54,7 +54,7 @@ cdef class DataMemory:
         source = <uint8_t *>lent.buf
         try:
             if pending.into is None:
-                data = PyBytes_FromStringAndSize(NULL, length)
+                data = self.room(length)
                 target = <uint8_t *>PyBytes_AS_STRING(data)
             else:
                 PyObject_GetBuffer(pending.into, &into, PyBUF_WRITABLE)
@@ -79,6 +79,35 @@ cdef class DataMemory:
         if data is not None:
             pending.data = data if at == length else data[:at]
         return 0
+
+    cdef bytes room(self, Py_ssize_t length):
+        """Bytes to be filled: new ones or, where the kernel would have to give their memory, those of an old result.
+
+        The C library gives memory of that size back and gets it anew each time, and pages that the kernel has just
+        given cost more than their copy. As much is kept as the session has for data.
+        """
+        cdef list kept = self.kept
+        cdef Py_ssize_t i, at, count
+        cdef bytes new
+        if length < LARGE:
+            return PyBytes_FromStringAndSize(NULL, length)
+        if kept is None or self.kept_length != length:
+            kept = self.kept = []
+            self.kept_length, self.turn = length, 0
+        count = len(kept)
+        for i in range(min(TRIES, count)):      # from the oldest on
+            at = (self.turn + i) % count
+            if unshared(PyList_GET_ITEM(kept, at)):
+                self.turn = at + 1
+                return kept[at]
+        new = PyBytes_FromStringAndSize(NULL, length)
+        if count < self.all_chunks * self.chunk // length:
+            self.turn = min(self.turn, count) + 1
+            kept.insert(self.turn - 1, new)
+        elif count:
+            self.turn = self.turn % count + 1
+            kept[self.turn - 1] = new
+        return new
 
     cpdef int give_back(self, Pending pending) except -1:
         """A command needs its memory no more; what has come for it is taken out first, if it was answered."""

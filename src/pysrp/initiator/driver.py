@@ -31,6 +31,7 @@ class Base(GivingUp):
     (ibmvscsi: 100; 1 to 65531), ``max_transfer`` the bytes of one command, ``buffers`` the bytes of data memory for
     all of them, which a command gets in pieces of ``chunk`` bytes (512 to 1 MiB; 64 KiB, as in Linux's scatter lists),
     each a segment of its IU (ConfigError for names that are not ASCII, HcallError for memory that the port does not have).
+    As many bytes again are kept of large results (128 KiB and more) that nobody has any more, to be filled again.
     ``replay``: sequences of this package send again what a dying partner has left unanswered,
     which is right as long as nobody else writes. Further arguments go to :func:`pysrp.fabric.connect`.
     """

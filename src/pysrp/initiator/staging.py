@@ -175,6 +175,7 @@ class SessionMemory(DataMemory):
 
     def free(self) -> None:
         """Give all of it back to the port. Harmless when repeated."""
+        self.kept = None
         self.data.release()
         self.iu_view.release()
         while self._old:
