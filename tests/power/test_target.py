@@ -20,6 +20,11 @@ def test_readme_filesystems_and_tools(lab, wheels):
     lab.run("scenario_target.py", hex(UNIT), adapters={UNIT: []}, pysrp=True, path=wheels, cpus=2).check()
 
 
+def test_real_tools(lab, wheels):
+    """sg3_utils, ddpt, sdparm, smartctl, blkdiscard, mkfs and fstrim on what a thin and two thick disks can."""
+    lab.run("scenario_tools.py", hex(UNIT), adapters={UNIT: []}, pysrp=True, path=wheels, cpus=2).check()
+
+
 @pytest.mark.parametrize(
     ("cpus", "machine", "kernel", "more"),
     [(1, "ic-mode=xics", "trixie", []), (2, "", "bookworm", ["record", "reject"])],

@@ -61,6 +61,18 @@ TOOLS = [
     "libpcre2-8-0",
     "fuse3",
     "libfuse3-3",
+    "sdparm",
+    "ddpt",
+    "smartmontools",
+    "util-linux",
+    "libstdc++6",
+    "libcap-ng0",
+    "libcap2",
+    "libsystemd0",
+    "libgcrypt20",
+    "libgpg-error0",
+    "liblz4-1",
+    "libzstd1",
 ]
 GUEST = {"ppc64el": PYTHON + TOOLS, "s390x": PYTHON}
 HEADERS = ["libpython3.11-dev"]
