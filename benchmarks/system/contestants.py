@@ -360,9 +360,15 @@ def pysrp_server(
 
 
 def pysrp_load(
-    servers: list[tuple[str, subprocess.Popen[str]]], how: str, row: Row, seconds: float
+    servers: list[tuple[str, subprocess.Popen[str]]],
+    how: str,
+    row: Row,
+    seconds: float,
+    behind: subprocess.Popen[str] | None = None,
 ) -> Figures:
-    """``pysrp_load.py``, one process for each of the row's clients, which begin together."""
+    """``pysrp_load.py``, one process for each of the row's clients, which begin together. The processor time of who is
+    ``behind`` the servers counts too.
+    """
     program = [sys.executable, str(HERE / "pysrp_load.py")]
     asked = [how, row.kind, row.order, str(row.size), str(row.depth), str(seconds)]
     pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
@@ -379,7 +385,8 @@ def pysrp_load(
         for load in loads:
             if load.stdout.readline() != "ready\n":
                 raise Failed(f"{load.args} does not start:\n{load.communicate()[1]}")
-        before = sum(cpu_time(server) for _, server in servers)
+        working = [*(server for _, server in servers), behind]
+        before = sum(map(cpu_time, working))
         for load in loads:
             load.stdin.write("go\n")
             load.stdin.flush()
@@ -392,7 +399,7 @@ def pysrp_load(
             if load.returncode:
                 raise Failed(f"{load.args}: exit status {load.returncode}\n{complaint.strip()}")
             reports.append(json.loads(said))
-        return together(reports, sum(cpu_time(server) for _, server in servers) - before)
+        return together(reports, sum(map(cpu_time, working)) - before)
 
 
 @contextmanager

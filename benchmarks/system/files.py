@@ -63,7 +63,7 @@ def pysrp_nbd(where: Path) -> Iterator[Run]:
         c.filled(c.nbdkit_memory(path), path, where / "nbdkit.log") as server,
         pysrp_server(where, server[0]) as between,
     ):
-        yield partial(pysrp_load, [between, server], "batch")
+        yield partial(pysrp_load, [between], "batch", behind=server[1])
 
 
 @contextmanager

@@ -135,7 +135,7 @@ def _nbd() -> list[Row]:
     """One nbdkit with memory, by pysrp in between, and by fio at once."""
     return [
         Row(
-            f"NBD, {size // KIB} KiB random {kind} at depth {depth}",
+            f"NBD, {'' if clients == 1 else f'{clients} clients, '}{size // KIB} KiB random {kind} at depth {depth}",
             kind,
             "random",
             size,
@@ -144,7 +144,7 @@ def _nbd() -> list[Row]:
             clients,
             aims(nbdkit=0.8),
         )
-        for size, depth, clients in ((4 * KIB, 1, 1), (4 * KIB, 32, 1), (256 * KIB, 8, 1))
+        for size, depth, clients in ((4 * KIB, 1, 1), (4 * KIB, 32, 1), (256 * KIB, 8, 1), (4 * KIB, 32, 2))
         for kind in ("read", "write")
     ]
 
