@@ -17,7 +17,8 @@ from pysrp.target import link
 from pysrp.target import medium as words
 
 from pysrp._fast.native cimport (
-    PYSRP_DISCARD, PYSRP_DISCARD_ZEROS, PYSRP_EXTENTS, PYSRP_FLUSH, PYSRP_FUA, PYSRP_HAS_DISCARD, PYSRP_HAS_EXTENTS,
+    PYSRP_COMPARE, PYSRP_DISCARD, PYSRP_DISCARD_ZEROS, PYSRP_EXTENTS, PYSRP_FLUSH, PYSRP_FUA, PYSRP_HAS_COMPARE,
+    PYSRP_HAS_DISCARD, PYSRP_HAS_EXTENTS,
     PYSRP_HAS_FUA, PYSRP_HAS_NOWAIT, PYSRP_HAS_ZERO, PYSRP_LINK, PYSRP_MEDIUM, PYSRP_NOWAIT, PYSRP_NOWHERE,
     PYSRP_PENDING, PYSRP_READ, PYSRP_READ_ONLY, PYSRP_ROTATING, PYSRP_VOLATILE, PYSRP_WRITE, PYSRP_ZERO, pysrp_buffer,
     pysrp_extent, pysrp_io, pysrp_link, pysrp_medium, pysrp_submitted,
@@ -424,13 +425,14 @@ def check_numbers(operation=words.Operation, feature=words.Feature, fua=words.FU
         ("READ", PYSRP_READ, operation.READ), ("WRITE", PYSRP_WRITE, operation.WRITE),
         ("FLUSH", PYSRP_FLUSH, operation.FLUSH), ("ZERO", PYSRP_ZERO, operation.ZERO),
         ("DISCARD", PYSRP_DISCARD, operation.DISCARD), ("EXTENTS", PYSRP_EXTENTS, operation.EXTENTS),
+        ("COMPARE", PYSRP_COMPARE, operation.COMPARE),
         ("FUA", PYSRP_FUA, fua), ("NOWAIT", PYSRP_NOWAIT, nowait),
         ("HAS_FUA", PYSRP_HAS_FUA, feature.FUA), ("HAS_DISCARD", PYSRP_HAS_DISCARD, feature.DISCARD),
         ("HAS_ZERO", PYSRP_HAS_ZERO, feature.ZERO), ("HAS_NOWAIT", PYSRP_HAS_NOWAIT, feature.NOWAIT),
         ("VOLATILE", PYSRP_VOLATILE, feature.VOLATILE), ("ROTATING", PYSRP_ROTATING, feature.ROTATING),
         ("READ_ONLY", PYSRP_READ_ONLY, feature.READ_ONLY),
         ("DISCARD_ZEROS", PYSRP_DISCARD_ZEROS, feature.DISCARD_ZEROS),
-        ("HAS_EXTENTS", PYSRP_HAS_EXTENTS, feature.EXTENTS),
+        ("HAS_EXTENTS", PYSRP_HAS_EXTENTS, feature.EXTENTS), ("HAS_COMPARE", PYSRP_HAS_COMPARE, feature.COMPARE),
     ):
         if here != there:
             raise ImportError(f"{what} is {there} in pysrp.target.medium, {here} in native.h")

@@ -173,6 +173,13 @@ enum pysrp_operation {
 	 * `done` is how many bytes they are about. It may be fewer than `length`.
 	 */
 	PYSRP_EXTENTS,
+	/*
+	 * Only with PYSRP_HAS_COMPARE. There are two buffers of `length` bytes each: if what is on the medium is the first one,
+	 * the second one takes its place, and nobody who reaches the medium by whatever way comes in between. EILSEQ: it is
+	 * not. EOPNOTSUPP: it cannot do that with these bytes, and nobody else changes
+	 * the medium; EXDEV: it cannot, and somebody else may.
+	 */
+	PYSRP_COMPARE,
 };
 
 struct pysrp_extent {
@@ -182,7 +189,7 @@ struct pysrp_extent {
 
 /* Flags of a request. */
 /*
- * Only with PYSRP_HAS_FUA. Of a WRITE or ZERO: on the medium when it is over. Of a READ: what of these bytes is only in a
+ * Only with PYSRP_HAS_FUA. Of a WRITE, ZERO or COMPARE: on the medium when it is over. Of a READ: what of these bytes is only in a
  * volatile cache has been put on the medium before they are read.
  */
 #define PYSRP_FUA 1u
@@ -200,6 +207,7 @@ struct pysrp_extent {
 #define PYSRP_DISCARD_ZEROS 128u	/* what is discarded reads as zeros */
 #define PYSRP_HAS_EXTENTS 256u	/* knows them */
 #define PYSRP_ATOMIC 512u	/* what one WRITE brings is there whole or not at all, also after a loss of power */
+#define PYSRP_HAS_COMPARE 1024u	/* compares and writes as one, whoever else has it open */
 
 #define PYSRP_NOWHERE UINT64_MAX
 
@@ -214,7 +222,7 @@ struct pysrp_buffer {
 /* One request. It and its buffers are the submitter's, and stay where they are until it is over. */
 struct pysrp_io {
 	uint64_t offset, length;	/* bytes */
-	const struct pysrp_buffer *buffers;	/* of a READ or WRITE: `length` bytes together; of EXTENTS: one */
+	const struct pysrp_buffer *buffers;	/* of a READ or WRITE: `length` bytes together; of EXTENTS: one; of COMPARE: two */
 	size_t count;
 	uint32_t operation, flags;
 

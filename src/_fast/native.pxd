@@ -70,6 +70,7 @@ cdef extern from "native.h" nogil:
         PYSRP_ZERO
         PYSRP_DISCARD
         PYSRP_EXTENTS
+        PYSRP_COMPARE
     struct pysrp_extent:
         uint64_t length
         uint64_t mapped
@@ -86,6 +87,7 @@ cdef extern from "native.h" nogil:
         PYSRP_DISCARD_ZEROS
         PYSRP_HAS_EXTENTS
         PYSRP_ATOMIC
+        PYSRP_HAS_COMPARE
     const uint64_t PYSRP_NOWHERE
     enum pysrp_submitted:
         PYSRP_OVER

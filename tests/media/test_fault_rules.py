@@ -15,7 +15,7 @@ from pysrp.media.fault_rules import ACTIONS, Delay, FaultRule, FillLevel
 from pysrp.target.medium import FUA, MediumRequest, Operation
 from pysrp.text import seconds
 
-READ, WRITE, FLUSH, ZERO, DISCARD, _ = Operation
+READ, WRITE, FLUSH, ZERO, DISCARD, *_ = Operation
 
 BLOCKS = st.tuples(st.integers(0, 1 << 40), st.integers(0, 1000))
 TIMES = st.integers(0, 10**6).map(lambda us: us / 1e6)

@@ -23,7 +23,7 @@ from pysrp.target.link import PENDING
 from pysrp.target.medium import FUA, NOWAIT, BadBlock, Feature, MediumRequest, Operation
 from waiting import until
 
-READ, WRITE, FLUSH, ZERO, DISCARD, EXTENTS = Operation
+READ, WRITE, FLUSH, ZERO, DISCARD, EXTENTS, _ = Operation
 
 
 class Counting(Ram):

@@ -27,7 +27,7 @@ from pysrp.target.link import PENDING
 from pysrp.target.medium import FUA, NOWAIT, Feature, MediumRequest, Operation
 from waiting import until
 
-READ, WRITE, FLUSH, ZERO, DISCARD, EXTENTS = Operation
+READ, WRITE, FLUSH, ZERO, DISCARD, EXTENTS, _ = Operation
 
 SIZE = 1 << 20
 HERE = Path(__file__).parent

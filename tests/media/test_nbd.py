@@ -30,7 +30,7 @@ from pysrp.target.link import PENDING
 from pysrp.target.medium import FUA, NOWAIT, Feature, MediumRequest, Operation
 from waiting import PATIENCE, until
 
-READ, WRITE, FLUSH, ZERO, DISCARD, EXTENTS = Operation
+READ, WRITE, FLUSH, ZERO, DISCARD, EXTENTS, _ = Operation
 
 SIZE = 1 << 20
 CACHE = "--filter=cache", "file", "{disk}", "cache=writeback"

@@ -21,7 +21,7 @@ from pysrp.media.power_cut import PowerCut
 from pysrp.target.link import PENDING
 from pysrp.target.medium import FUA, NOWAIT, Feature, Medium, MediumRequest, Operation
 
-READ, WRITE, FLUSH, ZERO, DISCARD, EXTENTS = Operation
+READ, WRITE, FLUSH, ZERO, DISCARD, EXTENTS, _ = Operation
 
 
 class Rig:

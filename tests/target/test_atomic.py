@@ -16,6 +16,7 @@ import pytest
 from pysrp._fast.gate import ALONE
 
 from lane_rig import ByHand, lane
+from media_rig import LateMedium
 from medium_by_hand import HandMedium, close
 from pysrp.backends import Ram
 from pysrp.fabric import Identity
@@ -27,6 +28,7 @@ from pysrp.scsi.sense import parse_sense
 from pysrp.srp import TskMgmtFunc
 from pysrp.target.disk import Disk
 from pysrp.target.lunmap import LunMap
+from pysrp.target.medium import FUA, Feature, MediumRequest, Operation
 from pysrp.target.serve import Server
 from pysrp.vscsi.server import Settings
 from target_rig import BLOCK, MIB, Rig, SlowRam, Spotted
@@ -675,3 +677,87 @@ def test_nobody_sees_half_of_a_write_atomic(pair: Pair) -> None:
     assert pair.go() == 1
     assert status(pair.two, inside) == 0
     assert pair.two.client.peek(2 * BLOCK, 65536) == A + B
+
+
+# On a medium that several servers have, and that compares and writes itself.
+
+
+class Shared(LateMedium):
+    """It does as it is told: an errno for each COMPARE, in order, and then what it should."""
+
+    features = Feature.COMPARE | Feature.FUA
+
+    def __init__(self) -> None:
+        super().__init__(64 * BLOCK)
+        self.now = lambda: True
+        self.says: list[int] = []
+
+    def perform(self, request: MediumRequest) -> None:
+        if request.operation is not Operation.COMPARE:
+            super().perform(request)
+            return
+        expected, data = request.buffers
+        place = self.bytes[request.offset : request.offset + request.length]
+        says = self.says.pop(0) if self.says else 0 if place == expected else errno.EILSEQ
+        if not says:
+            place[:] = data
+        request.ends(says, 0 if says else request.length)
+
+
+@pytest.fixture
+def shared() -> Iterator[Shared]:
+    made = Shared()
+    yield made
+    made.close()
+
+
+def test_the_medium_compares(shared: Shared) -> None:
+    with Bench(Disk(shared)) as bench:
+        bench.good(caw(3, 2, 8), bytes(2 * BLOCK) + A + B)
+        assert shared.asked == [(Operation.COMPARE, 3 * BLOCK, 2 * BLOCK, FUA)]
+        assert bytes(shared.bytes[3 * BLOCK : 5 * BLOCK]) == A + B
+        result = bench(caw(3, 2), A + A + C + C)
+        sense = parse_sense(result.sense)
+        assert (result.code, sense.information) == ((0xE, 0x1D, 0), BLOCK)
+        assert bytes(shared.bytes[3 * BLOCK : 5 * BLOCK]) == A + B
+
+
+def test_what_another_server_has_changed_back_is_compared_again(shared: Shared) -> None:
+    with Bench(Disk(shared)) as bench:
+        shared.says = [errno.EILSEQ, errno.EILSEQ]
+        bench.good(caw(3), bytes(BLOCK) + A)
+    assert [each[0].name for each in shared.asked] == ["COMPARE", "READ", "COMPARE", "READ", "COMPARE"]
+    assert bytes(shared.bytes[3 * BLOCK : 4 * BLOCK]) == A
+
+
+@pytest.mark.parametrize(
+    ("says", "code"), [(errno.EOPNOTSUPP, None), (errno.EXDEV, (5, 0x24, 0)), (errno.EIO, (3, 0x0C, 0))]
+)
+def test_what_the_medium_cannot_compare(shared: Shared, says: int, code: Any) -> None:
+    """Where nobody else changes it, it is read and written."""
+    with Bench(Disk(shared)) as bench:
+        shared.says = [says]
+        result = bench(caw(3), bytes(BLOCK) + A)
+    assert result.code == code if code else not result.status
+    assert bytes(shared.bytes[3 * BLOCK : 4 * BLOCK]) == (bytes(BLOCK) if code else A)
+
+
+def test_a_part_of_it_is_no_answer(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared, "perform", lambda request: request.ends(done=request.length // 2))
+    with Bench(Disk(shared)) as bench:
+        assert bench(caw(3, 2), bytes(4 * BLOCK)).code == (4, 0x44, 0)
+
+
+def test_another_server_has_it(shared: Shared) -> None:
+    """Nobody is told that it is ready, whatever he asks."""
+    standby = (2, 0x04, 0x0B)
+    with Bench(Disk(shared)) as bench:
+        bench.good(bytes(6))
+        shared.away = True
+        shared.fails = lambda: True
+        assert bench(bytes(6)).code == standby
+        sense = parse_sense(bench.good("030000001200"))
+        assert (int(sense.sense_key), int(sense.asc), int(sense.ascq)) == standby
+        shared.away = False
+        bench.good(bytes(6))
+    assert Disk(shared).fault_of(OSError(errno.ESHUTDOWN, "")).data()[2] == 2

@@ -23,7 +23,7 @@ from unit_bench import Bench
 from waiting import until
 
 MIB = 1 << 20
-READ, WRITE, FLUSH, ZERO, DISCARD, _ = Operation
+READ, WRITE, FLUSH, ZERO, DISCARD, *_ = Operation
 SYNC = "35000000000000000000"
 
 

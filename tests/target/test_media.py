@@ -23,7 +23,7 @@ from pysrp.target.link import PENDING
 from pysrp.target.medium import FUA, NOWAIT, Feature, Medium, MediumRequest, Operation
 from waiting import PATIENCE
 
-READ, WRITE, FLUSH, ZERO, DISCARD, EXTENTS = Operation
+READ, WRITE, FLUSH, ZERO, DISCARD, EXTENTS, COMPARE = Operation
 
 
 @pytest.fixture(params=KINDS, ids=lambda kind: kind.__name__)
@@ -125,6 +125,23 @@ def test_extents(user: User, medium: Medium) -> None:
             mapped |= set(range(at, at + length)) if there else set()
             at += length
         assert mapped >= set(range(8192, 16384))
+
+
+def test_compared_and_written(user: User, medium: Medium) -> None:
+    """As one, where it says so: all of it or nothing. Not every block can be, and it is told whether others may come in between."""
+    if Feature.COMPARE not in medium.features:
+        return
+    user.whole(WRITE, 4096, b"a" * 1024)
+    for expected, code, found in (b"a", 0, b"b"), (b"a", errno.EILSEQ, b"b"), (b"b", 0, b"b"):
+        data = expected * 511 + b"?" if code == errno.EILSEQ else expected * 512
+        request = user.do(COMPARE, 4608, data, b"b" * 512, length=512, flags=FUA)
+        assert (request.errno, request.done) == (code, 0 if code else 512)
+        assert user.read(4096, 1024) == b"a" * 512 + found * 512
+    for views in [b"a" * 512], [b"a" * 512, b"b" * 511], [b"a" * 512] * 3:
+        assert user.do(COMPARE, 4096, *views, length=512).errno == errno.EINVAL
+    request = user.do(COMPARE, 0, bytes(SIZE), bytes(SIZE), length=SIZE)
+    assert request.errno in (0, errno.EILSEQ, errno.EOPNOTSUPP, errno.EXDEV)
+    assert user.read(4096, 1024) == b"a" * 512 + b"b" * 512
 
 
 def test_without_waiting(user: User, medium: Medium) -> None:

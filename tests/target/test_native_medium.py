@@ -34,7 +34,7 @@ from pysrp.target.native_medium import NativeMedium
 from waiting import until
 
 MIB = 1 << 20
-READ, WRITE, FLUSH, ZERO, DISCARD, _ = Operation
+READ, WRITE, FLUSH, ZERO, DISCARD, *_ = Operation
 
 
 @pytest.fixture
@@ -375,7 +375,7 @@ def test_what_is_over_while_another_one_is_told_of(caplog: pytest.LogCaptureFixt
 
 def test_numbers_that_differ_do_not_load() -> None:
     class Other(IntEnum):
-        READ, WRITE, FLUSH, DISCARD, ZERO, EXTENTS = range(1, 7)
+        READ, WRITE, FLUSH, DISCARD, ZERO, EXTENTS, COMPARE = range(1, 8)
 
     native.check_numbers()
     with pytest.raises(ImportError, match="ZERO is 5"):

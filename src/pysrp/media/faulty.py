@@ -188,8 +188,9 @@ class Faulty(Medium):
         """Of rules that are added as text."""
         self.block = getattr(medium, "block", 1)
         features = medium.features if isinstance(medium, Medium) else features_of(medium)
-        # It sees every request once, and with its FUA.
-        self.features = (features | Feature.FUA) & ~(Feature.NOWAIT | Feature.ATOMIC)
+        # It sees every request once, and with its FUA; what compares and writes is a read and a write.
+        self.features = (features | Feature.FUA) & ~(Feature.NOWAIT | Feature.ATOMIC | Feature.COMPARE)
+        self.identity = getattr(medium, "identity", "")
         self.workers = Pool()
         self._lock = Lock()
         self._numbers = 0
@@ -205,6 +206,11 @@ class Faulty(Medium):
     def size(self) -> int:  # type: ignore[override]
         """That of the other one."""
         return self.medium.size
+
+    @property
+    def away(self) -> bool:  # type: ignore[override]
+        """Likewise."""
+        return isinstance(self.medium, Medium) and self.medium.away
 
     def look(self) -> None:
         """Likewise."""

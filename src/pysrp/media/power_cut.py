@@ -63,6 +63,7 @@ class PowerCut(Medium):
         if sector < 1 or sector % self.block:
             raise ConfigError(f"sectors of {sector} bytes on a medium with blocks of {self.block}")
         self.features = Feature.FUA | features_of(medium) & (Feature.READ_ONLY | Feature.ROTATING)
+        self.identity = getattr(medium, "identity", "")
         self.workers = Pool()
         self._below = Below(medium)
         self._random = Random(seed)
@@ -80,6 +81,11 @@ class PowerCut(Medium):
     def size(self) -> int:  # type: ignore[override]
         """That of the other one."""
         return self.medium.size
+
+    @property
+    def away(self) -> bool:  # type: ignore[override]
+        """Likewise."""
+        return isinstance(self.medium, Medium) and self.medium.away
 
     def look(self) -> None:
         """Likewise."""

@@ -44,6 +44,7 @@ __all__ = [
     "Alone",
     "Backend",
     "Begin",
+    "Compare",
     "Effect",
     "Effects",
     "End",
@@ -297,3 +298,24 @@ class Write(MediumEffect):
         """See :class:`MediumEffect`."""
         flags = FUA if self.flush else 0
         return MediumRequest(Operation.WRITE, self.offset, len(self.data), (self.data,), flags)
+
+
+class Compare(MediumEffect):
+    """Put ``data`` on a medium at ``offset`` if what is there is ``expected``, which is as long, as
+    :attr:`~pysrp.target.medium.Operation.COMPARE` has it; ``flush``: and be on it (FUA). For a yield.
+    """
+
+    __slots__ = ("data", "expected", "flush", "offset")
+
+    def __init__(
+        self, backend: Backend | Medium, offset: int, expected: Any, data: Any, *, flush: bool = False
+    ) -> None:
+        self.backend, self.offset, self.flush = backend, offset, flush
+        self.expected, self.data = memoryview(expected).cast("B"), memoryview(data).cast("B")
+
+    def request(self) -> MediumRequest:
+        """See :class:`MediumEffect`."""
+        flags = FUA if self.flush else 0
+        return MediumRequest(
+            Operation.COMPARE, self.offset, len(self.data), (self.expected, self.data), flags
+        )

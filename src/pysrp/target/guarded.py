@@ -266,6 +266,7 @@ def _possible(part: MediumRequest) -> bool:
             and 0 <= done <= part.length
             and (bad is None or part.offset <= index(bad) < part.offset + part.length)
             and (part.operation is not Operation.EXTENTS or bool(errno) or isinstance(part.value, list))
+            and (part.operation is not Operation.COMPARE or bool(errno) or done == part.length)
         )
     except TypeError:
         return False

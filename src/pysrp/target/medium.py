@@ -75,13 +75,18 @@ class Operation(IntEnum):
     """Which of ``length`` bytes take room, 1 or more. ``value`` is a list of lengths from ``offset`` on, 1 or more each, with
     whether these do; what does not reads as zeros. It may end early. For a medium with :attr:`Feature.EXTENTS`.
     """
+    COMPARE = 7
+    """There are two buffers of ``length`` bytes: if what is on the medium is the first one, the second one takes its place, and
+    nobody who reaches the medium by whatever way comes in between. All of it, or nothing. EILSEQ: it is not. EOPNOTSUPP:
+    it cannot do that with these bytes, and nobody else changes the medium; EXDEV: it cannot, and somebody else may. For a medium with :attr:`Feature.COMPARE`.
+    """
 
 
 READS = frozenset({Operation.READ, Operation.FLUSH, Operation.EXTENTS})
 """What changes no byte."""
 
 FUA = 1
-"""Flag of a WRITE or ZERO: it is on the medium when it is over; of a READ: what of these bytes is only in a volatile cache has
+"""Flag of a WRITE, ZERO or COMPARE: it is on the medium when it is over; of a READ: what of these bytes is only in a volatile cache has
 been put on the medium first. For a medium with :attr:`Feature.FUA`."""
 NOWAIT = 2
 """Flag: over at once, or EAGAIN for what cannot be; its buffers are not held. More than ``done`` may have been moved by
@@ -109,6 +114,8 @@ class Feature(IntFlag):
     """Knows them."""
     ATOMIC = 512
     """What one WRITE brings is there whole or not at all whenever somebody looks: also after a loss of power."""
+    COMPARE = 1024
+    """Compares and writes as one, whoever else has it open."""
 
 
 class BadBlock(OSError):
@@ -247,6 +254,10 @@ class Medium:
     block: int = 1
     """Offsets and lengths are multiples of this many bytes, 1 or more, and what is done of a request."""
     features: Feature = Feature(0)
+    identity: str = ""
+    """Which bytes these are, whichever server has opened them; "": nobody knows."""
+    away: bool = False
+    """Whether another server has it now, so that every request fails with ESHUTDOWN. May change."""
 
     def __init__(self) -> None:
         self.stragglers = Stragglers()

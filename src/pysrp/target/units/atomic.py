@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Generator
 from typing import Any
 
 from pysrp.scsi import cdb as cdbs
 from pysrp.target.backend_medium import features_of
-from pysrp.target.effects import GOOD, Alone, Effect, Fetch
+from pysrp.target.effects import GOOD, Alone, Compare, Effect, Fetch
 from pysrp.target.medium import Feature
 from pysrp.target.task import Task
 from pysrp.target.units.codes import invalid
@@ -73,8 +74,31 @@ class AtomicCommands(Comparing):
         if not length:
             return GOOD
         yield Alone(start, length)
-        yield from self._compare(start, length, data[:length], False)
-        return self._put(start, data[length:], bool(cdb.fua))
+        expected, data = data[:length], data[length:]
+        if Feature.COMPARE in features_of(self.backend) and (
+            yield from self._compare_and_put(start, expected, data, bool(cdb.fua))
+        ):
+            return GOOD
+        yield from self._compare(start, length, expected, False)
+        return self._put(start, data, bool(cdb.fua))
+
+    def _compare_and_put(
+        self, start: int, expected: memoryview, data: memoryview, fua: bool
+    ) -> Generator[Effect, Any, bool]:
+        """Let the medium do it, alone among all who reach it. False: it cannot, and nobody else does."""
+        while True:
+            try:
+                yield Compare(self.backend, start, expected, data, flush=fua or not self._write_cache)
+                return True
+            except OSError as error:
+                if error.errno == errno.EOPNOTSUPP:
+                    return False
+                if error.errno == errno.EXDEV:
+                    raise invalid(cdbs.CompareAndWrite, "number_of_logical_blocks") from error
+                if error.errno != errno.EILSEQ:
+                    raise
+            # Where do they differ? If they do not any more, another server has changed them back.
+            yield from self._compare(start, len(data), expected, False)
 
     @command(cdbs.OrWrite16, medium=True)
     def or_write(self, task: Task, cdb: cdbs.OrWrite16) -> Generator[Effect, Any, Effect]:

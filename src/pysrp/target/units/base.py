@@ -443,6 +443,10 @@ class UnitBase(Keeping):
             self._persistent.check(nexus, entry, cdb)
             self._let(nexus, entry, cdb)
 
+    def _unready(self) -> SenseCode | None:
+        """Why commands for the medium fail, if they do."""
+        return self._not_ready
+
     def failed(self, task: Task, error: Exception) -> None:
         """Work for the task raised ``error``: end it with sense."""
         if isinstance(error, ScsiError):

@@ -59,6 +59,7 @@ UNCORRECTED = 0x0006
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 PROTECTED = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 NO_MEDIUM = frozenset({errno.ENOMEDIUM})
+AWAY = frozenset({errno.ESHUTDOWN})
 MEDIUM = frozenset(
     {errno.EIO, errno.EILSEQ, errno.ENODATA, errno.EBADMSG, errno.EREMOTEIO, errno.EUCLEAN, errno.EOVERFLOW}
 )
@@ -150,6 +151,11 @@ class BlockUnit(LogicalUnit):
         """WCE: whether a write may be GOOD before it is on the medium."""
         return self._write_cache
 
+    def _unready(self) -> SenseCode | None:
+        """Also when another server has the medium."""
+        away = isinstance(self.backend, Medium) and self.backend.away
+        return super()._unready() or (SenseCode.TARGET_PORT_IN_STANDBY_STATE if away else None)
+
     def failed(self, task: Task, error: Exception) -> None:
         """The medium failed with ``error``, or work of ours with a Fault: end the task with sense."""
         if isinstance(error, OSError):
@@ -167,6 +173,8 @@ class BlockUnit(LogicalUnit):
                 return Fault(SenseKey.DATA_PROTECT, SenseCode.WRITE_PROTECTED)
             if number in NO_MEDIUM:
                 return Fault(SenseKey.NOT_READY, SenseCode.MEDIUM_NOT_PRESENT)
+            if number in AWAY:
+                return Fault(SenseKey.NOT_READY, SenseCode.TARGET_PORT_IN_STANDBY_STATE)
             if number in MEDIUM:
                 self._count_error(doing)
                 return Fault(

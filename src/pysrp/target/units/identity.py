@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from typing import Any
 
 from pysrp.errors import ConfigError
@@ -100,6 +101,15 @@ class UnitIdentity:
             raise ConfigError(f"eui64: {len(self.eui64)} bytes, not 8, 12 or 16")
         if len(self.scsi_name.encode()) > 251:
             raise ConfigError("scsi_name is longer than 251 bytes")
+
+    @classmethod
+    def of_medium(cls, identity: str, **given: Any) -> UnitIdentity:
+        """With ids made of which bytes these are (:attr:`pysrp.target.medium.Medium.identity`): the same on every server,
+        whatever it calls the device. Keywords are fields, and win.
+        """
+        number = f"{int.from_bytes(sha256(identity.encode()).digest()[:8], 'big') | 1 << 63:x}"
+        t10 = f"{number}-{identity.partition(':')[0]}"[:25]
+        return cls(**{"serial": number, "t10_dev_id": t10, "vendor_specific_id": t10, **given})
 
     @classmethod
     def named(cls, name: str, *, setup_id: int = 0, **given: Any) -> UnitIdentity:

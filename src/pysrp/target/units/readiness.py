@@ -19,7 +19,10 @@ class ReadinessCommands(UnitBase):
 
     @command(cdbs.TestUnitReady, medium=True, conflicts=Conflict.RESERVE)
     def test_unit_ready(self, task: Task, cdb: cdbs.TestUnitReady) -> Effect:
-        """TEST UNIT READY: what makes it not GOOD has been seen to."""
+        """TEST UNIT READY: what else makes it not GOOD has been seen to."""
+        why = self._unready()
+        if why is not None:
+            raise Fault(SenseKey.NOT_READY, why)
         return GOOD
 
     @command(cdbs.RequestSense, reports_attention=False, conflicts=Conflict.NEVER)
@@ -40,8 +43,9 @@ class ReadinessCommands(UnitBase):
     def _state(self) -> Fault:
         if self._job is not None:
             return self._job.fault()
-        if self._not_ready is not None:
-            return Fault(SenseKey.NOT_READY, self._not_ready)
+        why = self._unready()
+        if why is not None:
+            return Fault(SenseKey.NOT_READY, why)
         if self._damage is not None:
             return Fault(SenseKey.MEDIUM_ERROR, self._damage)
         return Fault(SenseKey.NO_SENSE, self._low_power or SenseCode.NONE)
