@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+import ceph_lab
 from loop_device import loop_device
 from media_in_c import MediumInC
 from nbd_servers import NbdServer, QemuNbd, qcow2
@@ -27,6 +28,7 @@ from pysrp.media.faulty import Faulty
 from pysrp.media.file import FileMedium
 from pysrp.media.nbd import NbdMedium
 from pysrp.media.power_cut import PowerCut
+from pysrp.media.rbd import RbdMedium
 from pysrp.media.timers import Timer, Timers
 from pysrp.target import medium as words
 from pysrp.target.backend_medium import BackendMedium
@@ -327,8 +329,7 @@ def nbd_server(kind: str, number: int = 0) -> NbdServer:
     return server
 
 
-def emptied(server: NbdServer) -> NbdMedium:
-    medium = NbdMedium(server.uri)
+def emptied(medium: Medium) -> Medium:
     user = User(medium)
     user.whole(Operation.ZERO, length=SIZE)
     user.whole(Operation.FLUSH)
@@ -337,11 +338,30 @@ def emptied(server: NbdServer) -> NbdMedium:
 
 
 def nbd(path: Path) -> Medium:
-    return emptied(nbd_server("nbdkit"))
+    return emptied(NbdMedium(nbd_server("nbdkit").uri))
 
 
 def nbd_qcow2(path: Path) -> Medium:
-    return emptied(nbd_server("qemu-nbd"))
+    return emptied(NbdMedium(nbd_server("qemu-nbd").uri))
+
+
+@cache
+def rbd_image(*words: str) -> str:
+    """One for all tests of a process."""
+    return ceph_lab.shared().image(SIZE, *words)
+
+
+def rbd(path: Path) -> Medium:
+    lab = ceph_lab.shared()
+    with lab.inside():
+        return emptied(RbdMedium(rbd_image(), conf=lab.conf, lock="refuse"))
+
+
+def rbd_for_all(path: Path) -> Medium:
+    """An image without a lock, in small objects."""
+    lab = ceph_lab.shared()
+    with lab.inside():
+        return emptied(RbdMedium(rbd_image("--image-feature=layering", "--object-size=64K"), conf=lab.conf))
 
 
 def faulty(path: Path) -> Medium:
@@ -384,7 +404,7 @@ def as_documented(path: Path) -> Medium:
 KINDS: list[Callable[[Path], Medium]] = [
     ram, file, file_in_place, late, as_documented, in_c, ram_in_c, ram_url, file_url,
     file_in_c, file_direct, file_direct_by_threads, file_in_memory, device, device_direct, device_of_large_sectors,
-    nbd, nbd_qcow2, faulty, delayed, delayed_late, power_cut, power_cut_late,
+    nbd, nbd_qcow2, rbd, rbd_for_all, faulty, delayed, delayed_late, power_cut, power_cut_late,
 ]  # fmt: skip
 """Each makes a medium of SIZE bytes, zeros, in a folder of its own. A new one is a line here."""
 

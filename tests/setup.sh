@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the tests need on this host besides Python, from Debian's packages: sg3_utils, FUSE, NBD, the tools whose output
+# What the tests need on this host besides Python, from Debian's packages: sg3_utils, FUSE, NBD, Ceph, the tools whose output
 # pysrp decode reads, the tools of the POWER lab;
 # then everything that the lab builds once. As root it installs what is missing, otherwise it says what root has to run.
 # Exit 1: there is no lab, and its tests will say so.

@@ -144,7 +144,7 @@ def test_commands_are_taken_apart_as_scst_does(tree, image):
 
 
 def test_handlers(tree):
-    assert tree.ls("handlers") == ["vdisk_blockio", *HANDLERS]
+    assert tree.ls("handlers") == sorted(["vdisk_blockio", "vdisk_rbd", *HANDLERS])
     for handler in HANDLERS:
         assert tree.read(f"handlers/{handler}/type") == "0 - Direct-access device (e.g., magnetic disk)\n"
         usage = tree.read(f"handlers/{handler}/mgmt")

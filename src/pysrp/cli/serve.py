@@ -154,6 +154,8 @@ def device(url: str) -> tuple[str, str]:
             return "vdisk_fileio", f"filename={quote(str(Path(url).absolute()))}"
         case _ if scheme.startswith("nbd"):
             return "vdisk_nbd", f"url={quote(url)}"
+        case "rbd":
+            return "vdisk_rbd", f"url={quote(url)}"
         case _:
             return "vdisk_url", f"url={quote(url)}"
 
@@ -197,7 +199,7 @@ def _announce(url: str, control: Path, target: str, as_json: bool) -> None:
 @click.argument("url")
 @click.option(
     "--disk", "disks", multiple=True, metavar="NAME=URL",
-    help="Add a disk, on any medium: a path, or ram:64M, null:1G, 'file:/PATH?size=1G', 'fault:RULE:URL', nbd://HOST/EXPORT (docs/media.md). Repeatable.",
+    help="Add a disk, on any medium: a path, or ram:64M, null:1G, 'file:/PATH?size=1G', 'fault:RULE:URL', nbd://HOST/EXPORT, rbd:POOL/IMAGE (docs/media.md). Repeatable.",
 )  # fmt: skip
 @click.option(
     "--ram", multiple=True, metavar="NAME=SIZE", help="The same as --disk NAME=ram:SIZE. Repeatable."

@@ -9,6 +9,8 @@ URL                                     what it is
                                         with ``direct=1`` past the page cache
 ``nbd://HOST/EXPORT``, ``nbds://...``,  an export of an NBD server (:mod:`.nbd`): by TCP, with TLS,
 ``nbd+unix:///EXPORT?socket=/PATH``     by a Unix socket
+``rbd:POOL/IMAGE``                      an image of a Ceph cluster (:mod:`.rbd`), or with ``@SNAPSHOT`` one of its
+                                        snapshots
 ``fault:RULE:RULE:URL``                 any of these, with faults (:mod:`.faulty`)
 ``power-cut:[seed=N:]URL``              any of these, with a cache that is lost with the power (:mod:`.power_cut`)
 ======================================  ========================================================================
@@ -39,6 +41,7 @@ SCHEMES = {
     "null": "pysrp.media.plain.open_null",
     "power-cut": "pysrp.media.power_cut.open_power_cut",
     "ram": "pysrp.media.plain.open_ram",
+    "rbd": "pysrp.media.rbd.open_rbd",
 }
 """A scheme, and the function for it: module and name. It is called with what follows the colon, and ``read_only``.
 

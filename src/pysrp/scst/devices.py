@@ -9,6 +9,7 @@ vdisk_blockio  a block device (``filename``), past the page cache
 vdisk_nullio   zeros of any size; what is written is gone
 vdisk_ram      memory of the server. **Ours**: SCST's RAM disks are block devices of its kernel
 vdisk_nbd      an export of an NBD server (``url``, as :mod:`pysrp.media.nbd` takes it). **Ours**
+vdisk_rbd      an image of a Ceph cluster (``url``, as :mod:`pysrp.media.rbd` takes it). **Ours**
 vdisk_url      any medium that has a URL (:mod:`pysrp.media`). **Ours**
 =============  ================================================================================
 
@@ -44,6 +45,7 @@ from pysrp.target.units.identity import UnitIdentity, device_number, server_setu
 
 if TYPE_CHECKING:  # it needs not be there for other disks
     from pysrp.media.nbd import NbdMedium
+    from pysrp.media.rbd import RbdMedium
 
 __all__ = [
     "HANDLERS",
@@ -55,6 +57,7 @@ __all__ = [
     "NbdIo",
     "NullIo",
     "RamIo",
+    "RbdIo",
     "UrlIo",
 ]
 
@@ -213,18 +216,26 @@ class DeviceDirectory(Directory):
         self.renumbered: Callable[[str], object] = lambda before: None
         """Called when the serial number may have changed, with the one before."""
         self._exports = exports
-        identity = UnitIdentity.named(name, setup_id=setup_id)
-        if given.t10_dev_id is not None:
-            identity = replace(identity, t10_dev_id=given.t10_dev_id)
-            self.written.add("t10_dev_id")
-        for store in stores or ():
-            store.unit = identity.t10_dev_id
         self.backend = self.open()
         try:
-            self.disk = self.make(identity)
+            self.disk = self.make(self.identity_of(name, setup_id))
         except BaseException:
             self.backend.close()
             raise
+
+    def identity_of(self, name: str, setup_id: int) -> UnitIdentity:
+        """Who it says it is, and what is kept of its reservations is found by."""
+        given = self.given
+        if which := getattr(self.backend, "identity", ""):
+            identity = UnitIdentity.of_medium(which)
+        else:
+            identity = UnitIdentity.named(name, setup_id=setup_id)
+        if given.t10_dev_id is not None:
+            identity = replace(identity, t10_dev_id=given.t10_dev_id)
+            self.written.add("t10_dev_id")
+        for store in self._stores():
+            store.unit = identity.t10_dev_id
+        return identity
 
     @classmethod
     def about_size(cls) -> str:
@@ -262,7 +273,8 @@ class DeviceDirectory(Directory):
         for store in self._stores():
             store.close()
         try:
-            self.flush()
+            if not getattr(self.backend, "away", False):  # else another server flushes it
+                self.flush()
         finally:
             self.backend.close()
 
@@ -574,42 +586,64 @@ def _word(value: bool | int | str) -> str:
     return f'"{value}"' if isinstance(value, str) else str(int(value))
 
 
-class NbdIo(UrlIo):
+class ElsewhereIo(UrlIo):
+    """What another machine has, and tells the size of."""
+
+    accepts = UrlIo.accepts
+    scheme: ClassVar[str]
+    """What its URLs begin with."""
+    backend: NbdMedium | RbdMedium
+
+    def open(self) -> Backend | Medium:
+        """What the URL names."""
+        scheme, _ = split(self.given.url)
+        if self.given.url and not scheme.startswith(self.scheme):
+            raise refuse(
+                errno.EINVAL, f"url {self.given.url!r} is not of {self.scheme}: vdisk_url takes others"
+            )
+        return super().open()
+
+    @attribute
+    def status(self) -> str:
+        """How things are there, and what there was to do because of it: see ``status()`` of its medium."""
+        return line(" ".join(f"{name}={_word(value)}" for name, value in self.backend.status().items()))
+
+    @store_only
+    def resync_size(self, text: str) -> None:
+        """Whatever is written: be as large as it has been told since."""
+        size = self.backend.size_now()
+        if size < self.given.blocksize:
+            raise refuse(
+                errno.EINVAL, f"{self.backend!r} has {size} bytes now, a block {self.given.blocksize}"
+            )
+        self.backend.resize()
+        self.disk.resized()
+
+
+class NbdIo(ElsewhereIo):
     """An export of an NBD server."""
 
-    handler = "vdisk_nbd"
-    accepts = UrlIo.accepts
-    backend: NbdMedium
+    handler, scheme = "vdisk_nbd", "nbd"
 
     @classmethod
     def about_size(cls) -> str:
         """See :meth:`DeviceDirectory.about_size`."""
         return "The server says how large it is; the url begins with nbd:, nbds:, nbd+unix: or the like."
 
-    def open(self) -> Backend | Medium:
-        """What the URL names."""
-        scheme, _ = split(self.given.url)
-        if self.given.url and not scheme.startswith("nbd"):
-            raise refuse(errno.EINVAL, f"url {self.given.url!r} is not NBD's: vdisk_url takes others")
-        return super().open()
 
-    @attribute
-    def status(self) -> str:
-        """How the server is, and what there was to do because of it: see :meth:`pysrp.media.nbd.NbdMedium.status`."""
-        return line(" ".join(f"{name}={_word(value)}" for name, value in self.backend.status().items()))
+class RbdIo(ElsewhereIo):
+    """An image of a Ceph cluster. Its ids are made of the image's, and so the same on every server."""
 
-    @store_only
-    def resync_size(self, text: str) -> None:
-        """Whatever is written: be as large as the server has said since."""
-        size = self.backend.size_now()
-        if size < self.given.blocksize:
-            raise refuse(errno.EINVAL, f"the export has {size} bytes now, a block {self.given.blocksize}")
-        self.backend.resize()
-        self.disk.resized()
+    handler, scheme = "vdisk_rbd", "rbd"
+
+    @classmethod
+    def about_size(cls) -> str:
+        """See :meth:`DeviceDirectory.about_size`."""
+        return "The image is as large as it is; the url is rbd:POOL/IMAGE."
 
 
 HANDLERS: dict[str, type[DeviceDirectory]] = {
-    kind.handler: kind for kind in (FileIo, BlockIo, NullIo, RamIo, NbdIo, UrlIo)
+    kind.handler: kind for kind in (FileIo, BlockIo, NullIo, RamIo, NbdIo, RbdIo, UrlIo)
 }
 
 
@@ -664,6 +698,12 @@ class Devices:
             if (folder := self.reservations) is not None:
                 stores = stack.enter_context(folder.of(name)), stack.enter_context(folder.saved(name))
             device = kind(name, parameters, self.setup_id, lambda: self._exports(device), stores)
+            serial = device.disk.identity.serial
+            if getattr(device.backend, "identity", "") and self._serials.get(serial):
+                device.close()
+                raise refuse(
+                    errno.EEXIST, f"{self._serials[serial][0].name} is {name}'s {device.backend!r} already"
+                )
             stack.pop_all()
         device.renumbered = lambda before: self._renumbered(device, before)
         self.by_name[name] = self._by_unit[id(device.disk)] = device

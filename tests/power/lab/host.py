@@ -33,6 +33,9 @@ PEERS = {
     "qemu-nbd": "qemu-utils",
     "qemu-storage-daemon": "qemu-system-common",
     "ip": "iproute2",
+    "ceph-mon": "ceph-mon",
+    "ceph-osd": "ceph-osd",
+    "rbd": "ceph-common",
 }
 """Of the tests on the host."""
 

@@ -154,7 +154,7 @@ class BlockUnit(LogicalUnit):
     def _unready(self) -> SenseCode | None:
         """Also when another server has the medium."""
         away = isinstance(self.backend, Medium) and self.backend.away
-        return super()._unready() or (SenseCode.TARGET_PORT_IN_STANDBY_STATE if away else None)
+        return super()._unready() or (SenseCode.PORT_IN_STANDBY if away else None)
 
     def failed(self, task: Task, error: Exception) -> None:
         """The medium failed with ``error``, or work of ours with a Fault: end the task with sense."""
@@ -174,7 +174,7 @@ class BlockUnit(LogicalUnit):
             if number in NO_MEDIUM:
                 return Fault(SenseKey.NOT_READY, SenseCode.MEDIUM_NOT_PRESENT)
             if number in AWAY:
-                return Fault(SenseKey.NOT_READY, SenseCode.TARGET_PORT_IN_STANDBY_STATE)
+                return Fault(SenseKey.NOT_READY, SenseCode.PORT_IN_STANDBY)
             if number in MEDIUM:
                 self._count_error(doing)
                 return Fault(

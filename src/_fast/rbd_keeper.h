@@ -1,0 +1,374 @@
+/*
+ * The thread of an RBD medium (rbd_medium.h), its keeper: it opens the image, has its lock, looks at its size, and when the image
+ * is lost gets it again. All calls of librbd that wait are made here.
+ */
+#ifndef PYSRP_RBD_KEEPER_H
+#define PYSRP_RBD_KEEPER_H
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "rbd_requests.h"
+
+enum {
+	RBD_OWNERS = 8,
+	RBD_DOUBTS = 3,		/* how often the lock has to be missing: librbd gets it again itself when only its watch was lost */
+};
+
+#define RBD_SECOND 1000000000ll		/* nanoseconds */
+#define RBD_TICK (5 * RBD_SECOND)	/* how often it is seen to that the lock is ours still */
+#define RBD_RETRY RBD_SECOND		/* before the lock, or the image, is tried again */
+#define RBD_PATIENCE (10 * RBD_SECOND)	/* for a cluster to answer at first */
+
+/* Why there is no image. Returns the errno. */
+static int rbd_say(struct rbd_medium *medium, int result, const char *what)
+{
+	int error = result < 0 ? -result : result;
+	char room[128];
+
+	pthread_mutex_lock(&medium->lock);
+	medium->trouble = error;
+	snprintf(medium->words, sizeof(medium->words), "%s: %s", what, strerror_r(error, room, sizeof(room)));
+	pthread_mutex_unlock(&medium->lock);
+	return error;
+}
+
+/* Opening */
+
+static int rbd_set_seconds(struct rbd_medium *medium, const char *option, int64_t nanoseconds)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%lld", (long long)((nanoseconds + RBD_SECOND - 1) / RBD_SECOND));
+	return rados.conf_set(medium->cluster, option, text);
+}
+
+/* The cluster and the pool. 0, or an errno. */
+static int rbd_reach(struct rbd_medium *medium)
+{
+	const struct rbd_place *place = &medium->place;
+	int64_t limit = medium->limit;
+	int result = rados.create(&medium->cluster, place->id);
+
+	if (result < 0) {
+		medium->cluster = NULL;
+		return rbd_say(medium, result, "a client of Ceph");
+	}
+	if ((result = rados.conf_read_file(medium->cluster, place->conf)) < 0)
+		return rbd_say(medium, result, place->conf ? place->conf : "Ceph's configuration");
+	/*
+	 * What is acknowledged is in the cluster: no cache here. What the cluster does not do in time fails. A change of the
+	 * options' names is theirs; without the last one a request may wait for ever.
+	 */
+	if ((result = rados.conf_set(medium->cluster, "rbd_cache", "false")) < 0 ||
+	    (result = rbd_set_seconds(medium, "client_mount_timeout", limit < RBD_PATIENCE ? limit : RBD_PATIENCE)) < 0 ||
+	    (result = rbd_set_seconds(medium, "rados_mon_op_timeout", limit)) < 0 ||
+	    (result = rbd_set_seconds(medium, "rados_osd_op_timeout", limit)) < 0)
+		return rbd_say(medium, result, "Ceph's options");
+	if ((result = rados.connect(medium->cluster)) < 0)
+		return rbd_say(medium, result, "the cluster");
+	if ((result = rados.ioctx_create(medium->cluster, place->pool, &medium->pool)) < 0) {
+		medium->pool = NULL;
+		return rbd_say(medium, result, "the pool");
+	}
+	if (place->space)
+		rados.ioctx_set_namespace(medium->pool, place->space);
+	/* Else a write to a full pool waits until there is room. */
+	rados.set_pool_full_try(medium->pool);
+	return 0;
+}
+
+/* librbd says that something about the image has changed. */
+static void rbd_told_changed(void *argument)
+{
+	struct rbd_medium *medium = argument;
+
+	pthread_mutex_lock(&medium->lock);
+	medium->events |= RBD_RESIZED;
+	pthread_cond_broadcast(&medium->changed);
+	pthread_mutex_unlock(&medium->lock);
+}
+
+/* Look how large it is now. 0, or an errno. */
+static int rbd_measure(struct rbd_medium *medium)
+{
+	uint64_t size;
+	int result = rbd.get_size(medium->image, &size);
+
+	if (result < 0)
+		return rbd_say(medium, result, "the image's size");
+	pthread_mutex_lock(&medium->lock);
+	medium->size_now = size;
+	pthread_mutex_unlock(&medium->lock);
+	return 0;
+}
+
+/* Look which image it is, and what it can do. 0, or an errno. */
+static int rbd_recognize(struct rbd_medium *medium)
+{
+	const struct rbd_place *place = &medium->place;
+	char cluster[64], id[128], key[sizeof(medium->key)];
+	int result;
+
+	if ((result = rados.cluster_fsid(medium->cluster, cluster, sizeof(cluster))) < 0 ||
+	    (result = rbd.get_id(medium->image, id, sizeof(id))) < 0 ||
+	    (result = rbd.get_features(medium->image, &medium->found)) < 0 ||
+	    (result = rbd.get_stripe_unit(medium->image, &medium->unit)) < 0)
+		return rbd_say(medium, result, "what the image is");
+	snprintf(key, sizeof(key), "%s/%lld/%s/%s@%s", cluster, (long long)rados.ioctx_get_id(medium->pool),
+		 place->space ? place->space : "", id, place->snap ? place->snap : "");
+	if (medium->read_only)
+		medium->found &= ~RBD_LOCKS;	/* it needs none */
+	if (*medium->key && strcmp(medium->key, key))
+		return rbd_say(medium, ESTALE, "another image has its name");
+	strcpy(medium->key, key);
+	return rbd_measure(medium);
+}
+
+/* Nothing of it is under way: let go of the image, and the cluster. */
+static void rbd_detach(struct rbd_medium *medium)
+{
+	rbd_image image = medium->image;
+
+	pthread_mutex_lock(&medium->lock);
+	medium->image = NULL;
+	pthread_mutex_unlock(&medium->lock);
+	if (image) {
+		if (medium->watches)
+			rbd.update_unwatch(image, medium->watch);
+		rbd.close(image);
+	}
+	medium->watches = 0;
+	if (medium->pool)
+		rados.ioctx_destroy(medium->pool);
+	medium->pool = NULL;
+	if (medium->cluster)
+		rados.shutdown(medium->cluster);
+	medium->cluster = NULL;
+}
+
+/* Open the image. 0, or an errno. */
+static int rbd_attach(struct rbd_medium *medium)
+{
+	const struct rbd_place *place = &medium->place;
+	rbd_image image = NULL;
+	int result, error = rbd_reach(medium);
+
+	if (!error) {
+		result = (medium->read_only ? rbd.open_read_only : rbd.open)(medium->pool, place->image, &image, place->snap);
+		if (result < 0)
+			error = rbd_say(medium, result, "the image");
+	}
+	if (!error) {
+		pthread_mutex_lock(&medium->lock);
+		medium->image = image;
+		pthread_mutex_unlock(&medium->lock);
+		error = rbd_recognize(medium);
+	}
+	if (!error && !medium->read_only) {
+		result = rbd.update_watch(image, &medium->watch, rbd_told_changed, medium);
+		if (result < 0)
+			error = rbd_say(medium, result, "a watch of the image");
+		else
+			medium->watches = 1;
+	}
+	if (error)
+		rbd_detach(medium);
+	return error;
+}
+
+/* The lock */
+
+/* How many others have it: none, or one. `cut` them off, and take it from them. */
+static int rbd_owners(struct rbd_medium *medium, int cut)
+{
+	char *owners[RBD_OWNERS];
+	size_t i, count = RBD_OWNERS;
+	int mode, result = rbd.lock_get_owners(medium->image, &mode, owners, &count);
+
+	if (result < 0)
+		return 0;
+	for (i = 0; i < count && cut; i++)
+		rbd.lock_break(medium->image, RBD_EXCLUSIVE, owners[i]);
+	rbd.lock_get_owners_cleanup(owners, count);
+	return (int)count;
+}
+
+/* Get the lock, if the image has one. 0, or an errno: EROFS, if another one has it. Of one that is dead it waits for the end. */
+static int rbd_lock(struct rbd_medium *medium, int take)
+{
+	int result;
+
+	if (!(medium->found & RBD_LOCKS))
+		return 0;
+	if (take)
+		rbd_owners(medium, 1);
+	result = rbd.lock_acquire(medium->image, RBD_EXCLUSIVE);
+	return result < 0 ? rbd_say(medium, result == -EROFS ? EBUSY : result, "the image's lock") : 0;
+}
+
+/* Whether it is ours still, as far as we can tell. */
+static int rbd_locked(struct rbd_medium *medium)
+{
+	int ours = 1, result;
+
+	if (!(medium->found & RBD_LOCKS))
+		return 1;
+	result = rbd.is_exclusive_lock_owner(medium->image, &ours);
+	return result >= 0 ? ours : result != -ESHUTDOWN;
+}
+
+/* The thread */
+
+/* With the lock: sleep so long, or until something has changed. */
+static void rbd_sleep(struct rbd_medium *medium, int64_t nanoseconds)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += nanoseconds / RBD_SECOND;
+	until.tv_nsec += nanoseconds % RBD_SECOND;
+	until.tv_sec += until.tv_nsec / RBD_SECOND;
+	until.tv_nsec %= RBD_SECOND;
+	pthread_cond_timedwait(&medium->changed, &medium->lock, &until);
+}
+
+/* What has happened, when something has, or so much time has passed; 0: it is to be closed. */
+static int rbd_hear(struct rbd_medium *medium, int64_t nanoseconds, unsigned *events)
+{
+	int goes_on;
+
+	pthread_mutex_lock(&medium->lock);
+	if (!medium->events && !medium->closing)
+		rbd_sleep(medium, nanoseconds);
+	*events = medium->events;
+	medium->events = 0;
+	goes_on = !medium->closing;
+	pthread_mutex_unlock(&medium->lock);
+	return goes_on;
+}
+
+/* Refuse all requests from now on, and wait until none is under way any more: that takes no longer than the limit. */
+static void rbd_quiesce(struct rbd_medium *medium, int error)
+{
+	pthread_mutex_lock(&medium->lock);
+	medium->refuses = error;
+	while (medium->flying)
+		pthread_cond_wait(&medium->changed, &medium->lock);
+	pthread_mutex_unlock(&medium->lock);
+}
+
+/* The image is ours. */
+static void rbd_begin_use(struct rbd_medium *medium)
+{
+	pthread_mutex_lock(&medium->lock);
+	medium->refuses = medium->closing ? EBADF : 0;
+	medium->events &= ~RBD_LOST;
+	medium->counts.opened++;
+	medium->opening = 0;
+	pthread_cond_broadcast(&medium->changed);
+	pthread_mutex_unlock(&medium->lock);
+}
+
+/* It is another one's still: whoever opens it need not wait any more. */
+static void rbd_stand_by(struct rbd_medium *medium)
+{
+	pthread_mutex_lock(&medium->lock);
+	medium->opening = 0;
+	pthread_cond_broadcast(&medium->changed);
+	pthread_mutex_unlock(&medium->lock);
+}
+
+/* Open it for the first time: 0, or an errno, and it is no medium. */
+static int rbd_first(struct rbd_medium *medium)
+{
+	int error = rbd_attach(medium);
+
+	if (error)
+		return error;
+	medium->size = medium->size_now;
+	if (medium->policy == RBD_WAIT && medium->found & RBD_LOCKS && rbd_owners(medium, 0)) {
+		rbd_say(medium, EBUSY, "the image's lock");
+		rbd_stand_by(medium);
+		return 0;
+	}
+	error = rbd_lock(medium, medium->policy == RBD_TAKE);
+	if (!error)
+		rbd_begin_use(medium);
+	else if (medium->policy == RBD_WAIT)
+		rbd_stand_by(medium);
+	return medium->policy == RBD_WAIT ? 0 : error;
+}
+
+/* It is not ours: try to get it. Whether it is now. */
+static int rbd_again(struct rbd_medium *medium)
+{
+	int error = medium->image ? 0 : rbd_attach(medium);
+
+	if (!error) {
+		error = rbd_lock(medium, 0);
+		if (!error)
+			rbd_begin_use(medium);
+		else if (error != EBUSY)
+			rbd_detach(medium);
+	}
+	return !error;
+}
+
+/* It was ours, and is not any more. */
+static void rbd_lost(struct rbd_medium *medium)
+{
+	rbd_say(medium, ESHUTDOWN, "the image's lock");
+	rbd_quiesce(medium, ESHUTDOWN);
+	medium->counts.lost++;
+	medium->told(medium, 0);
+	rbd_detach(medium);
+}
+
+/* Who is last frees it. */
+static void rbd_unuse(struct rbd_medium *medium)
+{
+	if (__atomic_sub_fetch(&medium->users, 1, __ATOMIC_ACQ_REL))
+		return;
+	pthread_cond_destroy(&medium->changed);
+	pthread_mutex_destroy(&medium->lock);
+	free((char *)medium->place.conf);
+	free((char *)medium->place.id);
+	free((char *)medium->place.pool);
+	free((char *)medium->place.space);
+	free((char *)medium->place.image);
+	free((char *)medium->place.snap);
+	free(medium);
+}
+
+static void *rbd_keep(void *argument)
+{
+	struct rbd_medium *medium = argument;
+	int error = rbd_first(medium), ours = !medium->refuses, doubts = 0;
+	unsigned events;
+
+	while (!error && rbd_hear(medium, ours && !doubts ? RBD_TICK : RBD_RETRY, &events)) {
+		doubts = ours && !rbd_locked(medium) ? doubts + 1 : 0;
+		if (ours && (events & RBD_LOST || doubts == RBD_DOUBTS)) {
+			rbd_lost(medium);
+			ours = doubts = 0;
+		}
+		if (ours && events & RBD_RESIZED)
+			rbd_measure(medium);
+		if (!ours && (ours = rbd_again(medium)))
+			medium->told(medium, 1);
+	}
+	rbd_quiesce(medium, EBADF);
+	crew_end(&medium->askers);
+	rbd_detach(medium);
+	pthread_mutex_lock(&medium->lock);
+	medium->opening = 0;
+	medium->ended = 1;
+	pthread_cond_broadcast(&medium->changed);
+	pthread_mutex_unlock(&medium->lock);
+	rbd_unuse(medium);
+	return NULL;
+}
+
+#endif

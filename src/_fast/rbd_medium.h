@@ -1,0 +1,243 @@
+/*
+ * An image of a Ceph cluster as a medium (native.h), by librbd.
+ *
+ * All loops share one handle. Their threads give their requests to librbd, whose threads tell when they are over. A thread of the
+ * medium's, the keeper, does what waits: it opens the image and has its lock, and gets both again when they are lost. Until
+ * then requests are refused: ESHUTDOWN.
+ */
+#ifndef PYSRP_RBD_MEDIUM_H
+#define PYSRP_RBD_MEDIUM_H
+
+#include <signal.h>
+
+#include "rbd_keeper.h"
+
+/* A child that was forked has neither the keeper nor librbd's threads. */
+static int rbd_forked(const struct rbd_medium *medium)
+{
+	return medium->process != getpid();
+}
+
+/* Take the lock. Not in a child that was forked, where nobody may be left to let go of it: 0. */
+static int rbd_hold(struct rbd_medium *medium)
+{
+	if (rbd_forked(medium))
+		return 0;
+	pthread_mutex_lock(&medium->lock);
+	return 1;
+}
+
+static void rbd_release(struct rbd_medium *medium)
+{
+	pthread_mutex_unlock(&medium->lock);
+}
+
+/* The table's functions */
+
+static uint64_t rbd_size(void *self)
+{
+	return __atomic_load_n(&((struct rbd_medium *)self)->size, __ATOMIC_RELAXED);
+}
+
+static void *rbd_open_channel(void *self, void (*ring)(void *bell), void *bell)
+{
+	struct rbd_channel *channel = malloc(sizeof(*channel));
+
+	if (!channel)
+		return NULL;
+	channel->medium = self;
+	channel_begin(&channel->common, ring, bell);
+	return channel;
+}
+
+static void rbd_close_channel(void *self)
+{
+	struct rbd_channel *channel = self;
+
+	if (!rbd_forked(channel->medium))
+		channel_end(&channel->common);
+	free(channel);
+}
+
+/* Why it cannot even begin: an errno, or 0. */
+static int rbd_refuses(struct rbd_medium *medium, const struct pysrp_io *io)
+{
+	uint64_t size = rbd_size(medium);
+
+	if (io->length > size || io->offset > size - io->length)
+		return EINVAL;
+	if (io->operation < PYSRP_READ || io->operation > PYSRP_COMPARE)
+		return EOPNOTSUPP;
+	if (io->operation != PYSRP_READ && io->operation != PYSRP_FLUSH && io->operation != PYSRP_EXTENTS &&
+	    medium->table.features & PYSRP_READ_ONLY)
+		return EROFS;
+	if (io->operation == PYSRP_COMPARE) {
+		if (io->count != 2 || io->buffers[0].length != io->length || io->buffers[1].length != io->length)
+			return EINVAL;
+		/* An OSD does it, which has what is in one object. */
+		if (!medium->unit || io->length > medium->unit - io->offset % medium->unit)
+			return rbd_cannot_compare(medium);
+	}
+	return io->flags & PYSRP_NOWAIT ? EAGAIN : 0;
+}
+
+static uint64_t rbd_most(uint32_t operation)
+{
+	return operation == PYSRP_ZERO || operation == PYSRP_DISCARD ? RBD_SWEEP :
+	       operation == PYSRP_EXTENTS ? RBD_SEARCH : UINT64_MAX;
+}
+
+static enum pysrp_submitted rbd_submit(void *self, struct pysrp_io *io)
+{
+	struct rbd_channel *channel = self;
+	struct rbd_medium *medium = channel->medium;
+	struct rbd_request *request;
+	uint64_t most = rbd_most(io->operation);
+
+	io->done = 0;
+	io->bad = PYSRP_NOWHERE;
+	io->error = rbd_forked(medium) ? EBADF : rbd_refuses(medium, io);
+	if (io->error || (!io->length && io->operation != PYSRP_FLUSH))
+		return PYSRP_OVER;
+	if (!(request = malloc(sizeof(*request)))) {
+		io->error = EAGAIN;
+		return PYSRP_OVER;
+	}
+	*request = (struct rbd_request){
+		.medium = medium, .channel = channel, .io = io, .operation = io->operation,
+		.length = io->length < most ? io->length : most,
+	};
+	if ((io->error = rbd_enter(medium, &request->image))) {
+		free(request);
+		return PYSRP_OVER;
+	}
+	io->back = request;
+	if (io->operation == PYSRP_EXTENTS) {
+		int error = crew_put(&medium->askers, io);
+
+		if (error)
+			rbd_finish(request, error);
+		return PYSRP_PENDING;
+	}
+	if (io->operation == PYSRP_READ && io->flags & PYSRP_FUA) {
+		request->operation = PYSRP_FLUSH;
+		request->flushed = 1;
+	}
+	rbd_send(request);
+	return PYSRP_PENDING;
+}
+
+static struct pysrp_io *rbd_reap(void *self)
+{
+	return channel_reap(&((struct rbd_channel *)self)->common);
+}
+
+/* What librbd has runs on. */
+static int rbd_withdraw(void *self, struct pysrp_io *io)
+{
+	struct rbd_medium *medium = ((struct rbd_channel *)self)->medium;
+
+	if (io->operation != PYSRP_EXTENTS || rbd_forked(medium) || !crew_withdraw(&medium->askers, io))
+		return 0;
+	free(io->back);
+	rbd_leave(medium);
+	return 1;
+}
+
+/* Its beginning and its end */
+
+static char *rbd_copy(const char *text)
+{
+	return text ? strdup(text) : NULL;
+}
+
+/* All but the image. NULL: there is no memory. */
+static struct rbd_medium *rbd_begin(const struct rbd_place *place, enum rbd_policy policy, int read_only, int64_t limit)
+{
+	struct rbd_medium *medium = calloc(1, sizeof(*medium));
+	pthread_condattr_t clock;
+
+	if (!medium)
+		return NULL;
+	*medium = (struct rbd_medium){
+		.table = {
+			.size = sizeof(struct pysrp_medium), .self = medium, .block = 1, .bytes = rbd_size,
+			.open = rbd_open_channel, .close = rbd_close_channel, .submit = rbd_submit,
+			.reap = rbd_reap, .withdraw = rbd_withdraw,
+			.features = PYSRP_HAS_FUA | PYSRP_HAS_DISCARD | PYSRP_HAS_ZERO | PYSRP_HAS_EXTENTS | PYSRP_HAS_COMPARE |
+				    (read_only ? PYSRP_READ_ONLY : 0),
+		},
+		.place = {
+			rbd_copy(place->conf), rbd_copy(place->id), rbd_copy(place->pool), rbd_copy(place->space),
+			rbd_copy(place->image), rbd_copy(place->snap),
+		},
+		.process = getpid(), .users = 1, .policy = policy, .read_only = read_only, .limit = limit,
+		.refuses = ESHUTDOWN, .opening = 1,
+	};
+	pthread_condattr_init(&clock);
+	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+	pthread_cond_init(&medium->changed, &clock);
+	pthread_condattr_destroy(&clock);
+	pthread_mutex_init(&medium->lock, NULL);
+	crew_begin(&medium->askers, RBD_ASKERS, 0, medium, rbd_ask);
+	if (medium->place.pool && medium->place.image)
+		return medium;
+	rbd_unuse(medium);
+	return NULL;
+}
+
+/* No more: what is under way ends. Waits until the lock is another one's to take, but not for long. May be repeated. */
+static void rbd_shut(struct rbd_medium *medium)
+{
+	struct timespec until;
+
+	if (!rbd_hold(medium))
+		return;
+	medium->closing = 1;
+	medium->refuses = EBADF;
+	pthread_cond_broadcast(&medium->changed);
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += RBD_PATIENCE / RBD_SECOND;
+	/* The keeper may be who drops the last reference. */
+	while (!medium->ended && !pthread_equal(medium->keeper, pthread_self()))
+		if (pthread_cond_timedwait(&medium->changed, &medium->lock, &until))
+			break;
+	rbd_release(medium);
+}
+
+/* Begin the keeper, and wait until it has the image, or knows that another one has it: 0, or an errno, and it is shut. */
+static int rbd_open(struct rbd_medium *medium)
+{
+	sigset_t all, before;
+	int error;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	medium->users++;
+	error = pthread_create(&medium->keeper, NULL, rbd_keep, medium);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (error) {
+		medium->users--;
+		medium->ended = 1;
+		return error;
+	}
+	pthread_detach(medium->keeper);
+	pthread_mutex_lock(&medium->lock);
+	while (medium->opening)
+		pthread_cond_wait(&medium->changed, &medium->lock);
+	error = medium->ended ? medium->trouble : 0;
+	pthread_mutex_unlock(&medium->lock);
+	return error;
+}
+
+/* It is as large as it was found last. Only if that is more: `grown`. */
+static void rbd_resize(struct rbd_medium *medium, int grown)
+{
+	if (!rbd_hold(medium))
+		return;
+	if (!grown || medium->size_now > medium->size)
+		__atomic_store_n(&medium->size, medium->size_now, __ATOMIC_RELAXED);
+	rbd_release(medium);
+}
+
+#endif

@@ -1,0 +1,191 @@
+"""An image of a Ceph cluster as a medium: a ``struct pysrp_medium`` (native.h), for :class:`pysrp.media.rbd.RbdMedium`.
+
+rbd_medium.h does what is asked of it, by librbd, which is loaded when the first one is opened.
+"""
+
+cimport cython
+from cpython.pycapsule cimport PyCapsule_GetContext, PyCapsule_New, PyCapsule_SetContext
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.stdint cimport int64_t, uint64_t
+
+from pysrp._fast.native cimport PYSRP_MEDIUM, pysrp_medium
+
+
+cdef extern from "Python.h" nogil:
+    int Py_IsInitialized()
+
+cdef extern from "rbd_medium.h" nogil:
+    const char *RADOS_LIBRARY
+    const char *RBD_LIBRARY
+    const char *rbd_load(const char *rados, const char *rbd)
+    const uint64_t RBD_LOCKS
+    enum rbd_policy:
+        RBD_WAIT
+        RBD_TAKE
+        RBD_REFUSE
+    struct rbd_place:
+        const char *conf
+        const char *id
+        const char *pool
+        const char *space
+        const char *image
+        const char *snap
+    struct rbd_counts:
+        uint64_t opened, lost
+    struct rbd_medium:
+        pysrp_medium table
+        void (*told)(rbd_medium *medium, int up) noexcept nogil
+        void *owner
+        uint64_t found
+        uint64_t unit
+        char *key
+        int refuses
+        unsigned flying
+        uint64_t size_now
+        rbd_counts counts
+        char *words
+    rbd_medium *rbd_begin(const rbd_place *place, rbd_policy policy, int read_only, int64_t limit)
+    int rbd_open(rbd_medium *medium)
+    void rbd_shut(rbd_medium *medium)
+    void rbd_unuse(rbd_medium *medium)
+    void rbd_resize(rbd_medium *medium, int grown)
+    bint rbd_hold(rbd_medium *medium)
+    void rbd_release(rbd_medium *medium)
+
+POLICIES = {"wait": RBD_WAIT, "take": RBD_TAKE, "refuse": RBD_REFUSE}
+
+
+def library(str rados=None, str rbd=None):
+    """Load librados and librbd; None, or what is missing: a library's name, or a call that it has not."""
+    cdef const char *missing
+    first = None if rados is None else rados.encode()
+    second = None if rbd is None else rbd.encode()
+    missing = rbd_load(
+        RADOS_LIBRARY if first is None else <const char *>first, RBD_LIBRARY if second is None else <const char *>second
+    )
+    return None if missing is NULL else missing.decode()
+
+
+cdef const char *text(bytes given):
+    return NULL if given is None else <const char *>given
+
+
+@cython.no_gc_clear
+cdef class RbdTable:
+    """RbdTable(place, policy, read_only, limit, told): that image; :attr:`capsule` is the medium.
+
+    Before it :func:`library` is called. ``place`` is what the image is called: the file of Ceph's configuration, the
+    client's id, pool, namespace, image, snapshot, bytes each, or None but for pool and image. ``policy`` is one of
+    :data:`POLICIES`, ``limit`` nanoseconds. ``told(up, status)`` is called by a thread when the image is not ours any
+    more, and when it is again. Raises OSError where it cannot be opened.
+    """
+
+    cdef rbd_medium *medium
+    cdef object told
+
+    def __cinit__(self, tuple place not None, rbd_policy policy, bint read_only, int64_t limit, told not None):
+        cdef int error
+        cdef rbd_place where
+        conf, user, pool, space, image, snap = place
+        where.conf, where.id, where.pool, where.space = text(conf), text(user), text(pool), text(space)
+        where.image, where.snap = text(image), text(snap)
+        self.told = told
+        self.medium = rbd_begin(&where, policy, read_only, limit)
+        if self.medium is NULL:
+            raise MemoryError
+        self.medium.told, self.medium.owner = tell, <void *>self
+        with nogil:
+            error = rbd_open(self.medium)
+        if error:
+            raise OSError(error, self.medium.words.decode("utf-8", "replace"))
+
+    def __dealloc__(self):
+        if self.medium is not NULL:
+            self.medium.owner = NULL
+            self.close()
+            rbd_unuse(self.medium)
+
+    cpdef close(self):
+        """Let go of the image. What is under way ends, what is submitted later fails. May be repeated."""
+        with nogil:
+            rbd_shut(self.medium)
+
+    def resize(self, bint grown=False):
+        """:attr:`size` is :attr:`size_now` from now on; ``grown``: if that is more."""
+        with nogil:
+            rbd_resize(self.medium, grown)
+
+    @property
+    def size(self):
+        """Bytes, as it was when it was opened or resized."""
+        return self.medium.table.bytes(self.medium)
+
+    @property
+    def size_now(self):
+        """Bytes, as the cluster told last."""
+        return self.medium.size_now
+
+    @property
+    def away(self):
+        """Whether it is not ours now: every request fails with ESHUTDOWN."""
+        return self.medium.refuses != 0
+
+    @property
+    def locks(self):
+        """Whether there is a lock, which is ours while we use it: then nobody else changes the image."""
+        return self.medium.found & RBD_LOCKS != 0
+
+    @property
+    def unit(self):
+        """Bytes that are in one object, one behind the other."""
+        return self.medium.unit
+
+    @property
+    def key(self):
+        """Which image it is, all over the world: cluster, pool, namespace, the image's id, snapshot."""
+        return self.medium.key.decode("utf-8", "replace")
+
+    def status(self):
+        """How things are: numbers by name, and why it was not ours last.
+
+        In a child that was forked: how they were then.
+        """
+        cdef bint held
+        with nogil:
+            held = rbd_hold(self.medium)
+        try:
+            return {
+                "ours": held and not self.medium.refuses,
+                "under_way": self.medium.flying,
+                "times_opened": self.medium.counts.opened,
+                "times_lost": self.medium.counts.lost,
+                "trouble": self.medium.words.decode("utf-8", "replace"),
+            }
+        finally:
+            if held:
+                with nogil:
+                    rbd_release(self.medium)
+
+    @property
+    def capsule(self):
+        """``struct pysrp_medium``, in a capsule that keeps this alive."""
+        cdef object made = PyCapsule_New(&self.medium.table, PYSRP_MEDIUM, let_go)
+        Py_INCREF(self)
+        PyCapsule_SetContext(made, <void *>self)
+        return made
+
+
+cdef void let_go(object capsule) noexcept:
+    cdef object table = <object>PyCapsule_GetContext(capsule)
+    Py_DECREF(table)
+
+
+cdef void tell(rbd_medium *medium, int up) noexcept nogil:
+    if Py_IsInitialized():      # else the process ends, and there is no lock to take any more
+        tell_owner(medium, up)
+
+
+cdef void tell_owner(rbd_medium *medium, int up) noexcept with gil:
+    if medium.owner is not NULL:    # it goes with the interpreter's lock, too
+        table = <RbdTable>medium.owner
+        table.told(bool(up), table.status())

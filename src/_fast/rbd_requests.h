@@ -1,0 +1,293 @@
+/*
+ * The requests of an RBD medium (rbd_medium.h): how they are given to librbd, and how they end. librbd's threads tell of that,
+ * several at once.
+ */
+#ifndef PYSRP_RBD_REQUESTS_H
+#define PYSRP_RBD_REQUESTS_H
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "channel.h"
+#include "crew.h"
+#include "native.h"
+#include "rbd_library.h"
+
+enum { RBD_ASKERS = 2 };	/* threads that ask for extents, which librbd has no other way for */
+
+#define RBD_SWEEP (256ull << 20)	/* bytes of a ZERO or DISCARD: each object of them is an operation of its own */
+#define RBD_SEARCH (1ull << 30)		/* bytes that extents are asked of */
+
+/* What waits to be done by the keeper. */
+enum { RBD_LOST = 1, RBD_RESIZED = 2 };
+
+enum rbd_policy {
+	RBD_WAIT,	/* until nobody else has the lock */
+	RBD_TAKE,	/* shut out who has it */
+	RBD_REFUSE,	/* be no medium then */
+};
+
+/* Where an image is. NULL: what Ceph takes, or none. */
+struct rbd_place {
+	const char *conf, *id, *pool, *space, *image, *snap;
+};
+
+struct rbd_counts {
+	uint64_t opened, lost;
+};
+
+struct rbd_medium {
+	struct pysrp_medium table;
+	struct rbd_place place;
+	pid_t process;
+	unsigned users;			/* atomic: the owner and the keeper; the last one frees it */
+	pthread_t keeper;
+	enum rbd_policy policy;
+	int read_only;
+	int64_t limit;			/* nanoseconds */
+	void (*told)(struct rbd_medium *medium, int up);	/* the keeper calls it, without locks */
+	void *owner;			/* whoever knows what that means */
+	struct crew askers;
+
+	/* The keeper's, and known when it has been opened. */
+	rados_cluster cluster;
+	rados_pool pool;
+	uint64_t watch;			/* a handle */
+	int watches;
+	uint64_t found;			/* the image's features */
+	uint64_t unit;			/* bytes that are in one object, one behind the other */
+	char key[512];			/* which image it is, all over the world */
+
+	uint64_t size;			/* atomic */
+	pthread_mutex_t lock;		/* of all below */
+	pthread_cond_t changed;
+	rbd_image image;		/* while anything is under way, and it is not refused, it stays */
+	int refuses;			/* an errno, for all requests; 0: there is an image, and it is ours */
+	unsigned flying;		/* requests under way */
+	unsigned events;
+	int opening, closing, ended;
+	uint64_t size_now;
+	struct rbd_counts counts;
+	int trouble;			/* why it is refused: an errno, */
+	char words[256];		/* and in words */
+};
+
+struct rbd_channel {
+	struct channel common;
+	struct rbd_medium *medium;
+};
+
+struct rbd_request {
+	struct rbd_medium *medium;
+	struct rbd_channel *channel;
+	struct pysrp_io *io;
+	rbd_image image;
+	uint32_t operation;		/* of the part that is under way: with FUA there is a FLUSH too */
+	uint64_t length;		/* bytes of it */
+	uint64_t differs;		/* where, librbd says; that depends on its version and on what is there: nobody looks */
+	int flushed;			/* what FUA asks for has been done, or is */
+};
+
+/* A buffer is what librbd takes for one. */
+_Static_assert(sizeof(struct pysrp_buffer) == sizeof(struct iovec) &&
+	       offsetof(struct pysrp_buffer, bytes) == offsetof(struct iovec, iov_base) &&
+	       offsetof(struct pysrp_buffer, length) == offsetof(struct iovec, iov_len), "struct iovec");
+
+/* A request begins: 0, and there is an image until rbd_leave(), or an errno. */
+static int rbd_enter(struct rbd_medium *medium, rbd_image *image)
+{
+	int error;
+
+	pthread_mutex_lock(&medium->lock);
+	error = medium->refuses;
+	*image = medium->image;
+	if (!error)
+		medium->flying++;
+	pthread_mutex_unlock(&medium->lock);
+	return error;
+}
+
+static void rbd_leave(struct rbd_medium *medium)
+{
+	pthread_mutex_lock(&medium->lock);
+	if (!--medium->flying)
+		pthread_cond_broadcast(&medium->changed);
+	pthread_mutex_unlock(&medium->lock);
+}
+
+/* The image is not ours any more: all that comes is refused until the keeper has it again. */
+static void rbd_lose(struct rbd_medium *medium)
+{
+	pthread_mutex_lock(&medium->lock);
+	if (!medium->refuses)
+		medium->refuses = ESHUTDOWN;
+	medium->events |= RBD_LOST;
+	pthread_cond_broadcast(&medium->changed);
+	pthread_mutex_unlock(&medium->lock);
+}
+
+/* It is over: its loop reaps it. */
+static void rbd_finish(struct rbd_request *request, int error)
+{
+	struct rbd_medium *medium = request->medium;
+	struct rbd_channel *channel = request->channel;
+	struct pysrp_io *io = request->io;
+
+	/* Who is shut out of the cluster is told ESHUTDOWN; who has no lock, that nothing can be written. */
+	if (error == ESHUTDOWN || (error == EROFS && medium->found & RBD_LOCKS)) {
+		rbd_lose(medium);
+		error = ESHUTDOWN;
+	}
+	io->error = error;
+	free(request);
+	if (channel_put(&channel->common, io))
+		channel_ring(&channel->common);
+	rbd_leave(medium);
+}
+
+/* What there is to say of bytes that are not compared and written as one. */
+static int rbd_cannot_compare(const struct rbd_medium *medium)
+{
+	return medium->found & RBD_LOCKS ? EOPNOTSUPP : EXDEV;
+}
+
+static void rbd_send(struct rbd_request *request);
+
+/* librbd says what has become of a part of a request. */
+static void rbd_part_over(struct rbd_request *request, ssize_t result)
+{
+	struct pysrp_io *io = request->io;
+
+	if (result < 0) {
+		/* Ceph 16 compares no more than 512 bytes. */
+		if (result == -EINVAL && request->operation == PYSRP_COMPARE)
+			result = -rbd_cannot_compare(request->medium);
+		rbd_finish(request, (int)-result);
+		return;
+	}
+	if (request->operation == PYSRP_READ && (uint64_t)result != request->length) {
+		rbd_finish(request, EIO);	/* the image has become smaller */
+		return;
+	}
+	if (request->operation != PYSRP_FLUSH)
+		io->done = request->length;
+	if (request->operation == PYSRP_FLUSH && io->operation == PYSRP_READ) {
+		request->operation = PYSRP_READ;
+		rbd_send(request);
+	} else if (io->flags & PYSRP_FUA && !request->flushed) {
+		request->operation = PYSRP_FLUSH;
+		request->flushed = 1;
+		rbd_send(request);
+	} else {
+		rbd_finish(request, 0);
+	}
+}
+
+static void rbd_part_told(rbd_promise promise, void *argument)
+{
+	ssize_t result = rbd.aio_get_return_value(promise);
+
+	rbd.aio_release(promise);
+	rbd_part_over(argument, result);
+}
+
+/* Give a part of a request to librbd: a negative errno, if it does not take it. */
+static ssize_t rbd_call(struct rbd_request *request, rbd_promise promise)
+{
+	struct pysrp_io *io = request->io;
+	const struct iovec *vectors = (const struct iovec *)io->buffers;
+	rbd_image image = request->image;
+	uint64_t at = io->offset, length = request->length;
+
+	switch (request->operation) {
+	case PYSRP_READ:
+		return rbd.aio_readv(image, vectors, (int)io->count, at, promise);
+	case PYSRP_WRITE:
+		return rbd.aio_writev(image, vectors, (int)io->count, at, promise);
+	case PYSRP_ZERO:	/* without THICK_PROVISION: it may be a hole */
+		return rbd.aio_write_zeroes(image, at, length, promise, 0, 0);
+	case PYSRP_DISCARD:
+		return rbd.aio_discard(image, at, length, promise);
+	case PYSRP_COMPARE:
+		return rbd.aio_compare_and_write(image, at, length, (const char *)io->buffers[0].bytes,
+						 (const char *)io->buffers[1].bytes, promise, &request->differs, 0);
+	default:
+		return rbd.aio_flush(image, promise);
+	}
+}
+
+/* Give it to librbd; it may be over when this returns. */
+static void rbd_send(struct rbd_request *request)
+{
+	rbd_promise promise;
+	ssize_t result = rbd.aio_create_completion(request, rbd_part_told, &promise);
+
+	if (result >= 0) {
+		result = rbd_call(request, promise);
+		if (result >= 0)
+			return;
+		rbd.aio_release(promise);
+	}
+	rbd_finish(request, (int)-result);
+}
+
+/* Extents */
+
+struct rbd_search {
+	struct pysrp_extent *extents;
+	size_t room, used;
+	uint64_t at, end;		/* up to where they are known, and asked */
+};
+
+/* So many bytes more; whether there was room. */
+static int rbd_add(struct rbd_search *search, uint64_t to, int mapped)
+{
+	struct pysrp_extent *last = search->used ? &search->extents[search->used - 1] : NULL;
+
+	if (to > search->end)
+		to = search->end;
+	if (to <= search->at)
+		return 1;
+	if (!last || last->mapped != (uint64_t)mapped) {
+		if (search->used == search->room)
+			return 0;
+		last = &search->extents[search->used++];
+		*last = (struct pysrp_extent){ .mapped = (uint64_t)mapped };
+	}
+	last->length += to - search->at;
+	search->at = to;
+	return 1;
+}
+
+static int rbd_found_one(uint64_t offset, size_t length, int exists, void *argument)
+{
+	struct rbd_search *search = argument;
+
+	return rbd_add(search, offset, 0) && rbd_add(search, offset + length, exists != 0) ? 0 : -ENOBUFS;
+}
+
+/* On a thread that may wait. */
+static void rbd_ask(struct crew_hand *hand, struct pysrp_io *io)
+{
+	struct rbd_medium *medium = hand->owner;
+	struct rbd_request *request = io->back;
+	struct rbd_search search = {
+		.extents = (struct pysrp_extent *)io->buffers->bytes,
+		.room = io->buffers->length / sizeof(struct pysrp_extent),
+		.at = io->offset, .end = io->offset + request->length,
+	};
+	/* With the map of objects it is quick, and as exact as that. */
+	int error = rbd.diff_iterate2(request->image, NULL, io->offset, request->length, 1,
+				      (medium->found & RBD_FAST_DIFF) != 0, rbd_found_one, &search);
+
+	if (!error)
+		rbd_add(&search, search.end, 0);
+	if (error == -ENOBUFS)
+		error = 0;
+	io->done = error ? 0 : search.at - io->offset;
+	rbd_finish(request, -error);
+}
+
+#endif
