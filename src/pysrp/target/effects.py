@@ -310,7 +310,7 @@ class Compare(MediumEffect):
     def __init__(
         self, backend: Backend | Medium, offset: int, expected: Any, data: Any, *, flush: bool = False
     ) -> None:
-        self.backend, self.offset, self.flush = backend, offset, flush
+        self.backend, self.offset, self.flush, self.unit = backend, offset, flush, None
         self.expected, self.data = memoryview(expected).cast("B"), memoryview(data).cast("B")
 
     def request(self) -> MediumRequest:
