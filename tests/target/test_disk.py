@@ -588,6 +588,9 @@ def test_a_nexus_that_is_gone_prevents_nothing():
         bench.good("1e0000000100", nexus=other)
         bench.unit.detach(other)
         bench.good("1b0000000200")
+        bench.good("1b0000000300")
+        bench.good("1e0000000100", nexus=other)  # which was on the way
+        bench.good("1b0000000200")
         result = bench("1e0000000200")
         assert (result.code, result.pointer) == (BAD_FIELD, (True, 4, 1))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import struct
+import weakref
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -420,6 +422,19 @@ def test_many_pieces_of_a_segment() -> None:
             data = parameters(disks, (0, 1, 5000, 1, 0))
             bench.good(cdb.ExtendedCopyLid1.build(parameter_list_length=len(data)), data)
         assert other.memory()[: 5000 * BLOCK] == one.memory()[BLOCK : 5001 * BLOCK]
+
+
+def test_a_nexus_that_has_left_is_not_held(alone: Alone) -> None:
+    """Its unit was taken away from it while its command was on the way."""
+    nexus = alone.bench.login()
+    nexus.reaches = lambda: list(alone.luns)
+    alone.disks[0].detach(nexus)
+    data = parameters(alone.disks, (0, 2, 8, 0, 0))
+    assert alone.copy(data, nexus=nexus).status == 0
+    held = weakref.ref(nexus.reaches)
+    del nexus
+    gc.collect()
+    assert held() is None
 
 
 @pytest.mark.parametrize(

@@ -172,6 +172,15 @@ def test_reservation(bench):
     bench.good(RESERVE)
 
 
+def test_who_has_left_reserves_nothing(bench):
+    """Its unit was taken away from it while its command was on the way."""
+    other = bench.login()
+    bench.unit.detach(other)
+    bench.good(RESERVE, nexus=other)
+    assert bench.unit.reserved_by is None
+    bench.good("280000000000000000")
+
+
 @pytest.mark.parametrize(
     ("refused", "bit"),
     [("1610", 4), ("1601", 0), ("1710", 4), ("5610", 4), ("5602", 1), ("5601", 0), ("5702", 1)],

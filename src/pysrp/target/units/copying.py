@@ -163,11 +163,12 @@ class CopyCommands(BlockUnit):
                 raise unfit(0)
             return copy
         with self._lock:
+            if nexus not in self._nexuses:
+                return copy
             held = self._copies.setdefault(nexus, {})
             if name in held and held[name].state == CopyState.IN_PROGRESS:
                 raise Fault(SenseKey.ILLEGAL_REQUEST, SenseCode.OPERATION_IN_PROGRESS_ALREADY)
-            if nexus in self._nexuses:
-                held[name] = copy
+            held[name] = copy
         return copy
 
     def _copy_ends(self, nexus: Nexus, header: CopyList, copy: CopyProgress) -> None:

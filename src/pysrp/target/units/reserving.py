@@ -35,7 +35,8 @@ class ReservationCommands(UnitBase):
                 return GOOD
             if self._reservation.closes(task.nexus):
                 raise conflict()
-            self._reservation.holder = task.nexus
+            if task.nexus in self._nexuses:
+                self._reservation.holder = task.nexus
         return GOOD
 
     @command(cdbs.Release6, conflicts=Conflict.NEVER, refuses=["third_party", "extent_bit"])

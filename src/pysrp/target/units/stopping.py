@@ -145,8 +145,8 @@ class StopCommands(BlockUnit):
         if cdb.prevent > 1:
             raise invalid(cdbs.PreventAllowMediumRemoval, "prevent")
         with self._lock:
-            if cdb.prevent:
-                self._preventing.add(task.nexus)
-            else:
+            if not cdb.prevent:
                 self._preventing.discard(task.nexus)
+            elif task.nexus in self._nexuses:
+                self._preventing.add(task.nexus)
         return GOOD
