@@ -7,9 +7,8 @@ from functools import partial
 from typing import Any
 
 from pysrp.scsi import cdb as cdbs
-from pysrp.scsi.codes import SanitizeAction, SenseKey
+from pysrp.scsi.codes import SanitizeAction
 from pysrp.target.effects import GOOD, Alone, Begin, Effect, Flush, Work
-from pysrp.target.fault import Fault
 from pysrp.target.task import Task
 from pysrp.target.units.codes import SenseCode, invalid, short, unfit
 from pysrp.target.units.commands import LONG, command
@@ -104,7 +103,7 @@ class SanitizeCommands(FormatCommands):
         with self._lock:
             failed, restricted = self._damage == FAILED, self._restricted
         if failed and restricted:
-            raise Fault(SenseKey.ILLEGAL_REQUEST, SenseCode.INVALID_FIELD_IN_CDB, ("cdb", 1, 4))
+            raise invalid(cdbs.Sanitize, "service_action")
         if failed:
             yield Work(self.backend, partial(self._damaged, None))
         return GOOD
