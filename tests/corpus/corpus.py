@@ -1,4 +1,4 @@
-"""The differential corpus: what both engines answered to some two thousand sequences, as one hash for each hundred.
+"""The differential corpus: what both engines answered to thousands of sequences, as one hash for each hundred.
 
 ::
 
