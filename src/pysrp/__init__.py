@@ -51,7 +51,10 @@ def __getattr__(name: str) -> ModuleType:
 
 
 def get_include() -> str:
-    """The folder of ``native.h``, the C description of a medium and of a link: what a C compiler's -I wants."""
+    """The folder of ``native.h``, the C description of a medium and of a link: what a C compiler's -I wants.
+
+    ``native.pxd`` there is the same for Cython: ``cythonize(..., include_path=[pysrp.get_include()])``.
+    """
     return str(next(iter(import_module("pysrp._fast").__path__)))
 
 
