@@ -51,7 +51,8 @@ DOING = {
     Opcode.VERIFY_16: VERIFYING,
     Opcode.SERVICE_ACTION_IN_16: READING,
 }
-"""Commands whose failure is the medium's when it is read; of VERIFY those that the native lane may have begun."""
+"""The page that counts what the medium fails of a command, where that is not :data:`WRITING`; of VERIFY those that the native
+lane may have begun."""
 
 UNCORRECTED = 0x0006
 """Total uncorrected errors: the one counter of an error page that is known here (SPC-4, 7.3.6)."""
