@@ -93,7 +93,11 @@ cdef ColumnPlan make_plan(Layout layout, tuple names):
     if names is None:
         fields = [f for f in layout.fixed if 0 < f.size and f.end <= layout.size]
     else:
-        fields = [layout.index[name] for name in dict.fromkeys(names)]
+        fields = []
+        for name in dict.fromkeys(names):
+            if name not in layout.index:
+                raise KeyError(f"{layout.owner.__name__} has no field {name!r}")
+            fields.append(layout.index[name])
     for f in fields:
         if f.size == 0 or f.end > layout.size:
             raise KeyError(f"{f.name} is not in the fixed part of {layout.owner.__name__}")

@@ -85,6 +85,8 @@ def test_they_are_asked_as_a_dictionary() -> None:
     assert columns.get("tags") is None
     with pytest.raises(KeyError):
         columns["tags"]
+    with pytest.raises(KeyError, match="Cmd has no field 'tags'"):
+        srp.Cmd.columns(cmds(3), 48, ["tag", "tags"])
     assert columns.get("tags", 5) == 5
     assert columns.get("tag") == columns["tag"]
     assert dict(columns) == dict(columns.items()) == dict(zip(FIELDS, columns.values(), strict=True))
