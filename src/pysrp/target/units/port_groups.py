@@ -2,9 +2,9 @@
 
 ::
 
-    groups = PortGroups([PortGroup(1, (1,)), PortGroup(2, (2,), state=STANDBY)])
+    groups = PortGroups([PortGroup(1, (1,)), PortGroup(2, (2,), state=State.STANDBY)])
     disk.port_groups = groups                       # and those of every other unit that has them
-    groups.change(2, state=ACTIVE_OPTIMIZED)        # 2A/06 for every nexus
+    groups.change(2, state=State.ACTIVE_OPTIMIZED)  # 2A/06 for every nexus
 
 The numbers of ports are relative target port identifiers: ``Settings(relative_port=...)``, ``rel_tgt_id`` in SCST's tree.
 """
@@ -36,11 +36,12 @@ SETTABLE = ACTIVE | {State.STANDBY, State.UNAVAILABLE}
 """What SET TARGET PORT GROUPS may ask for."""
 STATES = SETTABLE | {State.OFFLINE, State.TRANSITIONING}
 
-TRANSITIONAL: frozenset[type[cdbs.Cdb]] = frozenset(
+Commands = frozenset[type[cdbs.Cdb]]
+IN_TRANSITION: Commands = frozenset(
     {cdbs.Inquiry, cdbs.ReportLuns, cdbs.RequestSense, cdbs.ReportTargetPortGroups}
 )
-UNAVAILABLE = TRANSITIONAL | {cdbs.SetTargetPortGroups}
-STANDBY = UNAVAILABLE | {
+IN_UNAVAILABLE: Commands = IN_TRANSITION | {cdbs.SetTargetPortGroups}
+IN_STANDBY: Commands = IN_UNAVAILABLE | {
     cdbs.LogSelect,
     cdbs.LogSense,
     cdbs.ModeSelect6,
@@ -52,11 +53,11 @@ STANDBY = UNAVAILABLE | {
     cdbs.ReceiveDiagnosticResults,
     cdbs.SendDiagnostic,
 }
-LIMITED = {
-    State.STANDBY: (SenseCode.PORT_IN_STANDBY, STANDBY),
-    State.UNAVAILABLE: (SenseCode.PORT_UNAVAILABLE, UNAVAILABLE),
-    State.OFFLINE: (SenseCode.PORT_OFFLINE, UNAVAILABLE),
-    State.TRANSITIONING: (SenseCode.PORT_IN_TRANSITION, TRANSITIONAL),
+LIMITED: dict[State, tuple[SenseCode, Commands]] = {
+    State.STANDBY: (SenseCode.PORT_IN_STANDBY, IN_STANDBY),
+    State.UNAVAILABLE: (SenseCode.PORT_UNAVAILABLE, IN_UNAVAILABLE),
+    State.OFFLINE: (SenseCode.PORT_OFFLINE, IN_UNAVAILABLE),
+    State.TRANSITIONING: (SenseCode.PORT_IN_TRANSITION, IN_TRANSITION),
 }
 """What all other commands end with, NOT READY, and which do not (SPC-5, 5.16.2.4)."""
 
