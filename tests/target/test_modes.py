@@ -6,6 +6,7 @@ import errno
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -96,6 +97,19 @@ def test_what_is_saved_is_so_after_a_restart_and_a_reset(ram: Ram, path: Path) -
         assert not bench.unit.write_cache
         assert page(bench, CONTROL, DEFAULT).qerr == 0
         bench.good("1500000000000000")
+
+
+def test_the_file_in_the_document_is_one(ram: Ram, path: Path) -> None:
+    document = (Path(__file__).parents[2] / "docs" / "saved.md").read_text()
+    text = (
+        document[document.index("    {\n") : document.index("    }\n") + 6]
+        .replace("\n    ", "\n")[4:]
+        .encode()
+    )
+    path.write_bytes(b"pysrp saved parameters 1 %08x\n" % crc32(text) + text)
+    with SavedFile(path, "25e1f3b2-data") as store, Bench(Disk(ram, saved=store)) as bench:
+        assert not page(bench, CACHING).wce
+        assert page(bench, CONTROL, SAVED) == page(bench, CONTROL, DEFAULT)
 
 
 def test_an_empty_list_saves_what_there_is(ram: Ram, path: Path) -> None:
