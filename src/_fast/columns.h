@@ -72,6 +72,13 @@ static inline struct column_16_bytes column_take_16(const uint8_t *p)
 	return value;
 }
 
+static inline uint64_t column_extend(uint64_t value, uint64_t mask)
+{
+	uint64_t sign = mask ^ mask >> 1;
+
+	return (value ^ sign) - sign;
+}
+
 COLUMN_LOOP(byte, uint8_t, p[0])
 COLUMN_LOOP(byte_bits, uint8_t, p[0] >> shift & mask)
 COLUMN_LOOP(word, uint16_t, wire_get16(p))
@@ -80,6 +87,11 @@ COLUMN_LOOP(quad, uint64_t, wire_get64(p))
 COLUMN_LOOP(word_bits, uint16_t, wire_get16(p) >> shift & mask)
 COLUMN_LOOP(long_bits, uint32_t, wire_get(p, nbytes) >> shift & mask)
 COLUMN_LOOP(quad_bits, uint64_t, wire_get(p, nbytes) >> shift & mask)
+/* Of bits, the highest of which is the sign. */
+COLUMN_LOOP(byte_signed, uint8_t, column_extend(p[0] >> shift & mask, mask))
+COLUMN_LOOP(word_signed, uint16_t, column_extend(wire_get16(p) >> shift & mask, mask))
+COLUMN_LOOP(long_signed, uint32_t, column_extend(wire_get(p, nbytes) >> shift & mask, mask))
+COLUMN_LOOP(quad_signed, uint64_t, column_extend(wire_get(p, nbytes) >> shift & mask, mask))
 
 static void column_16(const struct column *c, const uint8_t *p, ptrdiff_t stride, size_t count, uint8_t *out)
 {
@@ -97,19 +109,19 @@ static void column_bytes(const struct column *c, const uint8_t *p, ptrdiff_t str
 }
 
 /* What gathers the integers of a column: whole ones, or bits of them. */
-static inline column_gather column_for(const struct column *c)
+static inline column_gather column_for(const struct column *c, int has_sign)
 {
 	int whole = c->size == c->nbytes && c->mask == UINT64_MAX >> (64 - 8 * c->nbytes) && !c->shift;
 
 	switch (c->size) {
 	case 1:
-		return whole ? column_byte : column_byte_bits;
+		return whole ? column_byte : has_sign ? column_byte_signed : column_byte_bits;
 	case 2:
-		return whole ? column_word : column_word_bits;
+		return whole ? column_word : has_sign ? column_word_signed : column_word_bits;
 	case 4:
-		return whole ? column_long : column_long_bits;
+		return whole ? column_long : has_sign ? column_long_signed : column_long_bits;
 	default:
-		return whole ? column_quad : column_quad_bits;
+		return whole ? column_quad : has_sign ? column_quad_signed : column_quad_bits;
 	}
 }
 

@@ -44,7 +44,7 @@ cdef extern from "columns.h" nogil:
 
     void column_16(const column *c, const uint8_t *p, ptrdiff_t stride, size_t count, uint8_t *out)
     void column_bytes(const column *c, const uint8_t *p, ptrdiff_t stride, size_t count, uint8_t *out)
-    column_gather column_for(const column *c)
+    column_gather column_for(const column *c, bint has_sign)
     void columns_gather(const column_plan *p, const uint8_t *from_, ptrdiff_t stride, size_t count, uint8_t **at)
     column_plan *column_plan_new(size_t count)
     void column_plan_drop(column_plan *p)
@@ -116,6 +116,7 @@ cdef ColumnPlan make_plan(Layout layout, tuple names):
 cdef int make_column(Field f, column *c) except -1:
     """The narrowest type that holds the field's values; bytes as they are."""
     cdef Int number
+    cdef bint has_sign = False
     c.name = strdup(f.name.encode())
     if c.name is NULL:
         raise MemoryError  # pragma: no cover: no test has that little memory
@@ -129,9 +130,10 @@ cdef int make_column(Field f, column *c) except -1:
         if f.kind == KIND_INT:
             number = <Int> f
             c.shift, c.mask = number.shift, number.mask
-            if number.signed:
+            has_sign = number.signed
+            if has_sign:
                 code, form = code.lower(), form.lower()
-        c.gather = column_for(c)
+        c.gather = column_for(c, has_sign)
     c.code = <char> ord(code)
     form = form.encode()
     memcpy(c.format, <const char *> form, len(form) + 1)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pysrp import crq, srp
-from pysrp.fields import I32, U8, U16, U24, U48, Array, Bits, LunField, Raw, Structure, Text
+from pysrp.fields import I32, U8, U16, U24, U48, Array, Bits, Int, LunField, Raw, Structure, Text
 
 FIELDS = ["tag", "lun", "cdb", "task_attr"]
 
@@ -31,6 +31,27 @@ def cmds(count: int, seed: int = 1) -> bytes:
         )
         for i in range(count)
     )
+
+
+class Signed(Structure):
+    """Integers with a sign, of each width of a column, whole and not."""
+
+    __slots__ = ()
+    upper = Int(0, 1, 4, 4, signed=True)
+    lower = Int(0, 1, 0, 4, signed=True)
+    twelve = Int(1, 2, 2, 12, signed=True)
+    three = Int(3, 3, signed=True)
+    four = I32(6)
+    five = Int(10, 5, signed=True)
+    eight = Int(15, 8, signed=True)
+
+
+@pytest.mark.parametrize("bits", [0x00, 0x55, 0x7F, 0x80, 0xAA, 0xFF])
+def test_numbers_below_zero(bits: int) -> None:
+    data = bytes([bits]) * Signed.SIZE
+    view, columns = Signed(data), Signed.columns(data, stride=Signed.SIZE)
+    assert {name: columns[name][0] for name in columns} == {name: getattr(view, name) for name in columns}
+    assert len(columns) == 7
 
 
 class Wide(Structure, size=64):
