@@ -100,6 +100,7 @@ cdef int make_record_type(Layout layout) except -1:
     cdef PyMemberDef *members
     cdef Py_ssize_t i
     cdef Field f
+    cdef Step *slots
     owner = layout.owner
     if record_unfit(owner, View):
         raise TypeError(f"{owner.__name__}: a record has no dictionary; give the class and its bases __slots__ = ()")
@@ -117,7 +118,10 @@ cdef int make_record_type(Layout layout) except -1:
         members[i].name = names[i]
     made = record_make_type(name, owner, members, len(fields), record_set)
     made.__match_args__ = tuple([f.name for f in fields])
-    layout.slots = steps_of(fields, False)
+    slots = steps_of(fields, False)
+    if layout.record is not None:
+        return 0    # an enum's own code was asked for its members, and has made a record
+    layout.slots = slots
     layout.slot_count = len(fields)
     layout.record = made
     return 0

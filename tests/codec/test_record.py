@@ -233,6 +233,27 @@ def test_a_class_of_ones_own() -> None:
             Mine.record(*bad)
 
 
+def test_a_record_that_is_made_while_its_type_is() -> None:
+    made: list[Any] = []
+
+    class Codes(IntEnum):
+        ONE = 1
+
+        @classmethod
+        def _missing_(cls, value: object) -> Any:
+            if not made:
+                made.append(None)
+                made[0] = Mine.record(b"\1")
+            return None
+
+    class Mine(Structure):
+        __slots__ = ()
+        code = U8(0, enum=Codes)
+
+    assert type(Mine.record(b"\1")) is type(made[0])
+    assert made[0].__reduce__()[1] == (Mine, b"\1")
+
+
 def test_what_a_field_raises_leaves_no_half_record() -> None:
     calls, armed = [], [True]
 
