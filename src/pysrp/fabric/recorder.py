@@ -40,7 +40,8 @@ from typing import Any, TextIO
 
 from pysrp import crq, mad, scsi, srp
 from pysrp.errors import DecodeError
-from pysrp.fabric import Access, Identity, Memory, Port
+from pysrp.fabric import Access, Memory, Port
+from pysrp.fabric.wrapped import Wrapped
 
 __all__ = ["Recorder"]
 
@@ -95,7 +96,7 @@ class _Exchange:
         return 0 if answer.status else total
 
 
-class Recorder(Port):
+class Recorder(Wrapped):
     """Wraps an open ``port``; use it instead. ``file`` is a path, which is written anew (and made with mode 0600),
     or an open text file.
 
@@ -113,14 +114,9 @@ class Recorder(Port):
         file: str | os.PathLike[str] | TextIO,
         failed: Callable[[OSError], object] | None = None,
     ) -> None:
-        self.port = port
+        super().__init__(port)
         self._failed = failed
         self._given_up = False
-        self.identity = port.identity
-        self.is_server = port.is_server
-        self.queue_size = port.queue_size
-        self.window_size = port.window_size
-        self.max_transfer = port.max_transfer
         self._owns_file = isinstance(file, (str, os.PathLike))
         self._file: TextIO = _made(file) if isinstance(file, (str, os.PathLike)) else file
         self._name = os.fspath(file) if isinstance(file, (str, os.PathLike)) else getattr(file, "name", None)
@@ -128,11 +124,7 @@ class Recorder(Port):
         self._transactions = 0
         self._by_address: dict[int, _Exchange] = {}
         self._by_tag: dict[bytes, _Exchange] = {}
-        self._memories: list[Memory] = []
         self._link: Any = None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.port, name)
 
     # Records.
 
@@ -235,15 +227,10 @@ class Recorder(Port):
 
     def _own(self, address: int, size: int) -> bytes:
         """The client's memory by bus address, as far as it is there; the server has to copy it first."""
-        for memory in () if self.is_server else self._memories:
-            start = address - memory.address
-            try:
-                if 0 <= start < len(memory):
-                    with memoryview(memory) as view:
-                        return bytes(view[start : start + size])
-            except (BufferError, ValueError):
-                continue  # freed
-        return b""
+        if self.is_server:
+            return b""
+        with self._stretch(address, size) as view:
+            return bytes(view)
 
     # The queue.
 
@@ -350,12 +337,6 @@ class Recorder(Port):
 
     # Memory.
 
-    def allocate(self, size: int, access: Access = Access.BOTH) -> Memory:
-        """See :meth:`Port.allocate`."""
-        memory = self.port.allocate(size, access)
-        self._memories.append(memory)
-        return memory
-
     def copy_in(self, remote: int, local: Memory, offset: int = 0, length: int | None = None) -> None:
         """See :meth:`Port.copy_in`."""
         self._catch_up()
@@ -453,38 +434,11 @@ class Recorder(Port):
 
     # The rest.
 
-    @property
-    def partner(self) -> Identity | None:
-        """See :attr:`Port.partner`."""
-        return self.port.partner
-
-    @property
-    def connected(self) -> bool:
-        """See :attr:`Port.connected`."""
-        return self.port.connected
-
-    @property
-    def ended(self) -> bool:
-        """See :attr:`Port.ended`."""
-        return self.port.ended
-
-    def signal(self, on: bool) -> None:
-        """See :meth:`Port.signal`."""
-        self.port.signal(on)
-
     def wait(self, timeout: float | None = None) -> bool:
         """See :meth:`Port.wait`."""
         self._catch_up()
         self._flush()  # who follows the file sees all of it while nothing passes
         return self.port.wait(timeout)
-
-    def wake(self) -> None:
-        """See :meth:`Port.wake`."""
-        self.port.wake()
-
-    def fileno(self) -> int:
-        """See :meth:`Port.fileno`."""
-        return self.port.fileno()
 
     def close(self) -> None:
         """Close the port and, if the recorder opened it, the file."""
