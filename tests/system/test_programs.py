@@ -83,6 +83,17 @@ def test_compressing(tmp_path: Path) -> None:
             server.terminate()
 
 
+def test_editing(tmp_path: Path) -> None:
+    """What the client calls block 0 is another one of the target's."""
+    ram = Ram(8 << 20)
+    ram.write_from(512 * 100, memoryview(DATA)[:512])
+    with a_server(tmp_path, Disk(ram, "ram")) as server:
+        shown = subprocess.check_output(
+            [sys.executable, PROGRAMS / "editing.py", server.url, "100"], text=True
+        )
+    assert shown.splitlines() == ["VDASD blkdev " + DATA[:16].hex(" "), "1 edited"]
+
+
 def test_own_mad(tmp_path: Path) -> None:
     """Our server does not know it, and says so; what it did not know comes back as it was."""
     with a_server(tmp_path) as server:

@@ -1,0 +1,141 @@
+"""A client's port through which a function sees each queue element and each IU on its way, and changes what it likes.
+
+::
+
+    def edit(direction, element, iu):
+        if direction == "i2t" and iu and iu[0] == srp.Opcode.CMD:
+            srp.Cmd(iu).task_attribute = srp.TaskAttribute.ORDERED
+
+    with Interposer(fabric.connect("unix:/tmp/vios"), edit) as port, Session(port) as session:
+        ...
+
+``direction`` is ``i2t`` from the initiator to the target, ``t2i`` the other way. ``element`` is a bytearray of 16 bytes.
+``iu`` is one of as many bytes as the element announces (most drivers announce 256, whatever the IU has), an answer of no more than its request: what the function
+leaves there takes the place of what was. It is None where the element has no IU or datagram, or none in this end's memory.
+The function is called once for each element, in their order, by the thread that has the port; what it raises the call of the
+port raises. An answer is found by the tag of the request as it was sent: a function that changes tags has to change them back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from pysrp import crq
+from pysrp.errors import ConfigError
+from pysrp.fabric import Memory, Port
+from pysrp.fabric.wrapped import Wrapped
+
+__all__ = ["Interposer"]
+
+Edit = Callable[[str, bytearray, "bytearray | None"], object]
+WITH_IU = (crq.Format.SRP, crq.Format.MAD)
+
+
+class Interposer(Wrapped):
+    """Wraps an open client's ``port``; use it instead. ``edit`` is described above.
+
+    ConfigError for a server's port: what a server copies it has to find where its client says. ValueError from whatever
+    sends or polls when ``edit`` has changed the length of an element or an IU.
+    """
+
+    def __init__(self, port: Port, edit: Edit) -> None:
+        if port.is_server:
+            raise ConfigError("an interposer wraps a client's port")
+        super().__init__(port)
+        self._edit = edit
+        self._places: dict[int, tuple[int, int]] = {}
+        self._unsent: dict[bytes, tuple[bytes, bytes]] = {}
+
+    def _edited(self, direction: str, element: bytes, address: int, room: int) -> tuple[bytes, bytes]:
+        """The element and its IU, as the function has left them."""
+        shown = bytearray(element)
+        with self._stretch(address, min(crq.Element(element).IU_length, room)) as view:
+            iu = bytearray(view) or None
+            self._edit(direction, shown, iu)
+            if len(shown) != crq.Element.SIZE:
+                raise ValueError(f"an element of {len(shown)} bytes")
+            if iu is not None:
+                view[:] = iu
+        return bytes(shown), bytes(iu or b"")
+
+    def _outgoing(self, element: bytes) -> bytes:
+        """What goes out in place of an element. One that the partner had no room for has been edited."""
+        if len(element) != crq.Element.SIZE:
+            return element
+        address = self._address(element)
+        edited, iu = self._unsent.pop(element, (b"", b""))
+        with self._stretch(address, len(iu)) as view:
+            if not edited or view != iu:
+                edited, iu = self._edited("i2t", element, address, 0xFFFF if address >= 0 else 0)
+        self._unsent[element] = edited, iu
+        return edited
+
+    @staticmethod
+    def _address(element: bytes) -> int:
+        """Where the IU of an element is, or from the server the tag of its request; -1 for none."""
+        one = crq.Element(element)
+        return one.IU_data_ptr if one.valid == crq.Valid.CMD_RESP and one.format in WITH_IU else -1
+
+    def _sent(self, element: bytes) -> None:
+        _, iu = self._unsent.pop(element, (b"", b""))
+        if len(iu) >= 16:
+            self._places[int.from_bytes(iu[8:16], "big")] = self._address(element), len(iu)
+
+    def send(self, element: bytes | bytearray | memoryview) -> None:
+        """See :meth:`Port.send`."""
+        one = bytes(element)
+        self.port.send(self._outgoing(one))
+        self._sent(one)
+
+    def send_many(self, elements: Iterable[bytes | bytearray | memoryview]) -> int:
+        """See :meth:`Port.send_many`."""
+        batch = [bytes(one) for one in elements]
+        count = self.port.send_many([self._outgoing(one) for one in batch])
+        for one in batch[:count]:
+            self._sent(one)
+        return count
+
+    def poll(self, max: int = 256) -> list[bytes]:
+        """See :meth:`Port.poll`."""
+        return [self._incoming(element) for element in self.port.poll(max)]
+
+    def _incoming(self, element: bytes) -> bytes:
+        # What a server says of the length beyond its client's room would be somebody else's memory.
+        address, room = self._places.pop(self._address(element), (-1, 0))
+        return self._edited("t2i", element, address, room)[0]
+
+    def _forget(self) -> None:
+        self._places.clear()
+        self._unsent.clear()
+
+    def register(self) -> bool:
+        """See :meth:`Port.register`."""
+        self._forget()
+        return self.port.register()
+
+    def free(self) -> None:
+        """See :meth:`Port.free`."""
+        self.port.free()
+        self._forget()
+
+    def enable(self) -> None:
+        """See :meth:`Port.enable`."""
+        self.port.enable()
+
+    def copy_in(self, remote: int, local: Memory, offset: int = 0, length: int | None = None) -> None:
+        """See :meth:`Port.copy_in`."""
+        self.port.copy_in(remote, local, offset, length)
+
+    def copy_out(self, local: Memory, remote: int, offset: int = 0, length: int | None = None) -> None:
+        """See :meth:`Port.copy_out`."""
+        self.port.copy_out(local, remote, offset, length)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """See :meth:`Port.wait`."""
+        return self.port.wait(timeout)
+
+    def close(self) -> None:
+        """Close the port."""
+        self.port.close()
+        self._memories.clear()
+        self._forget()
