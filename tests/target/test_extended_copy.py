@@ -605,3 +605,23 @@ def test_how_it_ended_is_held(alone: Alone) -> None:
     alone.good((0, 1, 1, 0, 1200), name=4)
     alone.bench.unit.attach(alone.bench.nexus)
     assert [alone.held(number).code for number in (3, 4)] == [(5, 0x24, 0)] * 2
+
+
+def test_what_was_read_before_a_sanitize_is_not_written_after_it(copies: Copies) -> None:
+    """The blocks of a unit that has been sanitized would have in them again what was there."""
+    unit = copies.units[0]
+    tag = copies.begin(parameters([unit], (0, 0, 1, 0, 8)))
+    copies.in_step(0)
+    sanitize = copies.other.client.cmd(1, bytes((0x48, 2, *bytes(8))))
+    copies.other.run()
+    copies.turns.open()
+
+    def over() -> bool:
+        copies.rig.run()
+        copies.other.run()
+        return bool(copies.rig.client.answers and copies.other.client.answers)
+
+    until(over)
+    assert copies.other.client.answer(sanitize).status == 0
+    assert copies.bad(tag) == (0x0A, 0x0D, 1)
+    assert bytes(copies.source.memory()) == bytes(MIB)

@@ -196,3 +196,24 @@ def test_what_cannot_be_kept_does_not_begin(tmp_path: Path, ram: Ram) -> None:
         assert bench.bad(cdb(BLOCK_ERASE)) == (4, 0x44, 0)
         assert bytes(ram.memory()) == b"x" * SIZE
         bench.good(TUR)
+
+
+@pytest.mark.parametrize("raw", ["28000000000000000100", "040000000000", cdb(BLOCK_ERASE, AUSE)])
+def test_what_waited_when_it_began_does_not_go_on_when_it_has_failed(pair: Pair, raw: Any) -> None:
+    """Nor does it wait for so long: it is told what goes on, as who comes later is."""
+    reading = pair.command(pair.first, "28000000000000000100", room=BLOCK)
+    pair.turns.in_step(0)
+    pair.turns.fail = 2
+    pair.command(pair.first, cdb(BLOCK_ERASE, IMMED))
+    assert pair.unit.job is None
+    waiting = pair.command(pair.other, raw, room=BLOCK)
+    assert not pair.other.client.answers
+    pair.turns.turn.release()
+    pair.first.settle(lambda: pair.unit.job is not None)
+    pair.turns.in_step(0)
+    pair.other.settle(lambda: bool(pair.other.client.answers))
+    assert code(parse_sense(bytes(pair.other.client.answer(waiting).sense))) == GOING
+    pair.over()
+    assert code(pair.bad(pair.other, TUR)) == FAILED
+    assert code(pair.bad(pair.other, cdb(EXIT))) == IN_CDB
+    assert pair.first.client.answer(reading).status == 0

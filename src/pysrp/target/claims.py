@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pysrp._fast.gate import ALONE, Gate
 
 if TYPE_CHECKING:
+    from pysrp.target.fault import Fault
     from pysrp.target.medium import MediumRequest
     from pysrp.target.task import Nexus, Task
     from pysrp.target.units.jobs import Job
@@ -34,7 +35,7 @@ class Claim:
     While the task waits it is what is under way for it (:class:`pysrp.target.task.Underway`).
     """
 
-    __slots__ = ("alone", "begin", "claims", "end", "go_on", "granted", "lanes", "task")
+    __slots__ = ("alone", "begin", "claims", "end", "go_on", "granted", "job", "lanes", "refusal", "task")
 
     request: MediumRequest | None = None
     """Nothing that a medium does."""
@@ -45,6 +46,10 @@ class Claim:
         self.claims, self.go_on, self.alone = claims, go_on, alone
         self.task: Any = task
         """Whose it is: a job's, where it is not waited for any more."""
+        self.job: Job | None = None
+        """The job that has it."""
+        self.refusal: Fault | None = None
+        """Why it is not granted: a job has begun that refuses what waits."""
         self.begin, self.end = offset, offset + length
         self.granted = False
         self.lanes = 0
@@ -53,6 +58,11 @@ class Claim:
     def overlaps(self, begin: int, end: int) -> bool:
         """Whether some of these bytes are among its own."""
         return self.begin < end and begin < self.end
+
+    def refuse(self) -> None:
+        """Raise why it is not granted."""
+        if self.refusal is not None:
+            raise self.refusal
 
     def cancel(self, quiet: Callable[[], None]) -> bool:
         """The task does not want it any more: nothing has begun."""
@@ -83,10 +93,11 @@ class Claims:
 
     def wait(self, task: Task, offset: int, length: int, go_on: Callable[[], None]) -> Claim | None:
         """What a task in :attr:`shared` that has found a queue has to wait for: its nexus is posted ``go_on`` then. None: it
-        need not.
+        need not. Raises Fault, as :meth:`want`, where a job refuses it.
         """
         claim = Claim(self, task, offset, length, go_on, False)
         with self._lock:
+            self._admit(claim)
             mine = any(each.task is task for each in self.queue)
             waits = not mine and not _free(claim, self.queue)
             if mine or waits:
@@ -109,6 +120,7 @@ class Claims:
         claim = Claim(self, task, offset, length, go_on, True)
         claim.lanes = 1  # until all gates are closed
         with self._lock:
+            self._admit(claim)
             self.shared.pop(task, None)
             self.queue = [*self.queue, claim]
         for nexus, gate in gates():
@@ -141,11 +153,34 @@ class Claims:
         _call(ready)
 
     def keep(self, task: Task, job: Job) -> None:
-        """What a task is alone with a job is alone with from now on, until that leaves."""
+        """What a task is alone with a job is alone with from now on, until that leaves: who waits for it already is refused
+        as who comes later is. It might take hours, and leave nothing there that was meant.
+        """
+        refused = []
         with self._lock:
             for each in self.queue:
                 if each.task is task:
-                    each.task = job
+                    each.task = each.job = job
+            for each in self.queue:
+                if not each.granted:
+                    each.refusal = self._refusal(each)
+                    if each.refusal is not None:
+                        refused.append(each)
+            self.queue = [each for each in self.queue if each.refusal is None]
+        _call(refused)
+
+    def _admit(self, claim: Claim) -> None:
+        """Raise what refuses a claim at once. With the lock."""
+        claim.refusal = self._refusal(claim)
+        claim.refuse()
+
+    def _refusal(self, claim: Claim) -> Fault | None:
+        """What a job says to a claim that would wait for it. With the lock."""
+        for each in self.queue:
+            job = each.job
+            if job is not None and each.overlaps(claim.begin, claim.end) and job.turns_away(claim.task):
+                return job.fault()
+        return None
 
     def _ready(self) -> list[Claim]:
         """Grant what waits for nobody any more. With the lock."""

@@ -465,9 +465,9 @@ class Task:
         """Claim these bytes, and go on as soon as it has them."""
 
         def granted() -> None:
-            if self.transfer is waiting:  # neither ended nor aborted
+            if waiting is not None and self.transfer is waiting:  # neither ended nor aborted
                 self.transfer = None
-                self.attempt(go_on)
+                self.attempt(go_on if waiting.refusal is None else waiting.refuse)
 
         waiting = claim(self, offset, length, granted)
         if waiting is None:

@@ -64,6 +64,7 @@ class FormatCommands(WriteSameCommands):
                 if getattr(cdb, name):
                     raise invalid(cdbs.FormatUnit, name)
         yield Alone(0, self.blocks * self.block_size)
+        self.let(task.nexus, task.cdb)  # a SANITIZE may have failed since it came
         job = Job(self.backend, self._format(block), SenseCode.FORMAT_IN_PROGRESS)
         if immed:
             return Begin(job)

@@ -54,7 +54,7 @@ class Job:
     of ``backend``, in place where there is none, without the unit's lock. It is closed between two steps when the job
     is to stop: by :meth:`stop`, and, unless ``lasting``, by LOGICAL UNIT RESET. What it raises, then too, is told
     to who began it: the command that waits for the job, or with deferred sense data the next one of that nexus.
-    What that command was alone with the job is alone with.
+    What that command was alone with the job is alone with. Who waited for that is refused, too, when it begins.
 
     Until it is over REQUEST SENSE says ``key``, ``code`` and the progress. With the key NOT READY other commands
     fail so too, but for those that leave unit attentions alone (INQUIRY, REPORT LUNS, REQUEST SENSE), and ``allowed``
@@ -95,6 +95,10 @@ class Job:
     def refuses(self, entry: SupportedCdb) -> bool:
         """Whether this command is."""
         return self.closes and entry.reports_attention and entry.cdb not in self.allowed
+
+    def turns_away(self, task: Task) -> bool:
+        """Whether a task is that has come to the medium meanwhile, or was there and waits."""
+        return self.closes and all(task.cdb[0] != each.opcode.must for each in self.allowed)
 
     def fault(self) -> Fault:
         """What a command ends with that is refused."""

@@ -51,10 +51,10 @@ class SanitizeCommands(FormatCommands):
             raise invalid(cdbs.Sanitize, "parameter_list_length")
         self._writable(task)
         restricted = not cdb.ause
+        yield Alone(0, self.blocks * self.block_size)
         with self._lock:
             if self._damage == FAILED and self._restricted and not restricted:
                 raise invalid(cdbs.Sanitize, "ause")
-        yield Alone(0, self.blocks * self.block_size)
         steps = self._sanitize(passes, restricted)
         job = Job(self.backend, steps, SenseCode.SANITIZE_IN_PROGRESS, lasting=True)
         if cdb.immed:
