@@ -198,7 +198,9 @@ def test_what_cannot_be_kept_does_not_begin(tmp_path: Path, ram: Ram) -> None:
         bench.good(TUR)
 
 
-@pytest.mark.parametrize("raw", ["28000000000000000100", "040000000000", cdb(BLOCK_ERASE, AUSE)])
+@pytest.mark.parametrize(
+    "raw", ["28000000000000000100", "040000000000", cdb(BLOCK_ERASE, AUSE), "1dc000000000"]
+)
 def test_what_waited_when_it_began_does_not_go_on_when_it_has_failed(pair: Pair, raw: Any) -> None:
     """Nor does it wait for so long: it is told what goes on, as who comes later is."""
     reading = pair.command(pair.first, "28000000000000000100", room=BLOCK)

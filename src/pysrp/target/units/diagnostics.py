@@ -35,7 +35,7 @@ RESULTS = 20
 """Self-tests whose results are kept (SPC-4, 7.3.16)."""
 
 PASSED, ABORTED, FIRST_FAILED = 0, 2, 5
-"""SELF-TEST RESULTS: without an error; aborted by who began it, or by a reset; the first stretch failed, 6: the second."""
+"""SELF-TEST RESULTS: without an error; aborted, or ended by another command; the first stretch failed, 6: the second."""
 
 NOWHERE = 0xFFFFFFFFFFFFFFFF
 """ADDRESS OF FIRST FAILURE of a test that found none."""
@@ -107,6 +107,9 @@ class DiagnosticCommands(Comparing):
             ended = PASSED
         except Fault as fault:
             cause = fault
+            if fault.key == SenseKey.NOT_READY:  # a SANITIZE has begun, say: that is no failure
+                ended = ABORTED
+                raise
             raise Fault(
                 SenseKey.HARDWARE_ERROR,
                 SenseCode.LOGICAL_UNIT_FAILED_SELF_TEST,
