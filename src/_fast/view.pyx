@@ -65,6 +65,9 @@ cdef extern from *:
     PyObject *long_of_signed "PyLong_FromLongLong" (int64_t n) except NULL
     object PyCFunction_New(PyMethodDef *definition, object self)
 
+    int enter_call "Py_EnterRecursiveCall"(const char *where) except 1
+    void leave_call "Py_LeaveRecursiveCall"()
+
 
 Problem = namedtuple("Problem", "field offset message")
 Problem.__doc__ = "One violation: the field's name, its byte offset, and what the standard says."

@@ -101,7 +101,11 @@ cdef class View:
     def __hash__(self):
         # As a memoryview: a view has a hash if the memory belongs to something that has one, and so does not change.
         if buffer_owner(&self.buffer) is not NULL:
-            hash(<object> buffer_owner(&self.buffer))
+            enter_call(b" in the hash of views over views")
+            try:
+                hash(<object> buffer_owner(&self.buffer))
+            finally:
+                leave_call()
         return hash(PyBytes_FromStringAndSize(<char *> self.p, self.n))
 
     def __reduce__(self):

@@ -254,6 +254,17 @@ def test_a_record_that_is_made_while_its_type_is() -> None:
     assert made[0].__reduce__()[1] == (Mine, b"\1")
 
 
+def test_the_hash_of_views_over_views_over_views() -> None:
+    view = srp.Cmd(CMD)
+    for _ in range(10):
+        view = srp.Cmd(memoryview(view))
+    assert hash(view) == hash(srp.Cmd(CMD))
+    for _ in range(200_000):
+        view = srp.Cmd(view)
+    with pytest.raises(RecursionError):
+        hash(view)
+
+
 def test_what_a_field_raises_leaves_no_half_record() -> None:
     calls, armed = [], [True]
 
