@@ -145,7 +145,7 @@ def copies():
     tool("/usr/bin/sg_copy_results", "--params", sg(THICK), says=[
         "Supports no list identifier .*: yes|SNLID.*: 1|no list",
         "Maximum target descriptor count: 16", "Maximum segment descriptor count: 64",
-        "Maximum segment length: 268431360 bytes", "[Bb]lock", "[Ii]dentification",
+        "Maximum segment length: 268431360 bytes", "[Bb]lock", "(?i)identification",
     ])  # fmt: skip
     put(THICK, 1000, os.urandom(2000 * 512))
     for source, to in ((THICK, OTHER), (OTHER, THIN)):
