@@ -4,6 +4,7 @@ rbd_medium.h does what is asked of it, by librbd, which is loaded when the first
 """
 
 cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.pycapsule cimport PyCapsule_GetContext, PyCapsule_New, PyCapsule_SetContext
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport int64_t, uint64_t
@@ -67,7 +68,7 @@ def library(str rados=None, str rbd=None):
 
 
 cdef const char *text(bytes given):
-    return NULL if given is None else <const char *>given
+    return NULL if given is None else PyBytes_AS_STRING(given)
 
 
 @cython.no_gc_clear
