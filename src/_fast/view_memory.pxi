@@ -20,6 +20,10 @@ cdef class Span:
             buffer, self, self.owner.p + self.offset, self.length, self.owner.buffer.readonly, flags
         )
 
+    def __hash__(self):
+        # A memoryview that is read-only has a hash if its exporter has one: only over memory that does not change.
+        return hash(self.owner)
+
 
 cdef object span(View v, Py_ssize_t offset, Py_ssize_t length):
     cdef Span s = Span.__new__(Span)

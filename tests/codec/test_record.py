@@ -206,6 +206,10 @@ def test_views_have_a_hash_where_their_memory_has() -> None:
     for memory in (bytearray(CMD), memoryview(bytearray(CMD)).toreadonly(), srp.Cmd(bytearray(CMD))):
         with pytest.raises((TypeError, ValueError)):
             hash(srp.Cmd(memory))
+    changing = srp.Cmd(bytearray(CMD))
+    for within in changing.raw("cdb").toreadonly(), srp.DirectBuf(changing.raw("data_in").toreadonly()):
+        with pytest.raises((TypeError, ValueError)):
+            hash(within)
 
 
 def test_a_class_of_ones_own() -> None:
