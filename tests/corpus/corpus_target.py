@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from corpus_alone import alone
+from corpus_ends import ended
 from corpus_target_machine import (
     ABSENT,
     ACA,
@@ -836,6 +837,8 @@ FAMILIES: list[tuple[Callable[[Machine, Random, int], None], int, dict[str, Any]
     (reserved, 30, {"native": True}),
     (alone, 60, {}),
     (alone, 20, {"late": True}),
+    (ended, 48, {}),
+    (ended, 12, {"late": True}),
 ]
 """Sequences, how many of each, and the machine that they are played on."""
 

@@ -1,0 +1,48 @@
+"""Sequences where a command ends others: QERR and TAS of the control mode page, for corpus_target.py."""
+
+from __future__ import annotations
+
+import struct
+from random import Random
+
+from corpus_target_machine import HAND, Machine
+from pysrp.scsi.mode import ControlPage
+from pysrp.srp import TskMgmtFunc
+
+CDB = struct.Struct(">BxIxHx")
+"""READ(10) and its neighbours: operation code, LBA, blocks."""
+
+
+def ended(m: Machine, rng: Random, number: int) -> None:
+    """Commands of two nexuses under way; CHECK CONDITIONs and functions that end them, with an answer or without one."""
+    m.ready()
+    page = ControlPage.build(
+        tst=1,
+        gltsd=1,
+        queue_algorithm_modifier=1,
+        busy_timeout_period=0xFFFF,
+        tas=number & 1,
+        qerr=(0, 1, 3)[number // 2 % 3],
+    )
+    data = bytes(4) + bytes(page)
+    m.cmd(number & 1, HAND, bytes((0x15, 0x10, 0, 0, len(data), 0)), out=data)
+    m.finish()
+    for _ in range(12):
+        who, lba, kind = rng.randrange(2), rng.randrange(8), rng.randrange(10)
+        if kind < 5:
+            m.read(who, HAND, lba, 2)
+        elif kind < 7:
+            m.write(who, HAND, lba, 1)
+        elif kind == 7:
+            m.cmd(who, HAND, b"\xff")
+        elif kind == 8:
+            m.cmd(who, HAND, CDB.pack(0x28, 1 << 30, 1), room=512)
+        else:
+            m.manage(who, HAND, rng.choice((TskMgmtFunc.ABORT_TASK_SET, TskMgmtFunc.LUN_RESET)))
+        for _ in range(rng.randrange(2)):
+            m.begin()
+            m.end()
+    m.finish()
+    for who in 0, 1:
+        m.cmd(who, HAND, bytes(6))
+    m.finish()
