@@ -722,10 +722,17 @@ def test_the_medium_compares(shared: Shared) -> None:
         assert bytes(shared.bytes[3 * BLOCK : 5 * BLOCK]) == A + B
 
 
-def test_what_another_server_has_changed_back_is_compared_again(shared: Shared) -> None:
+def test_what_another_server_has_changed_back_is_compared_again(
+    shared: Shared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each time in another turn of the loop: a medium that always errs holds up nobody."""
+    turns: list[int] = []
     with Bench(Disk(shared)) as bench:
+        post = bench.nexus.post
+        monkeypatch.setattr(bench.nexus, "post", lambda call: (turns.append(len(shared.asked)), post(call)))
         shared.says = [errno.EILSEQ, errno.EILSEQ]
         bench.good(caw(3), bytes(BLOCK) + A)
+    assert turns == [2, 4]
     assert [each[0].name for each in shared.asked] == ["COMPARE", "READ", "COMPARE", "READ", "COMPARE"]
     assert bytes(shared.bytes[3 * BLOCK : 4 * BLOCK]) == A
 

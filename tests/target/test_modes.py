@@ -159,6 +159,9 @@ def test_a_page_of_another_version_counts_as_far_as_it_can(ram: Ram, path: Path)
         '{"unit": "u", "pages": {"4a": "4a0100"}, "information": {}, "damage": null, "restricted": false}',
         '{"unit": "u", "pages": [], "information": {}, "damage": null, "restricted": false}',
         '{"unit": "u", "pages": {}, "information": {"0": 5}, "damage": null, "restricted": false}',
+        '{"unit": "u", "pages": {}, "information": {"1": ""}, "damage": null, "restricted": false}',
+        '{"unit": "u", "pages": {}, "information": {"0": "%s"}, "damage": null, "restricted": false}'
+        % ("00" * 65),
         '{"unit": "u", "pages": {}, "information": {}, "damage": "none", "restricted": false}',
         '{"unit": "u", "pages": {}, "information": {}, "damage": null, "restricted": 0}',
         '{"unit": "u", "pages": {}}',

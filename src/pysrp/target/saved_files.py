@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pysrp.target.kept_files import KeptFile
-from pysrp.target.units.saved import DAMAGES, Saved
+from pysrp.target.units.saved import DAMAGES, LONGEST, Saved
 
 __all__ = ["SavedFile"]
 
@@ -41,6 +41,9 @@ class SavedFile(KeptFile[Saved]):
         for code, page in pages.items():
             if len(page) < 3 or code > 0x3F or page[0] != code or len(page) != page[1] + 2:
                 raise ValueError(f"mode page {code:02x} is none")
+        for kind, words in information.items():
+            if len(words) > LONGEST.get(kind, -1):
+                raise ValueError(f"{len(words)} bytes of identifying information of type {kind} are too many")
         damage, restricted = found["damage"], found["restricted"]
         if type(restricted) is not bool:
             raise ValueError("restricted is neither true nor false")

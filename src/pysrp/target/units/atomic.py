@@ -8,7 +8,7 @@ from typing import Any
 
 from pysrp.scsi import cdb as cdbs
 from pysrp.target.backend_medium import features_of
-from pysrp.target.effects import GOOD, Alone, Compare, Effect, Fetch
+from pysrp.target.effects import GOOD, Alone, Compare, Effect, Fetch, NextTurn
 from pysrp.target.medium import Feature
 from pysrp.target.task import Task
 from pysrp.target.units.codes import invalid
@@ -99,6 +99,7 @@ class AtomicCommands(Comparing):
                     raise
             # Where do they differ? If they do not any more, another server has changed them back.
             yield from self._compare(start, len(data), expected, False)
+            yield NextTurn()  # a medium that errs at once, and always, can be aborted, and stops nobody else
 
     @command(cdbs.OrWrite16, medium=True)
     def or_write(self, task: Task, cdb: cdbs.OrWrite16) -> Generator[Effect, Any, Effect]:

@@ -13,13 +13,12 @@ from pysrp.target.task import Nexus, Task
 from pysrp.target.units.base import UnitBase
 from pysrp.target.units.codes import Attention, invalid, short, unfit
 from pysrp.target.units.commands import Conflict, command
+from pysrp.target.units.saved import LONGEST
 
 __all__ = ["InformationCommands"]
 
-BYTES, TEXT, TYPES = 0, 2, 0x7F
-"""IDENTIFYING INFORMATION TYPE: peripheral device identifying information, the same as text, which types there are."""
-LONGEST = {BYTES: 64, TEXT: 256}
-"""Bytes of each."""
+TEXT, TYPES = 2, 0x7F
+"""IDENTIFYING INFORMATION TYPE: peripheral device identifying information as text; which types there are."""
 
 
 class InformationCommands(UnitBase):

@@ -13,12 +13,15 @@ from pysrp.scsi.codes import SenseKey
 from pysrp.target.fault import Fault
 from pysrp.target.units.codes import SenseCode
 
-__all__ = ["DAMAGES", "Keeping", "Saved", "SavedStore"]
+__all__ = ["DAMAGES", "LONGEST", "Keeping", "Saved", "SavedStore"]
 
 log = logging.getLogger("pysrp.target")
 
 DAMAGES = frozenset({SenseCode.MEDIUM_FORMAT_CORRUPTED, SenseCode.SANITIZE_COMMAND_FAILED})
 """What can be wrong with a medium until it is formatted, or sanitized."""
+
+LONGEST: Mapping[int, int] = MappingProxyType({0: 64, 2: 256})
+"""Bytes of identifying information at most, by its type: that of the peripheral device, the same as text."""
 
 
 @dataclass(frozen=True)
