@@ -105,7 +105,6 @@ def test_own_mad(tmp_path: Path) -> None:
 
 def test_pattern(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Built with what get_include() says and nothing else of the package's."""
-    pytest.importorskip("Cython")
     (tmp_path / "pattern.pyx").write_text((PROGRAMS / "pattern.pyx").read_text())
     build = (
         "from Cython.Build import cythonize; from setuptools import Extension, setup; import pysrp\n"
