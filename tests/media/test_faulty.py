@@ -77,7 +77,7 @@ def test_what_it_says_of_itself(tmp_path: Path) -> None:
     medium = Faulty(Ram(4096), ["error lba=1"], seed=3)
     assert repr(medium) == "Faulty(Ram(4096), ['error lba=1'], seed=3)"
     assert (medium.size, medium.block, medium.memory()) == (4096, 1, None)
-    assert medium.features == features_of(Ram(512)) & ~Feature.NOWAIT
+    assert medium.features == features_of(Ram(512)) & ~(Feature.NOWAIT | Feature.ATOMIC)
     (tmp_path / "disk").write_bytes(bytes(512))
     with File(tmp_path / "disk", read_only=True) as file:
         assert Faulty(file).read_only

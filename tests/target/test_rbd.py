@@ -425,8 +425,9 @@ def test_a_full_cluster(fragile: OwnCephLab, make: Make, use: Use) -> None:
     for kind in "full", "backfillfull", "nearfull":
         fragile.run("ceph", "osd", f"set-{kind}-ratio", 0.95)
     until(lambda: not user.do(WRITE, next(places), b"z" * 512).errno)
-    # An OSD that is started before its monitor has noticed waits for ever: "fullness state needs update".
-    until(lambda: "exists,up" in fragile.run("ceph", "osd", "dump"))
+    # An OSD that is started before its monitor has noticed waits for ever: "fullness state needs update". While it is full
+    # its flags are "backfillfull,exists,up".
+    until(lambda: " exists,up " in fragile.run("ceph", "osd", "dump"))
 
 
 def test_an_osd_dies_and_comes_back(fragile: OwnCephLab, make: Make, use: Use) -> None:
