@@ -68,6 +68,7 @@ def test_a_device_whose_server_is_gone(tmp_path: Path) -> None:
         assert backends["data"].trouble() == ""
         backends["data"].limit = 60
         tree.write("devices/data/sync", "1")
+    server.kill()
 
 
 def test_too_small_by_now(tmp_path: Path) -> None:
