@@ -216,6 +216,14 @@ VPD = {
         ["Addressed logical unit:", "vendor id: IBM", "Target port:", "Relative target port: 0x1"],
     ),
     0x86: (["HEADSUP=1 ORDSUP=1 SIMPSUP=1", "V_SUP=1"], ["HEADSUP=1 ORDSUP=1 SIMPSUP=1", "V_SUP=1"]),
+    0x8A: (
+        ["Power condition page", "Standby_z=1 .*Idle_a=1"],
+        ["Power condition VPD", "Standby_z=1 .*Idle_a=1"],
+    ),
+    0x8F: (
+        ["page code=0x8f"],
+        ["Extended copy\\(LID1\\)", "Maximum segment descriptor count: 64", "block -> block"],
+    ),
     0xB0: (["Optimal transfer length granularity: 8 blocks"], ["Maximum unmap LBA count: 0"]),
     0xB1: (["Non-rotating medium"], ["Non-rotating medium"]),
 }
