@@ -282,7 +282,7 @@ def sg3_utils():
         ),
     )  # fmt: skip
     modes = (
-        "Mode data length=72",
+        "Mode data length=112",
         "WP=0, DpoFua=1",
         "00 00 40 00 00 00 02 00",
         "01 0a 00",
@@ -291,7 +291,7 @@ def sg3_utils():
     )
     tool("sg_modes", device, says=modes)
     tool("sg_modes", "-a", device, says=(*modes, "Informational exceptions control"))
-    tool("sg_modes", "-p", "0x8,0", "-c", "1", device, says=("Caching, page_control: changeable", "08 12 04"))
+    tool("sg_modes", "-p", "0x8,0", "-c", "1", device, says=("Caching, page_control: changeable", "08 12 05"))
     tool("sg_modes", "-p", "0x3e,0", device, exits=5, says=("page 0x3e not supported",))
     names = (
         "Read\\(10\\)",
