@@ -5,10 +5,9 @@ rbd_medium.h does what is asked of it, by librbd, which is loaded when the first
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING
-from cpython.pycapsule cimport PyCapsule_GetContext, PyCapsule_New, PyCapsule_SetContext
-from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport int64_t, uint64_t
 
+from pysrp._fast.capsule cimport capsule_of
 from pysrp._fast.native cimport PYSRP_MEDIUM, pysrp_medium
 
 
@@ -170,15 +169,7 @@ cdef class RbdTable:
     @property
     def capsule(self):
         """``struct pysrp_medium``, in a capsule that keeps this alive."""
-        cdef object made = PyCapsule_New(&self.medium.table, PYSRP_MEDIUM, let_go)
-        Py_INCREF(self)
-        PyCapsule_SetContext(made, <void *>self)
-        return made
-
-
-cdef void let_go(object capsule) noexcept:
-    cdef object table = <object>PyCapsule_GetContext(capsule)
-    Py_DECREF(table)
+        return capsule_of(&self.medium.table, PYSRP_MEDIUM, self)
 
 
 cdef void tell(rbd_medium *medium, int up) noexcept nogil:
