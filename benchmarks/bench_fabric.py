@@ -306,6 +306,14 @@ def child(work, place=TWO):
         os.waitpid(pid, 0)
 
 
+def connected(port):
+    """Wait until both queues are registered."""
+    while not port.connected:
+        if port.poll():  # a transport event: the partner is gone
+            raise RuntimeError("the partner went before both queues were registered")
+        time.sleep(0.001)
+
+
 @contextmanager
 def port_and_partner(tmp_path, work, place=TWO):
     """This process's server port, while another process runs ``work`` with its client port."""
@@ -314,13 +322,13 @@ def port_and_partner(tmp_path, work, place=TWO):
     def client():
         with fabric.connect(url) as port:
             port.register()
+            connected(port)  # else its first element may find no queue: H_CLOSED
             work(port)
             port.wait(None)  # until the server hangs up
 
     with fabric.listen(url) as listener, child(client, place), listener.accept(30) as port:
         port.register()
-        while not port.connected:
-            time.sleep(0.001)
+        connected(port)
         yield port
 
 
