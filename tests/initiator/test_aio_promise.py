@@ -160,6 +160,26 @@ def test_cancelled() -> None:
     assert loop.woken == [answer, nobody]
 
 
+@pytest.mark.parametrize(
+    "thrown", [(KeyError("gone"),), (KeyError, None), (KeyError, KeyError("gone"), None)]
+)
+def test_what_is_thrown_in_goes_on(thrown: Any) -> None:
+    """As into a generator: an exception, or its type with it."""
+    with pytest.raises(KeyError):
+        Woken().awaited().throw(*thrown)
+
+
+def test_what_is_thrown_in_keeps_its_traceback() -> None:
+    try:
+        raise KeyError("gone")
+    except KeyError as error:
+        known = error
+    with pytest.raises(KeyError) as found:
+        Woken().awaited().throw(KeyError, known, known.__traceback__)
+    assert "known" not in found.value.args
+    assert found.traceback[-1].name == "test_what_is_thrown_in_keeps_its_traceback"
+
+
 def test_an_interrupt_forgets_nobody() -> None:
     loop = Woken()
 

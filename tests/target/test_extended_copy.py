@@ -13,11 +13,13 @@ import pytest
 
 from pysrp.backends import Ram
 from pysrp.scsi import cdb, params
+from pysrp.scsi.codes import PeripheralDeviceType
 from pysrp.scsi.inquiry import Inquiry, ThirdPartyCopy
 from pysrp.scsi.sense import parse_sense
 from pysrp.srp import TskMgmtFunc
 from pysrp.target.disk import Disk
 from pysrp.target.lunmap import LunMap
+from pysrp.target.units.blocks import BlockUnit
 from pysrp.target.units.identity import UnitIdentity
 from pysrp.target.workers import Pool
 from target_rig import BLOCK, MIB, Rig, Spotted
@@ -509,6 +511,20 @@ def another_of_that_name(alone: Alone) -> None:
 def test_targets_that_cannot_be(alone: Alone, change: Callable[[Alone], None], code: int) -> None:
     change(alone)
     assert alone.bad((0, 1, 8, 0, 1200))[:3] == (0xA, code >> 8, code & 0xFF)
+    assert bytes(alone.rams[1].memory()[1200 * BLOCK :]) == bytes(MIB - 1200 * BLOCK)
+
+
+class Bare(BlockUnit):
+    """Blocks, and none of a disk's commands."""
+
+    device_type = PeripheralDeviceType.DIRECT_ACCESS_BLOCK
+
+
+def test_a_unit_that_cannot_write(alone: Alone) -> None:
+    """What would not be let write by itself is not written to by another (SPC-4, 5.17.7.4)."""
+    disk = alone.disks[1]
+    alone.luns.replace(1, Bare(disk.backend, "bare", identity=disk.identity))
+    assert alone.bad((0, 1, 8, 0, 1200))[:3] == (0xA, 0x0D, 0x01)
     assert bytes(alone.rams[1].memory()[1200 * BLOCK :]) == bytes(MIB - 1200 * BLOCK)
 
 

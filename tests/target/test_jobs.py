@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from jobs_rig import SENSE, TUR, Pair, code
+from media_rig import LateMedium
 from pysrp.backends import Ram
 from pysrp.initiator.session import Session
 from pysrp.scsi import cdb
-from pysrp.scsi.codes import SenseKey
+from pysrp.scsi.codes import SenseKey, Status
 from pysrp.scsi.sense import parse_sense
 from pysrp.srp import TskMgmtFunc
 from pysrp.target.disk import Disk
@@ -347,6 +348,15 @@ def test_in_place(caplog: pytest.LogCaptureFixture) -> None:
         assert parse_sense(bench(TUR).sense).deferred
         bench.good(TUR)
         assert "a bug" in caplog.text
+
+
+def test_a_medium_that_takes_its_time_needs_a_worker() -> None:
+    """Without one there is nobody to wait for it: BUSY, and the unit is open."""
+    medium = LateMedium()
+    with Bench(Disk(medium, "disk")) as bench:
+        assert bench(FORMAT).status == Status.BUSY
+        assert bench.unit.job is None
+    medium.close()
 
 
 def test_who_stops_it_ends_the_command_that_waits(pair: FormattingPair) -> None:
