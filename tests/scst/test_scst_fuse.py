@@ -1,6 +1,8 @@
 """The tree in a real shell, through FUSE: the README's own lines, and errnos as the shell reports them."""
 
 import os
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -151,6 +153,23 @@ def test_a_file_is_read_as_one_text_and_written_in_one_piece(shell, tree, disks)
         f"head -c 5000 /dev/zero | tr '\\0' x | dd of={path} bs=5000 count=1 iflag=fullblock",
         "Invalid argument",
     )
+
+
+def test_a_broken_pipe_is_an_error_after_a_mount_too(tree, tmp_path):
+    """libfuse must not leave SIGPIPE at its default, which ends the process."""
+    where = tmp_path / "tree"
+    where.mkdir()
+    for _ in range(2):
+        with Mount(tree, where):
+            pass
+        status = Path("/proc/self/status").read_text()
+        handled = {name: int(mask, 16) for name, mask in re.findall(r"Sig(Ign|Cgt):\s*(\w+)", status)}
+        assert (handled["Ign"] | handled["Cgt"]) >> (signal.SIGPIPE - 1) & 1
+        reader, writer = os.pipe()
+        os.close(reader)
+        with pytest.raises(BrokenPipeError):
+            os.write(writer, b"x")
+        os.close(writer)
 
 
 def test_a_process_that_mounts_stays_in_its_folder(tree, tmp_path, monkeypatch):

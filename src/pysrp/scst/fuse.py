@@ -7,11 +7,13 @@ nothing. Only the user who mounted it gets in.
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import importlib
 import itertools
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import threading
@@ -46,6 +48,20 @@ def _mfusepy() -> Any:
         ) from problem
 
 
+def _keep_broken_pipes() -> None:
+    """Let a write to a broken connection stay an error of that write, after the mount too.
+
+    libfuse sets SIGPIPE to its default as it unmounts where it finds it ignored, and Python ignores it. A handler that
+    does nothing it leaves alone; abs() is one. It stays for good: another mount may last longer than this one.
+    """
+    if signal.getsignal(signal.SIGPIPE) is signal.SIG_IGN:
+        libc = ctypes.CDLL(None)
+        libc.signal.argtypes, libc.signal.restype = [ctypes.c_int, ctypes.c_void_p], ctypes.c_void_p
+        libc.signal(
+            signal.SIGPIPE, ctypes.cast(libc.abs, ctypes.c_void_p)
+        )  # signal.signal is for the main thread
+
+
 def unavailable() -> str:
     """What this machine lacks for a mount, empty if nothing."""
     try:
@@ -76,6 +92,7 @@ def mount(
     if not path.is_dir():
         raise refuse(errno.ENOTDIR, f"{path} is not a directory to mount on")
     start_programs_by_fork()
+    _keep_broken_pipes()
     options = {"fsname": "scst_tgt", "subtype": "pysrp", "direct_io": True}
     options |= dict.fromkeys(("attr_timeout", "entry_timeout", "negative_timeout"), 0)
     operations = _operations(fuse, tree, refused)
