@@ -80,6 +80,7 @@ cdef class Window
 cdef class Memory:
     """Pages of a window. ``base`` is NULL when they have been freed; count ``exports`` up while in use."""
 
+    cdef object __weakref__
     cdef Window port
     cdef Region region
     cdef readonly uint64_t address

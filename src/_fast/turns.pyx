@@ -284,7 +284,10 @@ cdef class Bookkeeping(Starter):
         if self._output:
             self.flush()
         until = min(limit, self.until())
-        self.port.wait(min(max(0.0, until - <double>monotonic()), LONGEST_SLEEP))
+        try:
+            self.port.wait(min(max(0.0, until - <double>monotonic()), LONGEST_SLEEP))
+        except ValueError as error:
+            self._port_closed(error)
         self._work()
 
     cdef int wait_for(self, Pending pending) except -1:
@@ -348,6 +351,8 @@ cdef class Bookkeeping(Starter):
                     return
         except PartnerGone:
             self.engine.undelivered(monotonic())
+        except ValueError as error:
+            self._port_closed(error)
 
     # Ending.
 

@@ -80,16 +80,15 @@ cdef class Roster:
         if self.sessions.get(fd) is session:
             return
         if self.epoll < 0:
-            self.epoll = epoll_create1(EPOLL_CLOEXEC)
-            if self.epoll < 0:
-                raise system_error()
-            self.loop.add_reader(self.epoll, self.heard)
+            self.open()
         # Somebody's own way of polling is used for all.
         near = isinstance(port, Adapter) and type(port).poll is Adapter.poll
         event.data.fd = fd
         event.events = EPOLLIN | EPOLLET if near else EPOLLIN
         if epoll_ctl(self.epoll, EPOLL_CTL_ADD, fd, &event) < 0:
-            raise system_error()
+            error = system_error()
+            self.close_unused()
+            raise error
         session.near = port if near else None
         session._roster = self
         self.sessions[fd] = session
@@ -101,10 +100,29 @@ cdef class Roster:
         del self.sessions[fd]
         session._roster = session.near = None
         epoll_ctl(self.epoll, EPOLL_CTL_DEL, fd, NULL)      # which a closed descriptor does not need
+        self.close_unused()
+
+    cdef int open(self) except -1:
+        cdef int epoll = epoll_create1(EPOLL_CLOEXEC)
+        if epoll < 0:
+            raise system_error()
+        try:
+            self.loop.add_reader(epoll, self.heard)
+        except BaseException:
+            c_close(epoll)
+            raise
+        self.epoll = epoll
+        return 0
+
+    cdef int close_unused(self) except -1:
+        cdef int epoll = self.epoll
         if not self.sessions:
-            fd, self.epoll = self.epoll, -1
-            self.loop.remove_reader(fd)
-            c_close(fd)
+            self.epoll = -1
+            try:
+                self.loop.remove_reader(epoll)
+            finally:
+                c_close(epoll)
+        return 0
 
     def heard(self):
         """As a callback of the loop: the descriptor is readable."""

@@ -328,6 +328,8 @@ cdef int lend(Columns made, object out) except -1:
     cdef uint8_t **lent = NULL
     cdef Py_buffer view
     cdef Py_ssize_t i, need
+    if out is not None and not hasattr(out, "get"):
+        raise TypeError(f"out is what columns() returned or a mapping of names to memory, no {type(out).__name__}")
     try:
         if out is not None:
             lent = <uint8_t **> calloc(plan.c.count + 1, sizeof(uint8_t *))

@@ -188,8 +188,10 @@ def test_lent_memory() -> None:
     for lent in (bytearray(79), bytes(80)):
         with pytest.raises(ValueError, match="writable"):
             srp.Cmd.columns(cmds(10), 48, FIELDS, out={"tag": lent})
-    with pytest.raises(AttributeError):
-        srp.Cmd.columns(cmds(10), 48, FIELDS, out=[bytearray(80)])  # type: ignore[arg-type]
+    other: Any
+    for other in ([bytearray(80)], 3, "tag"):
+        with pytest.raises(TypeError, match="out is what columns"):
+            srp.Cmd.columns(cmds(10), 48, FIELDS, out=other)
 
 
 def test_more_plans_than_are_kept() -> None:

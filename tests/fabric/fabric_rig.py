@@ -12,6 +12,7 @@ from typing import Any
 
 from pysrp import fabric
 from pysrp.fabric import PAGE_SIZE, Access, Identity, Port, local
+from pysrp.fabric.interposer import Interposer
 
 CLIENT = Identity(0x30000003, "client partition", 3, "U9117.MMA.107086C-V3-C3-T1", "IBM,9117-MMA")
 SERVER = Identity(0x30000002, "server partition", 2, "U9117.MMA.107086C-V2-C2-T1", "IBM,9117-MMA")
@@ -104,4 +105,12 @@ class Unix(Transport):
         return client, server
 
 
-TRANSPORTS: dict[str, Transport] = {"local": Local(), "unix": Unix()}
+class Interposed(Local):
+    """A client's port through which a function sees what passes, and changes nothing."""
+
+    def pair(self, stack: ExitStack, folder: Path, **sizes: int) -> tuple[Port, Port]:
+        client, server = super().pair(stack, folder, **sizes)
+        return Interposer(client, lambda direction, element, iu: None), server
+
+
+TRANSPORTS: dict[str, Transport] = {"local": Local(), "unix": Unix(), "interposed": Interposed()}

@@ -16,6 +16,7 @@ from pysrp.backends import Ram
 from pysrp.errors import CheckCondition, HcallError, PartnerGone, TransportError
 from pysrp.fabric import ReturnCode, connect
 from pysrp.fabric.local import pair
+from pysrp.initiator import Session as BlockingSession
 from pysrp.initiator.aio import Device, Session
 from pysrp.initiator.requests import Aborted, TimedOut
 from pysrp.lun import Lun
@@ -226,3 +227,28 @@ def test_a_port_that_its_owner_closes_ends_what_is_awaited(server: Server) -> No
         assert problems == []
 
     asyncio.run(asyncio.wait_for(main(), PATIENCE))
+
+
+@pytest.mark.parametrize("call", ["read", "flush", "execute", "reset"])
+def test_a_port_that_its_owner_has_closed(server: Server, call: str) -> None:
+    """What is begun then ends as what was under way does, and so it does in the blocking session."""
+    arguments = [READ] if call == "execute" else [0] if call == "read" else []
+
+    async def main() -> None:
+        port = connect(server.url)
+        async with Session(port) as session:
+            disk = (await session.scan(channels=[0], ids=[2]))[0]
+            port.close()
+            with pytest.raises(PartnerGone, match="the port was closed"):
+                await getattr(disk, call)(*arguments)
+
+    asyncio.run(asyncio.wait_for(main(), PATIENCE))
+    port = connect(server.url)
+    with BlockingSession(port) as session:
+        blocking = session.scan(channels=[0], ids=[2])[0]
+        waiting = blocking.submit_read(0)
+        port.close()
+        with pytest.raises(PartnerGone, match="the port was closed"):
+            waiting.result()
+        with pytest.raises(PartnerGone):
+            getattr(blocking, call)(*arguments)

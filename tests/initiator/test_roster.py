@@ -219,3 +219,21 @@ def test_a_descriptor_that_cannot_be_watched(server: Server, tmp_path: Path) -> 
         await session.close()
 
     assert run(main) == []
+
+
+def test_nobody_could_join(server: Server) -> None:
+    """What the first one had been given a loop's reader for is not there any more."""
+
+    async def main() -> None:
+        async with opened(server.url) as session:
+            left = session._roster
+            left.leave(session, session.port.fileno())
+            descriptors = len(os.listdir("/proc/self/fd"))
+            for _ in range(3):
+                with open(__file__) as file, pytest.raises(PermissionError):  # no epoll takes a regular file
+                    left.join(session, file.fileno())
+            assert len(os.listdir("/proc/self/fd")) == descriptors
+            left.join(session, session.port.fileno())
+            assert len(await (await disk_of(session)).read(0)) == 512
+
+    assert run(main) == []

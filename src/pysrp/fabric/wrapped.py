@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 from pysrp.fabric import Access, Identity, Memory, Port
@@ -12,8 +13,8 @@ __all__ = ["Wrapped"]
 class Wrapped(Port):
     """In front of an open ``port``; use it instead. Closing it closes the port.
 
-    Attributes of the port's own are reached through it. Memory allocated through it is kept until it is freed. All data
-    has to be copied, and all elements pass: it has no windows and no native links.
+    Attributes of the port's own are reached through it. Memory allocated through it is looked at as long as somebody
+    has it. All data has to be copied, and all elements pass: it has no windows and no native links.
     """
 
     def __init__(self, port: Port) -> None:
@@ -23,7 +24,7 @@ class Wrapped(Port):
         self.queue_size = port.queue_size
         self.window_size = port.window_size
         self.max_transfer = port.max_transfer
-        self._memories: list[Memory] = []
+        self._memories: list[weakref.ref[Memory]] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.port, name)
@@ -58,12 +59,15 @@ class Wrapped(Port):
     def allocate(self, size: int, access: Access = Access.BOTH) -> Memory:
         """See :meth:`Port.allocate`."""
         memory = self.port.allocate(size, access)
-        self._memories.append(memory)
+        self._memories.append(weakref.ref(memory, self._memories.remove))
         return memory
 
     def _stretch(self, address: int, size: int) -> memoryview:
         """This end's memory by bus address, as far as it is there."""
-        for memory in self._memories:
+        for each in tuple(self._memories):
+            memory = each()
+            if memory is None:
+                continue  # it is being forgotten
             start = address - memory.address
             try:
                 if 0 <= start < len(memory):

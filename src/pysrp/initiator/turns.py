@@ -168,9 +168,15 @@ class Turns(Bookkeeping):
         """What has come."""
         try:
             return self.port.poll()
-        except ValueError:
-            self.engine.closed(PartnerGone("the port was closed"))
+        except ValueError as error:
+            self._port_closed(error)
             return []
+
+    def _port_closed(self, error: ValueError) -> None:
+        """End the session if the port said so because somebody has closed it; else raise what it said."""
+        if not getattr(self.port, "closed", False):
+            raise error
+        self.engine.closed(PartnerGone("the port was closed"))
 
     def _do_queue_work(self, work: QueueWork, now: float) -> None:
         try:
