@@ -71,6 +71,7 @@ ROOMS = [
             "_fast.nbd_driver",
             "_fast.nbd_kept",
             "_fast.nbd_library",
+            "_fast.nbd_loop",
             "_fast.nbd_medium",
             "_fast.nbd_requests",
             "_fast.rbd_keeper",

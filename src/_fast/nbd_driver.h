@@ -6,6 +6,7 @@
 #define PYSRP_NBD_DRIVER_H
 
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -17,6 +18,22 @@ static int nbd_forked(const struct nbd_medium *medium)
 	return medium->process != getpid();
 }
 
+/* What libnbd waits for. */
+static short nbd_events(struct nbd_handle *handle)
+{
+	unsigned wants = nbd.aio_get_direction(handle);
+
+	return (wants & NBD_WANTS_READ ? POLLIN : 0) | (wants & NBD_WANTS_WRITE ? POLLOUT : 0);
+}
+
+/* With the lock: what the driver waits for. Of what is a loop's alone, only that the server goes away. */
+static short nbd_link_events(const struct nbd_link *link)
+{
+	short events = nbd_events(link->handle);
+
+	return POLLRDHUP | (link->watcher && !link->others && !(events & POLLOUT) ? 0 : events);
+}
+
 /* With the lock, when something has been sent: wake the driver where it has more to wait for than it knows. */
 static void nbd_rouse(struct nbd_medium *medium)
 {
@@ -25,10 +42,32 @@ static void nbd_rouse(struct nbd_medium *medium)
 
 	medium->active = 1;
 	medium->dozing = 0;
-	for (i = 0; i < medium->linked && !more; i++)
-		more = nbd.aio_get_direction(medium->links[i].handle) & NBD_WANTS_WRITE;
+	for (i = 0; i < medium->linked && !more; i++) {
+		short events = nbd_link_events(&medium->links[i]);
+
+		more = events & POLLOUT || (events & POLLIN && !medium->links[i].driven);
+	}
 	if (more)
 		nbd_kick(medium);
+}
+
+/* With the lock: its loop looks at a connection no more, and the driver does. */
+static void nbd_unwatch(struct nbd_medium *medium, struct nbd_link *link)
+{
+	struct nbd_channel *watcher = link->watcher;
+	struct nbd_request *request;
+
+	if (!watcher)
+		return;
+	epoll_ctl(watcher->epoll, EPOLL_CTL_DEL, nbd.aio_get_fd(link->handle), NULL);
+	__atomic_store_n(&watcher->socket, -1, __ATOMIC_RELAXED);
+	watcher->watched = NULL;
+	link->watcher = NULL;
+	for (request = medium->sent.first; request; request = request->next)
+		if (request->link == link)
+			request->other = 1;
+	link->others = link->flying;
+	nbd_kick(medium);
 }
 
 /* Connecting */
@@ -114,6 +153,15 @@ static const char *nbd_unlike(const struct nbd_export *before, const struct nbd_
 	return NULL;
 }
 
+/* With the lock: there are other connections, or loops. */
+static void nbd_share_anew(struct nbd_medium *medium)
+{
+	unsigned i;
+
+	for (i = 0; i < medium->linked; i++)
+		medium->links[i].shared = 0;
+}
+
 /* There is a connection. */
 static void nbd_join_done(struct nbd_medium *medium)
 {
@@ -140,6 +188,7 @@ static void nbd_join_done(struct nbd_medium *medium)
 		known->several &= found.several;
 	}
 	medium->links[medium->linked++] = (struct nbd_link){ .handle = medium->joining };
+	nbd_share_anew(medium);
 	medium->joining = NULL;
 	if (medium->state == NBD_DOWN) {
 		medium->up_since = nbd_now();
@@ -159,7 +208,7 @@ static void nbd_join_done(struct nbd_medium *medium)
 /* Tell libnbd what poll() says. */
 static void nbd_notify(struct nbd_handle *handle, int events)
 {
-	if (events & (POLLIN | POLLHUP | POLLERR) && nbd.aio_get_direction(handle) & NBD_WANTS_READ)
+	if (events & (POLLIN | POLLRDHUP | POLLHUP | POLLERR) && nbd.aio_get_direction(handle) & NBD_WANTS_READ)
 		nbd.aio_notify_read(handle);
 	if (events & (POLLOUT | POLLHUP | POLLERR) && nbd.aio_get_direction(handle) & NBD_WANTS_WRITE)
 		nbd.aio_notify_write(handle);
@@ -196,8 +245,10 @@ static void nbd_break(struct nbd_medium *medium, int64_t now)
 	struct nbd_request *request;
 
 	medium->breaking = 1;
-	while (medium->linked)
+	while (medium->linked) {
+		nbd_unwatch(medium, &medium->links[medium->linked - 1]);
 		nbd.close(medium->links[--medium->linked].handle);
+	}
 	medium->breaking = medium->broken = 0;
 	while ((request = medium->sent.first)) {
 		nbd_let_go(request);
@@ -254,13 +305,6 @@ struct nbd_polled {
 	int timeout;
 };
 
-static short nbd_events(struct nbd_handle *handle)
-{
-	unsigned wants = nbd.aio_get_direction(handle);
-
-	return (wants & NBD_WANTS_READ ? POLLIN : 0) | (wants & NBD_WANTS_WRITE ? POLLOUT : 0);
-}
-
 /* With the lock: what to wait for, and how long. */
 static void nbd_prepare(struct nbd_medium *medium, struct nbd_polled *polled, int64_t now)
 {
@@ -278,9 +322,11 @@ static void nbd_prepare(struct nbd_medium *medium, struct nbd_polled *polled, in
 		until = medium->retry_at;
 	}
 	for (i = 0; i < medium->linked; i++) {
-		struct nbd_handle *handle = medium->links[i].handle;
+		struct nbd_link *link = &medium->links[i];
+		short events = nbd_link_events(link);
 
-		polled->fds[polled->count++] = (struct pollfd){ .fd = nbd.aio_get_fd(handle), .events = nbd_events(handle) };
+		link->driven = (events & POLLIN) != 0;
+		polled->fds[polled->count++] = (struct pollfd){ .fd = nbd.aio_get_fd(link->handle), .events = events };
 	}
 	if (now >= medium->look_at) {
 		int64_t limit = nbd_limit(medium) / 4;
@@ -294,24 +340,34 @@ static void nbd_prepare(struct nbd_medium *medium, struct nbd_polled *polled, in
 	polled->timeout = until == INT64_MAX ? -1 : until <= now ? 0 : (int)((until - now) / NBD_MS + 1);
 }
 
-/*
- * With the lock: hear all that a server has said by now. libnbd reads one answer at a time. It is not told to read where
- * there is nothing: then it would wait for an answer, and send no more.
- */
-static void nbd_hear(struct nbd_medium *medium, struct nbd_link *link, int events)
+/* How many bytes have come, -1: who knows. Of a descriptor that is no socket of ours any more: anything. */
+static int nbd_come(int socket)
 {
-	unsigned before;
-	int more = 0;
+	int bytes;
 
-	do {
-		before = link->flying;
+	return ioctl(socket, FIONREAD, &bytes) ? -1 : bytes;
+}
+
+/*
+ * With the lock: hear what a server has said by now; whether there is more. libnbd reads one answer, or a piece of one, at
+ * a time. It is not told to read where there is nothing, which somebody else may have read since poll() said so: then it
+ * would wait for an answer, and send no more.
+ */
+static int nbd_hear(struct nbd_medium *medium, struct nbd_link *link, int events)
+{
+	int socket = nbd.aio_get_fd(link->handle), turns;
+
+	if (!(events & (POLLRDHUP | POLLHUP | POLLERR)) && !nbd_come(socket))
+		events &= ~POLLIN;
+	for (turns = 0; turns < NBD_TURNS; turns++) {
 		nbd_notify(link->handle, events);
-		if (nbd.aio_is_dead(link->handle) || nbd.aio_is_closed(link->handle)) {
+		if (nbd.aio_is_dead(link->handle) || nbd.aio_is_closed(link->handle))
 			nbd_breaks(medium);
-			return;
-		}
-	} while (link->flying < before && !medium->broken && nbd.aio_get_direction(link->handle) == NBD_WANTS_READ &&
-		 !ioctl(nbd.aio_get_fd(link->handle), FIONREAD, &more) && more > 0);
+		if (medium->broken || nbd.aio_get_direction(link->handle) != NBD_WANTS_READ || nbd_come(socket) <= 0)
+			return 0;
+		events = POLLIN;
+	}
+	return 1;
 }
 
 /* With the lock: what the servers say, and what there is to do about it. */
@@ -320,7 +376,8 @@ static void nbd_attend(struct nbd_medium *medium, const struct nbd_polled *polle
 	unsigned i;
 
 	for (i = 0; i + 2 < polled->count && i < medium->linked; i++)
-		nbd_hear(medium, &medium->links[i], polled->fds[i + 2].revents);
+		if (polled->fds[i + 2].revents)
+			nbd_hear(medium, &medium->links[i], polled->fds[i + 2].revents);
 	nbd_take(medium);
 	if (medium->broken)
 		nbd_break(medium, now);

@@ -1,9 +1,10 @@
 /*
  * An export of an NBD server as a medium (native.h), by libnbd.
  *
- * The loops' own threads send what they submit. A thread of the medium's, the driver, waits for what the server answers,
- * connects, and sends what could not be sent at once. All calls of libnbd about a connection that is in use are made with
- * the medium's lock; who finds it taken leaves its request in the inbox, and waits for nobody.
+ * The loops' own threads send what they submit. A loop that listens and has a connection for itself hears its server's
+ * answers itself (nbd_loop.h). For others a thread of the medium's, the driver, waits for them; it connects, and sends what could
+ * not be sent at once. All calls of libnbd about a connection that is in use are made with the medium's lock; who finds it
+ * taken leaves its request in the inbox, and waits for nobody.
  *
  * When a connection breaks, all of them are closed, and others take their place. What has been acknowledged and not flushed is
  * written again (nbd_kept.h), then what is unanswered is sent again, in the order in which it came.
@@ -13,18 +14,9 @@
 
 #include <signal.h>
 
-#include "nbd_driver.h"
+#include "nbd_loop.h"
 
 /* The table's functions */
-
-/* Take the lock. Not in a child that was forked, where nobody may be left to let go of it: 0. */
-static int nbd_hold(struct nbd_medium *medium)
-{
-	if (nbd_forked(medium))
-		return 0;
-	pthread_mutex_lock(&medium->lock);
-	return 1;
-}
 
 static uint64_t nbd_size(void *self)
 {
@@ -40,6 +32,7 @@ static void *nbd_open_channel(void *self, void (*ring)(void *bell), void *bell)
 		return NULL;
 	channel_begin(&channel->common, ring, bell);
 	channel->medium = medium;
+	channel->epoll = channel->socket = -1;
 	if (!nbd_hold(medium))
 		return channel;
 	channel->seat = medium->channels++;
@@ -53,6 +46,7 @@ static void nbd_close_channel(void *self)
 {
 	struct nbd_channel *channel = self;
 
+	nbd_listen(channel, -1);
 	if (!nbd_forked(channel->medium))
 		channel_end(&channel->common);
 	free(channel);
@@ -144,6 +138,7 @@ static enum pysrp_submitted nbd_submit(void *self, struct pysrp_io *io)
 	}
 	request->number = ++medium->numbers;
 	nbd_append(&medium->waiting, request);
+	nbd_watch(channel);
 	nbd_send(medium);
 	nbd_rouse(medium);
 	nbd_leave(medium);
@@ -194,7 +189,7 @@ static struct nbd_medium *nbd_begin(const char *uri, int64_t limit, uint64_t kee
 		.table = {
 			.size = sizeof(struct pysrp_medium), .self = medium, .block = 1, .bytes = nbd_size,
 			.open = nbd_open_channel, .close = nbd_close_channel, .submit = nbd_submit,
-			.reap = nbd_reap, .withdraw = nbd_withdraw,
+			.reap = nbd_reap, .withdraw = nbd_withdraw, .listen = nbd_listen, .look = nbd_look_in,
 		},
 		.process = getpid(), .users = 1, .uri = strdup(uri), .limit = limit, .kick = eventfd(0, EFD_CLOEXEC),
 		.opening = 1, .wanted = 1, .ring = { .room = keep }, .retry_after = NBD_RETRY,

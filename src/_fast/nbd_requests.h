@@ -20,6 +20,7 @@ enum {
 	NBD_LINKS = 8,		/* connections, where there may be several */
 	NBD_FLYING = 64,	/* requests under way on one connection */
 	NBD_RECORDS = 1 << 16,	/* that are kept before we flush ourselves */
+	NBD_TURNS = 128,	/* answers, or pieces of one, that are heard before others have their turn */
 };
 
 #define NBD_LARGEST (32ull << 20)	/* bytes of a READ or WRITE, where the server does not say less */
@@ -34,15 +35,24 @@ enum {
 
 struct nbd_medium;
 
+struct nbd_channel;
+
 struct nbd_link {
 	struct nbd_handle *handle;
-	unsigned flying;
+	unsigned flying, others;	/* requests under way; of them, those that its watcher does not wait for */
+	struct nbd_channel *watcher;	/* whose loop looks at its socket, NULL: only the driver does */
+	int driven;			/* the driver sleeps on what comes there, too */
+	int shared;			/* loops share it, or cannot look at it: it is the driver's */
 };
 
 struct nbd_channel {
 	struct channel common;
 	struct nbd_medium *medium;
 	unsigned seat;			/* which connection it uses */
+	int epoll;			/* of a loop that listens, else -1; with the medium's lock, as what follows */
+	struct nbd_link *watched;	/* the connection that it looks at by itself */
+	int hearing;			/* its loop is at that, and looks what is over when it has done */
+	int socket;			/* of that connection, else -1; atomic */
 	struct nbd_channel *next_to_ring;	/* with the medium's lock */
 };
 
@@ -61,6 +71,7 @@ struct nbd_request {
 	uint8_t *bounce;		/* memory for a part that is in several buffers */
 	int flushed;			/* of a READ with FUA: it goes on with the reading */
 	int begun;			/* the server may have seen it */
+	int other;			/* who watches its connection does not wait for it */
 	int unwanted;			/* nobody waits for it any more */
 };
 
@@ -192,7 +203,7 @@ static void nbd_finish(struct nbd_request *request, int error)
 	io->back = NULL;
 	free(request->bounce);
 	free(request);
-	if (channel_put(&channel->common, io)) {
+	if (channel_put_among(&channel->common, io, channel->hearing)) {
 		channel->next_to_ring = medium->to_ring;
 		medium->to_ring = channel;
 	}
@@ -224,6 +235,7 @@ static void nbd_let_go(struct nbd_request *request)
 
 	nbd_remove(&medium->sent, request);
 	request->link->flying--;
+	request->link->others -= request->other;
 	request->link = NULL;
 	if (request->operation == PYSRP_WRITE && request->channel && medium->ring.bytes)
 		medium->ring.promised -= request->length;
@@ -407,7 +419,9 @@ static void nbd_send_part(struct nbd_request *request, struct nbd_link *link, ui
 	request->link = link;
 	request->begun = 1;
 	request->mark = medium->ring.number;
+	request->other = !request->channel || request->channel != link->watcher;
 	link->flying++;
+	link->others += request->other;
 	nbd_append(&medium->sent, request);
 	if (nbd_call(request, memory) != -1 || medium->broken)
 		return;
