@@ -129,10 +129,17 @@ lint: $(VENV)/tools
 	$(VENV)/bin/towncrier build --draft --version next >build/changes.md 2>build/changes.log || { cat build/changes.log; exit 1; }
 	@echo "lint: nothing to say"
 
-# mypy --strict, the stubs against the modules, and what the installed package tells a user's checker.
+# mypy --strict of the sources, of who uses them by the stubs, and of what they promise; the stubs against the tables and
+# the modules; what the installed package tells a user's checker.
+STUBBED = pysrp._fast pysrp.srp pysrp.mad pysrp.crq pysrp.scsi pysrp.wireshark.captured
+
 types: $(VENV)/tools
+	$(PYTHON) tools/stubs.py
+	$(PYTHON) tools/stubs.py --sources build/sources
+	MYPYPATH=build/sources $(VENV)/bin/mypy
 	$(VENV)/bin/mypy
-	cd build && ../$(VENV)/bin/stubtest pysrp._fast --mypy-config-file ../pyproject.toml --allowlist ../tools/stubtest.allow --ignore-unused-allowlist --ignore-disjoint-bases
+	$(VENV)/bin/mypy --warn-unused-ignores tests/codec/typed_use.py
+	cd build && ../$(VENV)/bin/stubtest $(STUBBED) --mypy-config-file ../pyproject.toml --allowlist ../tools/stubtest.allow --ignore-unused-allowlist --ignore-disjoint-bases
 	$(PYTHON) tools/public_types.py
 
 # The documentation as a site, build/docs/index.html; whatever it warns of is an error.

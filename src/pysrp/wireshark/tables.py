@@ -236,7 +236,7 @@ class _Tables:
             row["computed"] = f"{key(cls)}.{f.name}"
         return row
 
-    def descriptor(self, f: Descriptor) -> dict[str, Any]:
+    def descriptor(self, f: Descriptor[Any]) -> dict[str, Any]:
         """A memory descriptor of SRP_CMD: format and count decide what it is."""
         kinds = {number: self.structure(one) for number, one in enumerate(f.kinds, 1) if one is not None}
         return {

@@ -122,7 +122,7 @@ class UnitIdentity:
         return cls(**{"serial": number, "t10_dev_id": t10, "vendor_specific_id": t10, **given})
 
     @property
-    def inquiry_tail(self) -> dict[str, bytes]:
+    def inquiry_tail(self) -> dict[str, Any]:
         """Where the vendor specific bytes go: keywords for ``Inquiry.build``."""
         own = self.serial.encode() if self.vendor_specific is None else self.vendor_specific
         if len(own) > 20:

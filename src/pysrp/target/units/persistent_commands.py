@@ -121,13 +121,13 @@ class PersistentCommands(UnitBase):
         state = self._registrations()
         descriptors = []
         for one, key in state.keys.items():
-            holds = state.type is not None and state.holds(one)
+            held = state.type if state.type is not None and state.holds(one) else 0
             descriptors.append(
                 FullStatus.build(
                     reservation_key=key,
                     all_tg_pt=one.target_port == ALL_PORTS,
-                    r_holder=holds,
-                    type=state.type if holds else 0,
+                    r_holder=held != 0,
+                    type=held,
                     relative_target_port_identifier=one.target_port,
                     transport_ids=[SrpTransportId.build(initiator_port_identifier=one.initiator_port)],
                 )

@@ -1,0 +1,106 @@
+"""The stubs of the codecs say what the tables say."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pysrp
+from pysrp.errors import EncodeError
+from pysrp.fields import Dispatch, Structure
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+
+import stubs  # type: ignore[import-not-found]  # noqa: E402
+
+NAMES = [f"pysrp.{name}" for name in stubs.MODULES]
+
+
+def stub_of(name: str) -> ast.Module:
+    return ast.parse((ROOT / "src" / f"{name.replace('.', '/')}.pyi").read_text())
+
+
+def test_are_fresh(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["stubs.py"])
+    assert stubs.main() == 0, capsys.readouterr().out
+
+
+def test_an_old_one_is_named_and_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "pysrp").mkdir()
+    (tmp_path / "pysrp/crq.py").write_text((ROOT / "src/pysrp/crq.py").read_text())
+    (tmp_path / "_fast").mkdir()
+    monkeypatch.setattr(stubs, "SRC", tmp_path)
+    monkeypatch.setattr(stubs, "MODULES", ("crq",))
+    monkeypatch.setattr(sys, "argv", ["stubs.py"])
+    assert stubs.main() == 1
+    assert "crq.pyi is not what the tables make" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["stubs.py", "--write"])
+    assert stubs.main() == 0
+    assert (tmp_path / "pysrp/crq.pyi").read_text() == (ROOT / "src/pysrp/crq.pyi").read_text()
+    monkeypatch.setattr(sys, "argv", ["stubs.py", "--sources", str(tmp_path / "plain")])
+    assert stubs.main() == 0
+    assert [path.name for path in (tmp_path / "plain/pysrp").iterdir() if path.is_file()] == ["crq.py"]
+
+
+def test_no_module_with_tables_is_without() -> None:
+    found = set()
+    for module in pkgutil.walk_packages(pysrp.__path__, "pysrp."):
+        if module.name.startswith("pysrp._fast") or module.name.endswith("__main__"):
+            continue
+        source = ROOT / "src" / f"{module.name.replace('.', '/')}.py"
+        if not source.exists():
+            continue
+        for node in ast.walk(ast.parse(source.read_text())):
+            if isinstance(node, ast.ClassDef):
+                made = vars(importlib.import_module(module.name)).get(node.name)
+                if isinstance(made, type) and issubclass(made, Structure):
+                    found.add(module.name)
+    assert found == set(NAMES) - {"pysrp.scsi.cdb.blocks"}  # groups of fields, of which classes are made
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_keywords_are_those_that_build_takes(name: str) -> None:
+    """None is not a value for most of them, but is not called unknown; and no other field is left out."""
+    module: Any = importlib.import_module(name)
+    tables = {
+        node.name: [each.target.id for each in node.body if isinstance(each, ast.AnnAssign)]  # type: ignore[union-attr]
+        for node in stub_of(name).body
+        if isinstance(node, ast.ClassDef) and "TypedDict" in map(ast.unparse, node.bases)
+    }
+    for title, keywords in tables.items():
+        cls = getattr(module, title[1:].removesuffix("Fields"))
+        assert sorted(keywords) == sorted([*(f.name for f in cls.FIELDS if not f.reserved), "trailing"])
+        for keyword in keywords:
+            assert "has no field" not in said(cls, keyword)
+        assert "has no field" in said(cls, "no_such_field")
+
+
+def said(cls: Any, keyword: str) -> str:
+    """What build() says of None for a field."""
+    try:
+        cls.build(**{keyword: None})
+    except (EncodeError, TypeError) as problem:
+        return str(problem)
+    return ""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_unions_have_whatever_may_come(name: str) -> None:
+    module: Any = importlib.import_module(name)
+    for node in stub_of(name).body:
+        found = getattr(module, getattr(node, "name", ""), None)
+        chooser = getattr(found, "__self__", None)
+        if isinstance(node, ast.FunctionDef) and isinstance(chooser, Dispatch):
+            assert node.returns is not None
+            union = [part.strip() for part in ast.unparse(node.returns).split("|")]
+            for cls in [*chooser.classes(), *stubs.defaults(chooser)]:
+                assert any(base.__name__ in union for base in cls.__mro__), cls
