@@ -13,7 +13,7 @@ SECONDS_PER_PARSER ?= 20
 
 sources := $(shell find src setup.py pyproject.toml Makefile -type f -not -name '*.so' -not -path '*/__pycache__/*' -not -path '*.egg-info/*')
 
-.PHONY: demo test host quick soak orders power check environment bench bench-all bench-compare bench-smoke counts counts-accept coverage fuzz lint types docs corpus mutants changes release debug sanitize clean
+.PHONY: demo test host quick soak takeovers orders power check environment bench bench-all bench-compare bench-smoke counts counts-accept coverage fuzz lint types docs corpus mutants changes release debug sanitize clean
 .DELETE_ON_ERROR:
 
 # One build at a time: they share build/.
@@ -63,7 +63,13 @@ QUICK = tests/codec tests/scsi tests/fabric tests/target tests/scst -m 'not powe
 ROUNDS ?= 300
 
 soak: $(VENV)/test
-	PYSRP_SOAK_ROUNDS=$(ROUNDS) $(PYTHON) -m pytest -n 2 -o faulthandler_timeout=3600 tests/system/test_integrity.py tests/system/test_nbd_disk.py -k killed
+	PYSRP_SOAK_ROUNDS=$(ROUNDS) $(PYTHON) -m pytest -n 2 -o faulthandler_timeout=3600 tests/system/test_integrity.py tests/system/test_nbd_disk.py tests/system/test_rbd_disk.py -k killed
+
+# Two servers with one Ceph image take it over from each other: how long each time, and that nothing answered is lost.
+TAKEOVERS ?= 50
+
+takeovers: $(VENV)/test
+	PYSRP_SOAK_ROUNDS=$(TAKEOVERS) $(PYTHON) -m pytest -s -n 0 -o faulthandler_timeout=3600 tests/system/test_rbd_disk.py -k takes_over
 
 # Every execution that C11 allows of the gate, the queue and the doorbell, and what the model itself can do.
 orders: $(VENV)/test

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -59,12 +60,12 @@ class Writer:
         self.answered: dict[int, int] = {}
         self.begun: dict[int, int] = {}
 
-    def write(self, session: Session) -> None:
+    def write(self, session: Session, fua: bool) -> None:
         """One more. Raises what the session does when its server has gone."""
         self.number += 1
         place = random.randrange(PLACES)
         self.begun[place] = self.number
-        write = cdb.Write10.build(lba=place, transfer_length=1)
+        write = cdb.Write10.build(lba=place, transfer_length=1, fua=fua)
         session.execute(LUN, write, data_out=block(place, self.number))
         self.answered[place] = self.number
 
@@ -89,14 +90,14 @@ def rounds(medium: str, count: int, folder: Path) -> int:
         if first is servers[1]:
             servers.reverse()
         for number in range(1, count + 1):
-            session = servers[0].session()
+            session, fua = servers[0].session(), number % 3 == 0
             for _ in range(random.randrange(50, 200)):
-                writer.write(session)
+                writer.write(session, fua)
             servers[0].kill()
             begun = time.monotonic()
             try:
                 while True:
-                    writer.write(session)
+                    writer.write(session, fua)
             except (SrpError, OSError):
                 """What was under way may have been done, or not."""
             session.close()
@@ -105,14 +106,18 @@ def rounds(medium: str, count: int, folder: Path) -> int:
                 missing = writer.lost(session)
             lost += missing
             print(
-                f"round {number}: the other one has it after {took[-1]:.1f} s, {missing} writes lost",
+                f"round {number}{', FUA' if fua else ''}: "
+                f"the other one has it after {took[-1]:.1f} s, {missing} writes lost",
                 flush=True,
             )
             servers = [servers[1], Server(servers[0].url, medium)]
     finally:
         for server in servers:
             server.kill()
-    print(f"{count} rounds, {writer.number} writes, {lost} lost; {min(took):.1f} to {max(took):.1f} s")
+    print(
+        f"{count} rounds, {writer.number} writes, {lost} lost; "
+        f"min/median/max {min(took):.1f}/{statistics.median(took):.1f}/{max(took):.1f} s"
+    )
     return lost
 
 

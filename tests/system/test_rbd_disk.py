@@ -196,9 +196,11 @@ def begin(fragile: OwnCephLab, tmp_path: Path, child: Callable[..., Child]) -> I
         field.close()
 
 
-def test_whatever_dies(fragile: OwnCephLab, begin: Callable[..., Field]) -> None:
-    """The OSD, the monitor, clients, and our server, whose image the next one takes."""
+def test_whatever_is_killed(fragile: OwnCephLab, begin: Callable[..., Field]) -> None:
+    """The OSD, the monitor, clients, and our server, whose image the next one takes; and the image grows."""
     field = begin(seed=21)
+    sizes = itertools.count(SIZE, 1 << 20)
+    image = re.split("[:?]", field.disks[0])[1]
 
     def osd() -> None:
         fragile.kill("osd")
@@ -208,8 +210,17 @@ def test_whatever_dies(fragile: OwnCephLab, begin: Callable[..., Field]) -> None
         fragile.kill("mon")
         fragile.begin("mon")
 
-    for happens in field.kill_server, osd, field.kill_clients, field.kill_server, monitor, osd:
-        field.round(40, happens)
+    def grows() -> None:
+        fragile.run("rbd", "resize", "--size", f"{next(sizes)}B", image)
+
+    next(sizes)
+    events = itertools.cycle(
+        [field.kill_server, osd, field.kill_clients, grows, field.kill_server, monitor, osd]
+    )
+    for number in range(1, ROUNDS + 1):
+        field.round(40, next(events))
+        if not number % 10:
+            field.check()
     field.check()
     assert field.history.counts["flushed"] > 0
 
@@ -221,4 +232,4 @@ def test_the_second_server_takes_over(fragile: OwnCephLab) -> None:
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     print(done.stdout)
     assert done.returncode == 0
-    assert re.search(rf"^{ROUNDS} rounds, [0-9]+ writes, 0 lost; ", done.stdout, re.MULTILINE)
+    assert re.search(rf"^{ROUNDS} rounds, [0-9]+ writes, 0 lost; min/median/max ", done.stdout, re.MULTILINE)
