@@ -25,7 +25,7 @@ enum pysrp_reason {
 	PYSRP_TASKS = 1 << 4,		/* the engine has tasks of this nexus for it, whose order is the engine's business */
 	PYSRP_REVOKED = 1 << 5,		/* what was granted is not so any more. It is never cleared: ask for another grant */
 	PYSRP_STRAGGLERS = 1 << 6,	/* what nobody waits for any more runs on in the medium, and must not be overtaken */
-	PYSRP_ALONE = 1 << 7,		/* a command wants to be alone with some bytes, or is */
+	PYSRP_ALONE = 1 << 7,		/* a command wants to be alone with some bytes or in its unit, or is */
 	PYSRP_UNCACHED = 1 << 8,	/* every read has to come from the medium (RCD 1) */
 	/* ... against what writes: */
 	PYSRP_PROTECTED = 1 << 16,	/* this LUN is read-only, or the unit is */

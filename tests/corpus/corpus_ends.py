@@ -1,4 +1,4 @@
-"""Sequences where a command ends others: QERR and TAS of the control mode page, for corpus_target.py."""
+"""Sequences where a command ends others, or others wait for it: QERR, TAS and TST of the control mode page, for corpus_target.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from random import Random
 
 from corpus_target_machine import HAND, Machine
 from pysrp.scsi.mode import ControlPage
-from pysrp.srp import TskMgmtFunc
+from pysrp.srp import TaskAttribute, TskMgmtFunc
 
 CDB = struct.Struct(">BxIxHx")
 """READ(10) and its neighbours: operation code, LBA, blocks."""
@@ -16,8 +16,9 @@ CDB = struct.Struct(">BxIxHx")
 def ended(m: Machine, rng: Random, number: int) -> None:
     """Commands of two nexuses under way; CHECK CONDITIONs and functions that end them, with an answer or without one."""
     m.ready()
+    together = number // 6 % 2
     page = ControlPage.build(
-        tst=1,
+        tst=not together,
         gltsd=1,
         queue_algorithm_modifier=1,
         busy_timeout_period=0xFFFF,
@@ -29,7 +30,16 @@ def ended(m: Machine, rng: Random, number: int) -> None:
     m.finish()
     for _ in range(12):
         who, lba, kind = rng.randrange(2), rng.randrange(8), rng.randrange(10)
-        if kind < 5:
+        if together and rng.random() < 0.3:
+            m.cmd(
+                who,
+                HAND,
+                bytes(6),
+                task_attr=rng.choice((TaskAttribute.ORDERED, TaskAttribute.HEAD_OF_QUEUE)),
+            )
+        elif together and kind == 9:
+            m.manage(who, HAND, TskMgmtFunc.CLEAR_TASK_SET)
+        elif kind < 5:
             m.read(who, HAND, lba, 2)
         elif kind < 7:
             m.write(who, HAND, lba, 1)

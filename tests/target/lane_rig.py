@@ -12,6 +12,7 @@ from pysrp._fast.lane import Lane
 from pysrp import srp
 from pysrp.backends import Ram
 from pysrp.scsi.codes import ModePage, SenseKey
+from pysrp.srp import TaskAttribute
 from pysrp.target.disk import Disk
 from pysrp.target.fault import Fault
 from pysrp.target.lunmap import LunMap
@@ -217,6 +218,22 @@ class Side:
         self.workers.let_go()
         self.first.run()
 
+    def order(self) -> None:
+        """The other client's ORDERED SYNCHRONIZE CACHE begins and does not end, in the task set that both have together."""
+        self.ask(*self.page(*TST, False))
+        self.told()
+        self.disk.backend.blocking = True
+        self.other.client.cmd(256, "35000000000001000000", tag=2, task_attr=TaskAttribute.ORDERED)
+        self.other.run()
+        self.disk.backend.blocking = False
+
+    def in_order(self) -> None:
+        """It ends, and each has its own task set again."""
+        self.workers.let_go()
+        self.run()
+        self.ask(*self.page(*TST, True))
+        self.told()
+
     def put(self, disk: Disk, read_only: bool = False) -> None:
         """At LUN 256, without a word."""
         self.luns.replace(256, disk, read_only=read_only, attention=False)
@@ -247,7 +264,7 @@ class Side:
 
 
 KEY = b"the key."
-SWP, WCE = (ModePage.CONTROL, 4, 8), (ModePage.CACHING, 2, 4)
+SWP, WCE, TST = (ModePage.CONTROL, 4, 8), (ModePage.CACHING, 2, 4), (ModePage.CONTROL, 2, 0x20)
 
 Change = Callable[[Side], object]
 
@@ -268,6 +285,7 @@ CHANGES: dict[str, tuple[Change, Change]] = {
         lambda side: side.disk.job_ends(),
     ),
     "tasks": (Side.hold, Side.release),
+    "another's order": (Side.order, Side.in_order),
     "removed": (
         lambda side: (side.luns.remove(256), side.run()),
         lambda side: side.put(side.disk),

@@ -18,6 +18,7 @@ from lane_rig import (
     NOTHING,
     PASSING,
     SWP,
+    TST,
     WCE,
     WRITES,
     Side,
@@ -254,7 +255,7 @@ OWN = ["1b0000000000", "1b0000000100", "160000000000", "170000000000", "00000000
 """START STOP UNIT, RESERVE, RELEASE, TEST UNIT READY, REQUEST SENSE: from either client."""
 
 
-MODES = [(SWP, True), (SWP, False), (WCE, True), (WCE, False)]
+MODES = [(SWP, True), (SWP, False), (WCE, True), (WCE, False), (TST, True), (TST, False)]
 
 steps = st.one_of(
     commands,
@@ -285,7 +286,7 @@ class Both:
             for rig in side.first, side.other:
                 for cdb in "170000000000", "1b0000000100":
                     side.ask(cdb, rig=rig)
-            for page, on in (SWP, False), (WCE, True):
+            for page, on in (SWP, False), (WCE, True), (TST, True):
                 side.ask(*side.page(*page, on))
             side.told()
 

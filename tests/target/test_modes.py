@@ -135,7 +135,7 @@ def test_a_page_of_another_version_counts_as_far_as_it_can(ram: Ram, path: Path)
         store.save(
             Saved(
                 {
-                    CONTROL: control(tst=0, d_sense=1),
+                    CONTROL: control(gltsd=0, d_sense=1),
                     CACHING: b"\x08\x01\xff",
                     0x1C: bytes((0x1C, 1, 9)),
                     2: b"\2\1\0",
@@ -144,7 +144,7 @@ def test_a_page_of_another_version_counts_as_far_as_it_can(ram: Ram, path: Path)
         )
         with Bench(Disk(ram, saved=store)) as bench:
             found = page(bench, CONTROL)
-            assert (found.tst, found.d_sense) == (1, True)
+            assert (found.gltsd, found.d_sense) == (True, True)
             assert page(bench, CACHING) == page(bench, CACHING, DEFAULT)
         store.save(Saved({CONTROL: control(qerr=2)}))
         with Bench(Disk(ram, saved=store)) as bench:
@@ -200,7 +200,7 @@ def test_kept_once_more_for_another_name(ram: Ram, path: Path) -> None:
     [
         (control(qerr=2), (False, 7, 2)),
         (control(ua_intlck_ctrl=1), (False, 8, 5)),
-        (control(tst=0), (False, 6, 5)),
+        (control(tst=2), (False, 6, 7)),
     ],
 )
 def test_values_that_mean_nothing(ram: Ram, wrong: bytes, pointer: Any) -> None:

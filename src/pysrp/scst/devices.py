@@ -361,8 +361,8 @@ class DeviceDirectory(Directory):
 
     @attribute
     def tst(self) -> str:
-        """Task set type of the control mode page: every nexus has a task set of its own."""
-        return line(1)
+        """Task set type of the control mode page: 1, every nexus has a task set of its own, unless MODE SELECT has said 0."""
+        return line(int(self.disk.order is None))
 
     t10_vend_id = _identity("t10_vend_id", "vendor", 8)
     prod_id = _identity("prod_id", "product", 16)

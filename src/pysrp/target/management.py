@@ -104,7 +104,6 @@ class Management:
         if unit is None and not tasks:
             answer(RspCode.FIELDS_INVALID)
             return
-        # CLEAR TASK SET is ABORT TASK SET: each nexus has a task set of its own (TST 001b).
         session.abort(tasks)
         aborted = 0
         for task in tasks:
@@ -122,6 +121,9 @@ class Management:
             copies = [task for task in session.tasks if task.concerns(unit)]
             session.take_back(copies)
             done = partial(self._aborted, copies, partial(self._reset, unit, done))
+        elif function == TskMgmtFunc.CLEAR_TASK_SET and getattr(unit, "order", None) is not None:
+            # Else it is ABORT TASK SET: each nexus has a task set of its own.
+            done = partial(self.clear_others, unit, done)
         session.quiet.when(concerned, done)
         for each in {unit, *(task.unit for task in tasks)}:
             if each in session.sets:
@@ -138,6 +140,11 @@ class Management:
         written = channel.link.answer_function(channel, where, tag, sol_not, credits, code)
         channel.owed = 0 if written else credits
 
+    def clear_others(self, unit: Any, done: Callable[[], None]) -> None:
+        """The tasks that the other nexuses have in the task set of all end; then ``done`` is called."""
+        others = [nexus for nexus in unit.nexuses() if nexus is not self._session.nexus]
+        end_tasks(unit, others, self._post, done, own=True)
+
     def _reset(self, unit: Unit, answer: Callable[[], None]) -> None:
         """LOGICAL UNIT RESET: the tasks of every nexus end before it is done."""
         others = [nexus for nexus in unit.nexuses() if nexus is not self._session.nexus]
@@ -148,14 +155,21 @@ class Management:
         unit.reset()
         answer()
 
-    def end_tasks(self, unit: Unit, done: Callable[[], None], but: Task | None = None) -> None:
-        """Another nexus resets the unit, or one preempts and aborts: our tasks, ``but`` that which does so, end TASK ABORTED.
+    def end_tasks(
+        self, unit: Unit, done: Callable[[], None], but: Task | None = None, own: bool = False
+    ) -> None:
+        """Another nexus resets the unit, or one preempts and aborts, or clears the task set, whose are only the unit's ``own``:
+        our tasks, ``but`` that which does so, end TASK ABORTED.
 
         So they cost no credit. Without TAS they end without an answer, and the next command is told so (06/2F/00).
         """
         session = self._session
         session.take_over(unit)
-        tasks = [task for task in session.tasks if task.concerns(unit) and task is not but]
+        tasks = [
+            task
+            for task in session.tasks
+            if (task.unit is unit or (not own and task.concerns(unit))) and task is not but
+        ]
         if tasks and not getattr(unit, "task_aborted", True):
             session.clear(tasks)
             unit.attention(*COMMANDS_CLEARED, session.nexus)

@@ -45,6 +45,7 @@ from pysrp.target.link import Link, Segment
 from pysrp.target.lunmap import LunMap
 from pysrp.target.management import Awaited, Management
 from pysrp.target.medium import Medium
+from pysrp.target.shared_tasks import SharedTaskSet
 from pysrp.target.task import (
     INVALID_FIELD_IN_IU,
     INVALID_MESSAGE,
@@ -64,6 +65,8 @@ MOST_FOUND = 1024
 """LUNs whose units a session remembers."""
 
 CHECK_CONDITION = 0x02
+ALL_OF_THE_SET = 1
+"""QERR: CHECK CONDITION ends the commands of the task set, whosever they are."""
 REPORT_LUNS = 0xA0
 CMD, TSK_MGMT, CRED_RSP = int(srp.Opcode.CMD), int(srp.Opcode.TSK_MGMT), int(srp.Opcode.CRED_RSP)
 DATA_OUT, DATA_IN = srp.Cmd.data_out.segments, srp.Cmd.data_in.segments
@@ -213,7 +216,7 @@ class Channel:
 
 
 class TaskSet:
-    """The task set of one unit for one nexus (SAM-5, 8.6 to 8.8).
+    """The task set of one unit for one nexus.
 
     Tasks in order of arrival: dormant ones wait, enabled ones are with the unit.
 
@@ -223,6 +226,9 @@ class TaskSet:
     """
 
     __slots__ = ("_barriers", "_enabled", "_gates", "beginning", "dormant")
+
+    order = None
+    """It is nobody else's."""
 
     def __init__(self, gates: Sequence[Gate] = ()) -> None:
         self._gates = gates
@@ -256,10 +262,14 @@ class TaskSet:
         return True
 
     def adopt(self, task: Task) -> None:
-        """A SIMPLE task is with the unit already: it came before whatever there is an order with."""
+        """A task is with the unit already: it came before whatever there is an order with."""
         for gate in self._gates:
             gate.close(TASKS)
-        self._enabled.add(task)
+        self._enable(task)
+
+    def leave(self) -> tuple[list[Task], list[Task]]:
+        """Its tasks, which belong into another set from now on: those that have begun, and those that have not."""
+        return list(self._enabled), list(self.dormant)
 
     def discard(self, task: Task) -> None:
         """A task has ended or been aborted. What waited for it is given by :meth:`next`."""
@@ -310,7 +320,7 @@ class TargetSession:
         self.per_target = per_target
         self.channels: list[Channel] = []
         self.tasks: dict[SrpTask, None] = {}
-        self.sets: dict[Unit, TaskSet] = {}
+        self.sets: dict[Unit, TaskSet | SharedTaskSet] = {}
         self._granted: dict[int, tuple[Any, Grant]] = {}
         """By LUN: what the native lane may do there, and the export that it is for."""
         self._gates: dict[Unit, tuple[Gate, ...]] = {}
@@ -526,16 +536,31 @@ class TargetSession:
             if task.attribute == ORDERED:  # what it waits for has to be seen
                 self.take_over(unit)
             tasks = self.sets.get(unit)
-            if tasks is None:
+            if tasks is None or tasks.order is not getattr(unit, "order", None):
                 tasks = self._set_of(unit)
             if tasks.add(task):
                 self._begin(task, unit.execute, task)
 
-    def _set_of(self, unit: Unit) -> TaskSet:
-        tasks = self.sets.get(unit)
-        if tasks is None:
-            tasks = self.sets[unit] = TaskSet(self._gates.get(unit, ()))
+    def _set_of(self, unit: Unit) -> TaskSet | SharedTaskSet:
+        """Where its tasks are: with those of other nexuses, if the unit has one task set for all (TST)."""
+        order = getattr(unit, "order", None)
+        before = self.sets.get(unit)
+        if before is not None and before.order is order:
+            return before
+        gates = self._gates.get(unit, ())
+        tasks = TaskSet(gates) if order is None else SharedTaskSet(order, self._begin_shared, gates)
+        self.sets[unit] = tasks
+        if before is not None:
+            begun, dormant = before.leave()
+            for task in begun:
+                tasks.adopt(task)
+            for task in dormant:
+                if tasks.add(task):  # whoever it waited for is not in its task set any more
+                    self._begin_shared(task)
         return tasks
+
+    def _begin_shared(self, task: Task) -> None:
+        self._begin(task, task.unit.execute, task)
 
     @staticmethod
     def _begin(task: Any, *call: Any) -> None:
@@ -596,8 +621,7 @@ class TargetSession:
             channel.owed = credits
             task.undelivered()
         if task.status == CHECK_CONDITION and getattr(task.unit, "qerr", False):
-            self.take_over(task.unit)
-            self.clear([each for each in self.tasks if each.unit is task.unit])
+            self._clear_affected(task.unit)
         tasks = self.sets.get(task.unit)
         if tasks is not None:
             tasks.discard(task)
@@ -606,8 +630,15 @@ class TargetSession:
         if self.idle.waiting:
             self.idle.tell()
 
+    def _clear_affected(self, unit: Any) -> None:
+        """CHECK CONDITION ends the other commands: of this nexus, and of all in its task set where QERR is 01b."""
+        self.take_over(unit)
+        self.clear([each for each in self.tasks if each.unit is unit])
+        if unit.qerr == ALL_OF_THE_SET and unit.order is not None:
+            self.management.clear_others(unit, lambda: None)
+
     @staticmethod
-    def pump(tasks: TaskSet) -> None:
+    def pump(tasks: TaskSet | SharedTaskSet) -> None:
         """Begin what may begin."""
         if tasks.beginning:  # a task that ends at once comes here from within
             return

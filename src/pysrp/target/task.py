@@ -94,8 +94,10 @@ class Nexus:
         "abort", "announced", "max_transfer", "name", "overrun", "port_id", "post", "reaches", "relative_port",
     )  # fmt: skip
 
-    abort: Callable[[Unit, Callable[[], None], Task | None], None]
-    """End its tasks for a unit with TASK ABORTED, but this one, then call a function. Owner's thread: see ``post``."""
+    abort: Callable[[Unit, Callable[[], None], Task | None, bool], None]
+    """End its tasks for a unit with TASK ABORTED, but this one, then call a function; True: only those of the unit itself.
+    Owner's thread: see ``post``.
+    """
     reaches: Callable[[], Sequence[Any]]
     """What it sees of its target: each :class:`~pysrp.target.lunmap.Export`. Any thread."""
 
@@ -127,10 +129,11 @@ def end_tasks(
     post: Callable[[Callable[[], None]], None],
     done: Callable[[], None],
     but: Task | None = None,
+    own: bool = False,
 ) -> None:
     """End the tasks of these nexuses for a unit, ``but`` one, each in its own thread; ``done`` is called by ``post`` then.
 
-    Without any it is called at once.
+    ``own``: not those of other units that are at its medium. Without any nexus it is called at once.
     """
     if not nexuses:
         done()
@@ -144,13 +147,13 @@ def end_tasks(
             done()
 
     for nexus in nexuses:
-        nexus.post(partial(nexus.abort, unit, partial(post, ended), but))
+        nexus.post(partial(nexus.abort, unit, partial(post, ended), but, own))
 
 
 class Unit(Protocol):
     """What a session asks of a logical unit (SAM-5, 4.6.19). Several sessions may call, from several threads.
 
-    Each nexus has a task set of its own: the control mode page says TST 001b.
+    Each nexus has a task set of its own, unless there is an ``order`` (:mod:`.shared_tasks`).
     """
 
     max_transfer: int | None

@@ -31,6 +31,7 @@ from pysrp.target.claims import Claim, Claims
 from pysrp.target.effects import Effects
 from pysrp.target.fault import Fault
 from pysrp.target.grant import Gates, Grant
+from pysrp.target.shared_tasks import Order
 from pysrp.target.task import Nexus, Task
 from pysrp.target.units.attentions import RESET, Attentions
 from pysrp.target.units.codes import Attention, SenseCode, invalid
@@ -115,8 +116,11 @@ class UnitBase(Keeping):
         """Whether what the store holds may be another state than the unit's, as saving failed."""
         self._load(saved)
         self._job: Job | None = None
-        self.claims = Claims(self._nobody_alone)
+        self.claims = Claims(self._gates_may_open)
         """Which bytes of its medium commands are at."""
+        self._order = Order(self._all_gates, self._gates_may_open)
+        self.order: Order | None = None
+        """Where all nexuses have one task set together (TST 000b): that."""
         self._deferred: dict[Nexus, Fault] = {}
         self._not_ready: SenseCode | None = None
         self._damage = self._saved.damage
@@ -174,7 +178,7 @@ class UnitBase(Keeping):
             reasons |= NOT_READY
         if self._job is not None and self._job.closes:
             reasons |= JOB
-        if self.claims.alone:
+        if self.claims.alone or self._order.bars:
             reasons |= ALONE
         return reasons
 
@@ -299,9 +303,9 @@ class UnitBase(Keeping):
         with self._lock:
             return self._gates.all()
 
-    def _nobody_alone(self) -> None:
+    def _gates_may_open(self) -> None:
         with self._changing():
-            """The gates open, unless somebody wants to be alone again."""
+            """They do, unless somebody wants to be alone again, or a task is in the way."""
 
     # What goes on in it.
 
@@ -359,6 +363,7 @@ class UnitBase(Keeping):
         self.descriptor_sense = control.d_sense
         self.task_aborted = control.tas
         self.qerr = control.qerr
+        self.order = self._order if control.tst == 0 else None
         self._interlock = control.ua_intlck_ctrl
 
     # Commands.

@@ -131,7 +131,7 @@ def _common_pages() -> tuple[tuple[Any, ...], ...]:
     control = ControlPage.build(
         tst=1, gltsd=True, queue_algorithm_modifier=1, tas=True, busy_timeout_period=0xFFFF
     )
-    changeable = ControlPage.build(d_sense=True, swp=True, tas=True, qerr=3, ua_intlck_ctrl=3)
+    changeable = ControlPage.build(tst=7, d_sense=True, swp=True, tas=True, qerr=3, ua_intlck_ctrl=3)
     return (
         (bytes(control), bytes(changeable), _wrong_control),
         (bytes(InformationalExceptionsPage.build(dexcpt=True)), None),
@@ -139,8 +139,10 @@ def _common_pages() -> tuple[tuple[Any, ...], ...]:
 
 
 def _wrong_control(new: bytes) -> Where:
-    """QERR and UA_INTLCK_CTRL have reserved values (SPC-5, 7.5.9)."""
+    """TST, QERR and UA_INTLCK_CTRL have reserved values (SPC-5, 7.5.10)."""
     page = ControlPage(new)
+    if page.tst > 1:
+        return 2, 7
     if page.qerr == 2:
         return 3, 2
     return (4, 5) if page.ua_intlck_ctrl == 1 else None
