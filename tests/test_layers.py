@@ -30,6 +30,7 @@ ROOMS = [
             "_fast.crq",
             "_fast.native",
             "_fast.capsule",
+            "_fast.told",
         ),
     ),
     (1, ("fields", "crq", "srp", "mad", "lun", "scsi")),

@@ -419,7 +419,7 @@ static int nbd_turn(struct nbd_medium *medium)
 	told = (up && before != NBD_UP && medium->counts.connected > 1) || (before == NBD_UP && medium->state == NBD_DOWN);
 	nbd_leave(medium);
 	if (told)
-		medium->told(medium, up);
+		medium->told(&medium->owner, up);
 	return 1;
 }
 

@@ -8,10 +8,8 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from pysrp._fast.capsule cimport capsule_of
 from pysrp._fast.native cimport PYSRP_MEDIUM, PYSRP_READ_ONLY, pysrp_medium
+from pysrp._fast.told cimport tell
 
-
-cdef extern from "Python.h" nogil:
-    int Py_IsInitialized()
 
 cdef extern from "nbd_medium.h" nogil:
     const char *NBD_LIBRARY
@@ -27,7 +25,7 @@ cdef extern from "nbd_medium.h" nogil:
     struct nbd_medium:
         pysrp_medium table
         int64_t limit
-        void (*told)(nbd_medium *medium, int up) noexcept nogil
+        void (*told)(void **owner, int up) noexcept nogil
         void *owner
         nbd_export found "export"
         nbd_state state
@@ -64,7 +62,7 @@ cdef class NbdTable:
     """
 
     cdef nbd_medium *medium
-    cdef object told
+    cdef readonly object told
 
     def __cinit__(
         self, bytes uri not None, int64_t limit, uint64_t keep, told not None, bint read_only=False,
@@ -156,14 +154,3 @@ cdef class NbdTable:
     def capsule(self):
         """``struct pysrp_medium``, in a capsule that keeps this alive."""
         return capsule_of(&self.medium.table, PYSRP_MEDIUM, self)
-
-
-cdef void tell(nbd_medium *medium, int up) noexcept nogil:
-    if Py_IsInitialized():      # else the process ends, and there is no lock to take any more
-        tell_owner(medium, up)
-
-
-cdef void tell_owner(nbd_medium *medium, int up) noexcept with gil:
-    if medium.owner is not NULL:    # it goes with the interpreter's lock, too
-        table = <NbdTable>medium.owner
-        table.told(bool(up), table.status())

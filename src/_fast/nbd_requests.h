@@ -104,8 +104,8 @@ struct nbd_medium {
 	char *uri;
 	int64_t limit;			/* atomic: nanoseconds */
 	int kick;			/* an eventfd: wakes the driver */
-	void (*told)(struct nbd_medium *medium, int up);	/* the driver calls it, without locks */
-	void *owner;			/* whoever knows what that means */
+	void (*told)(void **owner, int up);	/* the driver calls it, without locks */
+	void *owner;			/* whoever knows what that means, NULL: nobody any more */
 
 	pthread_mutex_t door;		/* of the inbox */
 	struct nbd_list inbox;

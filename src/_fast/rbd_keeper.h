@@ -13,12 +13,14 @@
 
 enum {
 	RBD_OWNERS = 8,
+	RBD_TEXT = 4096,	/* bytes that most texts in its metadata have room in */
 	RBD_DOUBTS = 3,		/* how often the lock has to be missing: librbd gets it again itself when only its watch was lost */
 };
 
 #define RBD_SECOND 1000000000ll		/* nanoseconds */
 #define RBD_TICK (5 * RBD_SECOND)	/* how often it is seen to that the lock is ours still */
 #define RBD_RETRY RBD_SECOND		/* before the lock, or the image, is tried again */
+#define RBD_RESERVATIONS "pysrp.reservations"	/* what they are called in its metadata */
 #define RBD_PATIENCE (10 * RBD_SECOND)	/* for a cluster to answer at first */
 
 /* Why there is no image. Returns the errno. */
@@ -219,6 +221,40 @@ static int rbd_locked(struct rbd_medium *medium)
 	return result >= 0 ? ours : result != -ESHUTDOWN;
 }
 
+/* What the image keeps for us */
+
+/* The text in its metadata: memory for free(), NULL: there is none. 0, or an errno. */
+static int rbd_recall(rbd_image image, char **text)
+{
+	size_t room = RBD_TEXT, asked;
+	int result;
+
+	do {
+		asked = room;
+		if (!(*text = malloc(asked)))
+			return ENOMEM;
+		result = rbd.metadata_get(image, RBD_RESERVATIONS, *text, &room);
+		if (!result)
+			return 0;
+		free(*text);
+		*text = NULL;
+	} while (result == -ERANGE && room > asked);	/* somebody has written more meanwhile */
+	return result == -ENOENT ? 0 : -result;
+}
+
+/* It is about to be ours again: give what it keeps to who needs it first. 0, or an errno. */
+static int rbd_take(struct rbd_medium *medium)
+{
+	char *text;
+	int error = rbd_recall(medium->image, &text);
+
+	if (!error) {
+		error = medium->takes(&medium->owner, text);
+		free(text);
+	}
+	return error ? rbd_say(medium, error, "the reservations that the image keeps") : 0;
+}
+
 /* The thread */
 
 /* With the lock: sleep so long, or until something has changed. */
@@ -309,6 +345,8 @@ static int rbd_again(struct rbd_medium *medium)
 	if (!error) {
 		error = rbd_lock(medium, 0);
 		if (!error)
+			error = rbd_take(medium);
+		if (!error)
 			rbd_begin_use(medium);
 		else if (error != EBUSY)
 			rbd_detach(medium);
@@ -322,7 +360,7 @@ static void rbd_lost(struct rbd_medium *medium)
 	rbd_say(medium, ESHUTDOWN, "the image's lock");
 	rbd_quiesce(medium, ESHUTDOWN);
 	medium->counts.lost++;
-	medium->told(medium, 0);
+	medium->told(&medium->owner, 0);
 	rbd_detach(medium);
 }
 
@@ -357,7 +395,7 @@ static void *rbd_keep(void *argument)
 		if (ours && events & RBD_RESIZED)
 			rbd_measure(medium);
 		if (!ours && (ours = rbd_again(medium)))
-			medium->told(medium, 1);
+			medium->told(&medium->owner, 1);
 	}
 	rbd_quiesce(medium, EBADF);
 	crew_end(&medium->askers);

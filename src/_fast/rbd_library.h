@@ -57,6 +57,9 @@ typedef int (*rbd_found)(uint64_t offset, size_t length, int exists, void *argum
 	CALL(int, lock_get_owners, (rbd_image, int *mode, char **owners, size_t *count)) \
 	CALL(void, lock_get_owners_cleanup, (char **owners, size_t count)) \
 	CALL(int, lock_break, (rbd_image, int mode, const char *owner)) \
+	CALL(int, metadata_get, (rbd_image, const char *key, char *value, size_t *room)) \
+	CALL(int, metadata_set, (rbd_image, const char *key, const char *value)) \
+	CALL(int, metadata_remove, (rbd_image, const char *key)) \
 	CALL(int, update_watch, (rbd_image, uint64_t *handle, rbd_changed, void *)) \
 	CALL(int, update_unwatch, (rbd_image, uint64_t handle)) \
 	CALL(int, diff_iterate2, (rbd_image, const char *from, uint64_t, uint64_t, uint8_t parents, uint8_t whole, rbd_found, void *)) \

@@ -230,6 +230,36 @@ static int rbd_open(struct rbd_medium *medium)
 	return error;
 }
 
+/* The text that its metadata keep for us; as rbd_recall(). ESHUTDOWN: it is not ours. */
+static int rbd_read_text(struct rbd_medium *medium, char **text)
+{
+	rbd_image image;
+	int error = rbd_forked(medium) ? EBADF : rbd_enter(medium, &image);
+
+	*text = NULL;
+	if (error)
+		return error;
+	error = rbd_recall(image, text);
+	rbd_leave(medium);
+	return error;
+}
+
+/*
+ * Have its metadata keep this text, NULL: none. librbd changes them for who has the image's lock only, and the cluster takes
+ * nothing from somebody whose lock has been broken.
+ */
+static int rbd_write_text(struct rbd_medium *medium, const char *text)
+{
+	rbd_image image;
+	int result, error = rbd_forked(medium) ? EBADF : rbd_enter(medium, &image);
+
+	if (error)
+		return error;
+	result = text ? rbd.metadata_set(image, RBD_RESERVATIONS, text) : rbd.metadata_remove(image, RBD_RESERVATIONS);
+	rbd_leave(medium);
+	return !text && result == -ENOENT ? 0 : -result;
+}
+
 /* It is as large as it was found last. Only if that is more: `grown`. */
 static void rbd_resize(struct rbd_medium *medium, int grown)
 {

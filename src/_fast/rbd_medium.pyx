@@ -5,14 +5,17 @@ rbd_medium.h does what is asked of it, by librbd, which is loaded when the first
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING
+from libc.errno cimport EIO, ESHUTDOWN
 from libc.stdint cimport int64_t, uint64_t
+from libc.stdlib cimport free
+
+import logging
+import os
 
 from pysrp._fast.capsule cimport capsule_of
 from pysrp._fast.native cimport PYSRP_MEDIUM, pysrp_medium
+from pysrp._fast.told cimport Py_IsInitialized, tell
 
-
-cdef extern from "Python.h" nogil:
-    int Py_IsInitialized()
 
 cdef extern from "rbd_medium.h" nogil:
     const char *RADOS_LIBRARY
@@ -34,7 +37,8 @@ cdef extern from "rbd_medium.h" nogil:
         uint64_t opened, lost
     struct rbd_medium:
         pysrp_medium table
-        void (*told)(rbd_medium *medium, int up) noexcept nogil
+        void (*told)(void **owner, int up) noexcept nogil
+        int (*takes)(void **owner, const char *text) noexcept nogil
         void *owner
         uint64_t found
         uint64_t unit
@@ -49,6 +53,8 @@ cdef extern from "rbd_medium.h" nogil:
     void rbd_shut(rbd_medium *medium)
     void rbd_unuse(rbd_medium *medium)
     void rbd_resize(rbd_medium *medium, int grown)
+    int rbd_read_text(rbd_medium *medium, char **text)
+    int rbd_write_text(rbd_medium *medium, const char *text)
     bint rbd_hold(rbd_medium *medium)
     void rbd_release(rbd_medium *medium)
 
@@ -77,11 +83,13 @@ cdef class RbdTable:
     Before it :func:`library` is called. ``place`` is what the image is called: the file of Ceph's configuration, the
     client's id, pool, namespace, image, snapshot, bytes each, or None but for pool and image. ``policy`` is one of
     :data:`POLICIES`, ``limit`` nanoseconds. ``told(up, status)`` is called by a thread when the image is not ours any
-    more, and when it is again. Raises OSError where it cannot be opened.
+    more, and when it is again. Before that :attr:`takes`, if it is set, is called with
+    :meth:`read_text`; what it raises keeps the image from being used. Raises OSError where it cannot be opened.
     """
 
     cdef rbd_medium *medium
-    cdef object told
+    cdef readonly object told
+    cdef public object takes
 
     def __cinit__(self, tuple place not None, rbd_policy policy, bint read_only, int64_t limit, told not None):
         cdef int error
@@ -93,7 +101,7 @@ cdef class RbdTable:
         self.medium = rbd_begin(&where, policy, read_only, limit)
         if self.medium is NULL:
             raise MemoryError
-        self.medium.told, self.medium.owner = tell, <void *>self
+        self.medium.told, self.medium.takes, self.medium.owner = tell, takes, <void *>self
         with nogil:
             error = rbd_open(self.medium)
         if error:
@@ -114,6 +122,34 @@ cdef class RbdTable:
         """:attr:`size` is :attr:`size_now` from now on; ``grown``: if that is more."""
         with nogil:
             rbd_resize(self.medium, grown)
+
+    def read_text(self):
+        """The text that the image's metadata keep for us, bytes; None: there is none.
+
+        Raises OSError, with ESHUTDOWN if the image is not ours.
+        """
+        cdef char *text
+        cdef int error
+        with nogil:
+            error = rbd_read_text(self.medium, &text)
+        if error:
+            raise OSError(error, os.strerror(error))
+        try:
+            return None if text is NULL else <bytes>text
+        finally:
+            free(text)
+
+    def write_text(self, bytes text):
+        """Keep this there, without NUL bytes; None: nothing. It is in the cluster when this returns.
+
+        Raises OSError likewise.
+        """
+        cdef const char *given = NULL if text is None else PyBytes_AS_STRING(text)
+        cdef int error
+        with nogil:
+            error = rbd_write_text(self.medium, given)
+        if error:
+            raise OSError(error, os.strerror(error))
 
     @property
     def size(self):
@@ -172,12 +208,21 @@ cdef class RbdTable:
         return capsule_of(&self.medium.table, PYSRP_MEDIUM, self)
 
 
-cdef void tell(rbd_medium *medium, int up) noexcept nogil:
-    if Py_IsInitialized():      # else the process ends, and there is no lock to take any more
-        tell_owner(medium, up)
+cdef int takes(void **owner, const char *text) noexcept nogil:
+    return takes_owner(owner, text) if Py_IsInitialized() else ESHUTDOWN
 
 
-cdef void tell_owner(rbd_medium *medium, int up) noexcept with gil:
-    if medium.owner is not NULL:    # it goes with the interpreter's lock, too
-        table = <RbdTable>medium.owner
-        table.told(bool(up), table.status())
+cdef int takes_owner(void **owner, const char *text) noexcept with gil:
+    if owner[0] is NULL:
+        return ESHUTDOWN
+    table = <RbdTable>owner[0]
+    try:
+        if table.takes is not None:
+            table.takes(None if text is NULL else <bytes>text)
+    except Exception as error:
+        _log.error("the reservations that an image keeps: %s", error)
+        return EIO
+    return 0
+
+
+_log = logging.getLogger("pysrp.media")

@@ -47,8 +47,13 @@ struct rbd_medium {
 	enum rbd_policy policy;
 	int read_only;
 	int64_t limit;			/* nanoseconds */
-	void (*told)(struct rbd_medium *medium, int up);	/* the keeper calls it, without locks */
-	void *owner;			/* whoever knows what that means */
+	/*
+	 * The keeper calls these, without locks. takes(): the image is about to be ours again, and its metadata have this text, or
+	 * none, NULL; not 0: it cannot be used.
+	 */
+	void (*told)(void **owner, int up);
+	int (*takes)(void **owner, const char *text);
+	void *owner;			/* whoever knows what that means, NULL: nobody any more */
 	struct crew askers;
 
 	/* The keeper's, and known when it has been opened. */

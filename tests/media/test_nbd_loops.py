@@ -48,7 +48,7 @@ struct loop {
 	int epoll, bell, rings;
 };
 
-static void told(struct nbd_medium *medium, int up) { }
+static void told(void **owner, int up) { }
 
 static void ring(void *bell)
 {

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from functools import partial
 from random import Random
 from threading import Lock
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pysrp.backends import Backend
 from pysrp.errors import Busy, ConfigError, ScsiError, TaskSetFull
@@ -211,6 +211,11 @@ class Faulty(Medium):
     def away(self) -> bool:  # type: ignore[override]
         """Likewise."""
         return isinstance(self.medium, Medium) and self.medium.away
+
+    @property
+    def reservations(self) -> Any:
+        """Likewise."""
+        return self.medium.reservations if isinstance(self.medium, Medium) else None
 
     def look(self) -> None:
         """Likewise."""

@@ -87,6 +87,11 @@ class PowerCut(Medium):
         """Likewise."""
         return isinstance(self.medium, Medium) and self.medium.away
 
+    @property
+    def reservations(self) -> Any:
+        """Likewise."""
+        return self.medium.reservations if isinstance(self.medium, Medium) else None
+
     def look(self) -> None:
         """Likewise."""
         if isinstance(self.medium, Medium):

@@ -11,6 +11,7 @@ from typing import Any
 from pysrp._fast.rbd_medium import POLICIES, RbdTable, library
 from pysrp.errors import ConfigError
 from pysrp.media.plain import options
+from pysrp.media.rbd_reservations import ImageReservations
 from pysrp.target.native_medium import NativeMedium
 from pysrp.text import seconds
 
@@ -73,6 +74,8 @@ class RbdMedium(NativeMedium):
             raise ConfigError(f"{self.url}: lock={lock}, but {why}")
         super().__init__(self._image.capsule)
         self.identity = f"rbd:{self._image.key}"
+        if self._image.locks:
+            self.reservations = ImageReservations(self._image)
         self.physical_block = 4096
         """Bytes of what its disks like to move at least."""
         if self.away:

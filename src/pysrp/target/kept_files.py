@@ -21,7 +21,7 @@ from urllib.parse import quote
 
 from pysrp.errors import ConfigError
 
-__all__ = ["KeptFile", "file_name"]
+__all__ = ["UNREADABLE", "KeptFile", "file_name", "packed", "unpacked"]
 
 LARGEST = 1 << 20
 """Bytes that are read."""
@@ -29,6 +29,9 @@ LONGEST_NAME = 255 - len(".saved.lock")
 """Characters that a file system takes of the name of a unit, in percent-encoding."""
 CUT_NAME = 200
 """What is left of a longer one, before a checksum of it."""
+
+UNREADABLE = ValueError, TypeError, KeyError, AttributeError, RecursionError
+"""What reading raises of bytes that are not as they were written."""
 
 State = TypeVar("State")
 Self = TypeVar("Self", bound="KeptFile[Any]")
@@ -91,7 +94,7 @@ class KeptFile(Generic[State]):
             raw = file.read(LARGEST + 1)
         try:
             unit, state = self._read(raw)
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        except UNREADABLE as error:
             raise ConfigError(
                 f"{self.path} does not have the {self.what} that were kept there ({error}): "
                 "take it away if no initiator relies on them any more"
@@ -115,9 +118,8 @@ class KeptFile(Generic[State]):
             # Never what is there: that may be a FIFO, or lead elsewhere.
             self._new.unlink(missing_ok=True)
             descriptor = os.open(self._new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            body = json.dumps({"unit": self.unit, **self._encode(state)}, indent=1).encode() + b"\n"
             with os.fdopen(descriptor, "wb") as file:
-                file.write(b"%s%08x\n%s" % (self.magic, zlib.crc32(body), body))
+                file.write(packed(self.magic, {"unit": self.unit, **self._encode(state)}))
                 file.flush()
                 os.fsync(descriptor)
             self._new.replace(self.path)
@@ -128,13 +130,8 @@ class KeptFile(Generic[State]):
             os.close(folder)
 
     def _read(self, raw: bytes) -> tuple[str | None, State]:
-        """Whose it is and what it says; ValueError, TypeError, KeyError or AttributeError if it is none of ours."""
-        head, _, body = raw.partition(b"\n")
-        if not head.startswith(self.magic):
-            raise ValueError("it does not begin as such a file does")
-        if len(raw) > LARGEST or head[len(self.magic) :] != b"%08x" % zlib.crc32(body):
-            raise ValueError("its checksum is wrong")
-        found = json.loads(body)
+        """Whose it is and what it says; one of UNREADABLE if it is none of ours."""
+        found = unpacked(self.magic, raw)
         unit = found["unit"]
         if not isinstance(unit, str | None):
             raise ValueError("the unit has no name")
@@ -147,6 +144,22 @@ class KeptFile(Generic[State]):
     def _decode(self, found: dict[str, Any]) -> State:
         """The state that JSON tells; raises as :meth:`_read`."""
         raise NotImplementedError
+
+
+def packed(magic: bytes, found: dict[str, Any]) -> bytes:
+    """That line and that JSON, in ASCII."""
+    body = json.dumps(found, indent=1).encode() + b"\n"
+    return b"%s%08x\n%s" % (magic, zlib.crc32(body), body)
+
+
+def unpacked(magic: bytes, raw: bytes) -> Any:
+    """The JSON; ValueError or RecursionError if it is none, or has changed."""
+    head, _, body = raw.partition(b"\n")
+    if not head.startswith(magic):
+        raise ValueError("it does not begin as such a file does")
+    if len(raw) > LARGEST or head[len(magic) :] != b"%08x" % zlib.crc32(body):
+        raise ValueError("its checksum is wrong")
+    return json.loads(body)
 
 
 def file_name(unit: str, extension: str) -> str:

@@ -256,6 +256,8 @@ class Medium:
     features: Feature = Feature(0)
     identity: str = ""
     """Which bytes these are, whichever server has opened them; "": nobody knows."""
+    reservations: Any = None
+    """Where the persistent reservations of its units are kept with it (:class:`~pysrp.target.units.persistent.SharedStore`)."""
     away: bool = False
     """Whether another server has it now, so that every request fails with ESHUTDOWN. May change."""
 

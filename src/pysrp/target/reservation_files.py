@@ -20,7 +20,10 @@ from pysrp.target.kept_files import KeptFile, file_name
 from pysrp.target.saved_files import SavedFile
 from pysrp.target.units.persistent import ALL_REGISTRANTS, MOST, TYPES, Persistent, Registrant
 
-__all__ = ["ReservationFile", "ReservationFolder"]
+__all__ = ["MAGIC", "ReservationFile", "ReservationFolder", "decoded", "encoded"]
+
+MAGIC = b"pysrp persistent reservations 1 "
+"""What they begin with, wherever they are kept."""
 
 
 class ReservationFile(KeptFile[Persistent]):
@@ -28,40 +31,14 @@ class ReservationFile(KeptFile[Persistent]):
 
     durable = True
     blocking = True
-    magic = b"pysrp persistent reservations 1 "
+    magic = MAGIC
     what = "persistent reservations"
 
     def _encode(self, state: Persistent) -> dict[str, Any]:
-        registrants = [
-            {
-                "initiator_port": one.initiator_port.hex(),
-                "target_port": one.target_port,
-                "key": f"{key:016x}",
-            }
-            for one, key in state.keys.items()
-        ]
-        reservation = None
-        if state.type is not None:
-            holder = None if state.holder is None else list(state.keys).index(state.holder)
-            reservation = {"type": int(state.type), "holder": holder}
-        return {"registrants": registrants, "reservation": reservation}
+        return encoded(state)
 
     def _decode(self, found: dict[str, Any]) -> Persistent:
-        keys: dict[Registrant, int] = {}
-        for one in found["registrants"]:
-            port, target, key = bytes.fromhex(one["initiator_port"]), one["target_port"], int(one["key"], 16)
-            if (
-                len(port) != 16
-                or type(target) is not int
-                or not 0 <= target <= 0xFFFF
-                or not 0 < key < 1 << 64
-            ):
-                raise ValueError("a registrant is none")
-            keys[Registrant(port, target)] = key
-        if len(keys) != len(found["registrants"]) or len(keys) > MOST:
-            raise ValueError("registrants are there twice, or there are too many")
-        kind, holder = _reservation(found["reservation"], list(keys))
-        return Persistent(MappingProxyType(keys), kind, holder, kept=True)
+        return decoded(found)
 
 
 class ReservationFolder:
@@ -78,6 +55,33 @@ class ReservationFolder:
     def saved(self, name: str) -> SavedFile:
         """Where it keeps what else outlasts the power."""
         return SavedFile(self.path / file_name(name, ".saved"))
+
+
+def encoded(state: Persistent) -> dict[str, Any]:
+    """Registrants and reservation, for JSON."""
+    registrants = [
+        {"initiator_port": one.initiator_port.hex(), "target_port": one.target_port, "key": f"{key:016x}"}
+        for one, key in state.keys.items()
+    ]
+    reservation = None
+    if state.type is not None:
+        holder = None if state.holder is None else list(state.keys).index(state.holder)
+        reservation = {"type": int(state.type), "holder": holder}
+    return {"registrants": registrants, "reservation": reservation}
+
+
+def decoded(found: dict[str, Any]) -> Persistent:
+    """What JSON says, kept as it is; one of UNREADABLE (:mod:`~pysrp.target.kept_files`) if that is no such state."""
+    keys: dict[Registrant, int] = {}
+    for one in found["registrants"]:
+        port, target, key = bytes.fromhex(one["initiator_port"]), one["target_port"], int(one["key"], 16)
+        if len(port) != 16 or type(target) is not int or not 0 <= target <= 0xFFFF or not 0 < key < 1 << 64:
+            raise ValueError("a registrant is none")
+        keys[Registrant(port, target)] = key
+    if len(keys) != len(found["registrants"]) or len(keys) > MOST:
+        raise ValueError("registrants are there twice, or there are too many")
+    kind, holder = _reservation(found["reservation"], list(keys))
+    return Persistent(MappingProxyType(keys), kind, holder, kept=True)
 
 
 def _reservation(

@@ -39,7 +39,7 @@ from pysrp.target.units.commands import CommandTable, SupportedCdb
 from pysrp.target.units.identity import UnitIdentity
 from pysrp.target.units.jobs import Job
 from pysrp.target.units.pages import ModePages, PageValues, common_pages
-from pysrp.target.units.persistent import Memory, Persistent, ReservationStore
+from pysrp.target.units.persistent import Memory, Persistent, ReservationStore, SharedStore
 from pysrp.target.units.port_groups import PortGroups
 from pysrp.target.units.reservations import Spc2Reservation
 from pysrp.target.units.saved import Keeping, SavedStore
@@ -109,7 +109,9 @@ class UnitBase(Keeping):
         self._attentions = Attentions()
         self._reservation = Spc2Reservation()
         self._store = reservations or Memory()
-        self._persistent = replace(self._store.load() or Persistent(), generation=0)
+        self._persistent = Persistent()
+        if not isinstance(self._store, SharedStore):
+            self._persistent = replace(self._store.load() or Persistent(), generation=0)
         self._registering = threading.Lock()
         """Held while the persistent reservation changes and is kept, which may take long. Before the other lock."""
         self._stale = False

@@ -142,7 +142,7 @@ class BlockUnit(LogicalUnit):
             identity=identity,
             removable=removable,
             max_transfer=None if max_transfer is None else max_transfer // block_size * block_size,
-            reservations=reservations,
+            reservations=reservations or getattr(backend, "reservations", None),
             saved=saved,
             pages=[PageValues(*one) for one in _pages(self._write_cache, self.read_only)],
         )

@@ -5,10 +5,10 @@ Values and rules, nothing else. A :class:`Persistent` never changes: an action g
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from pysrp.scsi import cdb as cdbs
 from pysrp.scsi.codes import PersistentReserveType, SenseKey
@@ -18,7 +18,16 @@ from pysrp.target.units.codes import Attention, SenseCode, invalid, unfit
 from pysrp.target.units.commands import Conflict, SupportedCdb
 from pysrp.target.units.reservations import conflict
 
-__all__ = ["ALL_PORTS", "MOST", "Memory", "Outcome", "Persistent", "Registrant", "ReservationStore"]
+__all__ = [
+    "ALL_PORTS",
+    "MOST",
+    "Memory",
+    "Outcome",
+    "Persistent",
+    "Registrant",
+    "ReservationStore",
+    "SharedStore",
+]
 
 ALL_PORTS = 0
 """In place of a relative target port identifier, of which 0 is none: registered through every target port (ALL_TG_PT)."""
@@ -301,6 +310,23 @@ class ReservationStore(Protocol):
         """Keep this in place of what was saved before; None: keep nothing. It is kept when this returns.
 
         After an OSError it is one of the two, the command fails, and what is in force does not change.
+        """
+
+
+@runtime_checkable
+class SharedStore(ReservationStore, Protocol):
+    """One that several servers have, one after the other: it is with the medium. It keeps all there is, APTPL or not.
+
+    It says ``kept`` and ``generation`` too, as who takes over is the same unit and has lost no power.
+    """
+
+    away: bool
+    """Whether another server has it now. Then nothing can be told of the reservations."""
+
+    def follow(self, told: Callable[[Persistent | None], None]) -> None:
+        """Call this with what was saved when it is this server's again, before the medium does anything: once now, if it is.
+
+        From any thread. What it raises keeps the medium from being used.
         """
 
 

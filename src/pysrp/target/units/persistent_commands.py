@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
+from typing import Any
 
 from pysrp.scsi import cdb as cdbs
 from pysrp.scsi.codes import (
@@ -29,7 +30,7 @@ from pysrp.target.effects import GOOD, AbortTasks, Effect, Fetch, Reply, Work
 from pysrp.target.fault import Fault
 from pysrp.target.task import Task
 from pysrp.target.units.base import UnitBase
-from pysrp.target.units.codes import SenseCode, invalid, short, unfit
+from pysrp.target.units.codes import Attention, SenseCode, invalid, short, unfit
 from pysrp.target.units.commands import Conflict, command
 from pysrp.target.units.persistent import (
     ALL_PORTS,
@@ -38,6 +39,7 @@ from pysrp.target.units.persistent import (
     Outcome,
     Persistent,
     Registrant,
+    SharedStore,
 )
 from pysrp.target.units.reservations import conflict
 
@@ -64,6 +66,19 @@ Decide = Callable[[Persistent, Registrant, cdbs.PersistentReserveOut, bytes], Ou
 class PersistentCommands(UnitBase):
     """PERSISTENT RESERVE IN, PERSISTENT RESERVE OUT."""
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        if isinstance(self._store, SharedStore):
+            self._store.follow(self._taken_over)
+
+    def _taken_over(self, found: Persistent | None) -> None:
+        """A store that servers share is this one's now, and what it has is in force. From any thread."""
+        with self._registering, self._changing():
+            before, self._persistent, self._stale = self._persistent, found or Persistent(), False
+            for registrant in before.keys.keys() - self._persistent.keys.keys():
+                gone = [nexus for nexus in self._nexuses if registrant.covers(nexus)]
+                self._establish(Attention.REGISTRATIONS_PREEMPTED, gone)
+
     @property
     def persistent(self) -> Persistent:
         """The persistent reservation and who is registered, as it is now."""
@@ -72,6 +87,8 @@ class PersistentCommands(UnitBase):
     # In. With RESERVE all of them conflict, whoever has that (SPC-2, 5.5.1).
 
     def _registrations(self) -> Persistent:
+        if isinstance(self._store, SharedStore) and self._store.away:
+            raise Fault(SenseKey.NOT_READY, SenseCode.PORT_IN_STANDBY)
         with self._lock:
             if self._reservation.holder is not None:
                 raise conflict()
@@ -201,7 +218,8 @@ class PersistentCommands(UnitBase):
             state = outcome.state
             if kept is not None and state is not before and state.kept != kept:
                 state = replace(state, kept=kept)
-            if self._stale or (state is not before and (before.kept or state.kept)):
+            keeps = before.kept or state.kept or isinstance(self._store, SharedStore)
+            if self._stale or (state is not before and keeps):
                 try:
                     self._save(state)
                 except OSError as error:
@@ -218,7 +236,8 @@ class PersistentCommands(UnitBase):
 
     def _save(self, state: Persistent) -> None:
         self._stale = True  # what failed half way may have replaced what was kept, or not
-        self._store.save(state if state.kept else None)
+        some = bool(state.keys) if isinstance(self._store, SharedStore) else state.kept
+        self._store.save(state if some else None)
         self._stale = False
 
     def keep(self) -> None:

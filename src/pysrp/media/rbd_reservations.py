@@ -1,0 +1,91 @@
+"""Persistent reservations in the metadata of a Ceph image: whichever server has the image finds them there."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+from weakref import WeakMethod
+
+from pysrp._fast.rbd_medium import RbdTable
+from pysrp.errors import ConfigError
+from pysrp.target.kept_files import UNREADABLE, packed, unpacked
+from pysrp.target.reservation_files import MAGIC, decoded, encoded
+from pysrp.target.units.persistent import Persistent
+
+__all__ = ["ImageReservations"]
+
+Told = Callable[[Persistent | None], None]
+
+
+class ImageReservations:
+    """The store of the units of one image (:class:`~pysrp.target.units.persistent.SharedStore`).
+
+    Only who has the image's exclusive lock changes it, so that what one server has read is what there is until it loses the
+    image. In the text stands which image it is about: the copy or clone of one takes its metadata along, and reserves nothing.
+    """
+
+    durable = True
+    blocking = True
+
+    def __init__(self, image: RbdTable) -> None:
+        self._image = image
+        self._lock = threading.Lock()
+        self._told: list[WeakMethod[Told]] = []
+        taken = WeakMethod(self._taken)
+
+        def takes(text: bytes | None) -> None:
+            if (mine := taken()) is not None:
+                mine(text)
+
+        image.takes = takes
+
+    @property
+    def away(self) -> bool:
+        """Whether another server has the image now."""
+        return self._image.away
+
+    def load(self) -> Persistent | None:
+        """What was saved last. OSError with ESHUTDOWN where the image is not ours, ConfigError if it is not as it was written."""
+        return self._read(self._image.read_text())
+
+    def save(self, state: Persistent | None) -> None:
+        """Keep this. OSError where that cannot be: ESHUTDOWN when the image is not ours any more."""
+        if state is None:
+            self._image.write_text(None)
+            return
+        more = {"aptpl": state.kept, "generation": state.generation}
+        self._image.write_text(packed(MAGIC, {"unit": self._image.key, **encoded(state), **more}))
+
+    def follow(self, told: Told) -> None:
+        """See :class:`~pysrp.target.units.persistent.SharedStore`."""
+        with self._lock:
+            self._told.append(WeakMethod(told))
+            if not self._image.away:
+                told(self.load())
+
+    def _taken(self, text: bytes | None) -> None:
+        """The image is about to be ours."""
+        with self._lock:
+            found = self._read(text)
+            for each in self._told:
+                if (unit := each()) is not None:
+                    unit(found)
+
+    def _read(self, text: bytes | None) -> Persistent | None:
+        if text is None:
+            return None
+        try:
+            found: Any = unpacked(MAGIC, text)
+            if found["unit"] != self._image.key:
+                return None
+            kept, generation = found["aptpl"], found["generation"]
+            if type(kept) is not bool or type(generation) is not int or not 0 <= generation < 1 << 32:
+                raise ValueError("APTPL or the generation is none")
+            return replace(decoded(found), kept=kept, generation=generation)
+        except UNREADABLE as error:
+            raise ConfigError(
+                f"the metadata of {self._image.key} do not have the reservations that were kept there ({error}): "
+                "rbd image-meta remove IMAGE pysrp.reservations if no initiator relies on them any more"
+            ) from error
