@@ -49,7 +49,7 @@ def test_ls(scst, disks):
     assert entries["handler"] == {"kind": "link", "mode": "0777", "target": "../../handlers/vdisk_ram"}
     assert entries["exported"]["kind"] == "directory"
     assert scst("ls")[1].splitlines() == [
-        "class", "devices", "handlers", "last_sysfs_mgmt_res", "setup_id", "targets", "version",
+        "class", "device_groups", "devices", "handlers", "last_sysfs_mgmt_res", "setup_id", "targets", "version",
     ]  # fmt: skip
 
 

@@ -207,7 +207,7 @@ def test_targets_are_enabled_when_everything_else_is_done(serve, tree):
         ),
         ("HANDLER vdisk_ram {\nsize 1\n}", "DEVICE blocks only"),
         ("HANDLER vdisk_ram {\nDEVICE {\n}\n}", "takes one name"),
-        ("DEVICE_GROUP g {\n}", "no meaning here"),
+        ("DEVICES g {\n}", "no meaning here"),
         ("TARGET_DRIVER ibmvstgt {\nTARGET ibmvstgt_target_0 {\nGROUP g {\n}\n}\n}", "no meaning here"),
         ("TARGET_DRIVER ibmvstgt {\nTARGET ibmvstgt_target_0 {\nLUN 0\n}\n}", "a number and a device"),
     ],

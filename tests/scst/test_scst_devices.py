@@ -432,6 +432,7 @@ def test_files_of_a_device_and_their_permissions(tree, image, handler):
 def test_the_root(tree):
     assert tree.ls() == [
         "class",
+        "device_groups",
         "devices",
         "handlers",
         "last_sysfs_mgmt_res",

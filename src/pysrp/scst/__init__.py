@@ -11,6 +11,7 @@ path                               what is there
 ``last_sysfs_mgmt_res``
 ``handlers/<handler>/mgmt``        ``add_device``, ``del_device`` (:mod:`.devices`)
 ``devices/<name>/``                a disk
+``device_groups/<name>/``          which targets reach which devices, and how well (:mod:`.groups`)
 ``targets/ibmvstgt/<target>/``     an adapter: ``enabled``, ``luns/mgmt``, sessions (:mod:`.targets`)
 ``class/ibmvstgt/<adapter>/``      what SCST's driver shows in ``/sys/class/ibmvstgt``
 =================================  ================================================================

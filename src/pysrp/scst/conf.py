@@ -18,6 +18,21 @@ blanks stands in double quotes. A block may stand on one line, with one value fo
             }
         }
     }
+    DEVICE_GROUP mirrored {
+        DEVICE payroll
+        TARGET_GROUP here {
+            group_id 1
+            state active
+            TARGET ibmvstgt_target_0
+        }
+        TARGET_GROUP there {
+            group_id 2
+            state standby
+            TARGET other_target {
+                rel_tgt_id 2
+            }
+        }
+    }
 """
 
 from __future__ import annotations
@@ -176,7 +191,7 @@ class _Loading:
 
     def check(self) -> None:
         """Everything in the file has a meaning here, or is another driver's."""
-        list(self.root.attributes("HANDLER", "TARGET_DRIVER"))
+        list(self.root.attributes("HANDLER", "TARGET_DRIVER", "DEVICE_GROUP"))
         named: set[str] = set()
         for handler in self.root.named("HANDLER"):
             if (name := _argument(handler)) not in HANDLERS:
@@ -205,6 +220,19 @@ class _Loading:
                         raise problem
                 self._check_target(target)
 
+        for group in self.root.named("DEVICE_GROUP"):
+            _argument(group)
+            for _ in group.attributes("DEVICE", "TARGET_GROUP"):
+                raise group.wrong("a DEVICE_GROUP holds DEVICE and TARGET_GROUP only")
+            for each in group.named("DEVICE"):
+                _argument(each)
+            for each in group.named("TARGET_GROUP"):
+                _argument(each)
+                list(each.attributes("TARGET"))
+                for target in each.named("TARGET"):
+                    _argument(target)
+                    list(target.attributes())
+
     def _check_target(self, target: Block) -> None:
         list(target.attributes("LUN"))
         taken: dict[int, int] = {}
@@ -220,7 +248,7 @@ class _Loading:
 
     def carry_out(self) -> None:
         """In scstadmin's order."""
-        for one in self.root.attributes("HANDLER", "TARGET_DRIVER"):
+        for one in self.root.attributes("HANDLER", "TARGET_DRIVER", "DEVICE_GROUP"):
             self.write(one, one.keyword, one.value)
         self.flush()
         devices = [(_argument(h), one) for h in self.root.named("HANDLER") for one in h.named("DEVICE")]
@@ -238,9 +266,42 @@ class _Loading:
                     else:
                         self.write(one, f"{below}/{one.keyword}", one.value)
                 self._luns(below, list(target.named("LUN")))
+        for group in self.root.named("DEVICE_GROUP"):
+            self._device_group(group)
         for one, path in last:
             self.write(one, path, one.value)
         self.flush()
+
+    def _device_group(self, group: Block) -> None:
+        place = self._made("device_groups", group)
+        for device in group.named("DEVICE"):
+            self._made(f"{place}/devices", device)
+        for one in group.named("TARGET_GROUP"):
+            below = self._made(f"{place}/target_groups", one)
+            for target in one.named("TARGET"):
+                where = self._made(below, target)
+                for each in target.attributes():
+                    self._set(f"{where}/{each.keyword}", each)
+            for each in one.attributes("TARGET"):
+                self._set(f"{below}/{each.keyword}", each)
+
+    def _made(self, place: str, block: Block) -> str:
+        """What a block names is below ``place`` from now on: where."""
+        name = _argument(block)
+        if not self.stop() and name not in self.tree.ls(place):
+            self.write(block, f"{place}/mgmt", f"add {quote(name)}")
+            self.flush()
+        return f"{place}/{name}"
+
+    def _set(self, path: str, block: Block) -> None:
+        """A file says what its line does; initiators are told of what is written."""
+        if self.stop():
+            return
+        with _blaming(block):
+            so_already = _value(self.tree, path) == block.value
+        if not so_already:
+            self.write(block, path, block.value)
+            self.flush()
 
     def write(self, block: Block, path: str, text: str) -> None:
         """One write, for that line of the file; several to one file become one job."""
@@ -371,7 +432,32 @@ def save(tree: Files) -> str:
                     lines += ["\t\t}"] if keys else []
             lines.append("\t}")
         lines.append("}")
+    for group in _below(tree, "device_groups"):
+        lines.append(f"DEVICE_GROUP {_quoted(group)} {{")
+        place = f"device_groups/{group}"
+        lines += (f"\tDEVICE {_quoted(device)}" for device in _below(tree, f"{place}/devices"))
+        for name in _below(tree, f"{place}/target_groups"):
+            lines += _target_group(tree, f"{place}/target_groups/{name}", name)
+        lines.append("}")
     return "".join(f"{line}\n" for line in lines)
+
+
+def _target_group(tree: Files, place: str, name: str) -> Iterator[str]:
+    yield f"\tTARGET_GROUP {_quoted(name)} {{"
+    yield from (f"\t\t{key} {_quoted(value)}" for key, value in _keys(tree, place))
+    for target in _below(tree, place):
+        remote = tree.stat(f"{place}/{target}").kind == "directory"
+        keys = _keys(tree, f"{place}/{target}") if remote else []
+        yield f"\t\tTARGET {_quoted(target)}{' {' if keys else ''}"
+        yield from (f"\t\t\t{key} {_quoted(value)}" for key, value in keys)
+        if keys:
+            yield "\t\t}"
+    yield "\t}"
+
+
+def _below(tree: Files, place: str) -> list[str]:
+    """What is in a directory beside its files."""
+    return [name for name in tree.ls(place) if tree.stat(f"{place}/{name}").kind != "file"]
 
 
 def _argument(block: Block) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import itertools
 import threading
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from pysrp.fabric import Identity
@@ -67,6 +68,11 @@ class Target(Directory):
         """The relative target port id while enabled, else 0."""
         return self._id if self.server.enabled else 0
 
+    @property
+    def number(self) -> int:
+        """The relative target port id that it has, or will have when it is enabled; 0: that is not known."""
+        return self._id
+
     @attribute
     def enabled(self) -> str:
         """Whether initiators may log in."""
@@ -88,6 +94,7 @@ class Target(Directory):
         if text[0] == "1":
             if self._id:
                 self.server.renumber(self._id)
+            self._targets.renumbered()
             self.server.enable()
         else:
             self.server.disable()
@@ -111,6 +118,7 @@ class Target(Directory):
         self._id = new
         if new:
             self.server.renumber(new)
+        self._targets.renumbered()
 
     @attribute
     def comment(self) -> str:
@@ -286,6 +294,8 @@ class Targets:
     def __init__(self) -> None:
         self.devices = Devices(self._exports, self._withdraw)
         self.by_name: dict[str, Target] = {}
+        self.renumbered: Callable[[], None] = lambda: None
+        """Called when targets have other relative port ids, or there are others."""
         self._next = 0
 
     def add(self, server: Server, luns: LunMap, identity: Identity) -> Target:
@@ -294,7 +304,13 @@ class Targets:
         self._next += 1
         self.by_name[target.name] = target
         self.devices.server = self.devices.server or server.name
+        self.renumbered()
         return target
+
+    def remove(self, name: str) -> None:
+        """One is no more. KeyError if there is none of that name."""
+        del self.by_name[name]
+        self.renumbered()
 
     def ids(self, besides: Target) -> dict[int, str]:
         """The relative target port ids of the enabled targets, and whose they are."""

@@ -10,6 +10,7 @@ from pysrp.fabric import Identity
 from pysrp.scst.devices import HANDLERS, Handler
 from pysrp.scst.files import Filesystem
 from pysrp.scst.grammar import number
+from pysrp.scst.groups import DeviceGroups
 from pysrp.scst.nodes import Directory, Folder, Node, attribute, line
 from pysrp.scst.targets import DRIVER, Targets
 from pysrp.target.lunmap import LunMap
@@ -31,6 +32,7 @@ class Root(Directory):
         devices = targets.devices
         handlers = {name: Handler(kind, devices) for name, kind in HANDLERS.items()}
         self._folders: dict[str, Node] = {
+            "device_groups": DeviceGroups(targets),
             "devices": Folder(lambda: {**devices.by_name}, devices.by_name.get),
             "handlers": Folder(lambda: {**handlers}),
             "targets": Folder(lambda: {DRIVER: Folder(lambda: {**targets.by_name})}),
@@ -38,7 +40,7 @@ class Root(Directory):
         }
 
     def entries(self) -> dict[str, Node]:
-        """The files and the four directories."""
+        """The files and the directories."""
         return {**super().entries(), **self._folders}
 
     @attribute
@@ -103,7 +105,7 @@ class Tree(Filesystem):
 
     def remove_target(self, name: str) -> None:
         """The server has gone. KeyError if there is no target of that name, which is never used again."""
-        self.manage(lambda: self._targets.by_name.pop(name))
+        self.manage(lambda: self._targets.remove(name))
 
     def __enter__(self) -> Tree:
         return self

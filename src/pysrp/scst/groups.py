@@ -1,0 +1,323 @@
+"""``device_groups/``: which target ports reach which devices, and how well (SCST ``README``, "Asymmetric Logical Unit Access").
+
+A device group has devices and target groups, a target group targets. A target of this tree is a link; any other name is one of
+another server, a directory whose ``rel_tgt_id`` says which port that is. What it means for initiators is
+:mod:`pysrp.target.units.port_groups`.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from pysrp.errors import ConfigError
+from pysrp.scsi.codes import AsymmetricAccessState as State
+from pysrp.scst.devices import DeviceDirectory, Devices
+from pysrp.scst.grammar import CommandText, flag, refuse, within
+from pysrp.scst.nodes import Directory, Folder, Node, Symlink, attribute, line
+from pysrp.scst.targets import HIGHEST_ID, Target, Targets
+from pysrp.target.units.port_groups import PortGroup, PortGroups
+
+__all__ = ["DeviceGroup", "DeviceGroups", "TargetGroup"]
+
+STATES = {
+    "active": State.ACTIVE_OPTIMIZED,
+    "nonoptimized": State.ACTIVE_NON_OPTIMIZED,
+    "standby": State.STANDBY,
+    "unavailable": State.UNAVAILABLE,
+    "offline": State.OFFLINE,
+    "transitioning": State.TRANSITIONING,
+}
+"""As SCST writes them."""
+NAMES = {state: name for name, state in STATES.items()}
+
+LONGEST_NAME = 255
+
+
+def _new_name(name: str, there: dict[str, Any], taken: Directory) -> str:
+    """A name that something new can have."""
+    if not name or len(name) > LONGEST_NAME or "/" in name or name in (".", "..") or not name.isprintable():
+        raise refuse(errno.EINVAL, f"{name!a} is no name: 1 to {LONGEST_NAME} characters without a slash")
+    if name in there or name in taken._attributes:
+        raise refuse(errno.EEXIST, f"the name {name} is taken")
+    return name
+
+
+class Members(Directory):
+    """A directory with a ``mgmt`` that adds to it and removes from it. ``made`` is the word of SCST for the former, beside ``add``."""
+
+    made: ClassVar[tuple[str, ...]] = ("add", "create")
+
+    def members(self) -> dict[str, Any]:
+        """What is there, by name."""
+        raise NotImplementedError
+
+    def node(self, name: str) -> Node:
+        """How one of them is shown."""
+        node: Node = self.members()[name]
+        return node
+
+    def add(self, name: str) -> None:
+        """One more."""
+        raise NotImplementedError
+
+    def remove(self, name: str) -> None:
+        """One of them is no more."""
+        raise NotImplementedError
+
+    def entries(self) -> dict[str, Node]:
+        """The files, and what has been added."""
+        return {**super().entries(), **{name: self.node(name) for name in self.members()}}
+
+    @attribute
+    def mgmt(self) -> str:
+        """How to use it."""
+        return "".join(
+            f'{"Usage:" if not at else "      "} echo "{verb} NAME" >mgmt\n'
+            for at, verb in enumerate((*self.made, "del"))
+        )
+
+    @mgmt.store
+    def mgmt_store(self, text: str) -> None:
+        """``add`` or ``del``."""
+        command = CommandText(text)
+        verb = command.keyword(*self.made, "del")
+        name = command.word()
+        command.end()
+        if verb != "del":
+            self.add(_new_name(name, self.members(), self))
+        elif name in self.members():
+            self.remove(name)
+        else:
+            raise refuse(errno.EINVAL, f"there is no {name!r}")
+
+
+class RemoteTarget(Directory):
+    """A target of another server in a target group."""
+
+    def __init__(self, renumbered: Callable[[], None]) -> None:
+        self.id = 0
+        self._renumbered = renumbered
+
+    @attribute
+    def rel_tgt_id(self) -> str:
+        """Its relative target port id, 0 as long as nobody has said it."""
+        return line(self.id, bool(self.id))
+
+    @rel_tgt_id.store
+    def rel_tgt_id_store(self, text: str) -> None:
+        """0 to 65535."""
+        self.id = within(text, 0, HIGHEST_ID, "rel_tgt_id")
+        self._renumbered()
+
+
+class TargetGroup(Members):
+    """``target_groups/<name>``: targets through which the devices of the group are reached alike."""
+
+    made = ("add",)
+
+    def __init__(
+        self, number: int, groups: PortGroups, targets: Targets, renumbered: Callable[[], None]
+    ) -> None:
+        self.number = number
+        self._groups = groups
+        self._targets = targets
+        self._renumbered = renumbered
+        self.remotes: dict[str, RemoteTarget] = {}
+        """Every target that has been added: what is said of it counts while it is none of this tree."""
+
+    def members(self) -> dict[str, Any]:
+        """The targets."""
+        return self.remotes.copy()
+
+    def node(self, name: str) -> Node:
+        """A link to a target of this tree, a directory of another."""
+        local = self._targets.by_name.get(name)
+        return self.remotes[name] if local is None else Symlink(local.path)
+
+    def add(self, name: str) -> None:
+        """A target, which may be another server's."""
+        self.remotes[name] = RemoteTarget(self._renumbered)
+        self._renumbered()
+
+    def remove(self, name: str) -> None:
+        """A target, which is in no group then."""
+        del self.remotes[name]
+        self._renumbered()
+
+    def targets(self) -> tuple[list[Target], list[RemoteTarget]]:
+        """Those of this tree, and the others."""
+        there = self._targets.by_name
+        return (
+            [there[name] for name in self.remotes if name in there],
+            [remote for name, remote in self.remotes.items() if name not in there],
+        )
+
+    @property
+    def group(self) -> PortGroup:
+        """What initiators are told of it."""
+        # Another thread may be about to give it another number.
+        return next((each for each in self._groups if each.number == self.number), PortGroup(self.number))
+
+    def change(self, **fields: Any) -> None:
+        """Let that be otherwise, and tell them."""
+        self._groups.change(self.number, **fields)
+
+    @attribute
+    def group_id(self) -> str:
+        """Its number among the target groups of the device group."""
+        return line(self.number, True)
+
+    @group_id.store
+    def group_id_store(self, text: str) -> None:
+        """0 to 65535, EINVAL if another target group has it."""
+        new = within(text, 0, 0xFFFF, "group_id")
+        if new == self.number:
+            return
+        try:
+            self._groups.changed({self.number: {"number": new}})
+        except ConfigError:
+            raise refuse(errno.EINVAL, f"group_id {new} is another target group's") from None
+        self.number = new
+
+    @attribute
+    def preferred(self) -> str:
+        """Whether initiators are to use it, if they can."""
+        return line(int(self.group.preferred), self.group.preferred)
+
+    @preferred.store
+    def preferred_store(self, text: str) -> None:
+        """0 or 1."""
+        self.change(preferred=flag(text, "preferred"))
+
+    @attribute
+    def state(self) -> str:
+        """How its targets reach the devices, as it was written here or set by an initiator last."""
+        return line(NAMES[self.group.state], True)
+
+    @state.store
+    def state_store(self, text: str) -> None:
+        """One of SCST's six words; every initiator is told."""
+        command = CommandText(text)
+        word = command.word()
+        command.end()
+        if word not in STATES:
+            raise refuse(errno.EINVAL, f"state {word!r}: {', '.join(STATES)}")
+        if STATES[word] != self.group.state:
+            self.change(state=STATES[word])
+
+
+class TargetGroups(Members):
+    """``target_groups``: those of a device group."""
+
+    def __init__(self, targets: Targets) -> None:
+        self._targets = targets
+        self.groups = PortGroups()
+        self.by_name: dict[str, TargetGroup] = {}
+
+    def members(self) -> dict[str, Any]:
+        """The target groups."""
+        return self.by_name.copy()
+
+    def add(self, name: str) -> None:
+        """A target group without targets, active; its ``group_id`` is the lowest that is free, from 1 on."""
+        taken = {each.number for each in self.groups}
+        number = next(at for at in range(1, 1 << 16) if at not in taken)
+        self.groups.add(PortGroup(number))
+        self.by_name[name] = TargetGroup(number, self.groups, self._targets, self.renumbered)
+
+    def remove(self, name: str) -> None:
+        """Its targets are in no group then."""
+        self.groups.remove(self.by_name.pop(name).number)
+
+    def renumbered(self) -> None:
+        """The numbers of targets are others, or they are in other groups. Who has a number first keeps it: targets of this tree."""
+        ports: dict[int, list[int]] = {each.number: [] for each in self.by_name.values()}
+        seen = {0}
+        for which in 0, 1:
+            for group in self.by_name.values():
+                for target in group.targets()[which]:
+                    port = target.id if isinstance(target, RemoteTarget) else target.number
+                    if port not in seen:
+                        seen.add(port)
+                        ports[group.number].append(port)
+        before = {each.number: each.ports for each in self.groups}
+        changed = {
+            number: {"ports": tuple(found)}
+            for number, found in ports.items()
+            if before[number] != tuple(found)
+        }
+        if changed:
+            self.groups.changed(changed)
+
+
+class GroupDevices(Members):
+    """``devices``: those of a device group."""
+
+    made = ("add",)
+
+    def __init__(self, devices: Devices, groups: PortGroups) -> None:
+        self._devices = devices
+        self._groups = groups
+        self._members: dict[str, DeviceDirectory] = {}
+
+    def members(self) -> dict[str, Any]:
+        """The devices that are there still."""
+        there = self._devices.by_name
+        return {name: each for name, each in self._members.copy().items() if there.get(name) is each}
+
+    def node(self, name: str) -> Node:
+        """A link."""
+        return Symlink(f"devices/{name}")
+
+    def add(self, name: str) -> None:
+        """A device, which must be in no group."""
+        device = self._devices.by_name.get(name)
+        if device is None:
+            raise refuse(errno.EINVAL, f"there is no device {name!r}")
+        if device.disk.port_groups is not None:
+            raise refuse(errno.EEXIST, f"{name} is in another device group: del it there first")
+        self._members[name] = device
+        device.disk.port_groups = self._groups
+
+    def remove(self, name: str) -> None:
+        """All targets reach it alike then."""
+        self._members.pop(name).disk.port_groups = None
+
+
+class DeviceGroup(Folder):
+    """``device_groups/<name>``: devices, and the target groups through which they are reached."""
+
+    def __init__(self, targets: Targets) -> None:
+        self.target_groups = TargetGroups(targets)
+        self.devices = GroupDevices(targets.devices, self.target_groups.groups)
+        super().__init__(lambda: {"devices": self.devices, "target_groups": self.target_groups})
+
+
+class DeviceGroups(Members):
+    """``device_groups``."""
+
+    def __init__(self, targets: Targets) -> None:
+        self._targets = targets
+        self.by_name: dict[str, DeviceGroup] = {}
+        targets.renumbered = self.renumbered
+
+    def members(self) -> dict[str, Any]:
+        """The device groups."""
+        return self.by_name.copy()
+
+    def add(self, name: str) -> None:
+        """A device group with nothing in it."""
+        self.by_name[name] = DeviceGroup(self._targets)
+
+    def remove(self, name: str) -> None:
+        """Its devices are in none then."""
+        group = self.by_name.pop(name)
+        for each in group.devices.members():
+            group.devices.remove(each)
+
+    def renumbered(self) -> None:
+        """Targets have other numbers, or there are others."""
+        for group in self.by_name.values():
+            group.target_groups.renumbered()
