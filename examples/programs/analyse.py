@@ -1,25 +1,24 @@
 """How long each kind of command took, from a recording: python analyse.py session.jsonl (wants polars)."""
 
-import json
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import polars
 
 from pysrp import scsi, srp
+from pysrp.fabric import recording
 
 ROOM = 256
 """Bytes for each IU: an SRP_CMD with a CDB of 16 bytes and three descriptors needs less."""
 
 
-def table(records: Iterable[dict[str, Any]], cls: Any, opcode: int, fields: list[str]) -> polars.DataFrame:
+def table(records: Iterable[recording.Record], cls: Any, opcode: int, fields: list[str]) -> polars.DataFrame:
     """A row for each IU of a class: its transaction, its time, and these fields, decoded as columns."""
     found = [
-        (each["txn"], each["time"], bytes.fromhex(each["hex"])[:ROOM])
+        (each.transaction, each.time, each.data[:ROOM])
         for each in records
-        if each["what"] == "iu" and bytes.fromhex(each["hex"][:2]) == bytes([opcode])
+        if each.what == "iu" and each.data[:1] == bytes([opcode])
     ]
     together = b"".join(iu.ljust(ROOM, b"\0") for *_, iu in found)
     columns = polars.DataFrame(cls.columns(together, ROOM, fields))
@@ -31,7 +30,7 @@ def table(records: Iterable[dict[str, Any]], cls: Any, opcode: int, fields: list
 
 def analyse(path: str) -> polars.DataFrame:
     """For each command by name: how often, the median and the longest time in microseconds, how many not GOOD."""
-    records = [json.loads(line) for line in Path(path).read_text().splitlines()]
+    records = list(recording.read(path))
     asked = table(records, srp.Cmd, srp.Opcode.CMD, ["tag", "cdb"])
     answered = table(records, srp.Rsp, srp.Opcode.RSP, ["tag", "status"])
     names = [getattr(scsi.parse_cdb(cdb), "name", f"{cdb[0]:02x}h") for cdb in asked["cdb"]]

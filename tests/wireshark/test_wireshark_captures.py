@@ -46,7 +46,8 @@ def written(*recordings: Path, user: bool = False) -> bytes:
 
 
 def back(data: bytes) -> list[dict[str, Any]]:
-    return list(captures.records(packet for packet in captures.read(io.BytesIO(data)) if packet))
+    found = captures.records(packet for packet in captures.read(io.BytesIO(data)) if packet)
+    return [json.loads(record.line()) for record in found]
 
 
 @pytest.mark.parametrize("user", [False, True])

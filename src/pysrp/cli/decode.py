@@ -82,7 +82,7 @@ def malformed(view: View) -> DecodeError | None:
     return None
 
 
-def as_object(record: records.Record, view: View | None, error: str, problems: list[Problem]) -> None:
+def as_object(record: records.Piece, view: View | None, error: str, problems: list[Problem]) -> None:
     """Print a record as one JSON object."""
     entry: dict[str, Any] = {"record": record.where, **record.extra}
     if view is not None:
@@ -96,7 +96,7 @@ def as_object(record: records.Record, view: View | None, error: str, problems: l
     click.echo(json.dumps(entry))
 
 
-def as_table(record: records.Record, view: View | None, error: str, problems: list[Problem]) -> None:
+def as_table(record: records.Piece, view: View | None, error: str, problems: list[Problem]) -> None:
     """Print a record for people."""
     about = title(view) or (record.note if view is None else "")
     click.secho(f"-- {record.where}  {about}".rstrip(), bold=True)

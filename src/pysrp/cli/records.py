@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from pysrp import crq, mad, scsi, srp
 from pysrp.cli import hexdump
 from pysrp.errors import DecodeError
+from pysrp.fabric import recording
 from pysrp.fields import View
 
 KINDS: dict[str, Callable[[bytes], View]] = {
@@ -41,7 +41,7 @@ KINDS: dict[str, Callable[[bytes], View]] = {
 
 
 @dataclass
-class Record:
+class Piece:
     """Bytes to decode: where they come from, and what is known of them (``kind`` empty: guess)."""
 
     data: bytes
@@ -73,69 +73,50 @@ def guess(data: bytes) -> str:
     )
 
 
-def from_hex(text: str) -> Iterator[Record]:
+def from_hex(text: str) -> Iterator[Piece]:
     """One record a line, or one per dump of xxd, hexdump, od, tshark or sg3_utils; '#' begins a comment."""
     for data, line, error in hexdump.find(text):
-        yield Record(data, f"line {line}", error=error)
+        yield Piece(data, f"line {line}", error=error)
 
 
-def _plain(entry: dict[str, Any], name: str) -> str:
-    """A text or a number of a capture record, as text that can be printed."""
-    value = entry.get(name, "")
-    if not isinstance(value, (str, int, type(None))):
-        raise TypeError(f"{name} is {type(value).__name__}")
-    return "" if value is None else str(value).encode("utf-8", "backslashreplace").decode()
-
-
-def from_captures(text: str) -> Iterator[Record]:
-    """JSON lines in the form of tests/vectors/captures: what each record is follows from its transaction."""
-    formats: dict[Any, int] = {}
-    cdbs: dict[Any, bytes] = {}
-    datagrams: dict[Any, str] = {}
-    for number, line in enumerate(text.splitlines(), 1):
+def from_captures(text: str) -> Iterator[Piece]:
+    """A recording: what each record is follows from its transaction. A last line that is not whole is left out."""
+    reader = recording.Reader()
+    for number, line in enumerate(text.splitlines(keepends=True), 1):
         if not line.strip():
+            reader.blank()
             continue
         try:
-            entry = json.loads(line)
-            data = bytes.fromhex(entry["hex"])
-            direction, what, note, txn = (_plain(entry, name) for name in ("dir", "what", "note", "txn"))
-            seq, place = entry.get("seq"), _plain(entry, "seq")
-            if not what:
-                raise KeyError("what")
-        except KeyError as error:
-            yield Record(b"", f"line {number}", error=f"not a capture record: it has no {error}")
+            found = reader.record(line)
+        except DecodeError as error:
+            if recording.is_whole(line):
+                yield Piece(b"", f"line {number}", error=str(error))
             continue
-        except (ValueError, TypeError, RecursionError) as error:
-            yield Record(b"", f"line {number}", error=f"not a capture record: {error!r}"[:200])
-            continue
-        where = f"{place or f'line {number}'} {direction.replace('2', '->')} {what}"
-        record = Record(data, where, note=note, extra={"seq": seq, "dir": direction})
-        if what == "crq":
-            record.kind = "crq"
-            if direction == "i2t" and len(data) == 16 and data[0] == 0x80:
-                # A number may come again, where several captures stand one behind the other.
-                formats[txn] = data[1]
-                cdbs.pop(txn, None)
-                datagrams.pop(txn, None)
-        elif what == "iu" and data:
-            known = formats.get(txn)
-            record.kind = "mad" if known == crq.Format.MAD else "iu" if known == crq.Format.SRP else ""
-            if direction == "i2t" and record.kind == "mad" and len(data) >= 4:
-                datagrams[txn] = {3: "adapter-info", 5: "capabilities"}.get(data[3], "")
-            if direction == "i2t" and data[0] == srp.Opcode.CMD and record.kind == "iu":
-                cdbs[txn] = data[32:48]
-            record.cdb = cdbs.get(txn, b"")
-        elif what == "data":
-            record.kind = datagrams.get(txn) or "data"
-            record.cdb = cdbs.get(txn, b"") if direction == "t2i" else b""
-        else:
-            record.kind = "none"
-        if entry.get("truncated"):
-            record.kind = "none"
+        place = f"line {number}" if found.seq is None else found.seq
+        record = Piece(
+            found.data,
+            f"{place} {found.direction.replace('2', '->')} {found.what}",
+            note=found.note,
+            extra={"seq": found.seq, "dir": found.direction},
+        )
+        record.kind = kind_of(found)
+        if found.what == "iu" or found.direction == "t2i":
+            record.cdb = found.cdb[:16]
         yield record
 
 
-def read(data: bytes, kind: str = "") -> Iterator[Record]:
+def kind_of(found: recording.Record) -> str:
+    """What a record's bytes are; "none" where they are nothing that could be decoded."""
+    if found.truncated or found.what == "hcall":
+        return "none"
+    if found.what == "iu" and found.data:
+        return {int(crq.Format.MAD): "mad", int(crq.Format.SRP): "iu"}.get(found.format, "")
+    if found.what == "data":
+        return {3: "adapter-info", 5: "capabilities"}.get(found.datagram, "data")
+    return "crq" if found.what == "crq" else ""
+
+
+def read(data: bytes, kind: str = "") -> Iterator[Piece]:
     """Records of a file: capture lines, hex text, or binary (elements of 16 bytes if ``kind`` is crq).
 
     What has no byte but printable ones is hex text, and wrong where it has no digits: a slip of the pen in a single
@@ -154,12 +135,12 @@ def read(data: bytes, kind: str = "") -> Iterator[Record]:
         return
     if kind == "crq":
         for at in range(0, len(data), 16):
-            yield Record(data[at : at + 16], f"offset {at}")
+            yield Piece(data[at : at + 16], f"offset {at}")
     else:
-        yield Record(data, "offset 0")
+        yield Piece(data, "offset 0")
 
 
-def decode(record: Record, kind: str = "") -> View | None:
+def decode(record: Piece, kind: str = "") -> View | None:
     """The view that a record's bytes make; None where there is nothing to decode.
 
     Raises DecodeError if they cannot be what they are said to be.

@@ -87,10 +87,10 @@ def convert(source: BinaryIO, to: Any, user: bool, as_json: bool) -> None:
         found = list(captures.read(io.BytesIO(data)))
         ours = [packet for packet in found if packet is not None]
         for record in captures.records(ours):
-            to.write((json.dumps(record) + "\n").encode())
+            to.write(f"{record.line()}\n".encode())
         others = len(found) - len(ours)
     else:
-        ours = list(captures.packets(data.decode("utf-8", "replace").splitlines()))
+        ours = list(captures.packets(data.decode("utf-8", "replace").splitlines(keepends=True), source.name))
         writer = captures.Writer(to, [source.name], user=user)
         for packet in ours:
             writer.write(packet)

@@ -5,7 +5,7 @@
     with Recorder(fabric.connect("vio:30000003"), "session.jsonl") as port, Session(port) as session:
         ...
 
-A line is one record, in the form that ``pysrp decode`` reads and tests/vectors/captures explains:
+A line is one record, in the form that ``pysrp decode`` and :mod:`pysrp.fabric.recording` read:
 
 ============  ======================================================================================
 ``seq``       number of the record, from 1
@@ -30,7 +30,6 @@ is polled, waited for or closed. What an initiator does by its own is written as
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import struct
 import time
@@ -41,6 +40,7 @@ from typing import Any, TextIO
 from pysrp import crq, mad, scsi, srp
 from pysrp.errors import DecodeError
 from pysrp.fabric import Access, Memory, Port
+from pysrp.fabric.recording import Direction, Record, What
 from pysrp.fabric.wrapped import Wrapped
 
 __all__ = ["Recorder"]
@@ -130,8 +130,8 @@ class Recorder(Wrapped):
 
     def _record(
         self,
-        direction: str,
-        what: str,
+        direction: Direction,
+        what: What,
         data: bytes,
         note: str,
         *,
@@ -139,27 +139,21 @@ class Recorder(Wrapped):
         exchange: _Exchange | None = None,
     ) -> None:
         self._seq += 1
-        record: dict[str, Any] = {
-            "seq": self._seq,
-            "dir": direction,
-            "what": what,
-            "hex": data.hex(),
-            "note": note,
-            "len": len(data),
-            "txn": exchange.number if exchange else None,
-            "time": round(time.time(), 6),
-        }
-        if address is not None:
-            record["addr"] = f"{address:x}"
-        if len(data) > LONGEST:
-            record |= {
-                "hex": data[:HEAD].hex(),
-                "truncated": True,
-                "sha256": hashlib.sha256(data).hexdigest(),
-            }
+        record = Record(
+            direction=direction,
+            what=what,
+            data=data if len(data) <= LONGEST else data[:HEAD],
+            length=len(data),
+            seq=self._seq,
+            note=note,
+            time=round(time.time(), 6),
+            address=address,
+            transaction=exchange.number if exchange else None,
+            sha256=hashlib.sha256(data).hexdigest() if len(data) > LONGEST else "",
+        )
         if not (self._file.closed or self._given_up):
             with self._writing():
-                self._file.write(json.dumps(record) + "\n")
+                self._file.write(record.line() + "\n")
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -298,7 +292,7 @@ class Recorder(Wrapped):
             for (address, _), data in memory:
                 self._data("i2t", data, address, exchange)
 
-    def _data(self, direction: str, data: bytes, address: int, exchange: _Exchange | None) -> None:
+    def _data(self, direction: Direction, data: bytes, address: int, exchange: _Exchange | None) -> None:
         name = exchange.name if exchange else "nothing known"
         if exchange and exchange.table and exchange.table[0] <= address < sum(exchange.table):
             name += ", descriptor table"

@@ -9,7 +9,6 @@ Files are read and written by python-pcapng: ``pip install 'pysrp-vscsi[pcapng]'
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,8 +16,9 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any, BinaryIO
 
-from pysrp import crq
-from pysrp.errors import ConfigError, DecodeError
+from pysrp.errors import ConfigError, DecodeError, EncodeError
+from pysrp.fabric import recording
+from pysrp.fabric.recording import Record
 from pysrp.wireshark.captured import DISSECTOR, Captured, Direction, Flags, Form, What
 
 __all__ = ["LINKTYPE_UPPER_PDU", "LINKTYPE_USER0", "MAGIC", "Packet", "Writer", "packets", "read", "records"]
@@ -31,8 +31,16 @@ LINKTYPE_USER0 = 147
 TAG_END, TAG_DISSECTOR = 0, 12
 """Tags of an exported PDU (Wireshark, ``wsutil/exported_pdu_tlvs.h``): two bytes tag, two bytes length, each big-endian."""
 
-WHAT = {"crq": What.ELEMENT, "iu": What.IU, "data": What.DATA, "hcall": What.HCALL}
-DIRECTION = {"i2t": Direction.INITIATOR_TO_TARGET, "t2i": Direction.TARGET_TO_INITIATOR}
+WHAT: dict[recording.What, What] = {
+    "crq": What.ELEMENT,
+    "iu": What.IU,
+    "data": What.DATA,
+    "hcall": What.HCALL,
+}
+DIRECTION: dict[recording.Direction, Direction] = {
+    "i2t": Direction.INITIATOR_TO_TARGET,
+    "t2i": Direction.TARGET_TO_INITIATOR,
+}
 _WHAT = {int(value): name for name, value in WHAT.items()}
 _DIRECTION = {int(value): name for name, value in DIRECTION.items()}
 HASH = "sha256:"
@@ -55,74 +63,57 @@ def _pcapng() -> ModuleType:
         raise ConfigError("pcapng files need python-pcapng: pip install 'pysrp-vscsi[pcapng]'") from None
 
 
-def packets(lines: Iterable[str]) -> Iterator[Packet]:
-    """A packet for each record of a recording; DecodeError for a line that is none."""
-    formats: dict[Any, int] = {}
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+def packets(lines: Iterable[str], name: str = "") -> Iterator[Packet]:
+    """A packet for each record of a recording; DecodeError for a line that is none. ``name``: what that calls the recording."""
+    for number, record in enumerate(recording.read(lines, name), 1):
         try:
-            yield _packet(json.loads(line), formats)
-        except (ValueError, TypeError, KeyError, OverflowError, RecursionError, AttributeError) as problem:
-            raise DecodeError(f"line {number} is no record of a recording: {problem!r}"[:200]) from None
+            yield _packet(record)
+        except EncodeError as problem:
+            raise DecodeError(f"record {number} has no place in a packet: {problem}") from None
 
 
-def _packet(entry: dict[str, Any], formats: dict[Any, int]) -> Packet:
-    """One record. ``formats``: of each transaction, what its element says that its IU is."""
-    data, transaction, address, time = (
-        bytes.fromhex(entry["hex"]),
-        entry.get("txn"),
-        entry.get("addr"),
-        entry.get("time"),
-    )
-    what, direction = WHAT[entry["what"]], DIRECTION[entry["dir"]]
-    if what is What.ELEMENT and direction is Direction.INITIATOR_TO_TARGET and len(data) == crq.Element.SIZE:
-        formats[transaction] = data[1] if data[0] == crq.Valid.CMD_RESP and data[1] in set(Form) else 0
-    length = entry.get("len", len(data))
-    known = formats.get(transaction, 0) if transaction is not None and what in (What.IU, What.DATA) else 0
+def _packet(record: Record) -> Packet:
     flags = Flags(0)
-    for present, flag in (transaction, Flags.TRANSACTION), (address, Flags.ADDRESS), (time, Flags.TIME):
+    for present, flag in (
+        (record.transaction, Flags.TRANSACTION),
+        (record.address, Flags.ADDRESS),
+        (record.time, Flags.TIME),
+    ):
         flags |= flag if present is not None else 0
     packet = Captured.build(
-        what=what,
-        direction=direction,
-        format=known,
+        what=WHAT[record.what],
+        direction=DIRECTION[record.direction],
+        format=record.format if record.format in set(Form) else 0,
         flags=flags,
-        length=length,
-        transaction=0 if transaction is None else transaction,
-        address=0 if address is None else int(address, 16),
-        payload=data,
+        length=record.length,
+        transaction=record.transaction or 0,
+        address=record.address or 0,
+        payload=record.data,
     )
-    note, digest = entry.get("note"), entry.get("sha256")
-    comments = ([str(note)] if note else []) + ([f"{HASH}{digest}"] if digest else [])
-    return Packet(bytes(packet), None if time is None else float(time), length, comments)
+    comments = ([record.note] if record.note else []) + ([f"{HASH}{record.sha256}"] if record.sha256 else [])
+    return Packet(bytes(packet), record.time, record.length, comments)
 
 
-def records(found: Iterable[Packet]) -> Iterator[dict[str, Any]]:
+def records(found: Iterable[Packet]) -> Iterator[Record]:
     """The records that packets were made of; DecodeError for one that was not."""
     for number, packet in enumerate(found, 1):
         view = Captured(packet.data)
         if view.version != 1 or int(view.what) not in _WHAT or int(view.direction) not in _DIRECTION:
             raise DecodeError(f"packet {number} is of a kind that is not known here", field="what")
         notes = [one for one in packet.comments if not one.startswith(HASH)]
-        record: dict[str, Any] = {
-            "seq": number,
-            "dir": _DIRECTION[int(view.direction)],
-            "what": _WHAT[int(view.what)],
-            "hex": bytes(view.payload).hex(),
-            "note": "; ".join(notes),
-            "len": view.length,
-            "txn": view.transaction if view.flags & Flags.TRANSACTION else None,
-        }
-        if view.flags & Flags.ADDRESS:
-            record["addr"] = f"{view.address:x}"
-        if view.flags & Flags.TIME:
-            record["time"] = packet.time
-        if view.length > len(view.payload):
-            record["truncated"] = True
-        if digest := next((one for one in packet.comments if one.startswith(HASH)), ""):
-            record["sha256"] = digest.removeprefix(HASH)
-        yield record
+        digest = next((one for one in packet.comments if one.startswith(HASH)), "")
+        yield Record(
+            direction=_DIRECTION[int(view.direction)],
+            what=_WHAT[int(view.what)],
+            data=bytes(view.payload),
+            length=view.length,
+            seq=number,
+            note="; ".join(notes),
+            time=packet.time if view.flags & Flags.TIME else None,
+            address=view.address if view.flags & Flags.ADDRESS else None,
+            transaction=view.transaction if view.flags & Flags.TRANSACTION else None,
+            sha256=digest.removeprefix(HASH),
+        )
 
 
 def _tagged(data: bytes) -> bytes:

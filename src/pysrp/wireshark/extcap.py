@@ -61,7 +61,7 @@ def follow(file: Path, pause: Callable[[], bool]) -> Iterator[str]:
         while True:
             if more := stream.read(1 << 16):
                 *lines, rest = (rest + more).split(b"\n")
-                yield from (line.decode("utf-8", "replace") for line in lines)
+                yield from (line.decode("utf-8", "replace") + "\n" for line in lines)
             elif not pause():
                 return
             elif os.fstat(stream.fileno()).st_size < stream.tell():
@@ -76,7 +76,7 @@ def write(record: Path, fifo: Path) -> None:
         reader.register(stream, 0)  # of an end that nobody reads, poll tells without being asked
         writer = Writer(stream, [record.name])
         try:
-            for packet in packets(follow(record, lambda: not reader.poll(PAUSE))):
+            for packet in packets(follow(record, lambda: not reader.poll(PAUSE)), os.fspath(record)):
                 writer.write(packet)
         except BrokenPipeError:
             return

@@ -1,0 +1,231 @@
+"""Reading what a :class:`~pysrp.fabric.recorder.Recorder` has written, record by record.
+
+::
+
+    for record in read("session.jsonl"):
+        print(record.time, record.direction, record.note)
+        if isinstance(view := record.view(), srp.Cmd):
+            print(view.lun, scsi.parse_cdb(view.cdb))
+
+A recording is JSON lines; what stands in one is described in :mod:`pysrp.fabric.recorder`. It may still be written: a last line
+that is not whole yet is left out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal, NamedTuple, cast
+
+from pysrp import crq, mad, scsi, srp
+from pysrp.errors import DecodeError
+from pysrp.fields import View
+
+__all__ = ["Reader", "Record", "read"]
+
+Direction = Literal["i2t", "t2i"]
+What = Literal["crq", "iu", "data", "hcall"]
+
+DATAGRAMS: dict[int, type[View]] = {
+    mad.MadType.ADAPTER_INFO: mad.AdapterInfoData,
+    mad.MadType.CAPABILITIES: mad.CapabilitiesData,
+}
+"""What is in the buffer of a datagram, by its type."""
+
+
+class Record(NamedTuple):
+    """One line of a recording: bytes that passed, and what they belong to."""
+
+    direction: Direction
+    """``i2t`` from the initiator to the target, ``t2i`` the other way."""
+    what: What
+    """``crq`` a queue element, ``iu`` an information unit or datagram, ``data`` memory, ``hcall`` arguments of a call."""
+    data: bytes
+    """The bytes: all of them, unless :attr:`truncated`."""
+    length: int
+    """How many bytes there were."""
+    seq: int | None = None
+    """Its number in the recording, from 1."""
+    note: str = ""
+    """For the reader."""
+    time: float | None = None
+    """When it was written down, in seconds since the epoch."""
+    address: int | None = None
+    """Bus address in the client's window."""
+    transaction: int | None = None
+    """The same number for all that belongs to one request."""
+    sha256: str = ""
+    """Of all bytes, in hexadecimal, where the recording has not all of them."""
+    format: int = 0
+    """What the element of its transaction says that the IU is: a :class:`pysrp.crq.Format`; 0: not known."""
+    cdb: bytes = b""
+    """The CDB of the command that it belongs to, as its SRP_CMD has it, with what follows the first 16 bytes."""
+    datagram: int = 0
+    """The type of the datagram that it belongs to (:class:`pysrp.mad.MadType`); 0: to none, or not known."""
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the recording has only the first bytes."""
+        return len(self.data) < self.length
+
+    def view(self) -> View | None:
+        """The structure that the bytes are; None where nothing says which one, and where there are not all of them.
+
+        DecodeError for bytes that cannot be what they are said to be.
+        """
+        if self.truncated or not self.data:
+            return None
+        if self.what == "crq":
+            return crq.parse(self.data)
+        if self.what == "iu":
+            known = {crq.Format.SRP: srp.parse, crq.Format.MAD: mad.parse}.get(
+                cast("crq.Format", self.format)
+            )
+            return known(self.data) if known is not None else None
+        if self.what == "data" and self.datagram in DATAGRAMS:
+            return DATAGRAMS[self.datagram](self.data)
+        if self.what == "data" and self.cdb and self.direction == "t2i":
+            return scsi.parse_data_in(scsi.parse_cdb(self.cdb), self.data)
+        return None
+
+    def line(self) -> str:
+        """The line of a recording that it is, without the end of the line."""
+        entry: dict[str, Any] = {
+            "seq": self.seq,
+            "dir": self.direction,
+            "what": self.what,
+            "hex": self.data.hex(),
+            "note": self.note,
+            "len": self.length,
+            "txn": self.transaction,
+        }
+        if self.time is not None:
+            entry["time"] = self.time
+        if self.address is not None:
+            entry["addr"] = f"{self.address:x}"
+        if self.truncated:
+            entry["truncated"] = True
+        if self.sha256:
+            entry["sha256"] = self.sha256
+        return json.dumps(entry)
+
+
+class Reader:
+    """Makes records of lines, which it gets in their order: what an IU is, the element before it says.
+
+    ``name`` is what its errors call the recording.
+    """
+
+    def __init__(self, name: str = "") -> None:
+        self._name = name
+        self._count = 0
+        self._formats: dict[int | None, int] = {}
+        self._cdbs: dict[int | None, bytes] = {}
+        self._datagrams: dict[int | None, int] = {}
+
+    def record(self, line: str) -> Record:
+        """The record of the next line. DecodeError, which names file and line, for one that is none; go on with the next."""
+        self._count += 1
+        try:
+            return self._known(record_of(json.loads(line)))
+        except KeyError as problem:
+            reason = f"it has no {problem}"
+        except (ValueError, TypeError, OverflowError, RecursionError) as problem:
+            reason = f"{problem!r}"[:200]
+        where = f"{self._name}: " * bool(self._name) + f"line {self._count}"
+        raise DecodeError(f"{where} is no record of a recording: {reason}", offset=self._count)
+
+    def blank(self) -> None:
+        """The next line is empty: it counts, and is nothing."""
+        self._count += 1
+
+    def _known(self, record: Record) -> Record:
+        """The record with what is known of its transaction; what it says itself is known from now on."""
+        number, data, out = record.transaction, record.data, record.direction == "i2t"
+        if record.what == "crq" and out and len(data) == crq.Element.SIZE:
+            # A number may come again, where several recordings stand one behind the other.
+            self._formats[number] = data[1] if data[0] == crq.Valid.CMD_RESP else 0
+            self._cdbs.pop(number, None)
+            self._datagrams.pop(number, None)
+        if record.what not in ("iu", "data") or number is None:
+            return record
+        known = self._formats.get(number, 0)
+        if record.what == "iu" and out and known == crq.Format.MAD and len(data) >= 4:
+            self._datagrams[number] = int.from_bytes(data[:4], "big")
+        if record.what == "iu" and out and known == crq.Format.SRP and data[:1] == bytes([srp.Opcode.CMD]):
+            self._cdbs[number] = cdb_of(data)
+        return record._replace(
+            format=known, cdb=self._cdbs.get(number, b""), datagram=self._datagrams.get(number, 0)
+        )
+
+
+def cdb_of(iu: bytes) -> bytes:
+    """The CDB of an SRP_CMD, as far as it is there."""
+    try:
+        return bytes(srp.Cmd(iu).cdb)
+    except DecodeError:
+        return iu[32:48]
+
+
+def number(entry: dict[str, Any], name: str) -> int | None:
+    """A whole number that is not negative, or nothing; ValueError for anything else."""
+    value = entry.get(name)
+    if value is not None and (type(value) is not int or value < 0):
+        raise ValueError(f"{name} is {value!r}")
+    return value
+
+
+def record_of(entry: Any) -> Record:
+    """A record by itself. KeyError for what is not there, ValueError or TypeError for what is something else."""
+    if not isinstance(entry, dict):
+        raise TypeError(f"{type(entry).__name__} in place of an object")
+    data = bytes.fromhex(entry["hex"])
+    direction, what = entry["dir"], entry["what"]
+    if direction not in ("i2t", "t2i") or what not in ("crq", "iu", "data", "hcall"):
+        raise ValueError(f"dir is {direction!r}, what is {what!r}")
+    address, time, length = entry.get("addr"), entry.get("time"), number(entry, "len")
+    note, digest = entry.get("note") or "", entry.get("sha256") or ""
+    if not isinstance(note, str) or not isinstance(digest, str):
+        raise TypeError("note and sha256 are text")
+    return Record(
+        direction=direction,
+        what=what,
+        data=data,
+        length=max(len(data), length or 0),
+        seq=number(entry, "seq"),
+        note=note.encode("utf-8", "backslashreplace").decode(),
+        time=None if time is None else float(time),
+        address=None if address is None else int(address, 16),
+        transaction=number(entry, "txn"),
+        sha256=digest,
+    )
+
+
+def is_whole(line: str) -> bool:
+    """False for what may be the first half of a record."""
+    return line.endswith(("\n", "}")) or not line.startswith("{")
+
+
+def read(source: str | os.PathLike[str] | Iterable[str], name: str = "") -> Iterator[Record]:
+    """The records of a recording: its path, or its lines, such as an open text file. ``name``: what errors call it.
+
+    Empty lines are left out, and a last line without its end that is no record: it is still being written. OSError as opening
+    does; DecodeError, which names file and line, for a line that is no record.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        with open(source, encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+            yield from read(file, name or os.fspath(source))
+        return
+    reader = Reader(name)
+    for line in source:
+        if not line.strip():
+            reader.blank()
+            continue
+        try:
+            record = reader.record(line)
+        except DecodeError:
+            if is_whole(line):
+                raise
+            return
+        yield record
