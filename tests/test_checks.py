@@ -223,7 +223,7 @@ def test_reports_that_cannot_be_compared(tmp_path: Path) -> None:
     assert "NOT THE SAME MACHINE" in compared(tmp_path, good, other).stdout
 
 
-def test_types_that_are_unknown_are_holes_and_ambiguous_ones_are_not() -> None:
+def test_types_that_are_unknown_or_ambiguous_are_holes() -> None:
     def symbol(name: str, known: bool, ambiguous: bool, *said: str) -> dict[str, Any]:
         return {
             "name": name, "isTypeKnown": known, "isTypeAmbiguous": ambiguous,
@@ -235,7 +235,7 @@ def test_types_that_are_unknown_are_holes_and_ambiguous_ones_are_not() -> None:
             symbol("pysrp.a", True, False), symbol("pysrp.b", False, True), symbol("pysrp.c", False, False, "is unknown"),
         ]
     }  # fmt: skip
-    assert public_types.holes(found) == ["pysrp.c: is unknown"]
+    assert public_types.holes(found) == ["pysrp.b: built from one of these", "pysrp.c: is unknown"]
 
 
 @pytest.fixture

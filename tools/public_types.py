@@ -1,7 +1,6 @@
 """Whether a user's type checker knows the type of everything public: pyright --verifytypes on the installed package.
 
-Fields are declared as ``tag = U64(8)`` without an annotation. pyright calls that ambiguous, as another checker
-could infer it otherwise; none does where a class is called. So ambiguous types pass, unknown ones do not.
+A type that pyright calls ambiguous, as another checker could infer it otherwise, is a hole like one that is unknown.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ def holes(found: dict[str, Any]) -> list[str]:
     """One line for each public name whose type, or part of it, is unknown."""
     lines = []
     for symbol in found["symbols"]:
-        if not symbol["isTypeKnown"] and not symbol["isTypeAmbiguous"]:
+        if not symbol["isTypeKnown"]:
             said = [diagnostic["message"].replace("\xa0", " ") for diagnostic in symbol["diagnostics"]]
             lines.append(f"{symbol['name']}: {'; '.join(said) or 'built from one of these'}")
     return lines
@@ -43,7 +42,7 @@ def main() -> int:
     """Print the holes; 1 if there are any, or nothing was found at all."""
     found = verify()
     counts = found["exportedSymbolCounts"]
-    known, ambiguous = counts["withKnownType"], counts["withAmbiguousType"]
+    known = counts["withKnownType"]
     lines = holes(found)
     for line in lines:
         print(line)
@@ -52,9 +51,7 @@ def main() -> int:
     elif lines:
         print(f"{len(lines)} public names without a known type: annotate them, or make them private")
     else:
-        print(
-            f"pyright: {known + ambiguous} public names, all of a known type ({ambiguous} of them fields by call)"
-        )
+        print(f"pyright: {known} public names, all of a known type")
     return bool(lines) or not known
 
 

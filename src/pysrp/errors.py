@@ -90,7 +90,7 @@ class ScsiError(SrpError):
     def __init__(self, message: str, *, status: int, sense: bytes = b"") -> None:
         super().__init__(message)
         self.status = status
-        self.sense = bytes(sense)
+        self.sense: bytes = bytes(sense)
 
 
 class CheckCondition(ScsiError):

@@ -32,7 +32,7 @@ class File(Backend):
     def __init__(
         self, path: str | os.PathLike[str], size: int | None = None, *, read_only: bool = False
     ) -> None:
-        self.path = os.fspath(path)
+        self.path: str = os.fspath(path)
         self.read_only = read_only
         self._flushes = Flushes()
         self._fd = opened(self.path, size, read_only=read_only)
@@ -112,7 +112,7 @@ class File(Backend):
         Raises what opening it raises, and then is as it was. Whoever serves this backend has to be told.
         """
         self._descriptor()
-        self.size = self._measure(size)
+        self.size: int = self._measure(size)
 
     def size_now(self) -> int:
         """The file's size now, in bytes; :attr:`size` is what it was when it was opened or resized."""

@@ -49,4 +49,4 @@ class Null(Backend):
 
     def close(self) -> None:
         """Have no bytes any more."""
-        self.size = 0
+        self.size: int = 0

@@ -131,10 +131,16 @@ def human(count: float) -> str:
 class Progress:
     """A line on standard error that tells how far a transfer is and how fast; silent unless that is a terminal."""
 
+    what: str
+    total: int
+    done: int
+    start: float
+    shown: float
+
     def __init__(self, what: str, total: int) -> None:
         self.what, self.total, self.done = what, total, 0
         self.start = self.shown = time.monotonic()
-        self.live = terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
+        self.live: bool = terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
 
     def add(self, count: int) -> None:
         """``count`` more bytes are through."""

@@ -112,7 +112,7 @@ class Digest:
     """A file to write to that only keeps the checksum."""
 
     def __init__(self) -> None:
-        self.sum = hashlib.sha256()
+        self.sum: Any = hashlib.sha256()
 
     def write(self, data: bytes) -> int:
         """Add to the checksum."""

@@ -30,7 +30,7 @@ from pysrp.target.serve import MAX_CLIENTS, Server
 from pysrp.text import size
 from pysrp.vscsi.server import Settings
 
-log = logging.getLogger("pysrp.cli")
+log: logging.Logger = logging.getLogger("pysrp.cli")
 
 STOP = signal.SIGTERM, signal.SIGINT
 """What ends a server."""

@@ -29,11 +29,11 @@ from pysrp.papr import ReturnCode
 
 try:
     from pysrp.fabric._power import ffi, lib
-except ImportError as missing:
+except ImportError as _problem:
     raise UnavailableError(
-        f"vio: needs pysrp.fabric._power, which this installation of pysrp lacks ({missing}): "
+        f"vio: needs pysrp.fabric._power, which this installation of pysrp lacks ({_problem}): "
         "install pysrp again on this machine, with cffi and a C compiler"
-    ) from missing
+    ) from _problem
 
 __all__ = ["PowerListener", "PowerMemory", "PowerPort", "connect", "listen"]
 
@@ -76,12 +76,12 @@ class PowerPort(Port):
     """One virtual SCSI adapter."""
 
     def __init__(self, device: FileIO, info: Any, identity: Identity, queue_size: int) -> None:
-        self.closed = False
+        self.closed: bool = False
         self.identity = identity
-        self.is_server = info.kind == lib.VSCSI_CRQ_SERVER
-        self.queue_size = -(-queue_size // info.page_size) * info.page_size
-        self.window_size = info.window[0].size
-        self.max_transfer = info.copy_max
+        self.is_server: bool = info.kind == lib.VSCSI_CRQ_SERVER
+        self.queue_size: int = -(-queue_size // info.page_size) * info.page_size
+        self.window_size: int = info.window[0].size
+        self.max_transfer: int = info.copy_max
         self._page_size = info.page_size
         self._device = device
         self._fd = device.fileno()
@@ -445,7 +445,7 @@ class PowerListener(Listener):
     def __init__(self, port: PowerPort) -> None:
         self._port = port
         self._given = False
-        self.identity = port.identity
+        self.identity: Identity = port.identity
         self._bell = os.eventfd(1, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
 
     @property

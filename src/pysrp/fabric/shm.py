@@ -359,9 +359,9 @@ class ClientPort(_ShmPort):
         self._window = window
         self._uids = uids
         self._watch: FileIO | None = None
-        self.problem = ""
+        self.problem: str = ""
         """Why there is no partner, in words."""
-        self.refused = False
+        self.refused: bool = False
         """Whether the problem is that one side will not have the other."""
         self._leaving = False
 

@@ -19,11 +19,11 @@ class Wrapped(Port):
 
     def __init__(self, port: Port) -> None:
         self.port = port
-        self.identity = port.identity
-        self.is_server = port.is_server
-        self.queue_size = port.queue_size
-        self.window_size = port.window_size
-        self.max_transfer = port.max_transfer
+        self.identity: Identity = port.identity
+        self.is_server: bool = port.is_server
+        self.queue_size: int = port.queue_size
+        self.window_size: int = port.window_size
+        self.max_transfer: int = port.max_transfer
         self._memories: list[weakref.ref[Memory]] = []
 
     def __getattr__(self, name: str) -> Any:

@@ -224,7 +224,7 @@ class Mutator:
     """
 
     def __init__(self, seed: int | Random = 0) -> None:
-        self.rng = seed if isinstance(seed, Random) else Random(seed)
+        self.rng: Random = seed if isinstance(seed, Random) else Random(seed)
         self._tables: dict[type, list[tuple[Int, list[int]]]] = {}
 
     def _integers(self, cls: type[View]) -> list[tuple[Int, list[int]]]:

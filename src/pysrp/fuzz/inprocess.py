@@ -56,12 +56,14 @@ class InProcess:
     Belongs to the thread that made it. Units say at first that they are new (unit attention), as to any initiator.
     """
 
-    limits = Limits(iu_in=LARGEST_IU, iu_out=LARGEST_IU, sense=252)
+    limits: Limits = Limits(iu_in=LARGEST_IU, iu_out=LARGEST_IU, sense=252)
     allocate = bytearray
+
+    violations: int
 
     def __init__(self, luns: LunMap, memory: int = 1 << 20) -> None:
         self.luns = luns
-        self.memory = bytearray(memory)
+        self.memory: bytearray = bytearray(memory)
         self.violations = 0
         """How often the initiator broke the protocol; each time it has logged in anew."""
         self._far = memoryview(self.memory)

@@ -32,6 +32,8 @@ class IuMemory(Ius):
     is not sent in the IU.
     """
 
+    largest: int
+
     def __init__(
         self,
         view: memoryview,

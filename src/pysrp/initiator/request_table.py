@@ -18,6 +18,9 @@ class RequestTable(RequestSlots):
     Tags go on from ``serial``, below 1 << 48. The lower 16 bits of a tag are the slot.
     """
 
+    credits: int
+    debits: int
+
     def __init__(self, slots: int, serial: int, log: logging.LoggerAdapter[logging.Logger]) -> None:
         if not SPARE_SLOTS < slots < 1 << 16:
             raise ValueError(f"{slots} slots: {SPARE_SLOTS + 1} to 65535 are possible")
@@ -62,7 +65,7 @@ class RequestTable(RequestSlots):
     def note(self, deadline: float) -> None:
         """:meth:`tick` is wanted at that time, or before it."""
         if deadline < self.next_deadline:
-            self.next_deadline = deadline
+            self.next_deadline: float = deadline
 
     def _take_slot(self, request: Request) -> None:
         """A free slot and a tag that says which: the serial number above 16 bits of slot."""
@@ -85,7 +88,7 @@ class RequestTable(RequestSlots):
 
         ``replay``: whether commands do; None: those that say so. Functions never do: what was to be managed is gone.
         """
-        self.hopeless = ""
+        self.hopeless: str = ""
         again: list[Command] = []
         for request in self._requests:
             if request is None:
@@ -148,7 +151,7 @@ class RequestTable(RequestSlots):
 
     def settle(self, slots: Sequence[int], serial: int, credits: int) -> None:
         """Take back what :meth:`lend` gave; ``serial`` is the last one used, ``credits`` what is left."""
-        self.serial = max(self.serial, serial)
+        self.serial: int = max(self.serial, serial)
         self._free.extend(slots)
         if not self.stage:
             self.credits = credits

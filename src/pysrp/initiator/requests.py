@@ -74,10 +74,10 @@ class TaskManagement(Request):
         escalate: bool = False,
     ) -> None:
         super().__init__(timeout)
-        self.function = function
-        self.lun = lun
-        self.task = task
-        self.escalate = escalate
+        self.function: TskMgmtFunc = function
+        self.lun: Lun = lun
+        self.task: Command | None = task
+        self.escalate: bool = escalate
         self.code: int | None = None
 
 
@@ -88,4 +88,4 @@ class Exchange(Request):
 
     def __init__(self, what: str) -> None:
         super().__init__(0)
-        self.what = what
+        self.what: str = what

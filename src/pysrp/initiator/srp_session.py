@@ -97,6 +97,9 @@ class SrpSession(RequestTable):
     answer on a new connection what it was asked on an old one (QEMU). The lower 16 bits of a tag are the slot.
     """
 
+    credits: int
+    debits: int
+
     def __init__(
         self,
         link: Link,
@@ -112,9 +115,9 @@ class SrpSession(RequestTable):
         self._strict = options.strict
         self.paused = False
         """Whether the link takes nothing just now."""
-        self.max_segments = memory.segments
+        self.max_segments: int = memory.segments
         """Segments that a command may have each way; an adapter may lower it."""
-        self.largest = link.limits.largest
+        self.largest: int | None = link.limits.largest
         """Bytes that a command may move each way, if the transport says so; an adapter may lower it."""
 
     # What a driver asks for.
@@ -191,7 +194,7 @@ class SrpSession(RequestTable):
         """Time has passed. Ends early when :attr:`hopeless` is set: to be called again after the reset."""
         if now < self.next_deadline:
             return
-        self.next_deadline = float("inf")
+        self.next_deadline: float = float("inf")
         late: list[Request] = []
         for request in (*self._requests, *self._waiting, *self._urgent):
             if request is not None and request.deadline:
@@ -419,5 +422,5 @@ class SrpSession(RequestTable):
             if function.function is TskMgmtFunc.ABORT_TASK:
                 self._try(TskMgmtFunc.LUN_RESET, command, now)
             else:
-                self.hopeless = "LUN reset failed"
+                self.hopeless: str = "LUN reset failed"
                 return

@@ -35,13 +35,17 @@ class SessionMemory(DataMemory):
     Raises HcallError for memory that the port does not have.
     """
 
+    kept: list[bytes] | None
+    iu_view: memoryview
+    data: memoryview
+
     def __init__(self, port: Port, slots: int, segments: int, buffers: int, chunk: int = CHUNK) -> None:
         self._port = port
         self._shape = slots, segments
         self.chunk = chunk
         # One of them is for READ CAPACITY, see `spares`; `buffers` is all that is allocated, in one piece, as a port on
         # POWER gives no more than 16 MiB in one.
-        self.all_chunks = max(-(-buffers // self.chunk) - 1, segments)
+        self.all_chunks: int = max(-(-buffers // self.chunk) - 1, segments)
         self._old: list[tuple[Any, Any]] = []
         self._ius = port.allocate(ClientAdapter.memory_size(slots, segments))
         self.iu_view = memoryview(self._ius).cast("B")
@@ -52,8 +56,8 @@ class SessionMemory(DataMemory):
 
     def begin(self) -> None:
         """Nobody has any of it."""
-        self.chunks = list(range(self.all_chunks - 1, -1, -1))
-        self.spares = list(range(-(self.chunk // SPARE), 0))
+        self.chunks: list[int] = list(range(self.all_chunks - 1, -1, -1))
+        self.spares: list[int] = list(range(-(self.chunk // SPARE), 0))
         """Places behind the chunks for READ CAPACITY of units that have changed: commands that wait for what it
         says may hold all the chunks."""
 

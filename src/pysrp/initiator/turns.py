@@ -79,7 +79,7 @@ class Turns(Bookkeeping):
         self._shape = max_requests + 4, segments
         try:
             self._options = options or Options.of(self.port.identity, f"host{host}")
-            self.staging = SessionMemory(self.port, *self._shape, buffers, chunk)
+            self.staging: SessionMemory = SessionMemory(self.port, *self._shape, buffers, chunk)
             self._begin()
         except BaseException:
             if self._owns_port:

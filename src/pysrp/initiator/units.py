@@ -156,6 +156,7 @@ class ScannedUnit(CalledUnit):
     """A logical unit that a scan has found."""
 
     session: Commander
+    inquiry_data: Inquiry
     _capacity: Capacity | None
 
     def __init__(self, session: Commander, lun: Lun, address: Hctl, data: Inquiry) -> None:

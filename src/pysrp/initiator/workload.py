@@ -44,6 +44,8 @@ class WorkloadRun:
     or data of another length than theirs, TypeError for reads into memory that cannot be written.
     """
 
+    count: int
+
     def __init__(
         self,
         unit: ScannedUnit,
@@ -57,10 +59,12 @@ class WorkloadRun:
     ) -> None:
         self.unit = unit
         self.size = size
-        self.lbas = lbas if isinstance(lbas, array) and lbas.typecode == "Q" else array("Q", lbas)
+        self.lbas: array[int] = lbas if isinstance(lbas, array) and lbas.typecode == "Q" else array("Q", lbas)
         self.count = count = len(self.lbas)
-        self.blocks = array("I", [blocks]) * count if isinstance(blocks, int) else array("I", blocks)
-        self.ops = (
+        self.blocks: array[int] = (
+            array("I", [blocks]) * count if isinstance(blocks, int) else array("I", blocks)
+        )
+        self.ops: bytes = (
             (bytes((ops,)) if ops in (READ, WRITE) else b"?") * count if isinstance(ops, int) else bytes(ops)
         )
         if self.ops.translate(None, bytes((READ, WRITE))):
@@ -69,15 +73,15 @@ class WorkloadRun:
             raise ValueError("writes need data")
         if len(self.ops) != count or len(self.blocks) != count:
             raise ValueError(f"columns of {len(self.ops)}, {count} and {len(self.blocks)} entries")
-        self.data = None if data is None else memoryview(data).cast("B")
+        self.data: memoryview | None = None if data is None else memoryview(data).cast("B")
         if self.data is not None and self.data.nbytes != sum(self.blocks) * size:
             raise ValueError(f"{self.data.nbytes} bytes for {sum(self.blocks) * size} bytes of data")
         if self.data is not None and self.data.readonly and not all(self.ops):
             raise TypeError("reads into a buffer that is read-only")
         self.timeout = timeout
         self.fua = fua
-        self.stride = max(PAGE, -(-max(self.blocks, default=0) * size // PAGE) * PAGE)
-        self.work = Workload(array("B", bytes(count)), array("Q", bytes(8 * count)))
+        self.stride: int = max(PAGE, -(-max(self.blocks, default=0) * size // PAGE) * PAGE)
+        self.work: Workload = Workload(array("B", bytes(count)), array("Q", bytes(8 * count)))
         self.troubled: dict[int, Pending] = {}
         """Commands that were answered, but not by plain success, and may be tried again."""
         self.todo: list[int] | None = None

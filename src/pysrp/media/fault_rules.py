@@ -294,6 +294,8 @@ def _sorted(names: frozenset[str]) -> str:
 class FillLevel:
     """Which bytes of a medium are in use: those that have been written, and not been discarded since."""
 
+    used: int
+
     def __init__(self) -> None:
         self.used = 0
         self._stretches: list[tuple[int, int]] = []

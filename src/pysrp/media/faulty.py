@@ -86,6 +86,9 @@ class Verdict(NamedTuple):
 class ActiveRule:
     """A rule of a medium, and what it has done so far."""
 
+    seen: int
+    happened: int
+
     def __init__(self, number: int, rule: FaultRule, seed: int) -> None:
         self.number = number
         """Its name, from 1 on; none is used twice."""
@@ -173,6 +176,10 @@ class Faulty(Medium):
     added and removed at any time, from any thread. Raises ConfigError for a rule that cannot be.
     """
 
+    medium: Medium | Backend
+    seed: int
+    timers: Timers
+
     def __init__(
         self,
         medium: Medium | Backend,
@@ -186,12 +193,14 @@ class Faulty(Medium):
         self.medium, self.seed, self.timers = medium, seed, timers
         self.rule_block = block
         """Of rules that are added as text."""
-        self.block = getattr(medium, "block", 1)
+        self.block: int = getattr(medium, "block", 1)
         features = medium.features if isinstance(medium, Medium) else features_of(medium)
         # It sees every request once, and with its FUA; what compares and writes is a read and a write.
-        self.features = (features | Feature.FUA) & ~(Feature.NOWAIT | Feature.ATOMIC | Feature.COMPARE)
-        self.identity = getattr(medium, "identity", "")
-        self.workers = Pool()
+        self.features: Feature = (features | Feature.FUA) & ~(
+            Feature.NOWAIT | Feature.ATOMIC | Feature.COMPARE
+        )
+        self.identity: str = getattr(medium, "identity", "")
+        self.workers: Pool = Pool()
         self._lock = Lock()
         self._numbers = 0
         self._rules: tuple[ActiveRule, ...] = ()
@@ -319,10 +328,14 @@ class Faulty(Medium):
 class Waiting:
     """A request that hangs, or is delayed."""
 
+    channel: FaultyChannel
+    request: MediumRequest
+    verdict: Verdict
+
     def __init__(self, channel: FaultyChannel, request: MediumRequest, verdict: Verdict) -> None:
         self.channel, self.request, self.verdict = channel, request, verdict
         self.timer: Timer | None = None
-        self.hangs = verdict.hangs
+        self.hangs: tuple[ActiveRule, ...] = verdict.hangs
         """Whose release it waits for."""
 
     def lets_go(self, rule: ActiveRule) -> bool:
@@ -343,6 +356,9 @@ class Waiting:
 
 class FaultyChannel(MediumChannel):
     """For one loop."""
+
+    medium: Faulty
+    loop: Loop
 
     def __init__(self, medium: Faulty, loop: Loop) -> None:
         self.medium, self.loop = medium, loop

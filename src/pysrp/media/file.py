@@ -27,7 +27,7 @@ from pysrp.target.workers import Pool
 
 __all__ = ["FileMedium"]
 
-log = logging.getLogger("pysrp.media")
+log: logging.Logger = logging.getLogger("pysrp.media")
 
 BLKSSZGET, BLKPBSZGET = 0x1268, 0x127B
 """Bytes of a logical and of a physical block of a device (linux/fs.h)."""
@@ -54,6 +54,11 @@ class FileMedium(NativeMedium):
     says so once. Raises ConfigError for what is neither file nor block device, for a size below 1 and for one that a
     read-only file does not have, and where there is no O_DIRECT; OSError as opening does.
     """
+
+    features: Feature
+    path: str
+    direct: bool
+    physical_block: int
 
     def __init__(
         self,

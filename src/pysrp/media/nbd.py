@@ -23,7 +23,7 @@ from pysrp.text import seconds, size
 
 __all__ = ["KEEP", "LIMIT", "NbdMedium", "NbdStatus"]
 
-log = logging.getLogger("pysrp.media")
+log: logging.Logger = logging.getLogger("pysrp.media")
 
 LIMIT = 60.0
 """Seconds that a request may wait for a server that is away or says nothing."""
@@ -45,6 +45,8 @@ class NbdMedium(NativeMedium):
     Raises ConfigError where libnbd is missing, for what is no URI, and for an export that cannot be a medium; OSError as
     connecting does.
     """
+
+    features: Feature
 
     def __init__(self, uri: str, *, read_only: bool = False, limit: float = LIMIT, keep: int = KEEP) -> None:
         if missing := library():
@@ -69,7 +71,7 @@ class NbdMedium(NativeMedium):
             raise OSError(error.errno, f"{uri!r}: {words}") from None
         super().__init__(self._export.capsule)
         preferred = self._export.preferred
-        self.physical_block = (
+        self.physical_block: int = (
             preferred if 512 <= preferred <= 1 << 24 and preferred & (preferred - 1) == 0 else 4096
         )
         """Bytes of what the server likes to move at least."""
@@ -142,7 +144,10 @@ def _opened(scheme: str, rest: str, *, read_only: bool = False) -> NbdMedium:
 
 OURS: dict[str, Any] = {"limit": seconds, "keep": size}
 
-open_nbd, open_nbds, open_nbd_unix, open_nbds_unix, open_nbd_vsock, open_nbds_vsock = (
-    partial(_opened, each) for each in ("nbd", "nbds", "nbd+unix", "nbds+unix", "nbd+vsock", "nbds+vsock")
-)
+open_nbd: partial[NbdMedium] = partial(_opened, "nbd")
+open_nbds: partial[NbdMedium] = partial(_opened, "nbds")
+open_nbd_unix: partial[NbdMedium] = partial(_opened, "nbd+unix")
+open_nbds_unix: partial[NbdMedium] = partial(_opened, "nbds+unix")
+open_nbd_vsock: partial[NbdMedium] = partial(_opened, "nbd+vsock")
+open_nbds_vsock: partial[NbdMedium] = partial(_opened, "nbds+vsock")
 """What :mod:`pysrp.media` calls, by scheme."""

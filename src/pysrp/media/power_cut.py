@@ -55,16 +55,19 @@ class PowerCut(Medium):
     its own. After :meth:`cut` everything fails with ENXIO. Raises ConfigError for sectors that are no whole blocks.
     """
 
+    medium: Medium | Backend
+    seed: int
+
     def __init__(self, medium: Medium | Backend, *, seed: int = 0, sector: int = 512) -> None:
         super().__init__()
         self.medium, self.seed = medium, seed
-        self.block = getattr(medium, "block", 1)
+        self.block: int = getattr(medium, "block", 1)
         self.sector = sector
         if sector < 1 or sector % self.block:
             raise ConfigError(f"sectors of {sector} bytes on a medium with blocks of {self.block}")
-        self.features = Feature.FUA | features_of(medium) & (Feature.READ_ONLY | Feature.ROTATING)
-        self.identity = getattr(medium, "identity", "")
-        self.workers = Pool()
+        self.features: Feature = Feature.FUA | features_of(medium) & (Feature.READ_ONLY | Feature.ROTATING)
+        self.identity: str = getattr(medium, "identity", "")
+        self.workers: Pool = Pool()
         self._below = Below(medium)
         self._random = Random(seed)
         self._lock = Lock()
@@ -234,9 +237,9 @@ class Below:
     def __init__(self, medium: Medium | Backend) -> None:
         self._medium = medium
         self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self.post = self._calls.put
+        self.post: Callable[[Callable[[], None]], None] = self._calls.put
         self._media = Media(None, self.post)
-        self.retire = self._media.retire
+        self.retire: Callable[[], None] = self._media.retire
 
     def move(self, operation: Operation, offset: int = 0, view: memoryview | None = None) -> None:
         """Have it done. OSError: it was not."""
@@ -257,6 +260,9 @@ class Below:
 
 class PowerCutChannel(MediumChannel):
     """For one loop."""
+
+    medium: PowerCut
+    loop: Loop
 
     def __init__(self, medium: PowerCut, loop: Loop) -> None:
         self.medium, self.loop = medium, loop

@@ -17,7 +17,7 @@ from pysrp.text import seconds
 
 __all__ = ["LIMIT", "RbdMedium", "RbdStatus"]
 
-log = logging.getLogger("pysrp.media")
+log: logging.Logger = logging.getLogger("pysrp.media")
 
 LIMIT = 60.0
 """Seconds that a request may wait for the cluster."""
@@ -52,7 +52,7 @@ class RbdMedium(NativeMedium):
         limit: float = LIMIT,
         read_only: bool = False,
     ) -> None:
-        self.url = f"rbd:{place}"
+        self.url: str = f"rbd:{place}"
         if missing := library():
             raise ConfigError(
                 f"{self.url}: needs librbd 16 or newer ({missing} is not here): apt-get install librbd1 librados2"
@@ -73,9 +73,9 @@ class RbdMedium(NativeMedium):
             why = "what is only read needs none" if read_only else "the image has no exclusive-lock"
             raise ConfigError(f"{self.url}: lock={lock}, but {why}")
         super().__init__(self._image.capsule)
-        self.identity = f"rbd:{self._image.key}"
+        self.identity: str = f"rbd:{self._image.key}"
         if self._image.locks:
-            self.reservations = ImageReservations(self._image)
+            self.reservations: Any = ImageReservations(self._image)
         self.physical_block = 4096
         """Bytes of what its disks like to move at least."""
         if self.away:

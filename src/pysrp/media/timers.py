@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 __all__ = ["TIMERS", "Timer", "Timers"]
 
-log = logging.getLogger("pysrp.media")
+log: logging.Logger = logging.getLogger("pysrp.media")
 
 
 FEW = 64
@@ -28,7 +28,7 @@ class Timer:
     __slots__ = ("call",)
 
     def __init__(self, call: Callable[[], None]) -> None:
-        self.call = call
+        self.call: Callable[[], None] = call
 
     def cancel(self) -> None:
         """Do not call it, if it has not begun. The function is let go at once."""

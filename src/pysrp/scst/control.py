@@ -40,7 +40,7 @@ from pysrp.scst.grammar import TreeError, refuse
 
 __all__ = ["Client", "Control", "socket_of"]
 
-log = logging.getLogger("pysrp.scst")
+log: logging.Logger = logging.getLogger("pysrp.scst")
 
 LONGEST = 1 << 16
 CONNECTIONS = 64
@@ -79,7 +79,7 @@ class Control:
     def __init__(
         self, tree: Files, path: str | os.PathLike[str], *, uids: Collection[int] | None = None
     ) -> None:
-        self.path = Path(path)
+        self.path: Path = Path(path)
         self._tree = tree
         self._uids = {os.geteuid(), 0} if uids is None else set(uids)
         self._lock = threading.Lock()
@@ -199,7 +199,7 @@ class Client:
     """
 
     def __init__(self, path: str | os.PathLike[str], timeout: float = PATIENCE) -> None:
-        self.path = Path(path)
+        self.path: Path = Path(path)
         self.timeout = timeout
         self._lock = threading.Lock()
         self._idle = [self._connect()]

@@ -209,16 +209,16 @@ class DeviceDirectory(Directory):
         stores: tuple[ReservationFile, SavedFile] | None = None,
     ) -> None:
         self.name = name
-        self.store = None if stores is None else stores[0]
-        self.saved = None if stores is None else stores[1]
+        self.store: ReservationFile | None = None if stores is None else stores[0]
+        self.saved: SavedFile | None = None if stores is None else stores[1]
         self.given = given
         self.written: set[str] = set()
         self.renumbered: Callable[[str], object] = lambda before: None
         """Called when the serial number may have changed, with the one before."""
         self._exports = exports
-        self.backend = self.open()
+        self.backend: Backend | Medium = self.open()
         try:
-            self.disk = self.make(self.identity_of(name, setup_id))
+            self.disk: Disk = self.make(self.identity_of(name, setup_id))
         except BaseException:
             self.backend.close()
             raise
@@ -346,9 +346,9 @@ class DeviceDirectory(Directory):
         """Bytes of a logical block."""
         return line(self.given.blocksize, self.given.blocksize != 512)
 
-    read_only = _given("read_only")
-    removable = _given("removable")
-    thin_provisioned = _given("thin_provisioned")
+    read_only: attribute = _given("read_only")
+    removable: attribute = _given("removable")
+    thin_provisioned: attribute = _given("thin_provisioned")
 
     @attribute
     def rotational(self) -> str:
@@ -364,15 +364,15 @@ class DeviceDirectory(Directory):
         """Task set type of the control mode page: 1, every nexus has a task set of its own, unless MODE SELECT has said 0."""
         return line(int(self.disk.order is None))
 
-    t10_vend_id = _identity("t10_vend_id", "vendor", 8)
-    prod_id = _identity("prod_id", "product", 16)
-    prod_rev_lvl = _identity("prod_rev_lvl", "revision", 4)
-    vend_specific_id = _identity("vend_specific_id", "vendor_specific_id", 128)
-    scsi_device_name = _identity("scsi_device_name", "scsi_name", 256)
-    t10_dev_id = _identity("t10_dev_id", "t10_dev_id", 25)
-    usn = _identity("usn", "serial", 20)
-    naa_id = _hexadecimal("naa_id", "naa")
-    eui64_id = _hexadecimal("eui64_id", "eui64")
+    t10_vend_id: attribute = _identity("t10_vend_id", "vendor", 8)
+    prod_id: attribute = _identity("prod_id", "product", 16)
+    prod_rev_lvl: attribute = _identity("prod_rev_lvl", "revision", 4)
+    vend_specific_id: attribute = _identity("vend_specific_id", "vendor_specific_id", 128)
+    scsi_device_name: attribute = _identity("scsi_device_name", "scsi_name", 256)
+    t10_dev_id: attribute = _identity("t10_dev_id", "t10_dev_id", 25)
+    usn: attribute = _identity("usn", "serial", 20)
+    naa_id: attribute = _hexadecimal("naa_id", "naa")
+    eui64_id: attribute = _hexadecimal("eui64_id", "eui64")
 
     @attribute
     def inq_vend_specific(self) -> str:
@@ -401,8 +401,8 @@ CACHES = frozenset({"write_through", "nv_cache"})
 class Cached(DeviceDirectory):
     """A device whose medium may keep what is written from the power."""
 
-    write_through = _given("write_through")
-    nv_cache = _given("nv_cache")
+    write_through: attribute = _given("write_through")
+    nv_cache: attribute = _given("nv_cache")
 
 
 class FileIo(Cached):
@@ -410,7 +410,7 @@ class FileIo(Cached):
 
     handler = "vdisk_fileio"
     # SCST parses these for every vdisk and vdisk_fileio takes them all; the sizes mean nothing to it.
-    accepts = (
+    accepts: ClassVar[frozenset[str]] = (
         COMMON
         | CACHES
         | {"filename", "o_direct", "async", "active", "bind_alua_state", "cluster_mode"}
@@ -437,7 +437,7 @@ class FileIo(Cached):
         """Where its bytes are."""
         return line(self.given.filename, True)
 
-    o_direct = _given("o_direct")
+    o_direct: attribute = _given("o_direct")
 
     @store_only
     def resync_size(self, text: str) -> None:
@@ -453,7 +453,7 @@ class BlockIo(FileIo):
     """A block device, past the page cache. It turns if it does."""
 
     handler = "vdisk_blockio"
-    accepts = FileIo.accepts - {"o_direct", "async"}
+    accepts: ClassVar[frozenset[str]] = FileIo.accepts - {"o_direct", "async"}
 
     @classmethod
     def about_size(cls) -> str:
@@ -467,7 +467,7 @@ class BlockIo(FileIo):
         if not Path(medium.path).is_block_device():
             medium.close()
             raise refuse(errno.EINVAL, f"{medium.path} is no block device: vdisk_fileio takes files")
-        self.turns = Feature.ROTATING in medium.features
+        self.turns: bool = Feature.ROTATING in medium.features
         return medium
 
     def entries(self) -> dict[str, Node]:
@@ -507,7 +507,7 @@ class NullIo(Sized):
     """Zeros."""
 
     handler = "vdisk_nullio"
-    accepts = COMMON | {"size", "size_mb", "dummy", "cluster_mode"}
+    accepts: ClassVar[frozenset[str]] = COMMON | {"size", "size_mb", "dummy", "cluster_mode"}
     default_size = 2_748_779_069_440
     backend: Null
 
@@ -520,8 +520,8 @@ class NullIo(Sized):
         self.backend.size = self.checked(size)
         self.disk.resized()
 
-    size = attribute(DeviceDirectory.size.show, lambda self, text: self.resize(octets(text)))
-    size_mb = attribute(
+    size: attribute = attribute(DeviceDirectory.size.show, lambda self, text: self.resize(octets(text)))
+    size_mb: attribute = attribute(
         DeviceDirectory.size_mb.show, lambda self, text: self.resize(number(text, "size_mb") * MIB)
     )
 
@@ -530,7 +530,7 @@ class RamIo(Sized):
     """Memory of the server, zeros at first."""
 
     handler = "vdisk_ram"
-    accepts = COMMON | {"size", "size_mb"}
+    accepts: ClassVar[frozenset[str]] = COMMON | {"size", "size_mb"}
     default_size = 64 * MIB
 
     def open(self) -> Ram:
@@ -542,8 +542,8 @@ class UrlIo(Cached):
     """Any medium that has a URL."""
 
     handler = "vdisk_url"
-    accepts = COMMON | CACHES | {"url"}
-    turns = False
+    accepts: ClassVar[frozenset[str]] = COMMON | CACHES | {"url"}
+    turns: bool = False
 
     @classmethod
     def about_size(cls) -> str:
@@ -589,7 +589,7 @@ def _word(value: bool | int | str) -> str:
 class ElsewhereIo(UrlIo):
     """What another machine has, and tells the size of."""
 
-    accepts = UrlIo.accepts
+    accepts: ClassVar[frozenset[str]] = UrlIo.accepts
     scheme: ClassVar[str]
     """What its URLs begin with."""
     backend: NbdMedium | RbdMedium
@@ -623,7 +623,8 @@ class ElsewhereIo(UrlIo):
 class NbdIo(ElsewhereIo):
     """An export of an NBD server."""
 
-    handler, scheme = "vdisk_nbd", "nbd"
+    handler: ClassVar[str] = "vdisk_nbd"
+    scheme: ClassVar[str] = "nbd"
 
     @classmethod
     def about_size(cls) -> str:
@@ -634,7 +635,8 @@ class NbdIo(ElsewhereIo):
 class RbdIo(ElsewhereIo):
     """An image of a Ceph cluster. Its ids are made of the image's, and so the same on every server."""
 
-    handler, scheme = "vdisk_rbd", "rbd"
+    handler: ClassVar[str] = "vdisk_rbd"
+    scheme: ClassVar[str] = "rbd"
 
     @classmethod
     def about_size(cls) -> str:

@@ -124,7 +124,9 @@ class Mount:
     """
 
     def __init__(self, tree: Files, where: str | os.PathLike[str]) -> None:
-        self.path = Path(where).absolute()  # it is to be unmounted from wherever this process is by then
+        self.path: Path = Path(
+            where
+        ).absolute()  # it is to be unmounted from wherever this process is by then
         self._problem: BaseException | None = None
         _mfusepy()
         if not self.path.is_dir():

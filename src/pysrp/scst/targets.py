@@ -35,11 +35,11 @@ class Target(Directory):
 
     def __init__(self, name: str, server: Server, luns: LunMap, identity: Identity, targets: Targets) -> None:
         self.name = name
-        self.path = f"targets/{DRIVER}/{name}"
+        self.path: str = f"targets/{DRIVER}/{name}"
         self.server = server
         self.luns = luns
         self.identity = identity
-        self.exports = Luns(self, targets.devices)
+        self.exports: Luns = Luns(self, targets.devices)
         self._targets = targets
         self._id = 0
         self._comment = ""
@@ -292,7 +292,7 @@ class Targets:
     """All targets of a tree."""
 
     def __init__(self) -> None:
-        self.devices = Devices(self._exports, self._withdraw)
+        self.devices: Devices = Devices(self._exports, self._withdraw)
         self.by_name: dict[str, Target] = {}
         self.renumbered: Callable[[], None] = lambda: None
         """Called when targets have other relative port ids, or there are others."""

@@ -52,7 +52,7 @@ class SgCall:
     def __init__(self, cdb: bytes, data_out: Any, room: int, timeout: float) -> None:
         if not LEAST_CDB <= len(cdb) <= MOST_CDB:
             raise ValueError(f"a CDB of {len(cdb)} bytes; SG_IO takes {LEAST_CDB} to {MOST_CDB}")
-        self.outward = data_out is not None
+        self.outward: bool = data_out is not None
         size = room if data_out is None else len(data_out)
         # At the begin of a page, or it would touch one page more: with all pieces that the adapter takes, one too many.
         self.data: mmap.mmap | bytearray = mmap.mmap(-1, size) if size else bytearray()

@@ -155,7 +155,7 @@ class Node:
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        self.max_transfer = place.max_transfer()
+        self.max_transfer: int = place.max_transfer()
         self._lock = threading.Lock()
         self._fd = -1
         self._users = 0

@@ -253,6 +253,9 @@ BACKENDS_FEATURES = {
 class BackendMedium(Medium):
     """A backend as a medium. Without ``workers`` it is called in place, whether it blocks or not."""
 
+    backend: Any
+    features: Feature
+
     def __init__(self, backend: Any, workers: Workers | None = None) -> None:
         super().__init__()
         self.backend, self._workers = backend, workers

@@ -40,6 +40,12 @@ class Claim:
     request: MediumRequest | None = None
     """Nothing that a medium does."""
 
+    alone: bool
+    begin: int
+    claims: Claims
+    end: int
+    go_on: Callable[[], None]
+
     def __init__(
         self, claims: Claims, task: Task, offset: int, length: int, go_on: Callable[[], None], alone: bool
     ) -> None:
@@ -51,8 +57,8 @@ class Claim:
         self.refusal: Fault | None = None
         """Why it is not granted: a job has begun that refuses what waits."""
         self.begin, self.end = offset, offset + length
-        self.granted = False
-        self.lanes = 0
+        self.granted: bool = False
+        self.lanes: int = 0
         """Gates behind which the native lane has had commands under way since before it came."""
 
     def overlaps(self, begin: int, end: int) -> bool:

@@ -30,7 +30,7 @@ from pysrp.target.task import Task
 
 __all__ = ["CHUNK", "CHUNKS", "Chunk", "Copy", "DataMover", "Media", "Staging", "Transfer"]
 
-log = logging.getLogger("pysrp.target")
+log: logging.Logger = logging.getLogger("pysrp.target")
 
 READ, WRITE, FLUSH = Operation.READ, Operation.WRITE, Operation.FLUSH
 
@@ -53,9 +53,12 @@ class Chunk:
 
     __slots__ = ("memory", "offset", "view")
 
+    memory: Any
+    offset: int
+
     def __init__(self, memory: Any, offset: int) -> None:
         self.memory, self.offset = memory, offset
-        self.view = memoryview(memory).cast("B")[offset : offset + CHUNK]
+        self.view: memoryview = memoryview(memory).cast("B")[offset : offset + CHUNK]
 
 
 class Staging:
@@ -184,13 +187,21 @@ class Staged:
     owner: Any
     """Who staged memory is shared out to: what hangs is a medium."""
 
+    at: int
+    done: int
+    length: int
+    mover: DataMover
+    task: Task
+    then: Callable[[], None]
+
     def __init__(self, mover: DataMover, task: Task, length: int, then: Callable[[], None]) -> None:
         self.mover, self.task, self.length, self.then = mover, task, length, then
         self.at = self.done = 0
         self.chunk: Chunk | None = None
         self.request: MediumRequest | None = None
         """What a medium does for it."""
-        self.copying = self.cancelled = False
+        self.copying: bool = False
+        self.cancelled: bool = False
         self.quiet: Callable[[], None] | None = None
 
     @property
@@ -299,6 +310,11 @@ class Copy(Staged):
 
     __slots__ = ("data", "inward", "segments")
 
+    data: memoryview
+    done: int
+    inward: bool
+    segments: Sequence[Segment]
+
     def __init__(
         self,
         mover: DataMover,
@@ -339,14 +355,17 @@ class Transfer(Staged):
 
     __slots__ = ("_owner", "flush", "move", "moved", "problem")
 
+    move: Move
+    done: int
+
     def __init__(
         self, mover: DataMover, task: Task, move: Move, length: int, done: int, then: Callable[[], None]
     ) -> None:
         super().__init__(mover, task, length, then)
         self.move, self.done = move, done
         self._owner: Any = move.backend if mover.media.may_hang(move.backend) else mover.staging
-        self.flush = move.flush
-        self.moved = 0
+        self.flush: bool = move.flush
+        self.moved: int = 0
         self.problem: Exception | None = None
 
     @property
@@ -436,9 +455,12 @@ class Errand:
 
     __slots__ = ("cancelled", "request", "task", "then")
 
+    task: Task
+    then: Callable[[Any], None]
+
     def __init__(self, task: Task, request: MediumRequest, then: Callable[[Any], None]) -> None:
         self.task, self.then = task, then
-        self.cancelled = False
+        self.cancelled: bool = False
         self.request: MediumRequest | None = request
         request.over = self._over
 
@@ -465,6 +487,10 @@ class Adopted(Errand):
     """What the native lane has begun for a command that is a task now, with memory of its own."""
 
     __slots__ = ("mover", "moves")
+
+    mover: DataMover
+    moves: bool
+    request: MediumRequest | None
 
     def __init__(self, mover: DataMover, task: Task, late: NativeRequest) -> None:
         operation = Operation(late.operation)
@@ -525,6 +551,10 @@ class Media:
     ``workers`` are for backends that block, and for jobs; without them everything is done in place. ``post`` lets the
     loop call a function soon, from any thread.
     """
+
+    workers: Workers | None
+    post: Callable[[Callable[[], None]], None]
+    leaving: bool
 
     def __init__(self, workers: Workers | None, post: Callable[[Callable[[], None]], None]) -> None:
         self.workers, self.post = workers, post
@@ -622,9 +652,12 @@ class ImmediateData:
     Addresses of data-out count from its beginning; data-in goes to ``memory``, the link's.
     """
 
+    allocate: Callable[[int], Any]
+
     def __init__(self, data: memoryview, memory: InitiatorMemory) -> None:
         self._data, self._memory = data, memory
-        self.allocate, self.store = memory.allocate, memory.store
+        self.allocate = memory.allocate
+        self.store: Callable[..., Later | None] = memory.store
 
     def reach(self, segments: Sequence[Segment], access: int, /) -> list[memoryview] | None:
         """Data-out is always within reach."""
@@ -647,8 +680,8 @@ class DataMover:
         self, memory: InitiatorMemory, workers: Workers | None, post: Callable[[Callable[[], None]], None]
     ) -> None:
         self.memory = memory
-        self.media = Media(workers, post)
-        self.staging = Staging(memory)
+        self.media: Media = Media(workers, post)
+        self.staging: Staging = Staging(memory)
 
     def prepare(self) -> None:
         """Allocate the staged memory, if it is not there yet. HcallError when the window is full."""

@@ -83,8 +83,8 @@ class End(Effect):
 
     def __init__(self, status: int, sense: bytes | bytearray | memoryview = b"") -> None:
         check_status(status)
-        self.status = status
-        self.sense = bytes(memoryview(sense))
+        self.status: int = status
+        self.sense: bytes = bytes(memoryview(sense))
 
 
 def check_status(status: int) -> None:
@@ -288,11 +288,16 @@ class Write(MediumEffect):
 
     __slots__ = ("data", "flush", "offset")
 
+    flush: bool
+    offset: int
+    backend: Any
+    unit: Any
+
     def __init__(
         self, backend: Backend | Medium, offset: int, data: Any, *, flush: bool = False, unit: Any = None
     ) -> None:
         self.backend, self.offset, self.flush, self.unit = backend, offset, flush, unit
-        self.data = memoryview(data).cast("B")
+        self.data: memoryview = memoryview(data).cast("B")
 
     def request(self) -> MediumRequest:
         """See :class:`MediumEffect`."""
@@ -306,6 +311,13 @@ class Compare(MediumEffect):
     """
 
     __slots__ = ("data", "expected", "flush", "offset")
+
+    data: memoryview
+    expected: memoryview
+    flush: bool
+    offset: int
+    backend: Any
+    unit: Any
 
     def __init__(
         self, backend: Backend | Medium, offset: int, expected: Any, data: Any, *, flush: bool = False

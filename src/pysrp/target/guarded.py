@@ -16,7 +16,7 @@ from pysrp.target.medium import FUA, NOWAIT, Feature, Medium, MediumChannel, Med
 
 __all__ = ["Guarded", "excused"]
 
-log = logging.getLogger("pysrp.target")
+log: logging.Logger = logging.getLogger("pysrp.target")
 
 READ = Operation.READ
 

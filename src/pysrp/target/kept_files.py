@@ -51,7 +51,7 @@ class KeptFile(Generic[State]):
     """What is in it, for people."""
 
     def __init__(self, path: str | os.PathLike[str], unit: str | None = None) -> None:
-        self.path = Path(path).absolute()
+        self.path: Path = Path(path).absolute()
         self.unit = unit
         self._new = self.path.with_name(self.path.name + ".new")
         lock = self.path.with_name(self.path.name + ".lock")

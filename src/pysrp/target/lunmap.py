@@ -26,7 +26,7 @@ from pysrp.target.task import (
 
 __all__ = ["Export", "LunMap"]
 
-log = logging.getLogger("pysrp.target")
+log: logging.Logger = logging.getLogger("pysrp.target")
 
 LINUX_BUSES = 4
 """Buses at which ibmvscsi looks (its ``max_channel`` is 3)."""

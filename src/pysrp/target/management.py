@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Awaited", "Management"]
 
-log = limit(logging.getLogger("pysrp.target"))
+log: logging.Logger = limit(logging.getLogger("pysrp.target"))
 
 TASK_ABORTED = 0x40
 COMMANDS_CLEARED = 0x2F, 0x00

@@ -262,7 +262,7 @@ class Medium:
     """Whether another server has it now, so that every request fails with ESHUTDOWN. May change."""
 
     def __init__(self) -> None:
-        self.stragglers = Stragglers()
+        self.stragglers: Stragglers = Stragglers()
 
     @property
     def read_only(self) -> bool:

@@ -17,8 +17,8 @@ class NativeMedium(Medium):
     def __init__(self, capsule: object) -> None:
         super().__init__()
         self._table = MediumTable(capsule)
-        self.block = self._table.block
-        self.features = Feature(self._table.features)
+        self.block: int = self._table.block
+        self.features: Feature = Feature(self._table.features)
 
     def __repr__(self) -> str:
         return f"NativeMedium({self.size})"

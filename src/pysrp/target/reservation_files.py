@@ -45,7 +45,7 @@ class ReservationFolder:
     """A folder with files for each unit by its name. It is made, mode 0700, if it is not there."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path).absolute()
+        self.path: Path = Path(path).absolute()
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def of(self, name: str) -> ReservationFile:

@@ -34,6 +34,7 @@ from typing import Any, TypeVar
 
 from pysrp import fabric
 from pysrp.errors import ConfigError, SrpError
+from pysrp.fabric import Identity
 from pysrp.latch import Latch
 from pysrp.target.flushing import StillUnderWay, end_of_stragglers, flush
 from pysrp.target.lunmap import LunMap
@@ -45,7 +46,7 @@ from pysrp.vscsi.server import ServerAdapter, Settings
 
 __all__ = ["AdapterThread", "Server"]
 
-log = logging.getLogger("pysrp.target")
+log: logging.Logger = logging.getLogger("pysrp.target")
 
 Self = TypeVar("Self", bound="Server")
 
@@ -86,8 +87,8 @@ class AdapterThread(threading.Thread):
     ) -> None:
         super().__init__(name=f"pysrp target {port.identity.unit_address:08x} {next(_numbers)}", daemon=True)
         self.port = port
-        self.target = ServerAdapter(port, luns, settings, pool)
-        self.gone = False
+        self.target: ServerAdapter = ServerAdapter(port, luns, settings, pool)
+        self.gone: bool = False
         """Whether the client has been taken leave of, and the port is closed."""
         self._stopping = False
         self._done = done
@@ -189,6 +190,8 @@ class Server:
     handler interrupts to :meth:`stop`.
     """
 
+    settings: Settings
+
     def __init__(
         self,
         url: str,
@@ -204,9 +207,9 @@ class Server:
         self.settings = settings or Settings()
         if max_clients < 1:
             raise ConfigError(f"max_clients {max_clients}: at least 1")
-        self.enabled = enabled
+        self.enabled: bool = enabled
         self.max_clients = max_clients
-        self.pool = Pool()
+        self.pool: Pool = Pool()
         self._luns = luns
         self._wrap = wrap
         self._maps: list[LunMap] = []
@@ -214,13 +217,13 @@ class Server:
         """Replaced as a whole, by the listening thread."""
         self._words: SimpleQueue[Callable[[AdapterThread], None]] = SimpleQueue()
         """What that thread is to tell every adapter."""
-        self.ended = False
+        self.ended: bool = False
         self._stopped = Latch()
         self._ending = threading.RLock()  # a signal handler may call stop in the thread that is stopping
         self._leaving = self._over = False
         self._listener = fabric.listen(url, **options)
-        self.identity = self._listener.identity
-        self.name = f"{machine()} {self.identity.system_id} {absolute(url)}"
+        self.identity: Identity = self._listener.identity
+        self.name: str = f"{machine()} {self.identity.system_id} {absolute(url)}"
         """What it calls itself in the ids of its disks: stays when it starts again, and no other has it."""
         if isinstance(luns, LunMap):
             luns.served(self.name, time.time)

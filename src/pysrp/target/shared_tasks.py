@@ -126,15 +126,15 @@ class SharedTaskSet:
 
     __slots__ = ("_call", "_gates", "_tasks", "beginning", "order")
 
-    dormant = ()
+    dormant: tuple[()] = ()
     """Whoever waits here is begun when it is told to."""
 
     def __init__(self, order: Order, call: Callable[[Task], None], gates: Sequence[Gate] = ()) -> None:
-        self.order = order
+        self.order: Order = order
         self._call = call
         self._gates = gates
         self._tasks: dict[Task, None] = {}
-        self.beginning = False
+        self.beginning: bool = False
 
     def __len__(self) -> int:
         return len(self._tasks)

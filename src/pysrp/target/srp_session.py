@@ -58,7 +58,7 @@ from pysrp.target.task import (
 
 __all__ = ["Arrivals", "Channel", "SrpTask", "TargetSession", "TaskSet"]
 
-log = limit(logging.getLogger("pysrp.target"))
+log: logging.Logger = limit(logging.getLogger("pysrp.target"))
 
 EXTRA_CREDITS = 1024
 MOST_FOUND = 1024
@@ -111,6 +111,9 @@ class Arrivals:
 
     under_way = 0
 
+    before: int
+    seen: int
+
     def __init__(self) -> None:
         self.before = self.seen = 0
 
@@ -143,6 +146,11 @@ class Channel:
         "told",
     )
 
+    asked: bool
+    outstanding: int
+    owed: int
+    told: int
+
     def __init__(
         self,
         session: TargetSession,
@@ -152,13 +160,13 @@ class Channel:
         arrivals: Any = None,
         immediate: int = 0,
     ) -> None:
-        self.session = session
-        self.link = link
-        self.mover = mover
-        self.limit = credits
-        self.arrivals = arrivals
-        self.immediate = immediate
-        self.allowed = credits
+        self.session: TargetSession = session
+        self.link: Link = link
+        self.mover: Mover = mover
+        self.limit: int = credits
+        self.arrivals: Any = arrivals
+        self.immediate: int = immediate
+        self.allowed: int = credits
         """How many requests may be outstanding: the limit, and what a client may have counted twice."""
         self.outstanding = 0
         """Requests whose answer has not been sent."""
@@ -233,7 +241,7 @@ class TaskSet:
     def __init__(self, gates: Sequence[Gate] = ()) -> None:
         self._gates = gates
         self.dormant: deque[Task] = deque()
-        self.beginning = False
+        self.beginning: bool = False
         """Whether somebody is beginning dormant tasks: what ends meanwhile need not see to it."""
         self._enabled: set[Task] = set()
         self._barriers = 0
@@ -324,17 +332,17 @@ class TargetSession:
         self._granted: dict[int, tuple[Any, Grant]] = {}
         """By LUN: what the native lane may do there, and the export that it is for."""
         self._gates: dict[Unit, tuple[Gate, ...]] = {}
-        self.over = False
+        self.over: bool = False
         self.told = False
         """Whether a login has told what it means for the units that this is a new nexus."""
-        self.management = Management(self, post)
+        self.management: Management = Management(self, post)
         nexus.abort = self.management.end_tasks
         nexus.reaches = partial(luns.visible, nexus)
         self._copying: dict[Underway, SrpTask] = {}
         """Copies of aborted tasks that are not over, and the tasks."""
-        self.idle = Awaited(lambda: self.tasks)
+        self.idle: Awaited = Awaited(lambda: self.tasks)
         """For who waits until there is no task of some kind."""
-        self.quiet = Awaited(self._copying.values)
+        self.quiet: Awaited = Awaited(self._copying.values)
         """For who waits until no link copies for a task of some kind that has been aborted."""
         self._found: dict[bytes, Any] = {}
         self._exports: Any = None

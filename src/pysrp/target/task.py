@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BadBlock", "Mover", "Nexus", "Segment", "Task", "Unit"]
 
-log = logging.getLogger("pysrp.target")
+log: logging.Logger = logging.getLogger("pysrp.target")
 
 
 _DESCRIPTORS: dict[bytes, bytes] = {}
@@ -109,13 +109,13 @@ class Nexus:
         largest: int | None = None,
         relative_port: int = 1,
     ) -> None:
-        self.name = name
-        self.relative_port = relative_port
-        self.port_id = port_id
-        self.max_transfer = 1 << 32 if largest is None else largest
-        self.announced = largest is not None
-        self.overrun = True
-        self.post = post
+        self.name: str = name
+        self.relative_port: int = relative_port
+        self.port_id: bytes = port_id
+        self.max_transfer: int = 1 << 32 if largest is None else largest
+        self.announced: bool = largest is not None
+        self.overrun: bool = True
+        self.post: Callable[[Callable[[], None]], None] = post
         """Let the thread that owns this nexus call a function soon. From any thread."""
         self.reaches = tuple
 

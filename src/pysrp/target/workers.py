@@ -18,7 +18,7 @@ from pysrp.target.medium import Medium, MediumRequest
 
 __all__ = ["Pool", "WaitingLoop"]
 
-log = logging.getLogger("pysrp.target")
+log: logging.Logger = logging.getLogger("pysrp.target")
 
 THREADS = 4
 """For one backend: enough to keep a disk busy, and no other backend waits for them."""
@@ -37,8 +37,8 @@ class Submission:
         self, crew: Crew, call: Callable[[], None], ended: Callable[[Exception | None], None]
     ) -> None:
         self._crew = crew
-        self.call = call
-        self.ended = ended
+        self.call: Callable[[], None] = call
+        self.ended: Callable[[Exception | None], None] = ended
 
     def forget(self) -> None:
         """It is over: hold on to nothing, as what holds on to this may live long."""
@@ -56,9 +56,11 @@ class Crew:
     ``over`` is called when the last of them has gone.
     """
 
+    threads: int
+
     def __init__(self, over: Callable[[], None] = nothing) -> None:
         self.over = over
-        self.lock = threading.Condition()
+        self.lock: threading.Condition = threading.Condition()
         self.waiting: deque[Submission] = deque()
         self.running: set[Submission] = set()
         self.stragglers: set[Submission] = set()

@@ -131,7 +131,7 @@ def element_fault(status: int, kind: int) -> SrpError | None:
 class Outbox(Elements):
     """The link of a session: an element for each IU, to be sent in order."""
 
-    limits = Limits(IU_SIZE, INLINE_DESCRIPTORS, SupportedFormats.DIRECT | SupportedFormats.INDIRECT)
+    limits: Limits = Limits(IU_SIZE, INLINE_DESCRIPTORS, SupportedFormats.DIRECT | SupportedFormats.INDIRECT)
 
     def slot_of(self, element: bytes) -> int:
         """The slot of an IU that an element announces; -1 if it announces none."""
@@ -149,6 +149,10 @@ class ClientAdapter:
     text, for the log. ``serial`` is that of :class:`~pysrp.initiator.srp_session.SrpSession`.
     """
 
+    state: State
+    logins: int
+    unanswered: bool
+
     def __init__(
         self,
         memory: memoryview,
@@ -160,21 +164,21 @@ class ClientAdapter:
         options: Options | None = None,
         serial: int = 0,
     ) -> None:
-        self.options = options or Options()
+        self.options: Options = options or Options()
         self.log: logging.LoggerAdapter[logging.Logger] = _Prefix(
             _log, {"name": name, "peer": f"pysrp server of {name} {next(_numbers)}"}
         )
         self.state = State.CLOSED
         self.queue_work: QueueWork | None = None
         self._outbox = Outbox()
-        self.output = self._outbox.elements
+        self.output: Any = self._outbox.elements
         """Elements to send, first one first. What was sent is taken out by the driver."""
         view = memory.cast("B") if memory.format != "B" else memory
         self._memory = view
         ius = IuMemory(
             view, address, slots=slots, iu_size=IU_SIZE, segments=segments, inline=INLINE_DESCRIPTORS
         )
-        self.srp = SrpSession(self._outbox, ius, self.options, self.log, serial)
+        self.srp: SrpSession = SrpSession(self._outbox, ius, self.options, self.log, serial)
         """The session: what a driver submits commands to."""
         if memory.nbytes < self.memory_size(slots, segments):
             raise ValueError(f"{memory.nbytes} bytes of memory, {self.memory_size(slots, segments)} needed")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from pysrp._fast.srp import clip
@@ -36,8 +36,8 @@ class Dma:
 
     def __init__(self, port: DmaPort) -> None:
         self._port = port
-        self.reach = port.windows
-        self.allocate = port.allocate
+        self.reach: Callable[[Sequence[Segment], Any], list[memoryview] | None] = port.windows
+        self.allocate: Callable[[int], Any] = port.allocate
         self._buffer: Any = None
 
     def fetch(self, segments: Sequence[Segment], chunk: Chunk, done: Done, /) -> None:

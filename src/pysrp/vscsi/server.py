@@ -59,7 +59,7 @@ from pysrp.vscsi.server_states import TRANSITIONS, Action, Event, State
 
 __all__ = ["ServerAdapter", "Settings"]
 
-log = limit(logging.getLogger("pysrp.target"))
+log: logging.Logger = limit(logging.getLogger("pysrp.target"))
 
 SMALLEST_IU = 16
 
@@ -109,14 +109,14 @@ class ServerAdapter:
     ) -> None:
         self.port = port
         self.luns = luns
-        self.settings = settings or Settings()
-        self.state = State.WAIT_ENABLED
-        self.enabled = False
+        self.settings: Settings = settings or Settings()
+        self.state: State = State.WAIT_ENABLED
+        self.enabled: bool = False
         self.session: TargetSession | None = None
-        self.name = f"{port.identity.unit_address:08x}"
-        self.queue = ServerQueue(port, self.name, fast=fast)
+        self.name: str = f"{port.identity.unit_address:08x}"
+        self.queue: ServerQueue = ServerQueue(port, self.name, fast=fast)
         self._dma = Dma(port)
-        self.mover = DataMover(self._dma, workers, self.post)
+        self.mover: DataMover = DataMover(self._dma, workers, self.post)
         self._inbox: deque[Callable[[], None]] = deque()
         self._channel: Channel | None = None
         self._mads = MadServer(self._dma)

@@ -17,7 +17,7 @@ from pysrp.vscsi.server_queue import ServerQueue
 
 __all__ = ["LIMITS", "ServerLink", "answered"]
 
-log = limit(logging.getLogger("pysrp.target"))
+log: logging.Logger = limit(logging.getLogger("pysrp.target"))
 
 IU_SIZE = 256
 """Largest IU of virtual SCSI (viosrp.h)."""
@@ -40,6 +40,9 @@ class ServerLink:
 
     ``flush`` and ``violated`` are the adapter's.
     """
+
+    flush: Callable[[], None]
+    violated: Callable[..., None]
 
     def __init__(
         self, queue: ServerQueue, mads: MadServer, flush: Callable[[], None], violated: Callable[..., None]

@@ -14,7 +14,7 @@ from pysrp.vscsi.dma import Dma
 
 __all__ = ["ClientInfo", "HostInfo", "MadServer", "Parked"]
 
-log = logging.getLogger("pysrp.target")
+log: logging.Logger = logging.getLogger("pysrp.target")
 
 LARGEST_LOG = 4096
 LARGEST_CAPABILITIES = 4096
@@ -77,14 +77,14 @@ class MadServer:
 
     def forget(self) -> None:
         """Another client, who has said nothing yet."""
-        self.client = ClientInfo()
+        self.client: ClientInfo = ClientInfo()
         self.announced: int | None = None
         self._told = b""
         self.reset()
 
     def reset(self) -> None:
         """The queue was closed: fast fail is off, nothing is parked (LoPAR)."""
-        self.fast_fail = False
+        self.fast_fail: bool = False
         self.parked: Parked | None = None
 
     def name(self, partner: Any) -> str:

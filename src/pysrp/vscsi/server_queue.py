@@ -18,7 +18,7 @@ from pysrp.vscsi.server_states import Event
 
 __all__ = ["CrqPort", "ServerQueue"]
 
-log = limit(logging.getLogger("pysrp.target"))
+log: logging.Logger = limit(logging.getLogger("pysrp.target"))
 
 BATCH = 256
 BACKLOG = 4096
@@ -93,15 +93,15 @@ class ServerQueue:
     def __init__(self, port: CrqPort, name: str, *, fast: bool) -> None:
         self.port = port
         self.name = name
-        self.link = port.native() if fast and hasattr(port, "native") else None
+        self.link: NativeLink | None = port.native() if fast and hasattr(port, "native") else None
         """What takes the elements where they lie in memory of this process, and the lane that it feeds."""
-        self.lane = None if self.link is None else Lane(self.link.capsule)
-        self.arrivals = self.lane or Arrivals()
+        self.lane: Lane | None = None if self.link is None else Lane(self.link.capsule)
+        self.arrivals: Lane | Arrivals = self.lane or Arrivals()
         self.out: deque[tuple[bytes, Channel | None]] = deque()
         """What goes with the next :meth:`flush`, or waits for room in the client's queue."""
-        self.send = self.out.append
+        self.send: Callable[[Any], None] = self.out.append
         """Send an element; beside it is the channel whose answer it announces, if it does."""
-        self.backlog = False
+        self.backlog: bool = False
         """Whether the client's queue is full."""
         self.held: list[bytes] | None = None
         """What came while the client is suspended."""
@@ -109,8 +109,8 @@ class ServerQueue:
         """What has been taken from the queue and waits, the next element last."""
         self.calling: Callable[[], None] | None = None
         """A hypervisor call that has to be repeated."""
-        self.now = 0.0
-        self.due = 0.0
+        self.now: float = 0.0
+        self.due: float = 0.0
         """When to repeat that, or to try to send again."""
         self._pause = 0.0
         self._total, self._forget = 0, 0.0

@@ -46,7 +46,7 @@ from pysrp.target.units.saved import Keeping, SavedStore
 
 __all__ = ["UnitBase"]
 
-log = logging.getLogger("pysrp.target")
+log: logging.Logger = logging.getLogger("pysrp.target")
 
 VARIABLE_LENGTH = int(Opcode.VARIABLE_LENGTH)
 
@@ -93,7 +93,7 @@ class UnitBase(Keeping):
         reservations: ReservationStore | None = None,
         saved: SavedStore | None = None,
     ) -> None:
-        self.name = "disk" if name is None else name
+        self.name: str = "disk" if name is None else name
         self._named = name is not None
         self._place: tuple[str, int | None] | None = None if identity else ("", None)
         self._identity = identity or UnitIdentity.named(self.name)
@@ -118,7 +118,7 @@ class UnitBase(Keeping):
         """Whether what the store holds may be another state than the unit's, as saving failed."""
         self._load(saved)
         self._job: Job | None = None
-        self.claims = Claims(self._gates_may_open)
+        self.claims: Claims = Claims(self._gates_may_open)
         """Which bytes of its medium commands are at."""
         self._order = Order(self._all_gates, self._gates_may_open)
         self.order: Order | None = None
@@ -132,14 +132,14 @@ class UnitBase(Keeping):
         self._low_power: SenseCode | None = None
         """IDLE or STANDBY, which the next command for the medium ends."""
         self._port_groups: PortGroups | None = None
-        self.descriptor_sense = False
+        self.descriptor_sense: bool = False
         """Whether sense data is in descriptor format: D_SENSE of the control mode page."""
-        self.task_aborted = True
+        self.task_aborted: bool = True
         """TAS: tasks that another nexus has aborted are answered so."""
-        self.qerr = 0
+        self.qerr: int = 0
         """QERR: whether CHECK CONDITION ends the other tasks of its nexus."""
         self._interlock = 0
-        self.modes = ModePages([*common_pages(), *pages])
+        self.modes: ModePages = ModePages([*common_pages(), *pages])
         self.modes.restore(self._saved.pages)
         self._modes_changed()
 

@@ -34,7 +34,7 @@ from pysrp.target.units.saved import SavedStore
 
 __all__ = ["BlockUnit", "in_binary"]
 
-log = logging.getLogger("pysrp.target")
+log: logging.Logger = logging.getLogger("pysrp.target")
 
 BLOCK_SIZES = 512, 1024, 2048, 4096
 
@@ -130,8 +130,8 @@ class BlockUnit(LogicalUnit):
             raise ConfigError(f"max_transfer {max_transfer} is smaller than a block of {block_size} bytes")
         self.backend = backend
         self.block_size = block_size
-        self.blocks = backend.size // block_size
-        self.read_only = read_only or backend.read_only
+        self.blocks: int = backend.size // block_size
+        self.read_only: bool = read_only or backend.read_only
         self._write_cache = not (write_through or self.read_only)
         self._read_cache = True
         self._software_protected = False

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Job"]
 
-log = logging.getLogger("pysrp.target")
+log: logging.Logger = logging.getLogger("pysrp.target")
 
 
 class Job:
@@ -74,9 +74,9 @@ class Job:
         self.backend = backend
         self.code = code
         self.key = key
-        self.allowed = frozenset(allowed)
+        self.allowed: frozenset[type[Cdb]] = frozenset(allowed)
         self.lasting = lasting
-        self.progress = 0.0
+        self.progress: float = 0.0
         self._steps = steps
         self._stopped = False
 

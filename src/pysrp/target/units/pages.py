@@ -29,14 +29,14 @@ class PageValues:
     def __init__(
         self, default: bytes, changeable: bytes | None = None, wrong: Callable[[bytes], Where] | None = None
     ) -> None:
-        self.code = default[0] & 0x3F
-        self.default = bytes(default)
+        self.code: int = default[0] & 0x3F
+        self.default: bytes = bytes(default)
         mask = bytes(len(default)) if changeable is None else bytes(changeable)
-        self.changeable = self.default[:2] + mask[2:]
-        self.current = bytearray(default)
+        self.changeable: bytes = self.default[:2] + mask[2:]
+        self.current: bytearray = bytearray(default)
         self.saved: bytes | None = None
         """What was saved last, of a page that can be."""
-        self.wrong = wrong
+        self.wrong: Any = wrong
 
     def values(self, control: ModePageControl, savable: bool = False) -> bytes:
         """The page as MODE SENSE returns it, with PS where it can be saved."""

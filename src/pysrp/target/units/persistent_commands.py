@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from pysrp.scsi import cdb as cdbs
 from pysrp.scsi.codes import (
@@ -45,9 +45,10 @@ from pysrp.target.units.reservations import conflict
 
 __all__ = ["PersistentCommands"]
 
-log = logging.getLogger("pysrp.target")
+log: logging.Logger = logging.getLogger("pysrp.target")
 
-In, Out = PersistentReserveInAction, PersistentReserveOutAction
+In: TypeAlias = PersistentReserveInAction
+Out: TypeAlias = PersistentReserveOutAction
 
 TRANSPORT_ID = SrpTransportId.SIZE
 HEADER = PrOut.SIZE

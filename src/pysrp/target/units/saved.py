@@ -15,7 +15,7 @@ from pysrp.target.units.codes import SenseCode
 
 __all__ = ["DAMAGES", "LONGEST", "Keeping", "Saved", "SavedStore"]
 
-log = logging.getLogger("pysrp.target")
+log: logging.Logger = logging.getLogger("pysrp.target")
 
 DAMAGES = frozenset({SenseCode.MEDIUM_FORMAT_CORRUPTED, SenseCode.SANITIZE_COMMAND_FAILED})
 """What can be wrong with a medium until it is formatted, or sanitized."""

@@ -18,7 +18,7 @@ from pysrp.target.units.commands import LONG, Conflict, command
 
 __all__ = ["StopCommands"]
 
-log = logging.getLogger("pysrp.target")
+log: logging.Logger = logging.getLogger("pysrp.target")
 
 ACCUMULATED_CYCLES = 0x0004
 """Accumulated start-stop cycles: what is known of a medium that has neither a date nor an end (SPC-4, 7.3.17)."""
