@@ -9,7 +9,7 @@ Each side is a process of its own on this machine: pysrp over ``unix:``, given c
 a call; beside it what people use for the same (tgtd and libiscsi; NBD by nbdkit or qemu-storage-daemon, loaded by
 fio), and the floor: the same messages in C over shared memory (``system/floor.c``). Disks are memory, and full; or a
 file, which has been read just before each run and is in the page cache, beside fio on that file; or a loop device
-past the page cache. The rows and their aims are in ``system/rows.py``. The figures are the load generators' own.
+past the page cache; or an NBD server; or an image of a one-node Ceph cluster in memory, beside fio's rbd engine. The rows and their aims are in ``system/rows.py``. The figures are the load generators' own.
 
 Contestants take turns in short runs, row by row, so that whatever else the machine does hits all alike;
 what is printed is the median of a contestant's runs, with the lowest and highest rate beside it. "cpu us" is

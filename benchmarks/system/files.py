@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from system import cluster
 from system import contestants as c
 from system.contestants import MEBIBYTES, Figures, Missing, Run, loaded_by_fio, need, pysrp_load, pysrp_server
-from system.rows import COLUMNS, NBDKIT, NONE_SLOW, ONE_CLIENT, OWN_SERVERS, PSYNC, URING, Row
+from system.rows import COLUMNS, FIO_RBD, NBDKIT, NONE_SLOW, ONE_CLIENT, OWN_SERVERS, PSYNC, URING, Row
 
 
 def image(where: Path) -> Path:
@@ -144,6 +145,7 @@ CONTESTANTS: dict[str, dict[str, Callable[[Path], Any]]] = {
     },
     "loop": {"pysrp": pysrp_direct, URING: fio_direct},
     "NBD": {"pysrp": pysrp_nbd, NBDKIT: c.nbdkit},
+    "RBD": {"pysrp": cluster.pysrp, FIO_RBD: cluster.fio},
     "LUNs": {
         "pysrp": partial(pysrp_luns, slow="fault:delay,constant=20ms:"),
         NONE_SLOW: partial(pysrp_luns, slow=""),

@@ -40,6 +40,7 @@ class Row(NamedTuple):
 
 KIB, MIB = 1 << 10, 1 << 20
 URING, PSYNC, NBDKIT, FLOOR = "fio io_uring", "fio psync", "nbdkit + fio", "floor"
+FIO_RBD = "fio rbd"
 COLUMNS = "pysrp (columns)"
 ONE_CLIENT, OWN_SERVERS, NONE_SLOW = "pysrp (one client)", "pysrp (a server each)", "pysrp (none slow)"
 AHEAD = (Aim("tgtd + libiscsi", 1), Aim("tgtd + iscsi-perf", 1), Aim(NBDKIT, 1))
@@ -131,18 +132,18 @@ def _files() -> list[Row]:
     ]
 
 
-def _nbd() -> list[Row]:
-    """One nbdkit with memory, by pysrp in between, and by fio at once."""
+def _elsewhere(on: str, rival: str) -> list[Row]:
+    """One nbdkit with memory, or a Ceph cluster, by pysrp in between, and by fio at once."""
     return [
         Row(
-            f"NBD, {'' if clients == 1 else f'{clients} clients, '}{size // KIB} KiB random {kind} at depth {depth}",
+            f"{on}, {'' if clients == 1 else f'{clients} clients, '}{size // KIB} KiB random {kind} at depth {depth}",
             kind,
             "random",
             size,
             depth,
-            "NBD",
+            on,
             clients,
-            aims(nbdkit=0.8),
+            (Aim(rival, 0.8),),
         )
         for size, depth, clients in ((4 * KIB, 1, 1), (4 * KIB, 32, 1), (256 * KIB, 8, 1), (4 * KIB, 32, 2))
         for kind in ("read", "write")
@@ -154,7 +155,8 @@ ROWS = [
     *_calls(),
     *_clients(),
     *_files(),
-    *_nbd(),
+    *_elsewhere("NBD", NBDKIT),
+    *_elsewhere("RBD", FIO_RBD),
     *(
         Row(
             f"loop device, O_DIRECT, 4 KiB random {kind} at depth 32",
