@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+import ceph_lab
 from documents import blocks, follow, steps
 
 pytest.importorskip("click")
@@ -15,8 +18,21 @@ PAGES = [*sorted((DOCS / "tutorials").glob("*.md")), DOCS / "explanation" / "wor
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
-def test_a_page_is_true(page: Path, tmp_path: Path) -> None:
-    assert follow(page, tmp_path) > 1
+def test_a_page_is_true(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with around(page, monkeypatch):
+        assert follow(page, tmp_path) > 1
+
+
+@contextmanager
+def around(page: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a page takes for granted: a cluster."""
+    if page.stem != "cluster":
+        yield
+        return
+    lab = ceph_lab.shared()
+    monkeypatch.setenv("CEPH_CONF", str(lab.conf))
+    with lab.inside():
+        yield
 
 
 def test_every_block_of_a_tutorial_is_run() -> None:
