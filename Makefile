@@ -41,7 +41,7 @@ demo: $(VENV)/installed
 SETUP   = PYTHON="$(abspath $(PYTHON))" tests/setup.sh
 # One more than there are processors: many a test waits for another process. Who has none left takes another's.
 WORKERS = -n $(shell expr $$(nproc) + 1) --maxprocesses 8 --dist worksteal
-HOST    = $(PYTHON) -m pytest $(WORKERS)
+HOST    = $(PYTHON) -m pytest $(WORKERS) --durations=20 --durations-min=5
 LAB     = $(PYTHON) -m pytest -m power -n 2 --maxschedchunk 1 -o faulthandler_timeout=1200 tests/power
 
 # All tests. The POWER lab is among them where its packages can be had; otherwise its tests are skipped, loudly.
