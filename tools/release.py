@@ -1,4 +1,4 @@
-"""Make a release: the version, CHANGELOG.md from changes/, sdist and wheel, a commit and a tag. Nothing is sent anywhere.
+"""Make a release: the version, CHANGELOG.md from changes/, a commit, a tag, the sdist. Nothing is sent anywhere.
 
 ::
 
@@ -13,10 +13,16 @@ import argparse
 import re
 import subprocess
 import sys
+from datetime import datetime, timezone
+from email.utils import format_datetime
 from pathlib import Path
+
+import wheels
 
 ROOT = Path(__file__).resolve().parents[1]
 VERSION_FILE = ROOT / "src" / "pysrp" / "__init__.py"
+DKMS = ROOT / "kernel" / "dkms.conf"
+DEBIAN = ROOT / "packaging" / "debian" / "changelog"
 VERSION = re.compile(r'^__version__ = "(.+)"$', re.MULTILINE)
 
 
@@ -45,6 +51,17 @@ def fault(version: str) -> str | None:
     return None
 
 
+def packages(version: str, date: str) -> None:
+    """Write the version into what other packages say of it. The date is as in e-mail."""
+    DKMS.write_text(re.sub(r'(?m)^(PACKAGE_VERSION=").*"$', rf'\g<1>{version}"', DKMS.read_text()))
+    before = DEBIAN.read_text()
+    sender = re.search(r"^ -- (.+>)  ", before, re.MULTILINE)
+    assert sender
+    entry = f"pysrp ({version}-1) unstable; urgency=medium\n\n  * New version.\n\n -- {sender[1]}  {date}\n\n"
+    if not before.startswith(f"pysrp ({version}-"):
+        DEBIAN.write_text(entry + before)
+
+
 def numbers(version: str) -> tuple[int, ...]:
     """For comparing."""
     return tuple(int(part) for part in version.split("."))
@@ -60,16 +77,21 @@ def main() -> int:
     if why := fault(version):
         raise SystemExit(f"not released: {why}")
     VERSION_FILE.write_text(VERSION.sub(f'__version__ = "{version}"', VERSION_FILE.read_text()))
+    packages(version, format_datetime(datetime.now(timezone.utc)))
     scripts = Path(sys.executable).parent
     print(run(scripts / "towncrier", "build", "--yes", "--version", version).strip().splitlines()[-1])
-    run("git", "add", "--all", "changes", "CHANGELOG.md", VERSION_FILE)
+    run("git", "add", "--all", "changes", "CHANGELOG.md", VERSION_FILE, DKMS, DEBIAN)
     run("git", "commit", "--quiet", "--message", f"release {version}")
     run("git", "tag", "--annotate", f"v{version}", "--message", f"pysrp {version}")
-    run(sys.executable, "-m", "build", "--outdir", ROOT / "dist")
-    print(f"committed and tagged v{version}; dist/ has the sdist and a wheel. What is left:")
+    sdist = wheels.make_sdist(ROOT / "dist")
+    print(f"committed and tagged v{version}; dist/ has {sdist.name}. What is left:")
     print("  make check")
+    print("  make wheels deb")
     print(f"  git push origin main v{version}")
-    print(f"  twine upload dist/pysrp_vscsi-{version}.tar.gz")
+    print(
+        "  fetch the wheels of the other architectures from the forge: the artifacts of its run of that tag"
+    )
+    print(f"  twine upload dist/pysrp_vscsi-{version}*")
     return 0
 
 
