@@ -13,7 +13,7 @@ SECONDS_PER_PARSER ?= 20
 
 sources := $(shell find src setup.py pyproject.toml Makefile -type f -not -name '*.so' -not -path '*/__pycache__/*' -not -path '*.egg-info/*')
 
-.PHONY: demo test host quick soak takeovers orders power check environment bench bench-all bench-compare bench-smoke counts counts-accept coverage fuzz lint types docs corpus mutants changes release debug sanitize clean
+.PHONY: wheels deb demo test host quick soak takeovers orders power check environment bench bench-all bench-compare bench-smoke counts counts-accept coverage fuzz lint types docs corpus mutants changes release debug sanitize clean
 .DELETE_ON_ERROR:
 
 # One build at a time: they share build/.
@@ -164,6 +164,19 @@ changes: $(VENV)/tools
 # The version, CHANGELOG.md, a commit, a tag, sdist and wheel: make release VERSION=0.2.0
 release: $(VENV)/tools
 	@$(PYTHON) tools/release.py "$(VERSION)"
+
+# The sdist and a wheel of each Python here, audited, installed and tested, in dist/: PYTHONS="3.11 3.13" for some,
+# MUSL=1 for musllinux as well. Twenty minutes for four Pythons.
+wheels:
+	@PYTHON="$(BASE_PYTHON)" tools/venv.sh .venv-wheels
+	@.venv-wheels/bin/python -m pip --disable-pip-version-check --quiet install --group wheels
+	.venv-wheels/bin/python tools/wheels.py $(if $(MUSL),--musl) $(PYTHONS)
+
+# The Debian packages, built in a clean Debian, judged by lintian, installed in another and used there: dist/debian/.
+SUITE ?= sid
+
+deb:
+	tools/deb.sh $(SUITE)
 
 # What both engines answer to some three thousand sequences, and how many of their lines these reach.
 corpus: $(VENV)/tools

@@ -311,3 +311,16 @@ def test_counts_are_of_paths_that_exist() -> None:
     for key, entry in json.loads(counts.BASELINES.read_text()).items():
         assert key.startswith("CPython 3.")
         assert list(entry["instructions"]) == table
+
+
+def test_a_release_says_its_version_in_every_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(release, "DKMS", tmp_path / "dkms.conf")
+    monkeypatch.setattr(release, "DEBIAN", tmp_path / "changelog")
+    release.DKMS.write_text('PACKAGE_NAME="x"\nPACKAGE_VERSION="0.1.0"\n')
+    old = "pysrp (0.1.0-1) unstable; urgency=medium\n\n  * First.\n\n -- A <a@b>  Mon, 30 Nov 2026 03:00:00 +0000\n"
+    release.DEBIAN.write_text(old)
+    for _ in range(2):
+        release.packages("0.2.0", "Tue, 01 Dec 2026 03:00:00 +0000")
+    assert release.DKMS.read_text() == 'PACKAGE_NAME="x"\nPACKAGE_VERSION="0.2.0"\n'
+    new = "pysrp (0.2.0-1) unstable; urgency=medium\n\n  * New version.\n\n -- A <a@b>  Tue, 01 Dec 2026 03:00:00 +0000\n"
+    assert release.DEBIAN.read_text() == f"{new}\n{old}"

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import os
 import re
+import shutil
 import subprocess
+import sys
+import tarfile
 from importlib import metadata
 from pathlib import Path
 
@@ -12,6 +17,11 @@ import pytest
 import pysrp
 
 ROOT = Path(__file__).parents[1]
+DEBIAN = ROOT / "packaging" / "debian"
+sys.path.insert(0, str(ROOT / "tools"))
+
+import checks  # noqa: E402
+import wheels  # noqa: E402
 
 STRANGER = re.compile(
     r"""(?:pip\S*|pipx|uv|poetry) \s+ (?:install|add|download|tool\s+install) \b [^\n#]* (?<![\w./-]) pysrp (?![\w./-])
@@ -60,3 +70,60 @@ def test_what_is_installed_has_our_name() -> None:
     assert ours.version == pysrp.__version__
     assert {"cli", "fuse", "numpy", "fuzz"} <= set(ours.metadata.get_all("Provides-Extra") or [])
     assert {entry.name for entry in ours.entry_points} == {"pysrp"}
+
+
+def test_a_forge_builds_every_python_that_is_promised() -> None:
+    text = (ROOT / "pyproject.toml").read_text()
+    table = text.partition("[tool.cibuildwheel]")[2].partition("[tool.setuptools")[0]
+    built = set(re.findall(r'"cp(\d+)t?-\*"', table))
+    assert {version.replace(".", "") for version in checks.supported()} <= built
+    for arch in ("x86_64", "aarch64", "ppc64le", "s390x"):
+        assert f'manylinux-{arch}-image = "manylinux_{"_".join(map(str, wheels.GLIBC))}"' in table
+    workflow = (ROOT / ".github/workflows/wheels.yml").read_text()
+    assert all(command.startswith("make ") for command in re.findall(r"- run: (.*)", workflow))
+
+
+def test_one_version_in_all_packages() -> None:
+    assert f'PACKAGE_VERSION="{pysrp.__version__}"' in (ROOT / "kernel/dkms.conf").read_text()
+    assert (DEBIAN / "changelog").read_text().startswith(f"pysrp ({pysrp.__version__}-")
+
+
+def test_debian_builds_with_what_pyproject_asks_for() -> None:
+    asked = re.search(r"^requires = \[(.*)\]", (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert asked
+    control = (DEBIAN / "control").read_text()
+    names = {"setuptools": "python3-setuptools", "cython": "cython3", "cffi": "python3-cffi"}
+    found = re.findall(r'"(\w+)>=([\d.]+)', asked[1])
+    assert {name for name, _ in found} == set(names)
+    for name, version in found:
+        assert f"{names[name]} (>= {version})" in control
+
+
+def test_an_sdist_is_the_same_whoever_packs_it(tmp_path: Path) -> None:
+    for user, names in (0, ["a", "b"]), (1000, ["b", "a"]):
+        with tarfile.open(tmp_path / f"{user}.tar.gz", "w:gz") as archive:
+            for name in names:
+                info = tarfile.TarInfo(f"pysrp/{name}")
+                info.size, info.uid, info.mtime, info.mode = 3, user, user + 1, 0o644 if user else 0o664
+                info.uname = f"user{user}"
+                archive.addfile(info, io.BytesIO(b"abc"))
+        wheels.repacked(tmp_path / f"{user}.tar.gz", 1_000_000_000)
+    one, other = ((tmp_path / f"{user}.tar.gz").read_bytes() for user in (0, 1000))
+    assert one == other
+    with tarfile.open(tmp_path / "0.tar.gz") as archive:
+        assert [(info.name, info.mtime) for info in archive] == [("pysrp/a", 10**9), ("pysrp/b", 10**9)]
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not on this machine")
+def test_the_unit_is_one_that_systemd_takes_and_is_hardened(tmp_path: Path) -> None:
+    unit = tmp_path / "pysrp.service"
+    text = (ROOT / "packaging/systemd/pysrp.service").read_text()
+    here = str(Path(sys.executable).with_name("pysrp"))
+    # what is verified too: that the program and the page are there
+    unit.write_text(text.replace("/usr/bin/pysrp", here).replace("Documentation=man:pysrp(1)\n", ""))
+    quiet = {**os.environ, "SYSTEMD_LOG_LEVEL": "warning"}
+    for words in ["verify"], ["security", "--offline=yes", "--threshold=20"]:
+        done = subprocess.run(
+            ["systemd-analyze", *words, unit], capture_output=True, text=True, check=False, env=quiet
+        )
+        assert (done.returncode, done.stderr) == (0, "")

@@ -44,6 +44,7 @@ ffibuilder.set_source(
     """,
     include_dirs=["kernel/include"],
     depends=["kernel/include/vscsi_crq.h"],
+    extra_compile_args=["-g0"],  # a debugger's tables name the folder it was built in
 )
 ffibuilder.cdef("""
     #define VSCSI_CRQ_VERSION ...
