@@ -367,6 +367,22 @@ def test_resized(lab: CephLab, make: Make, use: Use) -> None:
     assert medium.size == SIZE
 
 
+def test_renamed(lab: CephLab, make: Make, use: Use) -> None:
+    """Who has it keeps it, though somebody waits for it; who opens it anew needs the new name."""
+    image = lab.image(SIZE)
+    medium, other = make(lab, image), make(lab, image)
+    user = use(medium)
+    for names in ((image, f"{image}-b"), (f"{image}-b", image)) * 3:
+        lab.run("rbd", "rename", *names)
+        user.whole(WRITE, 0, b"renamed")
+    lab.run("rbd", "rename", image, f"{image}-b")
+    with pytest.raises(FileNotFoundError):
+        make(lab, image)
+    assert make(lab, f"{image}-b").identity == medium.identity
+    assert medium.status()["times_lost"] == 0
+    assert other.away
+
+
 def test_closed_with_requests_under_way(lab: CephLab, make: Make, use: Use) -> None:
     """They end; it may be closed again."""
     medium = make(lab, lab.image(SIZE))
