@@ -228,6 +228,8 @@ cdef class Bookkeeping(Starter):
             engine.closed(PartnerGone("the adapter has gone"))
         if now >= srp.next_deadline:
             engine.tick(now)
+            if self._staged:
+                self._end_late(now)
         while self._delayed and self._delayed[0][0] <= now:
             self._send(self._delayed.popleft()[1])
         if engine.queue_work is not None and now >= self._retry_action:
@@ -259,6 +261,8 @@ cdef class Bookkeeping(Starter):
 
     cdef double until(self) except? -1:
         cdef double until = self.srp.next_deadline
+        if self.srp.ended:
+            return 0
         if self._delayed:
             until = min(until, <double>self._delayed[0][0])
         if self.engine.queue_work is not None:
@@ -360,14 +364,22 @@ cdef class Bookkeeping(Starter):
         """Take in what has ended."""
         cdef RequestSlots srp = self.srp
         cdef list ended
+        cdef Py_ssize_t at
         while srp.ended:
             ended, srp.ended = srp.ended, []
-            for request in ended:
-                if type(request) is Pending:
-                    if not self.end_plain(<Pending>request):
-                        self._finish_command(request)
-                elif self._live.pop(request, self) is None and request.owner is not None:
-                    self._told.append(partial(request.owner, request))
+            at = 0
+            try:
+                while at < len(ended):
+                    request = ended[at]
+                    at += 1
+                    if type(request) is Pending:
+                        if not self.end_plain(<Pending>request):
+                            self._finish_command(request)
+                    elif self._live.pop(request, self) is None and request.owner is not None:
+                        self._told.append(partial(request.owner, request))
+            finally:
+                if at < len(ended):     # a port that refuses what is tried again: the others have ended all the same
+                    srp.ended[:0] = ended[at:]
         while self._staged and not self.engine.unanswered and self.staging.place(self._staged[0]):
             self._send(self._staged.popleft())
             if self._output:

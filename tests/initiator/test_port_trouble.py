@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from pysrp.backends import Ram
 from pysrp.errors import HcallError, PartnerGone
 from pysrp.fabric import ReturnCode, connect
-from pysrp.initiator.session import Device, Session
+from pysrp.initiator.session import Device, Session, TimedOut
 from pysrp.initiator.staging import CHUNK
 from pysrp.target.disk import Disk
 from pysrp.target.lunmap import LunMap
@@ -93,3 +94,64 @@ def test_a_unit_that_was_asked_again(url: str) -> None:
         assert not session._inside
         session.wait_connected(PATIENCE)
         assert len(disk.read(0)) == 512
+
+
+def test_what_ended_with_a_command_that_cannot_be_tried_again(url: str) -> None:
+    """The queue refuses the second try of one: those whose answers came with its own have ended all the same."""
+    with Session(url) as session, Session(url) as other:
+        disk = disk_of(session)
+        other.lun_reset(disk.lun)  # the next command here is told
+        first = session.submit(disk.lun, bytes(6), retries=1)
+        second = session.submit(disk.lun, bytes(6))
+        session.flush()
+        port: Any = session.port
+        came: list[bytes] = []
+        while len(came) < 2:
+            assert port.wait(PATIENCE)
+            came += port.poll()
+        port.inject("H_SEND_CRQ", ReturnCode.H_PARAMETER, 1)
+        with pytest.raises(HcallError, match="H_PARAMETER"):
+            session._turn(came)
+        port.inject("H_SEND_CRQ", times=0)
+        session.complete(second)
+        session.complete(first)
+        assert (first.status, first.retries, second.status) == (0, 0, 0)
+
+
+class Held(Ram):
+    """Bytes that are read when somebody says so."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.blocking = True
+        self.go = threading.Event()
+
+    def memory(self) -> None:
+        return None
+
+    def read_into(self, offset: int, view: memoryview) -> None:
+        assert self.go.wait(PATIENCE)
+        super().read_into(offset, view)
+
+
+def test_no_data_memory_for_as_long_as_a_command_may_take() -> None:
+    """It ends when its time is over, as one does that waits for a credit; what it waited for goes on."""
+    held = Held(8 << 20)
+    with (
+        Server(f"local:held{next(_names)}", LunMap([(256, Disk(held, "a"))])) as server,
+        Session(server.url, buffers=1, max_transfer=CHUNK) as session,
+    ):
+        disk = disk_of(session)
+        first = disk.submit_read(0, CHUNK // 512)
+        read = bytes.fromhex("28000000000000000100")
+        late, patient = (
+            session.submit(disk.lun, read, data_in_length=512, timeout=limit) for limit in (0.05, PATIENCE)
+        )
+        with pytest.raises(
+            TimedOut, match=r"not sent within 0\.05 s: others have all of the session's data memory"
+        ):
+            late.result()
+        assert not first.done
+        assert not patient.done
+        held.go.set()
+        assert [len(each.result().data) for each in (first, patient)] == [CHUNK, 512]

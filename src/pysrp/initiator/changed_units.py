@@ -154,7 +154,7 @@ class ChangedUnits(Turns):
             elif pending.chunks or not (pending.length or pending.out):
                 self._send(pending)
             else:
-                self._staged.append(pending)
+                self._stage(pending)
         try:
             self._finish()
             self._flush()

@@ -48,7 +48,7 @@ class Base(GivingUp):
                 self._send(pending)
                 self._flush()
             elif self._staged or self.engine.unanswered or not self.staging.place(pending):
-                self._staged.append(pending)
+                self._stage(pending)
             else:
                 srp = self.srp
                 pending.began = now = time.monotonic()

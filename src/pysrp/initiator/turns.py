@@ -16,7 +16,7 @@ from pysrp import fabric
 from pysrp._fast.turns import Bookkeeping
 from pysrp.errors import HcallError, PartnerGone, SrpError, TransportError
 from pysrp.fabric import Identity, Port
-from pysrp.initiator.requests import Request
+from pysrp.initiator.requests import Request, TimedOut
 from pysrp.initiator.srp_session import SrpSession
 from pysrp.initiator.staging import CHUNK, SessionMemory
 from pysrp.initiator.units import (
@@ -137,6 +137,10 @@ class Turns(Bookkeeping):
         """Begin anew; see :class:`~pysrp.initiator.giving_up.GivingUp`."""
         raise NotImplementedError  # pragma: no cover: that class has it
 
+    def _abandon(self, pending: Pending, error: Exception) -> bool:
+        """End a command that the engine does not have; see :class:`~pysrp.initiator.giving_up.GivingUp`."""
+        raise NotImplementedError  # pragma: no cover: that class has it
+
     def _finish_command(self, pending: Pending) -> None:
         """A command has ended, or is tried again; see :class:`~pysrp.initiator.changed_units.ChangedUnits`."""
         raise NotImplementedError  # pragma: no cover: that class has it
@@ -216,6 +220,28 @@ class Turns(Bookkeeping):
         """Call those who wait for what has ended; outside the bookkeeping, as they may do anything."""
         while self._told:
             self._told.popleft()()
+
+    # What waits for data memory.
+
+    def _stage(self, pending: Pending) -> None:
+        """Let a command wait for data memory, no longer than it may take."""
+        if not pending.began:
+            pending.began = time.monotonic()
+        if pending.timeout:
+            pending.deadline = pending.began + pending.timeout
+            self.srp.note(pending.deadline)
+        self._staged.append(pending)
+
+    def _end_late(self, now: float) -> None:
+        """End what has waited too long for data memory."""
+        for pending in list(self._staged):
+            if not pending.deadline:
+                continue
+            if pending.deadline <= now:
+                text = f"not sent within {pending.timeout:g} s: others have all of the session's data memory"
+                self._abandon(pending, TimedOut(text))
+            else:
+                self.srp.note(pending.deadline)
 
     def _reset(self) -> None:
         """Begin a host reset; :meth:`_work` carries it out."""
