@@ -171,8 +171,12 @@ static int uring_stop(struct uring *ring)
 {
 	struct io_uring_sqe sqe = { .opcode = IORING_OP_NOP, .fd = -1 };
 	void *none;
-	int error = uring_put(ring, &sqe) ? uring_push(ring) : EAGAIN;
+	int error = uring_push(ring);	/* first: what is taken back below is to be this, and there has to be room */
 
+	if (error)
+		return error;
+	uring_put(ring, &sqe);
+	error = uring_push(ring);
 	if (error)
 		uring_take_back(ring, &none);
 	return error;
