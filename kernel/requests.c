@@ -190,41 +190,61 @@ static int door_signal(struct vscsi_door *door, struct vscsi_crq_signal *arg)
 	return 0;
 }
 
-static int door_send(struct vscsi_door *door, struct vscsi_crq_send *arg)
+/* The elements of a request, kmalloced; none of them is one that may not be sent */
+static u8 *elements_get(u64 where, u32 count)
 {
-	struct vscsi_unit *unit = door->unit;
-	const u8 *elements, *e;
+	u8 *elements;
 	u32 i;
-	int rc;
 
-	if (!arg->count || arg->count > VSCSI_CRQ_SEND_MAX)
-		return -EINVAL;
-	elements = memdup_user(u64_to_user_ptr(arg->elements),
-			       arg->count * VSCSI_CRQ_ELEMENT);
+	if (!count || count > VSCSI_CRQ_SEND_MAX)
+		return ERR_PTR(-EINVAL);
+	elements = memdup_user(u64_to_user_ptr(where),
+			       count * VSCSI_CRQ_ELEMENT);
 	if (IS_ERR(elements))
-		return PTR_ERR(elements);
-	for (i = 0; i < arg->count; i++) {
+		return elements;
+	for (i = 0; i < count; i++) {
 		u8 header = elements[i * VSCSI_CRQ_ELEMENT];
 
 		if (header < 0x80 || header == 0xff) {
-			rc = -EINVAL;
-			goto out;
+			kfree(elements);
+			return ERR_PTR(-EINVAL);
 		}
 	}
-	rc = door_begin(door);
-	if (rc)
-		goto out;
-	arg->hrc = VSCSI_H_SUCCESS;
-	for (i = 0; i < arg->count; i++) {
-		e = elements + i * VSCSI_CRQ_ELEMENT;
-		arg->hrc = unit->platform->send(unit, get_unaligned_be64(e),
-						get_unaligned_be64(e + 8));
-		if (arg->hrc != VSCSI_H_SUCCESS)
+	return elements;
+}
+
+/* With door->state: H_SEND_CRQ up to the first that is not accepted; *sent are */
+static long elements_send(struct vscsi_unit *unit, const u8 *elements,
+			  u32 count, u32 *sent)
+{
+	long hrc = VSCSI_H_SUCCESS;
+	u32 i;
+
+	for (i = 0; i < count; i++) {
+		const u8 *e = elements + i * VSCSI_CRQ_ELEMENT;
+
+		hrc = unit->platform->send(unit, get_unaligned_be64(e),
+					   get_unaligned_be64(e + 8));
+		if (hrc != VSCSI_H_SUCCESS)
 			break;
 	}
-	arg->done = i;
-	door_end(door);
-out:
+	*sent = i;
+	return hrc;
+}
+
+static int door_send(struct vscsi_door *door, struct vscsi_crq_send *arg)
+{
+	u8 *elements = elements_get(arg->elements, arg->count);
+	int rc;
+
+	if (IS_ERR(elements))
+		return PTR_ERR(elements);
+	rc = door_begin(door);
+	if (!rc) {
+		arg->hrc = elements_send(door->unit, elements, arg->count,
+					 &arg->done);
+		door_end(door);
+	}
 	kfree(elements);
 	return rc;
 }
@@ -293,58 +313,157 @@ out:
 	return rc;
 }
 
-static int door_copy(struct vscsi_door *door, struct vscsi_crq_copy *arg)
+/* What a copy may be, whatever areas there are */
+static bool copy_valid(u32 direction, u32 reserved, u64 local, u64 remote,
+		       u64 length)
+{
+	return direction <= VSCSI_CRQ_COPY_OUT && !reserved && length &&
+	       local + length >= local && remote + length >= remote;
+}
+
+/* With door->state, within an area: H_COPY_RDMA, piece by piece; 0 or -EINTR */
+static int copy_run(struct vscsi_door *door, bool in, u64 near, u64 remote,
+		    u64 length, u64 *done, s64 *hrc)
 {
 	struct vscsi_unit *unit = door->unit;
 	const struct vscsi_crq_window *mine = &unit->info.window[0];
 	const struct vscsi_crq_window *theirs = &unit->info.window[1];
-	u64 remote = arg->remote - theirs->start;
-	bool in = arg->direction == VSCSI_CRQ_COPY_IN;
-	u64 done = 0, piece;
+	u64 piece;
+
+	*done = 0;
+	if (remote < theirs->start || remote - theirs->start >= theirs->size ||
+	    length > theirs->size - (remote - theirs->start)) {
+		*hrc = in ? VSCSI_H_SOURCE_PARM : VSCSI_H_DEST_PARM;
+		return 0;
+	}
+	while (*done < length) {
+		u64 local = near + *done, far = remote + *done;
+
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		piece = min_t(u64, length - *done, unit->info.copy_max);
+		if (in)
+			*hrc = unit->platform->copy(unit, piece,
+						    theirs->liobn, far,
+						    mine->liobn, local);
+		else
+			*hrc = unit->platform->copy(unit, piece,
+						    mine->liobn, local,
+						    theirs->liobn, far);
+		if (*hrc != VSCSI_H_SUCCESS)
+			return 0;
+		*done += piece;
+		cond_resched();
+	}
+	return 0;
+}
+
+static int door_copy(struct vscsi_door *door, struct vscsi_crq_copy *arg)
+{
 	int rc;
 
-	if (unit->info.kind != VSCSI_CRQ_SERVER)
+	if (door->unit->info.kind != VSCSI_CRQ_SERVER)
 		return -EOPNOTSUPP;
-	if (arg->direction > VSCSI_CRQ_COPY_OUT || arg->reserved ||
-	    !arg->length || arg->local + arg->length < arg->local ||
-	    arg->remote + arg->length < arg->remote)
+	if (!copy_valid(arg->direction, arg->reserved, arg->local, arg->remote,
+			arg->length))
 		return -EINVAL;
 	rc = door_begin(door);
 	if (rc)
 		return rc;
-	if (!area_find(door, arg->local, arg->length)) {
+	if (area_find(door, arg->local, arg->length))
+		rc = copy_run(door, arg->direction == VSCSI_CRQ_COPY_IN,
+			      arg->local, arg->remote, arg->length, &arg->done,
+			      &arg->hrc);
+	else
 		rc = -EINVAL;
-		goto out;
-	}
-	if (arg->remote < theirs->start || remote >= theirs->size ||
-	    arg->length > theirs->size - remote) {
-		arg->hrc = in ? VSCSI_H_SOURCE_PARM : VSCSI_H_DEST_PARM;
-		goto out;
-	}
-	while (done < arg->length) {
-		u64 local = arg->local + done, far = arg->remote + done;
-
-		if (fatal_signal_pending(current)) {
-			rc = -EINTR;
-			break;
-		}
-		piece = min_t(u64, arg->length - done, unit->info.copy_max);
-		if (in)
-			arg->hrc = unit->platform->copy(unit, piece,
-							theirs->liobn, far,
-							mine->liobn, local);
-		else
-			arg->hrc = unit->platform->copy(unit, piece,
-							mine->liobn, local,
-							theirs->liobn, far);
-		if (arg->hrc != VSCSI_H_SUCCESS)
-			break;
-		done += piece;
-		cond_resched();
-	}
-out:
-	arg->done = done;
 	door_end(door);
+	return rc;
+}
+
+/* The copies of a request, kmalloced, NULL for none; each may be one */
+static struct vscsi_crq_piece *pieces_get(struct vscsi_door *door, u64 where,
+					  u32 count)
+{
+	struct vscsi_crq_piece *pieces;
+	u32 i;
+
+	if (!count)
+		return NULL;
+	if (count > VSCSI_CRQ_TOGETHER_MAX)
+		return ERR_PTR(-EINVAL);
+	if (door->unit->info.kind != VSCSI_CRQ_SERVER)
+		return ERR_PTR(-EOPNOTSUPP);
+	pieces = memdup_user(u64_to_user_ptr(where), count * sizeof(*pieces));
+	if (IS_ERR(pieces))
+		return pieces;
+	for (i = 0; i < count; i++) {
+		const struct vscsi_crq_piece *p = &pieces[i];
+
+		if (!copy_valid(p->direction, p->reserved, p->local, p->remote,
+				p->length)) {
+			kfree(pieces);
+			return ERR_PTR(-EINVAL);
+		}
+	}
+	return pieces;
+}
+
+/* With door->state */
+static int pieces_copy(struct vscsi_door *door,
+		       const struct vscsi_crq_piece *pieces,
+		       struct vscsi_crq_together *arg)
+{
+	u32 i;
+	int rc;
+
+	for (i = 0; i < arg->copy_count; i++)
+		if (!area_find(door, pieces[i].local, pieces[i].length))
+			return -EINVAL;
+	for (; arg->copied < arg->copy_count; arg->copied++) {
+		const struct vscsi_crq_piece *p = &pieces[arg->copied];
+
+		rc = copy_run(door, p->direction == VSCSI_CRQ_COPY_IN, p->local,
+			      p->remote, p->length, &arg->done, &arg->hrc);
+		if (rc || arg->hrc != VSCSI_H_SUCCESS)
+			return rc;
+	}
+	return 0;
+}
+
+static int door_together(struct vscsi_door *door,
+			 struct vscsi_crq_together *arg)
+{
+	struct vscsi_crq_piece *pieces;
+	u8 *elements = NULL;
+	int rc;
+
+	if (!arg->copy_count && !arg->count)
+		return -EINVAL;
+	pieces = pieces_get(door, arg->copies, arg->copy_count);
+	if (IS_ERR(pieces))
+		return PTR_ERR(pieces);
+	if (arg->count) {
+		elements = elements_get(arg->elements, arg->count);
+		if (IS_ERR(elements)) {
+			rc = PTR_ERR(elements);
+			goto out;
+		}
+	}
+	rc = door_begin(door);
+	if (!rc) {
+		arg->copied = 0;
+		arg->sent = 0;
+		arg->done = 0;
+		arg->hrc = VSCSI_H_SUCCESS;
+		rc = pieces_copy(door, pieces, arg);
+		if (!rc && arg->hrc == VSCSI_H_SUCCESS && arg->count)
+			arg->hrc = elements_send(door->unit, elements,
+						 arg->count, &arg->sent);
+		door_end(door);
+	}
+	kfree(elements);
+out:
+	kfree(pieces);
 	return rc;
 }
 
@@ -432,6 +551,7 @@ static const unsigned int requests[] = {	/* by number */
 	VSCSI_CRQ_COPY,
 	VSCSI_CRQ_SUSPEND,
 	VSCSI_CRQ_PARTNER,
+	VSCSI_CRQ_TOGETHER,
 };
 
 long vscsi_door_ioctl(struct file *file, unsigned int cmd, unsigned long where)
@@ -448,6 +568,7 @@ long vscsi_door_ioctl(struct file *file, unsigned int cmd, unsigned long where)
 		struct vscsi_crq_copy copy;
 		struct vscsi_crq_suspend suspend;
 		struct vscsi_crq_partner partner;
+		struct vscsi_crq_together together;
 	} arg = {};
 	long rc;
 
@@ -494,6 +615,9 @@ long vscsi_door_ioctl(struct file *file, unsigned int cmd, unsigned long where)
 		break;
 	case VSCSI_CRQ_PARTNER:
 		rc = door_partner(door, &arg.partner);
+		break;
+	case VSCSI_CRQ_TOGETHER:
+		rc = door_together(door, &arg.together);
 		break;
 	default:
 		return -ENOTTY;

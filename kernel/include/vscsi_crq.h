@@ -308,6 +308,42 @@ struct vscsi_crq_event {
 #define VSCSI_CRQ_EV_SUSPEND	1
 #define VSCSI_CRQ_EV_RESUME	2
 
+/*
+ * VSCSI_CRQ_TOGETHER: several VSCSI_CRQ_COPY, one after the other, and when all
+ * are done a VSCSI_CRQ_SEND: what a server does for one command, or for many,
+ * in one call of the kernel.
+ *
+ * Stops at the first call of the hypervisor that is not H_SUCCESS, whose answer
+ * is hrc: copied is how many copies were done, done the bytes of the one that
+ * failed; sent is how many elements were accepted, 0 unless all was copied.
+ *
+ * EINVAL: neither copies nor elements, or more than VSCSI_CRQ_TOGETHER_MAX or
+ * VSCSI_CRQ_SEND_MAX of them, or a copy or an element that VSCSI_CRQ_COPY or
+ * VSCSI_CRQ_SEND refuses; then nothing was done. EOPNOTSUPP: copies, and a
+ * client slot. ENOTCONN: no queue is registered. ENOMEM. ENOTTY: a module older
+ * than this request.
+ */
+#define VSCSI_CRQ_TOGETHER_MAX	256
+
+struct vscsi_crq_piece {
+	__u32 direction;	/* VSCSI_CRQ_COPY_IN or VSCSI_CRQ_COPY_OUT */
+	__u32 reserved;
+	__u64 local;		/* as in struct vscsi_crq_copy */
+	__u64 remote;
+	__u64 length;
+};
+
+struct vscsi_crq_together {
+	__u64 copies;		/* in: user address of copy_count pieces */
+	__u64 elements;		/* in: user address of count * 16 bytes */
+	__u32 copy_count;	/* in */
+	__u32 count;		/* in */
+	__u32 copied;		/* out */
+	__u32 sent;		/* out */
+	__u64 done;		/* out */
+	__s64 hrc;		/* out */
+};
+
 #define VSCSI_CRQ_IOC		0xC5
 
 #define VSCSI_CRQ_INFO		_IOR(VSCSI_CRQ_IOC, 0, struct vscsi_crq_info)
@@ -321,5 +357,6 @@ struct vscsi_crq_event {
 #define VSCSI_CRQ_COPY		_IOWR(VSCSI_CRQ_IOC, 8, struct vscsi_crq_copy)
 #define VSCSI_CRQ_SUSPEND	_IOWR(VSCSI_CRQ_IOC, 9, struct vscsi_crq_suspend)
 #define VSCSI_CRQ_PARTNER	_IOR(VSCSI_CRQ_IOC, 10, struct vscsi_crq_partner)
+#define VSCSI_CRQ_TOGETHER	_IOWR(VSCSI_CRQ_IOC, 11, struct vscsi_crq_together)
 
 #endif /* VSCSI_CRQ_H */

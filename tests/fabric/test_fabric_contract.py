@@ -721,6 +721,86 @@ class TestCopy:
             server.copy_in(0, bytearray(100))
 
 
+class TestTogether:
+    """Several copies, and then elements."""
+
+    @pytest.fixture
+    def work(self, pair):
+        client, server = pair
+        remote, local = client.allocate(400000), server.allocate(400000)
+        memoryview(remote)[:1000] = bytes(i * 7 % 251 for i in range(1000))
+        far = remote.address
+        pieces = [
+            (False, local, 10, far, 100),
+            (False, local, 5000, far + 500, 500),
+            (True, local, 10, far + 300000, 100),
+        ]
+        return server, remote, local, pieces
+
+    def test_in_order(self, pair, work):
+        client, (server, remote, local, pieces) = pair[0], work
+        elements = [element(n) for n in range(3)]
+        assert server.together(pieces, elements) == (3, 3)
+        assert client.poll() == elements
+        assert bytes(memoryview(local)[10:110]) == bytes(memoryview(remote)[:100])
+        assert bytes(memoryview(local)[5000:5500]) == bytes(memoryview(remote)[500:1000])
+        assert bytes(memoryview(remote)[300000:300100]) == bytes(memoryview(remote)[:100])
+        assert server.together(pieces) == (3, 0)
+        assert server.together([], elements[:1]) == (0, 1)
+        assert server.together([]) == (0, 0)
+        assert client.poll() == elements[:1]
+        assert client.together([], [INIT]) == (0, 1)
+        assert server.poll() == [INIT]
+
+    def test_more_than_the_kernel_takes_at_once(self, pair, work):
+        client, (server, remote, _, pieces) = pair[0], work
+        memoryview(remote)[:1000] = bytes(1000)
+        count = min(300, client.queue_size // 16 - 1)
+        elements = [element(n) for n in range(count)]
+        assert server.together(pieces * 200, elements) == (600, count)
+        taken = []
+        while found := client.poll():
+            taken += found
+        assert taken == elements
+
+    @pytest.mark.parametrize("which", [0, 1, 2])
+    def test_a_copy_that_fails(self, pair, work, which):
+        """Nothing behind it is done, and nothing sent."""
+        client, (server, _, _, pieces) = pair[0], work
+        outward, local, offset, _, length = pieces[which]
+        pieces[which] = outward, local, offset, 1 << 50, length
+        assert server.together(pieces, [INIT]) == (which, 0)
+        assert client.poll() == []
+        pieces[which] = outward, local, offset, (1 << 64) - 1, length
+        assert server.together(pieces, [INIT]) == (which, 0)
+
+    def test_nothing_of_a_copy(self, work):
+        server, _, local, pieces = work
+        assert server.together([(False, local, 0, 0, 0), pieces[0]]) == (2, 0)
+
+    def test_what_is_refused(self, transport, pair, work):
+        client, (server, _, local, pieces) = pair[0], work
+        for offset, length in ((400001, 1), (399999, 2)):
+            with pytest.raises(ValueError):
+                server.together([pieces[0], (False, local, offset, pieces[0][3], length)], [INIT])
+        with pytest.raises(ValueError, match="16 bytes"):
+            server.together(pieces, [INIT[:15]])
+        with failure(ReturnCode.H_PARAMETER):
+            server.together(pieces, [bytes(16)])
+        assert client.poll() == []
+        transport.inject(server, "H_SEND_CRQ", ReturnCode.H_DROPPED, 1)
+        assert server.together(pieces, [INIT]) == (3, 0)
+        client.free()
+        with pytest.raises(PartnerGone):
+            server.together([], [INIT])
+
+    def test_a_closed_port(self, work):
+        server, _, _, pieces = work
+        server.close()
+        with pytest.raises(ValueError, match="closed"):
+            server.together(pieces, [INIT])
+
+
 class TestWindow:
     """For transports that share memory; the others always answer None."""
 

@@ -58,3 +58,15 @@ def decoded(file):
             view.extent()
             count += 1
     return count
+
+
+def test_system_calls(lab, wheels):
+    """Of the server for a READ: at most six with one under way (6.9 were measured before calls were gathered)."""
+    result = lab.run(
+        "scenario_calls.py", hex(UNIT), adapters={UNIT: []}, pysrp=True, path=wheels, cpus=2
+    ).check()
+    told = {each["depth"]: each["per_read"] for each in result.records if each["name"] == "calls"}
+    for depth, calls in told.items():
+        print(f"vio: {calls} system calls for a READ at depth {depth}")
+    assert told[1] < 6.5
+    assert told[32] < told[1]

@@ -129,6 +129,7 @@ class Rig:
         client: Identity | None = None,
         client_memory: int = 8 * MIB,
         fast: bool = True,
+        wrap: Callable[[Any], Any] = lambda port: port,
     ) -> None:
         near, far = local.pair(
             client or Identity(partition_name="lparA", partition_number=3),
@@ -138,8 +139,8 @@ class Rig:
             server_window=server_window,
         )
         self.luns = luns if luns is not None else LunMap()
-        self.target = ServerAdapter(far, self.luns, settings, workers, fast=fast)
-        self.server = far
+        self.server: Any = wrap(far)
+        self.target = ServerAdapter(self.server, self.luns, settings, workers, fast=fast)
         self.client = Client(near, client_memory)
         self.now = 1000.0
 

@@ -48,6 +48,7 @@ __all__ = [
     "Identity",
     "Listener",
     "Memory",
+    "Piece",
     "Port",
     "ReturnCode",
     "connect",
@@ -122,6 +123,11 @@ class Memory(Protocol):
         Raises BufferError while a memoryview of it is alive. Memory still in use when its port is closed
         stays readable until it is released, but has no bus address any more.
         """
+
+
+Piece = tuple[bool, Any, int, int, int]
+"""One H_COPY_RDMA of :meth:`Port.together`: whether it goes to the partner; memory of this end, and where there in bytes;
+the partner's bus address; how many bytes."""
 
 
 class Port(ABC):
@@ -279,6 +285,28 @@ class Port(ABC):
 
         H_DEST_PARM instead of H_SOURCE_PARM; H_PERMISSION for a page not mapped for writing.
         """
+
+    gathers: bool = False
+    """Whether :meth:`together` is one call of the platform, so that it pays to collect for it."""
+
+    def together(self, pieces: Sequence[Piece], elements: Sequence[bytes] = ()) -> tuple[int, int]:
+        """Copies, one after the other, and when all are done elements, as :meth:`send_many`.
+
+        Server only, if there are copies. Gives how many copies are done, and how many elements were accepted. A copy that
+        fails ends it; :meth:`copy_in` or :meth:`copy_out` of it tells why. What :meth:`send_many` raises comes out of this
+        when all copies are done. ValueError as of these.
+        """
+        done = 0
+        try:
+            for outward, local, offset, remote, length in pieces:
+                if outward:
+                    self.copy_out(local, remote, offset, length)
+                else:
+                    self.copy_in(remote, local, offset, length)
+                done += 1
+        except HcallError:
+            return done, 0
+        return done, self.send_many(elements) if elements else 0
 
     def window(self, remote: int, length: int, access: Access = Access.READ) -> memoryview | None:
         """The partner's memory itself, as an extra of transports that share it: None where they do not.

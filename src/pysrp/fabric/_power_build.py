@@ -11,6 +11,7 @@ ffibuilder.set_source(
     #include <string.h>
     #include <sys/ioctl.h>
     #include <sys/mman.h>
+    #include <time.h>
     #include "vscsi_crq.h"
 
     static int power_ioctl(int fd, unsigned long request, void *argument)
@@ -41,6 +42,24 @@ ffibuilder.set_source(
         }
         return taken;
     }
+
+    static int64_t power_now(void)
+    {
+        struct timespec now;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+    }
+
+    /* Whether an element comes within so many nanoseconds. Relaxed: it is looked at again before it is taken. */
+    static int power_look(const unsigned char *element, int64_t nanoseconds)
+    {
+        int64_t end = power_now() + nanoseconds;
+        unsigned turn = 0;
+        while (!__atomic_load_n(element, __ATOMIC_RELAXED))
+            if (++turn % 16 == 0 && power_now() >= end)
+                return 0;
+        return 1;
+    }
     """,
     include_dirs=["kernel/include"],
     depends=["kernel/include/vscsi_crq.h"],
@@ -64,6 +83,8 @@ ffibuilder.cdef("""
     #define VSCSI_CRQ_DMA_FREE ...
     #define VSCSI_CRQ_COPY ...
     #define VSCSI_CRQ_PARTNER ...
+    #define VSCSI_CRQ_TOGETHER ...
+    #define VSCSI_CRQ_TOGETHER_MAX ...
 
     struct vscsi_crq_window { uint64_t start, size; ...; };
     struct vscsi_crq_info {
@@ -82,11 +103,19 @@ ffibuilder.cdef("""
     struct vscsi_crq_dma { uint64_t size; uint32_t access; uint64_t bus, offset; ...; };
     struct vscsi_crq_dma_free { uint64_t bus; ...; };
     struct vscsi_crq_copy { uint32_t direction; uint64_t local, remote, length; int64_t hrc; ...; };
+    struct vscsi_crq_piece { uint32_t direction; uint64_t local, remote, length; ...; };
+    struct vscsi_crq_together {
+        uint64_t copies, elements;
+        uint32_t copy_count, count, copied, sent;
+        int64_t hrc;
+        ...;
+    };
     struct vscsi_crq_partner { int64_t hrc; uint64_t partition, unit; char location[128]; ...; };
     struct vscsi_crq_event { uint32_t interrupts, events; ...; };
 
     int power_ioctl(int fd, unsigned long request, void *argument);
     void *power_map(void *at, size_t length, int fd, uint64_t offset);
     unsigned power_take(unsigned char *queue, uint32_t slots, uint32_t next, unsigned char *out, unsigned max);
+    int power_look(const unsigned char *element, int64_t nanoseconds);
     int munmap(void *address, size_t length);
 """)

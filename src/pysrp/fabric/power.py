@@ -17,14 +17,14 @@ import mmap
 import os
 import platform
 import select
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from io import FileIO
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from pysrp.errors import ConfigError, PartnerGone, TransportError, UnavailableError
-from pysrp.fabric import ELEMENT_SIZE, PAGE_SIZE, Access, Identity, Listener, Memory, Port, fail
+from pysrp.fabric import ELEMENT_SIZE, PAGE_SIZE, Access, Identity, Listener, Memory, Piece, Port, fail
 from pysrp.papr import ReturnCode
 
 try:
@@ -45,6 +45,9 @@ SYSTEM = Path("/sys")
 EVENT = 0xFF
 GONE = (1, 2, 6)
 """Transport events after which nothing can be sent: failed, deregistered, suspended."""
+
+LOOK_NS, MISSES, PROBE = 20_000, 3, 64
+"""Nanoseconds for which the queue is looked at before its owner sleeps; after so many looks in vain only every so many times."""
 
 ACCESS = {
     Access.READ: lib.VSCSI_CRQ_DMA_READ,
@@ -72,6 +75,77 @@ class PowerMemory(mmap.mmap):
             self.free()
 
 
+class Gathering:
+    """Copies and elements of a port in one call of the kernel."""
+
+    def __init__(self, port: PowerPort) -> None:
+        self._port = port
+        self._pieces = ffi.new(f"struct vscsi_crq_piece[{lib.VSCSI_CRQ_TOGETHER_MAX}]")
+        self._elements = ffi.new(f"unsigned char[{lib.VSCSI_CRQ_SEND_MAX * ELEMENT_SIZE}]")
+        places = {
+            name: int(ffi.cast("uintptr_t", place))
+            for name, place in (("copies", self._pieces), ("elements", self._elements))
+        }
+        self._made = ffi.new("struct vscsi_crq_together *", places)
+
+    def run(self, pieces: Sequence[Piece], elements: Sequence[bytes]) -> tuple[int, int, bool]:
+        """How many copies are done, how many elements accepted, and whether that is all there is to say.
+
+        If not, the calls for one copy and for elements say of the rest why not.
+        """
+        copied = sent = 0
+        while copied < len(pieces) or sent < len(elements):
+            some = pieces[copied : copied + lib.VSCSI_CRQ_TOGETHER_MAX]
+            last = copied + len(some) == len(pieces)
+            chunk = elements[sent : sent + lib.VSCSI_CRQ_SEND_MAX] if last else ()
+            if not self._can_go(some, chunk) or not self._goes(some, chunk):
+                return copied, sent, False
+            made = self._made
+            copied += made.copied
+            sent += made.sent
+            if made.hrc:
+                # PartnerGone and its like come out of the call for elements alone.
+                return copied, sent, copied < len(pieces) or sent > 0 or made.hrc == H.H_DROPPED
+        return copied, sent, True
+
+    def _can_go(self, pieces: Sequence[Piece], elements: Sequence[bytes]) -> bool:
+        return (
+            bool(self._port._queue)
+            and all(len(one) == ELEMENT_SIZE and 0x80 <= one[0] < EVENT for one in elements)
+            and all(
+                isinstance(local, PowerMemory)
+                and local._port is self._port
+                and 0 <= offset <= len(local) - length
+                and 0 < length < (1 << 64) - remote
+                and remote >= 0
+                for _, local, offset, remote, length in pieces
+            )
+        )
+
+    def _goes(self, pieces: Sequence[Piece], elements: Sequence[bytes]) -> bool:
+        """Make the call; False if nothing was done."""
+        port, made = self._port, self._made
+        for at, (outward, local, offset, remote, length) in enumerate(pieces):
+            piece = self._pieces[at]
+            piece.direction = lib.VSCSI_CRQ_COPY_OUT if outward else lib.VSCSI_CRQ_COPY_IN
+            piece.local, piece.remote, piece.length = local.address + offset, remote, length
+        if elements:
+            ffi.memmove(self._elements, b"".join(elements), len(elements) * ELEMENT_SIZE)
+        try:
+            port._ioctl(lib.VSCSI_CRQ_TOGETHER, made, copy_count=len(pieces), count=len(elements))
+        except PartnerGone:
+            return False
+        except OSError as problem:
+            if problem.errno == errno.ENOTTY:
+                port.gathers = False
+            elif problem.errno not in (errno.ENOTCONN, errno.ENOMEM):
+                raise
+            return False
+        if made.sent:
+            port._connected = made.hrc != H.H_CLOSED
+        return True
+
+
 class PowerPort(Port):
     """One virtual SCSI adapter."""
 
@@ -91,6 +165,9 @@ class PowerPort(Port):
         self._next = 0
         self._wanted = False  # signals, by the owner
         self._armed = False  # the interrupt: True until one has been read
+        self._told = True  # that there is something to read
+        self._watched = False  # by somebody who has the descriptor
+        self._misses = 0  # of looks at the queue before sleeping
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._rung = False
         self._epoll = select.epoll()
@@ -104,6 +181,8 @@ class PowerPort(Port):
         self._send = ffi.new(
             "struct vscsi_crq_send *", {"elements": int(ffi.cast("uintptr_t", self._elements))}
         )
+        self.gathers = self.is_server  # until an older module says that it cannot
+        self._gathering = Gathering(self)
 
     def _ioctl(self, request: int, argument: Any, **fields: int) -> Any:
         """The structure after the call; OSError for errno."""
@@ -283,8 +362,10 @@ class PowerPort(Port):
                 os.eventfd_read(self._bell)
         found = self._take(max)
         if len(found) < max:
-            if self._interrupted():
+            # An interrupt that is not armed does not come; of anything else the kernel tells who sleeps.
+            if (self._armed or self._told or self._watched) and self._interrupted():
                 self._armed = False
+            self._told = False
             if self._wanted and not self._armed and not self._shut:
                 self._arm(True)
             # Elements that came between the first look and now have made no interrupt, or a forgotten one.
@@ -330,13 +411,27 @@ class PowerPort(Port):
         if self._available():
             return True
         if timeout != 0 and self._queue and not self._armed:
+            if self._looked():
+                return True
             self._arm(True)
             if self._available():
                 return True
         ready = self._epoll.poll(timeout)
+        self._told = self._told or any(fd == self._fd for fd, _ in ready)
         if any(events & select.EPOLLHUP for _, events in ready):
             self._shut = True
         return bool(ready)
+
+    def _looked(self) -> bool:
+        """Look at the queue for a little while, as long as that pays: who answers soon needs no interrupt."""
+        self._misses += 1
+        if self._misses > MISSES and self._misses % PROBE:
+            return False
+        at = self._queue + self._next * ELEMENT_SIZE
+        if not lib.power_look(at, LOOK_NS):
+            return False
+        self._misses = 0
+        return True
 
     def wake(self) -> None:
         """Ring the bell that :meth:`wait` hears too."""
@@ -347,6 +442,7 @@ class PowerPort(Port):
     def fileno(self) -> int:
         """An epoll descriptor: the device's interrupts and the bell."""
         self._check()
+        self._watched = True
         return self._epoll.fileno()
 
     # Memory.
@@ -420,6 +516,15 @@ class PowerPort(Port):
                 ).hrc
         if code:
             fail("H_COPY_RDMA", code)
+
+    def together(self, pieces: Sequence[Piece], elements: Sequence[bytes] = ()) -> tuple[int, int]:
+        """One call of the kernel for up to 256 copies and elements."""
+        self._check()
+        copied, sent, over = self._gathering.run(pieces, elements) if self.gathers else (0, 0, False)
+        if not over:
+            more, accepted = super().together(pieces[copied:], elements[sent:])
+            copied, sent = copied + more, sent + accepted
+        return copied, sent
 
     def close(self) -> None:
         """Free the queue and the device; the kernel sees to whatever is left."""

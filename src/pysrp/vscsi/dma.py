@@ -9,7 +9,11 @@ from pysrp._fast.srp import clip
 from pysrp.target.data import Chunk
 from pysrp.target.link import FOR_READING, FOR_WRITING, Done, Segment
 
-__all__ = ["Dma", "DmaPort"]
+__all__ = ["Dma", "DmaPort", "Piece"]
+
+Piece = tuple[bool, Any, int, int, int]
+"""A copy of :meth:`pysrp.fabric.Port.together`: whether it goes to the client; memory, and where there; the client's bus address;
+bytes."""
 
 LARGEST_DATAGRAM = 4096
 """Bytes of data that go with a datagram, at most."""
@@ -17,6 +21,9 @@ LARGEST_DATAGRAM = 4096
 
 class DmaPort(Protocol):
     """What is needed of a :class:`pysrp.fabric.Port`."""
+
+    gathers: bool
+    """Whether :meth:`together` is cheaper than its parts."""
 
     def allocate(self, size: int, /) -> Any:
         """DMA memory."""
@@ -30,6 +37,9 @@ class DmaPort(Protocol):
     def windows(self, stretches: Sequence[Segment], access: Any, /) -> list[memoryview] | None:
         """The partner's memory itself."""
 
+    def together(self, pieces: Sequence[Piece], elements: Sequence[bytes] = ..., /) -> tuple[int, int]:
+        """Several copies, and then elements; how many of each."""
+
 
 class Dma:
     """:class:`pysrp.target.link.InitiatorMemory` of a port. There are no keys on this transport."""
@@ -42,17 +52,24 @@ class Dma:
 
     def fetch(self, segments: Sequence[Segment], chunk: Chunk, done: Done, /) -> None:
         """See :meth:`pysrp.target.link.InitiatorMemory.fetch`."""
-        at = chunk.offset
-        for address, size, _ in segments:
-            self._port.copy_in(address, chunk.memory, at, size)
-            at += size
+        self._move(False, segments, chunk)
 
     def store(self, chunk: Chunk, segments: Sequence[Segment], done: Done, /) -> None:
         """See :meth:`pysrp.target.link.InitiatorMemory.store`."""
+        self._move(True, segments, chunk)
+
+    def _move(self, outward: bool, segments: Sequence[Segment], chunk: Chunk) -> None:
         at = chunk.offset
+        pieces: list[Piece] = []
         for address, size, _ in segments:
-            self._port.copy_out(chunk.memory, address, at, size)
+            pieces.append((outward, chunk.memory, at, address, size))
             at += size
+        done = self._port.together(pieces)[0] if len(pieces) > 1 and self._port.gathers else 0
+        for _, memory, at, address, size in pieces[done:]:  # a copy that failed tells here why
+            if outward:
+                self._port.copy_out(memory, address, at, size)
+            else:
+                self._port.copy_in(address, memory, at, size)
 
     # What goes with a datagram.
 

@@ -51,6 +51,7 @@ from pysrp.target.lunmap import LunMap
 from pysrp.target.srp_session import Channel, TargetSession
 from pysrp.target.task import Nexus, Unit
 from pysrp.vscsi.dma import Dma
+from pysrp.vscsi.gathered import SMALLEST_IU
 from pysrp.vscsi.server_link import LIMITS, ServerLink, answered
 from pysrp.vscsi.server_mads import ClientInfo, MadServer
 from pysrp.vscsi.server_queue import BACKLOG, BATCH, CrqPort, ServerQueue
@@ -60,8 +61,6 @@ from pysrp.vscsi.server_states import TRANSITIONS, Action, Event, State
 __all__ = ["ServerAdapter", "Settings"]
 
 log: logging.Logger = limit(logging.getLogger("pysrp.target"))
-
-SMALLEST_IU = 16
 
 ROUNDS = 16
 RESERVED_SLOTS = 16
@@ -162,7 +161,7 @@ class ServerAdapter:
     def retire(self) -> None:
         """The port is about to be closed: whatever the state is, the client hears nothing any more."""
         self._end_session()
-        self.queue.clear()
+        self.queue.retire()
         self.state = State.REMOVED
         self._link.retire()
         self._view.release()
@@ -354,6 +353,9 @@ class ServerAdapter:
         if not SMALLEST_IU <= length <= LIMITS.iu_in:
             self.violated(f"IU of {length} bytes")
             return None
+        ius = self.queue.ius
+        if ius is not None and (found := ius.take(address, length)) is not None:
+            return found
         try:
             self.port.copy_in(address, self._iu, 0, length)
         except TransportError as error:

@@ -12,15 +12,13 @@ from pysrp.loglimit import limit
 from pysrp.target.answers import pack_command, pack_function, sense_key
 from pysrp.target.link import Limits
 from pysrp.target.srp_session import Channel, SrpTask
+from pysrp.vscsi.gathered import IU_SIZE, Unwritten, Unwrittens, slots
 from pysrp.vscsi.server_mads import MadServer
 from pysrp.vscsi.server_queue import ServerQueue
 
 __all__ = ["LIMITS", "ServerLink", "answered"]
 
 log: logging.Logger = limit(logging.getLogger("pysrp.target"))
-
-IU_SIZE = 256
-"""Largest IU of virtual SCSI (viosrp.h)."""
 
 SENSE_SIZE = 96
 """What ibmvscsi has room for."""
@@ -51,12 +49,22 @@ class ServerLink:
         self._queue = queue
         self._mads = mads
         self.flush, self.violated = flush, violated
-        self._iu = queue.port.allocate(IU_SIZE)
-        self._answer = memoryview(self._iu).cast("B")
+        count = slots(queue.port)
+        self._iu = queue.port.allocate(count * IU_SIZE)
+        self._view = memoryview(self._iu).cast("B")
+        self._rooms = [self._view[at : at + IU_SIZE] for at in range(0, count * IU_SIZE, IU_SIZE)]
+        self._at = 0
+        """Where the next answer lies. Those before it may wait to be written."""
 
     def retire(self) -> None:
         """The port is about to be closed."""
-        self._answer.release()
+        for room in self._rooms:
+            room.release()
+        self._view.release()
+
+    @property
+    def _answer(self) -> memoryview:
+        return self._rooms[self._at]
 
     def write(self, address: int, answer: bytes) -> int:
         """Write an answer over its request; the status byte for its element."""
@@ -66,7 +74,7 @@ class ServerLink:
     def answer(self, task: SrpTask, credits: int) -> bool:
         """Answer a command, as its client reads it; whether the answer could be written."""
         sense = task.sense[:SENSE_SIZE]
-        length = pack_command(self._answer, task, credits, sense)
+        length = pack_command(self._rooms[self._at], task, credits, sense)
         status = VIOLATES_MAX_XFER if task.too_large else 0
         if (
             task.status
@@ -75,6 +83,10 @@ class ServerLink:
             and task.cdb[0] & 0x1F in READ_WRITE
         ):
             status = ADAPTER_FAIL
+        unwritten = self._queue.unwritten
+        if unwritten is not None and len(unwritten) < len(self._rooms) - 1:
+            self._reply_later(unwritten, task, credits, length, status)
+            return True
         return self._reply(task.channel, task.where, length, task.tag, status)
 
     def answer_function(
@@ -95,10 +107,27 @@ class ServerLink:
         self._queue.send((answered(crq.Format.SRP, status, length, tag), channel))
         return bool(length)
 
+    def _reply_later(
+        self, unwritten: Unwrittens, task: SrpTask, credits: int, length: int, status: int
+    ) -> None:
+        """Have it written when its element is sent."""
+        channel = task.channel
+
+        def lost(error: TransportError) -> bytes:
+            log.warning("%s: answer at %#x: %s", self._queue.name, task.where, error)
+            channel.owed += credits
+            task.undelivered()
+            return answered(crq.Format.SRP, NOT_WRITTEN, 0, task.tag)
+
+        element = answered(crq.Format.SRP, status, length, task.tag)
+        unwritten.append(Unwritten((True, self._iu, self._at * IU_SIZE, task.where, length), element, lost))
+        self._queue.send((element, channel))
+        self._at = (self._at + 1) % len(self._rooms)
+
     def _put(self, address: int, length: int) -> bool:
         """Copy the answer that lies in our memory to the client's; False, and logged, if that cannot be."""
         try:
-            self._port.copy_out(self._iu, address, 0, length)
+            self._port.copy_out(self._iu, address, self._at * IU_SIZE, length)
         except TransportError as error:
             log.warning("%s: answer at %#x: %s", self._queue.name, address, error)
             return False

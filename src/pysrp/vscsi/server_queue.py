@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from pysrp import crq
@@ -13,7 +13,7 @@ from pysrp._fast.lane import EMPTY, LATE, OTHER, UNTOLD, Lane
 from pysrp.errors import HcallError, PartnerGone, TransportError
 from pysrp.loglimit import limit
 from pysrp.target.srp_session import Arrivals, Channel
-from pysrp.vscsi.dma import DmaPort
+from pysrp.vscsi.gathered import FetchedIus, GatheringPort, Unwrittens
 from pysrp.vscsi.server_states import Event
 
 __all__ = ["CrqPort", "ServerQueue"]
@@ -27,7 +27,7 @@ LANE_MEMORY = 1.0
 """Seconds without a command in the lane after which it keeps no memory for the next ones."""
 
 
-class CrqPort(DmaPort, Protocol):
+class CrqPort(GatheringPort, Protocol):
     """What is needed of a :class:`pysrp.fabric.CrqPort`."""
 
     identity: Any
@@ -49,9 +49,6 @@ class CrqPort(DmaPort, Protocol):
 
     def enable(self) -> None:
         """H_ENABLE_CRQ."""
-
-    def send_many(self, elements: Sequence[bytes], /) -> int:
-        """H_SEND_CRQ."""
 
     def poll(self, max: int, /) -> list[bytes]:
         """Take elements."""
@@ -101,6 +98,9 @@ class ServerQueue:
         """What goes with the next :meth:`flush`, or waits for room in the client's queue."""
         self.send: Callable[[Any], None] = self.out.append
         """Send an element; beside it is the channel whose answer it announces, if it does."""
+        self.unwritten: Unwrittens | None = Unwrittens(port) if port.gathers else None
+        """The answers of some of these."""
+        self.ius: FetchedIus | None = FetchedIus(port) if port.gathers else None
         self.backlog: bool = False
         """Whether the client's queue is full."""
         self.held: list[bytes] | None = None
@@ -123,7 +123,7 @@ class ServerQueue:
         out = self.out
         while out and self.held is None:
             try:
-                sent = self.port.send_many([raw for raw, _ in out])
+                sent = self._send()
             except PartnerGone:
                 self.clear()
                 return Event.CLIENT_GONE
@@ -146,6 +146,11 @@ class ServerQueue:
         self.backlog = False
         return None
 
+    def _send(self) -> int:
+        if self.unwritten:
+            return self.unwritten.send(self.out)
+        return self.port.send_many([raw for raw, _ in self.out])
+
     def waiting(self, channel: Channel) -> int:
         """Answers of a channel that wait to be sent."""
         return sum(each is channel for _, each in self.out)
@@ -153,6 +158,8 @@ class ServerQueue:
     def clear(self) -> None:
         """Forget what waits to be sent, and what was held back."""
         self.out.clear()
+        if self.unwritten is not None:
+            self.unwritten.clear()
         self.backlog = False
         self.held = None
 
@@ -207,8 +214,16 @@ class ServerQueue:
         if self.lane is not None:
             self.lane.bind(())
 
+    def retire(self) -> None:
+        """The port is about to be closed."""
+        self.clear()
+        if self.ius is not None:
+            self.ius.retire()
+
     def _poll(self) -> bytes | None:
         self.batch = self.port.poll(BATCH)
+        if self.ius is not None:
+            self.ius.expect(self.batch)
         self.batch.reverse()
         return self.batch.pop() if self.batch else None
 
@@ -224,6 +239,8 @@ class ServerQueue:
     def discard(self) -> None:
         """What has been taken from the queue belongs to a connection that is over."""
         self.batch.clear()
+        if self.ius is not None:
+            self.ius.forget()
         if self.link is not None:
             self.link.clear()
 
@@ -239,7 +256,7 @@ class ServerQueue:
         """Make such a call: what belonged to the connection is void, once answers are sent. As :meth:`call`."""
         if self.out:
             with contextlib.suppress(TransportError):
-                self.port.send_many([raw for raw, _ in self.out])
+                self._send()
         self.clear()
         self.discard()
         self.calling = call

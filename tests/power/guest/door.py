@@ -228,7 +228,7 @@ def bad_arguments():
 
     every = [lib.VSCSI_CRQ_INFO, lib.VSCSI_CRQ_REGISTER, lib.VSCSI_CRQ_SEND, lib.VSCSI_CRQ_SIGNAL,
              lib.VSCSI_CRQ_DMA_ALLOC, lib.VSCSI_CRQ_DMA_FREE, lib.VSCSI_CRQ_COPY,
-             lib.VSCSI_CRQ_SUSPEND, lib.VSCSI_CRQ_PARTNER]  # fmt: skip
+             lib.VSCSI_CRQ_SUSPEND, lib.VSCSI_CRQ_PARTNER, lib.VSCSI_CRQ_TOGETHER]  # fmt: skip
     for request in every:
         for where in (0, 1, 0xC000000000000000, (1 << 64) - 8):
             got = door.refused(request, ffi.cast("void *", where))

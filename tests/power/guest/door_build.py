@@ -57,6 +57,8 @@ ffibuilder.cdef("""
     #define VSCSI_CRQ_COPY ...
     #define VSCSI_CRQ_SUSPEND ...
     #define VSCSI_CRQ_PARTNER ...
+    #define VSCSI_CRQ_TOGETHER ...
+    #define VSCSI_CRQ_TOGETHER_MAX ...
 
     struct vscsi_crq_window { uint32_t liobn, reserved; uint64_t start, size; ...; };
     struct vscsi_crq_info {
@@ -77,6 +79,10 @@ ffibuilder.cdef("""
     struct vscsi_crq_dma_free { uint64_t bus; ...; };
     struct vscsi_crq_copy {
         uint32_t direction, reserved; uint64_t local, remote, length, done; int64_t hrc; ...;
+    };
+    struct vscsi_crq_piece { uint32_t direction, reserved; uint64_t local, remote, length; ...; };
+    struct vscsi_crq_together {
+        uint64_t copies, elements; uint32_t copy_count, count, copied, sent; uint64_t done; int64_t hrc; ...;
     };
     struct vscsi_crq_suspend { uint32_t request, timeout_ms; int64_t hrc; ...; };
     struct vscsi_crq_partner { int64_t hrc; uint64_t partition, unit; char location[128]; ...; };

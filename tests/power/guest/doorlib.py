@@ -115,6 +115,17 @@ class Door:
         self.ioctl(lib.VSCSI_CRQ_COPY, arg)
         return arg.done, arg.hrc
 
+    def together(self, pieces, elements=()):
+        """(copies done, elements accepted, bytes of the copy that failed, PAPR's answer)"""
+        keys = "direction", "local", "remote", "length", "reserved"
+        copies = ffi.new("struct vscsi_crq_piece[]", [dict(zip(keys, each, strict=False)) for each in pieces])
+        data = ffi.from_buffer(b"".join(elements))
+        values = {"copy_count": len(pieces), "count": len(elements)}
+        arg = ffi.new("struct vscsi_crq_together *", values)
+        arg.copies, arg.elements = (int(ffi.cast("uintptr_t", each)) for each in (copies, data))
+        self.ioctl(lib.VSCSI_CRQ_TOGETHER, arg)
+        return arg.copied, arg.sent, arg.done, arg.hrc
+
     def partner(self):
         """(PAPR's answer, partition, unit, location)"""
         arg = self.ioctl(lib.VSCSI_CRQ_PARTNER, ffi.new("struct vscsi_crq_partner *"))

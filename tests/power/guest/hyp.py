@@ -153,6 +153,49 @@ def copies():
     server.close()
 
 
+def together():
+    """Copies and then elements in one call, up to the first that is refused."""
+    client, server = connected()
+    far, theirs = client.allocate(PAGE)
+    near, ours = server.allocate(PAGE)
+    theirs[:48], ours[48:64] = bytes(range(48)), b"answer to nothing"[:16]
+    pings = [struct.pack(">BBHIQ", 0x80, 1, 0, 0, n) for n in range(3)]
+    work = [(IN, near, far, 16), (IN, near + 16, far + 16, 32), (OUT, near + 48, far + 64, 16)]
+    check("all of it", server.together(work, pings) == (3, 3, 0, H_SUCCESS))
+    check("copied", bytes(ours[:48]) == bytes(range(48)) and bytes(theirs[64:80]) == bytes(ours[48:64]))
+    check("sent in order", [client.wait() for _ in pings] == pings)
+    check("copies alone", server.together(work) == (3, 0, 0, H_SUCCESS))
+    check("elements alone", server.together([], pings[:1]) == (0, 1, 0, H_SUCCESS))
+    check("elements alone, of the client", client.together([], [INIT]) == (0, 1, 0, H_SUCCESS))
+    check("heard", server.poll() == INIT and client.wait() == pings[0])
+    hypervisor.answer("server", "copy", H_PERMISSION, 1)
+    check("the first copy fails", server.together(work, pings) == (0, 0, 0, H_PERMISSION))
+    bad = [work[0], (OUT, near, 1 << 40, 16), work[1]]
+    check("the second copy fails", server.together(bad, pings) == (1, 0, 0, H_DEST_PARM))
+    hypervisor.answer("server", "send", H_DROPPED, 1)
+    check("all copied, none sent", server.together(work, pings) == (3, 0, 0, H_DROPPED))
+    many = [(OUT, near, far, 1)] * lib.VSCSI_CRQ_TOGETHER_MAX
+    check("as many as there may be", server.together(many) == (len(many), 0, 0, H_SUCCESS))
+    raises("EINVAL", server.together, [])
+    raises("EINVAL", server.together, [*many, work[0]])
+    raises("EINVAL", server.together, [work[0], (IN, near + PAGE, far, 1)], pings)
+    raises("EINVAL", server.together, [work[0], (2, near, far, 1)], pings)
+    raises("EINVAL", server.together, [work[0], (IN, near, far, 1, 7)], pings)
+    raises("EINVAL", server.together, [work[0], (IN, near, far, 0)], pings)
+    raises("EINVAL", server.together, work, [*pings, bytes(16)])
+    raises("EINVAL", server.together, work, [INIT] * 257)
+    raises("EOPNOTSUPP", client.together, [(IN, far, near, 1)])
+    for values in ({"copy_count": 1}, {"count": 1}, {"copy_count": 1, "copies": 0xC000000000000000}):
+        arg = ffi.new("struct vscsi_crq_together *", values)
+        got = server.refused(lib.VSCSI_CRQ_TOGETHER, arg)
+        check(f"memory that is none: {values}", got == "EFAULT", got=got)
+    check("nothing of these was sent", client.poll() is None)
+    server.free()
+    raises("ENOTCONN", server.together, work, pings)
+    client.close()
+    server.close()
+
+
 def full_queue():
     """256 elements fit; the next is dropped; an event overwrites the last."""
     client, server = connected(client_size=4096)
@@ -337,6 +380,6 @@ def goes():
     check("device gone", not Path(f"/dev/vscsi_crq-{SERVER:x}").exists())
 
 
-main(both_doors, interrupts_both_ways, interrupt_of_a_former_opener, partner_info, copies, full_queue,
+main(both_doors, interrupts_both_ways, interrupt_of_a_former_opener, partner_info, copies, together, full_queue,
      answers_of_the_hypervisor, suspended, power_events, event_into_bad_memory, cannot_be_freed,
      frees_for_ten_seconds, goes)  # fmt: skip
