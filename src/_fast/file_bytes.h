@@ -106,7 +106,7 @@ static uint64_t file_measure(int fd)
 
 static int file_writes(const struct pysrp_io *io)
 {
-	return io->operation != PYSRP_READ;
+	return io->operation != PYSRP_READ && io->operation != PYSRP_EXTENTS;
 }
 
 /* One call; bytes moved, or an errno below 0. 0 bytes are an error: a file has become shorter, or takes nothing. */
@@ -298,6 +298,43 @@ static int file_zero(const struct file_bytes *file, int fd, struct pysrp_io *io,
 	if (!error)
 		error = file_write_zeros(file, fd, last, end);
 	return error;
+}
+
+/* Where data or a hole begins from `at` on, `end` at most; an errno below 0. What does not know is data. */
+static int64_t file_seek(int fd, uint64_t at, int whence, uint64_t end)
+{
+	off_t found = lseek(fd, (off_t)at, whence);
+
+	if (found >= 0)
+		return (uint64_t)found < end ? found : (int64_t)end;
+	if (errno == ENXIO)	/* nothing but a hole up to the end of the file */
+		return (int64_t)end;
+	if (errno == EINVAL || errno == EOPNOTSUPP)
+		return (int64_t)(whence == SEEK_DATA ? at : end);
+	return -errno;
+}
+
+/* EXTENTS. The descriptor's position, which this moves, is nobody's: all else says where. */
+static int file_extents(int fd, struct pysrp_io *io)
+{
+	struct pysrp_extent *extents = (struct pysrp_extent *)io->buffers->bytes;
+	size_t room = io->buffers->length / sizeof(*extents), used;
+	uint64_t at = io->offset, end = at + io->length;
+
+	for (used = 0; at < end && used < room; used++) {
+		int64_t data = file_seek(fd, at, SEEK_DATA, end), until = data;
+
+		if (data == (int64_t)at)
+			until = file_seek(fd, at, SEEK_HOLE, end);
+		if (data < 0 || until < 0)
+			return (int)-(data < 0 ? data : until);
+		if (until <= (int64_t)at)	/* it changes while we look */
+			until = (int64_t)end;
+		extents[used] = (struct pysrp_extent){ (uint64_t)until - at, data == (int64_t)at };
+		at = (uint64_t)until;
+	}
+	io->done = at - io->offset;
+	return 0;
 }
 
 /*

@@ -187,6 +187,10 @@ static void file_do_move(struct crew_hand *hand, struct pysrp_io *io)
 	struct file_bytes *file = &medium->file;
 	int error;
 
+	if (io->operation == PYSRP_EXTENTS) {
+		file_finish(io, file_extents(file->fd, io));
+		return;
+	}
 	if (io->operation != PYSRP_WRITE || !(io->flags & PYSRP_FUA)) {
 		file_finish(io, file_move(file, file->fd, io));
 		return;
@@ -362,7 +366,7 @@ static int file_flies(struct file_channel *channel, struct pysrp_io *io)
 
 	if (!__atomic_load_n(&medium->rings, __ATOMIC_RELAXED))
 		return 0;
-	if (io->flags & PYSRP_FUA || (file_writes(io) && (medium->file.align == 1 || io->operation != PYSRP_WRITE)))
+	if (io->flags & PYSRP_FUA || io->operation > PYSRP_WRITE || (file_writes(io) && medium->file.align == 1))
 		return 0;
 	count = file_window(io, FILE_LARGEST, vectors, &length);
 	if (!file_fits(&medium->file, vectors, count, at))
@@ -457,8 +461,10 @@ static int file_refuses(struct file_medium *medium, const struct pysrp_io *io)
 
 	if (io->length > size || io->offset > size - io->length)
 		return EINVAL;
-	if (io->operation < PYSRP_READ || io->operation > PYSRP_DISCARD)
+	if (io->operation < PYSRP_READ || io->operation > PYSRP_EXTENTS)
 		return EOPNOTSUPP;
+	if (io->operation == PYSRP_EXTENTS)
+		return io->buffers->length < sizeof(struct pysrp_extent) ? EINVAL : 0;
 	if (io->operation != PYSRP_READ && io->operation != PYSRP_FLUSH && medium->table.features & PYSRP_READ_ONLY)
 		return EROFS;
 	return io->flags & PYSRP_FUA ? file_failed(&medium->file) : 0;

@@ -126,7 +126,7 @@ class Held(Ram):
         self.blocking = True
         self.go = threading.Event()
 
-    def memory(self) -> None:
+    def memory(self) -> Any:
         return None
 
     def read_into(self, offset: int, view: memoryview) -> None:

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,18 +19,26 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-static int rough, thin, no_threads, turns, fails_through, fails_flush, flushes;
+static int rough, thin, no_threads, turns, fails_through, fails_flush, flushes, fails_seek, stands;
+static int fails_enter, enter_error, old_kernel;	/* so many calls of io_uring_enter(2) give that errno, 0: take nothing */
 static int64_t bad = -1;
 
 static ssize_t rough_move(int write, int fd, const struct iovec *vectors, int count, off_t at, int flags);
 static int rough_flush(int fd);
 static int rough_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument);
 
+static off_t rough_seek(int fd, off_t at, int whence);
+static long rough_syscall(long number, ...);
+
 #define preadv2(fd, vectors, count, at, flags) rough_move(0, fd, vectors, count, at, flags)
 #define pwritev2(fd, vectors, count, at, flags) rough_move(1, fd, vectors, count, at, flags)
 #define fdatasync rough_flush
 #define pthread_create rough_create
+#define lseek rough_seek
+#define syscall rough_syscall
 #include "file_medium.h"
+#undef syscall
+#undef lseek
 #undef preadv2
 #undef pwritev2
 #undef fdatasync
@@ -97,6 +106,51 @@ static int rough_flush(int fd)
 		return -1;
 	}
 	return fdatasync(fd);
+}
+
+static off_t rough_seek(int fd, off_t at, int whence)
+{
+	if (__atomic_load_n(&fails_seek, __ATOMIC_SEQ_CST)) {
+		errno = __atomic_load_n(&fails_seek, __ATOMIC_SEQ_CST);
+		return -1;
+	}
+	return whence == SEEK_HOLE && __atomic_load_n(&stands, __ATOMIC_SEQ_CST) ? at : lseek(fd, at, whence);
+}
+
+static long rough_syscall(long number, ...)
+{
+	va_list given;
+	long got;
+
+	va_start(given, number);
+#ifdef IORING_FEAT_RW_CUR_POS
+	if (number == __NR_io_uring_setup) {
+		unsigned entries = va_arg(given, unsigned);
+		struct io_uring_params *params = va_arg(given, struct io_uring_params *);
+
+		if (old_kernel && params->flags & URING_COOPERATES) {
+			errno = EINVAL;
+			got = -1;
+		} else {
+			got = syscall(number, entries, params);
+		}
+	} else {
+		int fd = va_arg(given, int);
+		unsigned submit = va_arg(given, unsigned), wanted = va_arg(given, unsigned), flags = va_arg(given, unsigned);
+
+		if (submit && fails_enter > 0) {
+			fails_enter--;
+			errno = enter_error;
+			got = enter_error ? -1 : 0;
+		} else {
+			got = syscall(number, fd, submit, wanted, flags, NULL, 0);
+		}
+	}
+#else
+	got = -1;
+#endif
+	va_end(given);
+	return got;
 }
 
 static int rough_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument)
@@ -420,7 +474,7 @@ static void refused(struct loop *loop)
 		for (operation = PYSRP_READ; operation <= PYSRP_DISCARD; operation++)
 			CHECK(done(loop, operation, where[i][0], where[i][1], 0)->error == EINVAL);
 	CHECK(done(loop, 0, 0, 512, 0)->error == EOPNOTSUPP);
-	CHECK(done(loop, 6, 0, 512, 0)->error == EOPNOTSUPP);
+	CHECK(done(loop, PYSRP_COMPARE, 0, 512, 0)->error == EOPNOTSUPP);
 	for (operation = PYSRP_READ; operation <= PYSRP_DISCARD; operation++)
 		CHECK(!done(loop, operation, SIZE, 0, 0)->error);
 	for (operation = PYSRP_READ; operation <= PYSRP_WRITE; operation++)
@@ -506,13 +560,168 @@ static void without_waiter(struct loop *loop)
 	CHECK(!done(loop, PYSRP_READ, 0, 4096, 0)->error);
 }
 
+/* EXTENTS of so many bytes from `offset` on, with room for so many; their lengths, of holes below 0. */
+static struct pysrp_io *asked(struct loop *loop, uint64_t offset, uint64_t length, size_t room, int64_t *lengths)
+{
+	static struct pysrp_extent found[16];
+	struct slot *slot = &loop->slots[0];
+	struct pysrp_io *io = &slot->io;
+	size_t i;
+
+	memset(found, 0, sizeof(found));
+	slot->buffers[0] = (struct pysrp_buffer){ (uint8_t *)found, room * sizeof(*found) };
+	*io = (struct pysrp_io){
+		.offset = offset, .length = length, .operation = PYSRP_EXTENTS, .buffers = slot->buffers, .count = 1,
+	};
+	if (loop->medium->table.submit(loop->channel, io) == PYSRP_PENDING)
+		do
+			rests(loop);
+		while (!loop->medium->table.reap(loop->channel));
+	for (i = 0; i < 16; i++)
+		lengths[i] = found[i].mapped ? (int64_t)found[i].length : -(int64_t)found[i].length;
+	return io;
+}
+
+static void extents(struct loop *loop)
+{
+	const int64_t page = 4096;
+	int64_t seen[16];
+	struct pysrp_io *io;
+
+	CHECK(!done(loop, PYSRP_DISCARD, 16 * page, 16 * page, 0)->error);
+	CHECK(!done(loop, PYSRP_DISCARD, SIZE - 16 * page, 16 * page, 0)->error);
+	io = asked(loop, page, SIZE - page, 16, seen);
+	CHECK(!io->error && io->done == (uint64_t)(SIZE - page));
+	CHECK(seen[0] == 15 * page && seen[1] == -16 * page && seen[2] == SIZE - 48 * page && seen[3] == -16 * page && !seen[4]);
+	io = asked(loop, 0, SIZE, 2, seen);	/* there is no room for more */
+	CHECK(!io->error && io->done == (uint64_t)(32 * page) && seen[1] == -16 * page && !seen[2]);
+	CHECK(!asked(loop, 20 * page, page, 16, seen)->error && seen[0] == -page && !seen[1]);
+	CHECK(asked(loop, 0, SIZE, 0, seen)->error == EINVAL);
+	CHECK(!asked(loop, SIZE, 0, 1, seen)->done);
+	stands = 1;	/* it changes while we look */
+	CHECK(!asked(loop, 0, SIZE, 16, seen)->error && seen[0] == SIZE && !seen[1]);
+	stands = 0;
+	fails_seek = EINVAL;	/* it does not know: all is data */
+	CHECK(!asked(loop, page, SIZE - page, 16, seen)->error && seen[0] == SIZE - page && !seen[1]);
+	fails_seek = EIO;
+	io = asked(loop, 0, SIZE, 16, seen);
+	CHECK(io->error == EIO && !io->done);
+	fails_seek = 0;
+	loop->medium->table.features |= PYSRP_READ_ONLY;
+	CHECK(!asked(loop, 0, SIZE, 16, seen)->error && seen[0] == 16 * page);
+	CHECK(!ftruncate(loop->medium->file.fd, SIZE / 2));
+	CHECK(!asked(loop, SIZE / 2, SIZE / 2, 16, seen)->error && seen[0] == -SIZE / 2);
+}
+
+/* DEPTH reads at once; those that the kernel does not take are done by threads. */
+static void crowd(struct loop *loop)
+{
+	unsigned i, left = DEPTH;
+
+	CHECK(!posix_fadvise(loop->medium->file.fd, 0, 0, POSIX_FADV_DONTNEED));
+	for (i = 0; i < DEPTH; i++) {
+		struct slot *slot = &loop->slots[i];
+
+		slot->buffers[0] = (struct pysrp_buffer){ slot->bytes, 4096 };
+		slot->io = (struct pysrp_io){
+			.offset = 4096 * i, .length = 4096, .operation = PYSRP_READ, .buffers = slot->buffers, .count = 1,
+		};
+		if (loop->medium->table.submit(loop->channel, &slot->io) == PYSRP_OVER)
+			left--;
+	}
+	while (left) {
+		struct pysrp_io *io;
+
+		rests(loop);
+		while ((io = loop->medium->table.reap(loop->channel))) {
+			CHECK(!io->error && io->done == 4096);
+			left--;
+		}
+	}
+}
+
+static void the_kernel_takes_none(struct loop *loop)
+{
+	static const int errors[] = { EAGAIN, EBUSY, 0 };
+	unsigned i;
+
+	for (i = 0; i < 3; i++) {
+		fails_enter = 4;
+		enter_error = errors[i];
+		crowd(loop);
+		fails_enter = 0;
+	}
+	fails_enter = 1;
+	enter_error = EINTR;	/* a signal: the call is made again */
+	crowd(loop);
+	CHECK(!fails_enter || align == 1);
+	fails_enter = 1;	/* who closes the channel of a loop that is rung asks again */
+	enter_error = EAGAIN;
+}
+
+/* A kernel that knows none of the newer flags. */
+static void old(struct loop *loop)
+{
+	old_kernel = 1;
+	crowd(loop);
+	if (align > 1)
+		CHECK(((struct file_channel *)loop->channel)->has_uring > 0);
+}
+
+#ifdef IORING_FEAT_RW_CUR_POS
+
+/* Nobody is to wait any more, and what waits to be given to the kernel is still there if it takes nothing. */
+static void stop(struct loop *loop)
+{
+	struct uring ring;
+	struct io_uring_sqe nothing = { .opcode = IORING_OP_NOP, .fd = -1 };
+	unsigned i, found = 0, none = 0;
+	void *data;
+	int result;
+
+	CHECK(!uring_begin(&ring, 64));
+	CHECK(!uring_take(&ring, &data, &result) && !uring_ready(&ring));
+	fails_enter = 1;
+	enter_error = EBUSY;
+	CHECK(uring_stop(&ring) == EBUSY && !ring.waiting);
+	for (i = 1; i <= URING_TOGETHER; i++) {
+		nothing.user_data = i;
+		CHECK(uring_put(&ring, &nothing));
+	}
+	CHECK(!uring_put(&ring, &nothing));	/* there is no room */
+	fails_enter = 1;
+	CHECK(uring_stop(&ring) == EBUSY);
+	CHECK(ring.waiting == URING_TOGETHER);
+	CHECK(!uring_push(&ring));
+	nothing.user_data = ++i;
+	CHECK(uring_put(&ring, &nothing));
+	CHECK(!uring_stop(&ring));
+	for (i = 0; i < URING_TOGETHER + 2; i++) {
+		while (!uring_take(&ring, &data, &result))
+			uring_wait(&ring);
+		CHECK(!result);
+		found += data != NULL;
+		none += !data;
+	}
+	CHECK(found == URING_TOGETHER + 1 && none == 1);
+	CHECK(!uring_take_back(&ring, &data));
+	uring_end(&ring);
+	(void)loop;
+}
+
+#endif
+
 int main(int count, char **words)
 {
 	static const struct { const char *name; void (*run)(struct loop *loop); } scenarios[] = {
 		{ "bad", bad_bytes }, { "lost-through", lost_through }, { "lost-flush", lost_flush },
 		{ "lost-before", lost_before },
 		{ "refused", refused }, { "no-threads", without_threads },
-		{ "no-rings", without_rings }, { "no-waiter", without_waiter },
+		{ "no-rings", without_rings }, { "no-waiter", without_waiter }, { "extents", extents },
+#ifdef IORING_FEAT_RW_CUR_POS
+		{ "stop", stop },
+#endif
+		{ "takes-none", the_kernel_takes_none }, { "old", old },
 	};
 	static struct file_medium medium;
 	static struct loop loop;

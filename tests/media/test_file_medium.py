@@ -36,15 +36,40 @@ COMPILER = (sysconfig.get_config_var("CC") or "cc").split()[0]
 
 # By itself
 
-ONE_BY_ONE = ["bad", "lost-through", "lost-flush", "lost-before", "refused", "no-threads", "no-rings"]
+ONE_BY_ONE = [
+    "bad",
+    "lost-through",
+    "lost-flush",
+    "lost-before",
+    "refused",
+    "no-threads",
+    "no-rings",
+    "extents",
+]
+KERNELS = ["takes-none", "old", "stop"]
+"""What is amiss with io_uring."""
 STORMS = ["storm", "rough", "closing"]
 THREADS, RUNG, LISTENS, TURNS = range(4)
 """What the C program calls RINGS."""
 
 
-@pytest.fixture(scope="module", params=["thread", "address,undefined"])
+COUNTED = Path.cwd() / "build/coverage/build/alone" / os.environ.get("PYTEST_XDIST_WORKER", "")
+"""Where what the program carries out is counted, by make coverage: tools/covered.py finds it there."""
+BUILDS = {
+    "thread": ["-fsanitize=thread"],
+    "address,undefined": ["-fsanitize=address,undefined"],
+    "counted": ["--coverage", "-O0"],
+}
+
+
+@pytest.fixture(
+    scope="module",
+    params=[each for each in BUILDS if each != "counted" or "coverage" in Path(sys.prefix).name],
+)
 def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return built(tmp_path_factory.mktemp("file_medium"), f"-fsanitize={request.param}")
+    folder = COUNTED if request.param == "counted" else tmp_path_factory.mktemp("file_medium")
+    folder.mkdir(parents=True, exist_ok=True)
+    return built(folder, *BUILDS[request.param])
 
 
 def built(folder: Path, *options: str) -> Path:
@@ -76,6 +101,14 @@ def test_faults(program: Path, tmp_path: Path, scenario: str, align: int) -> Non
 @pytest.mark.parametrize("scenario", ["lost-before", "refused", "no-waiter"])
 def test_faults_where_a_loop_listens(program: Path, tmp_path: Path, scenario: str) -> None:
     run(program, tmp_path / "disk", scenario, 4096, LISTENS)
+
+
+@pytest.mark.parametrize("align", [1, 4096])
+@pytest.mark.parametrize("rings", [RUNG, LISTENS], ids=["rung", "listens"])
+@pytest.mark.parametrize("scenario", KERNELS)
+def test_kernels(program: Path, tmp_path: Path, scenario: str, rings: int, align: int) -> None:
+    """That take no request just now, or know less; nothing is lost."""
+    run(program, tmp_path / "disk", scenario, align, rings)
 
 
 @pytest.mark.parametrize(
@@ -287,7 +320,7 @@ def target(fd: str) -> str:
 
 
 def test_extents_while_nobody_waits(medium: FileMedium, user: User) -> None:
-    """They take a thread, which lets go of the file whatever happens."""
+    """They take a thread."""
     user.do(WRITE, 8192, b"x" * 4096)
     assert user.do(EXTENTS, 0, length=SIZE, flags=NOWAIT).errno == errno.EAGAIN
     found = user.do(EXTENTS, 0, length=16384)

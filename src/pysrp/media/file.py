@@ -11,19 +11,14 @@ import os
 import stat
 import struct
 from collections.abc import Iterator
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
 from pysrp._fast.file_medium import THREADS, FileTable, uring_refused
-from pysrp._fast.medium import NativeChannel
-from pysrp.backends import holes
 from pysrp.backends.file import measured, opened
-from pysrp.errors import Busy, ConfigError
-from pysrp.scsi.codes import Status
-from pysrp.target.link import PENDING, Later
-from pysrp.target.medium import NOWAIT, Feature, Loop, MediumRequest, Operation
+from pysrp.errors import ConfigError
+from pysrp.target.medium import Feature
 from pysrp.target.native_medium import NativeMedium
-from pysrp.target.workers import Pool
 
 __all__ = ["FileMedium"]
 
@@ -37,9 +32,6 @@ ALIGNS = 512, 1024, 2048, PAGE
 """What O_DIRECT may want offsets, lengths and addresses to be multiples of."""
 
 ALWAYS = Feature.FUA | Feature.ZERO | Feature.DISCARD | Feature.DISCARD_ZEROS | Feature.EXTENTS
-
-_pool = Pool()
-"""For EXTENTS."""
 
 
 class FileMedium(NativeMedium):
@@ -87,12 +79,11 @@ class FileMedium(NativeMedium):
             wanted = (direct or at_once) if uring is None else uring
             refused = _refused() if wanted else 0
             rings = wanted and not refused
-            self._file = FileTable(fd, length, features & ~Feature.EXTENTS, self._align, unit, rings)
+            self._file = FileTable(fd, length, features, self._align, unit, rings)
         except BaseException:
             os.close(self._fd)
             raise
         super().__init__(self._file.capsule)
-        self.features |= Feature.EXTENTS
         _say(direct, at_once, rings, refused)
 
     def __repr__(self) -> str:
@@ -141,89 +132,10 @@ class FileMedium(NativeMedium):
         except ValueError:
             raise ValueError(f"{self.path} is closed") from None
 
-    def channel(self, loop: Loop) -> FileChannel:
-        """See :meth:`pysrp.target.medium.Medium.channel`."""
-        made = FileChannel(self._table, loop.post)
-        made.medium, made.loop = self, loop
-        return made
-
-    def native(self) -> bool:
-        """See :meth:`pysrp.target.medium.Medium.native`."""
-        return True
-
-    def extents(self, request: MediumRequest) -> ExtentSearch:
-        """What is to be called, by a thread, to find them."""
-        return ExtentSearch(self._duplicate(), request)
-
     def close(self) -> None:
         """See :meth:`pysrp.target.medium.Medium.close`. Closed when nothing is under way there any more."""
         self._fd = -1
         self._file.close()
-
-
-class ExtentSearch:
-    """EXTENTS of one file, which stays open for it."""
-
-    def __init__(self, fd: int, request: MediumRequest) -> None:
-        self._fd, self._request = fd, request
-
-    def __call__(self) -> None:
-        request = self._request
-        try:
-            request.value = holes.extents(self._fd, request.offset, request.length)
-            request.done = request.length
-        except OSError as error:
-            request.fails(error)
-        finally:
-            self.close()
-
-    def close(self) -> None:
-        """It never begins, or is over."""
-        os.close(self._fd)
-
-
-class FileChannel(NativeChannel):
-    """For one loop. EXTENTS are found by threads of ours: rare, and in Python already (:mod:`pysrp.backends.holes`)."""
-
-    medium: FileMedium
-    loop: Loop
-
-    def submit(self, request: MediumRequest) -> Later | None:
-        """See :meth:`pysrp.target.medium.MediumChannel.submit`."""
-        if request.operation is not Operation.EXTENTS:
-            return super().submit(request)
-        if request.flags & NOWAIT:
-            request.ends(errno.EAGAIN)
-            return None
-        try:
-            work = self.medium.extents(request)
-        except (OSError, ValueError) as error:
-            request.fails(error)
-            return None
-        try:
-            request.own = _pool.submit(self.medium, work, partial(self._ended, request)), work
-        except RuntimeError as error:
-            work.close()
-            request.ends(errno.EAGAIN)
-            request.cause = Busy(f"{self.medium!r}: {error}", status=Status.BUSY)
-            return None
-        return PENDING
-
-    def _ended(self, request: MediumRequest, error: Exception | None) -> None:
-        # On a thread.
-        if error is not None:
-            request.fails(error)
-        self.loop.post(partial(request.over, request))
-
-    def withdraw(self, request: MediumRequest) -> bool:
-        """See :meth:`pysrp.target.medium.MediumChannel.withdraw`."""
-        if request.operation is not Operation.EXTENTS:
-            return super().withdraw(request)
-        submitted, work = request.own
-        if not submitted.abandon():
-            return False
-        work.close()
-        return True
 
 
 def _direct(fd: int, path: str, read_only: bool) -> int:
