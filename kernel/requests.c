@@ -426,6 +426,7 @@ static int pieces_copy(struct vscsi_door *door,
 			      p->remote, p->length, &arg->done, &arg->hrc);
 		if (rc || arg->hrc != VSCSI_H_SUCCESS)
 			return rc;
+		arg->done = 0;	/* of it nothing more is to be said */
 	}
 	return 0;
 }

@@ -155,6 +155,8 @@ cdef class Waiter(Crq):
     cdef uint32_t misses                # sleeps since looking last paid
     cdef bint sleeps                    # the owner is one that does
     cdef bint lingered                  # it has looked in vain, and is about to
+    cdef uint32_t resting               # a thread without the interpreter's lock is in linger() or wait()
+    cdef uint32_t shutting              # nobody is to begin that any more
 
     cdef tend(self)
     cdef void rouse(self) noexcept nogil
@@ -170,6 +172,11 @@ cdef class Waiter(Crq):
     If somebody else is ``busy`` for this end, sleep a while for it, and do not look if he might need the processor.
     """
     cdef bint nap(self, Wanted wanted, void *of) noexcept nogil
+    cdef bint lingers(self, Wanted wanted, void *of, bint busy) noexcept nogil
+    cdef bint rests(self) noexcept nogil
+    """Whether it may: then shut() waits until `resting` is 0 again."""
+    cdef void part(self)
+    """Have whoever rests here leave, in another thread."""
     cdef bint due(self) noexcept nogil
     """Whether somebody has woken this end, without forgetting it."""
     cdef int pause(self, int64_t nanoseconds) noexcept nogil

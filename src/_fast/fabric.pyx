@@ -46,6 +46,7 @@ cdef extern from "sys/inotify.h" nogil:
 
 cdef extern from "unistd.h" nogil:
     int c_close "close"(int fd)
+    int usleep(unsigned int microseconds)
 
 cdef extern from "fabric.h" nogil:
     enum:
@@ -94,6 +95,7 @@ cdef enum:
     SPIN_NS = 20000         # longer does not pay: a sleeping partner is reached in about that time
     SPIN_MISSES = 4         # futile spins in a row before spinning stops
     SPIN_PROBE = 16         # then every so many sleeps one spin, lest the partner has moved
+    PARTING_US = 100        # until who closes an end looks again whether its owner has left
     NAP_NS = 1000000        # who owns an end may call late by so much
     RELEASE_GIL = 1 << 16   # bytes: below this a copy is over sooner than the GIL is back
     CTL_NEXT = 128          # apart by two cache lines, which processors fetch in pairs

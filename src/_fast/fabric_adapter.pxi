@@ -71,6 +71,7 @@ cdef class Adapter(Window):
 
     def shut(self):
         """The end: no calls but :meth:`wake` and memory that is still referred to."""
+        self.part()     # whoever is here without the interpreter's lock leaves before anything goes
         self.closed = True
         self.state = CRQ_FREE
         shared_set(&self.near.state, CRQ_FREE)

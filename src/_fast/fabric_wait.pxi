@@ -77,7 +77,8 @@ cdef class Waiter(Crq):
                 seen = self.pause(0)
             else:
                 with nogil:
-                    seen = self.pause(left)
+                    seen = self.pause(left) if self.rests() else WOKEN
+                    shared_set(&self.resting, 0)
             if seen & ATTEND:
                 self.tend()
                 if self.available() or self.ended:
@@ -127,10 +128,29 @@ cdef class Waiter(Crq):
             if turn & 31 == 0 and (shared_get(&self.woken) or clock_ns() >= end):
                 return False
 
+    cdef bint rests(self) noexcept nogil:
+        shared_arm(&self.resting)
+        return not shared_get(&self.shutting)
+
+    cdef void part(self):
+        # One says that it rests and then looks here, the other one that it is over and then looks there.
+        shared_arm(&self.shutting)
+        if shared_get(&self.resting):
+            self.rouse()
+            with nogil:
+                while shared_get(&self.resting):
+                    usleep(PARTING_US)
+
     cdef bint linger(self, Wanted wanted, void *of, bint busy) noexcept nogil:
+        cdef bint found
         # Who has woken it waits for no stream of commands to end.
         if not self.sleeps or shared_get(&self.woken):
             return False
+        found = self.rests() and self.lingers(wanted, of, busy)
+        shared_set(&self.resting, 0)
+        return found
+
+    cdef bint lingers(self, Wanted wanted, void *of, bint busy) noexcept nogil:
         # What has stirred it until now is wanted already, and that is seen below, or has been.
         if shared_get(&self.stirred):
             shared_swap(&self.stirred, 0)

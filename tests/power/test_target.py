@@ -65,7 +65,7 @@ def test_system_calls(lab, wheels):
     result = lab.run(
         "scenario_calls.py", hex(UNIT), adapters={UNIT: []}, pysrp=True, path=wheels, cpus=2
     ).check()
-    told = {each["depth"]: each["per_read"] for each in result.records if each["name"] == "calls"}
+    told = {each["depth"]: each["per_read"] for each in result.records if each["name"] == "vio"}
     for depth, calls in told.items():
         print(f"vio: {calls} system calls for a READ at depth {depth}")
     assert told[1] < 6.5

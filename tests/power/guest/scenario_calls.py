@@ -92,7 +92,7 @@ def calls():
                 thread.join()
 
         found = counted(process, work)
-        record("calls", depth=depth, per_read=round(sum(found.values()) / READS, 2), found=found)
+        record("vio", depth=depth, per_read=round(sum(found.values()) / READS, 2), found=found)
         print(
             f"depth {depth}: {sum(found.values()) / READS:.2f} system calls for a READ: {found}", flush=True
         )
