@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from pathlib import Path
 from random import Random
@@ -11,7 +12,7 @@ from hypothesis import given
 
 from pysrp import crq, fuzz, mad, scsi, srp
 from pysrp.errors import DecodeError
-from pysrp.fields import Int, Structure
+from pysrp.fields import Int, Raw, Structure, View
 from pysrp.fuzz import strategies
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "fuzz"))
@@ -104,6 +105,63 @@ def test_mutator_is_reproducible_and_thorough() -> None:
         if a != b
     }
     assert touched == set(range(len(cmd)))
+
+
+def test_a_seed_means_the_same_everywhere() -> None:
+    """SplitMix64 with a seed of 64 bits; who changes what becomes of its numbers changes what seeds mean."""
+    cmd = srp.Cmd.build(tag=1)
+    mutator = fuzz.Mutator(1)
+    found = hashlib.sha256(b"".join(mutator.mutate(cmd) for _ in range(1000))).hexdigest()
+    assert found.startswith("6e051f2c90fbdc5f20b51f0c4ec63170")
+    assert fuzz.Mutator(2**64 + 1).mutate(cmd) == fuzz.Mutator(1).mutate(cmd)
+    assert fuzz.Mutator(-1).mutate(cmd) == fuzz.Mutator(2**64 - 1).mutate(cmd)
+    assert fuzz.Mutator(Random(5)).mutate(cmd) == fuzz.Mutator(Random(5).getrandbits(64)).mutate(cmd)
+
+
+def test_mutator_with_much_and_little() -> None:
+    """Results larger than what is at hand, nothing at all, no integer field, and numbers of changes that are none."""
+
+    class Opaque(Structure):
+        __slots__ = ()
+        data = Raw(0, 4)
+
+    mutator = fuzz.Mutator(3)
+    large = scsi.Cdb(bytes(range(256)) * 40)
+    lengths = {len(mutator.mutate(large, changes=9)) for _ in range(300)}
+    assert max(lengths) > len(large) > min(lengths)
+    assert {len(mutator.mutate(Opaque(bytes(4)))) for _ in range(300)} >= {0, 3, 4, 5, 36}
+    assert b"long" in {mutator.mutate(Opaque(bytes(4)), b"\0\0long")[2:6] for _ in range(300)}
+    assert len(mutator.mutate(Opaque(bytes(4)), b"", changes=100)) >= 0
+    cut = srp.Cmd.build(tag=1).copy()
+    assert {len(mutator.mutate(cut, changes=1)) for _ in range(100)} >= {48}
+    with pytest.raises(ValueError, match="1 to 1048576"):
+        mutator.mutate(cut, changes=0)
+    with pytest.raises(ValueError, match="1 to 1048576"):
+        mutator.mutate(cut, changes=1 << 21)
+    with pytest.raises(TypeError):
+        mutator.mutate(b"no view")  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        mutator.mutate(cut, 3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "field", [srp.Rsp.req_lim_delta, srp.Cmd.task_attr, srp.Cmd.tag], ids=lambda field: field.name
+)
+def test_aimed_values_are_those_at_which_programs_break(field: Int) -> None:
+    """And whatever fits it, unless it is signed; nothing beside it is changed."""
+
+    class Only(fuzz.Mutator):
+        def _integers(self, cls: type[View]) -> list[tuple[Int, list[int]]]:
+            return [(field, fuzz.boundaries(field))]
+
+    mutator, seen, every = Only(9), set(), (1 << field.width) - 1
+    for _ in range(4000):
+        changed = bytearray(mutator.mutate(srp.Cmd(bytes(48)), changes=1))
+        inside = int.from_bytes(changed[field.offset : field.offset + field.size], "big")
+        changed[field.offset : field.offset + field.size] = bytes(field.size)
+        if changed == bytes(48) and not inside & ~(every << field.shift):
+            seen.add(inside >> field.shift)
+    assert {value & every for value in fuzz.boundaries(field)} <= seen
 
 
 @pytest.mark.parametrize("name", targets.TARGETS)

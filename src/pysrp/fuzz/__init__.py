@@ -17,12 +17,13 @@ Hypothesis strategies are in :mod:`pysrp.fuzz.strategies`, a target to send all 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from enum import IntFlag
 from random import Random
 from typing import Any, NamedTuple
 
 from pysrp import crq, mad, scsi, srp
+from pysrp._fast.mutator import Bender
 from pysrp._fast.srp import Descriptor
 from pysrp.errors import DecodeError, EncodeError
 from pysrp.fields import Array, Dispatch, Field, Int, List, LunField, Part, Raw, Struct, Structure, Text, View
@@ -216,60 +217,17 @@ def bends(view: View) -> Iterator[Bend]:
             yield Bend("", edge, data[:edge])
 
 
-class Mutator:
-    """Mutator(seed): random bends without end, the same ones for the same seed.
+class Mutator(Bender):
+    """Mutator(seed): random bends without end, the same ones for the same seed, on every platform.
 
     ``mutate(view)`` returns new bytes. Half of the changes are aimed at a field (a boundary value, a lie
-    about a length, reserved bits), the rest at the bytes (flips, cuts, growth, splices with ``other``).
+    about a length, reserved bits), the rest at the bytes (flips, cuts, growth, splices with ``other``). Of an integer the
+    lowest 64 bits are the seed; of a ``random.Random`` 64 bits are taken. Views and ``other`` whose memory others
+    write to meanwhile are read once, in pieces. One thread at a time may use it.
     """
 
     def __init__(self, seed: int | Random = 0) -> None:
-        self.rng: Random = seed if isinstance(seed, Random) else Random(seed)
-        self._tables: dict[type, list[tuple[Int, list[int]]]] = {}
+        super().__init__(seed.getrandbits(64) if isinstance(seed, Random) else seed)
 
     def _integers(self, cls: type[View]) -> list[tuple[Int, list[int]]]:
-        table = self._tables.get(cls)
-        if table is None:
-            table = [(f, boundaries(f)) for f in cls.FIELDS if isinstance(f, Int)]
-            self._tables[cls] = table
-        return table
-
-    def mutate(self, view: View, other: bytes | View | None = None, *, changes: int = 3) -> bytes:
-        """``view``'s bytes after one to ``changes`` changes; ``other`` is what splices take their tail from."""
-        rng = self.rng
-        changed = view.copy()
-        table = self._integers(type(view))
-        rounds = 1 + int(rng.random() * changes)
-        aimed = sum(rng.random() < 0.5 for _ in range(rounds)) if table else 0
-        for _ in range(aimed):
-            field, values = table[int(rng.random() * len(table))]
-            if field.offset + field.size > len(changed):
-                continue
-            value = values[int(rng.random() * len(values))]
-            if rng.random() < 0.25 and not field.signed:
-                value = rng.getrandbits(field.width)
-            setattr(changed, field.name, value)
-        data = bytearray(changed)
-        for _ in range(rounds - aimed):
-            self._rough(data, bytes(other) if other is not None else bytes(view))
-        return bytes(data)
-
-    def _rough(self, data: bytearray, other: Sequence[int]) -> None:
-        rng = self.rng
-        kind = int(rng.random() * 6)
-        if kind == 0 or not data:
-            data += rng.randbytes(1 + int(rng.random() * 32))
-        elif kind == 1:
-            del data[int(rng.random() * len(data)) :]
-        elif kind == 2:
-            at = int(rng.random() * len(data))
-            data[at] ^= 1 << int(rng.random() * 8)
-        elif kind == 3:
-            at = int(rng.random() * len(data))
-            data[at : at + 4] = rng.randbytes(min(4, len(data) - at))
-        elif kind == 4:
-            at = int(rng.random() * len(data))
-            data[at:] = bytes(other[at:])
-        else:
-            at, n = int(rng.random() * len(data)), int(rng.random() * 16)
-            data[at:at] = data[at : at + n]
+        return [(f, boundaries(f)) for f in cls.FIELDS if isinstance(f, Int)]

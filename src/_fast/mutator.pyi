@@ -1,0 +1,6 @@
+from _typeshed import ReadableBuffer
+from pysrp._fast.view import View
+
+class Bender:
+    def __init__(self, seed: int = 0) -> None: ...
+    def mutate(self, view: View, other: ReadableBuffer | None = None, *, changes: int = 3) -> bytes: ...
