@@ -4,7 +4,7 @@
 
     def edit(direction, element, iu):
         if direction == "i2t" and iu and iu[0] == srp.Opcode.CMD:
-            srp.Cmd(iu).task_attribute = srp.TaskAttribute.ORDERED
+            srp.Cmd(iu).task_attr = srp.TaskAttribute.ORDERED
 
     with Interposer(fabric.connect("unix:/tmp/vios"), edit) as port, Session(port) as session:
         ...

@@ -598,9 +598,8 @@ class ElsewhereIo(UrlIo):
         """What the URL names."""
         scheme, _ = split(self.given.url)
         if self.given.url and not scheme.startswith(self.scheme):
-            raise refuse(
-                errno.EINVAL, f"url {self.given.url!r} is not of {self.scheme}: vdisk_url takes others"
-            )
+            text = f"url {self.given.url!r} is not of {self.scheme}: vdisk_url takes others"
+            raise refuse(errno.EINVAL, text)
         return super().open()
 
     @attribute

@@ -5,7 +5,6 @@
     from pysrp.backends import Ram
     from pysrp.target.disk import Disk
     from pysrp.target.lunmap import LunMap
-from pysrp.target.medium import Medium
     from pysrp.target.serve import Server
 
     with Server("unix:/run/vscsi", LunMap([(256, Disk(Ram(64 << 20)))])) as server:

@@ -104,8 +104,7 @@ class UnitBase(Keeping):
         self._open: set[Nexus] = set()
         """Those of them whose commands meet nothing special. Read without the lock."""
         self._gates = Gates()
-        self._mode_reasons = 0
-        """What the mode pages have against writes in the native lane."""
+        self._mode_reasons = 0  # what the mode pages have against writes in the native lane
         self._attentions = Attentions()
         self._reservation = Spc2Reservation()
         self._store = reservations or Memory()
