@@ -92,13 +92,8 @@ cdef class NbdTable:
             nbd_shut(self.medium)
 
     def resize(self):
-        """:attr:`size` is :attr:`size_now` from now on."""
+        """Its size is :attr:`size_now` from now on."""
         nbd_resize(self.medium)
-
-    @property
-    def size(self):
-        """Bytes, as the server told when it was opened or resized."""
-        return self.medium.table.bytes(self.medium)
 
     @property
     def size_now(self):

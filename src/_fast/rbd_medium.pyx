@@ -41,7 +41,6 @@ cdef extern from "rbd_medium.h" nogil:
         int (*takes)(void **owner, const char *text) noexcept nogil
         void *owner
         uint64_t found
-        uint64_t unit
         char *key
         int refuses
         unsigned flying
@@ -119,7 +118,7 @@ cdef class RbdTable:
             rbd_shut(self.medium)
 
     def resize(self, bint grown=False):
-        """:attr:`size` is :attr:`size_now` from now on; ``grown``: if that is more."""
+        """Its size is :attr:`size_now` from now on; ``grown``: if that is more."""
         with nogil:
             rbd_resize(self.medium, grown)
 
@@ -152,11 +151,6 @@ cdef class RbdTable:
             raise OSError(error, os.strerror(error))
 
     @property
-    def size(self):
-        """Bytes, as it was when it was opened or resized."""
-        return self.medium.table.bytes(self.medium)
-
-    @property
     def size_now(self):
         """Bytes, as the cluster told last."""
         return self.medium.size_now
@@ -170,11 +164,6 @@ cdef class RbdTable:
     def locks(self):
         """Whether there is a lock, which is ours while we use it: then nobody else changes the image."""
         return self.medium.found & RBD_LOCKS != 0
-
-    @property
-    def unit(self):
-        """Bytes that are in one object, one behind the other."""
-        return self.medium.unit
 
     @property
     def key(self):

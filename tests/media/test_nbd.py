@@ -456,9 +456,10 @@ def test_a_limit_for_a_server_that_is_silent(make: Make) -> None:
 
 
 def test_a_limit_for_a_server_that_is_gone(make: Make) -> None:
-    scene = make(limit=0.02)
+    scene = make()
     scene.server.kill()
     scene.down()
+    scene.medium.limit = 0.02
     assert scene.user.do(READ, 0, bytearray(512)).errno == errno.ETIMEDOUT
     scene.server.begin(*scene.words)
     until(lambda: scene.medium.status()["connected"])
@@ -655,7 +656,8 @@ def test_garbage_for_an_answer() -> None:
 def test_a_server_that_ends_whenever_it_is_asked(tmp_path: Path) -> None:
     """Somebody who waits is told when the limit is over; it is asked ever less often."""
     with Liar(lambda *_: False, tmp_path / "socket") as liar:
-        medium = NbdMedium(liar.uri, limit=0.1)
+        medium = NbdMedium(liar.uri)
+        medium.limit = 0.1
         user = User(medium)
         assert user.do(READ, 0, bytearray(512)).errno == errno.ETIMEDOUT
         assert 1 < liar.served < 20

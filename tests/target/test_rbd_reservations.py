@@ -232,6 +232,22 @@ def test_what_says_that_it_is_ours_and_is_not(
             store.load()
 
 
+def test_told_by_whichever_thread(lab: CephLab, make: Make) -> None:
+    """What is read is in force; a unit that has gone is told nothing."""
+    server = make(lab, lab.image(SIZE))
+    server.keeper.registered([0xA])
+    found = server.medium._image.read_text()
+    takes = server.medium._image.takes
+    assert takes is not None
+    takes(None)
+    assert server.disk.persistent == Persistent()
+    gone = Disk(server.medium, "gone")
+    del gone
+    gc.collect()
+    takes(found)
+    assert server.keeper.keys() == [0xA]
+
+
 def test_a_unit_that_is_no_more(lab: CephLab, make: Make) -> None:
     """Nobody keeps it for its medium's sake."""
     image = lab.image(SIZE)
