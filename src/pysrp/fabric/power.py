@@ -181,7 +181,7 @@ class PowerPort(Port):
         self._send = ffi.new(
             "struct vscsi_crq_send *", {"elements": int(ffi.cast("uintptr_t", self._elements))}
         )
-        self.gathers = self.is_server  # until an older module says that it cannot
+        self.gathers: bool = self.is_server  # until an older module says that it cannot
         self._gathering = Gathering(self)
 
     def _ioctl(self, request: int, argument: Any, **fields: int) -> Any:

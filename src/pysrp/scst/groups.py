@@ -97,7 +97,7 @@ class RemoteTarget(Directory):
     """A target of another server in a target group."""
 
     def __init__(self, renumbered: Callable[[], None]) -> None:
-        self.id = 0
+        self.id: int = 0
         self._renumbered = renumbered
 
     @attribute
@@ -115,12 +115,12 @@ class RemoteTarget(Directory):
 class TargetGroup(Members):
     """``target_groups/<name>``: targets through which the devices of the group are reached alike."""
 
-    made = ("add",)
+    made: ClassVar[tuple[str, ...]] = ("add",)
 
     def __init__(
         self, number: int, groups: PortGroups, targets: Targets, renumbered: Callable[[], None]
     ) -> None:
-        self.number = number
+        self.number: int = number
         self._groups = groups
         self._targets = targets
         self._renumbered = renumbered
@@ -213,7 +213,7 @@ class TargetGroups(Members):
 
     def __init__(self, targets: Targets) -> None:
         self._targets = targets
-        self.groups = PortGroups()
+        self.groups: PortGroups = PortGroups()
         self.by_name: dict[str, TargetGroup] = {}
 
     def members(self) -> dict[str, Any]:
@@ -255,7 +255,7 @@ class TargetGroups(Members):
 class GroupDevices(Members):
     """``devices``: those of a device group."""
 
-    made = ("add",)
+    made: ClassVar[tuple[str, ...]] = ("add",)
 
     def __init__(self, devices: Devices, groups: PortGroups) -> None:
         self._devices = devices
@@ -290,8 +290,8 @@ class DeviceGroup(Folder):
     """``device_groups/<name>``: devices, and the target groups through which they are reached."""
 
     def __init__(self, targets: Targets) -> None:
-        self.target_groups = TargetGroups(targets)
-        self.devices = GroupDevices(targets.devices, self.target_groups.groups)
+        self.target_groups: TargetGroups = TargetGroups(targets)
+        self.devices: GroupDevices = GroupDevices(targets.devices, self.target_groups.groups)
         super().__init__(lambda: {"devices": self.devices, "target_groups": self.target_groups})
 
 
