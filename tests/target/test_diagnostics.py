@@ -67,7 +67,13 @@ def test_self_tests_look_at_the_medium(test: int, bad: int, found: bool) -> None
 @pytest.mark.parametrize(
     ("cdb", "data", "code", "pointer"),
     [
-        (send(1 << 5), b"", (5, 0x24, 0), (True, 1, 7)),  # in the background
+        (send(3 << 5), b"", (5, 0x24, 0), (True, 1, 7)),
+        (send(7 << 5), b"", (5, 0x24, 0), (True, 1, 7)),
+        (send(1 << 5 | DEFAULT), b"", (5, 0x24, 0), (True, 1, 7)),
+        (send(4 << 5 | DEFAULT), b"", (5, 0x24, 0), (True, 1, 7)),
+        (send(4 << 5, 4), bytes(4), (5, 0x24, 0), (True, 1, 7)),
+        (send(1 << 5, 4), bytes(4), (5, 0x24, 0), (True, 3, None)),
+        # there is none in the background
         (send(4 << 5), b"", (5, 0x24, 0), (True, 1, 7)),
         (send(SHORT | DEFAULT), b"", (5, 0x24, 0), (True, 1, 7)),
         (send(DEFAULT, 4), bytes(4), (5, 0x24, 0), (True, 3, None)),

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from pysrp.scsi import cdb as cdbs
 from pysrp.scsi.codes import LogPage, ReadBufferMode, SelfTestCode, SenseKey, WriteBufferMode
 from pysrp.scsi.mode import LogParameter
-from pysrp.target.effects import GOOD, Effect, Fetch, Reply
+from pysrp.target.effects import GOOD, Begin, Effect, Fetch, NextTurn, Reply
 from pysrp.target.fault import Fault
 from pysrp.target.task import Nexus, Task
 from pysrp.target.units.blocks import in_binary
 from pysrp.target.units.codes import SenseCode, invalid, short, unfit
 from pysrp.target.units.commands import LONG, Conflict, command
-from pysrp.target.units.verifying import Comparing
+from pysrp.target.units.jobs import Job, Reach
+from pysrp.target.units.verifying import CHUNK, Comparing
 
 __all__ = ["BUFFER", "ECHO", "DiagnosticCommands"]
 
@@ -28,17 +30,34 @@ BUFFER = 64 << 10
 SUPPORTED_PAGES = bytes((0, 0, 0, 1, 0))
 """The one diagnostic page that there is, which lists itself (SPC-4, 7.2.14)."""
 
-ENTIRE = frozenset({SelfTestCode.FOREGROUND_EXTENDED})
-TESTS = frozenset({SelfTestCode.FOREGROUND_SHORT}) | ENTIRE
+ENTIRE = frozenset({SelfTestCode.FOREGROUND_EXTENDED, SelfTestCode.BACKGROUND_EXTENDED})
+BACKGROUND = frozenset({SelfTestCode.BACKGROUND_SHORT, SelfTestCode.BACKGROUND_EXTENDED})
+TESTS = frozenset({SelfTestCode.FOREGROUND_SHORT}) | ENTIRE | BACKGROUND
 
 RESULTS = 20
 """Self-tests whose results are kept (SPC-4, 7.3.16)."""
 
-PASSED, ABORTED, FIRST_FAILED = 0, 2, 5
-"""SELF-TEST RESULTS: without an error; aborted, or ended by another command; the first stretch failed, 6: the second."""
+PASSED, STOPPED, ABORTED, FIRST_FAILED, GOES_ON = 0, 1, 2, 5, 15
+"""SELF-TEST RESULTS: without an error; aborted by SEND DIAGNOSTIC, or otherwise; the first stretch failed, 6: the second."""
 
 NOWHERE = 0xFFFFFFFFFFFFFFFF
 """ADDRESS OF FIRST FAILURE of a test that found none."""
+
+
+class SelfTest(Job):
+    """A self-test in the background: all commands but other self-tests go on beside it (SPC-5, 5.15.4)."""
+
+    closes = False
+
+    def __init__(self, backend: Any, steps: Generator[Any, Any, None], code: int) -> None:
+        super().__init__(backend, steps, SenseCode.SELF_TEST_IN_PROGRESS)
+        self.test = code
+        self.told_to = False
+        """Whether SEND DIAGNOSTIC has said that it is to stop."""
+
+    def _run(self, reach: Reach) -> None:
+        next(self._steps)  # so that the steps know how they end, even where none is taken
+        super()._run(reach)
 
 
 class DiagnosticCommands(Comparing):
@@ -59,6 +78,8 @@ class DiagnosticCommands(Comparing):
     def _test_results(self) -> list[LogParameter]:
         with self._lock:
             found = list(self._tests)
+            if isinstance(self._job, SelfTest):
+                found = [_result(self._job.test, GOES_ON, NOWHERE, bytes(4)), *found][:RESULTS]
         found += [bytes(16)] * (RESULTS - len(found))
         return [in_binary(code, value) for code, value in enumerate(found, 1)]
 
@@ -73,11 +94,14 @@ class DiagnosticCommands(Comparing):
 
     @command(cdbs.SendDiagnostic, ignores=["obsolete_lun", "devoffl", "unitoffl"], timeout=LONG)
     def send_diagnostic(self, task: Task, cdb: cdbs.SendDiagnostic) -> Generator[Effect, Any, Effect]:
-        """SEND DIAGNOSTIC: the default self-test and the two in the foreground, which read; the list of pages.
+        """SEND DIAGNOSTIC: the default self-test, those in the foreground and in the background, which read; the list of pages.
 
-        The short ones read the first block and the last, the extended one all. There is none in the background.
+        The short ones read the first block and the last, the extended ones all. While one goes on in the background there is
+        no other one, no FORMAT UNIT and no SANITIZE (02/04/09): 100b ends it.
         """
         code, length = cdb.self_test_code, cdb.parameter_list_length
+        if code == SelfTestCode.ABORT_BACKGROUND and not cdb.selftest and not length:
+            return self._stop_test()
         if code and (cdb.selftest or code not in TESTS):
             raise invalid(cdbs.SendDiagnostic, "self_test_code")
         if length and (cdb.selftest or code or not cdb.pf):
@@ -92,18 +116,49 @@ class DiagnosticCommands(Comparing):
             if length != 4:
                 raise short()
         elif cdb.selftest or code:
-            yield from self._test(code)
+            if isinstance(job := self._job, SelfTest):
+                raise job.fault()
+            if code in BACKGROUND:
+                return Begin(SelfTest(self.backend, self._test_beside(code), code))
+            yield from self._test(code, lambda progress: NextTurn())
         return GOOD
 
-    def _test(self, code: int) -> Generator[Effect, Any, None]:
-        """Raise Fault where a block cannot be read. How it ended is kept, but of the default self-test."""
+    def _stop_test(self) -> Effect:
+        job = self._job
+        if not isinstance(job, SelfTest):
+            raise invalid(cdbs.SendDiagnostic, "self_test_code")
+        job.told_to = True
+        job.stop()
+        return GOOD
+
+    def _test_beside(self, code: int) -> Generator[Any, Any, None]:
+        """The steps of one in the background, whose end the log page tells alone."""
+        try:
+            yield 0.0
+        except GeneratorExit:
+            self._note_test(code, self._cut_short(), Fault(SenseKey.NO_SENSE, SenseCode.NONE))
+            raise
+        with suppress(Fault):
+            yield from self._test(code, lambda progress: progress)
+
+    def _cut_short(self) -> int:
+        job = self._job
+        return STOPPED if isinstance(job, SelfTest) and job.told_to else ABORTED
+
+    def _test(self, code: int, pause: Callable[[float], Any]) -> Generator[Any, Any, None]:
+        """Raise Fault where a block cannot be read. How it ended is kept, but of the default self-test.
+
+        ``pause``: what it yields between two pieces, of how much is done, from 0 to 1.
+        """
         size = self.block_size
         ends = [(0, size), ((self.blocks - 1) * size, size)]
         ended, cause = ABORTED, Fault(SenseKey.NO_SENSE, SenseCode.NONE)
         try:
             for number, (start, length) in enumerate([(0, self.blocks * size)] if code in ENTIRE else ends):
                 ended = FIRST_FAILED + number
-                yield from self._compare(start, length, None, False)
+                for at in range(0, length, CHUNK):
+                    yield from self._found(start + at, min(CHUNK, length - at))
+                    yield pause(min(1, (start + at + CHUNK) / (self.blocks * size)))
             ended = PASSED
         except Fault as fault:
             cause = fault
@@ -116,7 +171,7 @@ class DiagnosticCommands(Comparing):
                 information=fault.information,
             ) from fault
         except GeneratorExit:
-            ended = ABORTED
+            ended = self._cut_short()
             raise
         finally:
             if code:
@@ -127,7 +182,7 @@ class DiagnosticCommands(Comparing):
         where = NOWHERE if cause.information is None else cause.information
         sense = bytes((cause.key, cause.code >> 8, cause.code & 0xFF, 0))
         with self._lock:
-            self._tests.appendleft(bytes((code << 5 | ended, 0, 0, 0)) + where.to_bytes(8, "big") + sense)
+            self._tests.appendleft(_result(code, ended, where, sense))
 
     @command(cdbs.ReceiveDiagnosticResults, ignores=["obsolete_lun"])
     def receive_diagnostic_results(self, task: Task, cdb: cdbs.ReceiveDiagnosticResults) -> Effect:
@@ -188,3 +243,8 @@ class DiagnosticCommands(Comparing):
         if cdb.buffer_offset > BUFFER:
             raise invalid(type(cdb), "buffer_offset")
         return BUFFER - int(cdb.buffer_offset)
+
+
+def _result(code: int, ended: int, where: int, sense: bytes) -> bytes:
+    """What a log parameter tells of a self-test (SPC-4, 7.3.16)."""
+    return bytes((code << 5 | ended, 0, 0, 0)) + where.to_bytes(8, "big") + sense
