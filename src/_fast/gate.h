@@ -14,6 +14,7 @@
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Reasons, one bit each. Who sets one clears it. */
 enum pysrp_reason {
@@ -45,6 +46,7 @@ enum pysrp_reason {
 
 struct pysrp_gate {
 	_Alignas(PYSRP_GATE_LINE) uint64_t word;
+	uint64_t commands[2], blocks[2];	/* READs and WRITEs that the loop has let through, and their blocks */
 };
 
 static inline struct pysrp_gate *pysrp_gate_new(void)
@@ -52,7 +54,7 @@ static inline struct pysrp_gate *pysrp_gate_new(void)
 	struct pysrp_gate *gate = aligned_alloc(PYSRP_GATE_LINE, sizeof(struct pysrp_gate));
 
 	if (gate)
-		gate->word = 0;		/* whoever is given the gate is given it in an ordered way */
+		memset(gate, 0, sizeof(*gate));		/* whoever is given the gate is given it in an ordered way */
 	return gate;
 }
 
@@ -77,6 +79,18 @@ static inline int pysrp_gate_enter(struct pysrp_gate *gate, uint32_t reasons)
 	} while (!__atomic_compare_exchange_n(&gate->word, &word, word + PYSRP_ONE, 1, __ATOMIC_ACQUIRE,
 					      __ATOMIC_RELAXED));
 	return 1;
+}
+
+/* Count one that went in. Only the loop counts; who looks meanwhile sees each number as it was or is, so: relaxed. */
+static inline void pysrp_gate_count(struct pysrp_gate *gate, int write, uint64_t blocks)
+{
+	__atomic_store_n(&gate->commands[write], gate->commands[write] + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&gate->blocks[write], gate->blocks[write] + blocks, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t pysrp_gate_counted(const uint64_t *count)
+{
+	return __atomic_load_n(count, __ATOMIC_RELAXED);
 }
 
 /* A command is over; whether it was the last one, and somebody waits for that. */

@@ -21,10 +21,13 @@ cdef extern from "gate.h" nogil:
     const uint32_t PYSRP_STOPS_WRITES
     const uint64_t PYSRP_ONE
     struct pysrp_gate:
-        pass
+        uint64_t commands[2]
+        uint64_t blocks[2]
     pysrp_gate *pysrp_gate_new()
     uint64_t pysrp_gate_word(const pysrp_gate *gate)
     bint pysrp_gate_enter(pysrp_gate *gate, uint32_t reasons)
+    void pysrp_gate_count(pysrp_gate *gate, bint write, uint64_t blocks)
+    uint64_t pysrp_gate_counted(const uint64_t *count)
     bint pysrp_gate_leave(pysrp_gate *gate)
     bint pysrp_gate_close(pysrp_gate *gate, uint32_t reasons)
     void pysrp_gate_open(pysrp_gate *gate, uint32_t reasons)

@@ -66,6 +66,14 @@ cdef class Gate:
         """Commands that have gone in and are not over."""
         return pysrp_gate_word(self.gate) / PYSRP_ONE
 
+    @property
+    def moved(self):
+        """READs and WRITEs that have gone in, and the blocks of each."""
+        return (
+            pysrp_gate_counted(&self.gate.commands[0]), pysrp_gate_counted(&self.gate.commands[1]),
+            pysrp_gate_counted(&self.gate.blocks[0]), pysrp_gate_counted(&self.gate.blocks[1]),
+        )
+
     cdef void tell(self) noexcept:
         """Nothing is under way any more: tell those who wait. The loop's."""
         cdef list waiting = self.waiting

@@ -26,6 +26,7 @@ from pysrp._fast.gate cimport (
     PYSRP_STOPS_READS,
     PYSRP_STOPS_WRITES,
     pysrp_gate,
+    pysrp_gate_count,
     pysrp_gate_enter,
     pysrp_gate_leave,
     pysrp_gate_word,
@@ -526,9 +527,7 @@ cdef class Lane:
             return self.serve_unmoved(request)
         write = cdb[0] & 2
         place = self.bound.find(iu)
-        if place is NULL or fua and not place.fua:
-            return STRANGE
-        if not self.has(place, lba, blocks):
+        if place is NULL or fua and not place.fua or not self.has(place, lba, blocks):
             return STRANGE
         wanted = blocks * place.block_size
         if wanted > place.limit:
@@ -542,7 +541,10 @@ cdef class Lane:
         if not self.enter(place, stops):
             return STRANGE
         if place.memory is NULL:
-            return self.submit(place, request, parts, n, lba * place.block_size, wanted, write, fua)
+            code = self.submit(place, request, parts, n, lba * place.block_size, wanted, write, fua)
+            if code != STRANGE:     # else the engine counts it
+                pysrp_gate_count(place.gate, 1 if write else 0, blocks)
+            return code
         memory = place.memory + lba * place.block_size
         for i in range(n):
             if write:
@@ -550,6 +552,7 @@ cdef class Lane:
             else:
                 memcpy(parts[i].bytes, memory, parts[i].length)
             memory += parts[i].length
+        pysrp_gate_count(place.gate, 1 if write else 0, blocks)
         code = answer(self.link, request)
         self.leave(place)
         return code
@@ -615,9 +618,8 @@ cdef class Lane:
         cdef Place *place = self.bound.find(iu)
         cdef Slot *slot
         cdef int code
-        if not operation or iu[CMD_FORMATS] or place is NULL or place.memory is not NULL and not place.fua:
-            return STRANGE
-        if not self.has(place, lba, blocks):
+        if not operation or iu[CMD_FORMATS] or place is NULL or place.memory is not NULL and not place.fua \
+                or not self.has(place, lba, blocks):
             return STRANGE
         if operation == PYSRP_READ:
             # What is verified is on the medium first (SBC-4, 5.33).

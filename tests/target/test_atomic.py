@@ -737,6 +737,14 @@ def test_what_another_server_has_changed_back_is_compared_again(
     assert bytes(shared.bytes[3 * BLOCK : 4 * BLOCK]) == A
 
 
+def test_a_medium_that_always_says_that_they_differ(shared: Shared) -> None:
+    with Bench(Disk(shared)) as bench:
+        shared.says = [errno.EILSEQ] * 1000
+        assert bench(caw(3), bytes(BLOCK) + A).code == (4, 0x44, 0)
+    assert len(shared.asked) == 32
+    assert bytes(shared.bytes[3 * BLOCK : 4 * BLOCK]) == bytes(BLOCK)
+
+
 @pytest.mark.parametrize(
     ("says", "code"), [(errno.EOPNOTSUPP, None), (errno.EXDEV, (5, 0x24, 0)), (errno.EIO, (3, 0x0C, 0))]
 )

@@ -52,12 +52,12 @@ def counters(bench: Bench) -> list[int]:
 
 
 def test_lists_of_pages(bench: Bench) -> None:
-    assert bench.good(sense(0)) == bytes.fromhex("80000009 00 02030506 0d0e10 2f")
+    assert bench.good(sense(0)) == bytes.fromhex("8000000a 00 02030506 0d0e1019 2f")
     assert bench.good(sense(0, 0xFF)) == bytes.fromhex(
-        "c0ff0014 0000 00ff 0200 0300 0500 0600 0d00 0e00 1000 2f00"
+        "c0ff0016 0000 00ff 0200 0300 0500 0600 0d00 0e00 1000 1900 2f00"
     )
     assert bench.good(sense(3, 0xFF)) == bytes.fromhex("c3ff0002 0300")
-    assert bench.good(sense(0, length=5)) == bytes.fromhex("80000009 00")
+    assert bench.good(sense(0, length=5)) == bytes.fromhex("8000000a 00")
 
 
 def test_there_are_no_exceptions(bench: Bench) -> None:

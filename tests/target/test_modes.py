@@ -179,6 +179,12 @@ def test_a_file_that_is_none_is_refused(path: Path, state: str) -> None:
         store.load()
 
 
+@pytest.mark.parametrize("what", ["d.saved", Path("d.saved")])
+def test_a_path_is_no_store(ram: Ram, what: Any) -> None:
+    with pytest.raises(ConfigError, match=r"SavedFile makes one of a path"):
+        Disk(ram, saved=what)
+
+
 def test_kept_once_more_for_another_name(ram: Ram, path: Path) -> None:
     with SavedFile(path, "u") as store, Bench(Disk(ram, saved=store)) as bench:
         bench.unit.keep_saved()

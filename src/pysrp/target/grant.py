@@ -39,12 +39,14 @@ class Gates(dict[Nexus, tuple[tuple[int, Gate], ...]]):
     The unit's lock is held where one is added or dropped, not where they are revoked.
     """
 
-    __slots__ = ("_gone",)
+    __slots__ = ("_gone", "_moved")
 
     def __init__(self) -> None:
         super().__init__()
         self._gone: list[tuple[Nexus, Gate]] = []
         """Those that were dropped while commands were under way behind them."""
+        self._moved = [0, 0, 0, 0]
+        """What went through those that are no more."""
 
     def all(self) -> list[tuple[Nexus, Gate]]:
         """Every gate behind which something may be under way, and its nexus."""
@@ -53,7 +55,18 @@ class Gates(dict[Nexus, tuple[tuple[int, Gate], ...]]):
 
     def _drop(self, nexus: Nexus, gate: Gate) -> None:
         gate.close(REVOKED)
-        self._gone = [each for each in (*self._gone, (nexus, gate)) if each[1].under_way]
+        kept = []
+        for each in (*self._gone, (nexus, gate)):
+            if each[1].under_way:
+                kept.append(each)
+            else:
+                self._moved = [sum(counts) for counts in zip(self._moved, each[1].moved, strict=True)]
+        self._gone = kept
+
+    def moved(self) -> tuple[int, ...]:
+        """READs and WRITEs that have gone through all of them, and the blocks of each."""
+        gates = [gate for gates in self.values() for _, gate in gates] + [gate for _, gate in self._gone]
+        return tuple(map(sum, zip(self._moved, *(gate.moved for gate in gates), strict=True)))
 
     def add(self, nexus: Nexus, lun: int, gate: Gate) -> None:
         """One more. That of an earlier grant to the nexus for the LUN is revoked."""

@@ -29,7 +29,7 @@ every unit
 units with blocks
 =======================  ==============================================================================
 ``blocks``               a medium in blocks: ranges, protection, errors as sense data
-``moving``               READ, WRITE, PRE-FETCH, SYNCHRONIZE CACHE
+``moving``               READ, WRITE, PRE-FETCH, SYNCHRONIZE CACHE; how much is read and written
 ``provisioning``         WRITE SAME; UNMAP and GET LBA STATUS of thin disks
 ``formatting``           FORMAT UNIT
 ``sanitizing``           SANITIZE

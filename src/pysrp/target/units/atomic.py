@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import errno
+import logging
 from collections.abc import Generator
 from typing import Any
 
 from pysrp.scsi import cdb as cdbs
+from pysrp.scsi.codes import SenseKey
 from pysrp.target.backend_medium import features_of
-from pysrp.target.effects import GOOD, Alone, Compare, Effect, Fetch, NextTurn
+from pysrp.target.effects import GOOD, Alone, Compare, Effect, NextTurn
+from pysrp.target.fault import Fault
 from pysrp.target.medium import Feature
 from pysrp.target.task import Task
-from pysrp.target.units.codes import invalid
+from pysrp.target.units.codes import SenseCode, invalid
 from pysrp.target.units.commands import command
 from pysrp.target.units.verifying import Comparing
 
 __all__ = ["AtomicCommands"]
 
+log = logging.getLogger("pysrp.target")
+
 MAX_COMPARE = 255
 """Blocks of one COMPARE AND WRITE: its count has one byte."""
+
+LIES = 16
+"""How often a medium may say that blocks differ which are equal when they are read."""
 
 MAX_ATOMIC = 1 << 20
 """Bytes of one WRITE ATOMIC."""
@@ -52,9 +60,8 @@ class AtomicCommands(Comparing):
         if blocks > self.max_atomic:
             raise invalid(cdbs.WriteAtomic16, "transfer_length")
         self._writable(task)
-        data = yield Fetch(length)
-        if len(data) < length:
-            raise invalid(cdbs.WriteAtomic16, "transfer_length")
+        self._count(task, True, blocks)
+        data = yield from self._fetched(cdb, length, "transfer_length")
         if not length:
             return GOOD
         yield Alone(start, length)
@@ -68,9 +75,7 @@ class AtomicCommands(Comparing):
         if blocks > self.max_compare:
             raise invalid(cdbs.CompareAndWrite, "number_of_logical_blocks")
         self._writable(task)
-        data = yield Fetch(2 * length)
-        if len(data) < 2 * length:
-            raise invalid(cdbs.CompareAndWrite, "number_of_logical_blocks")
+        data = yield from self._fetched(cdb, 2 * length, "number_of_logical_blocks")
         if not length:
             return GOOD
         yield Alone(start, length)
@@ -85,8 +90,12 @@ class AtomicCommands(Comparing):
     def _compare_and_put(
         self, start: int, expected: memoryview, data: memoryview, fua: bool
     ) -> Generator[Effect, Any, bool]:
-        """Let the medium do it, alone among all who reach it. False: it cannot, and nobody else does."""
-        while True:
+        """Let the medium do it, alone among all who reach it. False: it cannot, and nobody else does.
+
+        Raise Fault where it says :data:`LIES` times that they differ where they do not: nobody changes blocks back so often
+        just in between.
+        """
+        for _ in range(LIES):
             try:
                 yield Compare(self.backend, start, expected, data, flush=fua or not self._write_cache)
                 return True
@@ -99,7 +108,9 @@ class AtomicCommands(Comparing):
                     raise
             # Where do they differ? If they do not any more, another server has changed them back.
             yield from self._compare(start, len(data), expected, False)
-            yield NextTurn()  # a medium that errs at once, and always, can be aborted, and stops nobody else
+            yield NextTurn()  # a medium that errs at once can be aborted, and stops nobody else
+        log.error("%s: %r says that blocks differ which do not", self.name, self.backend)
+        raise Fault(SenseKey.HARDWARE_ERROR, SenseCode.INTERNAL_TARGET_FAILURE)
 
     @command(cdbs.OrWrite16, medium=True)
     def or_write(self, task: Task, cdb: cdbs.OrWrite16) -> Generator[Effect, Any, Effect]:
@@ -107,9 +118,7 @@ class AtomicCommands(Comparing):
         blocks = cdb.transfer_length
         start, length = self._start(cdb, blocks), self._length(cdb, blocks)
         self._writable(task)
-        data = yield Fetch(length)
-        if len(data) < length:
-            raise invalid(cdbs.OrWrite16, "transfer_length")
+        data = yield from self._fetched(cdb, length, "transfer_length")
         if not length:
             return GOOD
         yield Alone(start, length)

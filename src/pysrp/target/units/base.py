@@ -418,9 +418,8 @@ class UnitBase(Keeping):
             fault = (self._tell_attention(task) or self._tell_deferred(task)) if told else None
             if fault is not None:
                 raise fault
-            if entry is None:
-                return
-            self._let(nexus, entry, task.cdb)
+            if entry is not None:
+                self._let(nexus, entry, task.cdb)
 
     def _let(self, nexus: Nexus, entry: SupportedCdb, cdb: bytes) -> None:
         """Raise what refuses a command that nothing has to be told before. With the lock."""

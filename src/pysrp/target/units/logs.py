@@ -11,9 +11,10 @@ from pysrp.scsi.mode import LogPage as LogPageData
 from pysrp.scsi.mode import LogParameter, SupportedLogPages, SupportedLogSubpage, SupportedLogSubpages
 from pysrp.target.effects import GOOD, Effect, Reply
 from pysrp.target.task import Task
-from pysrp.target.units.blocks import BlockUnit, in_binary
+from pysrp.target.units.blocks import in_binary
 from pysrp.target.units.codes import Attention, invalid
 from pysrp.target.units.commands import Conflict, command
+from pysrp.target.units.moving import STATISTICS, TrafficCounts
 
 __all__ = ["LogCommands"]
 
@@ -23,7 +24,7 @@ ALL_SUBPAGES = 0xFF
 UNKNOWN_TEMPERATURE = 0xFF
 
 
-class LogCommands(BlockUnit):
+class LogCommands(TrafficCounts):
     """LOG SENSE, LOG SELECT; READ DEFECT DATA(10) and (12). Nothing is saved, and no value has a threshold."""
 
     def log_pages(self) -> dict[int, Callable[[], Sequence[LogParameter]]]:
@@ -79,7 +80,8 @@ class LogCommands(BlockUnit):
         gone = [each for each, count in self._errors.items() if count and page in (SUPPORTED, each)]
         for each in gone:
             del self._errors[each]
-        return bool(gone)
+        traffic = page in (SUPPORTED, STATISTICS) and self._count_traffic_anew()
+        return bool(gone) or traffic
 
     @command(
         cdbs.ReadDefectData10,

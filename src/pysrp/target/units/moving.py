@@ -1,20 +1,79 @@
-"""READ and WRITE, PRE-FETCH, and SYNCHRONIZE CACHE (SBC-4, 5)."""
+"""READ and WRITE, PRE-FETCH, and SYNCHRONIZE CACHE (SBC-4, 5); how much has been read and written (SPC-5, 7.3.9)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pysrp.scsi import cdb as cdbs
-from pysrp.scsi.codes import Status
+from pysrp.scsi.codes import LogPage, Status
+from pysrp.scsi.mode import LogParameter
 from pysrp.target.effects import GOOD, Effect, End, Flush, Move
-from pysrp.target.task import Task
-from pysrp.target.units.blocks import BlockUnit
+from pysrp.target.task import Nexus, Task
+from pysrp.target.units.blocks import BlockUnit, in_binary
 from pysrp.target.units.commands import LONG, Conflict, command
 
-__all__ = ["MoveCommands"]
+__all__ = ["STATISTICS", "MoveCommands", "TrafficCounts"]
+
+STATISTICS = LogPage.GENERAL_STATISTICS_AND_PERFORMANCE
+NONE = 0, 0, 0, 0
 
 
-class MoveCommands(BlockUnit):
+class TrafficCounts(BlockUnit):
+    """Counts READs and WRITEs and their blocks: here those of the engine, at the gates those of the native lane.
+
+    Each nexus has counts of its own, which its thread alone changes, without a lock. A command counts when it may
+    begin, however it ends. Nobody looks at the clock for it: intervals are 0, and so is how long one takes.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._traffic: dict[Nexus, list[int]] = {}
+        self._traffic_left = [0, 0, 0, 0]
+        """What nexuses had when they went."""
+        self._traffic_from: Sequence[int] = NONE
+        """What there was when LOG SELECT last began to count anew."""
+        super().__init__(*arguments, **options)
+
+    def log_pages(self) -> dict[int, Callable[[], Sequence[LogParameter]]]:
+        """Commands and blocks, and those of the others."""
+        return {**super().log_pages(), STATISTICS: self._statistics}
+
+    def _statistics(self) -> list[LogParameter]:
+        with self._lock:
+            counts = [now - before for now, before in zip(self._moved(), self._traffic_from, strict=True)]
+        reads, writes, read, written = counts
+        values = (reads, writes, written, read, 0, 0, 0, 0)
+        return [
+            in_binary(1, b"".join((value % (1 << 64)).to_bytes(8, "big") for value in values)),
+            in_binary(3, bytes(8)),
+        ]
+
+    def _count(self, task: Task, write: bool, blocks: int) -> None:
+        """A READ or WRITE begins."""
+        counts = self._traffic.get(task.nexus)
+        if counts is None:
+            with self._lock:
+                counts = self._traffic[task.nexus] = [0, 0, 0, 0]
+        counts[write] += 1
+        counts[2 + write] += blocks
+
+    def _moved(self) -> list[int]:
+        """READs, WRITEs, blocks read, blocks written, from the beginning on. With the lock."""
+        every = (self._traffic_left, self._gates.moved(), *self._traffic.values())
+        return [sum(each) for each in zip(*every, strict=True)]
+
+    def _count_traffic_anew(self) -> bool:
+        """Whether there was any since it was counted anew last. With the lock."""
+        before, self._traffic_from = self._traffic_from, self._moved()
+        return any(now != then for now, then in zip(self._traffic_from, before, strict=True))
+
+    def _left(self, nexus: Nexus) -> None:
+        super()._left(nexus)
+        gone = self._traffic.pop(nexus, NONE)
+        self._traffic_left = [each + more for each, more in zip(self._traffic_left, gone, strict=True)]
+
+
+class MoveCommands(TrafficCounts):
     """READ(6), (10), (12), (16), (32), WRITE likewise, PRE-FETCH and SYNCHRONIZE CACHE(10) and (16)."""
 
     @command(
@@ -26,12 +85,14 @@ class MoveCommands(BlockUnit):
         There is no non-volatile cache (NV_SUP), so FUA_NV of SBC-3 asks for nothing.
         """
         start, length = self._extent(cdb, cdb.transfer_length)
+        self._count(task, False, cdb.transfer_length)
         return Move(self.backend, start, length, self.block_size, flush=bool(cdb.fua) or not self._read_cache)
 
     @command(cdbs.Read6, medium=True, conflicts=Conflict.EXCLUSIVE_ACCESS)
     def read_6(self, task: Task, cdb: cdbs.Read6) -> Effect:
         """READ(6), of 1 to 256 blocks."""
         start, length = self._extent(cdb, cdb.blocks)
+        self._count(task, False, cdb.blocks)
         return Move(self.backend, start, length, self.block_size, flush=not self._read_cache)
 
     @command(cdbs.Write10, cdbs.Write12, cdbs.Write16, cdbs.Write32, medium=True)
@@ -47,6 +108,7 @@ class MoveCommands(BlockUnit):
     def _write(self, task: Task, cdb: Any, blocks: int, fua: bool) -> Effect:
         start, length = self._extent(cdb, blocks)
         self._writable(task)
+        self._count(task, True, blocks)
         flush = fua or not self._write_cache
         return Move(self.backend, start, length, self.block_size, True, flush)
 

@@ -9,6 +9,7 @@ from threading import Lock
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from pysrp.errors import ConfigError
 from pysrp.scsi.codes import SenseKey
 from pysrp.target.fault import Fault
 from pysrp.target.units.codes import SenseCode
@@ -57,6 +58,10 @@ class Keeping:
     name: str
 
     def _load(self, store: SavedStore | None) -> None:
+        if store is not None and not hasattr(store, "load"):
+            raise ConfigError(
+                f"saved={store!r} is no store: pysrp.target.saved_files.SavedFile makes one of a path"
+            )
         self._keeper = store
         self._saved = (store.load() if store is not None else None) or Saved()
         self._saving = Lock()

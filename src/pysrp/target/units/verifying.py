@@ -10,9 +10,10 @@ from pysrp.scsi.codes import ByteCheck, LogPage, SenseKey
 from pysrp.target.effects import GOOD, Effect, Fetch, Move, NextTurn, Read, Write
 from pysrp.target.fault import Fault
 from pysrp.target.task import Task
-from pysrp.target.units.blocks import READING, VERIFYING, BlockUnit
+from pysrp.target.units.blocks import READING, VERIFYING
 from pysrp.target.units.codes import SenseCode, invalid
 from pysrp.target.units.commands import LONG, Conflict, command
+from pysrp.target.units.moving import TrafficCounts
 
 __all__ = ["Comparing", "VerifyCommands"]
 
@@ -23,7 +24,7 @@ TURN = 16 << 20
 """Bytes after which others have their turn."""
 
 
-class Comparing(BlockUnit):
+class Comparing(TrafficCounts):
     """What commands have in common that look at what is there."""
 
     def _found(
@@ -37,6 +38,13 @@ class Comparing(BlockUnit):
         except OSError as error:
             raise self.fault_of(error, doing) from error
         return found
+
+    def _fetched(self, cdb: Any, length: int, field: str) -> Generator[Effect, Any, memoryview]:
+        """The data-out of a command, all of it; ``field``: what has asked for more than there is."""
+        data: memoryview = yield Fetch(length)
+        if len(data) < length:
+            raise invalid(type(cdb), field)
+        return data
 
     def _put(self, start: int, data: memoryview | bytes, fua: bool) -> Effect:
         """Write it, and be on the medium with it if that is asked."""
@@ -116,11 +124,10 @@ class VerifyCommands(Comparing):
             raise invalid(type(cdb), "bytchk")
         start, length = self._start(cdb, cdb.blocks), self._length(cdb, cdb.blocks)
         self._writable(task)
+        self._count(task, True, cdb.blocks)
         data = None
         if cdb.bytchk:
-            data = yield Fetch(length)
-            if len(data) < length:
-                raise invalid(type(cdb), "transfer_length")
+            data = yield from self._fetched(cdb, length, "transfer_length")
             yield self._put(start, data, True)
         else:
             yield Move(self.backend, start, length, self.block_size, True, True)
