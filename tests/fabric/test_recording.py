@@ -11,6 +11,7 @@ import pytest
 
 from captures import CAPTURES, LAB
 from pysrp import crq, mad, scsi, srp
+from pysrp.cli import records
 from pysrp.errors import DecodeError
 from pysrp.fabric.local import pair
 from pysrp.fabric.recorder import Recorder
@@ -104,3 +105,9 @@ def test_a_command_that_is_not_all_there() -> None:
     assert reader.record(Record("i2t", "iu", long, len(long), transaction=1).line()).cdb == bytes(32)
     assert reader.record(Record("i2t", "data", b"1", 1, transaction=1).line()).view() is None
     assert reader.record(Record("t2i", "iu", b"1", 1, transaction=2).line()).view() is None
+
+
+def test_what_decode_makes_of_a_recording_that_is_still_written() -> None:
+    found = list(records.from_captures(f"{LINE}\n\nnonsense\n{LINE}\n{LINE[:-3]}"))
+    assert [piece.where for piece in found] == ["1 i->t data", "line 3", "1 i->t data"]
+    assert [bool(piece.error) for piece in found] == [False, True, False]

@@ -95,6 +95,12 @@ def test_a_line_that_is_no_record(line: str) -> None:
         list(captures.packets(["", line]))
 
 
+def test_a_record_that_no_packet_has_room_for() -> None:
+    line = json.dumps({"hex": "00", "dir": "i2t", "what": "iu", "txn": 1 << 70})
+    with pytest.raises(DecodeError, match="record 1 has no place in a packet"):
+        list(captures.packets([line]))
+
+
 def test_a_file_that_is_broken() -> None:
     whole = written(SMALL)
     for data in whole[:-3], whole[:200] + bytes(4) + whole[200:], b"garbage", whole[:7]:
