@@ -1,6 +1,6 @@
 """A task: one SCSI command on its way through a target, and the joint between engine and logical units.
 
-The session (:mod:`.srp_session`) makes a :class:`Task` of an SRP_CMD and gives it to a logical unit, which is anything that
+The session (:mod:`pysrp.target.srp_session`) makes a :class:`Task` of an SRP_CMD and gives it to a logical unit, which is anything that
 has the methods of :class:`Unit`. The unit checks the CDB and says what is to be done (:mod:`.effects`); the task carries
 it out and ends, once.
 
