@@ -392,6 +392,6 @@ def test_closed_memory_that_somebody_holds(method: str) -> None:
     held = ram.memory()
     held[:3] = b"abc"
     ram.close()
-    with pytest.raises(ValueError, match="released"):
+    with pytest.raises(ValueError, match="is closed"):
         getattr(ram, method)(0, 8192)
     assert held[:3] == b"abc"

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 __all__ = ["ZEROS", "Backend", "Borrower"]
 
-ZEROS = memoryview(bytes(1 << 18))
+ZEROS = bytes(1 << 18)
 """256 KiB of zeros to copy from."""
 
 Self = TypeVar("Self")
@@ -101,7 +101,7 @@ class Backend(ABC):
         end = offset + length
         while offset < end:
             step = min(len(ZEROS), end - offset)
-            self.write_from(offset, ZEROS[:step])
+            self.write_from(offset, memoryview(ZEROS)[:step])
             offset += step
 
     def discard(self, offset: int, length: int) -> None:

@@ -29,7 +29,7 @@ class Null(Backend):
         self._inside(offset, len(view))
         for done in range(0, len(view), len(ZEROS)):
             part = view[done : done + len(ZEROS)]
-            part[:] = ZEROS[: len(part)]
+            part[:] = memoryview(ZEROS)[: len(part)]
 
     def write_from(self, offset: int, view: memoryview) -> None:
         """Forget ``view``."""

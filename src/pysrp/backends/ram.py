@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import mmap
 import weakref
 from itertools import groupby
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pysrp._fast.ram import RamTable
+from pysrp._fast.stretch import Stretch
 from pysrp.backends.base import Backend, Borrower
 from pysrp.errors import ConfigError
 
@@ -39,7 +39,7 @@ class Ram(Backend):
         self.size = size
         flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0)
         self._map = mmap.mmap(-1, size, flags=flags)
-        self._view = memoryview(self._map)
+        self._memory: Stretch | None = Stretch(self._map)
         self._lent: set[weakref.ref[Borrower]] = set()
 
     def __repr__(self) -> str:
@@ -52,22 +52,24 @@ class Ram(Backend):
 
     def read_into(self, offset: int, view: memoryview) -> None:
         """Copy from memory; never fails."""
+        memory = self._memory or self._opened()
         if not 0 <= offset <= self.size - len(view):
             self._inside(offset, len(view))
-        view[:] = self._view[offset : offset + len(view)]
+        memory.read_into(offset, view)
 
     def write_from(self, offset: int, view: memoryview) -> None:
         """Copy to memory. Raises OSError never, though a machine out of memory may kill the process."""
+        memory = self._memory or self._opened()
         if not 0 <= offset <= self.size - len(view):
             self._inside(offset, len(view))
-        self._view[offset : offset + len(view)] = view
+        memory.write_from(offset, view)
 
     def flush(self) -> None:
         """Nothing to do: the memory is the medium."""
 
     def memory(self) -> memoryview:
         """The memory itself."""
-        return self._view[:]
+        return memoryview(self._opened())
 
     def lend(self, borrower: Borrower) -> memoryview | None:
         """The memory itself, until it is closed or somebody puts a function of his own in front of a transfer."""
@@ -87,7 +89,7 @@ class Ram(Backend):
 
     def native(self) -> object:
         """See :meth:`Backend.native`; the memory stays as long as the capsule does."""
-        return RamTable(self._view[:]).capsule
+        return RamTable(self._opened()).capsule
 
     def zero(self, offset: int, length: int) -> None:
         """Zero it; whole pages are given back to the kernel instead."""
@@ -109,8 +111,14 @@ class Ram(Backend):
         return True
 
     def _inside(self, offset: int, length: int) -> None:
-        len(self._view)  # ValueError when it is closed, though somebody may hold the memory
+        self._opened()
         super()._inside(offset, length)
+
+    def _opened(self) -> Stretch:
+        memory = self._memory
+        if memory is None:  # though somebody may hold it
+            raise ValueError(f"{self!r} is closed")
+        return memory
 
     def discard(self, offset: int, length: int) -> None:
         """As :meth:`zero`: pages that hold nothing cost nothing."""
@@ -136,7 +144,7 @@ class Ram(Backend):
 
     def _entries(self, page: int, count: int) -> memoryview:
         """What the kernel says of so many pages. Raises OSError."""
-        page += ctypes.addressof(ctypes.c_char.from_buffer(self._map)) // PAGE
+        page += self._opened().address // PAGE
         with PAGEMAP.open("rb", buffering=0) as file:
             file.seek(8 * page)
             told = file.read(8 * count)
@@ -146,7 +154,7 @@ class Ram(Backend):
 
     def close(self) -> None:
         """Give the memory back, as soon as nobody holds a view of it."""
-        self._view.release()
+        self._memory = None
         self._call_back()
         with contextlib.suppress(BufferError):  # memory() is in use: then the last view frees it
             self._map.close()

@@ -211,6 +211,7 @@ class BackendChannel(MediumChannel):
         if request.channel is None and self._stragglers is not None:
             self._stragglers.over(request)
         request.over(request)
+        request.buffers = ()  # here, not when the worker forgets it: the loop may be about to make others like them
 
     def withdraw(self, request: MediumRequest) -> bool:
         """See :meth:`pysrp.target.medium.MediumChannel.withdraw`."""

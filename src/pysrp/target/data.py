@@ -20,6 +20,7 @@ from weakref import WeakSet
 
 from pysrp._fast.lane import NativeRequest
 from pysrp._fast.srp import clip
+from pysrp._fast.stretch import Stretch
 from pysrp.errors import HcallError
 from pysrp.target.backend_medium import BackendMedium, Workers, ask
 from pysrp.target.effects import Move
@@ -49,16 +50,17 @@ class Allocating(Protocol):
 
 
 class Chunk:
-    """:data:`CHUNK` bytes at ``offset`` of DMA memory, and a view of them."""
+    """:data:`CHUNK` bytes at ``offset`` of DMA memory, and a view of them for the loop."""
 
-    __slots__ = ("memory", "offset", "view")
+    __slots__ = ("memory", "offset", "stretch", "view")
 
     memory: Any
     offset: int
 
     def __init__(self, memory: Any, offset: int) -> None:
         self.memory, self.offset = memory, offset
-        self.view: memoryview = memoryview(memory).cast("B")[offset : offset + CHUNK]
+        self.stretch: Stretch = Stretch(memory, offset, CHUNK)  # a medium's thread has views of its own
+        self.view: memoryview = memoryview(self.stretch)
 
 
 class Staging:
@@ -398,7 +400,7 @@ class Transfer(Staged):
                 WRITE if move.write else READ,
                 move.offset + self.done,
                 size,
-                (self.chunk.view[:size],),
+                (self.chunk.stretch.part(0, size),),
                 flags,
                 move.block,
                 self._over,
