@@ -59,6 +59,8 @@ class LocalPort(fast.Adapter, Port):
         self.liobn = 0x10000000 | identity.unit_address & 0xFFFFFF
         # The queue lies in the partition's own memory, as everything that the hypervisor is told about.
         self._queue = self.allocate(queue_size)
+        self._beyond: fast.Region | None = None
+        """Where the partner has its queue: it may close in the middle of what is sent there."""
 
     @property
     def partner(self) -> Identity | None:
@@ -81,6 +83,7 @@ class LocalPort(fast.Adapter, Port):
         self.inject("H_FREE_CRQ", times=0)
         self.free()
         self.shut()
+        self._beyond = None
         if self.peer and not self.peer.closed:
             self.peer.wake()
 
@@ -215,6 +218,7 @@ def pair(
     link = fast.Region(fast.link_bytes(0, 0))
     for end, other in (ends, ends[::-1]):
         end.peer = other
+        end._beyond = other.region
         end.is_server = end is ends[1]
         end.link(link, end.is_server, 0, 0, -1, other.bell_fd)
     ends[1].riobn = ends[0].liobn
