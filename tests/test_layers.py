@@ -30,11 +30,8 @@ ROOMS = [
             "_fast.crq",
             "_fast.native",
             "_fast.capsule",
-<<<<<<< HEAD
             "_fast.told",
-=======
             "_fast.stretch",
->>>>>>> a71c105 (media: threads share no memoryview of memory: Ram, Null, staged data)
         ),
     ),
     (1, ("fields", "crq", "srp", "mad", "lun", "scsi")),

@@ -31,16 +31,21 @@ static void bell_context_anew(void)
 		bell_context = 0;
 }
 
-/* Before the first ring; whoever calls holds the interpreter's lock. A forked child has no context of its parent's. */
-static inline void bell_begin(void)
+static void bell_make(void)
 {
-	if (bell_file >= 0)
-		return;
 	bell_file = memfd_create("pysrp-bell", MFD_CLOEXEC);
 	if (bell_file < 0)
 		return;
 	bell_context_anew();
 	pthread_atfork(NULL, NULL, bell_context_anew);
+}
+
+/* Before the first ring, by any thread. A forked child has no context of its parent's. */
+static inline void bell_begin(void)
+{
+	static pthread_once_t begun = PTHREAD_ONCE_INIT;
+
+	pthread_once(&begun, bell_make);
 }
 
 /*

@@ -21,7 +21,7 @@ struct pysrp_bell {
 	uint32_t rung;		/* there is something to reap, or was */
 	uint32_t ringing;	/* threads that are at it */
 	struct pysrp_ear *ear;	/* NULL: the loop has none, and is told with the interpreter's lock */
-	void *owner;		/* the channel, for who has that lock */
+	void *owner;		/* for who has that lock: the object that this bell is in */
 };
 
 /* Ring; whether somebody has to be told with the interpreter's lock. */

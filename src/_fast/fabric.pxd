@@ -202,7 +202,9 @@ cdef class Window(Waiter):
     cdef int copy(self, uint64_t ioba, uint8_t *local, uint64_t length, bint store) noexcept nogil
     """H_COPY_RDMA as often as max_transfer asks: store to the partner, or fetch from it."""
     cdef move(self, uint64_t remote, Memory local, uint64_t offset, object length, bint store)
+    cdef uint64_t take_pages(self, uint64_t pages, int access) except 0
     cdef give_back(self, uint64_t first, uint64_t pages)
+    cdef put_pages(self, uint64_t first, uint64_t pages)
 
 
 cdef class Adapter(Window):

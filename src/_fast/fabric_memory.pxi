@@ -38,22 +38,27 @@ cdef class Memory:
     def __len__(self):
         return self.size
 
+    # Views of it come and go in any thread, as those of a medium's do.
+
     def __getbuffer__(self, Py_buffer *view, int flags):
-        if self.base is NULL:
-            raise BufferError("this memory has been freed")
-        PyBuffer_FillInfo(view, self, self.base, self.size, 0, flags)
-        self.exports += 1
+        with cython.critical_section(self):
+            if self.base is NULL:
+                raise BufferError("this memory has been freed")
+            PyBuffer_FillInfo(view, self, self.base, self.size, 0, flags)
+            self.exports += 1
 
     def __releasebuffer__(self, Py_buffer *view):
-        self.exports -= 1
+        with cython.critical_section(self):
+            self.exports -= 1
 
     def free(self):
         """Unmap it for the partner and give the pages back."""
-        if self.base is NULL:
-            return
-        if self.exports:
-            raise BufferError("a memoryview of this memory is still alive")
-        self.base = NULL
+        with cython.critical_section(self):
+            if self.base is NULL:
+                return
+            if self.exports:
+                raise BufferError("a memoryview of this memory is still alive")
+            self.base = NULL
         self.port.give_back(self.address >> TCE_SHIFT, (self.size + TCE_PAGE - 1) >> TCE_SHIFT)
 
     def __del__(self):

@@ -84,11 +84,26 @@ cdef class Window(Waiter):
     def allocate(self, Py_ssize_t size, int access=TCE_READ | TCE_WRITE):
         """Memory with a bus address."""
         cdef uint64_t pages = (size + TCE_PAGE - 1) >> TCE_SHIFT
-        cdef uint64_t first, page, dirty
+        cdef uint64_t first, dirty
         cdef Memory memory
         self.check_open()
         if size < 1:
             raise ValueError(f"{size} bytes of memory")
+        with cython.critical_section(self):     # who lets go of memory does so in any thread
+            first = self.take_pages(pages, access)
+        memory = Memory.__new__(Memory)
+        memory.port, memory.region, memory.size = self, self.region, size
+        memory.address = first << TCE_SHIFT
+        memory.base = self.own.memory + memory.address
+        if memory.address < self.used:
+            dirty = min(self.used - memory.address, pages << TCE_SHIFT)
+            memset(memory.base, 0, dirty)
+        self.used = max(self.used, (first + pages) << TCE_SHIFT)
+        return memory
+
+    cdef uint64_t take_pages(self, uint64_t pages, int access) except 0:
+        """Map so many that are free; the number of the first one."""
+        cdef uint64_t first, page
         for at in range(len(self.holes)):
             hole = self.holes[at]
             if hole[1] >= pages:
@@ -107,21 +122,16 @@ cdef class Window(Waiter):
         hole[1] -= pages
         if not hole[1]:
             del self.holes[at]
-        memory = Memory.__new__(Memory)
-        memory.port, memory.region, memory.size = self, self.region, size
-        memory.address = first << TCE_SHIFT
-        memory.base = self.own.memory + memory.address
-        if memory.address < self.used:
-            dirty = min(self.used - memory.address, pages << TCE_SHIFT)
-            memset(memory.base, 0, dirty)
-        self.used = max(self.used, (first + pages) << TCE_SHIFT)
-        return memory
+        return first
 
     cdef give_back(self, uint64_t first, uint64_t pages):
+        with cython.critical_section(self):
+            if not self.closed:
+                self.put_pages(first, pages)
+
+    cdef put_pages(self, uint64_t first, uint64_t pages):
         cdef uint64_t page
         cdef Py_ssize_t at = 0
-        if self.closed:
-            return
         for page in range(first, first + pages):
             tce_set(&self.own, page, 0)
         while at < len(self.holes) and self.holes[at][0] < first:
@@ -158,10 +168,12 @@ cdef class Window(Waiter):
         if count < RELEASE_GIL:
             code = self.copy(remote, local.base + offset, count, store)
         else:
-            local.exports += 1      # nobody frees it meanwhile
+            with cython.critical_section(local):
+                local.exports += 1      # nobody frees it meanwhile
             with nogil:
                 code = self.copy(remote, local.base + offset, count, store)
-            local.exports -= 1
+            with cython.critical_section(local):
+                local.exports -= 1
         if code:
             self.fail("H_COPY_RDMA", code)
 

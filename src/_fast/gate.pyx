@@ -3,6 +3,7 @@
 Reasons are bits. Those below 16 close it for every command, the others for what writes.
 """
 
+cimport cython
 from libc.stdint cimport uint32_t
 from libc.stdlib cimport free
 
@@ -45,11 +46,11 @@ cdef class Gate:
         if not pysrp_gate_close(self.gate, reasons):
             return True
         if drained is not None:
-            # Before the loop can look: it takes the interpreter's lock to do so.
-            self.waiting.append(drained)
-            if not pysrp_gate_await(self.gate):
-                self.waiting.pop()
-                return True
+            # Before the loop can look: it does so with this lock, or the interpreter's.
+            with cython.critical_section(self):
+                if not pysrp_gate_await(self.gate):
+                    return True
+                self.waiting.append(drained)
         return False
 
     def open(self, uint32_t reasons):
@@ -76,9 +77,11 @@ cdef class Gate:
 
     cdef void tell(self) noexcept:
         """Nothing is under way any more: tell those who wait. The loop's."""
-        cdef list waiting = self.waiting
-        pysrp_gate_told(self.gate)
-        self.waiting = []
+        cdef list waiting
+        with cython.critical_section(self):
+            waiting = self.waiting
+            pysrp_gate_told(self.gate)
+            self.waiting = []
         for each in waiting:
             told(each)
 

@@ -12,6 +12,26 @@
 cimport cython
 
 
+cdef extern from * nogil:
+    """
+    /* A list that any thread puts something on, and one takes all of it. */
+    static inline void list_put(void **first, void *item, void **next)
+    {
+        void *before = __atomic_load_n(first, __ATOMIC_RELAXED);
+
+        do
+            *next = before;
+        while (!__atomic_compare_exchange_n(first, &before, item, 1, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+    }
+
+    static inline void *list_take(void **first)
+    {
+        return __atomic_exchange_n(first, NULL, __ATOMIC_ACQUIRE);
+    }
+    """
+    void list_put(void **first, void *item, void **next)
+    void *list_take(void **first)
+
 cdef extern from "<stdlib.h>" nogil:
     void *aligned_alloc(size_t alignment, size_t size)
 
@@ -59,7 +79,7 @@ cdef class Requests:
     cdef Py_ssize_t count
     cdef Slot *slabs[SLABS]
     cdef Slot *idle
-    cdef Slot *returned     # idle too: by who has the interpreter's lock
+    cdef Slot *returned     # idle too: by whatever thread lets go of a request
     cdef Slot *first
     cdef Slot *last
     cdef Py_ssize_t under_way
@@ -310,11 +330,12 @@ cdef class Requests:
 
     cdef void recycle(self) noexcept:
         """What the engine has let go of."""
-        cdef Slot *slot
-        while self.returned is not NULL:
-            slot = self.returned
-            self.returned = slot.after
+        cdef Slot *slot = <Slot *>list_take(<void **>&self.returned)
+        cdef Slot *after
+        while slot is not NULL:
+            after = slot.after
             self.drop(slot)
+            slot = after
 
     cdef NativeRequest take(self, Slot *slot, NativeChannel channel):
         """Hand it over."""
@@ -399,8 +420,7 @@ cdef class NativeRequest(InFlight):
 
     def __dealloc__(self):
         if self.slot is not NULL:
-            self.slot.after = self.table.returned
-            self.table.returned = self.slot
+            list_put(<void **>&self.table.returned, self.slot, <void **>&self.slot.after)
 
     def __getbuffer__(self, Py_buffer *buffer, int flags):
         PyBuffer_FillInfo(buffer, self, self.slot.bytes if self.length else &NOTHING, self.length, 0, flags)

@@ -83,10 +83,12 @@ cdef class InFlight:
 
 cdef class _Bell:
     cdef pysrp_bell bell
+    cdef object channel     # a weak reference: whoever rings may be late
     cdef Ear ear
 
 
 cdef class NativeChannel:
+    cdef object __weakref__
     cdef MediumTable table
     cdef NativeEnd end
     cdef object post
@@ -99,6 +101,7 @@ cdef class NativeChannel:
     cdef bint wanted        # and has to look once more
     cdef Py_ssize_t busy    # calls that are in this channel: nobody closes it
     cdef void close(self) noexcept
+    cdef keep(self)
     cdef rung(self)
     cdef attach(self, Ear ear, lane, Claim claim)
     cdef void listen(self, NativeEnd **busy, int epoll) noexcept

@@ -12,6 +12,7 @@ from libc.stdlib cimport calloc, free, realloc
 import errno
 import logging
 from collections import deque
+from weakref import ref
 
 from pysrp.target import link
 from pysrp.target import medium as words
@@ -179,8 +180,10 @@ cdef void ring(void *given) noexcept nogil:
 
 
 cdef void tell(pysrp_bell *bell) noexcept with gil:
-    if bell.owner is not NULL:
-        (<NativeChannel>bell.owner).rung()
+    # The bell is there: who closes the channel waits for who rings. The channel may be about to go.
+    channel = (<_Bell>bell.owner).channel()
+    if channel is not None:
+        (<NativeChannel>channel).rung()
 
 
 cdef pysrp_submitted give(NativeEnd *end, pysrp_io *io) noexcept nogil:
@@ -247,7 +250,8 @@ cdef class NativeChannel:
         self.table, self.post, self.pending, self.untold = table, post, {}, deque()
         self.bell = _Bell()
         bell = &self.bell.bell
-        bell.owner = <void *>self
+        self.bell.channel = ref(self)
+        bell.owner = <void *>self.bell
         self.end.medium, self.end.bell = medium, bell
         with nogil:
             self.end.channel = medium.opened(medium.self, ring, bell)
@@ -255,14 +259,14 @@ cdef class NativeChannel:
             raise MemoryError("the medium has no channel")
 
     def __dealloc__(self):
-        if self.bell is not None:
-            self.bell.bell.owner = NULL
         self.close()
         free(self.end.others)
 
     cdef void close(self) noexcept:
-        cdef void *channel = self.end.channel
-        self.end.channel = NULL
+        cdef void *channel
+        with cython.critical_section(self):
+            channel = self.end.channel
+            self.end.channel = NULL
         if channel is not NULL and not Py_IsInitialized():
             # Python ends, and whoever rings and asks for its lock goes on no more: who waited for that would for ever.
             Py_INCREF(self.table)
@@ -306,16 +310,23 @@ cdef class NativeChannel:
         if part is not None:
             part.own = io
         self.pending[<size_t>io.io] = io
-        KEPT.add(self)
+        self.keep()
+
+    cdef keep(self):
+        # Not while somebody finds it idle: it would be let go of.
+        with cython.critical_section(self):
+            KEPT.add(self)
 
     cdef rung(self):
         # Whatever that does: the medium must not be asked to close this before it has returned.
-        KEPT.add(self)
-        self.busy += 1
+        with cython.critical_section(self):
+            KEPT.add(self)
+            self.busy += 1
         try:
             self.post(self.reap)
         finally:
-            self.busy -= 1
+            with cython.critical_section(self):
+                self.busy -= 1
 
     def submit(self, request):
         """See :meth:`pysrp.target.medium.MediumChannel.submit`."""
@@ -339,7 +350,7 @@ cdef class NativeChannel:
         if code == PYSRP_PENDING:
             self.end.dawdles |= io.io.flags & PYSRP_NOWAIT != 0
             request.own = io
-            KEPT.add(self)
+            self.keep()
             return link.PENDING
         del self.pending[<size_t>io.io]
         io.ends()
@@ -366,14 +377,20 @@ cdef class NativeChannel:
     def reap(self):
         """Tell who waits for them of the requests that are over. Called by the loop."""
         cdef size_t i
-        self.wanted = True
-        if self.reaping:        # a loop that is over has no thread of its own: one of those who ring does it for all
-            return
-        self.reaping = True
-        self.busy += 1
+        cdef bint ended = False
+        with cython.critical_section(self):
+            self.wanted = True
+            if self.reaping:    # a loop that is over has no thread of its own: one of those who ring does it for all
+                return
+            self.reaping = True
+            self.busy += 1
         try:
-            while self.wanted:      # also by who comes while a request is told
-                self.wanted = False
+            while True:
+                with cython.critical_section(self):
+                    ended = not self.wanted         # also by who comes while a request is told
+                    self.wanted, self.reaping = False, not ended
+                if ended:
+                    break
                 if self.end.channel is not NULL:
                     with nogil:
                         gather(&self.end)
@@ -385,12 +402,17 @@ cdef class NativeChannel:
                         self.untold.append((<InFlight>io).ends())
                 self.end.count = 0
         finally:
-            self.reaping = False
-            self.busy -= 1
+            with cython.critical_section(self):
+                if not ended:
+                    self.reaping = False
+                self.busy -= 1
         sweep()
         try:
-            while self.untold:
-                request = self.untold.popleft()
+            while True:
+                with cython.critical_section(self):
+                    request = self.untold.popleft() if self.untold else None
+                if request is None:
+                    break
                 request.over(request)
         finally:
             if self.untold:     # what one of them raises drops no other
@@ -399,7 +421,7 @@ cdef class NativeChannel:
     def retire(self):
         """See :meth:`pysrp.target.medium.MediumChannel.retire`."""
         self.retired = True
-        KEPT.add(self)
+        self.keep()
         self.detach()
         sweep()
 
@@ -411,12 +433,15 @@ cdef set KEPT = set()
 cdef sweep():
     """Let go of those that need not stay any more."""
     cdef NativeChannel channel
+    cdef bint idle
     for each in list(KEPT):
         channel = each
-        if not channel.pending and not channel.busy:
-            KEPT.discard(channel)
-            if channel.retired:
-                channel.close()
+        with cython.critical_section(channel):
+            idle = not channel.pending and not channel.busy
+            if idle:
+                KEPT.discard(channel)
+        if idle and channel.retired:
+            channel.close()
 
 
 def check_numbers(operation=words.Operation, feature=words.Feature, fua=words.FUA, nowait=words.NOWAIT):

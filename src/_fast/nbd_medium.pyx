@@ -8,7 +8,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from pysrp._fast.capsule cimport capsule_of
 from pysrp._fast.native cimport PYSRP_MEDIUM, PYSRP_READ_ONLY, pysrp_medium
-from pysrp._fast.told cimport tell
+from pysrp._fast.told cimport owner_of, tell
 
 
 cdef extern from "nbd_medium.h" nogil:
@@ -61,6 +61,7 @@ cdef class NbdTable:
     connected to.
     """
 
+    cdef object __weakref__
     cdef nbd_medium *medium
     cdef readonly object told
 
@@ -72,7 +73,7 @@ cdef class NbdTable:
         self.medium = nbd_begin(uri, limit, keep)
         if self.medium is NULL:
             raise MemoryError
-        self.medium.told, self.medium.owner = tell, <void *>self
+        self.medium.told, self.medium.owner = tell, owner_of(self)
         with nogil:
             error = nbd_open(self.medium)
         if error:
@@ -82,7 +83,6 @@ cdef class NbdTable:
 
     def __dealloc__(self):
         if self.medium is not NULL:
-            self.medium.owner = NULL
             self.close()
             nbd_unuse(self.medium)
 

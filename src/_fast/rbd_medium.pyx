@@ -14,7 +14,7 @@ import os
 
 from pysrp._fast.capsule cimport capsule_of
 from pysrp._fast.native cimport PYSRP_MEDIUM, pysrp_medium
-from pysrp._fast.told cimport Py_IsInitialized, tell
+from pysrp._fast.told cimport Py_IsInitialized, owner_of, tell
 
 
 cdef extern from "rbd_medium.h" nogil:
@@ -86,6 +86,7 @@ cdef class RbdTable:
     :meth:`read_text`; what it raises keeps the image from being used. Raises OSError where it cannot be opened.
     """
 
+    cdef object __weakref__
     cdef rbd_medium *medium
     cdef readonly object told
     cdef public object takes
@@ -100,7 +101,7 @@ cdef class RbdTable:
         self.medium = rbd_begin(&where, policy, read_only, limit)
         if self.medium is NULL:
             raise MemoryError
-        self.medium.told, self.medium.takes, self.medium.owner = tell, takes, <void *>self
+        self.medium.told, self.medium.takes, self.medium.owner = tell, takes, owner_of(self)
         with nogil:
             error = rbd_open(self.medium)
         if error:
@@ -108,7 +109,6 @@ cdef class RbdTable:
 
     def __dealloc__(self):
         if self.medium is not NULL:
-            self.medium.owner = NULL
             self.close()
             rbd_unuse(self.medium)
 
@@ -202,9 +202,9 @@ cdef int takes(void **owner, const char *text) noexcept nogil:
 
 
 cdef int takes_owner(void **owner, const char *text) noexcept with gil:
-    if owner[0] is NULL:
+    cdef RbdTable table = (<object>owner[0])() if owner[0] is not NULL else None
+    if table is None:
         return ESHUTDOWN
-    table = <RbdTable>owner[0]
     try:
         if table.takes is not None:
             table.takes(None if text is NULL else <bytes>text)

@@ -196,8 +196,10 @@ cdef object unpack_entry(object self, PyObject **args, Py_ssize_t nargs, PyObjec
         raise TypeError(f"{layout.owner.__name__}.unpack(buf, offset=0, /)")
     if nargs == 2:
         offset = <object> args[1]
-    if layout.unpacked is NULL:
-        layout.unpacked = steps_of(list(layout.fixed), True)
+    if step_list(&layout.unpacked) is NULL:
+        with cython.critical_section(layout):
+            if layout.unpacked is NULL:
+                step_publish(&layout.unpacked, steps_of(list(layout.fixed), True))
     PyObject_GetBuffer(<object> args[0], &view, PyBUF_SIMPLE)
     try:
         if offset < 0 or offset > view.len or PyBytes_GET_SIZE(layout.template) > view.len - offset:

@@ -84,8 +84,8 @@ cdef list members_of(object codes, unsigned int width):
     key = (codes, width)
     table = _MEMBERS.get(key)
     if table is None:
-        table = [member_of(codes, value) for value in range(1 << width)]
-        _MEMBERS[key] = table
+        # One for all, and for good: threads that need it at the same time have it without a lock.
+        table = _MEMBERS.setdefault(key, [member_of(codes, value) for value in range(1 << width)])
     return table
 
 

@@ -119,11 +119,12 @@ cdef int make_record_type(Layout layout) except -1:
     made = record_make_type(name, owner, members, len(fields), record_set)
     made.__match_args__ = tuple([f.name for f in fields])
     slots = steps_of(fields, False)
-    if layout.record is not None:
-        return 0    # an enum's own code was asked for its members, and has made a record
-    layout.slots = slots
-    layout.slot_count = len(fields)
-    layout.record = made
+    with cython.critical_section(layout):
+        if layout.record is not None:
+            return 0    # by another thread, or an enum's own code was asked for its members, and has made a record
+        layout.slot_count = len(fields)
+        step_publish(&layout.slots, slots)
+        layout.record = made
     return 0
 
 
@@ -131,7 +132,8 @@ cdef View record_of(Layout layout, bytes data):
     cdef View v
     cdef PyObject **slot
     cdef Py_ssize_t i
-    if layout.record is None:
+    # The type is set once, last, and stays.
+    if layout.record is None or step_list(&layout.slots) is NULL:
         make_record_type(layout)
     if PyBytes_GET_SIZE(data) < layout.size:
         truncated(layout.owner.__name__, "", 0, layout.size, PyBytes_GET_SIZE(data))

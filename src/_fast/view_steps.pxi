@@ -28,6 +28,17 @@ cdef struct Step:
     PyObject *field     # borrowed from the layout
 
 
+# Made by whichever thread is the first to need it, and read by all without a lock.
+
+cdef extern from * nogil:
+    """
+    #define step_list(at) __atomic_load_n(at, __ATOMIC_ACQUIRE)
+    #define step_publish(at, list) __atomic_store_n(at, list, __ATOMIC_RELEASE)
+    """
+    Step *step_list(Step **at)
+    void step_publish(Step **at, Step *list)
+
+
 cdef PyObject *_BYTES[256]
 
 for _number in range(256):
