@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cffi
+import pytest
 
 import pysrp
+
+cffi = pytest.importorskip("cffi", reason="there is no cffi for this Python")
 
 
 def compiled(folder: str | Path, name: str, calls: str, source: str, libraries: tuple[str, ...] = ()) -> Any:
