@@ -20,7 +20,7 @@ from pysrp.target.units.verifying import Comparing
 
 __all__ = ["AtomicCommands"]
 
-log = logging.getLogger("pysrp.target")
+log: logging.Logger = logging.getLogger("pysrp.target")
 
 MAX_COMPARE = 255
 """Blocks of one COMPARE AND WRITE: its count has one byte."""
