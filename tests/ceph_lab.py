@@ -89,6 +89,11 @@ def missing() -> str | None:
     return None
 
 
+def alone() -> dict[str, str]:
+    """The environment without sanitizers that are preloaded here, which are not meant for Ceph."""
+    return {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+
+
 class CephLab:
     """A cluster that runs, by its folder and its network namespace."""
 
@@ -114,7 +119,9 @@ class CephLab:
     def run(self, tool: str, *words: object) -> str:
         """What one of Ceph's tools prints; it has to succeed."""
         command = [tool, "--conf", str(self.conf), *map(str, words)]
-        done = subprocess.run(command, capture_output=True, text=True, preexec_fn=self.enter, check=False)
+        done = subprocess.run(
+            command, env=alone(), capture_output=True, text=True, preexec_fn=self.enter, check=False
+        )
         assert done.returncode == 0, f"{command}: {done.stderr}"
         return done.stdout
 
@@ -158,7 +165,8 @@ class OwnCephLab(CephLab):
         assert self.run("ceph", "fsid").strip() == str(fsid)
 
     def _once(self, *command: object) -> None:
-        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+        words = list(map(str, command))
+        done = subprocess.run(words, env=alone(), capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{command}: {done.stderr}"
 
     def begin(self, daemon: str, network: Callable[[], None] | None = None) -> None:
@@ -172,7 +180,7 @@ class OwnCephLab(CephLab):
             network()
 
         self.running[daemon] = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=prepare
+            command, env=alone(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=prepare
         )
 
     def kill(self, daemon: str) -> None:
