@@ -3,6 +3,7 @@
 from enum import IntEnum
 
 import pytest
+from pysrp._fast.stretch import Stretch
 
 from pysrp import srp
 from pysrp.fields import U8, U16, U64, Bits, LunField, Structure
@@ -104,3 +105,26 @@ def test_parsing_by_several():
                 srp.parse(iu[:9])
 
     each(parse)
+
+
+def test_a_stretch_has_bounds():
+    """What is not inside is refused, read, written or looked at."""
+    memory = bytearray(range(64))
+    stretch = Stretch(memory, 16, 32)
+    assert (len(stretch), bytes(stretch.part(4, 2))) == (32, b"\x14\x15")
+    stretch.write_from(30, b"ab")
+    got = bytearray(2)
+    stretch.read_into(30, got)
+    assert got == b"ab" == memory[46:48]
+    for offset, size in (0, 65), (60, 5), (-1, 4), (65, None):
+        with pytest.raises(ValueError, match="in memory of 64 bytes"):
+            Stretch(memory, offset, size)
+    for call in (stretch.read_into, stretch.write_from):
+        with pytest.raises(ValueError, match="in memory of 32 bytes"):
+            call(31, bytearray(2))
+        with pytest.raises(ValueError, match="in memory of 32 bytes"):
+            call(33, bytearray(0))
+    with pytest.raises(BufferError):
+        memory.append(0)
+    del stretch, call
+    memory.append(0)
