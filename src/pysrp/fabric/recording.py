@@ -77,7 +77,8 @@ class Record(NamedTuple):
         if self.truncated or not self.data:
             return None
         if self.what == "crq":
-            return crq.parse(self.data)
+            element: View = crq.parse(self.data)
+            return element
         if self.what == "iu":
             known = {crq.Format.SRP: srp.parse, crq.Format.MAD: mad.parse}.get(
                 cast("crq.Format", self.format)
