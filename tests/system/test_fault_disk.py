@@ -252,7 +252,7 @@ def test_the_file_of_the_rules(tree: Tree) -> None:
 
 def test_a_flush_from_the_tree(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is told what is wrong, and does not wait for ever."""
-    monkeypatch.setattr("pysrp.scst.devices.FLUSHING", 0.01)
+    monkeypatch.setattr("pysrp.scst.device.FLUSHING", 0.01)
     add(tree, "fault:delay,constant=1us:ram:1M")
     tree.write("devices/bad/sync", "1")
     for rule, code in (

@@ -44,7 +44,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from pysrp.errors import ConfigError
-from pysrp.scst.devices import HANDLERS, IGNORED, FileIo
+from pysrp.scst.device import IGNORED
+from pysrp.scst.devices import HANDLERS, FileIo
 from pysrp.scst.files import Files
 from pysrp.scst.grammar import TreeError, flag, number, octets, quote, refuse
 from pysrp.scst.nodes import MARK

@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 
 from pysrp.errors import ConfigError
 from pysrp.scsi.codes import AsymmetricAccessState as State
-from pysrp.scst.devices import DeviceDirectory, Devices
+from pysrp.scst.device import DeviceDirectory
+from pysrp.scst.devices import Devices
 from pysrp.scst.grammar import CommandText, flag, refuse, within
 from pysrp.scst.nodes import Directory, Folder, Node, Symlink, attribute, line
 from pysrp.scst.targets import HIGHEST_ID, Target, Targets

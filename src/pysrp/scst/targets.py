@@ -14,7 +14,8 @@ from contextlib import AbstractContextManager
 
 from pysrp.fabric import Identity
 from pysrp.lun import AddressMethod
-from pysrp.scst.devices import DeviceDirectory, Devices
+from pysrp.scst.device import DeviceDirectory
+from pysrp.scst.devices import Devices
 from pysrp.scst.grammar import CommandText, flag, number, refuse, within
 from pysrp.scst.nodes import Directory, File, Folder, Node, Symlink, attribute, line
 from pysrp.target.lunmap import Export, LunMap

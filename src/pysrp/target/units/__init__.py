@@ -4,6 +4,7 @@
 every unit
 =======================  ==============================================================================
 ``base``                 what a unit keeps behind its lock, and what stands in the way of a command
+``nexuses``              the lock, and the nexuses: for which the way is open, how each is told what it has to know
 ``commands``             the table of commands: which method handles which CDB, and when
 ``codes``                sense codes and unit attentions; faults that point into a CDB or a parameter list
 ``attentions``           what each nexus is still to be told

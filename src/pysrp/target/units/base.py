@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import partial
 from typing import Any, ClassVar
 
 from pysrp._fast.gate import (
     ALONE,
     ATTENTION,
     JOB,
-    NO_CACHE,
     NOT_READY,
     RESERVED,
-    REVOKED,
-    STOPS_READS,
-    SWP,
-    UNCACHED,
     Gate,
 )
 from pysrp.errors import ScsiError
@@ -30,19 +23,20 @@ from pysrp.scsi.mode import ControlPage
 from pysrp.target.claims import Claim, Claims
 from pysrp.target.effects import Effects
 from pysrp.target.fault import Fault
-from pysrp.target.grant import Gates, Grant
+from pysrp.target.grant import Grant
 from pysrp.target.shared_tasks import Order
 from pysrp.target.task import Nexus, Task
-from pysrp.target.units.attentions import RESET, Attentions
+from pysrp.target.units.attentions import RESET
 from pysrp.target.units.codes import Attention, SenseCode, invalid
 from pysrp.target.units.commands import CommandTable, SupportedCdb
 from pysrp.target.units.identity import UnitIdentity
 from pysrp.target.units.jobs import Job
+from pysrp.target.units.nexuses import NexusStates
 from pysrp.target.units.pages import ModePages, PageValues, common_pages
 from pysrp.target.units.persistent import Memory, Persistent, ReservationStore, SharedStore
 from pysrp.target.units.port_groups import PortGroups
 from pysrp.target.units.reservations import Spc2Reservation
-from pysrp.target.units.saved import Keeping, SavedStore
+from pysrp.target.units.saved import SavedStore
 
 __all__ = ["UnitBase"]
 
@@ -56,18 +50,8 @@ MENDS: dict[SenseCode, frozenset[type[cdbs.Cdb]]] = {
 }
 """What may be done with a medium that is damaged so."""
 
-PREVIOUS = {
-    Status.BUSY: Attention.PREVIOUS_BUSY,
-    Status.TASK_SET_FULL: Attention.PREVIOUS_TASK_SET_FULL,
-    Status.RESERVATION_CONFLICT: Attention.PREVIOUS_CONFLICT,
-}
-"""What follows a status where UA_INTLCK_CTRL is 11b."""
 
-OWN_REASONS = ATTENTION | RESERVED | NOT_READY | JOB | ALONE | UNCACHED | SWP | NO_CACHE
-"""Why a unit closes its gates, and opens them again."""
-
-
-class UnitBase(Keeping):
+class UnitBase(NexusStates):
     """A unit without commands. Those are in classes that inherit this one; :class:`~pysrp.target.unit.LogicalUnit` has
     what every unit must.
 
@@ -93,19 +77,14 @@ class UnitBase(Keeping):
         reservations: ReservationStore | None = None,
         saved: SavedStore | None = None,
     ) -> None:
+        super().__init__()
         self.name: str = "disk" if name is None else name
         self._named = name is not None
         self._place: tuple[str, int | None] | None = None if identity else ("", None)
         self._identity = identity or UnitIdentity.named(self.name)
         self.removable = removable
         self.max_transfer = max_transfer
-        self._lock = threading.Lock()
-        self._nexuses: dict[Nexus, None] = {}
-        self._open: set[Nexus] = set()
-        """Those of them whose commands meet nothing special. Read without the lock."""
-        self._gates = Gates()
         self._mode_reasons = 0  # what the mode pages have against writes in the native lane
-        self._attentions = Attentions()
         self._reservation = Spc2Reservation()
         self._store = reservations or Memory()
         self._persistent = Persistent()
@@ -122,7 +101,6 @@ class UnitBase(Keeping):
         self._order = Order(self._all_gates, self._gates_may_open)
         self.order: Order | None = None
         """Where all nexuses have one task set together (TST 000b): that."""
-        self._deferred: dict[Nexus, Fault] = {}
         self._not_ready: SenseCode | None = None
         self._damage = self._saved.damage
         """What is wrong with the medium until it is formatted or sanitized."""
@@ -137,7 +115,6 @@ class UnitBase(Keeping):
         """TAS: tasks that another nexus has aborted are answered so."""
         self.qerr: int = 0
         """QERR: whether CHECK CONDITION ends the other tasks of its nexus."""
-        self._interlock = 0
         self.modes: ModePages = ModePages([*common_pages(), *pages])
         self.modes.restore(self._saved.pages)
         self._modes_changed()
@@ -145,23 +122,7 @@ class UnitBase(Keeping):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
 
-    # What is kept for each nexus.
-
-    @contextmanager
-    def _changing(self, *nexuses: Nexus) -> Iterator[None]:
-        """Hold the lock, and see at the end for which nexuses the way is open: for these, or for all."""
-        with self._lock:
-            try:
-                yield
-            finally:
-                for nexus in nexuses or self._nexuses:
-                    reasons = self._reasons(nexus)
-                    if nexus in self._nexuses and not reasons & STOPS_READS:
-                        self._open.add(nexus)
-                    else:
-                        self._open.discard(nexus)
-                    if nexus in self._gates:
-                        self._gates.set(nexus, OWN_REASONS, reasons)
+    # What stands in the way.
 
     def _reasons(self, nexus: Nexus) -> int:
         """What may stand in the way of this nexus' commands, or of its writes (:mod:`pysrp._fast.gate`). With the lock."""
@@ -183,115 +144,13 @@ class UnitBase(Keeping):
             reasons |= ALONE
         return reasons
 
-    def plain(self, nexus: Nexus) -> bool:
-        """Whether a READ of this nexus meets nothing special. Takes no lock."""
-        return nexus in self._open
-
     def grant(self, nexus: Nexus, lun: int, read_only: bool = False) -> Grant | None:
         """What an attached nexus may reach at a LUN without :meth:`execute`: nothing, unless a device type knows better."""
         return None
 
-    def revoke(self, lun: int | None = None) -> None:
-        """What was granted, at this LUN or at all, is not so any more. Any thread; takes no lock."""
-        self._gates.revoke(lun)
-
-    def _gate(self, nexus: Nexus, lun: int) -> Gate:
-        """A gate for a nexus and a LUN, which is closed and opened from now on."""
-        with self._lock:
-            if nexus not in self._nexuses:
-                return Gate(REVOKED)
-            gate = Gate(self._reasons(nexus))
-            self._gates.add(nexus, lun, gate)
-            return gate
-
-    def attach(self, nexus: Nexus) -> None:
-        """A nexus can reach this unit from now on: attentions for all are for it too. May be repeated."""
-        with self._changing(nexus):
-            self._nexuses[nexus] = None
-
-    def detach(self, nexus: Nexus) -> None:
-        """It cannot any more: its reservation, attentions and wish to keep the medium are void."""
-        with self._changing():
-            self._nexuses.pop(nexus, None)
-            self._open.discard(nexus)
-            self._gates.drop(nexus)
-            self._left(nexus)
-
     def _left(self, nexus: Nexus) -> None:
-        """What is kept for this nexus is void. With the lock."""
-        self._attentions.drop(nexus)
-        self._deferred.pop(nexus, None)
+        super()._left(nexus)
         self._reservation.left(nexus)
-
-    def nexuses(self) -> list[Nexus]:
-        """Those attached now."""
-        with self._lock:
-            return list(self._nexuses)
-
-    # What it has to tell.
-
-    def attention(self, asc: int, ascq: int, nexus: Nexus | None = None) -> None:
-        """Establish a unit attention for one attached nexus, or for all (SAM-5, 5.14).
-
-        One that is pending already stays where it is. Resets (29h) come before the rest.
-        """
-        nexuses = () if nexus is None else (nexus,)
-        with self._changing(*nexuses):
-            self._establish(asc << 8 | ascq, nexuses or self._nexuses)
-
-    def forget(self, nexus: Nexus, asc: int, ascq: int) -> bool:
-        """Take a unit attention back; whether it was pending."""
-        with self._changing(nexus):
-            return self._attentions.withdraw(asc << 8 | ascq, nexus)
-
-    def attentions(self, nexus: Nexus) -> list[int]:
-        """What is pending for a nexus, ``asc << 8 | ascq`` each, the next one first."""
-        with self._lock:
-            return list(self._attentions.of(nexus))
-
-    def _establish(self, code: int, nexuses: Iterable[Nexus], but: Nexus | None = None) -> None:
-        """A unit attention for those of these that are attached. With the lock."""
-        for nexus in nexuses:
-            if nexus is not but and nexus in self._nexuses:
-                self._attentions.establish(code, nexus)
-
-    def _tell_attention(self, task: Task) -> Fault | None:
-        """The next unit attention of a task's nexus: told with it, unless the answer is lost. With the lock.
-
-        Where it is interlocked only REQUEST SENSE clears it (UA_INTLCK_CTRL; SPC-5, 7.5.9).
-        """
-        pending = self._attentions.of(task.nexus)
-        if not pending:
-            return None
-        code = pending[0]
-        if self._interlock and task.cdb[0] != Opcode.REQUEST_SENSE:
-            return Fault(SenseKey.UNIT_ATTENTION, code)
-        self._attentions.withdraw(code, task.nexus)
-        task.lost = partial(self.attention, code >> 8, code & 0xFF, task.nexus)
-        return Fault(SenseKey.UNIT_ATTENTION, code)
-
-    def refused(self, nexus: Nexus, status: int) -> None:
-        """A command of this nexus has ended with this status: an attention where they are interlocked so."""
-        if self._interlock == 3 and status in PREVIOUS:
-            with self._changing(nexus):
-                self._establish(PREVIOUS[Status(status)], [nexus])
-
-    def defer(self, nexus: Nexus, fault: Fault) -> None:
-        """What an earlier command of this nexus has led to: its next one tells it (SPC-5, 4.4.7). The last one counts."""
-        with self._changing(nexus):
-            self._defer(nexus, fault)
-
-    def _defer(self, nexus: Nexus, fault: Fault) -> None:
-        fault.deferred = True
-        if nexus in self._nexuses:
-            self._deferred[nexus] = fault
-
-    def _tell_deferred(self, task: Task) -> Fault | None:
-        """What was deferred for a task's nexus, likewise. With the lock."""
-        fault = self._deferred.pop(task.nexus, None)
-        if fault is not None:
-            task.lost = partial(self.defer, task.nexus, fault)
-        return fault
 
     # Who is alone with some of its bytes.
 
