@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -111,6 +111,43 @@ def test_a_task_that_may_begin_and_is_aborted_first_does_not() -> None:
     bench.parts[1].discard(bench.tasks["1o1"])
     bench.run()
     assert bench.running == ["0s2"]
+
+
+class Beside:
+    """The lock of an order. When it is free for the first time ``then`` is done, as by another thread."""
+
+    def __init__(self, bench: Bench, then: Callable[[], None]) -> None:
+        self.lock, self.then = bench.order._lock, [then]
+        bench.order._lock = self  # type: ignore[assignment]
+
+    def __enter__(self) -> None:
+        self.lock.acquire()
+
+    def __exit__(self, *error: object) -> None:
+        self.lock.release()
+        if self.then:
+            self.then.pop()()
+
+
+@pytest.mark.parametrize("name", ["1s1", "1o1"])
+def test_one_that_another_lets_begin_as_it_arrives_begins_once(name: str) -> None:
+    bench = Bench()
+    bench.add("0o1")
+    bench.running.clear()
+    Beside(bench, lambda: bench.parts[0].discard(bench.tasks["0o1"]))
+    assert bench.add(name) == [name]
+
+
+def test_one_that_may_begin_and_moves_to_another_task_set_first_begins_there() -> None:
+    bench = Bench()
+    bench.add("0s1", "1o1")
+    bench.parts[0].discard(bench.tasks["0s1"])
+    assert bench.posted
+    assert bench.parts[1].leave() == ([], [bench.tasks["1o1"]])
+    assert bench.running == ["0s1"]
+    bench.run()
+    assert bench.running == ["0s1"]
+    assert not bench.order.bars
 
 
 def test_the_gates_of_all_are_closed_as_long_as_there_is_an_order() -> None:

@@ -1,8 +1,8 @@
 """One task set for all nexuses of a unit (TST 000b; SPC-5, 7.5.10; SAM-6, 8.6 to 8.8).
 
-It is an :class:`Order`, of which each session has its own tasks as a :class:`SharedTaskSet`. Where each nexus has a task set, which is
-so by default, that is a :class:`~pysrp.target.srp_session.TaskSet`, which its session's thread alone knows: then no
-lock is taken for a command.
+It is an :class:`Order`, of which each session has its own tasks as a :class:`SharedTaskSet`. Where each nexus has a task
+set, which is so by default, that is a :class:`~pysrp.target.srp_session.TaskSet`, which its session's thread alone knows:
+then no lock is taken for a command.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ SIMPLE, HEAD_OF_QUEUE, ORDERED = TaskAttribute.SIMPLE, TaskAttribute.HEAD_OF_QUE
 class Order:
     """The tasks of all nexuses of one unit, where those have one task set together. Any thread.
 
-    The rules are those of :class:`~pysrp.target.srp_session.TaskSet`. While there is a task that has to wait, or that others have to wait for, the
-    gates of all nexuses are closed (ALONE): who is at the engine is here, and what is under way behind a gate came before.
+    The rules are those of :class:`~pysrp.target.srp_session.TaskSet`. While there is a task that has to wait, or that others
+    have to wait for, the gates of all nexuses are closed (ALONE): who is at the engine is here, and what is under way behind
+    a gate came before.
     ``gates`` gives those that there are, and ``over`` is called, without a lock, when they may open again.
     """
 
@@ -45,7 +46,7 @@ class Order:
         return bool(self._barriers or self._dormant)
 
     def add(self, task: Task, part: SharedTaskSet) -> bool:
-        """A task arrives; whether it begins at once. Else ``part`` is told, in the thread of its nexus."""
+        """A task arrives; whether it may begin now. If not, or while this goes on, ``part`` is told, in the thread of its nexus."""
         special = task.attribute != SIMPLE
         with self._lock:
             if task.attribute == HEAD_OF_QUEUE or not (special or self.bars):
@@ -54,7 +55,7 @@ class Order:
                 self._dormant.append((task, part))
             self._lanes += special  # until all gates are closed
         if not special:
-            return self.has_begun(task)
+            return self._may_begin(task)
         for nexus, gate in self._gates():
             with self._lock:
                 self._lanes += 1
@@ -66,16 +67,16 @@ class Order:
             self._lanes -= 1
             ready = self._ready()
         self._tell(each for each in ready if each[0] is not task)
-        return self.has_begun(task)
+        return self._may_begin(task)
 
     def adopt(self, task: Task) -> None:
         """A task is with the unit already."""
         with self._lock:
             self._enable(task)
 
-    def has_begun(self, task: Task) -> bool:
-        """Whether a task may be with the unit."""
-        return task in self._enabled
+    def _may_begin(self, task: Task) -> bool:
+        with self._lock:
+            return task in self._enabled
 
     def discard(self, task: Task) -> None:
         """A task has ended, or been aborted, or belongs elsewhere now."""
@@ -122,7 +123,10 @@ class Order:
 
 
 class SharedTaskSet:
-    """The tasks that one nexus has in the task set of all: in its session what :class:`~pysrp.target.srp_session.TaskSet` is. ``call`` begins one."""
+    """The tasks that one nexus has in the task set of all: in its session what :class:`~pysrp.target.srp_session.TaskSet` is.
+
+    ``call`` begins one. All of it is for the session's thread.
+    """
 
     __slots__ = ("_call", "_gates", "_tasks", "beginning", "order")
 
@@ -133,7 +137,8 @@ class SharedTaskSet:
         self.order: Order = order
         self._call = call
         self._gates = gates
-        self._tasks: dict[Task, None] = {}
+        self._tasks: dict[Task, bool] = {}
+        """Whether each has begun: the order may let one begin some time before its thread hears of it."""
         self.beginning: bool = False
 
     def __len__(self) -> int:
@@ -152,13 +157,14 @@ class SharedTaskSet:
     def add(self, task: Task) -> bool:
         """A task arrives; whether it begins at once."""
         self._close()
-        self._tasks[task] = None
-        return self.order.add(task, self)
+        self._tasks[task] = False
+        self._tasks[task] = self.order.add(task, self)
+        return self._tasks[task]
 
     def adopt(self, task: Task) -> None:
         """A task is with the unit already."""
         self._close()
-        self._tasks[task] = None
+        self._tasks[task] = True
         self.order.adopt(task)
 
     def discard(self, task: Task) -> None:
@@ -176,16 +182,15 @@ class SharedTaskSet:
         return None
 
     def begin(self, task: Task) -> None:
-        """The order lets a task begin: it does, unless it has been aborted since."""
-        if task in self._tasks:
+        """The order lets a task begin: it does, unless it has begun or been aborted since."""
+        if self._tasks.get(task) is False:
+            self._tasks[task] = True
             self._call(task)
 
     def leave(self) -> tuple[list[Task], list[Task]]:
         """Its tasks, which belong into another set from now on: those that have begun, and those that have not."""
-        begun: list[Task] = []
-        dormant: list[Task] = []
-        for task in self._tasks:
-            (begun if self.order.has_begun(task) else dormant).append(task)
+        begun = [task for task, has_begun in self._tasks.items() if has_begun]
+        dormant = [task for task, has_begun in self._tasks.items() if not has_begun]
         self._tasks = {}
         for task in (*dormant, *begun):
             self.order.discard(task)
