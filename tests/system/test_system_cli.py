@@ -181,7 +181,11 @@ def test_raw(served: Serving, tmp_path: Path) -> None:
     # What the unit has to say of the login is not taken for the answer.
     done = served("raw", 1, "28 00 7f ff ff ff 00 00 01 00", "-r", 512)
     assert done.returncode == 1
-    assert done.stderr == ("READ(10): CHECK CONDITION\nILLEGAL REQUEST, Logical block address out of range\n")
+    assert done.stderr == (
+        "READ(10): CHECK CONDITION\nILLEGAL REQUEST, Logical block address out of range: byte 2 of the CDB\n"
+    )
+    done = served("raw", 1, "1d e0 00 00 00 00")
+    assert done.stderr.endswith("\nILLEGAL REQUEST, Invalid field in cdb: byte 1, bit 7 of the CDB\n")
     done = served("raw", 1, "c0 00 00 00 00 00", "--json")
     assert done.returncode == 1
     answer = json.loads(done.stdout)

@@ -14,7 +14,11 @@ from documents import blocks, follow, steps
 pytest.importorskip("click")
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = [*sorted((DOCS / "tutorials").glob("*.md")), DOCS / "explanation" / "words.md"]
+PAGES = [
+    *sorted((DOCS / "tutorials").glob("*.md")),
+    DOCS / "explanation" / "words.md",
+    DOCS / "diagnostics.md",
+]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])

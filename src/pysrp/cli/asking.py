@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from pysrp import scsi
-from pysrp.cli.common import NUMBER, DeviceCommand, on_device, terminal
+from pysrp.cli.common import NUMBER, DeviceCommand, more, on_device, terminal
 from pysrp.cli.decode import fields_of
 from pysrp.errors import ConfigError, ScsiError
 from pysrp.fields import View
@@ -354,7 +354,7 @@ def sense(target: Device, desc: bool, form: str | None) -> None:
     cdb = scsi.RequestSense.build(desc=desc, allocation_length=252)
     found: Any = scsi.parse_sense(target.execute(cdb, data_in_length=252, retries=3).data)
     if form is None:
-        click.echo(found.text)
+        click.echo(f"{found.text}{more(found.sks)}")
     show(found, form)
 
 

@@ -22,6 +22,7 @@ from pysrp.cli.common import (
     device,
     initiator_options,
     logged_in,
+    more,
     terminal,
 )
 from pysrp.errors import ConfigError, DecodeError, ScsiError, SrpError
@@ -238,7 +239,8 @@ def show_result(command: bytes, result: Result, as_json: bool, with_data: bool) 
     click.echo(f"{name}: {status.replace('_', ' ')}", err=True)
     if result.sense:
         try:
-            click.echo(scsi.parse_sense(result.sense).text, err=True)
+            sense = scsi.parse_sense(result.sense)
+            click.echo(f"{sense.text}{more(sense.sks)}", err=True)
         except DecodeError:
             click.echo(result.sense.hex(" "), err=True)
     for at in range(0, len(result.data) if with_data else 0, 16):
