@@ -659,7 +659,7 @@ class SupportedLogPages(Structure, size=4):
     supported_page_list = Part(4, page_length, clamp=True)
 
     @property
-    def parameters(self) -> tuple[()]:
+    def parameters(self) -> tuple[LogParameter, ...]:
         """None: a list of pages has no log parameters."""
         return ()
 
@@ -686,7 +686,7 @@ class SupportedLogSubpages(Structure, size=4):
     supported_subpages = List(4, page_length, item=SupportedLogSubpage, clamp=True)
 
     @property
-    def parameters(self) -> tuple[()]:
+    def parameters(self) -> tuple[LogParameter, ...]:
         """None: a list of pages has no log parameters."""
         return ()
 

@@ -1167,7 +1167,7 @@ class SupportedLogPages(Structure, size=4):
     supported_page_list: pysrp.fields.Part
     """Codes of the pages that there are, a byte each, ascending"""
     @property
-    def parameters(self) -> tuple[()]:
+    def parameters(self) -> tuple[LogParameter, ...]:
         """None: a list of pages has no log parameters."""
     @classmethod
     def build(cls, **fields: Unpack[_SupportedLogPagesFields]) -> Self: ...  # type: ignore[override]
@@ -1216,7 +1216,7 @@ class SupportedLogSubpages(Structure, size=4):
     supported_subpages: pysrp.fields.List[SupportedLogSubpage]
     """Pages and subpages that there are, two bytes each, ascending"""
     @property
-    def parameters(self) -> tuple[()]:
+    def parameters(self) -> tuple[LogParameter, ...]:
         """None: a list of pages has no log parameters."""
     @classmethod
     def build(cls, **fields: Unpack[_SupportedLogSubpagesFields]) -> Self: ...  # type: ignore[override]
