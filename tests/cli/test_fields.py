@@ -112,6 +112,7 @@ def test_names_of_a_module_and_of_nothing() -> None:
     ]
     for name, hint in (
         ("Reed10", "perhaps Read10"),
+        ("Cmdd", "perhaps Cmd;"),
         ("", ""),
         ("..", ""),
         ("pysrp.nothing", "'pysrp fields' lists them"),

@@ -241,7 +241,8 @@ def fields(name: str | None, json_wanted: bool) -> None:
     ]
     if not listed:
         near = difflib.get_close_matches(wanted, [key for key in known if "." not in key], 3)
-        hint = " or ".join(known[one][0].__name__ for one in near)
+        # Several names of one structure may be near.
+        hint = " or ".join(dict.fromkeys(known[one][0].__name__ for one in near))
         raise click.UsageError(
             f"no structure is named {name!r}; {f'perhaps {hint}; ' if hint else ''}'pysrp fields' lists them"
         )

@@ -204,7 +204,7 @@ class TargetGroup(Members):
         word = command.word()
         command.end()
         if word not in STATES:
-            raise refuse(errno.EINVAL, f"state {word!r}: {', '.join(STATES)}")
+            raise refuse(errno.EINVAL, f"state {word!r} is unknown; write one of {', '.join(STATES)}")
         if STATES[word] != self.group.state:
             self.change(state=STATES[word])
 
