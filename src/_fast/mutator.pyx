@@ -40,7 +40,9 @@ cdef class Aims:
     cdef uint64_t *values
     cdef Py_ssize_t count
 
-    def __cinit__(self, fields):
+    def __cinit__(self, given):
+        # Lists of our own: what somebody's objects say of their length need not be so.
+        cdef list fields = [(field, list(values)) for field, values in given]
         cdef Py_ssize_t i = 0, at = 0, total = sum([len(values) for _, values in fields])
         cdef Int field
         self.targets = <Aim *> calloc(len(fields) + 1, sizeof(Aim))
@@ -48,6 +50,8 @@ cdef class Aims:
         if self.targets is NULL or self.values is NULL:
             raise MemoryError  # pragma: no cover: no test has that little memory
         for field, values in fields:
+            if field is None:
+                raise TypeError("None is no integer field")
             self.targets[i] = Aim(
                 field.offset, <unsigned int> field.size, field.shift, field.mask, not field.signed, at, len(values)
             )

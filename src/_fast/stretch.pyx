@@ -45,7 +45,13 @@ cdef class Stretch:
         return <size_t>self.base
 
     def part(self, Py_ssize_t offset, Py_ssize_t size):
-        """A view of ``size`` bytes from ``offset`` on that has no count in common with others."""
+        """A view of ``size`` bytes from ``offset`` on that has no count in common with others.
+
+        ValueError if they are not there.
+        """
+        if offset < 0 or size < 0:
+            raise ValueError(f"{size} bytes from {offset} on")
+        self.at(offset, size)
         return memoryview(self)[offset : offset + size]
 
     def read_into(self, uint64_t offset, view not None):

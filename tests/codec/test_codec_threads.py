@@ -124,6 +124,9 @@ def test_a_stretch_has_bounds():
             call(31, bytearray(2))
         with pytest.raises(ValueError, match="in memory of 32 bytes"):
             call(33, bytearray(0))
+    for offset, size in (0, 33), (31, 2), (33, 0), (-1, 1), (0, -1), (-32, 32):
+        with pytest.raises(ValueError, match=f"{size} bytes from {offset} on"):
+            stretch.part(offset, size)
     with pytest.raises(BufferError):
         memory.append(0)
     del stretch, call

@@ -6,6 +6,7 @@ import hashlib
 import sys
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -142,6 +143,35 @@ def test_mutator_with_much_and_little() -> None:
         mutator.mutate(b"no view")  # type: ignore[arg-type]
     with pytest.raises(TypeError):
         mutator.mutate(cut, 3)  # type: ignore[arg-type]
+
+
+class Lying(list[Any]):
+    """It is longer than it says."""
+
+    def __len__(self) -> int:
+        return 0
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [Lying([(srp.Cmd.opcode, [1])] * 100), [(srp.Cmd.opcode, Lying([1] * 100))]],
+    ids=["fields", "values"],
+)
+def test_what_a_mutator_is_told_of_fields_may_be_longer_than_it_says(fields: list[Any]) -> None:
+    class Odd(fuzz.Mutator):
+        def _integers(self, cls: Any) -> Any:
+            return fields
+
+    assert {Odd(seed).mutate(srp.Cmd(bytes(48)), changes=1)[:1] for seed in range(20)} > {b"\1"}
+
+
+def test_what_is_no_field_is_not_aimed_at() -> None:
+    class Odd(fuzz.Mutator):
+        def _integers(self, cls: Any) -> Any:
+            return [(None, [1])]
+
+    with pytest.raises(TypeError, match="None is no integer field"):
+        Odd(1).mutate(srp.Cmd(bytes(48)))
 
 
 @pytest.mark.parametrize(
