@@ -89,6 +89,20 @@ def test_what_is_refused(group, file, text, code):
     assert save(group) == before
 
 
+def test_a_target_group_that_is_full(group):
+    """What is one too many is refused when it comes, and not by whatever is done next."""
+    for port in range(1, 256):
+        put(group, "here/mgmt", f"add t{port}")
+        put(group, f"here/t{port}/rel_tgt_id", str(port))
+    before = save(group)
+    assert refused(group, f"{GROUP}/target_groups/here/mgmt", "add t256") == errno.EINVAL
+    assert save(group) == before
+    put(group, "there/mgmt", "add t256")
+    put(group, "there/t256/rel_tgt_id", "256")
+    put(group, "here/mgmt", "del t9")
+    put(group, "here/mgmt", "add t9")
+
+
 def test_a_device_that_goes_and_comes_again_is_in_no_group(group):
     tree = group
     tree.write("device_groups/mgmt", "create other")

@@ -34,6 +34,8 @@ STATES = {
 NAMES = {state: name for name, state in STATES.items()}
 
 LONGEST_NAME = 255
+MOST_TARGETS = 255
+"""Of a target group: REPORT TARGET PORT GROUPS has a byte for how many there are."""
 
 
 def _new_name(name: str, there: dict[str, Any], taken: Directory) -> str:
@@ -139,6 +141,10 @@ class TargetGroup(Members):
 
     def add(self, name: str) -> None:
         """A target, which may be another server's."""
+        if len(self.remotes) >= MOST_TARGETS:
+            raise refuse(
+                errno.EINVAL, f"the group has {MOST_TARGETS} targets, and can have no more: del one first"
+            )
         self.remotes[name] = RemoteTarget(self._renumbered)
         self._renumbered()
 
