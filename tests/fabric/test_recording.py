@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,10 @@ from pysrp.fabric.recorder import Recorder
 from pysrp.fabric.recording import Reader, Record, read
 
 LINE = '{"seq": 1, "dir": "i2t", "what": "data", "hex": "0011", "note": "n", "len": 2, "txn": null}'
+
+
+def with_more(name: str, value: Any) -> str:
+    return json.dumps({**json.loads(LINE), name: value})
 
 
 @pytest.mark.parametrize("path", [*CAPTURES, *LAB], ids=lambda path: path.stem)
@@ -79,7 +84,10 @@ def test_a_recording_that_is_still_written() -> None:
         ("nothing", "JSONDecodeError"), ("[]", "in place of an object"), ("{}", "it has no 'hex'"),
         (LINE.replace("0011", "zz"), "hexadecimal"), (LINE.replace("i2t", "up"), "dir is 'up'"), ("[" * 100_000, "Recursion"),
         (LINE.replace("null", "-1"), "txn is -1"), (LINE.replace('"n"', "5"), "are text"), (LINE.replace("1,", "true,"), "seq is True"),
-        (LINE[:40] + "\n", "JSONDecodeError"),
+        (LINE[:40] + "\n", "JSONDecodeError"), (LINE.replace("null", str(1 << 64)), "txn is 18446744073709551616"),
+        *((with_more("time", time), "time is") for time in (math.nan, math.inf, -1, 1e300, "nan")),
+        *((with_more("addr", at), "addr is") for at in ("-1", "1_0", "f" * 17, "f" * 5000)),
+        *((with_more("sha256", text), "sha256 is") for text in ("a" * 63, "g" * 64, "\ud800")),
     ],
 )  # fmt: skip
 def test_a_line_that_is_none_is_named(line: str, said: str, tmp_path: Path) -> None:

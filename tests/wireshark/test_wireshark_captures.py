@@ -95,8 +95,11 @@ def test_a_line_that_is_no_record(line: str) -> None:
         list(captures.packets(["", line]))
 
 
-def test_a_record_that_no_packet_has_room_for() -> None:
-    line = json.dumps({"hex": "00", "dir": "i2t", "what": "iu", "txn": 1 << 70})
+@pytest.mark.parametrize(
+    "more", [{"txn": 1 << 33}, {"len": 1 << 33}, {"len": (1 << 32) - 1}, {"note": "é" * 33000}]
+)
+def test_a_record_that_no_packet_has_room_for(more: dict[str, Any]) -> None:
+    line = json.dumps({"hex": "00", "dir": "i2t", "what": "iu", **more})
     with pytest.raises(DecodeError, match="record 1 has no place in a packet"):
         list(captures.packets([line]))
 
@@ -106,6 +109,22 @@ def test_a_file_that_is_broken() -> None:
     for data in whole[:-3], whole[:200] + bytes(4) + whole[200:], b"garbage", whole[:7]:
         with pytest.raises(DecodeError, match=r"no pcapng file|not known here|bytes"):
             back(data)
+
+
+def test_an_option_that_is_broken_is_not_taken_for_a_disk_that_is() -> None:
+    """An address of three bytes, of which python-pcapng makes an OSError; what the system says is the system's."""
+
+    def block(kind: int, body: bytes) -> bytes:
+        size = struct.pack("<I", len(body) + 12)
+        return struct.pack("<I", kind) + size + body + size
+
+    section = block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))
+    interface = block(1, struct.pack("<HHI", 147, 0, 0) + struct.pack("<HH4sI", 4, 3, b"abc", 0))
+    packet = block(6, struct.pack("<IIIII4s", 0, 0, 0, 4, 4, b"abcd"))
+    with pytest.raises(DecodeError, match="no pcapng file, or a broken one"):
+        list(captures.read(io.BytesIO(section + interface + packet)))
+    with open("/proc/self/mem", "rb") as unreadable, pytest.raises(OSError, match="Input/output"):  # noqa: PTH123
+        list(captures.read(unreadable))
 
 
 def foreign(link: int, data: bytes) -> bytes:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal, NamedTuple, cast
 
@@ -32,6 +33,11 @@ DATAGRAMS: dict[int, type[View]] = {
     mad.MadType.CAPABILITIES: mad.CapabilitiesData,
 }
 """What is in the buffer of a datagram, by its type."""
+
+SHA256 = re.compile("[0-9a-f]{64}")
+ADDRESS = re.compile("[0-9a-fA-F]{1,16}")
+LATEST = 1 << 44
+"""Seconds since the epoch, of which the microseconds are a number of 64 bits (pcapng)."""
 
 
 class Record(NamedTuple):
@@ -170,10 +176,10 @@ def cdb_of(iu: bytes) -> bytes:
 
 
 def number(entry: dict[str, Any], name: str) -> int | None:
-    """A whole number that is not negative, or nothing; ValueError for anything else."""
+    """A whole number of 64 bits, or nothing; ValueError for anything else."""
     value = entry.get(name)
-    if value is not None and (type(value) is not int or value < 0):
-        raise ValueError(f"{name} is {value!r}")
+    if value is not None and (type(value) is not int or not 0 <= value < 1 << 64):
+        raise ValueError(f"{name} is {value!r:.50}")
     return value
 
 
@@ -189,6 +195,12 @@ def record_of(entry: Any) -> Record:
     note, digest = entry.get("note") or "", entry.get("sha256") or ""
     if not isinstance(note, str) or not isinstance(digest, str):
         raise TypeError("note and sha256 are text")
+    if digest and not SHA256.fullmatch(digest):
+        raise ValueError("sha256 is none")
+    if time is not None and not 0 <= float(time) < LATEST:
+        raise ValueError(f"time is {time!r:.50}")
+    if address is not None and not ADDRESS.fullmatch(address):
+        raise ValueError(f"addr is {address!r:.50}")
     return Record(
         direction=direction,
         what=what,

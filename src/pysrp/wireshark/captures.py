@@ -44,6 +44,10 @@ DIRECTION: dict[recording.Direction, Direction] = {
 _WHAT = {int(value): name for name, value in WHAT.items()}
 _DIRECTION = {int(value): name for name, value in DIRECTION.items()}
 HASH = "sha256:"
+LONGEST_COMMENT = 0xFFFF
+"""Bytes of an option of a pcapng file."""
+LONGEST_RECORD = 0xFFFFFFFF - 256
+"""Bytes, with which a packet and its tags have a length of 32 bits."""
 
 
 @dataclass
@@ -90,6 +94,10 @@ def _packet(record: Record) -> Packet:
         address=record.address or 0,
         payload=record.data,
     )
+    if record.length > LONGEST_RECORD:
+        raise EncodeError(f"it has {record.length} bytes", field="length")
+    if len(record.note.encode()) > LONGEST_COMMENT:
+        raise EncodeError(f"its note has more than {LONGEST_COMMENT} bytes", field="note")
     comments = ([record.note] if record.note else []) + ([f"{HASH}{record.sha256}"] if record.sha256 else [])
     return Packet(bytes(packet), record.time, record.length, comments)
 
@@ -193,7 +201,12 @@ def read(stream: BinaryIO) -> Iterator[Packet | None]:
         IndexError,
         TypeError,
         struct.error,
+        OSError,
     ) as problem:
+        if (
+            isinstance(problem, OSError) and problem.errno is not None
+        ):  # the file cannot be read; inet_ntoa() has none
+            raise
         raise DecodeError(f"no pcapng file, or a broken one: {problem!r}"[:200]) from None
 
 
