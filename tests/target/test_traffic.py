@@ -23,8 +23,10 @@ ANEW = "4c02590000000000000000"[:20]
 
 def counts(data: bytes) -> tuple[int, ...]:
     """READs, WRITEs, blocks received and transmitted; there is no time."""
-    assert data[:8] == bytes.fromhex("99000050 0001 03 40")
-    assert data[40:] == bytes(32) + bytes.fromhex("0003 03 08") + bytes(8)
+    assert data[:8] == bytes.fromhex("9900005c 0001 02 40")
+    assert data[40:] == b"".join(
+        (bytes(32), bytes.fromhex("0002 02 08"), bytes(8), bytes.fromhex("0003 03 08"), bytes(8))
+    )
     return struct.unpack(">4Q", data[8:40])
 
 
@@ -33,7 +35,7 @@ def of(side: Side) -> tuple[int, ...]:
     tag = rig.client.cmd(256, SENSE, data_in=(rig.client.data(3 * MIB), 255))
     rig.run()
     assert rig.client.answer(tag).status == 0
-    return counts(rig.client.peek(84, 3 * MIB))
+    return counts(rig.client.peek(96, 3 * MIB))
 
 
 @pytest.fixture

@@ -44,7 +44,8 @@ class TrafficCounts(BlockUnit):
         reads, writes, read, written = counts
         values = (reads, writes, written, read, 0, 0, 0, 0)
         return [
-            in_binary(1, b"".join((value % (1 << 64)).to_bytes(8, "big") for value in values)),
+            _counters(1, *values),
+            _counters(2, 0),  # idle time, which is mandatory
             in_binary(3, bytes(8)),
         ]
 
@@ -71,6 +72,15 @@ class TrafficCounts(BlockUnit):
         super()._left(nexus)
         gone = self._traffic.pop(nexus, NONE)
         self._traffic_left = [each + more for each, more in zip(self._traffic_left, gone, strict=True)]
+
+
+def _counters(code: int, *values: int) -> LogParameter:
+    """A log parameter of unbounded counters (SPC-4, 7.3.2.2.2.3)."""
+    return LogParameter.build(
+        parameter_code=code,
+        format_and_linking=0b10,
+        parameter_value=b"".join((value % (1 << 64)).to_bytes(8, "big") for value in values),
+    )
 
 
 class MoveCommands(TrafficCounts):
