@@ -57,7 +57,7 @@ host: $(VENV)/test
 quick: $(VENV)/test
 	$(HOST) $(QUICK)
 
-QUICK = tests/codec tests/scsi tests/fabric tests/target tests/scst -m 'not power and not slow'
+QUICK = tests/codec tests/test_stubs.py tests/scsi tests/fabric tests/target tests/scst -m 'not power and not slow'
 
 # Servers and clients are killed ROUNDS times, under the integrity checker: a quarter of an hour.
 ROUNDS ?= 300

@@ -15,7 +15,7 @@ import pysrp
 from pysrp.errors import EncodeError
 from pysrp.fields import Dispatch, Structure
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
 
 import stubs  # type: ignore[import-not-found]  # noqa: E402
