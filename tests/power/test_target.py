@@ -21,7 +21,7 @@ def test_readme_filesystems_and_tools(lab, wheels):
 
 
 def test_real_tools(lab, wheels):
-    """sg3_utils, ddpt, sdparm, smartctl, blkdiscard, mkfs and fstrim on what a thin and two thick disks can."""
+    """sg3_utils, ddpt, sdparm, smartctl, blkdiscard, mkfs and fstrim on what thin, thick and slow disks can."""
     lab.run("scenario_tools.py", hex(UNIT), adapters={UNIT: []}, pysrp=True, path=wheels, cpus=2).check()
 
 

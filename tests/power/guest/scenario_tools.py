@@ -1,8 +1,10 @@
-"""The tools that people have, through Debian's ibmvscsi, on a thin disk (id 1) and two thick ones (ids 2 and 3)."""
+"""The tools that people have, through Debian's ibmvscsi, on a thin disk (id 1), two thick ones (ids 2 and 3) and a slow one."""
 
 import os
 import re
 import sys
+import time
+from contextlib import contextmanager
 from pathlib import Path
 
 from labguest import Hypervisor, check, insmod, main, modprobe, rmmod, run, until
@@ -10,8 +12,12 @@ from scenario_lib import TARGET, Target, disk, disks, load_driver, sg, unload_dr
 
 CLIENT = int(sys.argv[1], 0)
 MIB = 1 << 20
-THIN, THICK, OTHER = 1, 2, 3
+THIN, THICK, OTHER, SLOW = 1, 2, 3, 4
+HALF = 2048
+"""Blocks of half the slow disk, whose requests can be made to wait."""
 PATTERN = bytes(range(256)) * 2
+READY = ["00"] * 6
+"""TEST UNIT READY, for sg_raw."""
 hypervisor = Hypervisor(CLIENT)
 target = None
 
@@ -54,9 +60,11 @@ def connects():
     for number, (name, more) in enumerate((("thin", ";thin_provisioned=1"), ("one", ""), ("two", "")), 1):
         target.tree.write("handlers/vdisk_ram/mgmt", f"add_device {name} size={64 * MIB}{more}")
         target.tree.write(f"{TARGET}/luns/mgmt", f"add {name} {256 * number}")
+    target.tree.write("handlers/vdisk_url/mgmt", "add_device slow url=fault:ram:2M")
+    target.tree.write(f"{TARGET}/luns/mgmt", f"add slow {256 * SLOW}")
     target.enable()
-    load_driver(max_id=4)
-    disks(3)
+    load_driver(max_id=SLOW + 1)
+    disks(SLOW)
 
 
 def persistent_reservations():
@@ -186,13 +194,15 @@ def pages():
     tool("/usr/bin/sg_logs", "-a", device, says=[
         "Write error counter page", "Read error counter page", "Verify error counter page", "Non-medium error",
         "Current temperature = <not available>", "Accumulated start-stop cycles = \\d+", "Self-test results",
-        "Informational Exceptions",
-    ], lacks=["not supported|malformed|too short|No ascii|unable"])  # fmt: skip
+        "Informational Exceptions", "number of write commands = \\d+",
+    ], lacks=["not supported|malformed|too short|No ascii|[Uu]nable"])  # fmt: skip
     tool("/usr/bin/sg_logs", "-L", device, says=["0x00,0xff", "0x10 +Self test"])
     tool("/usr/bin/sg_opcodes", "-t", device, says=["Logical unit reset", "Abort task"])
     tool("/usr/bin/sg_opcodes", device, says=["Extended copy\\(LID1\\)", "Compare and write", "Unmap"])
     # 5: there may be no saved values, which it asks for too.
-    tool("/usr/bin/sdparm", "--all", device, exits=(0, 5), says=["WCE +1", "D_SENSE", "DEXCPT"])
+    tool("/usr/bin/sdparm", "--all", device, exits=(0, 5), says=[
+        "WCE +1", "TST +\\d +\\[cha: y", "D_SENSE", "DEXCPT",
+    ])  # fmt: skip
     tool("/usr/bin/sdparm", "--get=WCE", device, exits=(0, 5), says=["WCE +1 +\\[cha: y"])
     tool("/usr/bin/sdparm", "--clear=WCE", device)
     tool("/usr/bin/sdparm", "--get=WCE", device, exits=(0, 5), says=["WCE +0"])
@@ -232,6 +242,131 @@ def diagnostics():
     done = run("/usr/bin/sg_read_buffer", "-m", "data", "--length=512", "--raw", device)
     check("the buffer", done.returncode == 0)
     tool("/usr/bin/sg_reset", "--device", device)
+
+
+@contextmanager
+def hanging(rule):
+    """One request to the slow disk hangs by a rule until the end; gives what waits for it to come."""
+    faults = "devices/slow/faults"
+    target.tree.write(faults, f"add hang {rule} count=1")
+    yield lambda: until(lambda: ", 1 held" in target.tree.read(faults))
+    target.tree.write(faults, "clear")
+
+
+def sanitizes():
+    """sg_sanitize: a pattern, how far it is, zeros, and one that fails."""
+    device = sg(SLOW)
+    # Without --wait or --early it sleeps for a minute.
+    command = "/usr/bin/sg_sanitize", "--quick"
+    Path("/tmp/block").write_bytes(PATTERN[::-1])
+    with hanging(f"op=write lba={HALF}") as held:
+        tool(*command, "--early", "--overwrite", "--pattern=/tmp/block", device)
+        held()
+        tool("/usr/bin/sg_raw", device, *READY, exits=(2,), says=["sanitize in progress", "50.00%"])
+    until(lambda: run("/usr/bin/sg_turs", device).returncode == 0)
+    check("overwritten", get(SLOW, 0, 2 * HALF) == PATTERN[::-1] * 2 * HALF)
+    tool(*command, "--wait", "--block", device)
+    check("erased", get(SLOW, 0, 2 * HALF) == bytes(2 * HALF * 512))
+    target.tree.write("devices/slow/faults", f"add error op=write lba={HALF} count=1")
+    overwrite = *command, "--wait", "--ause", "--overwrite", "--pattern=/tmp/block"
+    tool(*overwrite, device, exits=(3,), says=[f"lba={HALF} "])
+    tool("/usr/bin/sg_raw", device, *READY, exits=(3,), says=["Sanitize command failed"])
+    tool(*command, "--wait", "--fail", device)
+    half = get(SLOW, HALF - 1, 2)
+    check("as it was left", half == PATTERN[::-1] + bytes(512), got=half)
+    target.tree.write("devices/slow/faults", "clear")
+
+
+def self_tests():
+    """sg_senddiag and smartctl begin them in the background; sg_logs and smartctl know how they go."""
+    device = sg(SLOW)
+    page = "/usr/bin/sg_logs", "--page=0x10", device
+
+    def over():
+        return "in progress" not in run(*page).stdout
+
+    with hanging(f"op=read lba={HALF}") as held:
+        tool("/usr/bin/sg_senddiag", "-s", 2, device)
+        held()
+        tool("/usr/bin/sg_requests", "--progress", device, says=["Progress indication: 50.00% done"])
+        tool(*page, says=["background extended.*\\n.*self test in progress"])
+        tool("/usr/bin/sg_turs", device, why="meanwhile")
+        tool("/usr/bin/sg_senddiag", "-s", 4, device)
+    until(over)
+    smartctl = "/usr/sbin/smartctl", "-d", "scsi", device
+    tool(*smartctl, "-t", "short", says=["Short Background Self Test has begun"])
+    until(over)
+    tool(*smartctl, "-l", "selftest", says=[
+        "# 1 +Background short +Completed", "# 2 +Background long +Aborted \\(by user",
+    ])  # fmt: skip
+
+
+def statistics():
+    """Page 19h counts what sg_dd moves."""
+    names = "read commands", "write commands", "logical blocks received", "logical blocks transmitted"
+
+    def counts():
+        text = tool("/usr/bin/sg_logs", "--page=0x19", sg(OTHER), says=["Idle time", "Time interval"])
+        return [int(n) for name in names for n in re.findall(f"number of {name} = (\\d+)", text)]
+
+    before = counts()
+    put(OTHER, 0, PATTERN * 600)
+    get(OTHER, 0, 300)
+    after = counts()
+    # sg_dd moves 128 blocks with a command.
+    moved = [now - then for now, then in zip(after, before, strict=True)]
+    check("commands and blocks", moved == [3, 5, 600, 300], got=(before, after))
+
+
+def clocks():
+    """sg_timestamp: the clock of the server, and what was set."""
+    device = sg(OTHER)
+    command = "/usr/bin/sg_timestamp"
+
+    def now(origin):
+        return int(tool(command, "-oo", device, says=[f"\\A{origin}\\n\\d+\\n"]).split()[1])
+
+    before = time.time()
+    found = now(3)
+    check("is that of the server", int(before * 1000) <= found <= time.time() * 1000, got=(before, found))
+    tool(command, "--milliseconds=1500000000123", device)
+    found = now(2)
+    check("goes on from there", 1500000000123 <= found < 1500000000123 + 600_000, got=found)
+
+
+def port_groups():
+    """sg_rtpg and sg_stpg: our target is in one group, another server's in a second one."""
+    device = sg(OTHER)
+    groups = "device_groups/pair/target_groups"
+    write = target.tree.write
+    write("device_groups/mgmt", "create pair")
+    for name, member in (("here", "ibmvstgt_target_0"), ("there", "elsewhere")):
+        write(f"{groups}/mgmt", f"add {name}")
+        write(f"{groups}/{name}/mgmt", f"add {member}")
+    write(f"{groups}/there/elsewhere/rel_tgt_id", "7")
+    write(f"{groups}/there/state", "standby")
+    write("device_groups/pair/devices/mgmt", "add two")
+
+    def reports(*groups, extended=()):
+        tool("/usr/bin/sg_rtpg", "--decode", *extended, device, says=[
+            f"group id : 0x{number}.*\\n.*{state}.*\\n(.*\\n)? *status code .*{by}(.*\\n){{4}} *0x0{port}\\n"
+            for number, state, by, port in groups
+        ])  # fmt: skip
+
+    tool("/usr/bin/sg_raw", device, *READY, exits=(6,), says=["Inquiry data has changed"])
+    tool("/usr/bin/sg_vpd", "-p", "di", device, says=["Target port group: 0x1"])
+    there = 2, "standby", "implicit", 7
+    reports((1, "active/optimized", "no status", 1), there)
+    tool("/usr/bin/sg_stpg", "--active", "--tp=1", device)
+    reports((1, "active/non optimized", "SET TARGET", 1), there, extended=["--extended"])
+    tool("/usr/bin/sg_stpg", "--standby", "--tp=1", device)
+    tool("/usr/bin/sg_raw", device, *READY, exits=(2,), says=["target port in standby state"])
+    state = target.tree.read(f"{groups}/here/state").split()[0]
+    check("as the tree shows it", state == "standby", got=state)
+    tool("/usr/bin/sg_stpg", "--optimized", "--tp=1,2", device)
+    write(f"{groups}/here/state", "nonoptimized")
+    tool("/usr/bin/sg_raw", device, *READY, exits=(6,), says=["Asymmetric access state changed"])
+    reports((1, "active/non optimized", "implicit", 1), (2, "active/optimized", "SET TARGET", 7))
 
 
 def discards():
@@ -279,5 +414,6 @@ def goes():
 
 
 main(
-    connects, persistent_reservations, provisioning, compare_and_write, copies, formats, pages, diagnostics, discards, goes
+    connects, persistent_reservations, provisioning, compare_and_write, copies, formats, pages, diagnostics, statistics,
+    sanitizes, self_tests, clocks, port_groups, discards, goes,
 )  # fmt: skip
