@@ -226,7 +226,7 @@ class Foreign:
         return subprocess.run([str(self.executable), *map(str, args)], env=environment, capture_output=True,
                               text=True, timeout=timeout, check=False)  # fmt: skip
 
-    def pytest(self, *args: object, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    def pytest(self, *args: object, timeout: float = 1200) -> subprocess.CompletedProcess[str]:
         """Run pytest in that Python, hypothesis with fewer examples; paths are the host's."""
         path = [wheels(self.cache, "pytest>=8", "hypothesis>=6.100")]
         options = ["-p", "no:cacheprovider", "-p", "emulated", "--hypothesis-profile", "emulated"]
