@@ -282,7 +282,7 @@ CHANGES: dict[str, tuple[Change, Change]] = {
     "stopped": (lambda side: side.ask("1b0000000000"), lambda side: side.ask("1b0000000100")),
     "job": (
         lambda side: side.disk.job_begins(Job(None, (_ for _ in ()), SenseCode.FORMAT_IN_PROGRESS)),
-        lambda side: side.disk.job_ends(),
+        lambda side: side.disk.job_ends(side.disk.job),
     ),
     "tasks": (Side.hold, Side.release),
     "another's order": (Side.order, Side.in_order),

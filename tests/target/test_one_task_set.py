@@ -1,4 +1,4 @@
-"""One task set for all nexuses of a unit: TST 000b (SPC-5, 7.5.10; SAM-6, 8.6 to 8.8)."""
+"""One task set for all nexuses of a unit: TST 000b (SPC-5, 7.5.9; SAM-6, 8.6 to 8.8)."""
 
 from __future__ import annotations
 
@@ -272,7 +272,7 @@ def test_ordered_of_one_nexus_and_reads_of_another(pair: Pair, tst: int) -> None
 
 @pytest.mark.parametrize("tas", [0, 1])
 def test_clear_task_set_ends_those_of_the_others(pair: Pair, tas: int) -> None:
-    """SAM-6, 7.5: TASK ABORTED, or the next command is told (SPC-5, 7.5.10)."""
+    """SAM-6, 7.5: TASK ABORTED, or the next command is told (SPC-5, 7.5.9)."""
     one(pair, tas=tas)
     mine, theirs = read(pair.first), read(pair.other)
     pair.turns.in_step(0)

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from jobs_rig import Pair, code
+from pysrp.scsi.cdb import FormatUnit, Sanitize
+from pysrp.scsi.codes import SanitizeAction
 from pysrp.srp import TskMgmtFunc
 from pysrp.target.disk import Disk
 from pysrp.target.units.jobs import Job
@@ -92,15 +94,41 @@ def test_how_far_it_is(pair: Pair) -> None:
     pair.over()
 
 
-@pytest.mark.parametrize(
-    "cdb", [send(1), send(2), send(5), send(6), bytes((0x1D, 4, 0, 0, 0, 0)), "040000000000"]
-)
-def test_what_waits_for_its_end(pair: Pair, cdb: bytes | str) -> None:
-    """Another self-test, and FORMAT UNIT."""
+@pytest.mark.parametrize("cdb", [send(1), send(2), send(5), send(6), bytes((0x1D, 4, 0, 0, 0, 0))])
+def test_another_one_is_refused(pair: Pair, cdb: bytes) -> None:
     begin(pair)
     assert code(pair.bad(pair.other, cdb)) == (2, 4, 9)
     pair.over()
     assert len(results(pair.first)) == 1
+
+
+@pytest.mark.parametrize(
+    "cdb",
+    [
+        "1b0000000000",  # stop
+        "1b0000000100",  # start
+        "1b0000002000",  # IDLE
+        bytes(FormatUnit.build()),
+        bytes(Sanitize.build(service_action=SanitizeAction.BLOCK_ERASE)),
+    ],
+)
+def test_what_ends_it(pair: Pair, cdb: bytes | str) -> None:
+    """START STOP UNIT, FORMAT UNIT, SANITIZE (SPC-5, 5.15.4)."""
+    begin(pair)
+    tag = pair.command(pair.first, cdb)
+    pair.turns.open()
+    assert pair.ended(tag).status == 0
+    pair.over()
+    pair.first.settle(lambda: bool(pair.unit._tests))  # type: ignore[attr-defined]
+    assert results(pair.other) == [(BESIDE_EXTENDED, ABORTED, NOWHERE, bytes(3))]
+
+
+def test_what_is_refused_does_not_end_it(pair: Pair) -> None:
+    begin(pair)
+    assert code(pair.bad(pair.other, "1b0000000200")) == (5, 0x24, 0)  # LOEJ
+    assert code(pair.bad(pair.other, "040800000000")) == (5, 0x24, 0)  # CMPLIST
+    pair.over()
+    assert results(pair.other) == [(BESIDE_EXTENDED, PASSED, NOWHERE, bytes(3))]
 
 
 @pytest.mark.parametrize("who", ["first", "other"])

@@ -1,4 +1,4 @@
-"""One task set for all nexuses of a unit (TST 000b; SPC-5, 7.5.10; SAM-6, 8.6 to 8.8).
+"""One task set for all nexuses of a unit (TST 000b; SPC-5, 7.5.9; SAM-6, 8.6 to 8.8).
 
 It is an :class:`Order`, of which each session has its own tasks as a :class:`SharedTaskSet`. Where each nexus has a task
 set, which is so by default, that is a :class:`~pysrp.target.srp_session.TaskSet`, which its session's thread alone knows:

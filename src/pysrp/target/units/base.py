@@ -175,16 +175,23 @@ class UnitBase(NexusStates):
         return self._job
 
     def job_begins(self, job: Job) -> None:
-        """It goes on from now on. Raises Fault if another one does."""
+        """It goes on from now on. Raises Fault if another one does that does not give way to it."""
         with self._changing():
-            if self._job is not None:
+            if self._job is not None and not (self._job.gives_way and job.closes):
                 raise Fault(SenseKey.NOT_READY, self._job.code, progress=self._job.progress)
+            self._end_what_gives_way()
             self._job = job
 
-    def job_ends(self, nexus: Nexus | None = None, fault: Fault | None = None) -> None:
+    def _end_what_gives_way(self) -> None:
+        """A command has come that nothing goes on beside. With the lock."""
+        if self._job is not None and self._job.gives_way:
+            self._job.stop()
+
+    def job_ends(self, job: Job, nexus: Nexus | None = None, fault: Fault | None = None) -> None:
         """It is over; ``fault``, if there is one, is told to that nexus with its next command."""
         with self._changing():
-            self._job = None
+            if self._job is job:  # else it has given way to another
+                self._job = None
             if nexus is not None and fault is not None:
                 self._defer(nexus, fault)
 

@@ -45,9 +45,13 @@ NOWHERE = 0xFFFFFFFFFFFFFFFF
 
 
 class SelfTest(Job):
-    """A self-test in the background: all commands but other self-tests go on beside it (SPC-5, 5.15.4)."""
+    """A self-test in the background: what other commands ask for is done beside it (SPC-5, 5.15.4).
+
+    But for other self-tests, which are refused, and what ends it: FORMAT UNIT, SANITIZE, START STOP UNIT.
+    """
 
     closes = False
+    gives_way = True
 
     def __init__(self, backend: Any, steps: Generator[Any, Any, None], code: int) -> None:
         super().__init__(backend, steps, SenseCode.SELF_TEST_IN_PROGRESS)
@@ -97,7 +101,7 @@ class DiagnosticCommands(Comparing):
         """SEND DIAGNOSTIC: the default self-test, those in the foreground and in the background, which read; the list of pages.
 
         The short ones read the first block and the last, the extended ones all. While one goes on in the background there is
-        no other one, no FORMAT UNIT and no SANITIZE (02/04/09): 100b ends it.
+        no other one (02/04/09). 100b ends it, and so do FORMAT UNIT, SANITIZE and START STOP UNIT (SPC-5, 5.15.4).
         """
         code, length = cdb.self_test_code, cdb.parameter_list_length
         if code == SelfTestCode.ABORT_BACKGROUND and not cdb.selftest and not length:

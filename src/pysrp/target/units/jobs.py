@@ -25,7 +25,7 @@ import logging
 from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pysrp.errors import Busy
 from pysrp.scsi.cdb import Cdb
@@ -60,6 +60,9 @@ class Job:
     fail so too, but for those that leave unit attentions alone (INQUIRY, REPORT LUNS, REQUEST SENSE), and ``allowed``
     ones; with NO SENSE they go on beside it.
     """
+
+    gives_way: ClassVar[bool] = False
+    """Whether it ends where one is to begin that other commands are refused for."""
 
     def __init__(
         self,
@@ -183,7 +186,7 @@ class Job:
             task.nexus.post(partial(_go_on, task, then, failed, error))
 
     def _is_over(self, unit: UnitBase, nexus: Nexus | None, fault: Fault | None) -> None:
-        unit.job_ends(nexus, fault)
+        unit.job_ends(self, nexus, fault)
         unit.claims.leave(self)
 
 

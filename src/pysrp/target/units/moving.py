@@ -53,8 +53,10 @@ class TrafficCounts(BlockUnit):
         """A READ or WRITE begins."""
         counts = self._traffic.get(task.nexus)
         if counts is None:
+            counts = [0, 0, 0, 0]
             with self._lock:
-                counts = self._traffic[task.nexus] = [0, 0, 0, 0]
+                if task.nexus in self._nexuses:  # else nobody would take them away again
+                    self._traffic[task.nexus] = counts
         counts[write] += 1
         counts[2 + write] += blocks
 

@@ -139,7 +139,7 @@ def _common_pages() -> tuple[tuple[Any, ...], ...]:
 
 
 def _wrong_control(new: bytes) -> Where:
-    """TST, QERR and UA_INTLCK_CTRL have reserved values (SPC-5, 7.5.10)."""
+    """TST, QERR and UA_INTLCK_CTRL have reserved values (SPC-5, 7.5.9)."""
     page = ControlPage(new)
     if page.tst > 1:
         return 2, 7

@@ -75,7 +75,7 @@ class StopCommands(BlockUnit):
 
         It is one state for all: who stops it stops it for every initiator, whose commands for the medium are
         NOT READY until one of them starts it. So are the power conditions, which the next command for the medium
-        ends. With IMMED too, GOOD comes when it is done.
+        ends. With IMMED too, GOOD comes when it is done. A self-test in the background ends.
         """
         if cdb.power_condition_modifier:
             raise invalid(cdbs.StartStopUnit, "power_condition_modifier")
@@ -90,6 +90,7 @@ class StopCommands(BlockUnit):
         with self._lock:
             if cdb.loej and self._preventing:
                 raise Fault(SenseKey.ILLEGAL_REQUEST, SenseCode.MEDIUM_REMOVAL_PREVENTED)
+            self._end_what_gives_way()
         if not cdb.no_flush:
             yield Flush(self.backend)
         self._stop_unit(task.nexus, bool(cdb.loej))
@@ -101,6 +102,8 @@ class StopCommands(BlockUnit):
         condition = cdb.power_condition
         if condition not in CONDITIONS:
             raise invalid(cdbs.StartStopUnit, "power_condition")
+        with self._lock:
+            self._end_what_gives_way()
         if condition == PowerCondition.LU_CONTROL:
             return
         if condition == PowerCondition.STANDBY and not cdb.no_flush:
@@ -116,6 +119,7 @@ class StopCommands(BlockUnit):
                 if not load:
                     raise Fault(SenseKey.NOT_READY, SenseCode.MEDIUM_NOT_PRESENT)
                 self._establish(Attention.MEDIUM_MAY_HAVE_CHANGED, self._nexuses, but=nexus)
+            self._end_what_gives_way()
             before, self._not_ready, self._low_power = self._not_ready, None, None
         if before is not None:
             log.warning("%s: started by %s", self.name, nexus.name)
