@@ -334,6 +334,24 @@ def test_wrong_usage(arguments: tuple[Any, ...]) -> None:
         assert "as it was given to 'pysrp serve', or PYSRP_SERVER in the environment" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("}", ": line 1: this closes a block that was never opened"),
+        (
+            "DEVICE_GROUP one {\nDEVICE none\n}",
+            ": device_groups/one/devices/mgmt: line 2: Invalid argument: ",
+        ),
+    ],
+)
+def test_a_wrong_conf_is_named(text: str, said: str, tmp_path: Path) -> None:
+    conf = tmp_path / "wrong.conf"
+    conf.write_text(text)
+    done = pysrp("serve", f"unix:{tmp_path}/vios", "--conf", conf)
+    assert done.returncode == 1
+    assert f"pysrp: {conf}{said}" in done.stderr
+
+
 def test_data_that_does_not_fit(served: Serving, tmp_path: Path) -> None:
     done = served("write", 2, "--lba", 8190, input=bytes(2048), text=False)
     assert done.returncode == 1

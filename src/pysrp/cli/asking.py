@@ -224,7 +224,7 @@ def modes(target: Device, page: str, control: str, dbd: bool, six: bool, form: s
 
 @click.command(cls=DeviceCommand)
 @click.option(
-    "-p", "--page", default=None, help="PAGE or PAGE,SUBPAGE: hexadecimal, or sg_logs' name (temp, ie)."
+    "-p", "--page", default=None, help="PAGE or PAGE,SUBPAGE: hexadecimal, or sg_logs' name (temp, gsp)."
 )
 @click.option("-a", "--all", "every", is_flag=True, help="All pages that the device lists.")
 @click.option(
@@ -239,6 +239,7 @@ def logs(target: Device, page: str | None, every: bool, control: str, form: str 
     \b
     Examples:
       pysrp logs /dev/sg0
+      pysrp logs -s unix:/run/vios 1 -p gsp
       pysrp logs /dev/sg0 -p temp
       pysrp logs /dev/sg0 -a --json
     """

@@ -23,7 +23,7 @@ from pysrp.fabric import Identity, Port
 from pysrp.fabric.recorder import Recorder
 from pysrp.mad import OsType
 from pysrp.media import split
-from pysrp.scst import Control, Tree, load, quote, socket_of
+from pysrp.scst import Control, Tree, TreeError, load, quote, socket_of
 from pysrp.target.lunmap import LunMap
 from pysrp.target.reservation_files import ReservationFolder
 from pysrp.target.serve import MAX_CLIENTS, Server
@@ -91,6 +91,10 @@ def configure(tree: Tree, conf: BinaryIO, server: Server) -> bool:
     gc.disable()  # what is made here stays: looking for garbage in it would take longer than making it
     try:
         left_out = load(tree, text, stop=lambda: server.wait(0))
+    except ConfigError as problem:
+        raise ConfigError(f"{conf.name}: {problem}") from None
+    except TreeError as problem:
+        raise ConfigError(f"{conf.name}: {problem.filename}: {problem.strerror}") from problem
     finally:
         gc.enable()
     for line in left_out:
