@@ -85,7 +85,7 @@ def test_a_recording_that_is_still_written() -> None:
         (LINE.replace("0011", "zz"), "hexadecimal"), (LINE.replace("i2t", "up"), "dir is 'up'"), ("[" * 100_000, "Recursion"),
         (LINE.replace("null", "-1"), "txn is -1"), (LINE.replace('"n"', "5"), "are text"), (LINE.replace("1,", "true,"), "seq is True"),
         (LINE[:40] + "\n", "JSONDecodeError"), (LINE.replace("null", str(1 << 64)), "txn is 18446744073709551616"),
-        *((with_more("time", time), "time is") for time in (math.nan, math.inf, -1, 1e300, "nan")),
+        *((with_more("time", time), "time is") for time in (math.nan, math.inf, -1, 1e300, "nan", "5", True)),
         *((with_more("addr", at), "addr is") for at in ("-1", "1_0", "f" * 17, "f" * 5000)),
         *((with_more("sha256", text), "sha256 is") for text in ("a" * 63, "g" * 64, "\ud800")),
     ],

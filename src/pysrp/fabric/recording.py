@@ -197,7 +197,7 @@ def record_of(entry: Any) -> Record:
         raise TypeError("note and sha256 are text")
     if digest and not SHA256.fullmatch(digest):
         raise ValueError("sha256 is none")
-    if time is not None and not 0 <= float(time) < LATEST:
+    if time is not None and (type(time) not in (int, float) or not 0 <= time < LATEST):
         raise ValueError(f"time is {time!r:.50}")
     if address is not None and not ADDRESS.fullmatch(address):
         raise ValueError(f"addr is {address!r:.50}")
