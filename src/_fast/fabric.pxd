@@ -156,6 +156,7 @@ cdef class Waiter(Crq):
     cdef bint sleeps                    # the owner is one that does
     cdef bint lingered                  # it has looked in vain, and is about to
     cdef uint32_t resting               # a thread without the interpreter's lock is in linger() or wait()
+    cdef uint32_t rested_in             # in which process: `forks` then
     cdef uint32_t shutting              # nobody is to begin that any more
 
     cdef tend(self)

@@ -48,6 +48,9 @@ cdef extern from "unistd.h" nogil:
     int c_close "close"(int fd)
     int usleep(unsigned int microseconds)
 
+cdef extern from "pthread.h" nogil:
+    int pthread_atfork(void *prepare, void *parent, void (*child)() noexcept nogil)
+
 cdef extern from "fabric.h" nogil:
     enum:
         CRQ_FREE

@@ -7,6 +7,17 @@ import os
 
 from pysrp.errors import SrpError
 
+cdef uint32_t forks = 0     # how often this process and those before it were forked
+
+
+cdef void forked() noexcept nogil:
+    global forks
+    forks += 1
+
+
+if pthread_atfork(NULL, NULL, forked):
+    raise MemoryError  # pragma: no cover: no test has that little memory
+
 
 cdef class Waiter(Crq):
     """How one end waits: a little by looking, then asleep on its doorbells, and on what subclasses watch.
@@ -129,13 +140,15 @@ cdef class Waiter(Crq):
                 return False
 
     cdef bint rests(self) noexcept nogil:
+        self.rested_in = forks
         shared_arm(&self.resting)
         return not shared_get(&self.shutting)
 
     cdef void part(self):
         # One says that it rests and then looks here, the other one that it is over and then looks there.
         shared_arm(&self.shutting)
-        if shared_get(&self.resting):
+        # A child that was forked has not the thread that rested in its parent.
+        if shared_get(&self.resting) and self.rested_in == forks:
             self.rouse()
             with nogil:
                 while shared_get(&self.resting):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -59,3 +61,30 @@ def test_closed_by_another_thread(before: Callable[[Rig], Any], spin: int) -> No
     assert not thread.is_alive()
     assert [str(error) for error in told] == ["the port is closed"]
     rig.close()
+
+
+FORKING = """
+import os, signal, threading
+from pysrp.fabric.local import pair
+
+near, far = pair()
+thread = threading.Thread(target=near.wait)
+thread.start()
+for _ in range(30):  # the thread waits before all of them are over
+    child = os.fork()
+    if not child:
+        signal.alarm(60)
+        near.close()
+        far.close()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+near.wake()
+thread.join()
+near.close()
+far.close()
+"""
+
+
+def test_closed_in_a_child_that_was_forked() -> None:
+    """There nobody waits any more, so nobody is waited for; the parent goes on."""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", FORKING], check=True, timeout=PATIENCE)
