@@ -446,6 +446,34 @@ def test_the_root(tree):
     assert tree.ls("devices") == tree.ls("targets/ibmvstgt") == tree.ls("class/ibmvstgt") == []
 
 
+@pytest.mark.parametrize(
+    ("handler", "parameters"),
+    [
+        ("vdisk_url", ""), ("vdisk_nbd", "url=ram:1M"), ("vdisk_rbd", "url=ram:1M"), ("vdisk_url", "url=ram:1M; url=ram:1M"),
+    ],
+)  # fmt: skip
+def test_a_url_is_there_once_and_its_handlers(tree, handler, parameters):
+    refused(errno.EINVAL, tree, f"handlers/{handler}/mgmt", f"add_device a {parameters}")
+
+
+def test_closing_goes_on_behind_a_device_that_fails(tree, image):
+    for name in "abc":
+        tree.write("handlers/vdisk_fileio/mgmt", f"add_device {name} filename={image}")
+    together = tree._targets.devices
+    devices = together.by_name.copy()
+
+    def fails():
+        raise OSError(errno.EIO, "the disk is broken")
+
+    devices["b"].flush = fails
+    with pytest.raises(OSError, match="broken"):
+        together.close()
+    assert not together.by_name
+    for device in devices.values():
+        with pytest.raises(ValueError, match="closed"):
+            device.backend.size_now()
+
+
 def test_closing_twice_and_writing_afterwards(image):
     tree = Tree()
     tree.write("handlers/vdisk_fileio/mgmt", f"add_device f filename={image}")
