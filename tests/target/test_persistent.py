@@ -254,7 +254,7 @@ def test_all_tg_pt_leaves_out_the_one_nexus_that_asks(
     keeper.good(1, REGISTER, 0, 2)
     keeper.good(holder, RESERVE, holder + 1, kind=WE_RO)
     aborted: list[object] = []
-    sibling.abort = lambda unit, done, but: (aborted.append(unit), done())  # type: ignore[method-assign]
+    sibling.abort = lambda unit, done, but, own: (aborted.append(unit), done())  # type: ignore[method-assign]
     keeper.told()
     for code in keeper.bench.unit.attentions(sibling):
         assert keeper.bench.unit.forget(sibling, code >> 8, code & 0xFF)

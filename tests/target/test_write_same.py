@@ -40,7 +40,7 @@ class Noted(Ram):
 
     def zero(self, offset: int, length: int) -> None:
         self.asked.append(("zero", offset, length))
-        self._view[offset : offset + length] = bytes(length)
+        self.memory()[offset : offset + length] = bytes(length)
 
     def flush(self) -> None:
         self.asked.append(("flush", 0, 0))

@@ -46,6 +46,8 @@ class Result:
 class Apart:
     """A port whose partner's memory can only be copied, as on POWER."""
 
+    gathers = False
+
     def __init__(self, port: Any) -> None:
         self.allocate, self.copy_in, self.copy_out = port.allocate, port.copy_in, port.copy_out
 
@@ -93,7 +95,7 @@ class Bench:
         """A nexus that reaches the unit: of initiator port number ``port``, or of a new one."""
         number = next(self._ports) if port is None else port
         nexus = Nexus(name, lambda call: call(), number.to_bytes(16, "big"), relative_port=relative_port)
-        nexus.abort = lambda unit, done, but=None: done()
+        nexus.abort = lambda unit, done, but=None, own=False: done()
         self.unit.attach(nexus)
         return nexus
 
