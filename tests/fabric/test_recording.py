@@ -14,6 +14,7 @@ from captures import CAPTURES, LAB
 from pysrp import crq, mad, scsi, srp
 from pysrp.cli import records
 from pysrp.errors import DecodeError
+from pysrp.fabric import recording
 from pysrp.fabric.local import pair
 from pysrp.fabric.recorder import Recorder
 from pysrp.fabric.recording import Reader, Record, read
@@ -100,6 +101,19 @@ def test_a_line_that_is_none_is_named(line: str, said: str, tmp_path: Path) -> N
     with pytest.raises(DecodeError, match="^line 1 is no record"):
         reader.record(line)
     assert reader.record(LINE) == Record("i2t", "data", b"\0\x11", 2, 1, "n")
+
+
+def test_a_recording_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is known of transactions does not grow with it; the latest are known."""
+    monkeypatch.setattr(recording, "MOST_TRANSACTIONS", 3)
+    reader = Reader()
+    command = bytes(srp.Cmd.build(cdb=b"\x12")).hex()
+    for number in range(10):
+        element = {"seq": 0, "t": None, "dir": "i2t", "what": "crq", "note": "", "len": 16, "txn": number}
+        reader.record(json.dumps({**element, "hex": bytes(crq.Element.build(valid=0x80, format=1)).hex()}))
+        found = reader.record(json.dumps({**element, "what": "iu", "len": len(command) // 2, "hex": command}))
+        assert (found.format, found.cdb[:1]) == (1, b"\x12")
+    assert list(reader._cdbs) == list(reader._formats) == [7, 8, 9]
 
 
 def test_a_command_that_is_not_all_there() -> None:

@@ -9,6 +9,7 @@ from pysrp.lun import scst_pack
 from pysrp.scsi import parse_sense
 from pysrp.scsi.params import parse_rtpg
 from pysrp.scst import Tree, TreeError, load, save
+from pysrp.target.units.port_groups import PortGroup
 
 GROUP = "device_groups/dg"
 LUN0 = scst_pack(0, "LUN")
@@ -87,6 +88,16 @@ def test_what_is_refused(group, file, text, code):
     before = save(group)
     assert refused(group, file, text) == code
     assert save(group) == before
+
+
+def test_as_many_target_groups_as_there_are_numbers(group):
+    """Their numbers have two bytes (SPC-5, 6.36)."""
+    groups = group._find(f"{GROUP}/target_groups").groups
+    groups._replace(tuple(PortGroup(number) for number in range(1, 65536) if number != 1000))
+    put(group, "mgmt", "add one")
+    assert show(group, "one/group_id") == "1000\n[key]\n"
+    assert refused(group, f"{GROUP}/target_groups/mgmt", "add two") == errno.ENOSPC
+    assert "two" not in group.ls(f"{GROUP}/target_groups")
 
 
 def test_a_target_group_that_is_full(group):

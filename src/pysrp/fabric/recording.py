@@ -118,6 +118,10 @@ class Record(NamedTuple):
         return json.dumps(entry)
 
 
+MOST_TRANSACTIONS = 1 << 16
+"""Of so many what is known is kept: more than are under way at any time, and a live recording has no end."""
+
+
 class Reader:
     """Makes records of lines, which it gets in their order: what an IU is, the element before it says.
 
@@ -152,9 +156,10 @@ class Reader:
         number, data, out = record.transaction, record.data, record.direction == "i2t"
         if record.what == "crq" and out and len(data) == crq.Element.SIZE:
             # A number may come again, where several recordings stand one behind the other.
+            self._forget(number)
+            if len(self._formats) >= MOST_TRANSACTIONS:
+                self._forget(next(iter(self._formats)))
             self._formats[number] = data[1] if data[0] == crq.Valid.CMD_RESP else 0
-            self._cdbs.pop(number, None)
-            self._datagrams.pop(number, None)
         if record.what not in ("iu", "data") or number is None:
             return record
         known = self._formats.get(number, 0)
@@ -165,6 +170,10 @@ class Reader:
         return record._replace(
             format=known, cdb=self._cdbs.get(number, b""), datagram=self._datagrams.get(number, 0)
         )
+
+    def _forget(self, number: int | None) -> None:
+        for known in self._formats, self._cdbs, self._datagrams:
+            known.pop(number, None)
 
 
 def cdb_of(iu: bytes) -> bytes:

@@ -230,7 +230,9 @@ class TargetGroups(Members):
     def add(self, name: str) -> None:
         """A target group without targets, active; its ``group_id`` is the lowest that is free, from 1 on."""
         taken = {each.number for each in self.groups}
-        number = next(at for at in range(1, 1 << 16) if at not in taken)
+        number = next((at for at in range(1, 1 << 16) if at not in taken), None)
+        if number is None:
+            raise refuse(errno.ENOSPC, "there are 65535 target groups, and can be no more: del one first")
         self.groups.add(PortGroup(number))
         self.by_name[name] = TargetGroup(number, self.groups, self._targets, self.renumbered)
 
