@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from random import Random
+from typing import Any
 
 from corpus_target_machine import HAND, Machine
 from pysrp.scsi.mode import ControlPage
@@ -11,6 +12,12 @@ from pysrp.srp import TaskAttribute, TskMgmtFunc
 
 CDB = struct.Struct(">BxIxHx")
 """READ(10) and its neighbours: operation code, LBA, blocks."""
+
+
+def selected(m: Machine, who: int, page: ControlPage, **more: Any) -> None:
+    """MODE SELECT of a nexus."""
+    data = bytes(4) + bytes(page)
+    m.cmd(who, HAND, bytes((0x15, 0x10, 0, 0, len(data), 0)), out=data, **more)
 
 
 def ended(m: Machine, rng: Random, number: int) -> None:
@@ -25,8 +32,7 @@ def ended(m: Machine, rng: Random, number: int) -> None:
         tas=number & 1,
         qerr=(0, 1, 3)[number // 2 % 3],
     )
-    data = bytes(4) + bytes(page)
-    m.cmd(number & 1, HAND, bytes((0x15, 0x10, 0, 0, len(data), 0)), out=data)
+    selected(m, number & 1, page)
     m.finish()
     for _ in range(12):
         who, lba, kind = rng.randrange(2), rng.randrange(8), rng.randrange(10)
@@ -55,4 +61,24 @@ def ended(m: Machine, rng: Random, number: int) -> None:
     m.finish()
     for who in 0, 1:
         m.cmd(who, HAND, bytes(6))
+    m.finish()
+
+
+def moved(m: Machine, rng: Random, number: int) -> None:
+    """TST changes while tasks are under way and others wait for them: they belong into another task set from then on."""
+    m.ready()
+    for together in (number, number + 1, number):
+        for _ in range(4):
+            who = rng.randrange(2)
+            m.read(who, HAND, rng.randrange(8), 1)
+            m.cmd(who, HAND, bytes(6), task_attr=TaskAttribute.ORDERED)
+            m.write(1 - who, HAND, rng.randrange(8), 1)
+        m.begin()
+        page = ControlPage.build(
+            tst=together & 1, gltsd=1, queue_algorithm_modifier=1, busy_timeout_period=0xFFFF, tas=1
+        )
+        selected(m, number & 1, page, task_attr=TaskAttribute.HEAD_OF_QUEUE)
+        for who in 0, 1:
+            m.cmd(who, HAND, bytes(6))
+        m.end()
     m.finish()

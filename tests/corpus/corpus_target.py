@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from corpus_alone import alone
-from corpus_ends import ended
+from corpus_ends import ended, moved
 from corpus_target_machine import (
     ABSENT,
     ACA,
@@ -839,6 +839,12 @@ FAMILIES: list[tuple[Callable[[Machine, Random, int], None], int, dict[str, Any]
     (alone, 20, {"late": True}),
     (ended, 48, {}),
     (ended, 12, {"late": True}),
+    (managed, 40, {"gathers": True}),
+    (malformed, 20, {"gathers": True}),
+    (states, 20, {"gathers": True}),
+    (hostile, 16, {"gathers": True}),
+    (ended, 12, {"gathers": True}),
+    (moved, 12, {}),
 ]
 """Sequences, how many of each, and the machine that they are played on."""
 

@@ -16,6 +16,7 @@ from random import Random
 from typing import Any
 
 import medium_by_hand
+from gathering import Gathering
 from pysrp import crq, mad, srp
 from pysrp.backends import Ram
 from pysrp.errors import SrpError
@@ -209,6 +210,7 @@ class Machine:
     ``hands``: the medium's work is done when the sequence says so, otherwise at once. ``share``: the transport shares
     the clients' memory; without it everything is copied, as on POWER. ``late``: that disk has a true medium, which is
     over when the sequence says so; ``native``: one in C. ``slow``: so is every copy. ``fast``: the native path may be used.
+    ``gathers``: the port does several copies in one call.
     """
 
     def __init__(
@@ -221,6 +223,7 @@ class Machine:
         late: bool = False,
         native: bool = False,
         slow: bool = False,
+        gathers: bool = False,
         server_window: int = 64 * MIB,
         **settings: Any,
     ) -> None:
@@ -257,7 +260,11 @@ class Machine:
             given = {"partition_name": "corpus", "partition_number": 2, **settings}
             self.targets.append(
                 ServerAdapter(
-                    far, self.luns, Settings(**given), self.hands if hands else None, fast=fast and share
+                    Gathering(far) if gathers else far,
+                    self.luns,
+                    Settings(**given),
+                    self.hands if hands else None,
+                    fast=fast and share,
                 )
             )
             if slow:
