@@ -62,6 +62,8 @@ err to stderr = false
 keyring = {folder}/keyring
 """
 
+TRIES = 5
+
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -119,9 +121,13 @@ class CephLab:
     def run(self, tool: str, *words: object) -> str:
         """What one of Ceph's tools prints; it has to succeed."""
         command = [tool, "--conf", str(self.conf), *map(str, words)]
-        done = subprocess.run(
-            command, env=alone(), capture_output=True, text=True, preexec_fn=self.enter, check=False
-        )
+        for _ in range(TRIES):
+            done = subprocess.run(
+                command, env=alone(), capture_output=True, text=True, preexec_fn=self.enter, check=False
+            )
+            # It has asked for nothing yet then: seen of a busy monitor, once in some hundred runs.
+            if "problem getting command descriptions" not in done.stderr:
+                break
         assert done.returncode == 0, f"{command}: {done.stderr}"
         return done.stdout
 
@@ -153,6 +159,13 @@ class OwnCephLab(CephLab):
             "monmaptool", "--create", "--clobber", "--fsid", fsid, "--addv", "a", f"[{ADDRESS}]", monmap
         )
         self._once("ceph-mon", "--conf", self.conf, "-i", "a", "--mkfs", "--monmap", monmap)
+        try:
+            self._start(fsid, osd)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, fsid: uuid.UUID, osd: uuid.UUID) -> None:
         self.begin("mon", _own_network)
         self.network = os.open(f"/proc/{self.running['mon'].pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         self.run("ceph", "osd", "new", osd)
@@ -190,7 +203,15 @@ class OwnCephLab(CephLab):
         process.wait()
 
     def signal(self, daemon: str, number: signal.Signals) -> None:
+        """Send a signal; SIGSTOP is over when all its threads have stopped."""
         self.running[daemon].send_signal(number)
+        if number == signal.SIGSTOP:
+            tasks = Path(f"/proc/{self.running[daemon].pid}/task")
+            until(
+                lambda: all(
+                    " T (" in (each / "status").read_text().replace("\t", " ") for each in tasks.iterdir()
+                )
+            )
 
     def close(self) -> None:
         for daemon in list(self.running):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import pkgutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,10 @@ def stub_of(name: str) -> ast.Module:
     return ast.parse((ROOT / "src" / f"{name.replace('.', '/')}.pyi").read_text())
 
 
-def test_are_fresh(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(sys, "argv", ["stubs.py"])
-    assert stubs.main() == 0, capsys.readouterr().out
+def test_are_fresh() -> None:
+    """In a process of its own: tests add structures of their own to the tables of this one."""
+    done = subprocess.run([sys.executable, ROOT / "tools/stubs.py"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_an_old_one_is_named_and_written(
@@ -103,4 +105,6 @@ def test_unions_have_whatever_may_come(name: str) -> None:
             assert node.returns is not None
             union = [part.strip() for part in ast.unparse(node.returns).split("|")]
             for cls in [*chooser.classes(), *stubs.defaults(chooser)]:
+                if not cls.__module__.startswith("pysrp."):
+                    continue  # another test's own
                 assert any(base.__name__ in union for base in cls.__mro__), cls
