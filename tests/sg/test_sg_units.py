@@ -425,6 +425,21 @@ def test_an_interrupt(session: BlockingSession, device: Device, hold: Hold) -> N
     device.test_unit_ready()
 
 
+def test_gather_gives_all_up_when_it_is_interrupted(
+    session: BlockingSession, device: Device, hold: Hold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    started = [device.submit_read(0), device.submit_read(1)]
+    with monkeypatch.context() as patch:
+        patch.setattr(type(started[0].session), "complete", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            session.gather(started)
+    hold.opened.set()
+    device.test_unit_ready()
+
+
 def test_a_thread_survives_what_it_does_not_expect(node: type[Wired], device: Device) -> None:
     def before(cdb: bytes) -> None:
         raise MemoryError("no more")

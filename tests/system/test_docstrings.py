@@ -163,7 +163,7 @@ def test_an_example(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         names = {**USUAL, **module_of(place)}
         if place in GIVEN:
             names |= GIVEN[place](stack)
-        code = compile(text, place, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        code = compile(text, f"<{place}>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         with suppress(Enough):
             waiting = eval(code, names)
             if waiting is not None:

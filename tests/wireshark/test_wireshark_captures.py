@@ -139,7 +139,8 @@ def foreign(link: int, data: bytes) -> bytes:
 
 def test_packets_of_others() -> None:
     tags = b"\x00\x0c\x00\x04http\x00\x00\x00\x00"
-    for link, data in (1, b"ethernet"), (captures.LINKTYPE_UPPER_PDU, tags + b"GET"):
+    upper, another = captures.LINKTYPE_UPPER_PDU, b"\x00\x1e\x00\x04abcd"
+    for link, data in (1, b"ethernet"), (upper, tags + b"GET"), (upper, another + tags + b"GET"):
         assert list(captures.read(io.BytesIO(foreign(link, data)))) == [None]
     with pytest.raises(DecodeError, match="do not end"):
         list(captures.read(io.BytesIO(foreign(captures.LINKTYPE_UPPER_PDU, tags[:8]))))
