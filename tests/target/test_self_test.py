@@ -119,7 +119,7 @@ def test_what_ends_it(pair: Pair, cdb: bytes | str) -> None:
     pair.turns.open()
     assert pair.ended(tag).status == 0
     pair.over()
-    pair.first.settle(lambda: bool(pair.unit._tests))  # type: ignore[attr-defined]
+    until(lambda: bool(pair.unit._tests))  # type: ignore[attr-defined]
     assert results(pair.other) == [(BESIDE_EXTENDED, ABORTED, NOWHERE, bytes(3))]
 
 
