@@ -105,6 +105,13 @@ def from_captures(text: str) -> Iterator[Piece]:
         yield record
 
 
+DATAGRAM_KINDS: dict[int, str] = {
+    mad.MadType.ADAPTER_INFO: "adapter-info",
+    mad.MadType.CAPABILITIES: "capabilities",
+}
+"""The kinds of data that go with datagrams."""
+
+
 def kind_of(found: recording.Record) -> str:
     """What a record's bytes are; "none" where they are nothing that could be decoded."""
     if found.truncated or found.what == "hcall":
@@ -112,7 +119,7 @@ def kind_of(found: recording.Record) -> str:
     if found.what == "iu" and found.data:
         return {int(crq.Format.MAD): "mad", int(crq.Format.SRP): "iu"}.get(found.format, "")
     if found.what == "data":
-        return {3: "adapter-info", 5: "capabilities"}.get(found.datagram, "data")
+        return DATAGRAM_KINDS.get(found.datagram, "data")
     return "crq" if found.what == "crq" else ""
 
 
