@@ -358,6 +358,8 @@ cdef class Lane:
             if self.requests.ended or self.requests.others:
                 self.tell()
                 return LATE
+            if self.requests.more:
+                continue    # who waited at a gate has been told; what is over behind others is rung for no more
             if not self.link.left(self.link.self):
                 self.tell()
                 self.seen = 0
