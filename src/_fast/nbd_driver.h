@@ -229,6 +229,20 @@ static void nbd_join_goes_on(struct nbd_medium *medium, int events, int64_t now)
 		nbd_join_fails(medium, ETIMEDOUT, NBD_SILENT);
 }
 
+/* With the lock: connections that no loop needs any more say goodbye, the last ones first, when nothing is under way there. */
+static void nbd_part(struct nbd_medium *medium)
+{
+	while (medium->linked > medium->wanted && !medium->links[medium->linked - 1].flying) {
+		struct nbd_link *link = &medium->links[medium->linked - 1];
+
+		nbd_unwatch(medium, link);
+		nbd.aio_disconnect(link->handle, 0);
+		nbd.close(link->handle);
+		medium->linked--;
+		nbd_share_anew(medium);
+	}
+}
+
 /* When it breaks */
 
 /* With the lock: how many connections are of use. */
@@ -385,6 +399,7 @@ static void nbd_attend(struct nbd_medium *medium, const struct nbd_polled *polle
 		nbd_expire(medium, now);
 	nbd_replay(medium);
 	nbd_send(medium);
+	nbd_part(medium);
 }
 
 /* One turn; whether there is another. */

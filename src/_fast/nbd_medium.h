@@ -36,10 +36,34 @@ static void *nbd_open_channel(void *self, void (*ring)(void *bell), void *bell)
 	if (!nbd_hold(medium))
 		return channel;
 	channel->seat = medium->channels++;
+	channel->next = medium->first;
+	medium->first = channel;
 	medium->wanted = nbd_wanted(medium);
 	nbd_kick(medium);
 	nbd_leave(medium);
 	return channel;
+}
+
+/* Its loop has gone. Who has the last seat takes its own, so that the others go on with one connection each. */
+static void nbd_rise(struct nbd_channel *channel)
+{
+	struct nbd_medium *medium = channel->medium;
+	struct nbd_channel **at, *each;
+
+	if (!nbd_hold(medium))
+		return;
+	for (at = &medium->first; *at != channel; at = &(*at)->next)
+		;
+	*at = channel->next;
+	medium->channels--;
+	for (each = medium->first; each; each = each->next)
+		if (each->seat == medium->channels)
+			each->seat = channel->seat;
+	if (medium->wanted > nbd_wanted(medium))
+		medium->wanted = nbd_wanted(medium);
+	nbd_share_anew(medium);
+	nbd_kick(medium);
+	nbd_leave(medium);
 }
 
 static void nbd_close_channel(void *self)
@@ -47,6 +71,7 @@ static void nbd_close_channel(void *self)
 	struct nbd_channel *channel = self;
 
 	nbd_listen(channel, -1);
+	nbd_rise(channel);
 	if (!nbd_forked(channel->medium))
 		channel_end(&channel->common);
 	free(channel);

@@ -48,8 +48,9 @@ struct nbd_link {
 struct nbd_channel {
 	struct channel common;
 	struct nbd_medium *medium;
-	unsigned seat;			/* which connection it uses */
-	int epoll;			/* of a loop that listens, else -1; with the medium's lock, as what follows */
+	unsigned seat;			/* which connection it uses; of all channels, one each from 0 on */
+	struct nbd_channel *next;	/* with the medium's lock, as what follows */
+	int epoll;			/* of a loop that listens, else -1 */
 	struct nbd_link *watched;	/* the connection that it looks at by itself */
 	int hearing;			/* its loop is at that, and looks what is over when it has done */
 	int socket;			/* of that connection, else -1; atomic */
@@ -120,6 +121,7 @@ struct nbd_medium {
 	uint64_t size_now;
 	struct nbd_link links[NBD_LINKS];
 	unsigned linked, wanted, channels;
+	struct nbd_channel *first;	/* of those */
 	struct nbd_list waiting, sent;
 	uint64_t numbers;
 	struct nbd_channel *to_ring;

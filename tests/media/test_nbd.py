@@ -516,8 +516,10 @@ def test_a_connection_for_each_loop(make: Make) -> None:
     scene.replace()
     for user in users:
         user.whole(READ, 0, bytearray(512))
-        user.channel.retire()
     until(lambda: scene.medium.status()["connections"] == 4)
+    for user in users:
+        user.channel.retire()
+    until(lambda: scene.medium.status()["connections"] == 1)
 
 
 def test_a_server_that_takes_one_connection_only(make: Make) -> None:

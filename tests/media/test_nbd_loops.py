@@ -36,6 +36,7 @@ int watches(void *loop);
 int driven(void *loop);
 int up(void *medium);
 int rings(void *loop);
+int linked(void *medium);
 """
 
 SOURCE = """
@@ -166,6 +167,16 @@ static int up(void *medium)
 	nbd_leave(medium);
 	return found;
 }
+
+static int linked(void *medium)
+{
+	int found;
+
+	nbd_hold(medium);
+	found = (int)((struct nbd_medium *)medium)->linked;
+	nbd_leave(medium);
+	return found;
+}
 """
 
 
@@ -228,6 +239,20 @@ class Scene:
     def loop(self, listens: bool = True) -> Loop:
         self.loops.append(Loop(self.module, self.medium, listens))
         return self.loops[-1]
+
+    def leave(self, loop: Loop) -> None:
+        self.loops.remove(loop)
+        self.module.lib.leave(loop.loop)
+
+    @property
+    def linked(self) -> int:
+        return int(self.module.lib.linked(self.medium))
+
+    def apart(self) -> bool:
+        """Whether each of the loops that listen has a connection for itself."""
+        return [each.do(READ, 0, 512) for each in self.loops] and all(
+            self.module.lib.watches(each.loop) for each in self.loops
+        )
 
     def close(self) -> None:
         for each in self.loops:
@@ -303,16 +328,37 @@ def test_each_has_one(make: Make) -> None:
     """The second connection comes later: until then both use the first."""
     scene = make()
     loops = [scene.loop() for _ in range(3)]
-    until(
-        lambda: (
-            [each.do(READ, 0, 512) for each in loops]
-            and all(map(scene.module.lib.watches, (each.loop for each in loops)))
-        )
-    )
+    until(scene.apart)
     for number, each in enumerate(loops):
         each.alone()
         each.do(WRITE, number << 12, bytes([number]) * 512)
     assert [loops[0].do(READ, number << 12, 512)[0] for number in range(3)] == [0, 1, 2]
+
+
+def test_loops_that_come_and_go(make: Make) -> None:
+    """There are as many connections as loops, and each loop that stays keeps one for itself, whichever have gone."""
+    scene = make()
+    for turn in range(4):
+        while len(scene.loops) < 4:
+            scene.loop()
+        until(lambda: scene.apart() and scene.linked == 4)
+        scene.leave(scene.loops[turn])
+        scene.leave(scene.loops[0])
+        until(lambda: scene.apart() and scene.linked == 2)
+
+
+def test_a_connection_that_is_of_no_use_any_more_stays_until_its_requests_are_over(make: Make) -> None:
+    scene = make()
+    stays, goes = scene.loop(), scene.loop()
+    until(lambda: scene.apart() and scene.linked == 2)
+    scene.server.stop()
+    io = goes.begin(WRITE, 0, b"w" * 512)
+    scene.leave(stays)
+    last = goes.begin(READ, 0, 512)
+    assert scene.linked == 2
+    scene.server.go_on()
+    assert {goes.next()[:2] for _ in range(2)} == {(io, 0), (last, 0)}
+    until(lambda: scene.apart() and scene.linked == 1)
 
 
 def test_somebody_who_does_not_look(make: Make) -> None:
