@@ -218,6 +218,8 @@ cdef class Waiter(Crq):
         heard = self.hear(0 if self.available() or self.due() else nanoseconds)
         if not self.signalled:
             self.disarm()
+        elif heard:
+            self.arm()      # it may have rung for what was taken before: the next element has to ring, too
         if self.available():
             seen |= READY
         if self.called():

@@ -268,7 +268,8 @@ cdef class ClientLane:
             if why:
                 return why
             if now >= end:
-                return why | TIME
+                # Who waits elsewhere until something comes may have no command under way by now.
+                return TIME | SHUT if self.send_more(now) == PYSRP_SHUT else TIME
 
     cdef bint is_over(self) noexcept nogil:
         return self.done == self.count or (self.halted and self.idles == self.depth)

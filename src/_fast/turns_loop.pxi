@@ -237,8 +237,8 @@ cdef class Roster:
                 session._wake_watchers()
             if session.until() < session._timer_at:
                 session._schedule()
-        except Exception as error:
-            self.tell(error)
+        except BaseException as error:
+            self.left_half_way(session, error)
         return 0
 
     cdef int settle(self, Bookkeeping session) except -1:
@@ -255,8 +255,17 @@ cdef class Roster:
                 session.rung = True
                 self.rouse(session)
                 session._readable()
-        except Exception as error:
-            self.tell(error)
+        except BaseException as error:
+            self.left_half_way(session, error)
+        return 0
+
+    cdef int left_half_way(self, Bookkeeping session, error) except -1:
+        """An exception came out of a session's turn: it is told, or raised if the loop is to end."""
+        if session._inside:
+            self.loop.call_soon(session._readable)      # mends it: its tasks are not to wait for their time limits
+        if not isinstance(error, Exception):
+            raise error
+        self.tell(error)
         return 0
 
 
