@@ -8,8 +8,8 @@
     python3 tools/checks.py --newest   the newest of the promised Pythons that is here: make coverage uses it
 
 A step is a make target that can be run alone; CONTRIBUTING.md says what each is for. Steps whose needs are met
-run side by side as far as there are processors, and one more: none keeps its own busy all the time. Logs are in
-build/checks/. The exit status is 1 if a step failed.
+run side by side as far as there are processors, and one more: none keeps its own busy all the time. A step's line has
+its seconds, and those of the processors that it used. Logs are in build/checks/. The exit status is 1 if a step failed.
 
 Needs nothing but a Python 3.9 of the system: it sets up the others.
 """
@@ -246,16 +246,19 @@ class Checks:
             hangs = running.seconds > LIMIT
             if hangs:
                 os.killpg(running.process.pid, signal.SIGKILL)
-            elif running.process.poll() is None:
+            before = processor_time()
+            if not hangs and running.process.poll() is None:
                 continue
+            status = running.process.wait()  # and what it has used is counted as ours
             self._running.remove(running)
-            self._tell(running, running.process.wait(), hangs)
+            self._tell(running, status, hangs, processor_time() - before)
 
-    def _tell(self, running: Running, status: int, hangs: bool) -> None:
+    def _tell(self, running: Running, status: int, hangs: bool, used: float) -> None:
         name, log = running.step.name, running.log
+        took = f"{running.seconds:5.0f} s {used:5.0f} s"
         if status == 0:
             self.passed.append(name)
-            say(f"passed  {name:<12} {running.seconds:5.0f} s   {last_line(log)}")
+            say(f"passed  {name:<12} {took}   {last_line(log)}")
             return
         self.failed.append(name)
         lines = log.read_text(errors="replace").splitlines()
@@ -264,8 +267,14 @@ class Checks:
         )
         say("\n".join(lines[-TAIL:]))
         why = f"hung: ended after {LIMIT} s" if hangs else f"exit status {status}"
-        say(f"FAILED  {name:<12} {running.seconds:5.0f} s   {why}; alone: make {running.step.make}")
+        say(f"FAILED  {name:<12} {took}   {why}; alone: make {running.step.make}")
         say(f"        to do: {running.step.mend}\n" if running.step.mend else "")
+
+
+def processor_time() -> float:
+    """Seconds of all processes that have been waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def say(text: str) -> None:
@@ -303,10 +312,9 @@ def main() -> int:
     checks.run()
     for line in left_out:
         say(f"SKIPPED {line}")
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
     say(
         f"checks: all of {len(todo)} steps in {time.monotonic() - start:.0f} s,"
-        f" {used.ru_utime + used.ru_stime:.0f} s of processor time"
+        f" {processor_time():.0f} s of processor time"
     )
     say(f"{len(checks.passed)} passed, {len(checks.failed)} failed")
     if checks.failed:
