@@ -68,6 +68,7 @@ ROOMS = [
             "_fast.ram",
             "_fast.channel",
             "_fast.crew",
+            "_fast.process",
             "_fast.file_bytes",
             "_fast.file_medium",
             "_fast.nbd_driver",

@@ -16,6 +16,7 @@
 #include "channel.h"
 #include "crew.h"
 #include "file_bytes.h"
+#include "process.h"
 #include "uring.h"
 
 enum {
@@ -76,7 +77,7 @@ static int file_enter(struct file_medium *medium)
 /* A child that was forked has none of its parent's threads, but locks that they may have held, and shares the io_uring. */
 static int file_forked(const struct file_medium *medium)
 {
-	return medium->process != getpid();
+	return medium->process != process_id();
 }
 
 static void file_leave(struct file_medium *medium)
@@ -618,6 +619,7 @@ static int file_withdraw(void *self, struct pysrp_io *io)
 static void file_begin(struct file_medium *medium, int fd, uint64_t size, uint32_t features, uint32_t align,
 		       uint32_t unit, int rings)
 {
+	process_begin();
 	*medium = (struct file_medium){
 		.table = {
 			.size = sizeof(struct pysrp_medium), .self = medium, .block = 1, .features = features,
@@ -626,7 +628,7 @@ static void file_begin(struct file_medium *medium, int fd, uint64_t size, uint32
 			.look = file_look,
 		},
 		.file = { .fd = fd, .align = align, .grain = align > 512 ? align : 512 },
-		.process = getpid(), .size = size, .users = 1, .unit = unit, .rings = rings,
+		.process = process_id(), .size = size, .users = 1, .unit = unit, .rings = rings,
 		.tries_reads = features & PYSRP_HAS_NOWAIT, .tries_writes = features & PYSRP_HAS_NOWAIT,
 	};
 	medium->held_last = &medium->held;

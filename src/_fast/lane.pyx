@@ -377,15 +377,9 @@ cdef class Lane:
             self.running = False
             if self.awaited is not NULL:
                 self.drained()
-            if code == STUCK:
+            if code != DONE or budget <= 0:
                 self.tell()
-                return UNTOLD
-            elif code == STRANGE:
-                self.tell()
-                return OTHER
-            elif budget <= 0:
-                self.tell()
-                return TURN
+                return UNTOLD if code == STUCK else OTHER if code == STRANGE else TURN
 
     cdef bint lingered(self, Py_ssize_t *budget) noexcept:
         """There is nothing to do, but has been: whether there is, soon enough for nobody to be asked meanwhile."""

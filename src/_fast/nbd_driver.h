@@ -11,11 +11,12 @@
 #include <unistd.h>
 
 #include "nbd_requests.h"
+#include "process.h"
 
 /* A child that was forked has no driver, and must not speak on its parent's connections. */
 static int nbd_forked(const struct nbd_medium *medium)
 {
-	return medium->process != getpid();
+	return medium->process != process_id();
 }
 
 /* What libnbd waits for. */

@@ -73,9 +73,11 @@ static int nbd_look_in(void *self, int sleeps)
 	struct nbd_channel *channel = self;
 	struct nbd_medium *medium = channel->medium;
 	int socket = __atomic_load_n(&channel->socket, __ATOMIC_RELAXED), more = 0;
+	int found = channel_look(&channel->common, !sleeps);
 
-	if (socket < 0 || nbd_come(socket) <= 0 || nbd_forked(medium))
-		return channel_look(&channel->common, !sleeps);
+	/* What there is already is reaped first: then it looks again. */
+	if (found || socket < 0 || nbd_come(socket) <= 0 || nbd_forked(medium))
+		return found;
 	/* Who has the lock is soon done; but who only looks may do so again. */
 	if (!sleeps && pthread_mutex_trylock(&medium->lock))
 		return channel_look(&channel->common, 1);

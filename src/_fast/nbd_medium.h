@@ -210,13 +210,14 @@ static struct nbd_medium *nbd_begin(const char *uri, int64_t limit, uint64_t kee
 
 	if (!medium)
 		return NULL;
+	process_begin();
 	*medium = (struct nbd_medium){
 		.table = {
 			.size = sizeof(struct pysrp_medium), .self = medium, .block = 1, .bytes = nbd_size,
 			.open = nbd_open_channel, .close = nbd_close_channel, .submit = nbd_submit,
 			.reap = nbd_reap, .withdraw = nbd_withdraw, .listen = nbd_listen, .look = nbd_look_in,
 		},
-		.process = getpid(), .users = 1, .uri = strdup(uri), .limit = limit, .kick = eventfd(0, EFD_CLOEXEC),
+		.process = process_id(), .users = 1, .uri = strdup(uri), .limit = limit, .kick = eventfd(0, EFD_CLOEXEC),
 		.opening = 1, .wanted = 1, .ring = { .room = keep }, .retry_after = NBD_RETRY,
 		.own = { .medium = medium, .io = &medium->own_io },
 	};

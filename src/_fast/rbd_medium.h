@@ -10,12 +10,13 @@
 
 #include <signal.h>
 
+#include "process.h"
 #include "rbd_keeper.h"
 
 /* A child that was forked has neither the keeper nor librbd's threads. */
 static int rbd_forked(const struct rbd_medium *medium)
 {
-	return medium->process != getpid();
+	return medium->process != process_id();
 }
 
 /* Take the lock. Not in a child that was forked, where nobody may be left to let go of it: 0. */
@@ -159,6 +160,7 @@ static struct rbd_medium *rbd_begin(const struct rbd_place *place, enum rbd_poli
 
 	if (!medium)
 		return NULL;
+	process_begin();
 	*medium = (struct rbd_medium){
 		.table = {
 			.size = sizeof(struct pysrp_medium), .self = medium, .block = 1, .bytes = rbd_size,
@@ -171,7 +173,7 @@ static struct rbd_medium *rbd_begin(const struct rbd_place *place, enum rbd_poli
 			rbd_copy(place->conf), rbd_copy(place->id), rbd_copy(place->pool), rbd_copy(place->space),
 			rbd_copy(place->image), rbd_copy(place->snap),
 		},
-		.process = getpid(), .users = 1, .policy = policy, .read_only = read_only, .limit = limit,
+		.process = process_id(), .users = 1, .policy = policy, .read_only = read_only, .limit = limit,
 		.refuses = ESHUTDOWN, .opening = 1,
 	};
 	pthread_condattr_init(&clock);
