@@ -32,6 +32,7 @@ enum pysrp_reason {
 	PYSRP_PROTECTED = 1 << 16,	/* this LUN is read-only, or the unit is */
 	PYSRP_SWP = 1 << 17,		/* software write protection */
 	PYSRP_NO_CACHE = 1 << 18,	/* every write has to be flushed (WCE 0) */
+	PYSRP_WATCHED = 1 << 19,	/* what every write leaves of the room has to be looked at (LBPERE 1) */
 };
 
 #define PYSRP_STOPS_READS 0x0000FFFFu

@@ -17,6 +17,7 @@ cdef extern from "gate.h" nogil:
         PYSRP_PROTECTED
         PYSRP_SWP
         PYSRP_NO_CACHE
+        PYSRP_WATCHED
     const uint32_t PYSRP_STOPS_READS
     const uint32_t PYSRP_STOPS_WRITES
     const uint64_t PYSRP_ONE

@@ -12,6 +12,7 @@ UNCACHED: int
 PROTECTED: int
 SWP: int
 NO_CACHE: int
+WATCHED: int
 STOPS_READS: int
 STOPS_WRITES: int
 NAMES: dict[int, str]

@@ -79,6 +79,9 @@ TABLES: dict[str, str] = {
         ccf_idle.2 ccf_standby.2 ccf_stopped.2 -.2""",
     "InformationalExceptionsPage": f"""{PAGE} perf - ebf ewasc dexcpt test ebackerr logerr
         -.4 mrie.4 interval_timer:4 report_count:4""",
+    "LogicalBlockProvisioningPage": f"{SUBPAGE} -.7 situa -:11",
+    "ThresholdDescriptor": """enabled - threshold_type.3 threshold_arming.3 threshold_resource:1 -:2
+        threshold_count:4""",
     "ShortCapabilitiesPage": CAPABILITIES,
     "CapabilitiesPage": f"""{CAPABILITIES} copy_management_revision:2 -:3 -.6 rotation_control_selected.2
         current_write_speed_selected:2 number_of_write_speeds:2""",
@@ -170,6 +173,22 @@ def test_control_extension() -> None:
     assert bytes(made) == bytes.fromhex("4a 01 001c 02 00 fc") + bytes(25)
     assert type(mode.parse_page(made)) is mode.ControlExtensionPage
     assert made.problems() == []
+
+
+def test_logical_block_provisioning() -> None:
+    used = mode.ThresholdDescriptor.build(
+        enabled=True, threshold_arming=1, threshold_resource=2, threshold_count=0x1234
+    )
+    made = mode.LogicalBlockProvisioningPage.build(situa=True, descriptors=[used, bytes(8)])
+    assert bytes(made) == bytes.fromhex("5c 02 001c 01") + bytes(11) + bytes.fromhex(
+        "81020000 00001234"
+    ) + bytes(8)
+    assert type(mode.parse_page(made)) is mode.LogicalBlockProvisioningPage
+    assert made.problems() == []
+    assert [one.threshold_count for one in made.descriptors] == [0x1234, 0]
+    assert [bytes(one) for one in mode.parse_page(bytes(made)[:31]).descriptors] == [bytes(used)]
+    assert mode.LogicalBlockProvisioningPage.build().descriptors == []
+    assert bytes(mode.LogicalBlockProvisioningPage.build()) == bytes.fromhex("5c 02 000c") + bytes(12)
 
 
 def test_unknown_pages() -> None:

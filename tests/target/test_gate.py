@@ -30,6 +30,7 @@ def test_reasons_are_bits_of_their_own() -> None:
         "PROTECTED",
         "SWP",
         "NO_CACHE",
+        "WATCHED",
     }
     assert {reason: getattr(gate, name) for reason, name in NAMES.items()} == {
         reason: reason for reason in NAMES

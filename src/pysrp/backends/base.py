@@ -120,6 +120,12 @@ class Backend(ABC):
         self._inside(offset, length)
         return [(length, True)] if length else []
 
+    def space(self) -> tuple[int | None, int | None] | None:
+        """Bytes of room that it takes now, and those that it could have beside them, maybe with others; each None where that
+        is not known. None: neither is.
+        """
+        return None
+
     def _inside(self, offset: int, length: int) -> None:
         if not 0 <= offset <= offset + length <= self.size:
             raise ValueError(f"{length} bytes at {offset} are not inside a backend of {self.size}")

@@ -100,6 +100,10 @@ class File(Backend):
         self._inside(offset, length)
         return holes.extents(self._descriptor(), offset, length)
 
+    def space(self) -> tuple[int | None, int | None] | None:
+        """See :meth:`Backend.space`: what the file takes, and what its file system has left. Of a device neither is known."""
+        return holes.space(self._descriptor())
+
     def flush(self) -> None:
         """Make what was written durable. Fails for good once it has failed: with the error of that time."""
         fd = self._descriptor()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import stat
 from collections.abc import Callable
 
-__all__ = ["EXTENTS", "KEEP_SIZE", "PUNCH_HOLE", "ZERO_RANGE", "extents", "fallocate"]
+__all__ = ["EXTENTS", "KEEP_SIZE", "PUNCH_HOLE", "ZERO_RANGE", "extents", "fallocate", "space"]
 
 KEEP_SIZE = 0x01
 PUNCH_HOLE = 0x02
@@ -66,6 +67,22 @@ def extents(fd: int, offset: int, length: int) -> list[tuple[int, bool]]:
         found.append((until - offset, mapped))
         offset = until
     return found
+
+
+UNIT = 512
+"""Bytes that st_blocks counts in, on Linux."""
+
+
+def space(fd: int) -> tuple[int, int] | None:
+    """Bytes that an open file takes of its file system, and those that users may still have there. None: it is a device.
+
+    Raises OSError.
+    """
+    found = os.fstat(fd)
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    whole = os.fstatvfs(fd)
+    return found.st_blocks * UNIT, whole.f_bavail * whole.f_frsize
 
 
 def _seek(fd: int, offset: int, whence: int, end: int) -> int:

@@ -27,7 +27,7 @@ from pysrp.media import SCHEMES, open_medium
 from pysrp.media.fault_rules import ACTIONS, FaultRule, FillLevel
 from pysrp.media.timers import TIMERS, Timer, Timers
 from pysrp.scsi.codes import Status
-from pysrp.target.backend_medium import features_of
+from pysrp.target.backend_medium import features_of, space_of
 from pysrp.target.data import Media
 from pysrp.target.link import PENDING, Later
 from pysrp.target.medium import FUA, NOWAIT, Feature, Loop, Medium, MediumChannel, MediumRequest, Operation
@@ -230,6 +230,10 @@ class Faulty(Medium):
         """Likewise."""
         if isinstance(self.medium, Medium):
             self.medium.look()
+
+    def space(self) -> tuple[int | None, int | None] | None:
+        """Likewise."""
+        return space_of(self.medium)
 
     def trouble(self) -> str:
         """Likewise."""

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from pysrp._fast.file_medium import THREADS, FileTable, uring_refused
+from pysrp.backends import holes
 from pysrp.backends.file import measured, opened
 from pysrp.errors import ConfigError
 from pysrp.target.medium import Feature
@@ -107,6 +108,13 @@ class FileMedium(NativeMedium):
         length = self._file.measure() // self._align * self._align
         if self._as_large_as_it_is and length > self._file.size:
             self._file.size = length
+
+    def space(self) -> tuple[int | None, int | None] | None:
+        """See :meth:`pysrp.target.medium.Medium.space`: what the file takes, and what its file system has left. Of a device
+        neither is known.
+        """
+        with self._opened() as fd:
+            return holes.space(fd)
 
     def resize(self, size: int | None = None) -> None:
         """Look at the file's size again (after somebody else changed it), or grow it to ``size`` bytes.

@@ -30,7 +30,7 @@ from pysrp.backends import Backend
 from pysrp.errors import Busy, ConfigError
 from pysrp.media import open_medium
 from pysrp.scsi.codes import Status
-from pysrp.target.backend_medium import features_of
+from pysrp.target.backend_medium import features_of, space_of
 from pysrp.target.data import Media
 from pysrp.target.guarded import excused
 from pysrp.target.link import PENDING, Later
@@ -99,6 +99,10 @@ class PowerCut(Medium):
         """Likewise."""
         if isinstance(self.medium, Medium):
             self.medium.look()
+
+    def space(self) -> tuple[int | None, int | None] | None:
+        """Likewise."""
+        return space_of(self.medium)
 
     def trouble(self) -> str:
         """Likewise."""

@@ -37,6 +37,7 @@ __all__ = [
     "PersistentReserveType",
     "PowerCondition",
     "ProtocolIdentifier",
+    "ProvisioningResource",
     "ProvisioningStatus",
     "ProvisioningType",
     "ReadBufferMode",
@@ -360,6 +361,14 @@ class ProvisioningType(IntEnum):
     NOT_REPORTED_OR_FULL = 0
     RESOURCE = 1
     THIN = 2
+
+
+class ProvisioningResource(IntEnum):
+    """What a threshold is about (SBC-4, 6.5.9.2), and a parameter of the log page that counts it (6.4.5)."""
+
+    AVAILABLE_LBA_MAPPING_RESOURCES = 1
+    USED_LBA_MAPPING_RESOURCES = 2
+    AVAILABLE_PERCENTAGE = 3
 
 
 class ProvisioningStatus(IntEnum):

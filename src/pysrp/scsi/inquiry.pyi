@@ -1313,11 +1313,11 @@ class LogicalBlockProvisioning(_FixedVpd, page=VpdPage.LOGICAL_BLOCK_PROVISIONIN
     dp: pysrp.fields.Flag
     """Set: a name of the pool behind the unit follows"""
     minimum_percentage: pysrp.fields.Bits
-    """Hundredths of its size that the unit is sure of; 0: not said"""
+    """Hundredths of the pool that the unit needs for itself; 0: not said"""
     provisioning_type: pysrp.fields.Bits
     """How its size is backed: 0 wholly or not said, 1 all of it is reserved, 2 thin"""
     threshold_percentage: pysrp.fields.U8
-    """Hundredths of the pool in use at which a unit attention comes; 0: none does"""
+    """Thousandths of the pool over which a threshold in percent works; 0: there are none"""
     @property
     def provisioning_group(self) -> Any:
         """The designator of the provisioning group, or None without DP; raises DecodeError if cut short."""

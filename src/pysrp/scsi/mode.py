@@ -12,7 +12,7 @@ from typing import Any
 
 from pysrp.fields import U8, U16, U24, U32, U64, Bits, Dispatch, Flag, List, Part, Structure
 from pysrp.scsi import codes, texts
-from pysrp.scsi.codes import ProtocolIdentifier
+from pysrp.scsi.codes import ProtocolIdentifier, ProvisioningResource
 from pysrp.scsi.params.base import ParameterData, graded
 from pysrp.scsi.params.base import strict as checked
 
@@ -28,6 +28,7 @@ __all__ = [
     "InformationalExceptionsPage",
     "LogPage",
     "LogParameter",
+    "LogicalBlockProvisioningPage",
     "LongBlockDescriptor",
     "ModeParameters6",
     "ModeParameters10",
@@ -44,6 +45,7 @@ __all__ = [
     "SupportedLogPages",
     "SupportedLogSubpage",
     "SupportedLogSubpages",
+    "ThresholdDescriptor",
     "UnknownPage",
     "UnknownSubPage",
     "VerifyErrorRecoveryPage",
@@ -378,6 +380,40 @@ class InformationalExceptionsPage(Page, code=codes.ModePage.INFORMATIONAL_EXCEPT
     mrie = Bits(3, 0, 4)
     interval_timer = U32(4)
     report_count = U32(8)
+
+
+class ThresholdDescriptor(Structure, size=8):
+    """Threshold descriptor, 8 bytes (SBC-4, 6.5.9.2)."""
+
+    __slots__ = ()
+    TEXTS = texts.MODE
+    enabled = Flag(0, 7)
+    threshold_type = Bits(0, 3, 3)
+    threshold_arming = Bits(0, 0, 3)
+    threshold_resource = U8(1, enum=ProvisioningResource)
+    threshold_count = U32(4)
+
+
+class LogicalBlockProvisioningPage(
+    SubPage, code=codes.ModePage.INFORMATIONAL_EXCEPTIONS_CONTROL, subpage=2, full=16
+):
+    """Logical Block Provisioning, 1Ch/02h: 16 + 8 n bytes (SBC-4, 6.5.9)."""
+
+    __slots__ = ()
+    situa = Flag(4, 0)
+
+    @classmethod
+    def build(cls, *, descriptors: Any = (), **fields: Any) -> LogicalBlockProvisioningPage:
+        """A new page; ``descriptors``, threshold descriptors or their bytes, may stand for what follows byte 15."""
+        if descriptors:
+            fields["payload"] = bytes(12) + b"".join(bytes(each) for each in descriptors)
+        return super().build(**fields)
+
+    @property
+    def descriptors(self) -> list[ThresholdDescriptor]:
+        """The threshold descriptors that are there, whole."""
+        rest = memoryview(self)[16 : max(self.extent(), 16)]
+        return [ThresholdDescriptor(rest[i : i + 8]) for i in range(0, len(rest) - 7, 8)]
 
 
 class WriteSpeed(Structure, size=4):

@@ -15,7 +15,7 @@ import pysrp.fields
 from pysrp.fields import Structure
 from pysrp.scsi import codes
 from pysrp.scsi.params.base import ParameterData
-__all__ = ['BlockDescriptor', 'CachingPage', 'CapabilitiesPage', 'ControlExtensionPage', 'ControlPage', 'DisconnectReconnectPage', 'FormatDevicePage', 'GeneralBlockDescriptor', 'InformationalExceptionsPage', 'LogPage', 'LogParameter', 'LongBlockDescriptor', 'ModeParameters6', 'ModeParameters10', 'Page', 'PowerConditionPage', 'ProtocolSpecificLunPage', 'ProtocolSpecificPortPage', 'ReadWriteErrorRecoveryPage', 'RigidDiskGeometryPage', 'ShortCachingPage', 'ShortCapabilitiesPage', 'ShortPowerConditionPage', 'SubPage', 'SupportedLogPages', 'SupportedLogSubpage', 'SupportedLogSubpages', 'UnknownPage', 'UnknownSubPage', 'VerifyErrorRecoveryPage', 'WriteSpeed', 'parse_log_page', 'parse_mode6', 'parse_mode10', 'parse_page']
+__all__ = ['BlockDescriptor', 'CachingPage', 'CapabilitiesPage', 'ControlExtensionPage', 'ControlPage', 'DisconnectReconnectPage', 'FormatDevicePage', 'GeneralBlockDescriptor', 'InformationalExceptionsPage', 'LogPage', 'LogParameter', 'LogicalBlockProvisioningPage', 'LongBlockDescriptor', 'ModeParameters6', 'ModeParameters10', 'Page', 'PowerConditionPage', 'ProtocolSpecificLunPage', 'ProtocolSpecificPortPage', 'ReadWriteErrorRecoveryPage', 'RigidDiskGeometryPage', 'ShortCachingPage', 'ShortCapabilitiesPage', 'ShortPowerConditionPage', 'SubPage', 'SupportedLogPages', 'SupportedLogSubpage', 'SupportedLogSubpages', 'ThresholdDescriptor', 'UnknownPage', 'UnknownSubPage', 'VerifyErrorRecoveryPage', 'WriteSpeed', 'parse_log_page', 'parse_mode6', 'parse_mode10', 'parse_page']
 
 class Page(ParameterData, cover='payload'):
     """Mode page in page_0 format, 2 + n bytes (SPC-5, 7.5.7); a subclass with ``code=`` is that page.
@@ -80,7 +80,7 @@ class UnknownSubPage(SubPage):
     @classmethod
     def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, **fields: Unpack[_UnknownSubPageFields]) -> int: ...  # type: ignore[override]
 pages: pysrp.fields.Dispatch
-def parse_page(buf: ReadableBuffer, /, *, strict: bool = False) -> UnknownPage | ReadWriteErrorRecoveryPage | DisconnectReconnectPage | FormatDevicePage | RigidDiskGeometryPage | VerifyErrorRecoveryPage | ShortCachingPage | ControlPage | ProtocolSpecificLunPage | ProtocolSpecificPortPage | ShortPowerConditionPage | InformationalExceptionsPage | ShortCapabilitiesPage | UnknownSubPage | ControlExtensionPage:
+def parse_page(buf: ReadableBuffer, /, *, strict: bool = False) -> UnknownPage | ReadWriteErrorRecoveryPage | DisconnectReconnectPage | FormatDevicePage | RigidDiskGeometryPage | VerifyErrorRecoveryPage | ShortCachingPage | ControlPage | ProtocolSpecificLunPage | ProtocolSpecificPortPage | ShortPowerConditionPage | InformationalExceptionsPage | ShortCapabilitiesPage | UnknownSubPage | ControlExtensionPage | LogicalBlockProvisioningPage:
     """A view over ``buf`` of the class that its bytes select; nothing is copied.
 
 ``buf`` is any bytes-like object. With ``strict`` the first violation that problems() knows raises
@@ -750,6 +750,59 @@ class InformationalExceptionsPage(Page, code=codes.ModePage.INFORMATIONAL_EXCEPT
     @classmethod
     def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, **fields: Unpack[_InformationalExceptionsPageFields]) -> int: ...  # type: ignore[override]
 
+class _ThresholdDescriptorFields(TypedDict, total=False):
+    enabled: int
+    threshold_type: int
+    threshold_arming: int
+    threshold_resource: int
+    threshold_count: int
+    trailing: ReadableBuffer
+
+class ThresholdDescriptor(Structure, size=8):
+    """Threshold descriptor, 8 bytes (SBC-4, 6.5.9.2)."""
+    TEXTS: ClassVar[dict[str, str]]
+    enabled: pysrp.fields.Flag
+    """Set: what is said here of the threshold is so"""
+    threshold_type: pysrp.fields.Bits
+    """What the count is: 0 threshold sets, 1 a percentage"""
+    threshold_arming: pysrp.fields.Bits
+    """When it is reached: 0 as the resource becomes less, 1 as it becomes more"""
+    threshold_resource: pysrp.fields.U8
+    """Of what: 1 LBA mapping resources that are available, 2 those in use, 3 the percentage that is available"""
+    threshold_count: pysrp.fields.U32
+    """Where it is, in sets of blocks of the size that VPD page B2h says"""
+    @classmethod
+    def build(cls, **fields: Unpack[_ThresholdDescriptorFields]) -> Self: ...  # type: ignore[override]
+    @classmethod
+    def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, **fields: Unpack[_ThresholdDescriptorFields]) -> int: ...  # type: ignore[override]
+
+class _LogicalBlockProvisioningPageFields(TypedDict, total=False):
+    ps: int
+    spf: int
+    page_code: int
+    subpage_code: int
+    page_length: int
+    situa: int
+    payload: ReadableBuffer | None
+    trailing: ReadableBuffer
+
+class LogicalBlockProvisioningPage(SubPage, code=codes.ModePage.INFORMATIONAL_EXCEPTIONS_CONTROL, subpage=2, full=16):
+    """Logical Block Provisioning, 1Ch/02h: 16 + 8 n bytes (SBC-4, 6.5.9)."""
+    situa: pysrp.fields.Flag
+    """Set: one initiator is told of a threshold that is reached, whose command comes next; clear: all are"""
+    @classmethod
+    def build(cls, *, descriptors: Any = (), **fields: Unpack[_LogicalBlockProvisioningPageFields]) -> Self:  # type: ignore[override]
+        """A new page; ``descriptors``, threshold descriptors or their bytes, may stand for what follows byte 15."""
+    @classmethod
+    def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, **fields: Unpack[_LogicalBlockProvisioningPageFields]) -> int: ...  # type: ignore[override]
+    @property
+    def descriptors(self) -> list[ThresholdDescriptor]:
+        """The threshold descriptors that are there, whole."""
+    page_code: pysrp.fields.Bits
+    """Which page this is, and so what follows"""
+    subpage_code: pysrp.fields.U8
+    """Which subpage of that page this is"""
+
 class _WriteSpeedFields(TypedDict, total=False):
     rotation_control: int
     write_speed: int
@@ -1047,7 +1100,7 @@ class ModeParameters6(_Parameters, size=4):
     """Bytes of block descriptors before the pages; 0: there are none"""
     block_descriptors: pysrp.fields.List[BlockDescriptor]
     """How many blocks there are and how long they are, 8 bytes each"""
-    pages: pysrp.fields.List[UnknownPage | ReadWriteErrorRecoveryPage | DisconnectReconnectPage | FormatDevicePage | RigidDiskGeometryPage | VerifyErrorRecoveryPage | ShortCachingPage | ControlPage | ProtocolSpecificLunPage | ProtocolSpecificPortPage | ShortPowerConditionPage | InformationalExceptionsPage | ShortCapabilitiesPage | UnknownSubPage | ControlExtensionPage]
+    pages: pysrp.fields.List[UnknownPage | ReadWriteErrorRecoveryPage | DisconnectReconnectPage | FormatDevicePage | RigidDiskGeometryPage | VerifyErrorRecoveryPage | ShortCachingPage | ControlPage | ProtocolSpecificLunPage | ProtocolSpecificPortPage | ShortPowerConditionPage | InformationalExceptionsPage | ShortCapabilitiesPage | UnknownSubPage | ControlExtensionPage | LogicalBlockProvisioningPage]
     """One mode page behind the other, in any order"""
     @classmethod
     def build(cls, **fields: Unpack[_ModeParameters6Fields]) -> Self:  # type: ignore[override]
@@ -1085,7 +1138,7 @@ class ModeParameters10(_Parameters, size=8):
     """How many blocks there are and how long they are, 8 bytes each"""
     long_block_descriptors: pysrp.fields.List[LongBlockDescriptor]
     """How many blocks there are and how long they are, 16 bytes each"""
-    pages: pysrp.fields.List[UnknownPage | ReadWriteErrorRecoveryPage | DisconnectReconnectPage | FormatDevicePage | RigidDiskGeometryPage | VerifyErrorRecoveryPage | ShortCachingPage | ControlPage | ProtocolSpecificLunPage | ProtocolSpecificPortPage | ShortPowerConditionPage | InformationalExceptionsPage | ShortCapabilitiesPage | UnknownSubPage | ControlExtensionPage]
+    pages: pysrp.fields.List[UnknownPage | ReadWriteErrorRecoveryPage | DisconnectReconnectPage | FormatDevicePage | RigidDiskGeometryPage | VerifyErrorRecoveryPage | ShortCachingPage | ControlPage | ProtocolSpecificLunPage | ProtocolSpecificPortPage | ShortPowerConditionPage | InformationalExceptionsPage | ShortCapabilitiesPage | UnknownSubPage | ControlExtensionPage | LogicalBlockProvisioningPage]
     """One mode page behind the other, in any order"""
     @classmethod
     def build(cls, **fields: Unpack[_ModeParameters10Fields]) -> Self:  # type: ignore[override]

@@ -24,7 +24,7 @@ from pysrp.target.medium import (
 )
 
 __all__ = [
-    "Backend", "BackendChannel", "BackendMedium", "Call", "Submitted", "Workers", "ask", "features_of",
+    "Backend", "BackendChannel", "BackendMedium", "Call", "Submitted", "Workers", "ask", "features_of", "space_of",
 ]  # fmt: skip
 
 PIECES = 16
@@ -241,6 +241,12 @@ def features_of(medium: Any) -> Feature:
     return found
 
 
+def space_of(medium: Any) -> tuple[int | None, int | None]:
+    """What a medium says of the room that it takes, and could have: see :meth:`pysrp.target.medium.Medium.space`. May wait."""
+    told = getattr(medium, "space", None)
+    return (told and told()) or (None, None)
+
+
 BACKENDS_FEATURES = {
     "read_only": Feature.READ_ONLY,
     "zeroes": Feature.ZERO,
@@ -272,6 +278,10 @@ class BackendMedium(Medium):
         """The backend's, now."""
         found: int = self.backend.size
         return found
+
+    def space(self) -> tuple[int | None, int | None] | None:
+        """The backend's."""
+        return space_of(self.backend)
 
     def channel(self, loop: Loop) -> BackendChannel:
         """See :meth:`pysrp.target.medium.Medium.channel`."""

@@ -42,6 +42,7 @@ from pysrp.target.units.provisioning import (
 from pysrp.target.units.sanitizing import SanitizeCommands
 from pysrp.target.units.saved import SavedStore
 from pysrp.target.units.stopping import StopCommands
+from pysrp.target.units.thresholds import ThresholdUnit
 from pysrp.target.units.verifying import VerifyCommands
 
 __all__ = ["Disk", "ThinDisk"]
@@ -205,8 +206,9 @@ class Disk(
         return data
 
 
-class ThinDisk(ThinCommands, Disk):
-    """A disk that takes blocks back (SBC-4, 4.7.3.3): UNMAP, WRITE SAME with UNMAP, GET LBA STATUS.
+class ThinDisk(ThinCommands, ThresholdUnit, Disk):
+    """A disk that takes blocks back (SBC-4, 4.7.3.3): UNMAP, WRITE SAME with UNMAP, GET LBA STATUS; and where its medium
+    tells of its room, how much there is, and thresholds.
 
     The keywords are :class:`Disk`'s. What is unmapped reads as zeros, and gives its room back where the medium can. Raises
     ConfigError too for a medium that cannot leave zeros without writing them.
@@ -225,7 +227,12 @@ class ThinDisk(ThinCommands, Disk):
         return {
             **super().vpd_pages(),
             VpdPage.LOGICAL_BLOCK_PROVISIONING: lambda: LogicalBlockProvisioning.build(
-                lbpu=True, lbpws=True, lbpws10=True, lbprz=1, provisioning_type=ProvisioningType.THIN
+                threshold_exponent=self.threshold_exponent,
+                lbpu=True,
+                lbpws=True,
+                lbpws10=True,
+                lbprz=1,
+                provisioning_type=ProvisioningType.THIN,
             ),
         }
 

@@ -289,6 +289,14 @@ class Medium:
         """
         return False
 
+    def space(self) -> tuple[int | None, int | None] | None:
+        """Bytes of room that it takes now, and those that it could have beside them, maybe with others; each None where that is
+        not known. May wait. Any thread.
+
+        What of it is known when a thin disk is made of it has to be known from then on. None: nothing ever is.
+        """
+        return None
+
     def trouble(self) -> str:
         """Why it cannot do now what it is asked for, and what to do about it; empty: nothing is known. Any thread."""
         return ""

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pysrp.target.kept_files import KeptFile
+from pysrp.target.units.pages import code_of
 from pysrp.target.units.saved import DAMAGES, LONGEST, Saved
 
 __all__ = ["SavedFile"]
@@ -39,7 +40,7 @@ class SavedFile(KeptFile[Saved]):
     def _decode(self, found: dict[str, Any]) -> Saved:
         pages, information = _bytes(found["pages"]), _bytes(found["information"])
         for code, page in pages.items():
-            if len(page) < 3 or code > 0x3F or page[0] != code or len(page) != page[1] + 2:
+            if not _is_page(code, page):
                 raise ValueError(f"mode page {code:02x} is none")
         for kind, words in information.items():
             if len(words) > LONGEST.get(kind, -1):
@@ -48,6 +49,14 @@ class SavedFile(KeptFile[Saved]):
         if type(restricted) is not bool:
             raise ValueError("restricted is neither true nor false")
         return Saved(pages, information, None if damage is None else NAMES[damage], restricted)
+
+
+def _is_page(code: int, page: bytes) -> bool:
+    """Whether a saved page is one with this code (:attr:`pysrp.target.units.pages.PageValues.code`), whole."""
+    head = 4 if code > 0x3F else 2
+    if len(page) <= head or page[0] & 0x80 or code_of(page) != code:
+        return False
+    return len(page) == int.from_bytes(page[head // 2 : head], "big") + head
 
 
 def _bytes(found: dict[str, str]) -> MappingProxyType[int, bytes]:

@@ -194,6 +194,13 @@ MODE = {
     "rotation_control_selected": "How the disc turns now in writing: 0 by default, 1 at constant angular velocity",
     "current_write_speed_selected": "How fast it writes now, in 1000 bytes a second",
     "number_of_write_speeds": "How many descriptors of speeds follow, 4 bytes each",
+    # 1Ch/02h
+    "situa": "Set: one initiator is told of a threshold that is reached, whose command comes next; clear: all are",
+    "enabled": "Set: what is said here of the threshold is so",
+    "threshold_type": "What the count is: 0 threshold sets, 1 a percentage",
+    "threshold_arming": "When it is reached: 0 as the resource becomes less, 1 as it becomes more",
+    "threshold_resource": "Of what: 1 LBA mapping resources that are available, 2 those in use, 3 the percentage that is available",
+    "threshold_count": "Where it is, in sets of blocks of the size that VPD page B2h says",
     # headers and block descriptors
     "mode_data_length": "Bytes behind this field that MODE SENSE has, room or not; 0 in MODE SELECT",
     "medium_type": "What medium it is, as the device type counts them; 00h on a disk",

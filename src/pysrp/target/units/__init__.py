@@ -32,6 +32,7 @@ units with blocks
 ``blocks``               a medium in blocks: ranges, protection, errors as sense data
 ``moving``               READ, WRITE, PRE-FETCH, SYNCHRONIZE CACHE; how much is read and written
 ``provisioning``         WRITE SAME; UNMAP and GET LBA STATUS of thin disks
+``thresholds``           how much room there is behind a thin disk, and thresholds of it
 ``formatting``           FORMAT UNIT
 ``sanitizing``           SANITIZE
 ``verifying``            VERIFY, WRITE AND VERIFY

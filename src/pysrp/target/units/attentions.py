@@ -11,7 +11,7 @@ RESET = 0x29
 
 
 class Attentions:
-    """The conditions of one unit, ``asc << 8 | ascq`` each. The unit's lock is held where they change."""
+    """The conditions of one unit, ``information << 16 | asc << 8 | ascq`` each. The unit's lock is held where they change."""
 
     __slots__ = ("_pending",)
 

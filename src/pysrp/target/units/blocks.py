@@ -32,9 +32,12 @@ from pysrp.target.units.pages import PageValues
 from pysrp.target.units.persistent import ReservationStore
 from pysrp.target.units.saved import SavedStore
 
-__all__ = ["BlockUnit", "in_binary"]
+__all__ = ["BlockUnit", "LogPages", "in_binary"]
 
 log: logging.Logger = logging.getLogger("pysrp.target")
+
+LogPages = dict[int, Callable[[], Sequence[LogParameter] | Effect]]
+"""See :meth:`BlockUnit.log_pages`."""
 
 BLOCK_SIZES = 512, 1024, 2048, 4096
 
@@ -144,8 +147,12 @@ class BlockUnit(LogicalUnit):
             max_transfer=None if max_transfer is None else max_transfer // block_size * block_size,
             reservations=reservations or getattr(backend, "reservations", None),
             saved=saved,
-            pages=[PageValues(*one) for one in _pages(self._write_cache, self.read_only)],
+            pages=self.block_pages(),
         )
+
+    def block_pages(self) -> list[PageValues]:
+        """The mode pages that it has beside those of every unit. Asked once, when the unit is made."""
+        return [PageValues(*one) for one in _pages(self._write_cache, self.read_only)]
 
     @property
     def write_cache(self) -> bool:
@@ -193,8 +200,10 @@ class BlockUnit(LogicalUnit):
         with self._lock:
             self._errors[page] += 1
 
-    def log_pages(self) -> dict[int, Callable[[], Sequence[LogParameter]]]:
-        """Log pages by page code: what gives their parameters, in order of their codes. Each part adds what it knows."""
+    def log_pages(self) -> LogPages:
+        """Log pages by page code: what gives their parameters, in order of their codes, or an effect that does. Each part
+        adds what it knows.
+        """
         return {
             WRITING: partial(self._counter, WRITING, UNCORRECTED),
             READING: partial(self._counter, READING, UNCORRECTED),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from typing import Any
 
@@ -13,7 +13,7 @@ from pysrp.scsi.mode import LogParameter
 from pysrp.target.effects import GOOD, Begin, Effect, Fetch, NextTurn, Reply
 from pysrp.target.fault import Fault
 from pysrp.target.task import Nexus, Task
-from pysrp.target.units.blocks import in_binary
+from pysrp.target.units.blocks import LogPages, in_binary
 from pysrp.target.units.codes import SenseCode, invalid, short, unfit
 from pysrp.target.units.commands import LONG, Conflict, command
 from pysrp.target.units.jobs import Job, Reach
@@ -75,7 +75,7 @@ class DiagnosticCommands(Comparing):
         self._tests: deque[bytes] = deque(maxlen=RESULTS)
         """The last ones, as their log parameters have them: the latest first."""
 
-    def log_pages(self) -> dict[int, Callable[[], Sequence[LogParameter]]]:
+    def log_pages(self) -> LogPages:
         """The last self-tests, and those of the others. Each page has all of its parameters, be they empty."""
         return {**super().log_pages(), LogPage.SELF_TEST_RESULTS: self._test_results}
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Generator
 from typing import Any
 
 from pysrp.scsi import cdb as cdbs
 from pysrp.scsi.codes import DefectListFormat, LogPage, LogPageControl
 from pysrp.scsi.mode import LogPage as LogPageData
-from pysrp.scsi.mode import LogParameter, SupportedLogPages, SupportedLogSubpage, SupportedLogSubpages
+from pysrp.scsi.mode import SupportedLogPages, SupportedLogSubpage, SupportedLogSubpages
 from pysrp.target.effects import GOOD, Effect, Reply
 from pysrp.target.task import Task
-from pysrp.target.units.blocks import in_binary
+from pysrp.target.units.blocks import LogPages, in_binary
 from pysrp.target.units.codes import Attention, invalid
 from pysrp.target.units.commands import Conflict, command
 from pysrp.target.units.moving import STATISTICS, TrafficCounts
@@ -27,7 +27,7 @@ UNKNOWN_TEMPERATURE = 0xFF
 class LogCommands(TrafficCounts):
     """LOG SENSE, LOG SELECT; READ DEFECT DATA(10) and (12). Nothing is saved, and no value has a threshold."""
 
-    def log_pages(self) -> dict[int, Callable[[], Sequence[LogParameter]]]:
+    def log_pages(self) -> LogPages:
         """Those of the errors, and those that any disk may be asked for: no temperature is known, and no exception."""
         return {
             **super().log_pages(),
@@ -36,7 +36,7 @@ class LogCommands(TrafficCounts):
         }
 
     @command(cdbs.LogSense, conflicts=Conflict.NEVER, refuses=["sp"], ignores=["obsolete_lun", "ppc"])
-    def log_sense(self, task: Task, cdb: cdbs.LogSense) -> Effect:
+    def log_sense(self, task: Task, cdb: cdbs.LogSense) -> Generator[Effect, Any, Effect]:
         """LOG SENSE: cumulative values, from the parameter on that PARAMETER POINTER says."""
         if cdb.pc != LogPageControl.CUMULATIVE:
             raise invalid(cdbs.LogSense, "pc")
@@ -50,7 +50,9 @@ class LogCommands(TrafficCounts):
             if first:
                 raise invalid(cdbs.LogSense, "parameter_pointer")
             return Reply(bytes(_list(sorted(pages), code, subpage)), cdb.allocation_length)
-        found = [one for one in pages[code]() if one.parameter_code >= first]
+        told = pages[code]()
+        parameters = (yield told) if isinstance(told, Effect) else told
+        found = [one for one in parameters if one.parameter_code >= first]
         if not found:
             raise invalid(cdbs.LogSense, "parameter_pointer")
         return Reply(

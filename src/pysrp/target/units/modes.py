@@ -15,7 +15,7 @@ from pysrp.target.task import Nexus, Task
 from pysrp.target.units.base import UnitBase
 from pysrp.target.units.codes import Attention, SenseCode, invalid, short, unfit
 from pysrp.target.units.commands import Conflict, command, pointer
-from pysrp.target.units.pages import PageValues
+from pysrp.target.units.pages import ALL_SUBPAGES, SPF, PageValues, code_of
 
 __all__ = ["ModeCommands"]
 
@@ -45,14 +45,15 @@ class ModeCommands(UnitBase):
                 SenseCode.SAVING_PARAMETERS_NOT_SUPPORTED,
                 pointer(type(cdb).pc),
             )
-        if cdb.subpage_code not in (0, 0xFF):
+        code, subpage = cdb.page_code, cdb.subpage_code
+        if code == ModePage.ALL_PAGES and subpage not in (0, ALL_SUBPAGES):
             raise invalid(type(cdb), "subpage_code")
-        codes = [cdb.page_code] if cdb.page_code != ModePage.ALL_PAGES else self.modes.codes()
+        pages = self.modes.asked(code, subpage)
+        if not pages:
+            known = self.modes.asked(code, ALL_SUBPAGES)
+            raise invalid(type(cdb), "subpage_code" if known else "page_code")
         with self._lock:
-            pages = [self.modes.get(code) for code in codes]
-            if None in pages:
-                raise invalid(type(cdb), "page_code")
-            values = b"".join(page.values(cdb.pc, self.keeps) for page in pages if page)
+            values = b"".join(page.values(cdb.pc, self.keeps) for page in pages)
         fields: dict[str, Any] = {
             "device_specific_parameter": self.device_specific_parameter(task),
             "pages": values,
@@ -110,8 +111,9 @@ class ModeCommands(UnitBase):
         """These are the current values from now on. With the lock."""
         changed = False
         for page, values in selected:
-            changed = changed or page.current[2:] != values[2:]
-            page.current[2:] = values[2:]
+            head = page.header
+            changed = changed or page.current[head:] != values[head:]
+            page.current[head:] = values[head:]
         if changed:
             self._modes_changed()
             self._establish(Attention.MODE_PARAMETERS_CHANGED, self._nexuses, but=nexus)
@@ -124,7 +126,7 @@ class ModeCommands(UnitBase):
                 pages = self.modes.to_save()
             for page, values in selected:
                 if page.changes:
-                    pages[page.code] = page.default[:2] + values[2:]
+                    pages[page.code] = page.default[: page.header] + values[page.header :]
             self._keep(pages=pages)
             with self._changing():
                 self.modes.saved(pages)
@@ -134,13 +136,14 @@ class ModeCommands(UnitBase):
         """The pages in a parameter list from byte ``at`` on, each of them acceptable."""
         found = []
         while at < len(data):
-            if len(data) - at < 2:
+            if len(data) - at < (4 if data[at] & SPF else 2):
                 raise short()
-            page = self.modes.get(data[at] & 0x7F)  # without PS; with SPF set it is none of ours
+            page = self.modes.get(code_of(data[at:]))
             if page is None:
                 raise unfit(at, 6)
-            if data[at + 1] != len(page.default) - 2:
-                raise unfit(at + 1)
+            length = slice(page.header // 2, page.header)  # a byte, or two
+            if data[at:][length] != page.default[length]:
+                raise unfit(at + length.start)
             values = data[at : at + len(page.default)]
             if len(values) < len(page.default):
                 raise short()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pysrp.scsi import cdb as cdbs
@@ -10,7 +10,7 @@ from pysrp.scsi.codes import LogPage, Status
 from pysrp.scsi.mode import LogParameter
 from pysrp.target.effects import GOOD, Effect, End, Flush, Move
 from pysrp.target.task import Nexus, Task
-from pysrp.target.units.blocks import BlockUnit, in_binary
+from pysrp.target.units.blocks import BlockUnit, LogPages, in_binary
 from pysrp.target.units.commands import LONG, Conflict, command
 
 __all__ = ["STATISTICS", "MoveCommands", "TrafficCounts"]
@@ -34,7 +34,7 @@ class TrafficCounts(BlockUnit):
         """What there was when LOG SELECT last began to count anew."""
         super().__init__(*arguments, **options)
 
-    def log_pages(self) -> dict[int, Callable[[], Sequence[LogParameter]]]:
+    def log_pages(self) -> LogPages:
         """Commands and blocks, and those of the others."""
         return {**super().log_pages(), STATISTICS: self._statistics}
 

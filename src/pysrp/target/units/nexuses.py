@@ -18,6 +18,7 @@ from pysrp._fast.gate import (
     STOPS_READS,
     SWP,
     UNCACHED,
+    WATCHED,
     Gate,
 )
 from pysrp.scsi.codes import Opcode, SenseKey, Status
@@ -37,7 +38,7 @@ PREVIOUS = {
 }
 """What follows a status where UA_INTLCK_CTRL is 11b."""
 
-OWN_REASONS = ATTENTION | RESERVED | NOT_READY | JOB | ALONE | UNCACHED | SWP | NO_CACHE
+OWN_REASONS = ATTENTION | RESERVED | NOT_READY | JOB | ALONE | UNCACHED | SWP | NO_CACHE | WATCHED
 """Why a unit closes its gates, and opens them again."""
 
 
@@ -132,7 +133,10 @@ class NexusStates(Keeping):
             return self._attentions.withdraw(asc << 8 | ascq, nexus)
 
     def attentions(self, nexus: Nexus) -> list[int]:
-        """What is pending for a nexus, ``asc << 8 | ascq`` each, the next one first."""
+        """What is pending for a nexus, ``asc << 8 | ascq`` each, the next one first.
+
+        Of one that says more, its INFORMATION is above that.
+        """
         with self._lock:
             return list(self._attentions.of(nexus))
 
@@ -152,10 +156,10 @@ class NexusStates(Keeping):
             return None
         code = pending[0]
         if self._interlock and task.cdb[0] != Opcode.REQUEST_SENSE:
-            return Fault(SenseKey.UNIT_ATTENTION, code)
+            return _attention(code)
         self._attentions.withdraw(code, task.nexus)
         task.lost = partial(self.attention, code >> 8, code & 0xFF, task.nexus)
-        return Fault(SenseKey.UNIT_ATTENTION, code)
+        return _attention(code)
 
     def refused(self, nexus: Nexus, status: int) -> None:
         """A command of this nexus has ended with this status: an attention where they are interlocked so."""
@@ -179,3 +183,7 @@ class NexusStates(Keeping):
         if fault is not None:
             task.lost = partial(self.defer, task.nexus, fault)
         return fault
+
+
+def _attention(code: int) -> Fault:
+    return Fault(SenseKey.UNIT_ATTENTION, code & 0xFFFF, information=code >> 16 or None)

@@ -11,28 +11,34 @@ from pysrp.scsi.mode import ControlPage, InformationalExceptionsPage
 
 __all__ = ["ModePages", "PageValues", "common_pages"]
 
-PS = 0x80
-"""In the first byte of a page: it can be saved."""
+PS, SPF = 0x80, 0x40
+"""In the first byte of a page: it can be saved; it has a subpage code."""
+
+ALL, ALL_SUBPAGES = 0x3F, 0xFF
+"""Page codes of MODE SENSE that mean several (SPC-5, 6.14)."""
 
 Where = tuple[int, int] | None
 """Byte and bit of what is wrong with a page."""
 
 
 class PageValues:
-    """One mode page. ``default`` is all of it with its header, ``changeable`` ones for the bits that MODE
+    """One mode page, or subpage. ``default`` is all of it with its header, ``changeable`` ones for the bits that MODE
     SELECT may change, of the same length. ``wrong`` gives byte and bit of the first value that means nothing in a page
     that changes no other bits; None: each is acceptable.
     """
 
-    __slots__ = ("changeable", "code", "current", "default", "saved", "wrong")
+    __slots__ = ("changeable", "code", "current", "default", "header", "saved", "wrong")
 
     def __init__(
         self, default: bytes, changeable: bytes | None = None, wrong: Callable[[bytes], Where] | None = None
     ) -> None:
-        self.code: int = default[0] & 0x3F
         self.default: bytes = bytes(default)
+        self.code: int = code_of(default)
+        """Its page code; of a subpage ``page << 8 | subpage``."""
+        self.header: int = 4 if self.code > ALL else 2
+        """Bytes before its fields."""
         mask = bytes(len(default)) if changeable is None else bytes(changeable)
-        self.changeable: bytes = self.default[:2] + mask[2:]
+        self.changeable: bytes = self.default[: self.header] + mask[self.header :]
         self.current: bytearray = bytearray(default)
         self.saved: bytes | None = None
         """What was saved last, of a page that can be."""
@@ -55,11 +61,11 @@ class PageValues:
     @property
     def changes(self) -> bool:
         """Whether anything of it can be changed."""
-        return any(self.changeable[2:])
+        return any(self.changeable[self.header :])
 
     def refused(self, new: bytes) -> Where:
         """Byte and bit of the first difference to the current values that must not be; None: acceptable."""
-        for i in range(2, len(new)):
+        for i in range(self.header, len(new)):
             wrong = (new[i] ^ self.current[i]) & ~self.changeable[i]
             if wrong:
                 return i, wrong.bit_length() - 1
@@ -70,7 +76,8 @@ class PageValues:
         if len(saved) != len(self.default):
             return
         bits = zip(self.default, saved, self.changeable, strict=True)
-        found = self.default[:2] + bytes(d & ~c | s & c for d, s, c in bits)[2:]
+        head = self.header
+        found = self.default[:head] + bytes(d & ~c | s & c for d, s, c in bits)[head:]
         if self.wrong is None or self.wrong(found) is None:
             self.saved = found
 
@@ -79,11 +86,18 @@ class PageValues:
         self.current[:] = self.default if self.saved is None else self.saved
 
 
+def code_of(header: bytes) -> int:
+    """The code of a page, as :attr:`PageValues.code` has it, from its first bytes."""
+    page = header[0] & ALL
+    return page << 8 | header[1] if header[0] & SPF else page
+
+
 class ModePages:
-    """The pages of one unit. None has subpages."""
+    """The pages of one unit, and their subpages."""
 
     def __init__(self, pages: Iterable[PageValues]) -> None:
-        self._pages = {page.code: page for page in sorted(pages, key=lambda page: page.code)}
+        ordered = sorted(pages, key=lambda page: _in_order(page.code))
+        self._pages = {page.code: page for page in ordered}
 
     def __getitem__(self, code: int) -> PageValues:
         return self._pages[code]
@@ -92,9 +106,13 @@ class ModePages:
         """The page, or None."""
         return self._pages.get(code)
 
-    def codes(self) -> list[int]:
-        """Page codes, ascending."""
-        return list(self._pages)
+    def asked(self, page: int, subpage: int) -> list[PageValues]:
+        """Those that MODE SENSE means by a page code and a subpage code, in order (SPC-5, table 169). None: there are no such."""
+        return [
+            values
+            for values, (its, below) in ((values, _in_order(code)) for code, values in self._pages.items())
+            if page in (its, ALL) and subpage in (below, ALL_SUBPAGES)
+        ]
 
     def restore(self, saved: Mapping[int, bytes]) -> None:
         """These were saved, and are the values after power on."""
@@ -116,6 +134,11 @@ class ModePages:
         """As after power on: saved values, and where there are none those by default."""
         for page in self._pages.values():
             page.reset()
+
+
+def _in_order(code: int) -> tuple[int, int]:
+    """Page and subpage of a code."""
+    return (code >> 8, code & 0xFF) if code > ALL else (code, 0)
 
 
 def common_pages() -> list[PageValues]:

@@ -30,7 +30,7 @@ class Saved:
     """That of one unit at one moment."""
 
     pages: Mapping[int, bytes] = field(default_factory=lambda: MappingProxyType({}))
-    """Saved mode pages by their codes, each whole, with its header of 2 bytes."""
+    """Saved mode pages by their codes, subpages by ``page << 8 | subpage``, each whole, with its header."""
     information: Mapping[int, bytes] = field(default_factory=lambda: MappingProxyType({}))
     """Identifying information by its type (SPC-5, 6.44)."""
     damage: SenseCode | None = None

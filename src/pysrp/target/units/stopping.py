@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator
 from typing import Any
 
 from pysrp.scsi import cdb as cdbs
 from pysrp.scsi.codes import LogPage, PowerCondition, SenseKey
-from pysrp.scsi.mode import LogParameter
 from pysrp.target.effects import GOOD, Effect, Flush
 from pysrp.target.fault import Fault
 from pysrp.target.task import Nexus, Task
-from pysrp.target.units.blocks import BlockUnit, in_binary
+from pysrp.target.units.blocks import BlockUnit, LogPages, in_binary
 from pysrp.target.units.codes import Attention, SenseCode, invalid
 from pysrp.target.units.commands import LONG, Conflict, command
 
@@ -52,7 +51,7 @@ class StopCommands(BlockUnit):
         self._cycles = 0
         """How many times it has been stopped."""
 
-    def log_pages(self) -> dict[int, Callable[[], Sequence[LogParameter]]]:
+    def log_pages(self) -> LogPages:
         """How many times it has been stopped, and those of the others."""
         return {
             **super().log_pages(),
