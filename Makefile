@@ -63,7 +63,7 @@ QUICK = tests/codec tests/test_stubs.py tests/scsi tests/fabric tests/target tes
 ROUNDS ?= 300
 
 soak: $(VENV)/test
-	PYSRP_SOAK_ROUNDS=$(ROUNDS) $(PYTHON) -m pytest -n 2 -o faulthandler_timeout=3600 tests/system/test_integrity.py tests/system/test_nbd_disk.py tests/system/test_rbd_disk.py -k killed
+	PYSRP_SOAK_ROUNDS=$(ROUNDS) $(PYTHON) -m pytest -n 2 -o faulthandler_timeout=3600 tests/system/test_integrity.py tests/system/test_nbd_disk.py tests/system/test_rbd_disk.py -k "killed or reservations"
 
 # Two servers with one Ceph image take it over from each other: how long each time, and that nothing answered is lost.
 TAKEOVERS ?= 50

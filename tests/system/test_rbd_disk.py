@@ -38,6 +38,8 @@ from waiting import until
 
 ROUNDS = int(os.environ.get("PYSRP_SOAK_ROUNDS", "10"))
 """How often a server is killed; make soak has more of them."""
+TURNS = int(os.environ.get("PYSRP_SOAK_ROUNDS", "3"))
+"""How often with reservations held."""
 
 SIZE = BLOCKS * BLOCK
 LUN = bytes(scst_pack(256, "LUN"))
@@ -256,7 +258,7 @@ def test_reservations_are_taken_over(
 
     servers = [begins(fabric) for fabric in fabrics]
     write = cdb.Write10.build(lba=0, transfer_length=1)
-    for turn in range(3):
+    for turn in range(TURNS):
         fabric = fabrics[turn % 2]
         with Session(fabric, identity=clients[0]) as one, Session(fabric, identity=clients[1]) as other:
             until(lambda one=one, other=other: ready(one) and ready(other))  # type: ignore[misc]
