@@ -91,7 +91,7 @@ def parts(context: click.Context) -> Iterator[str]:
 def page() -> str:
     """The manual page."""
     group = program()
-    top = click.Context(group, info_name="pysrp")
+    top = click.Context(group, info_name="pysrp", **group.context_settings)
     said = "".join(part for context in contexts(top) for part in parts(context))
     return (
         f"{HEAD}.SH SYNOPSIS\n.B pysrp\n[OPTIONS] COMMAND [ARGS]...\n"

@@ -22,6 +22,7 @@ from pysrp import fabric, scsi, srp
 from pysrp.backends import File, Ram
 from pysrp.fabric.local import pair
 from pysrp.fabric.recorder import Recorder
+from pysrp.fabric.relay import Relay
 from pysrp.initiator import Session
 from pysrp.scsi import cdb
 from pysrp.target import Disk, LunMap, Server
@@ -121,9 +122,19 @@ def disks(stack: ExitStack) -> dict[str, Any]:
     return {"disk": Disk(Ram(1 << 20), "one"), "other": Disk(Ram(1 << 20), "two"), **groups}
 
 
+def relay(stack: ExitStack) -> dict[str, Any]:
+    class Stopped(Relay):
+        def run(self) -> None:
+            self.stop()
+            super().run()
+
+    return {"Relay": Stopped}
+
+
 GIVEN: dict[str, Callable[[ExitStack], dict[str, Any]]] = {
     "fabric": queue,
     "fabric.recording": recorded,
+    "fabric.relay": relay,
     "fuzz": fuzzing,
     "target.lunmap.LunMap": disks,
     "target.units.port_groups": disks,
@@ -150,6 +161,7 @@ def test_an_example(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     text = re.sub(r"/srv/|/var/lib/pysrp/pr/", f"{tmp_path}/", EXAMPLES[place])
     text = re.sub(r'"(?:unix:/(?:run|tmp)/vios|vio:\w+)"', repr(f"unix:{tmp_path}/s"), text)
     text = text.replace('"unix:/run/vscsi"', repr(f"unix:{tmp_path}/t"))
+    text = text.replace('"unix:/tmp/between"', repr(f"unix:{tmp_path}/b"))
     if place in ALONE:
         names_of = "from pysrp.fields import *\nfrom pysrp import scsi, srp\n"
         program = f"{names_of}from pysrp.{place} import *\n{text}"

@@ -21,6 +21,11 @@ COMMANDS = {
     ),
     "serve": ("pysrp.cli.serve", "serve", "Be a target: serve disks until told to stop."),
     "scst": ("pysrp.scst.cli", "scst", "The management tree of a running server: SCST's files and words."),
+    "proxy": (
+        "pysrp.cli.proxy",
+        "proxy",
+        "Stand between initiators and a server: show, record, edit, lose what passes.",
+    ),
     "lsscsi": ("pysrp.cli.listing", "lsscsi", "List the devices, with sizes and ids if asked."),
     "rescan": ("pysrp.cli.listing", "rescan", "Scan the bus as rescan-scsi-bus does."),
     "inq": ("pysrp.cli.asking", "inq", "INQUIRY data and VPD pages of a device."),

@@ -115,6 +115,19 @@ def as_table(record: records.Piece, view: View | None, error: str, problems: lis
     click.echo()
 
 
+def show(record: records.Piece, kind: str = "", as_json: bool = False, strict: bool = False) -> bool:
+    """Print a record. Whether it is malformed, or with ``strict`` violates the standard in any other way."""
+    view, error = None, record.error
+    if not error:
+        try:
+            view = records.decode(record, kind)
+        except DecodeError as caught:
+            error = f"offset {caught.offset}: {caught}"
+    problems = view.problems() if view is not None else []
+    (as_object if as_json else as_table)(record, view, error, problems)
+    return bool(error) or (view is not None and malformed(view) is not None) or (strict and bool(problems))
+
+
 @click.command()
 @click.argument("file", type=click.File("rb"), default="-")
 @click.option(
@@ -152,15 +165,5 @@ def decode(file: BinaryIO, kind: str | None, cdb: str | None, as_json: bool, str
     for record in records.read(file.read(), kind or ""):
         if cdb is not None:
             record.kind, record.cdb = "data", command
-        view, error = None, record.error
-        if not error:
-            try:
-                view = records.decode(record, kind or "")
-            except DecodeError as caught:
-                error = f"offset {caught.offset}: {caught}"
-        problems = view.problems() if view is not None else []
-        failed |= (
-            bool(error) or (view is not None and malformed(view) is not None) or (strict and bool(problems))
-        )
-        (as_object if as_json else as_table)(record, view, error, problems)
+        failed |= show(record, kind or "", as_json, strict)
     sys.exit(1 if failed else 0)

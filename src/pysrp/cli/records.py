@@ -92,17 +92,21 @@ def from_captures(text: str) -> Iterator[Piece]:
             if recording.is_whole(line):
                 yield Piece(b"", f"line {number}", error=str(error))
             continue
-        place = f"line {number}" if found.seq is None else found.seq
-        record = Piece(
-            found.data,
-            f"{place} {found.direction.replace('2', '->')} {found.what}",
-            note=found.note,
-            extra={"seq": found.seq, "dir": found.direction},
-        )
-        record.kind = kind_of(found)
-        if found.what == "iu" or found.direction == "t2i":
-            record.cdb = found.cdb[:16]
-        yield record
+        yield piece_of(found, f"line {number}" if found.seq is None else str(found.seq))
+
+
+def piece_of(found: recording.Record, place: str) -> Piece:
+    """A record of a recording, to decode; ``place``: where it stands."""
+    piece = Piece(
+        found.data,
+        f"{place} {found.direction.replace('2', '->')} {found.what}",
+        note=found.note,
+        extra={"seq": found.seq, "dir": found.direction},
+    )
+    piece.kind = kind_of(found)
+    if found.what == "iu" or found.direction == "t2i":
+        piece.cdb = found.cdb[:16]
+    return piece
 
 
 DATAGRAM_KINDS: dict[int, str] = {

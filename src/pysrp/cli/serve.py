@@ -102,7 +102,8 @@ def configure(tree: Tree, conf: BinaryIO, server: Server) -> bool:
     return not server.wait(0)
 
 
-def _number(option: str, text: str, base: int, what: str) -> int:
+def number_of(option: str, text: str, base: int, what: str) -> int:
+    """The number that an option's text is; ConfigError says ``what`` it should be."""
     try:
         return int(text, base)
     except ValueError:
@@ -138,7 +139,7 @@ def _identity(unit_address: str, partition_name: str | None, partition_number: i
     """Who a simulated adapter says it is."""
     partition = 40 if partition_number is None else partition_number
     return Identity(
-        unit_address=_number("--unit-address", unit_address, 16, "hexadecimal, such as 30000028"),
+        unit_address=number_of("--unit-address", unit_address, 16, "hexadecimal, such as 30000028"),
         partition_name=partition_name or "VIOS3-P6",
         partition_number=partition,
         location_code=f"U9117.MMA.107086C-V{partition}-C1-T1",
@@ -290,7 +291,7 @@ def serve(
     _log(quiet)
     url = url if ":" in url else f"unix:{url}"
     wished = _identity(unit_address, partition_name, partition_number)
-    permissions = _number("--mode", mode, 8, "octal, such as 660")
+    permissions = number_of("--mode", mode, 8, "octal, such as 660")
     settings = Settings(
         partition_name=partition_name or "",
         partition_number=partition_number,

@@ -19,16 +19,75 @@ port raises. An answer is found by the tag of the request as it was sent: a func
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from pysrp import crq
 from pysrp.errors import ConfigError
 from pysrp.fabric import Memory, Port
 from pysrp.fabric.wrapped import Wrapped
 
-__all__ = ["Interposer"]
+__all__ = ["Edit", "Interposer", "Passage", "Passed"]
 
 Edit = Callable[[str, bytearray, "bytearray | None"], object]
 WITH_IU = (crq.Format.SRP, crq.Format.MAD)
+MOST_REQUESTS = 1 << 16
+"""Of so many it is known where their answers go: more than are under way at any time."""
+
+
+class Passed(NamedTuple):
+    """An element as ``edit`` has left it, its IU or datagram, and what ``edit`` returned."""
+
+    element: bytes
+    iu: bytes
+    result: object
+
+
+class Passage:
+    """Shows ``edit`` the elements of one client with their IUs, which ``stretch`` gives by bus address, as far as they are there."""
+
+    def __init__(self, stretch: Callable[[int, int], memoryview], edit: Edit) -> None:
+        self._stretch = stretch
+        self._edit = edit
+        self._places: dict[int, tuple[int, int]] = {}
+
+    @staticmethod
+    def address(element: bytes) -> int:
+        """Where the IU of an element is, or from the server the tag of its request; -1 for none."""
+        one = crq.Element(element)
+        return one.IU_data_ptr if one.valid == crq.Valid.CMD_RESP and one.format in WITH_IU else -1
+
+    def outgoing(self, element: bytes) -> Passed:
+        """An element for the server. ValueError when its length, or that of its IU, has been changed."""
+        address = self.address(element)
+        return self._edited("i2t", element, address, 0xFFFF if address >= 0 else 0)
+
+    def sent(self, element: bytes, iu: bytes) -> None:
+        """It went out so: its answer is where it was."""
+        if len(iu) >= 16:
+            if len(self._places) >= MOST_REQUESTS:
+                del self._places[next(iter(self._places))]
+            self._places[int.from_bytes(iu[8:16], "big")] = self.address(element), len(iu)
+
+    def incoming(self, element: bytes) -> Passed:
+        """An element for the client. ValueError likewise."""
+        # What a server says of the length beyond its client's room would be somebody else's memory.
+        address, room = self._places.pop(self.address(element), (-1, 0))
+        return self._edited("t2i", element, address, room)
+
+    def clear(self) -> None:
+        """The queue begins anew: no answer comes any more."""
+        self._places.clear()
+
+    def _edited(self, direction: str, element: bytes, address: int, room: int) -> Passed:
+        shown = bytearray(element)
+        with self._stretch(address, min(crq.Element(element).IU_length, room)) as view:
+            iu = bytearray(view) or None
+            result = self._edit(direction, shown, iu)
+            if len(shown) != crq.Element.SIZE:
+                raise ValueError(f"an element of {len(shown)} bytes")
+            if iu is not None:
+                view[:] = iu
+        return Passed(bytes(shown), bytes(iu or b""), result)
 
 
 class Interposer(Wrapped):
@@ -42,44 +101,23 @@ class Interposer(Wrapped):
         if port.is_server:
             raise ConfigError("an interposer wraps a client's port")
         super().__init__(port)
-        self._edit = edit
-        self._places: dict[int, tuple[int, int]] = {}
-        self._unsent: dict[bytes, tuple[bytes, bytes]] = {}
-
-    def _edited(self, direction: str, element: bytes, address: int, room: int) -> tuple[bytes, bytes]:
-        """The element and its IU, as the function has left them."""
-        shown = bytearray(element)
-        with self._stretch(address, min(crq.Element(element).IU_length, room)) as view:
-            iu = bytearray(view) or None
-            self._edit(direction, shown, iu)
-            if len(shown) != crq.Element.SIZE:
-                raise ValueError(f"an element of {len(shown)} bytes")
-            if iu is not None:
-                view[:] = iu
-        return bytes(shown), bytes(iu or b"")
+        self._passage = Passage(self._stretch, edit)
+        self._unsent: dict[bytes, Passed] = {}
 
     def _outgoing(self, element: bytes) -> bytes:
         """What goes out in place of an element. One that the partner had no room for has been edited."""
         if len(element) != crq.Element.SIZE:
             return element
-        address = self._address(element)
-        edited, iu = self._unsent.pop(element, (b"", b""))
-        with self._stretch(address, len(iu)) as view:
-            if not edited or view != iu:
-                edited, iu = self._edited("i2t", element, address, 0xFFFF if address >= 0 else 0)
-        self._unsent[element] = edited, iu
-        return edited
-
-    @staticmethod
-    def _address(element: bytes) -> int:
-        """Where the IU of an element is, or from the server the tag of its request; -1 for none."""
-        one = crq.Element(element)
-        return one.IU_data_ptr if one.valid == crq.Valid.CMD_RESP and one.format in WITH_IU else -1
+        passed = self._unsent.pop(element, None)
+        with self._stretch(Passage.address(element), len(passed.iu) if passed else 0) as view:
+            if passed is None or view != passed.iu:
+                passed = self._passage.outgoing(element)
+        self._unsent[element] = passed
+        return passed.element
 
     def _sent(self, element: bytes) -> None:
-        _, iu = self._unsent.pop(element, (b"", b""))
-        if len(iu) >= 16:
-            self._places[int.from_bytes(iu[8:16], "big")] = self._address(element), len(iu)
+        if passed := self._unsent.pop(element, None):
+            self._passage.sent(element, passed.iu)
 
     def send(self, element: bytes | bytearray | memoryview) -> None:
         """See :meth:`Port.send`."""
@@ -97,15 +135,10 @@ class Interposer(Wrapped):
 
     def poll(self, max: int = 256) -> list[bytes]:
         """See :meth:`Port.poll`."""
-        return [self._incoming(element) for element in self.port.poll(max)]
-
-    def _incoming(self, element: bytes) -> bytes:
-        # What a server says of the length beyond its client's room would be somebody else's memory.
-        address, room = self._places.pop(self._address(element), (-1, 0))
-        return self._edited("t2i", element, address, room)[0]
+        return [self._passage.incoming(element).element for element in self.port.poll(max)]
 
     def _forget(self) -> None:
-        self._places.clear()
+        self._passage.clear()
         self._unsent.clear()
 
     def register(self) -> bool:

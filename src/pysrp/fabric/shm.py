@@ -304,6 +304,8 @@ class ServerPort(_ShmPort):
     """The server's end of one connection; ends with it."""
 
     is_server = True
+    client_window: tuple[FileIO, int] | None = None
+    """The memfd of the client's window, and its bytes, where the listener keeps them."""
 
     @property
     def ended(self) -> bool:
@@ -508,6 +510,9 @@ class ClientPort(_ShmPort):
 class UnixListener(Listener):
     """The server's side of a path. One new :class:`ServerPort`, with queues of its own, for each client."""
 
+    keeps_windows = False
+    """Whether its ports have the :attr:`ServerPort.client_window`, so that it can be lent to somebody else."""
+
     def __init__(
         self,
         path: Path,
@@ -594,9 +599,11 @@ class UnixListener(Listener):
                 if hello.window_size % 4096 or not LEAST_WINDOW <= hello.window_size <= self._max_window:
                     raise _Refusal(f"window of {hello.window_size} bytes, the limit is {self._max_window}")
                 window = _map(fds[0], fast.window_bytes(hello.window_size))
+                kept = FileIO(fds.pop(), "r+") if self.keeps_windows else None
             region = fast.Region(fast.window_bytes(self._window_size))
             port = ServerPort(self._queue_size, self._window_size, region, self.identity)
             port.greet(sock, hello, window)
+            port.client_window = (kept, hello.window_size) if kept else None
         except _Refusal as refusal:
             self._refuse(sock, refusal)
             return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 from pysrp.fabric import Access, Identity, Memory, Port
@@ -63,7 +64,8 @@ class Wrapped(Port):
         return memory
 
     def _stretch(self, address: int, size: int) -> memoryview:
-        """This end's memory by bus address, as far as it is there."""
+        """This end's memory by bus address, as far as it is there: what was allocated through it, and what the port itself
+        knows where somebody else allocates (:class:`pysrp.fabric.relay.LentPort`)."""
         for each in tuple(self._memories):
             memory = each()
             if memory is None:
@@ -74,4 +76,5 @@ class Wrapped(Port):
                     return memoryview(memory)[start : start + size]
             except (BufferError, ValueError):
                 continue  # freed
-        return memoryview(b"")
+        lent: Callable[[int, int], memoryview] | None = getattr(self.port, "stretch", None)
+        return memoryview(b"") if lent is None else lent(address, size)

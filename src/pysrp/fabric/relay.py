@@ -1,0 +1,367 @@
+"""Between clients and a server, in a process of its own: elements are passed on, seen, edited, lost, late, or twice.
+
+::
+
+    def edit(direction, element, iu):
+        if direction == "t2i" and iu and iu[0] == srp.Opcode.RSP:
+            return [0.5]                      # every answer comes half a second late
+
+    with Relay("unix:/tmp/between", "unix:/tmp/vios", lambda number: edit) as relay:
+        relay.run()
+
+``edit`` sees what the one of an :class:`~pysrp.fabric.interposer.Interposer` sees. What it returns says when the element
+goes on: None at once; else it is a list of seconds from now, once for each: ``[]`` never, ``[0, 0]`` twice, ``[0.5]`` late.
+
+Nothing of the data is copied. Each client hands over its window as a memfd; the server is given the same one, so it reads
+and writes the client's memory itself, and an IU is edited where it lies. So both ends are ``unix:``.
+
+What one end does with its queue the other end sees: a client that closes its queue, a server that is disabled or gone. Where
+the server is gone, clients wait, as with a server of their own, until there is one again at its URL.
+"""
+
+from __future__ import annotations
+
+import bisect
+import heapq
+import itertools
+import logging
+import os
+import selectors
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NoReturn, TypeVar, cast
+
+from pysrp import crq, fabric
+from pysrp._fast import fabric as fast
+from pysrp.errors import ConfigError, HcallError, PartnerGone
+from pysrp.fabric import Access, Identity, Port, shm
+from pysrp.fabric.interposer import Edit, Passage, Passed
+
+__all__ = ["LONGEST", "LentPort", "Relay", "delays_of"]
+
+log: logging.Logger = logging.getLogger("pysrp.fabric.relay")
+
+LOST = 1, 2
+"""Transport events: the partner failed; it closed its queue."""
+
+BATCH = 256
+"""Elements that are taken out of a queue at a time."""
+
+RETRY = 0.001
+"""Seconds until a queue that was full is tried again."""
+
+MOST = 4096
+"""Elements that wait for one end; what comes beyond is lost, as in a hypervisor whose queue is full."""
+
+MAX_CLIENTS = 64
+"""Each needs about 14 descriptors; further ones wait to be accepted."""
+
+LONGEST = 3600.0
+"""Seconds that an element may be late."""
+
+Self = TypeVar("Self", bound="Relay")
+
+
+class LentPort(shm.ClientPort):
+    """A client's end whose window is that of a client somewhere else, who alone allocates there."""
+
+    def stretch(self, address: int, size: int) -> memoryview:
+        """The window's memory by bus address, as far as it is mapped and in one piece."""
+        if (whole := self._reach(address, size)) is not None:
+            return whole
+        there = bisect.bisect_left(range(size), True, key=lambda less: self._reach(address, less + 1) is None)
+        return self._reach(address, there) or memoryview(b"")
+
+    def _reach(self, address: int, size: int) -> memoryview | None:
+        return self.own_memory(address, size) if address >= 0 else None
+
+    def hcall_register(self) -> int:
+        """H_REG_CRQ before the server is sought: it is told at once, and says INIT where it is open."""
+        code = int(fast.Adapter.hcall_register(self))
+        self._call_again()
+        self.attend()
+        return code
+
+    def allocate(self, size: int, access: int = Access.BOTH) -> NoReturn:
+        """ConfigError: another process gives out this memory."""
+        raise ConfigError("the window is that of a client somewhere else: only it allocates there")
+
+
+class _Way:
+    """What is to go to one end, by the time when it is due."""
+
+    def __init__(self, port: Port, name: str) -> None:
+        self._port = port
+        self._name = name
+        self._serial = itertools.count()
+        self._waiting: list[tuple[float, int, bytes]] = []
+        self._next = 0.0
+
+    def add(self, due: float, element: bytes) -> bool:
+        """False if too many wait already."""
+        if len(self._waiting) >= MOST:
+            return False
+        heapq.heappush(self._waiting, (due, next(self._serial), element))
+        return True
+
+    def clear(self) -> None:
+        self._waiting.clear()
+
+    def send(self, now: float) -> float | None:
+        """Send what is due; when the next one is."""
+        while self._waiting and max(self._waiting[0][0], self._next) <= now:
+            entry = heapq.heappop(self._waiting)
+            try:
+                taken = self._port.send_many([entry[2]])
+            except PartnerGone:
+                taken = 1  # whoever has closed its queue begins anew
+            except HcallError as problem:
+                log.warning("%s: %s: %s", self._name, entry[2].hex(" "), problem)
+                taken = 1
+            if not taken:
+                heapq.heappush(self._waiting, entry)
+                self._next = now + RETRY
+        return max(self._waiting[0][0], self._next) if self._waiting else None
+
+
+class _Joint:
+    """One client, and the connection to the server that is made for it."""
+
+    def __init__(self, number: int, near: shm.ServerPort, far: LentPort, port: Port, edit: Edit) -> None:
+        self.name = f"client {number}"
+        self.near, self.port = near, port
+        self._far = far
+        self._passage = Passage(far.stretch, edit)
+        self._open = False
+        self._problem = ""
+        self._to_client = _Way(near, f"{self.name} t2i")
+        self._to_server = _Way(port, f"{self.name} i2t")
+        self._counts: Counter[str] = Counter()
+        port.register()
+        port.signal(True)
+
+    def turn(self, now: float) -> float | None:
+        """Pass on what there is; when it is wanted again at the latest."""
+        answers = self.port.poll(BATCH)
+        self._follow()
+        for element in answers:
+            if element[0] == crq.Valid.TRANSPORT_EVENT:
+                self._server_left(element[1])
+            else:
+                self._pass("t2i", self._passage.incoming(element), self._to_client, now)
+        asked = self.near.poll(BATCH)
+        for element in asked:
+            if element[0] == crq.Valid.TRANSPORT_EVENT:
+                self._client_left(element[1])
+            else:
+                passed = self._passage.outgoing(element)
+                self._passage.sent(element, passed.iu)
+                self._pass("i2t", passed, self._to_server, now)
+        dues = self._to_server.send(now), self._to_client.send(now)
+        # A port signals again when it was seen empty. And waiting brings a recorder's file up to date.
+        if len(answers) == BATCH or len(asked) == BATCH or self.port.wait(0):
+            return now
+        return min((due for due in dues if due is not None), default=None)
+
+    def _pass(self, direction: str, passed: Passed, way: _Way, now: float) -> None:
+        self._counts[direction] += 1
+        delays = delays_of(passed.result)
+        about = crq.Element(passed.element)
+        if delays != [0.0]:
+            said = (
+                "dropped" if not delays else f"goes on {', '.join(f'{one:g} s' for one in delays)} from now"
+            )
+            self._counts["dropped" if not delays else "late" if len(delays) == 1 else "repeated"] += 1
+            log.info(
+                "%s %s: format %d, tag or address %#x: %s",
+                self.name,
+                direction,
+                about.format,
+                about.IU_data_ptr,
+                said,
+            )
+        if not all(way.add(now + delay, passed.element) for delay in delays):
+            self._counts["overflowed"] += 1
+
+    def _follow(self) -> None:
+        """The client's partner has a queue as long as the server has one."""
+        if self._far.connected and not self._open:
+            self._open = True
+            self.near.register()
+            self.near.signal(True)
+        elif self._open and not self._far.connected:
+            self._close()
+        if self._far.problem != self._problem and (self._far.refused or self._far.partner is None):
+            log.warning("%s: %s", self.name, self._far.problem)
+        self._problem = self._far.problem
+
+    def _close(self) -> None:
+        self._open = False
+        self.near.free()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._passage.clear()
+        self._to_client.clear()
+        self._to_server.clear()
+
+    def _server_left(self, code: int) -> None:
+        if code in LOST and self._open:
+            self._close()
+            self._follow()
+
+    def _client_left(self, code: int) -> None:
+        if code in LOST:
+            self.port.free()
+            self._forget()
+            self.port.register()
+            self.port.signal(True)
+
+    def close(self) -> str:
+        """Leave both; what there was to see, in words."""
+        self.port.close()
+        self.near.close()
+        counts = self._counts
+        more = "".join(
+            f", {counts[name]} {name}"
+            for name in ("dropped", "late", "repeated", "overflowed")
+            if counts[name]
+        )
+        return f"{counts['i2t']} elements from it, {counts['t2i']} to it{more}"
+
+
+def delays_of(result: object) -> list[float]:
+    """In how many seconds an element goes on, as ``edit`` has said. ValueError for what says nothing of the kind."""
+    if result is None:
+        return [0.0]
+    try:
+        found = [float(one) for one in cast("Iterable[Any]", result)]
+        if len(found) <= MOST and all(0 <= one <= LONGEST for one in found):
+            return found
+    except (TypeError, ValueError):
+        pass
+    raise ValueError(
+        f"{result!r:.80} is neither None nor a list of seconds (0 to {LONGEST:.0f}) after which the element goes on"
+    )
+
+
+class Relay:
+    """Takes clients at ``here`` and connects each to the server at ``there``; both are ``unix:`` URLs.
+
+    ``edits`` gives for each client, by its number from 1, the function that sees and edits what passes; ``wrap``, likewise, what is
+    put before its port towards the server, such as a :class:`~pysrp.fabric.recorder.Recorder`: it sees what the server gets and
+    says. ``once``: it ends with its first client. ``mode`` are the permission bits of the socket.
+
+    ConfigError for other transports, or if somebody listens ``here``; TransportError if nobody answers ``there`` within ``timeout``
+    seconds.
+    """
+
+    def __init__(
+        self,
+        here: str,
+        there: str,
+        edits: Callable[[int], Edit] | None = None,
+        *,
+        wrap: Callable[[int, Port], Port] | None = None,
+        once: bool = False,
+        timeout: float = 5.0,
+        mode: int = 0o600,
+    ) -> None:
+        for url in here, there:
+            if not url.startswith("unix:"):
+                raise ConfigError(
+                    f"{url}: both ends are unix:PATH, where a client can lend its memory; "
+                    "for others there is pysrp.fabric.interposer, in the client's own process"
+                )
+        with fabric.connect(there, timeout=timeout) as probe:
+            server = probe.partner or Identity()
+        self._path = Path(there.partition(":")[2])
+        self._edits = edits or (lambda number: lambda direction, element, iu: None)
+        self._wrap = wrap or (lambda number, port: port)
+        self._once = once
+        self._numbers = itertools.count(1)
+        self._joints: dict[_Joint, float | None] = {}
+        self._stopped = False
+        self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._selector = selectors.DefaultSelector()
+        try:
+            # What the server says of itself clients are told here: to them this is it.
+            self._listener = shm.UnixListener(
+                Path(here.partition(":")[2]), identity=server, window_size=shm.LEAST_WINDOW, queue_size=fabric.DEFAULT_QUEUE,
+                max_window=4 << 30, mode=mode, uids=None,
+            )  # fmt: skip
+        except BaseException:
+            self._selector.close()
+            os.close(self._bell)
+            raise
+        self._listener.keeps_windows = True
+        self._selector.register(self._bell, selectors.EVENT_READ)
+        self._selector.register(self._listener, selectors.EVENT_READ)
+
+    def run(self) -> None:
+        """Until :meth:`stop`. What ``edit`` raises comes out of this, ValueError too for what it should not do."""
+        while not self._stopped:
+            dues = [due for due in self._joints.values() if due is not None]
+            left = max(0.0, min(dues) - time.monotonic()) if dues else None
+            ready = {key.data or key.fileobj for key, _ in self._selector.select(left)}
+            now = time.monotonic()
+            for joint, due in list(self._joints.items()):
+                if joint in ready or (due is not None and due <= now):
+                    self._turn(joint, now)
+            if self._listener in ready and (near := self._listener.accept(0)) is not None:
+                self._join(near)
+
+    def stop(self) -> None:
+        """Let :meth:`run` return soon. From any thread, or a signal's handler."""
+        self._stopped = True
+        os.eventfd_write(self._bell, 1)
+
+    def close(self) -> None:
+        """Leave all clients and the server. Harmless when repeated."""
+        for joint in list(self._joints):
+            self._leave(joint, "is left")
+        self._listener.close()
+        self._selector.close()
+        if self._bell >= 0:
+            os.close(self._bell)
+            self._bell = -1
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _turn(self, joint: _Joint, now: float) -> None:
+        self._joints[joint] = joint.turn(now)
+        if joint.near.ended:
+            self._leave(joint, "has gone")
+            self._stopped |= self._once
+
+    def _join(self, near: shm.ServerPort) -> None:
+        number = next(self._numbers)
+        assert near.client_window is not None
+        assert near.far_region is not None
+        window, size = near.client_window
+        who = near.partner or Identity()
+        far = LentPort(fabric.DEFAULT_QUEUE, size, near.far_region, who, self._path, window, None)
+        joint = _Joint(number, near, far, self._wrap(number, far), self._edits(number))
+        log.info("%s: %s, unit address %08x", joint.name, who.partition_name or "no name", who.unit_address)
+        for port in near, far:
+            self._selector.register(port.fileno(), selectors.EVENT_READ, joint)
+        self._joints[joint] = 0.0
+        if len(self._joints) == MAX_CLIENTS:
+            self._selector.unregister(self._listener)
+
+    def _leave(self, joint: _Joint, how: str) -> None:
+        if len(self._joints) == MAX_CLIENTS:
+            self._selector.register(self._listener, selectors.EVENT_READ)
+        del self._joints[joint]
+        for port in joint.near, joint.port:
+            self._selector.unregister(port.fileno())
+        log.info("%s %s: %s", joint.name, how, joint.close())
