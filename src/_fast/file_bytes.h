@@ -21,6 +21,8 @@
 #ifndef FALLOC_FL_KEEP_SIZE
 #define FALLOC_FL_KEEP_SIZE 0x01
 #define FALLOC_FL_PUNCH_HOLE 0x02
+#endif
+#ifndef FALLOC_FL_ZERO_RANGE /* musl has the others */
 #define FALLOC_FL_ZERO_RANGE 0x10
 #endif
 

@@ -5,6 +5,7 @@
 #ifndef PYSRP_RBD_KEEPER_H
 #define PYSRP_RBD_KEEPER_H
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -27,11 +28,11 @@ enum {
 static int rbd_say(struct rbd_medium *medium, int result, const char *what)
 {
 	int error = result < 0 ? -result : result;
-	char room[128];
 
 	pthread_mutex_lock(&medium->lock);
 	medium->trouble = error;
-	snprintf(medium->words, sizeof(medium->words), "%s: %s", what, strerror_r(error, room, sizeof(room)));
+	errno = error; /* what %m says; strerror_r is two functions, by C library */
+	snprintf(medium->words, sizeof(medium->words), "%s: %m", what);
 	pthread_mutex_unlock(&medium->lock);
 	return error;
 }
