@@ -19,7 +19,7 @@ archive=$cache/$suite-base.tar
 mkdir -p "$cache" "$out"
 if [ ! -s "$archive" ]; then
     # a mirror may lag behind, above all for sid; what it has is still signed
-    mmdebstrap --quiet --mode=root --variant=minbase --aptopt='Acquire::Check-Valid-Until "false"' "$suite" "$archive.new" \
+    mmdebstrap --quiet --mode=root --variant=minbase --format=tar --aptopt='Acquire::Check-Valid-Until "false"' "$suite" "$archive.new" \
         "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${mirror:-http://deb.debian.org/debian} $suite main"
     mv "$archive.new" "$archive"
 fi
