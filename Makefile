@@ -177,11 +177,12 @@ release: $(VENV)/tools
 	@$(PYTHON) tools/release.py "$(VERSION)"
 
 # The sdist and a wheel of each Python here, audited, installed and tested, in dist/: PYTHONS="3.11 3.13" for some,
-# MUSL=1 for musllinux as well. Twenty minutes for four Pythons.
+# MUSL=1 for musllinux as well. Ten minutes for four Pythons. ARCHS="aarch64 ppc64le s390x": of 3.11 for these processors
+# instead, tested under QEMU.
 wheels:
 	@PYTHON="$(BASE_PYTHON)" tools/venv.sh .venv-wheels
 	@.venv-wheels/bin/python -m pip --disable-pip-version-check --quiet install --group wheels
-	.venv-wheels/bin/python tools/wheels.py $(if $(MUSL),--musl) $(PYTHONS)
+	.venv-wheels/bin/python $(if $(ARCHS),tools/foreign.py,tools/wheels.py) $(if $(MUSL),--musl) $(or $(ARCHS),$(PYTHONS))
 
 # The Debian packages, built in a clean Debian, judged by lintian, installed in another and used there: dist/debian/.
 SUITE ?= sid

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
+import zipfile
 from importlib import metadata
 from pathlib import Path
 
 import pytest
+from pysrp._fast import lun, ram
 
 import pysrp
 
@@ -21,6 +24,7 @@ DEBIAN = ROOT / "packaging" / "debian"
 sys.path.insert(0, str(ROOT / "tools"))
 
 import checks  # noqa: E402
+import foreign  # noqa: E402
 import wheels  # noqa: E402
 
 STRANGER = re.compile(
@@ -77,7 +81,10 @@ def test_a_forge_builds_every_python_that_is_promised() -> None:
     table = text.partition("[tool.cibuildwheel]")[2].partition("[tool.setuptools")[0]
     built = set(re.findall(r'"cp(\d+)t?-\*"', table))
     assert {version.replace(".", "") for version in checks.supported()} <= built
-    for arch in ("x86_64", "aarch64", "ppc64le", "s390x"):
+    named = re.search(r"^archs = (\[.*\])", table, re.MULTILINE)
+    assert named
+    assert json.loads(named[1]) == ["x86_64", *foreign.ARCHITECTURES]
+    for arch in json.loads(named[1]):
         assert f'manylinux-{arch}-image = "manylinux_{"_".join(map(str, wheels.GLIBC))}"' in table
     workflow = (ROOT / ".github/workflows/wheels.yml").read_text()
     assert all(command.startswith("make ") for command in re.findall(r"- run: (.*)", workflow))
@@ -112,6 +119,57 @@ def test_an_sdist_is_the_same_whoever_packs_it(tmp_path: Path) -> None:
     assert one == other
     with tarfile.open(tmp_path / "0.tar.gz") as archive:
         assert [(info.name, info.mtime) for info in archive] == [("pysrp/a", 10**9), ("pysrp/b", 10**9)]
+
+
+def test_hashes_are_those_that_sha256sum_finds(tmp_path: Path) -> None:
+    for name in "pysrp.tar.gz", "b.whl", "a.whl", "of another kind":
+        (tmp_path / name).write_text(name)
+    wheels.sums(tmp_path)
+    check = ["sha256sum", "--strict", "--check", "SHA256SUMS"]
+    said = subprocess.run(check, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert said.splitlines() == ["a.whl: OK", "b.whl: OK", "pysrp.tar.gz: OK"]
+    (tmp_path / "a.whl").write_text("b")
+    assert subprocess.run(check, cwd=tmp_path, capture_output=True, check=False).returncode == 1
+
+
+def test_what_a_wheel_is_too_large_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wheel = tmp_path / "pysrp.whl"
+    with wheel.open("wb") as file:
+        file.truncate(wheels.MOST_BYTES)
+    wheels.judged(wheel)
+    assert capsys.readouterr().out == "    pysrp.whl: 8.4 MB\n"
+    with wheel.open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(SystemExit, match="larger than 8.4 MB"):
+        wheels.judged(wheel)
+
+
+@pytest.mark.skipif(not shutil.which("readelf"), reason="binutils are not on this machine")
+def test_the_libraries_that_a_wheel_needs(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "pysrp.whl", "w") as archive:
+        for module in ram, lun:
+            archive.write(module.__file__, Path(module.__file__).name)
+        archive.writestr("pysrp/srp.py", "")
+    found = wheels.needed(tmp_path / "pysrp.whl")
+    assert "libc.so.6" in found
+    assert all(re.fullmatch(r"lib[a-z0-9_+]+\.so\.\d+|ld-.*", name) for name in found)
+
+
+def test_links_of_an_unpacked_system_lead_into_it(tmp_path: Path) -> None:
+    (tmp_path / "lib/ppc").mkdir(parents=True)
+    (tmp_path / "lib64").mkdir()
+    (tmp_path / "lib/ppc/ld.so").write_text("the loader")
+    (tmp_path / "lib64/ld.so").symlink_to("/lib/ppc/ld.so")
+    (tmp_path / "lib/ld.so").symlink_to("ppc/ld.so")
+    (tmp_path / "dangling").symlink_to("/proc/self/mounts")
+    foreign.relative(tmp_path)
+    assert (tmp_path / "lib64/ld.so").read_text() == (tmp_path / "lib/ld.so").read_text() == "the loader"
+    links = ("lib64/ld.so", "lib/ld.so", "dangling")
+    assert [os.readlink(tmp_path / link) for link in links] == [
+        "../lib/ppc/ld.so",
+        "ppc/ld.so",
+        "proc/self/mounts",
+    ]
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not on this machine")

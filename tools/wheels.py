@@ -5,11 +5,12 @@
     make wheels                          all of them, into dist/
     make wheels PYTHONS="3.11 3.13"      for some
     make wheels MUSL=1                   musllinux wheels as well, with zig's compiler
+    make wheels ARCHS="aarch64 s390x"    for other processors, by tools/foreign.py
     python tools/wheels.py --help
 
 The sdist is made of what git tracks and each wheel of the unpacked sdist, in a new folder: nothing that an earlier build
 left can get into them. Time stamps are the last commit's (or SOURCE_DATE_EPOCH), and no path of this machine is in them:
-one commit, one compiler, one hash. A forge builds the other architectures with cibuildwheel (pyproject.toml).
+one commit, one compiler, one hash. A forge builds all of them with cibuildwheel (pyproject.toml).
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ import hashlib
 import io
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -45,6 +48,9 @@ MOST_SECONDS = 0.4
 
 QUICK = ["tests/codec", "-m", "not slow and not power"]
 """The tests of the sdist that each wheel has to pass, as pytest's arguments."""
+
+TESTED_WITH = ["pytest>=9", "hypothesis>=6.100", "cython>=3.1,<4", "setuptools"]
+"""What these tests need."""
 
 TALK = """
 from pysrp.backends import Ram
@@ -123,21 +129,32 @@ def unpacked(sdist: Path, folder: Path) -> Path:
     return folder / sdist.name.removesuffix(".tar.gz")
 
 
-def make_wheel(sdist: Path, python: str | Path, out: Path, compiler: Mapping[str, str] | None = None) -> Path:
-    """The wheel that this Python and compiler (variables of the environment) make of an sdist, not audited yet."""
+def make_wheel(
+    sdist: Path,
+    python: str | Path,
+    out: Path,
+    compiler: Mapping[str, str] | None = None,
+    machine: str = "",
+) -> Path:
+    """The wheel that this Python and compiler (variables of the environment) make of an sdist, not audited yet.
+
+    ``machine``: for what the wheel is, such as linux_s390x, if that is not this machine.
+    """
     with tempfile.TemporaryDirectory() as folder:
         tree, made = unpacked(sdist, Path(folder)), Path(folder) / "out"
         pip = bare(python, Path(folder) / "venv") / "pip"
         # the headers' names are in what their assertions say
         headers = run([python, "-c", "import sysconfig; print(sysconfig.get_path('include'))"]).strip()
         flags = f"-ffile-prefix-map={tree}=. -ffile-prefix-map={headers}=python"
-        environment = {
-            **os.environ,
-            "SOURCE_DATE_EPOCH": str(epoch()),
-            "CFLAGS": f"{os.environ.get('CFLAGS', '')} {flags}".strip(),
-            **(compiler or {}),
-        }
-        run([pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", made, tree], environment=environment)
+        if compiler:
+            # where Debian's own Python has its pyconfig.h; the C library's headers are the compiler's, which come first
+            flags += f" -idirafter {Path(headers).parent}"
+        environment = {**os.environ, **(compiler or {}), "SOURCE_DATE_EPOCH": str(epoch())}
+        environment["CFLAGS"] = f"{environment.get('CFLAGS', '')} {flags}".strip()
+        words = [pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", made, tree]
+        if machine:
+            words.append(f"--config-settings=--build-option=--plat-name={machine}")
+        run(words, environment=environment)
         (wheel,) = made.glob("*.whl")
         out.mkdir(parents=True, exist_ok=True)
         return Path(shutil.copy(wheel, out))
@@ -156,14 +173,30 @@ def zig(target: str, **more: str) -> dict[str, str]:
     return {"CC": words, "LDSHARED": f"{words} -shared", **more}
 
 
-def audited(wheel: Path, out: Path, policy: str, *options: str) -> Path:
-    """The wheel with the tag of a policy such as manylinux_2_28; SystemExit if it does not meet it."""
-    words = [sys.executable, "-m", "auditwheel", "repair", "--plat", f"{policy}_{MACHINE}", "--wheel-dir"]
+def audited(wheel: Path, out: Path, tag: str) -> Path:
+    """The wheel with the tag of a platform such as manylinux_2_28_x86_64; SystemExit if it does not meet it."""
+    # auditwheel takes the names of this machine's platforms only: it finds that of another one itself.
+    words = [sys.executable, "-m", "auditwheel", "repair", "--wheel-dir"]
+    musl = tag.startswith("musllinux")
+    # zig calls musl's library by its name for linkers; musl's loader knows that for its own.
+    options = ["--exclude", "libc.so"] if musl else []
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch()), "PATH": _with_our_scripts()}
     with tempfile.TemporaryDirectory() as folder:
         run([*words, folder, *options, wheel], environment=environment)
         (made,) = Path(folder).glob("*.whl")
+        if not made.stem.endswith(f"-{tag}"):
+            raise SystemExit(f"{made.name} is for another platform than {tag}")
+        if musl and (strange := needed(made) - {"libc.so"}):
+            raise SystemExit(f"{made.name} needs {', '.join(sorted(strange))}: that is not musl")
         return Path(shutil.copy(made, out))
+
+
+def needed(wheel: Path) -> set[str]:
+    """The shared libraries that a wheel's modules name, by readelf."""
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(wheel) as archive:
+        modules = [archive.extract(name, folder) for name in archive.namelist() if name.endswith(".so")]
+        said = run(["readelf", "--dynamic", *modules], environment={**os.environ, "LC_ALL": "C"})
+    return set(re.findall(r"\(NEEDED\).*\[(.*)\]", said))
 
 
 def _with_our_scripts() -> str:
@@ -178,7 +211,7 @@ def make_glibc(sdist: Path, python: str, out: Path) -> Path:
     compiler = zig(f"{MACHINE}-linux-gnu.{dotted}") if tuple(map(int, own.split("."))) > GLIBC else None
     with tempfile.TemporaryDirectory() as folder:
         wheel = make_wheel(sdist, python, Path(folder), compiler)
-        return audited(wheel, out, f"manylinux_{dotted.replace('.', '_')}")
+        return audited(wheel, out, f"manylinux_{dotted.replace('.', '_')}_{MACHINE}")
 
 
 def make_musl(sdist: Path, python: str, out: Path) -> Path:
@@ -186,12 +219,24 @@ def make_musl(sdist: Path, python: str, out: Path) -> Path:
     tag = run(
         [python, "-c", "import sys; print(sys.implementation.cache_tag + getattr(sys, 'abiflags', ''))"]
     )
-    suffix = f".{tag.strip()}-{MACHINE}-linux-musl.so"
+    suffix = musl_suffix(tag.strip(), MACHINE)
     with tempfile.TemporaryDirectory() as folder:
         compiler = zig(f"{MACHINE}-linux-musl", SETUPTOOLS_EXT_SUFFIX=suffix)
         wheel = make_wheel(sdist, python, Path(folder), compiler)
-        # zig calls musl's library by its name for linkers; musl's loader knows that for its own.
-        return audited(wheel, out, "musllinux_1_2", "--exclude", "libc.so")
+        return audited(wheel, out, f"musllinux_1_2_{MACHINE}")
+
+
+def musl_suffix(tag: str, machine: str) -> str:
+    """How the names of modules end that a Python with musl loads: before 3.11 as those of one with glibc."""
+    return f".{tag}-{machine}-linux-{'gnu' if tag == 'cpython-310' else 'musl'}.so"
+
+
+def judged(wheel: Path) -> None:
+    """Say how large a wheel is; SystemExit if that is too large."""
+    size = wheel.stat().st_size
+    print(f"    {wheel.name}: {size / 1e6:.1f} MB", flush=True)
+    if size > MOST_BYTES:
+        raise SystemExit(f"it is larger than {MOST_BYTES / 1e6:.1f} MB: what was packed that was not before?")
 
 
 def tried(wheel: Path, sdist: Path, python: str) -> None:
@@ -202,17 +247,7 @@ def tried(wheel: Path, sdist: Path, python: str) -> None:
         print("   ", run([programs / "pysrp", "--version"], cwd=Path(folder)).strip())
         print("   ", run([programs / "python", "-c", TALK], cwd=Path(folder)).strip())
         print(f"    import pysrp.srp: {import_time(programs / 'python') * 1000:.0f} ms of processor time")
-        run(
-            [
-                programs / "pip",
-                "install",
-                "--quiet",
-                "pytest>=9",
-                "hypothesis>=6.100",
-                "cython>=3.1,<4",
-                "setuptools",
-            ]
-        )
+        run([programs / "pip", "install", "--quiet", *TESTED_WITH])
         tests = [programs / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *QUICK]
         print("   ", run(tests, cwd=tree).strip().splitlines()[-1])
 
@@ -226,6 +261,12 @@ def import_time(python: str | Path, module: str = "pysrp.srp") -> float:
 def sha256(file: Path) -> str:
     """In hexadecimal."""
     return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def sums(folder: Path) -> None:
+    """Write down the hashes of all sdists and wheels in a folder, as SHA256SUMS, for sha256sum --check."""
+    made = sorted([*folder.glob("*.tar.gz"), *folder.glob("*.whl")])
+    (folder / "SHA256SUMS").write_text("".join(f"{sha256(file)}  {file.name}\n" for file in made))
 
 
 def again(files: Sequence[Path], python: str) -> None:
@@ -271,15 +312,11 @@ def main() -> int:
         if options.musl:
             wheels.append(make_musl(sdist, python, options.out))
         for wheel in wheels:
-            print(f"    {wheel.name}: {wheel.stat().st_size / 1e6:.1f} MB", flush=True)
-            if wheel.stat().st_size > MOST_BYTES:
-                raise SystemExit(
-                    f"it is larger than {MOST_BYTES / 1e6:.1f} MB: what was packed that was not before?"
-                )
+            judged(wheel)
         made += wheels
     if not options.untried:
         again(made, next(iter(pythons.values())))
-    (options.out / "SHA256SUMS").write_text("".join(f"{sha256(file)}  {file.name}\n" for file in made))
+    sums(options.out)
     return 0
 
 
