@@ -103,7 +103,7 @@ def test_vpd(ask: Ask) -> None:
     assert "VDASD" in ask(asking.vpd, 1, "-p", "sinq").output
     every = json.loads(ask(asking.vpd, 1, "-a", "--json").output)
     assert [each["page_code"] for each in every] == [row["page"] for row in listed]
-    assert ask(asking.vpd, 1, "-a").output.count("page_code") == len(listed)
+    assert ask(asking.vpd, 1, "-a").output.count(" page_code ") == len(listed)
     assert ask(asking.vpd, 1, "-a", "-H").output.count("\n") == len(listed)
     page = ask(asking.vpd, 1, "-p", "di", "-r").stdout_bytes
     assert scsi.parse_vpd(page).page_code == 0x83

@@ -635,7 +635,7 @@ def test_sg_vpd(tmp_path):
     with Bench(Disk(Ram(1 << 20), "disk1", max_transfer=1 << 20)) as bench:
         text = "".join(
             sg("sg_vpd", bench.good(f"1201{page:02x}00ff00"), tmp_path)
-            for page in (0, 0x80, 0x83, 0x86, 0x8F, 0xB0, 0xB1)
+            for page in (0, 0x80, 0x83, 0x86, 0x87, 0x88, 0x8F, 0xB0, 0xB1)
         )
         serial = bench.unit.identity.serial
     for words in (
@@ -644,6 +644,8 @@ def test_sg_vpd(tmp_path):
         f"vendor specific: {serial}-disk1",
         "Relative target port: 0x1",
         "HEADSUP=1 ORDSUP=1 SIMPSUP=1",
+        "MLUS=0,  Policy: shared",
+        "Relative port=1",
         "Maximum transfer length: 2048 blocks",
         "Optimal transfer length granularity: 8 blocks",
         "Non-rotating medium",

@@ -86,6 +86,19 @@ def test_the_designators_are_those_of_the_port_that_asks(bench: Bench, port: int
     assert of_port == expected
 
 
+@pytest.mark.parametrize(("asked", "known"), [(1, [1, 2, 5]), (6, [1, 2, 5, 6])])
+def test_the_ports_are_those_of_the_groups_and_that_which_asks(
+    bench: Bench, asked: int, known: list[int]
+) -> None:
+    ports = parse_vpd(bench.good("12018800ff00", nexus=bench.login(relative_port=asked))).ports
+    assert [one.relative_port_identifier for one in ports] == known
+    for one in ports:
+        number = one.relative_port_identifier
+        group = {1: [7], 2: [3], 5: [3]}.get(number, [])
+        found = [int.from_bytes(each.designator, "big") for each in one.target_port_descriptors]
+        assert found == [number, *group]
+
+
 def test_report(bench: Bench) -> None:
     raw = bench.good(rtpg())
     assert raw == bytes.fromhex("0000001c 01cf0003 00000002 00000002 00000005 80cf0007 00000001 00000001")

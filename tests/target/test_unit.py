@@ -261,13 +261,15 @@ def test_vpd(bench):
         return inquiry.parse_vpd(bench.good(cdb.Inquiry.build(evpd=1, page_code=code, allocation_length=512)))
 
     listed = page(0).pages
-    assert listed == [0, 0x80, 0x83, 0x86, 0x8A, 0x8F, 0xB0, 0xB1]
+    assert listed == [0, 0x80, 0x83, 0x86, 0x87, 0x88, 0x8A, 0x8F, 0xB0, 0xB1]
     for code in listed:
         found = page(code)
         assert found.page_code == code
         assert len(found) == 4 + found.page_length
         assert found.problems() == []
     assert page(0x80).serial == f"{device_number('disk1'):x}"
+    assert bytes(page(0x87)) == bytes.fromhex("00870004 3fff0000"), "all nexuses have all pages together"
+    assert bytes(page(0x88)) == bytes.fromhex("00880014 0000 0001 0000 0000 0000 0008 01140004 0000 0001")
     kinds = [d.designator_type for d in page(0x83).designators]
     assert kinds == [
         DesignatorType.T10_VENDOR_ID,

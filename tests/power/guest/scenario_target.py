@@ -216,6 +216,8 @@ VPD = {
         ["Addressed logical unit:", "vendor id: IBM", "Target port:", "Relative target port: 0x1"],
     ),
     0x86: (["HEADSUP=1 ORDSUP=1 SIMPSUP=1", "V_SUP=1"], ["HEADSUP=1 ORDSUP=1 SIMPSUP=1", "V_SUP=1"]),
+    0x87: (["Policy page code: 0x3f"], ["MLUS=0, +Policy: shared"]),
+    0x88: (["Relative port=1"], ["Relative port=1", "Relative target port: 0x1"]),
     0x8A: (
         ["Power condition page", "Standby_z=1 .*Idle_a=1"],
         ["Power condition VPD", "Standby_z=1 .*Idle_a=1"],

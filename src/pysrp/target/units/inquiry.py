@@ -13,7 +13,11 @@ from pysrp.scsi.inquiry import (
     ExtendedInquiryData,
     Inquiry,
     InquiryVersion,
+    ModePagePolicy,
+    ModePagePolicyEntry,
     RelativeTargetPortDesignator,
+    ScsiPort,
+    ScsiPorts,
     SupportedVpdPages,
     TargetPortGroupDesignator,
     UnitSerialNumber,
@@ -74,27 +78,45 @@ class InquiryCommands(UnitBase):
             if page is None:
                 raise invalid(cdbs.Inquiry, "page_code")
             data = page()
-            data.peripheral_device_type = self.device_type
             if isinstance(data, DeviceIdentification):
                 data = self._seen_through(task.nexus.relative_port, data)
+            elif isinstance(data, ScsiPorts):
+                data = self._ports(task.nexus.relative_port)
+            data.peripheral_device_type = self.device_type
         return Reply(bytes(data), cdb.allocation_length)
 
     def _seen_through(self, port: int, page: DeviceIdentification) -> DeviceIdentification:
         """VPD page 83h with this target port, and its group."""
         found: list[Designator] = []
-        group = None if self._port_groups is None else self._port_groups.of(port)
         for one in page.designators:
-            found.append(one)
-            if isinstance(one, RelativeTargetPortDesignator):
-                one.relative_target_port_identifier = port
-                if group is not None:
-                    association = Association.TARGET_PORT
-                    found.append(
-                        TargetPortGroupDesignator.build(
-                            association=association, target_port_group=group.number
-                        )
-                    )
-        return DeviceIdentification.build(peripheral_device_type=self.device_type, designators=found)
+            found += self._of_port(port) if isinstance(one, RelativeTargetPortDesignator) else [one]
+        return DeviceIdentification.build(designators=found)
+
+    def _ports(self, port: int) -> ScsiPorts:
+        """VPD page 88h: the target port that is asked through, and those in the target port groups."""
+        ports = {port}.union(*(each.ports for each in self._port_groups or ()))
+        return ScsiPorts.build(
+            ports=[
+                ScsiPort.build(relative_port_identifier=each, target_port_descriptors=self._of_port(each))
+                for each in sorted(ports)
+            ]
+        )
+
+    def _of_port(self, port: int) -> list[Designator]:
+        """What names a target port: its relative identifier, and its group, if it is in one."""
+        found: list[Designator] = [
+            RelativeTargetPortDesignator.build(
+                association=Association.TARGET_PORT, relative_target_port_identifier=port
+            )
+        ]
+        group = None if self._port_groups is None else self._port_groups.of(port)
+        if group is not None:
+            found.append(
+                TargetPortGroupDesignator.build(
+                    association=Association.TARGET_PORT, target_port_group=group.number
+                )
+            )
+        return found
 
     def inquiry_data(self) -> Inquiry:
         """Standard INQUIRY data (SPC-4, 6.6.2)."""
@@ -122,8 +144,16 @@ class InquiryCommands(UnitBase):
                 designators=self.identity.designators()
             ),
             VpdPage.EXTENDED_INQUIRY_DATA: self.extended_inquiry_data,
+            VpdPage.MODE_PAGE_POLICY: mode_page_policy,
+            VpdPage.SCSI_PORTS: ScsiPorts.build,
         }
 
     def extended_inquiry_data(self) -> ExtendedInquiryData:
         """VPD page 86h: the task attributes, and that a reset clears unit attentions of nobody else."""
         return ExtendedInquiryData.build(headsup=True, ordsup=True, simpsup=True)
+
+
+def mode_page_policy() -> ModePagePolicy:
+    """VPD page 87h: all nexuses of a unit have every page and subpage together, and no other unit has (SPC-5, 7.7.9)."""
+    every = ModePagePolicyEntry.build(policy_page_code=0x3F, policy_subpage_code=0xFF)
+    return ModePagePolicy.build(descriptors=[every])
