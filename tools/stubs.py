@@ -27,7 +27,7 @@ from pysrp.fields import Array, Dispatch, Field, Int, List, LunField, Part, Raw,
 SRC = Path(__file__).parent.parent / "src"
 MADE = "# Made from the field tables by tools/stubs.py; do not edit.\n"
 MODULES = (
-    *("crq", "mad", "srp", "scsi.inquiry", "scsi.mode", "scsi.sense", "wireshark.captured"),
+    *("crq", "mad", "srp", "scsi.inquiry", "scsi.log", "scsi.mode", "scsi.sense", "wireshark.captured"),
     *(f"scsi.cdb.{name}" for name in ("base", "blocks", "mmc", "sat", "sbc", "spc")),
     *(f"scsi.params.{name}" for name in ("base", "copying", "reservations", "sbc", "spc")),
 )

@@ -1,4 +1,4 @@
-"""Mode and log parameters against the standards' tables, by hand-made bytes, and on real data."""
+"""Mode parameters against the standards' tables, by hand-made bytes, and on real data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pysrp.errors import DecodeError, TruncatedError
 from pysrp.fields import Structure
 from pysrp.scsi import mode
-from pysrp.scsi.codes import LogPage, ModePage
+from pysrp.scsi.codes import ModePage
 from test_params import check_capture, check_table, check_view, classes_of, data_records, noise, size_of
 
 PAGE = "ps spf page_code.6 page_length:1"
@@ -93,11 +93,6 @@ TABLES: dict[str, str] = {
         block_descriptor_length:1""",
     "ModeParameters10": """mode_data_length:2 medium_type:1 device_specific_parameter:1 -.7 longlba -:1
         block_descriptor_length:2""",
-    "LogParameter": "parameter_code:2 du ds tsd etc tmc.2 format_and_linking.2 parameter_length:1",
-    "SupportedLogPages": "ds spf page_code.6 subpage_code:1 page_length:2",
-    "SupportedLogSubpage": "-.2 page_code.6 subpage_code:1",
-    "SupportedLogSubpages": "ds spf page_code.6 subpage_code:1 page_length:2",
-    "LogPage": "ds spf page_code.6 subpage_code:1 page_length:2",
 }
 
 
@@ -313,22 +308,6 @@ def test_block_descriptor_of_other_devices() -> None:
     view = mode.parse_mode6(bytes.fromhex("0b000008 47001000 00000400"))
     general = view.block_descriptors[0].general()
     assert (general.density_code, general.number_of_blocks, general.block_length) == (0x47, 0x1000, 0x400)
-
-
-def test_log_page() -> None:
-    data = bytes.fromhex("0d 00 000c 0000 03 02 001e 0001 03 02 0041")
-    view = mode.LogPage(data)
-    assert view.page_code is LogPage.TEMPERATURE
-    assert [(p.parameter_code, p.number) for p in view.parameters] == [(0, 0x1E), (1, 0x41)]
-    assert view.problems() == []
-    made = mode.LogPage.build(
-        page_code=0x0D,
-        parameters=[
-            {"parameter_code": code, "format_and_linking": 3, "parameter_value": value}
-            for code, value in ((0, b"\0\x1e"), (1, b"\0\x41"))
-        ],
-    )
-    assert bytes(made) == data
 
 
 # ---------------------------------------------------------------------------------------------

@@ -25,11 +25,11 @@ from pysrp.media.faulty import Faulty
 from pysrp.media.file import FileMedium
 from pysrp.media.power_cut import PowerCut
 from pysrp.scsi import cdb, inquiry
+from pysrp.scsi.log import parse_log_page
 from pysrp.scsi.mode import (
     LogicalBlockProvisioningPage,
     ReadWriteErrorRecoveryPage,
     ThresholdDescriptor,
-    parse_log_page,
     parse_mode10,
 )
 from pysrp.scsi.sense import parse_sense

@@ -8,7 +8,7 @@ brings, which in :mod:`pysrp.scsi.params` is just ``ReadCapacity16``.
 
 from __future__ import annotations
 
-from pysrp.scsi import cdb, codes, inquiry, mode, params, sense
+from pysrp.scsi import cdb, codes, inquiry, log, mode, params, sense
 from pysrp.scsi.cdb import *  # noqa: F403
 from pysrp.scsi.codes import *  # noqa: F403
 from pysrp.scsi.data import parse_data_in, parse_data_out
@@ -59,6 +59,25 @@ from pysrp.scsi.inquiry import (
 from pysrp.scsi.inquiry import (
     Inquiry as InquiryData,
 )
+from pysrp.scsi.log import (
+    GeneralStatistics,
+    IdleTime,
+    LogParameter,
+    ProvisioningLogPage,
+    ResourceCount,
+    ResourcePercentage,
+    SelfTestLogPage,
+    SelfTestResult,
+    StatisticsLogPage,
+    SupportedLogPages,
+    SupportedLogSubpage,
+    SupportedLogSubpages,
+    TimeInterval,
+    parse_log_page,
+)
+from pysrp.scsi.log import (
+    LogPage as LogPageData,
+)
 from pysrp.scsi.mode import (
     BlockDescriptor,
     CachingPage,
@@ -70,7 +89,6 @@ from pysrp.scsi.mode import (
     GeneralBlockDescriptor,
     InformationalExceptionsPage,
     LogicalBlockProvisioningPage,
-    LogParameter,
     LongBlockDescriptor,
     ModeParameters6,
     ModeParameters10,
@@ -84,21 +102,14 @@ from pysrp.scsi.mode import (
     ShortCapabilitiesPage,
     ShortPowerConditionPage,
     SubPage,
-    SupportedLogPages,
-    SupportedLogSubpage,
-    SupportedLogSubpages,
     ThresholdDescriptor,
     UnknownPage,
     UnknownSubPage,
     VerifyErrorRecoveryPage,
     WriteSpeed,
-    parse_log_page,
     parse_mode6,
     parse_mode10,
     parse_page,
-)
-from pysrp.scsi.mode import (
-    LogPage as LogPageData,
 )
 from pysrp.scsi.params import (
     BlockToBlock,
@@ -207,6 +218,16 @@ from pysrp.scsi.sense import (
 )
 
 __all__ = [
+    "GeneralStatistics",
+    "IdleTime",
+    "ProvisioningLogPage",
+    "ResourceCount",
+    "ResourcePercentage",
+    "SelfTestLogPage",
+    "SelfTestResult",
+    "StatisticsLogPage",
+    "TimeInterval",
+    "log",
     *cdb.__all__,
     *codes.__all__,
     "ActualRetryCount",

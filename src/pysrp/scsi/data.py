@@ -11,7 +11,7 @@ from typing import Any
 from pysrp.errors import DecodeError
 from pysrp.fields import View
 from pysrp.scsi import cdb as c
-from pysrp.scsi import inquiry, mode, params, sense
+from pysrp.scsi import inquiry, log, mode, params, sense
 from pysrp.scsi.codes import PersistentReserveInAction as PrIn
 from pysrp.scsi.codes import PersistentReserveOutAction as PrOut
 
@@ -27,7 +27,7 @@ DATA_IN: dict[type[c.Cdb], _Parse | _By] = {
     c.RequestSense: sense.parse_sense,
     c.ModeSense6: mode.ModeParameters6,
     c.ModeSense10: mode.ModeParameters10,
-    c.LogSense: mode.parse_log_page,
+    c.LogSense: log.parse_log_page,
     c.ReadCapacity10: params.ReadCapacity10,
     c.ReadCapacity16: params.ReadCapacity16,
     c.GetLbaStatus16: params.GetLbaStatus,

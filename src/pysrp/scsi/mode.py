@@ -1,4 +1,4 @@
-"""Mode parameters and log parameters (SPC-5, 7.5 and 7.3; SBC-4, 6.5; MMC-3 for page 2Ah).
+"""Mode parameters (SPC-5, 7.5; SBC-4, 6.5; MMC-3 for page 2Ah).
 
 ``parse_mode6(buf)`` and ``parse_mode10(buf)`` give header, block descriptors and pages of MODE SENSE data or
 of a MODE SELECT parameter list, ``parse_page(buf)`` one page. Pages that older standards had shorter have a
@@ -26,8 +26,6 @@ __all__ = [
     "FormatDevicePage",
     "GeneralBlockDescriptor",
     "InformationalExceptionsPage",
-    "LogPage",
-    "LogParameter",
     "LogicalBlockProvisioningPage",
     "LongBlockDescriptor",
     "ModeParameters6",
@@ -42,15 +40,11 @@ __all__ = [
     "ShortCapabilitiesPage",
     "ShortPowerConditionPage",
     "SubPage",
-    "SupportedLogPages",
-    "SupportedLogSubpage",
-    "SupportedLogSubpages",
     "ThresholdDescriptor",
     "UnknownPage",
     "UnknownSubPage",
     "VerifyErrorRecoveryPage",
     "WriteSpeed",
-    "parse_log_page",
     "parse_mode6",
     "parse_mode10",
     "parse_page",
@@ -654,100 +648,3 @@ def parse_mode10(buf: Any, *, strict: bool = False) -> ModeParameters10:
     """
     view = ModeParameters10(buf)
     return checked(view) if strict else view
-
-
-# ---------------------------------------------------------------------------------------------
-# Log pages
-# ---------------------------------------------------------------------------------------------
-
-
-class LogParameter(Structure, size=4):
-    """Log parameter, 4 + n bytes (SPC-5, 7.3.2.2.1)."""
-
-    __slots__ = ()
-    TEXTS = texts.MODE
-    parameter_code = U16(0, hex=True)
-    du = Flag(2, 7)
-    ds = Flag(2, 6, doc="Obsolete; set: the device does not save this parameter")
-    tsd = Flag(2, 5)
-    etc = Flag(2, 4)
-    tmc = Bits(2, 2, 2)
-    format_and_linking = Bits(2, 0, 2)
-    parameter_length = U8(3)
-    parameter_value = Part(4, parameter_length, clamp=True)
-
-    @property
-    def number(self) -> int:
-        """The value as a big-endian integer, as counters have it."""
-        return int.from_bytes(self.parameter_value, "big")
-
-
-class SupportedLogPages(Structure, size=4):
-    """Supported Log Pages, 00h: 4 + n bytes, one for each page (SPC-5, 7.3.19)."""
-
-    __slots__ = ()
-    TEXTS = texts.MODE
-    ds = Flag(0, 7)
-    spf = Flag(0, 6, must=False)
-    page_code = Bits(0, 0, 6, enum=codes.LogPage)
-    subpage_code = U8(1, hex=True, must=0)
-    page_length = U16(2)
-    supported_page_list = Part(4, page_length, clamp=True)
-
-    @property
-    def parameters(self) -> tuple[LogParameter, ...]:
-        """None: a list of pages has no log parameters."""
-        return ()
-
-
-class SupportedLogSubpage(Structure, size=2):
-    """A page and subpage of Supported Log Pages and Subpages, 2 bytes (SPC-5, 7.3.20)."""
-
-    __slots__ = ()
-    TEXTS = texts.MODE
-    page_code = Bits(0, 0, 6, enum=codes.LogPage)
-    subpage_code = U8(1, hex=True)
-
-
-class SupportedLogSubpages(Structure, size=4):
-    """Supported Log Pages and Subpages, 00h/FFh, and those of one page, xx/FFh: 4 + n bytes (SPC-5, 7.3.20, 7.3.18)."""
-
-    __slots__ = ()
-    TEXTS = texts.MODE
-    ds = Flag(0, 7)
-    spf = Flag(0, 6, must=True)
-    page_code = Bits(0, 0, 6, enum=codes.LogPage)
-    subpage_code = U8(1, hex=True, must=0xFF)
-    page_length = U16(2)
-    supported_subpages = List(4, page_length, item=SupportedLogSubpage, clamp=True)
-
-    @property
-    def parameters(self) -> tuple[LogParameter, ...]:
-        """None: a list of pages has no log parameters."""
-        return ()
-
-
-class LogPage(Structure, size=4):
-    """Log page of LOG SENSE and LOG SELECT, 4 + n bytes (SPC-5, 7.3.2.1)."""
-
-    __slots__ = ()
-    TEXTS = texts.MODE
-    ds = Flag(0, 7)
-    spf = Flag(0, 6)
-    page_code = Bits(0, 0, 6, enum=codes.LogPage)
-    subpage_code = U8(1, hex=True)
-    page_length = U16(2)
-    parameters = List(4, page_length, item=LogParameter, clamp=True)
-
-
-_log_pages = Dispatch("log page", 0, width=6, default=LogPage)
-_log_pages.add(codes.LogPage.SUPPORTED_LOG_PAGES, SupportedLogPages)
-_log_subpages = Dispatch("log sub-page", 1, default=LogPage)
-_log_subpages.add(0xFF, SupportedLogSubpages)
-_log = Dispatch("log SPF", 0, shift=6, width=1)
-_log.add(0, _log_pages)
-_log.add(1, _log_subpages)
-
-#: A view over a log page: the lists of supported pages are such, everything else has parameters (SPC-5, 7.3).
-#: Raises TruncatedError for less than 4 bytes.
-parse_log_page = _log.parse

@@ -1,5 +1,5 @@
 # Made from the field tables by tools/stubs.py; do not edit.
-"""Mode parameters and log parameters (SPC-5, 7.5 and 7.3; SBC-4, 6.5; MMC-3 for page 2Ah).
+"""Mode parameters (SPC-5, 7.5; SBC-4, 6.5; MMC-3 for page 2Ah).
 
 ``parse_mode6(buf)`` and ``parse_mode10(buf)`` give header, block descriptors and pages of MODE SENSE data or
 of a MODE SELECT parameter list, ``parse_page(buf)`` one page. Pages that older standards had shorter have a
@@ -15,7 +15,7 @@ import pysrp.fields
 from pysrp.fields import Structure
 from pysrp.scsi import codes
 from pysrp.scsi.params.base import ParameterData
-__all__ = ['BlockDescriptor', 'CachingPage', 'CapabilitiesPage', 'ControlExtensionPage', 'ControlPage', 'DisconnectReconnectPage', 'FormatDevicePage', 'GeneralBlockDescriptor', 'InformationalExceptionsPage', 'LogPage', 'LogParameter', 'LogicalBlockProvisioningPage', 'LongBlockDescriptor', 'ModeParameters6', 'ModeParameters10', 'Page', 'PowerConditionPage', 'ProtocolSpecificLunPage', 'ProtocolSpecificPortPage', 'ReadWriteErrorRecoveryPage', 'RigidDiskGeometryPage', 'ShortCachingPage', 'ShortCapabilitiesPage', 'ShortPowerConditionPage', 'SubPage', 'SupportedLogPages', 'SupportedLogSubpage', 'SupportedLogSubpages', 'ThresholdDescriptor', 'UnknownPage', 'UnknownSubPage', 'VerifyErrorRecoveryPage', 'WriteSpeed', 'parse_log_page', 'parse_mode6', 'parse_mode10', 'parse_page']
+__all__ = ['BlockDescriptor', 'CachingPage', 'CapabilitiesPage', 'ControlExtensionPage', 'ControlPage', 'DisconnectReconnectPage', 'FormatDevicePage', 'GeneralBlockDescriptor', 'InformationalExceptionsPage', 'LogicalBlockProvisioningPage', 'LongBlockDescriptor', 'ModeParameters6', 'ModeParameters10', 'Page', 'PowerConditionPage', 'ProtocolSpecificLunPage', 'ProtocolSpecificPortPage', 'ReadWriteErrorRecoveryPage', 'RigidDiskGeometryPage', 'ShortCachingPage', 'ShortCapabilitiesPage', 'ShortPowerConditionPage', 'SubPage', 'ThresholdDescriptor', 'UnknownPage', 'UnknownSubPage', 'VerifyErrorRecoveryPage', 'WriteSpeed', 'parse_mode6', 'parse_mode10', 'parse_page']
 
 class Page(ParameterData, cover='payload'):
     """Mode page in page_0 format, 2 + n bytes (SPC-5, 7.5.7); a subclass with ``code=`` is that page.
@@ -1153,160 +1153,3 @@ def parse_mode10(buf: Any, *, strict: bool=False) -> ModeParameters10:
     """A view over MODE SENSE (10) data or a MODE SELECT (10) parameter list.
 
     Raises TruncatedError for less than 8 bytes; with ``strict`` DecodeError for the first violation."""
-
-class _LogParameterFields(TypedDict, total=False):
-    parameter_code: int
-    du: int
-    ds: int
-    tsd: int
-    etc: int
-    tmc: int
-    format_and_linking: int
-    parameter_length: int
-    parameter_value: ReadableBuffer | None
-    trailing: ReadableBuffer
-
-class LogParameter(Structure, size=4):
-    """Log parameter, 4 + n bytes (SPC-5, 7.3.2.2.1)."""
-    TEXTS: ClassVar[dict[str, str]]
-    parameter_code: pysrp.fields.U16
-    """Which number or text of the page this is"""
-    du: pysrp.fields.Flag
-    """Set: the device does not count it on; clear: it does"""
-    ds: pysrp.fields.Flag
-    """Obsolete; set: the device does not save this parameter"""
-    tsd: pysrp.fields.Flag
-    """Set: the device does not save it by itself"""
-    etc: pysrp.fields.Flag
-    """Set: it is compared with its threshold"""
-    tmc: pysrp.fields.Bits
-    """When that says that the threshold is met: 0 with each update, 1 if equal, 2 if not equal, 3 if greater"""
-    format_and_linking: pysrp.fields.Bits
-    """What the value is: 0 a counter that stops at its end, 1 ASCII, 2 a counter that may not, 3 bytes"""
-    parameter_length: pysrp.fields.U8
-    """Bytes of the value behind this field"""
-    parameter_value: pysrp.fields.Part
-    """The number, most significant byte first, or text; page and code say of what"""
-    @property
-    def number(self) -> int:
-        """The value as a big-endian integer, as counters have it."""
-    @classmethod
-    def build(cls, **fields: Unpack[_LogParameterFields]) -> Self: ...  # type: ignore[override]
-    @classmethod
-    def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, **fields: Unpack[_LogParameterFields]) -> int: ...  # type: ignore[override]
-
-class _SupportedLogPagesFields(TypedDict, total=False):
-    ds: int
-    spf: int
-    page_code: int
-    subpage_code: int
-    page_length: int
-    supported_page_list: ReadableBuffer | None
-    trailing: ReadableBuffer
-
-class SupportedLogPages(Structure, size=4):
-    """Supported Log Pages, 00h: 4 + n bytes, one for each page (SPC-5, 7.3.19)."""
-    TEXTS: ClassVar[dict[str, str]]
-    ds: pysrp.fields.Flag
-    """Set: the device does not save this log page"""
-    spf: pysrp.fields.Flag
-    """Set: a subpage code and a length of two bytes follow; clear: a length of one byte"""
-    page_code: pysrp.fields.Bits
-    """Which page this is, and so what follows"""
-    subpage_code: pysrp.fields.U8
-    """Which subpage of that page this is"""
-    page_length: pysrp.fields.U16
-    """Bytes of the page behind this field, also where fewer have come"""
-    supported_page_list: pysrp.fields.Part
-    """Codes of the pages that there are, a byte each, ascending"""
-    @property
-    def parameters(self) -> tuple[LogParameter, ...]:
-        """None: a list of pages has no log parameters."""
-    @classmethod
-    def build(cls, **fields: Unpack[_SupportedLogPagesFields]) -> Self: ...  # type: ignore[override]
-    @classmethod
-    def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, **fields: Unpack[_SupportedLogPagesFields]) -> int: ...  # type: ignore[override]
-
-class _SupportedLogSubpageFields(TypedDict, total=False):
-    page_code: int
-    subpage_code: int
-    trailing: ReadableBuffer
-
-class SupportedLogSubpage(Structure, size=2):
-    """A page and subpage of Supported Log Pages and Subpages, 2 bytes (SPC-5, 7.3.20)."""
-    TEXTS: ClassVar[dict[str, str]]
-    page_code: pysrp.fields.Bits
-    """Which page this is, and so what follows"""
-    subpage_code: pysrp.fields.U8
-    """Which subpage of that page this is"""
-    @classmethod
-    def build(cls, **fields: Unpack[_SupportedLogSubpageFields]) -> Self: ...  # type: ignore[override]
-    @classmethod
-    def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, **fields: Unpack[_SupportedLogSubpageFields]) -> int: ...  # type: ignore[override]
-
-class _SupportedLogSubpagesFields(TypedDict, total=False):
-    ds: int
-    spf: int
-    page_code: int
-    subpage_code: int
-    page_length: int
-    supported_subpages: ReadableBuffer | Iterable[Any] | None
-    trailing: ReadableBuffer
-
-class SupportedLogSubpages(Structure, size=4):
-    """Supported Log Pages and Subpages, 00h/FFh, and those of one page, xx/FFh: 4 + n bytes (SPC-5, 7.3.20, 7.3.18)."""
-    TEXTS: ClassVar[dict[str, str]]
-    ds: pysrp.fields.Flag
-    """Set: the device does not save this log page"""
-    spf: pysrp.fields.Flag
-    """Set: a subpage code and a length of two bytes follow; clear: a length of one byte"""
-    page_code: pysrp.fields.Bits
-    """Which page this is, and so what follows"""
-    subpage_code: pysrp.fields.U8
-    """Which subpage of that page this is"""
-    page_length: pysrp.fields.U16
-    """Bytes of the page behind this field, also where fewer have come"""
-    supported_subpages: pysrp.fields.List[SupportedLogSubpage]
-    """Pages and subpages that there are, two bytes each, ascending"""
-    @property
-    def parameters(self) -> tuple[LogParameter, ...]:
-        """None: a list of pages has no log parameters."""
-    @classmethod
-    def build(cls, **fields: Unpack[_SupportedLogSubpagesFields]) -> Self: ...  # type: ignore[override]
-    @classmethod
-    def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, **fields: Unpack[_SupportedLogSubpagesFields]) -> int: ...  # type: ignore[override]
-
-class _LogPageFields(TypedDict, total=False):
-    ds: int
-    spf: int
-    page_code: int
-    subpage_code: int
-    page_length: int
-    parameters: ReadableBuffer | Iterable[Any] | None
-    trailing: ReadableBuffer
-
-class LogPage(Structure, size=4):
-    """Log page of LOG SENSE and LOG SELECT, 4 + n bytes (SPC-5, 7.3.2.1)."""
-    TEXTS: ClassVar[dict[str, str]]
-    ds: pysrp.fields.Flag
-    """Set: the device does not save this log page"""
-    spf: pysrp.fields.Flag
-    """Set: a subpage code and a length of two bytes follow; clear: a length of one byte"""
-    page_code: pysrp.fields.Bits
-    """Which page this is, and so what follows"""
-    subpage_code: pysrp.fields.U8
-    """Which subpage of that page this is"""
-    page_length: pysrp.fields.U16
-    """Bytes of the page behind this field, also where fewer have come"""
-    parameters: pysrp.fields.List[LogParameter]
-    """One log parameter behind the other, by ascending code"""
-    @classmethod
-    def build(cls, **fields: Unpack[_LogPageFields]) -> Self: ...  # type: ignore[override]
-    @classmethod
-    def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, **fields: Unpack[_LogPageFields]) -> int: ...  # type: ignore[override]
-def parse_log_page(buf: ReadableBuffer, /, *, strict: bool = False) -> SupportedLogPages | LogPage | SupportedLogSubpages:
-    """A view over ``buf`` of the class that its bytes select; nothing is copied.
-
-``buf`` is any bytes-like object. With ``strict`` the first violation that problems() knows raises
-DecodeError. Raises TruncatedError if the fixed part is not all there, DecodeError if the code that
-selects the class is not assigned."""

@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 from pysrp._fast.gate import NO_CACHE, SWP, UNCACHED
 from pysrp.errors import ConfigError
 from pysrp.scsi.codes import LogPage, ModePage, Opcode, SenseKey, VariableLengthAction
+from pysrp.scsi.log import LogParameter
 from pysrp.scsi.mode import (
     CachingPage,
     ControlPage,
-    LogParameter,
     PowerConditionPage,
     ReadWriteErrorRecoveryPage,
 )

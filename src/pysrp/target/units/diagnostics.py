@@ -9,7 +9,7 @@ from typing import Any
 
 from pysrp.scsi import cdb as cdbs
 from pysrp.scsi.codes import LogPage, ReadBufferMode, SelfTestCode, SenseKey, WriteBufferMode
-from pysrp.scsi.mode import LogParameter
+from pysrp.scsi.log import LogParameter
 from pysrp.target.effects import GOOD, Begin, Effect, Fetch, NextTurn, Reply
 from pysrp.target.fault import Fault
 from pysrp.target.task import Nexus, Task

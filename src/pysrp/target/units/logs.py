@@ -7,8 +7,8 @@ from typing import Any
 
 from pysrp.scsi import cdb as cdbs
 from pysrp.scsi.codes import DefectListFormat, LogPage, LogPageControl
-from pysrp.scsi.mode import LogPage as LogPageData
-from pysrp.scsi.mode import SupportedLogPages, SupportedLogSubpage, SupportedLogSubpages
+from pysrp.scsi.log import LogPage as LogPageData
+from pysrp.scsi.log import SupportedLogPages, SupportedLogSubpage, SupportedLogSubpages
 from pysrp.target.effects import GOOD, Effect, Reply
 from pysrp.target.task import Task
 from pysrp.target.units.blocks import LogPages, in_binary

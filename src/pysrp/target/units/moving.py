@@ -7,7 +7,7 @@ from typing import Any
 
 from pysrp.scsi import cdb as cdbs
 from pysrp.scsi.codes import LogPage, Status
-from pysrp.scsi.mode import LogParameter
+from pysrp.scsi.log import LogParameter
 from pysrp.target.effects import GOOD, Effect, End, Flush, Move
 from pysrp.target.task import Nexus, Task
 from pysrp.target.units.blocks import BlockUnit, LogPages, in_binary

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from pysrp._fast.gate import ATTENTION, WATCHED
 from pysrp.scsi.codes import LogPage, ModePage, Opcode, ProvisioningResource
+from pysrp.scsi.log import LogParameter
 from pysrp.scsi.mode import (
     LogicalBlockProvisioningPage,
-    LogParameter,
     ReadWriteErrorRecoveryPage,
     ThresholdDescriptor,
 )
