@@ -53,6 +53,7 @@ WHEN = {
     "keeps": "units that keep it",
     "max_atomic": "over a medium that promises it",
     "port_groups": "units with target port groups",
+    "thin": "thin ones",
 }
 """Which units have a command that not all have, by the attribute that says so."""
 

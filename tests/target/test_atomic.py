@@ -91,6 +91,8 @@ def test_no_blocks_are_no_error(bench: Bench) -> None:
         (caw(64), bytes(1024), (5, 0x21, 0), (True, 2, None)),
         (caw(63, 2), bytes(2048), (5, 0x21, 0), (True, 2, None)),
         (caw(0, 2), bytes(2047), (5, 0x24, 0), (True, 13, None)),
+        (caw(0, 2), bytes(2049), (5, 0x24, 0), (True, 13, None)),
+        (caw(0, 0), bytes(512 * BLOCK), (5, 0x24, 0), (True, 13, None)),  # 256, in a byte
         (caw(0, 1, 0x20), bytes(1024), (5, 0x24, 0), (True, 1, 7)),
         (orwrite(64, 1), bytes(512), (5, 0x21, 0), (True, 2, None)),
         (orwrite(0, 1), bytes(511), (5, 0x24, 0), (True, 10, None)),

@@ -17,7 +17,7 @@ from pysrp.scsi.codes import PeripheralDeviceType
 from pysrp.scsi.inquiry import Inquiry, ThirdPartyCopy
 from pysrp.scsi.sense import parse_sense
 from pysrp.srp import TskMgmtFunc
-from pysrp.target.disk import Disk
+from pysrp.target.disk import Disk, ThinDisk
 from pysrp.target.lunmap import LunMap
 from pysrp.target.units.blocks import BlockUnit
 from pysrp.target.units.identity import UnitIdentity
@@ -64,7 +64,7 @@ class Copies:
         self.target = Stepped(MIB, self.turns)
         self.source.memory()[: 4 * BLOCK] = b"".join(bytes([65 + n]) * BLOCK for n in range(4))
         self.manager = Disk(Ram(MIB), "manager")
-        self.units = [Disk(self.source, "source"), Disk(self.target, "target")]
+        self.units = [ThinDisk(self.source, "source"), ThinDisk(self.target, "target")]
         self.luns = LunMap([(0, self.manager), *enumerate(self.units, 1)])
         self.pool = Pool()
         self.rig, self.other = (Rig(self.luns, workers=self.pool) for _ in range(2))
@@ -564,7 +564,8 @@ def test_a_device_that_is_not_what_is_said(alone: Alone, at: int, new: bytes) ->
         ({2: b"\x02\x20"}, 0x2606, 2),
         ({8: b"\0\0\0\x54"}, 0x1A00, None),
         ({8: b"\0\0\0\x01"}, 0x1A00, None),
-        ({8: b"\0\0\x10\0"}, 0x2608, 8),
+        ({8: b"\0\0\x07\x1c"}, 0x2608, 8),
+        ({8: b"\0\0\x08\xc4"}, 0x1A00, None),  # more than the list may have
         ({12: b"\0\0\0\x01"}, 0x260B, 12),
         ({16: b"\xe0"}, 0x2607, 16),
         ({16 + 32 + 7: b"\x15"}, 0x2600, 16 + 32 + 7),
@@ -592,14 +593,15 @@ def test_no_list_and_no_segments(alone: Alone) -> None:
 
 
 def test_how_it_ended_is_held(alone: Alone) -> None:
-    """For who has begun it, until it begins another of that name, is lost, or the unit is reset (SPC-4, 6.25)."""
+    """For who has begun it, until it has been told, begins another of that name, is lost, or the unit is reset (SPC-4, 6.25)."""
     assert alone.held(3).pointer == (True, 2, None)
     alone.good((0, 1, 8, 0, 1200), name=3)
-    assert alone.held(3).data == struct.pack(">IBHBI", 8, 1, 1, 0, 4096)
-    details = cdb.ReceiveCopyFailureDetailsLid1.build(list_identifier=3, allocation_length=1000)
-    assert alone.bench.good(details) == bytes(4), "there are none"
     other = alone.bench.login()
     assert alone.held(3, other).code == (5, 0x24, 0)
+    assert alone.held(3).data == struct.pack(">IBHBI", 8, 1, 1, 0, 4096)
+    assert alone.held(3).pointer == (True, 2, None), "once"
+    details = cdb.ReceiveCopyFailureDetailsLid1.build(list_identifier=3, allocation_length=1000)
+    assert alone.bench.good(details) == bytes(4), "there are none"
     assert alone.bad((0, 1, 8, 0, 1200), (0, 1, 1, 2047, 0), name=3)[:3] == (0xA, 0x0D, 1)
     assert alone.held(3).data == struct.pack(">IBHBI", 8, 2, 1, 0, 4096)
     found = alone.bench.good(details)

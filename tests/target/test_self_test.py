@@ -103,19 +103,22 @@ def test_another_one_is_refused(pair: Pair, cdb: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "cdb",
+    ("cdb", "data"),
     [
-        "1b0000000000",  # stop
-        "1b0000000100",  # start
-        "1b0000002000",  # IDLE
-        bytes(FormatUnit.build()),
-        bytes(Sanitize.build(service_action=SanitizeAction.BLOCK_ERASE)),
+        ("1b0000000000", b""),  # stop
+        ("1b0000000100", b""),  # start
+        ("1b0000002000", b""),  # IDLE
+        (bytes(FormatUnit.build()), b""),
+        (
+            bytes(Sanitize.build(service_action=SanitizeAction.OVERWRITE, parameter_list_length=5)),
+            b"\1\0\0\1x",
+        ),
     ],
 )
-def test_what_ends_it(pair: Pair, cdb: bytes | str) -> None:
+def test_what_ends_it(pair: Pair, cdb: bytes | str, data: bytes) -> None:
     """START STOP UNIT, FORMAT UNIT, SANITIZE (SPC-5, 5.15.4)."""
     begin(pair)
-    tag = pair.command(pair.first, cdb)
+    tag = pair.command(pair.first, cdb, data)
     pair.turns.open()
     assert pair.ended(tag).status == 0
     pair.over()

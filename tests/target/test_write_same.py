@@ -117,6 +117,8 @@ def test_what_is_refused(kind: Any) -> None:
         assert (zero.code, zero.pointer) == (BAD_FIELD, (True, count, None))
         little = bench(kind.build(number_of_logical_blocks=1), bytes(BLOCK - 1))
         assert (little.code, little.pointer) == (BAD_FIELD, (True, count, None))
+        much = bench(kind.build(number_of_logical_blocks=1), bytes(2 * BLOCK))
+        assert (much.code, much.pointer) == (BAD_FIELD, (True, count, None))
         for lba, blocks in (2048, 1), (2047, 2), (1, 2048):
             outside = bench(kind.build(lba=lba, number_of_logical_blocks=blocks), bytes(BLOCK))
             assert outside.code == OUT_OF_RANGE

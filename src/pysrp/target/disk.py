@@ -23,7 +23,7 @@ from pysrp.scsi.inquiry import (
 from pysrp.target.backend_medium import Backend, features_of
 from pysrp.target.grant import Grant
 from pysrp.target.medium import Feature, Medium
-from pysrp.target.task import Nexus
+from pysrp.target.task import LARGEST, Nexus
 from pysrp.target.units.atomic import AtomicCommands
 from pysrp.target.units.capacity import CapacityCommands
 from pysrp.target.units.copying import CopyCommands
@@ -189,10 +189,10 @@ class Disk(
 
     def block_limits(self) -> BlockLimits:
         """VPD page B0h."""
-        most = 0 if self.max_transfer is None else self.max_transfer // self.block_size
+        most = LARGEST if self.max_transfer is None else min(self.max_transfer, LARGEST)
         return BlockLimits.build(
             optimal_transfer_length_granularity=1 << self._exponent,
-            maximum_transfer_length=min(most, 0xFFFFFFFF),
+            maximum_transfer_length=most // self.block_size,
             wsnz=True,
             maximum_compare_and_write_length=self.max_compare,
             maximum_write_same_length=MAX_WRITE_SAME // self.block_size,

@@ -53,6 +53,8 @@ __all__ = ["BadBlock", "Mover", "Nexus", "Segment", "Task", "Unit"]
 
 log: logging.Logger = logging.getLogger("pysrp.target")
 
+LARGEST = 1 << 32
+"""Bytes of one command: SRP has 32 bits for their number."""
 
 _DESCRIPTORS: dict[bytes, bytes] = {}
 """What :func:`fixed_sense` has made, in descriptor format (SPC-5, 4.4.2)."""
@@ -112,7 +114,7 @@ class Nexus:
         self.name: str = name
         self.relative_port: int = relative_port
         self.port_id: bytes = port_id
-        self.max_transfer: int = 1 << 32 if largest is None else largest
+        self.max_transfer: int = LARGEST if largest is None else largest
         self.announced: bool = largest is not None
         self.overrun: bool = True
         self.post: Callable[[Callable[[], None]], None] = post

@@ -69,15 +69,20 @@ class AtomicCommands(Comparing):
 
     @command(cdbs.CompareAndWrite, medium=True)
     def compare_and_write(self, task: Task, cdb: cdbs.CompareAndWrite) -> Generator[Effect, Any, Effect]:
-        """COMPARE AND WRITE: what is there is compared with the first half of data-out, the second takes its place."""
+        """COMPARE AND WRITE: what is there is compared with the first half of data-out, the second takes its place.
+
+        Whoever sends more or less means other blocks than its CDB says, and would compare or write the wrong half.
+        """
         blocks = cdb.number_of_logical_blocks
         start, length = self._start(cdb, blocks), blocks * self.block_size
         if blocks > self.max_compare:
             raise invalid(cdbs.CompareAndWrite, "number_of_logical_blocks")
+        if task.data_out_length != 2 * length:
+            raise invalid(cdbs.CompareAndWrite, "number_of_logical_blocks")
         self._writable(task)
-        data = yield from self._fetched(cdb, 2 * length, "number_of_logical_blocks")
         if not length:
             return GOOD
+        data = yield from self._fetched(cdb, 2 * length, "number_of_logical_blocks")
         yield Alone(start, length)
         expected, data = data[:length], data[length:]
         if Feature.COMPARE in features_of(self.backend) and (

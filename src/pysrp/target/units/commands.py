@@ -144,7 +144,7 @@ class SupportedCdb:
 
     def first_refused(self, bits: int) -> Pointer:
         """The field that is not zero though it must be."""
-        for f in sorted((f for f in _fields(self.cdb) if f.name in self.refuses), key=lambda f: f.offset):
+        for f in sorted((f for f in self.cdb.FIELDS if f.name in self.refuses), key=lambda f: f.offset):
             if bits & _mask(f):
                 return pointer(f)
         raise ValueError("every refused field is zero")
@@ -172,10 +172,12 @@ def command(
     actions: Iterable[int] | None = None,
     timeout: int = SHORT,
     when: str | None = None,
+    strict: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Mark a method ``handler(self, task, cdb)`` as the one for these CDB classes.
 
-    ``refuses`` names fields that must be zero in addition to those that always must. ``actions`` are the service
+    ``refuses`` names fields that must be zero in addition to those that always must; with ``strict`` reserved ones must
+    too, which a device server may check (SPC-4, 4.3.2). ``actions`` are the service
     actions, of a CDB class that has several (PERSISTENT RESERVE IN). The other keywords are :class:`SupportedCdb`'s; of ``conflicts`` True is ALWAYS and False is NEVER.
     """
     conflicting = _by_cdb(conflicts) if callable(conflicts) else _conflict(conflicts)
@@ -186,7 +188,9 @@ def command(
         refused = frozenset(refuses) | REFUSED & names
         if not refused <= names:
             raise TypeError(f"{cdb.__name__} has no {', '.join(sorted(refused - names))}")
-        mask = sum(_mask(f) for f in _fields(cdb) if f.name in refused)
+        if strict:
+            refused |= {f.name for f in cdb.FIELDS if f.reserved}
+        mask = sum(_mask(f) for f in cdb.FIELDS if f.name in refused)
         marked.append((cdb, refused, mask))
 
     def mark(handler: Handler) -> Handler:

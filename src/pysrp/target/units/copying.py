@@ -96,6 +96,8 @@ class CopyProgress:
     """Bytes that have been written."""
     status: int = 0
     sense: bytes = b""
+    told: bool = False
+    """Whether RECEIVE COPY STATUS has told how it ended, which it does once."""
 
 
 class CopyCommands(BlockUnit):
@@ -186,8 +188,15 @@ class CopyCommands(BlockUnit):
 
     @command(cdbs.ReceiveCopyStatusLid1)
     def receive_copy_status(self, task: Task, cdb: cdbs.ReceiveCopyStatusLid1) -> Effect:
-        """RECEIVE COPY STATUS(LID1): also of one that is under way; in KiB what is too much for bytes."""
+        """RECEIVE COPY STATUS(LID1): also of one that is under way; in KiB what is too much for bytes.
+
+        That it is over is told once, and then the list identifier means nothing to this command (SPC-4, 6.25).
+        """
         found = self._held(task, cdb)
+        with self._lock:
+            if found.told:
+                raise invalid(cdbs.ReceiveCopyStatusLid1, "list_identifier")
+            found.told = found.state != CopyState.IN_PROGRESS
         units = int(found.moved > 0xFFFFFFFF)
         data = CopyStatus.build(
             copy_command_status=found.state,
@@ -351,6 +360,8 @@ def parsed(data: bytes) -> tuple[list[IdentificationCscd], list[BlockToBlock]]:
     targets, segments = header.cscd_descriptor_list_length, header.segment_descriptor_list_length
     if targets % IdentificationCscd.SIZE:
         raise unfit(2)
+    if targets + segments > MAX_LIST:
+        raise short()
     if targets > MAX_CSCDS * IdentificationCscd.SIZE:
         raise _wrong(SenseCode.TOO_MANY_TARGET_DESCRIPTORS, 2)
     if segments > MAX_SEGMENTS * BlockToBlock.SIZE:

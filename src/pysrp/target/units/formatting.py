@@ -121,11 +121,15 @@ class FormatCommands(WriteSameCommands):
         return (pattern * (self.block_size // length + 1))[: self.block_size], immed
 
     def _pieces(
-        self, begun: float, share: float, fill: Callable[[int, int], Generator[Any, Any, None]]
+        self,
+        begun: float,
+        share: float,
+        fill: Callable[[int, int], Generator[Any, Any, None]],
+        least: int = PIECES,
     ) -> Going:
-        """Fill all blocks, piece by piece: where that begins, how far the whole is, and what it makes of that."""
+        """Fill all blocks, in ``least`` pieces or more: where that begins, how far the whole is, and what it makes of that."""
         size = self.blocks * self.block_size
-        piece = min(PIECE, max(size // PIECES // self.block_size, 1) * self.block_size)
+        piece = min(PIECE, max(size // least // self.block_size, 1) * self.block_size)
         for start in range(0, size, piece):
             yield from fill(start, min(piece, size - start))
             yield begun + share * min(start + piece, size) / size

@@ -22,7 +22,7 @@ __all__ = ["MAX_DESCRIPTORS", "MAX_UNMAP", "MAX_WRITE_SAME", "ThinCommands", "Wr
 MAX_WRITE_SAME = 64 << 20
 """Bytes that one WRITE SAME fills at most."""
 
-MAX_UNMAP = 1 << 30
+MAX_UNMAP = 512 << 20
 """Bytes that one UNMAP unmaps at most, with all its descriptors."""
 
 MAX_DESCRIPTORS = 256
@@ -60,9 +60,9 @@ class WriteSameCommands(BlockUnit):
         self._writable(task)
         block = bytes(self.block_size)
         if cdb.data_length(self.block_size):
-            block = bytes((yield Fetch(self.block_size)))
-            if len(block) < self.block_size:
+            if task.data_out_length != self.block_size:  # more than one block are meant for a WRITE
                 raise invalid(type(cdb), "number_of_logical_blocks")
+            block = bytes((yield Fetch(self.block_size)))
         features = features_of(self.backend)
         discard = bool(cdb.unmap) and Feature.DISCARD_ZEROS in features
         if block == bytes(len(block)) and (discard or Feature.ZERO in features):

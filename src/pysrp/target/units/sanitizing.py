@@ -8,7 +8,9 @@ from typing import Any
 
 from pysrp.scsi import cdb as cdbs
 from pysrp.scsi.codes import SanitizeAction
+from pysrp.target.backend_medium import features_of
 from pysrp.target.effects import GOOD, Alone, Begin, Effect, Flush, Work
+from pysrp.target.medium import Feature
 from pysrp.target.task import Task
 from pysrp.target.units.codes import SenseCode, invalid, short, unfit
 from pysrp.target.units.commands import LONG, command
@@ -27,16 +29,28 @@ FAILED = SenseCode.SANITIZE_COMMAND_FAILED
 class SanitizeCommands(FormatCommands):
     """SANITIZE: every block is written, and on the medium, by OVERWRITE with a pattern and by BLOCK ERASE with zeros.
 
-    Written, never discarded, nor zeroed by the medium, which may leave what was there where it was. What is under a medium, such
-    as a file system that copies on write, is beyond it. There are no keys, so there is no CRYPTOGRAPHIC ERASE.
+    Written, not just discarded, nor zeroed by the medium, which may leave what was there where it was. What is under a
+    medium, such as a file system that copies on write, is beyond it. BLOCK ERASE, of thin disks, gives the blocks back when
+    they are zeros on the medium. There are no keys, so there is no CRYPTOGRAPHIC ERASE. As nothing of it can be undone,
+    no bit may be set that has no meaning here.
     """
 
     @command(
         cdbs.Sanitize,
         medium=True,
-        actions=[SanitizeAction.OVERWRITE, SanitizeAction.BLOCK_ERASE],
-        ignores=["znr"],
+        actions=[SanitizeAction.OVERWRITE],
+        refuses=["znr"],
+        strict=True,
         timeout=LONG,
+    )
+    @command(
+        cdbs.Sanitize,
+        medium=True,
+        actions=[SanitizeAction.BLOCK_ERASE],
+        refuses=["znr"],
+        strict=True,
+        timeout=LONG,
+        when="thin",
     )
     def sanitize(self, task: Task, cdb: cdbs.Sanitize) -> Generator[Effect, Any, Effect]:
         """OVERWRITE, BLOCK ERASE: alone with all blocks, until the end whatever becomes of the nexus, the unit or the command.
@@ -45,7 +59,8 @@ class SanitizeCommands(FormatCommands):
         its end, or, with AUSE, EXIT FAILURE MODE.
         """
         passes = [bytes(self.block_size)]
-        if cdb.service_action == SanitizeAction.OVERWRITE:
+        erase = cdb.service_action == SanitizeAction.BLOCK_ERASE
+        if not erase:
             passes = yield from self._passes(cdb.parameter_list_length)
         elif cdb.parameter_list_length:
             raise invalid(cdbs.Sanitize, "parameter_list_length")
@@ -55,18 +70,23 @@ class SanitizeCommands(FormatCommands):
         with self._lock:
             if self._damage == FAILED and self._restricted and not restricted:
                 raise invalid(cdbs.Sanitize, "ause")
-        steps = self._sanitize(passes, restricted)
+        steps = self._sanitize(passes, restricted, erase)
         job = Job(self.backend, steps, SenseCode.SANITIZE_IN_PROGRESS, lasting=True)
         if cdb.immed:
             return Begin(job)
         yield Begin(job)
         return GOOD
 
-    def _sanitize(self, passes: list[bytes], restricted: bool) -> Going:
+    def _sanitize(self, passes: list[bytes], restricted: bool, erase: bool) -> Going:
         self._damaged(FAILED, restricted)
-        share = 1 / len(passes)
+        share = 1 / (len(passes) + erase)
         for number, block in enumerate(passes):
             yield from self._pieces(number * share, share, partial(self._fill, block=block))
+            yield Flush(self.backend)
+        if erase:
+            discard = Feature.DISCARD_ZEROS in features_of(self.backend)
+            # In few pieces: what is smaller than a page, or across two, a medium cannot give back.
+            yield from self._pieces(1 - share, share, partial(self._zero, discard=discard), least=1)
             yield Flush(self.backend)
         self._damaged(None)
 
@@ -94,7 +114,9 @@ class SanitizeCommands(FormatCommands):
         cdbs.Sanitize,
         medium=True,
         actions=[SanitizeAction.EXIT_FAILURE_MODE],
-        ignores=["znr", "immed", "ause"],
+        refuses=["znr"],
+        ignores=["immed", "ause"],
+        strict=True,
     )
     def exit_failure_mode(self, task: Task, cdb: cdbs.Sanitize) -> Generator[Effect, Any, Effect]:
         """EXIT FAILURE MODE: what is in the blocks is as it is. Refused after a SANITIZE without AUSE."""
