@@ -194,6 +194,12 @@ cdef inline bint decode(const uint8_t *cdb, uint64_t *lba, uint64_t *blocks, bin
     return not flags and blocks[0] > 0
 
 
+cdef inline void count(Place *place, const uint8_t *cdb, bint write, uint64_t blocks) noexcept nogil:
+    """It has gone in. READ(6) and WRITE(6) are not among what the statistics count (SPC-4, 7.3.9)."""
+    if cdb[0] >= 0x20:
+        pysrp_gate_count(place.gate, 1 if write else 0, blocks)
+
+
 cdef inline uint32_t decode_unmoved(const uint8_t *cdb, uint64_t *lba, uint64_t *blocks) noexcept nogil:
     """Which blocks a command without data means, and the operation for it; 0 for what is none, or asks for more."""
     if cdb[0] == 0x2F or cdb[0] == 0x35:        # VERIFY(10), SYNCHRONIZE CACHE(10)
@@ -539,7 +545,7 @@ cdef class Lane:
         if place.memory is NULL:
             code = self.submit(place, request, parts, n, lba * place.block_size, wanted, write, fua)
             if code != STRANGE:     # else the engine counts it
-                pysrp_gate_count(place.gate, 1 if write else 0, blocks)
+                count(place, cdb, write, blocks)
             return code
         memory = place.memory + lba * place.block_size
         for i in range(n):
@@ -548,7 +554,7 @@ cdef class Lane:
             else:
                 memcpy(parts[i].bytes, memory, parts[i].length)
             memory += parts[i].length
-        pysrp_gate_count(place.gate, 1 if write else 0, blocks)
+        count(place, cdb, write, blocks)
         code = answer(self.link, request)
         self.leave(place)
         return code

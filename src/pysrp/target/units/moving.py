@@ -1,4 +1,4 @@
-"""READ and WRITE, PRE-FETCH, and SYNCHRONIZE CACHE (SBC-4, 5); how much has been read and written (SPC-5, 7.3.9)."""
+"""READ and WRITE, PRE-FETCH, and SYNCHRONIZE CACHE (SBC-4, 5); how much has been read and written (SPC-4, 7.3.9)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from pysrp.scsi import cdb as cdbs
-from pysrp.scsi.codes import LogPage, Status
+from pysrp.scsi.codes import LogPage
 from pysrp.scsi.log import LogParameter
-from pysrp.target.effects import GOOD, Effect, End, Flush, Move
+from pysrp.target.effects import GOOD, Effect, Flush, Move
 from pysrp.target.task import Nexus, Task
 from pysrp.target.units.blocks import BlockUnit, LogPages, in_binary
 from pysrp.target.units.commands import LONG, Conflict, command
@@ -20,7 +20,8 @@ NONE = 0, 0, 0, 0
 
 
 class TrafficCounts(BlockUnit):
-    """Counts READs and WRITEs and their blocks: here those of the engine, at the gates those of the native lane.
+    """Counts READs and WRITEs and their blocks: here those of the engine, at the gates those of the native lane. UNMAP is
+    a write command that receives no blocks; READ(6) and WRITE(6) do not count (SPC-4, 7.3.9).
 
     Each nexus has counts of its own, which its thread alone changes, without a lock. A command counts when it may
     begin, however it ends. Nobody looks at the clock for it: intervals are 0, and so is how long one takes.
@@ -104,13 +105,14 @@ class MoveCommands(TrafficCounts):
     def read_6(self, task: Task, cdb: cdbs.Read6) -> Effect:
         """READ(6), of 1 to 256 blocks."""
         start, length = self._extent(cdb, cdb.blocks)
-        self._count(task, False, cdb.blocks)
         return Move(self.backend, start, length, self.block_size, flush=not self._read_cache)
 
     @command(cdbs.Write10, cdbs.Write12, cdbs.Write16, cdbs.Write32, medium=True)
     def write(self, task: Task, cdb: Any) -> Effect:
         """WRITE(10), (12), (16), (32)."""
-        return self._write(task, cdb, cdb.transfer_length, cdb.fua)
+        effect = self._write(task, cdb, cdb.transfer_length, cdb.fua)
+        self._count(task, True, cdb.transfer_length)
+        return effect
 
     @command(cdbs.Write6, medium=True)
     def write_6(self, task: Task, cdb: cdbs.Write6) -> Effect:
@@ -120,7 +122,6 @@ class MoveCommands(TrafficCounts):
     def _write(self, task: Task, cdb: Any, blocks: int, fua: bool) -> Effect:
         start, length = self._extent(cdb, blocks)
         self._writable(task)
-        self._count(task, True, blocks)
         flush = fua or not self._write_cache
         return Move(self.backend, start, length, self.block_size, True, flush)
 
@@ -136,9 +137,9 @@ class MoveCommands(TrafficCounts):
 
     @command(cdbs.PreFetch10, cdbs.PreFetch16, medium=True, conflicts=Conflict.EXCLUSIVE_ACCESS)
     def pre_fetch(self, task: Task, cdb: Any) -> Effect:
-        """PRE-FETCH(10) and (16): a medium that is memory has all blocks there (CONDITION MET), another one none (GOOD)."""
+        """PRE-FETCH(10) and (16): there is no cache of ours that would have room for the blocks, which GOOD says."""
         self._start(cdb, cdb.blocks)
-        return GOOD if getattr(self.backend, "blocking", True) else End(Status.CONDITION_MET)
+        return GOOD
 
     @command(cdbs.SynchronizeCache10, cdbs.SynchronizeCache16, medium=True, timeout=LONG)
     def synchronize_cache(self, task: Task, cdb: Any) -> Effect:

@@ -16,6 +16,7 @@ from pysrp.target.task import Task
 from pysrp.target.units.blocks import BlockUnit
 from pysrp.target.units.codes import SenseCode, invalid, short
 from pysrp.target.units.commands import LONG, Conflict, command, pointer
+from pysrp.target.units.moving import TrafficCounts
 
 __all__ = ["MAX_DESCRIPTORS", "MAX_UNMAP", "MAX_WRITE_SAME", "ThinCommands", "WriteSameCommands"]
 
@@ -79,7 +80,7 @@ class WriteSameCommands(BlockUnit):
             yield Write(self.backend, start + done, part[: length - done])
 
 
-class ThinCommands(WriteSameCommands):
+class ThinCommands(WriteSameCommands, TrafficCounts):
     """UNMAP, GET LBA STATUS(16), and WRITE SAME with UNMAP. Nothing is ever anchored.
 
     What is unmapped reads as zeros (LBPRZ): the medium has to see to that.
@@ -103,6 +104,7 @@ class ThinCommands(WriteSameCommands):
     def unmap(self, task: Task, cdb: cdbs.Unmap) -> Generator[Effect, Any, Effect]:
         """UNMAP: all of the list is checked before anything is unmapped."""
         self._writable(task)
+        self._count(task, True, 0)
         announced = cdb.parameter_list_length
         data = bytes((yield Fetch(announced)))
         if len(data) < announced:
