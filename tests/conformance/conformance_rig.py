@@ -1,0 +1,127 @@
+"""Disks of each kind over each medium, two initiators of each, and what one of them may say to a command."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pysrp.backends import Null, Ram
+from pysrp.initiator.session import Options, Session
+from pysrp.initiator.units import Result
+from pysrp.lun import Lun
+from pysrp.mad import OsType
+from pysrp.media import open_medium
+from pysrp.scsi.sense import parse_sense
+from pysrp.target.disk import Disk, ThinDisk
+from pysrp.target.lunmap import LunMap
+from pysrp.target.serve import Server
+
+AS_SRP_HAS_IT = Options(os_type=OsType.AIX, strict=True)
+"""A residual is told as SRP says, not as Linux' ibmvscsi takes it."""
+LUN = Lun("8100000000000000")
+SIZE = 8 << 20
+
+Answer = int | tuple[int, int, int]
+"""A status, or sense key, ASC and ASCQ of a CHECK CONDITION."""
+GOOD, CONFLICT = 0, 0x18
+OUT_OF_RANGE, IN_CDB, IN_LIST, CUT = (5, 0x21, 0), (5, 0x24, 0), (5, 0x26, 0), (5, 0x1A, 0)
+NO_COMMAND, PROTECTED, SWP = (5, 0x20, 0), (7, 0x27, 0), (7, 0x27, 2)
+NO_MEDIUM, STOPPED, CHANGED = (2, 0x3A, 0), (2, 4, 2), (6, 0x28, 0)
+MISCOMPARE, PREVENTED, NO_SAVING = (0xE, 0x1D, 0), (5, 0x53, 2), (5, 0x39, 0)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of unit: its medium, its blocks, and what is true of it."""
+
+    medium: str
+    block: int
+    thin: bool = False
+    read_only: bool = False
+    removable: bool = False
+
+    def __str__(self) -> str:
+        words = [self.medium, str(self.block), "thin" if self.thin else "thick"]
+        return "-".join(words + [name for name in ("read_only", "removable") if getattr(self, name)])
+
+    @property
+    def holds(self) -> bool:
+        """Whether what is written can be read."""
+        return self.medium != "null"
+
+
+KINDS = [
+    Kind("ram", 512, thin=True),
+    Kind("ram", 4096),
+    Kind("ram", 512, read_only=True),
+    Kind("ram", 4096, thin=True, read_only=True),
+    Kind("ram", 512, thin=True, removable=True),
+    Kind("file", 512),
+    Kind("file", 4096, thin=True),
+    Kind("file", 512, removable=True),
+    Kind("null", 512),
+    Kind("null", 4096, removable=True),
+]
+
+
+class Unit:
+    """A disk and two initiators, each with a server of its own."""
+
+    def __init__(self, kind: Kind, disk: Disk, sessions: list[Session]) -> None:
+        self.kind, self.disk, self.sessions = kind, disk, sessions
+        self.size, self.blocks = kind.block, disk.blocks
+        self.atomic = bool(disk.max_atomic)
+        for who in range(2):
+            while self(bytes(6), who=who).status:  # it is new to them
+                pass
+
+    def __call__(self, cdb: bytes, data: bytes = b"", room: int = 0, who: int = 0) -> Result:
+        return self.sessions[who].execute(
+            LUN, cdb, data_out=data or None, data_in_length=room, check=False, timeout=60
+        )
+
+    def answer(self, cdb: bytes, data: bytes = b"", room: int = 0, who: int = 0) -> Answer:
+        """How a command ends."""
+        return how(self(cdb, data, room, who))
+
+    def good(self, cdb: bytes, data: bytes = b"", room: int = 0, who: int = 0) -> bytes:
+        """The data of a command that has to be GOOD."""
+        result = self(cdb, data, room, who)
+        assert how(result) == GOOD, f"{cdb.hex()}: {how(result)}"
+        return result.data
+
+
+def how(result: Result) -> Answer:
+    """Status, or sense key, ASC and ASCQ."""
+    if result.status != 2:
+        return result.status
+    sense: Any = parse_sense(result.sense)
+    return int(sense.sense_key), int(sense.asc), int(sense.ascq)
+
+
+@contextlib.contextmanager
+def unit(kind: Kind, folder: Path) -> Iterator[Unit]:
+    """One, for a while."""
+    with contextlib.ExitStack() as stack:
+        medium: Any
+        if kind.medium == "file":
+            path = folder / "image"
+            path.touch()
+            with path.open("r+b") as file:
+                file.truncate(SIZE)
+            medium = open_medium(str(path))
+            stack.callback(medium.close)
+        else:
+            medium = stack.enter_context({"ram": Ram, "null": Null}[kind.medium](SIZE))
+        disk = (ThinDisk if kind.thin else Disk)(
+            medium, "d", block_size=kind.block, read_only=kind.read_only, removable=kind.removable
+        )
+        sessions = []
+        for number in range(2):
+            url = f"unix:{folder}/s{number}"
+            stack.enter_context(Server(url, LunMap([(256, disk)])))
+            sessions.append(stack.enter_context(Session(url, options=AS_SRP_HAS_IT)))
+        yield Unit(kind, disk, sessions)
