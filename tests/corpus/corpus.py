@@ -136,8 +136,10 @@ def lines_of(base: str) -> Iterator[tuple[str, str, list[str]]]:
         subprocess.run(["git", "worktree", "add", "-f", "--detach", str(tree), revision], cwd=ROOT, check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
         subprocess.run([sys.executable, "-m", "venv", str(tree / ".venv")], check=True)
+        # With what the machines of both engines import beside the package.
+        wanted = [str(tree), "pytest", "cffi"]
         subprocess.run(
-            [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", str(tree)], check=True
+            [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", *wanted], check=True
         )
     process = subprocess.Popen(
         [str(python), "tests/corpus/corpus.py", "record"], cwd=tree, stdout=subprocess.PIPE, text=True
