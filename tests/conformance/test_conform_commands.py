@@ -123,11 +123,11 @@ def test_capacity(disk: Unit) -> None:
 
 
 def test_mode_sense(disk: Unit) -> None:
-    """All pages are those that there are one by one; no others, no subpages, none saved."""
+    """All pages and subpages are those that there are one by one; there are no others, and none is saved."""
     for build in (mode_sense, long_mode_sense):
         short = build is mode_sense
         head = 4 if short else 8
-        every = disk.good(build(0x3F), room=255)
+        every = disk.good(build(0x3F, 0xFF), room=255)
         told = every[0] + 1 if short else int.from_bytes(every[:2], "big") + 2
         assert told == len(every)
         special = every[2] if short else every[3]
@@ -135,32 +135,37 @@ def test_mode_sense(disk: Unit) -> None:
         described = every[3] if short else every[7]
         assert described == 8
         pages = dict(pages_of(every[head + described :]))
-        assert {0x01, 0x08, 0x0A, 0x1C} <= set(pages)
-        for page in range(0x3F):
-            result = disk(build(page), b"", 255)
-            if page not in pages:
-                assert how(result) == IN_CDB, hex(page)
+        assert {(0x01, 0), (0x08, 0), (0x0A, 0), (0x1C, 0)} <= set(pages)
+        plain = [data for (_, subpage), data in pages.items() if not subpage]
+        assert disk.good(build(0x3F), room=255)[head + 8 :] == b"".join(plain)
+        for page, subpage in pages.keys() | {
+            (page, subpage) for page in range(0x3F) for subpage in (0, 1, 2)
+        }:
+            result = disk(build(page, subpage), b"", 255)
+            if (page, subpage) not in pages:
+                assert how(result) == IN_CDB, (hex(page), subpage)
                 continue
-            assert result.data[head + 8 :] == pages[page]
-            assert disk.good(build(page, dbd=1), room=255)[head:] == pages[page]
-            assert disk.good(build(page, 0xFF), room=255)[head + 8 :] == pages[page]
-            assert disk.answer(build(page, 1), room=255) == IN_CDB
+            assert result.data[head + 8 :] == pages[page, subpage]
+            assert disk.good(build(page, subpage, dbd=1), room=255)[head:] == pages[page, subpage]
             for control in 1, 2:
-                assert len(disk.good(build(page, control=control), room=255)) == len(result.data)
-            assert disk.answer(build(page, control=3), room=255) == NO_SAVING
+                assert len(disk.good(build(page, subpage, control), room=255)) == len(result.data)
+            assert disk.answer(build(page, subpage, 3), room=255) == NO_SAVING
+        for page in {page for page, _ in pages}:
+            own = b"".join(data for (each, _), data in pages.items() if each == page)
+            assert disk.good(build(page, 0xFF), room=255)[head + 8 :] == own
         for room in 0, 3, head, head + 8:
-            assert disk.good(build(0x3F, room=room), room=255) == every[:room]
+            assert disk.good(build(0x3F, 0xFF, room=room), room=255) == every[:room]
 
 
 def long_mode_sense(page: int, subpage: int = 0, control: int = 0, room: int = 0xFF, dbd: int = 0) -> bytes:
     return struct.pack(">BBBB3xHx", 0x5A, dbd << 3, control << 6 | page, subpage, room)
 
 
-def pages_of(data: bytes) -> Iterator[tuple[int, bytes]]:
+def pages_of(data: bytes) -> Iterator[tuple[tuple[int, int], bytes]]:
     while data:
-        length = 2 + data[1] if not data[0] & 0x40 else 4 + int.from_bytes(data[2:4], "big")
-        if not data[0] & 0x40:
-            yield data[0] & 0x3F, data[:length]
+        subpage = data[1] if data[0] & 0x40 else 0
+        length = 4 + int.from_bytes(data[2:4], "big") if data[0] & 0x40 else 2 + data[1]
+        yield (data[0] & 0x3F, subpage), data[:length]
         data = data[length:]
 
 
