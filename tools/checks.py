@@ -155,7 +155,7 @@ def steps() -> tuple[list[Step], list[str]]:
     after = ("environment",)
     found = [
         Step("environment", "environment PYSRP_WERROR=1"),
-        Step("fuzz", "fuzz SECONDS_PER_PARSER=2"),
+        Step("fuzz", "fuzz SECONDS_PER_PARSER=1"),
         *versions,
         Step("types", "types", after),
         Step("lint", "lint", after),

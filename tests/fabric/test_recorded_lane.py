@@ -135,6 +135,7 @@ def work(system: System, kind: int, tag: int, chance: random.Random) -> None:
         system.move(chance.choice([0x28, 0x2A]), lba, one if kind % 2 else two, tag)
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.lists(st.integers(0, 20), min_size=1, max_size=BATCH), min_size=1, max_size=6),
     st.integers(0, 99),

@@ -140,6 +140,7 @@ def test_failures_name_the_errno_and_say_what_to_do(scst, disks):
         assert errors.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_where_the_server_is_said(url, tree):
     def run(*arguments, **environment):
         environment = {**os.environ, **environment}

@@ -393,6 +393,7 @@ def test_values_that_need_quotes(tree, target, value, tmp_path):
 # Thousands.
 
 
+@pytest.mark.slow
 def test_many_luns_are_few_jobs_and_one_attention(serve, tree, login, attentions):
     """The time that it takes grows as the number of LUNs does: no step looks at all that are there."""
     target, count = serve(), 3000

@@ -268,6 +268,7 @@ def test_errors_of_the_backend(number, read, write):
         assert bench.good(cdb.Read10.build(lba=8, transfer_length=1)) == bytes(512)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", [True, False])
 @given(
     st.integers(0, 5000), st.integers(1, 300), st.sets(st.integers(0, 4095), max_size=3),

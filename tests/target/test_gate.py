@@ -111,6 +111,7 @@ def test_the_orders_that_are_named_are_enough(tmp_path: Path) -> None:
         assert (done.returncode, done.stderr) == (0, ""), done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_and_each_of_them_is_needed(tmp_path: Path, name: str) -> None:
     program = compiled(tmp_path, relaxed(name))

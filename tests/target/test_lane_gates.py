@@ -334,6 +334,7 @@ class Both:
             side.close()
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(steps, min_size=8, max_size=30), min_size=1, max_size=4))
 def test_both_ways_give_the_same_whatever_closes_the_gates(batches: list[list[Any]]) -> None:
     both = Both()

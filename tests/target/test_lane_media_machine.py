@@ -360,6 +360,7 @@ class Both:
             side.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MEDIA)
 @given(st.lists(st.lists(steps, min_size=8, max_size=30), min_size=1, max_size=3))
 def test_both_ways_give_the_same_over_media(kind: str, batches: list[list[Any]]) -> None:

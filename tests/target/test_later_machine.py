@@ -505,6 +505,7 @@ class Machine:
             backend.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("media", ["workers", "in place", "media", "faults"])
 @pytest.mark.parametrize("room", [CHUNKS * CHUNK, 1 << 40], ids=["short", "roomy"])
 @pytest.mark.parametrize("seed", range(2))

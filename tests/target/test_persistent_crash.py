@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from persistent_rig import (
     CLEAR,
     EA,
@@ -151,6 +153,7 @@ def work_until_killed(folder: Path, work: Work, rng: random.Random) -> None:
             session.close()
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment(tmp_path: Path) -> None:
     """What comes back is what was answered last or, if it was under way, what came next."""
     rng = random.Random(15)

@@ -98,6 +98,7 @@ def test_the_format_is_as_documented(path: Path) -> None:
 def test_without_a_file_there_is_nothing(path: Path) -> None:
     with ReservationFile(path) as store:
         assert store.load() is None
+        assert repr(store) == f"ReservationFile({str(path)!r})"
 
 
 def test_a_file_that_is_not_as_it_was_written(path: Path) -> None:

@@ -44,6 +44,7 @@ CALLS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 @pytest.mark.parametrize("line", range(12))
 def test_a_handler_that_stops_at_any_line(url: str, call: Any, line: int) -> None:
