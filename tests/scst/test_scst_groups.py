@@ -80,6 +80,7 @@ def test_a_tree_of_groups(group):
         (f"{GROUP}/target_groups/here/state", "standby now", errno.EINVAL),
         (f"{GROUP}/target_groups/here/state", "", errno.EINVAL),
         (f"{GROUP}/target_groups/here/preferred", "yes", errno.EINVAL),
+        (f"{GROUP}/target_groups/here/preferred", "2", errno.EINVAL),
         (f"{GROUP}/target_groups/here/mgmt", "add state", errno.EEXIST),
         (f"{GROUP}/target_groups/here/mgmt", "del x", errno.EINVAL),
     ],
@@ -160,9 +161,11 @@ def test_targets_come_and_go(group, serve):
     for each in first, second:
         each.tree.write(f"{each.path}/enabled", "1")
     assert seen() == {1: (1, 7), 2: (2,)}
-    tree.write(f"{second.path}/rel_tgt_id", "9")
-    assert seen() == {1: (1, 7), 2: (9,)}
     put(tree, "here/elsewhere/rel_tgt_id", "9")
+    assert seen() == {1: (1, 9), 2: (2,)}
+    assert refused(tree, f"{GROUP}/target_groups/here/elsewhere/rel_tgt_id", "2") == errno.EBADSLT
+    assert seen() == {1: (1, 9), 2: (2,)}
+    tree.write(f"{second.path}/rel_tgt_id", "9")
     assert seen() == {1: (1,), 2: (9,)}, "it is a target's of this tree"
     put(tree, "there/mgmt", f"del {names[1]}")
     assert seen() == {1: (1, 9), 2: ()}

@@ -292,7 +292,14 @@ def test_verbose_shows_what_an_ibmvscsi_user_knows(served: Serving) -> None:
         (("scst", "cat", "nothing"), "nothing: No such file or directory"),
         (("scst", "write", f"{LUNS}/mgmt", "frob"), "Invalid argument"),
         (("lsscsi", "-s", "unix:/nowhere/at/all"), "No such file or directory"),
-        (("lsscsi", "-s", "tcp:1"), "a transport URL begins with"),
+        (
+            ("lsscsi", "-s", "tcp:1"),
+            "begins with one of local:, unix:, vio:; sg: is for the devices of this machine",
+        ),
+        (
+            ("serve", "unix:/tmp/x", "--ram", "a=1M", "--lun", "b=256"),
+            "--lun b: no disk is called so; --disk b=PATH",
+        ),
         (("serve", "unix:/nowhere/at/all"), "No such file or directory"),
         (("serve", "unix:/tmp/x", "--ram", "a"), "write NAME=SIZE"),
         (("serve", "unix:/tmp/x", "--disk", "a"), "write NAME=URL"),
@@ -313,6 +320,18 @@ def test_what_is_wrong_is_said_in_a_line(served: Serving, arguments: tuple[Any, 
     assert done.stderr.startswith("pysrp: ")
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("lsscs", "No such command 'lsscs': perhaps lsscsi or scst.\n"),
+        ("xyzzy", "No such command 'xyzzy'.\n"),
+    ],
+)
+def test_a_slip_of_the_pen(typed: str, said: str) -> None:
+    done = pysrp(typed)
+    assert (done.returncode, done.stderr.partition("Error: ")[2]) == (2, said)
 
 
 @pytest.mark.parametrize(

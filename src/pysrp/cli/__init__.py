@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
 import sys
@@ -91,6 +92,15 @@ def program() -> click.Group:
             module, attribute, _ = COMMANDS[name]
             command: click.Command = getattr(importlib.import_module(module), attribute)
             return command
+
+        def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+            try:
+                return super().resolve_command(ctx, args)
+            except click.UsageError:
+                # Releases of click that say it themselves say it of letters that are missing at the end.
+                if near := difflib.get_close_matches(args[0], COMMANDS, 3):
+                    ctx.fail(f"No such command '{args[0]}': perhaps {' or '.join(near)}.")
+                raise
 
         def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
             with formatter.section("Commands"):

@@ -22,6 +22,7 @@ from pysrp.cli.newfile import NewFile
 from pysrp.errors import ConfigError, DecodeError
 from pysrp.fabric import Identity
 from pysrp.fabric.recorder import Recorder
+from pysrp.initiator.hosts import check
 from pysrp.initiator.session import Device, Options, Session
 from pysrp.lun import Hctl, Lun, from_hctl, hctl
 from pysrp.sg.session import Session as Generic
@@ -245,6 +246,7 @@ def logged_in(server: str, timeout: float, host: int, verbose: bool = False) -> 
     if verbose:
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     url = server if ":" in server else f"unix:{server}"
+    check(url)
     meta = click.get_current_context().meta
     identity = Identity(unit_address=meta.get(UNIT_ADDRESS, 0), partition_name=socket.gethostname())
     with ExitStack() as stack:

@@ -178,15 +178,20 @@ def _fill(
     tree: Tree, target: str, disks: list[tuple[str, str]], luns: tuple[str, ...], thin: tuple[str, ...]
 ) -> None:
     """Add the disks, by name and URL, and export them. Some are thin."""
-    unknown = set(thin) - {name for name, _ in disks}
-    if unknown:
-        raise ConfigError(f"--thin {min(unknown)}: no disk is called so")
+    exports = pairs(luns, "NAME=LUN, such as ram000=256")
+    there = {name for name, _ in disks}
+    for option, wanted in ("thin", thin), ("lun", [name for name, _ in exports]):
+        for name in wanted:
+            if name not in there:
+                raise ConfigError(
+                    f"--{option} {name}: no disk is called so; --disk {name}=PATH or --ram {name}=64M makes one"
+                )
     for name, url in disks:
         handler, parameters = device(url)
         if name in thin:
             parameters += ";thin_provisioned=1"
         tree.write(f"handlers/{handler}/mgmt", f"add_device {quote(name)} {parameters}")
-    for name, text in pairs(luns, "NAME=LUN, such as ram000=256"):
+    for name, text in exports:
         tree.write(f"{target}/luns/mgmt", f"add {quote(name)} {text}")
 
 

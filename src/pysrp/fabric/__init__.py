@@ -464,13 +464,17 @@ def fail(call: str, code: int) -> NoReturn:
     raise HcallError(code, message)
 
 
-_TRANSPORTS = {"local": "pysrp.fabric.local", "unix": "pysrp.fabric.shm", "vio": "pysrp.fabric.power"}
+TRANSPORTS: dict[str, str] = {
+    "local": "pysrp.fabric.local",
+    "unix": "pysrp.fabric.shm",
+    "vio": "pysrp.fabric.power",
+}
 
 
 def _transport(url: str) -> tuple[Any, str]:
     """The module that serves a URL, imported on first use, and the rest of the URL."""
     scheme, colon, address = url.partition(":")
-    if not colon or scheme not in _TRANSPORTS:
-        known = ", ".join(f"{name}:" for name in _TRANSPORTS)
+    if not colon or scheme not in TRANSPORTS:
+        known = ", ".join(f"{name}:" for name in TRANSPORTS)
         raise ConfigError(f"{url!r}: a transport URL begins with one of {known}")
-    return importlib.import_module(_TRANSPORTS[scheme]), address
+    return importlib.import_module(TRANSPORTS[scheme]), address

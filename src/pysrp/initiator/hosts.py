@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from pysrp import fabric
+from pysrp.errors import ConfigError
 from pysrp.initiator.device import ScsiHost
 from pysrp.initiator.session import Session
 from pysrp.sg.session import Session as Generic
 
-__all__ = ["connect"]
+__all__ = ["check", "connect"]
+
+
+def check(url: str) -> None:
+    """ConfigError for a URL that can lead to no units, by how it begins."""
+    if url.partition(":")[0] not in {*fabric.TRANSPORTS, "sg"} or ":" not in url:
+        known = ", ".join(f"{name}:" for name in fabric.TRANSPORTS)
+        raise ConfigError(
+            f"{url!r}: the URL of a target begins with one of {known}; sg: is for the devices of this machine"
+        )
 
 
 def connect(url: str, *, timeout: float | None = 60, **options: Any) -> ScsiHost:
@@ -24,6 +35,7 @@ def connect(url: str, *, timeout: float | None = 60, **options: Any) -> ScsiHost
             for device in host.scan():
                 print(device.host, device.hctl, device.vendor, device.product)
     """
+    check(url)
     if url.startswith("sg:"):
         return Generic(url, **options)
     session = Session(url, **options)

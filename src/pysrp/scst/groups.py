@@ -15,7 +15,7 @@ from pysrp.errors import ConfigError
 from pysrp.scsi.codes import AsymmetricAccessState as State
 from pysrp.scst.device import DeviceDirectory
 from pysrp.scst.devices import Devices
-from pysrp.scst.grammar import CommandText, flag, refuse, within
+from pysrp.scst.grammar import CommandText, refuse, within
 from pysrp.scst.nodes import Directory, Folder, Node, Symlink, attribute, line
 from pysrp.scst.targets import HIGHEST_ID, Target, Targets
 from pysrp.target.units.port_groups import PortGroup, PortGroups
@@ -99,8 +99,9 @@ class Members(Directory):
 class RemoteTarget(Directory):
     """A target of another server in a target group."""
 
-    def __init__(self, renumbered: Callable[[], None]) -> None:
+    def __init__(self, targets: Targets, renumbered: Callable[[], None]) -> None:
         self.id: int = 0
+        self._targets = targets
         self._renumbered = renumbered
 
     @attribute
@@ -110,8 +111,15 @@ class RemoteTarget(Directory):
 
     @rel_tgt_id.store
     def rel_tgt_id_store(self, text: str) -> None:
-        """0 to 65535."""
-        self.id = within(text, 0, HIGHEST_ID, "rel_tgt_id")
+        """0 to 65535, EBADSLT if a target of this tree has it: two ports would be one."""
+        new = within(text, 0, HIGHEST_ID, "rel_tgt_id")
+        for name, local in self._targets.by_name.copy().items():
+            if new and local.number == new:
+                raise refuse(
+                    errno.EBADSLT,
+                    f"rel_tgt_id {new} is {name}'s, a target of this tree: write the other server's own",
+                )
+        self.id = new
         self._renumbered()
 
 
@@ -145,7 +153,7 @@ class TargetGroup(Members):
             raise refuse(
                 errno.EINVAL, f"the group has {MOST_TARGETS} targets, and can have no more: del one first"
             )
-        self.remotes[name] = RemoteTarget(self._renumbered)
+        self.remotes[name] = RemoteTarget(self._targets, self._renumbered)
         self._renumbered()
 
     def remove(self, name: str) -> None:
@@ -196,7 +204,7 @@ class TargetGroup(Members):
     @preferred.store
     def preferred_store(self, text: str) -> None:
         """0 or 1."""
-        self.change(preferred=flag(text, "preferred"))
+        self.change(preferred=bool(within(text, 0, 1, "preferred")))
 
     @attribute
     def state(self) -> str:
