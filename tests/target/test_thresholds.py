@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import itertools
+import mmap
 import os
 import re
 import shutil
@@ -55,6 +56,7 @@ class Pool(Ram):
 
     def __init__(self, size: int = SIZE, room: int = SIZE) -> None:
         super().__init__(size)
+        self._map.madvise(mmap.MADV_NOHUGEPAGE)  # else a page may be 2 MiB, where the machine says so
         self.room = room
         self.looked = 0
 
@@ -434,6 +436,16 @@ def test_a_medium_that_cannot_say(bench: Bench, pool: Pool, caplog: pytest.LogCa
     bench.good(*write(0, MIB))
     assert "how much room there is" in caplog.text
     assert bench(cdb.LogSense.build(pc=1, page_code=0x0C, allocation_length=255)).code == (3, 0x0C, 0)
+
+
+def test_a_medium_that_cannot_say_from_the_beginning(caplog: pytest.LogCaptureFixture) -> None:
+    class Mute(Ram):
+        def space(self) -> Any:
+            raise OSError(errno.ENOSYS, "no statfs")
+
+    with Mute(MIB) as ram, Bench(ThinDisk(ram)) as bench:
+        assert bench.unit.threshold_exponent == 0
+        assert "cannot tell its room, so there are no thresholds: [Errno" in caplog.text
 
 
 def test_after_a_reset(bench: Bench) -> None:

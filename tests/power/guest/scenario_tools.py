@@ -213,6 +213,30 @@ def pages():
     ])  # fmt: skip
 
 
+def thresholds():
+    """One of the room that is used, by sdparm: Linux' log says that it has been told."""
+    device = sg(THIN)
+    tool("/usr/bin/sg_vpd", "-p", "lbpv", device, says=["Threshold exponent: 11"])
+    text = tool("/usr/bin/sg_logs", "-p", "0xc", device, says=["Scope: dedicated to lu"])
+    sets = int(re.search("Used LBA mapping .*resource count: (\\d+)", text)[1]) + 2
+    tool("/usr/bin/sdparm", "--page=lbp", f"--set=LBP_EN=1,LBP_COUNT={sets}", device)
+    tool("/usr/bin/sdparm", "--set=LBPERE=1", device)
+    tool(
+        "/usr/bin/sdparm", "--page=lbp", "--get=LBP_COUNT", device, exits=(0, 5), says=[f"LBP_COUNT +{sets}"]
+    )
+    said = "thin provisioning soft threshold"
+    check("not yet told", said not in run("dmesg").stdout)
+    with open(disk(THIN), "r+b") as file:
+        file.seek(40 * MIB)
+        for _ in range(4):
+            file.write(os.urandom(MIB))
+            file.flush()
+            os.fsync(file.fileno())
+    check("told", said in run("dmesg").stdout)
+    tool("/usr/bin/sdparm", "--set=LBPERE=0", device)
+    tool("/usr/bin/sdparm", "--page=lbp", "--set=LBP_EN=0", device)
+
+
 def diagnostics():
     device = sg(THICK)
     tool("/usr/bin/sg_senddiag", "-l", device, says=["Supported diagnostic pages"])
@@ -414,6 +438,6 @@ def goes():
 
 
 main(
-    connects, persistent_reservations, provisioning, compare_and_write, copies, formats, pages, diagnostics, statistics,
+    connects, persistent_reservations, provisioning, compare_and_write, copies, formats, pages, thresholds, diagnostics, statistics,
     sanitizes, self_tests, clocks, port_groups, discards, goes,
 )  # fmt: skip

@@ -119,7 +119,11 @@ class ThresholdUnit(BlockUnit):
 
     def block_pages(self) -> list[PageValues]:
         """With LBPERE, and Logical Block Provisioning, where the medium tells of its room."""
-        used, available = space_of(self.backend)
+        try:
+            used, available = space_of(self.backend)
+        except OSError as error:
+            log.warning("%r cannot tell its room, so there are no thresholds: %s", self.backend, error)
+            used = available = None
         found = ((AVAILABLE, available), (USED, used))
         self._resources = tuple(resource for resource, told in found if told is not None)
         pages = super().block_pages()
