@@ -33,8 +33,8 @@ ADDRESS = "v1:127.0.0.1:26789"
 CLONE_NEWNET = 0x40000000
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 
-# Of the 4 GiB of the OSD only what is written takes memory. RocksDB's log wants 300 MiB in one piece now and then: with 1 GiB,
-# two images of 256 MiB and some 80,000 small writes the OSD found no room, and aborted.
+# Of the 4 GiB of the OSD only what is written takes memory. RocksDB's log wants 300 MiB in one piece now and then: with 1 GiB the
+# OSD found no room after some 100,000 small writes to an image of 256 MiB, twice, and aborted.
 CONF = """[global]
 fsid = {fsid}
 mon host = [{address}]
