@@ -256,6 +256,7 @@ def test_unmap_and_lba_status(disk: Unit) -> None:
     if not disk.kind.read_only:
         disk.good(c16(0x8A)(0, 3 * page, 0), b"w" * (3 * page * disk.size))
         disk.good(unmap(24), unmap_list((page, page)))
+        assert disk.good(c16(0x88)(page, page, 0), room=page * disk.size) == bytes(page * disk.size)
     for lba in range(3 * page):
         data = disk.good(lba_status(lba), room=24)
         length, first, blocks, status = struct.unpack(">I4xQIB3x", data)
@@ -266,7 +267,6 @@ def test_unmap_and_lba_status(disk: Unit) -> None:
     for room in 0, 4, 8:
         assert len(disk.good(lba_status(0, room), room=64)) == room
     if not disk.kind.read_only:
-        assert disk.good(c16(0x88)(page, page, 0), room=page * disk.size) == bytes(page * disk.size)
         disk.good(unmap(24), unmap_list((0, 3 * page)))
 
 
@@ -301,6 +301,8 @@ def test_overwrite(disk: Unit, count: int) -> None:
 
 
 def test_block_erase(disk: Unit) -> None:
+    """WABEREQ says what follows it where there is such a thing, and 00b where there is none (SBC-4, 6.6.3)."""
+    assert bool(disk.good(inquiry(0xB1), room=64)[7] & 0xC0) == disk.kind.thin
     wanted = PROTECTED if disk.kind.read_only else GOOD
     assert disk.answer(sanitize(2)) == (wanted if disk.kind.thin else IN_CDB)
     if disk.kind.thin and not disk.kind.read_only:

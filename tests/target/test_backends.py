@@ -2,6 +2,7 @@
 
 import ctypes
 import errno
+import mmap
 import os
 import resource
 import subprocess
@@ -141,6 +142,17 @@ def test_extents(backend):
     assert {0, SIZE - 4096} <= mapped(backend)
     assert backend.extents(100, 50) == [(50, True)]
     assert backend.extents(40960, 4096) == [(4096, False)]
+
+
+def test_pages_of_memory_that_were_only_read_take_no_room():
+    with Ram(4 * mmap.PAGESIZE + 100) as ram:
+        page = mmap.PAGESIZE
+        ram.write_from(2 * page - 1, memoryview(b"x"))
+        ram.write_from(3 * page, memoryview(bytes(page)))
+        assert bytes(ram.memory()).count(b"x") == 1
+        assert ram.extents(0, ram.size) == [(page, False), (page, True), (2 * page + 100, False)]
+        ram.write_from(4 * page + 99, memoryview(b"y"))
+        assert ram.extents(0, ram.size)[2:] == [(2 * page, False), (100, True)]
 
 
 def test_extents_of_nowhere_and_of_who_does_not_know():

@@ -81,6 +81,7 @@ def test_block_erase_leaves_zeros_that_have_been_written() -> None:
 def test_block_erase_gives_the_blocks_back(ram: Ram) -> None:
     with Bench(ThinDisk(ram)) as bench:
         bench.good(cdb(BLOCK_ERASE))
+        assert bench.good(bytes((0x28, 0, 0, 0, 0, 0, 0, 0, 16, 0)), room=SIZE) == bytes(SIZE)
         told = GetLbaStatus(bench.good(GetLbaStatus16.build(allocation_length=24)))
         (whole,) = told.descriptors
         assert (whole.number_of_logical_blocks, whole.provisioning_status) == (

@@ -18,8 +18,9 @@ from pysrp.errors import ConfigError
 __all__ = ["Ram"]
 
 PAGE = mmap.PAGESIZE
-PAGES = 1 << 16
+PAGES = 1 << 14
 """So many pages at most are looked at for extents."""
+ZEROS = bytes(PAGE)
 PAGEMAP = Path("/proc/self/pagemap")
 THERE = 0b11 << 62
 """Of a page's entry there: it is in memory, or swapped out."""
@@ -129,7 +130,7 @@ class Ram(Backend):
         self.zero(offset, length)
 
     def extents(self, offset: int, length: int) -> list[tuple[int, bool]]:
-        """See :meth:`Backend.extents`: pages, as Linux tells. One that was only read may take room too."""
+        """See :meth:`Backend.extents`: pages, as Linux tells. One of zeros takes no room: it may only have been read."""
         self._inside(offset, length)
         page = offset // PAGE
         count = min(-(-(offset + length) // PAGE) - page, PAGES) if length else 0
@@ -139,7 +140,8 @@ class Ram(Backend):
             return super().extents(offset, length)
         end = offset + length
         found: list[tuple[int, bool]] = []
-        for mapped, run in groupby(entry & THERE != 0 for entry in entries):
+        pages = enumerate(entries, page)
+        for mapped, run in groupby(entry & THERE != 0 and self._holds(number) for number, entry in pages):
             page += sum(1 for _ in run)
             until = min(page * PAGE, end)
             found.append((until - offset, mapped))
@@ -160,6 +162,12 @@ class Ram(Backend):
         except OSError:  # no /proc, or another system
             return None
         return taken * PAGE, None
+
+    def _holds(self, page: int) -> bool:
+        """Whether there is anything but zeros in it."""
+        at = page * PAGE
+        found = bytes(self.memory()[at : at + PAGE])
+        return found != ZEROS[: len(found)]
 
     def _entries(self, page: int, count: int) -> memoryview:
         """What the kernel says of so many pages. Raises OSError."""

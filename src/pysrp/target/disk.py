@@ -183,7 +183,7 @@ class Disk(
             VpdPage.POWER_CONDITION: lambda: PowerConditions.build(standby_z=True, idle_a=True),
             VpdPage.BLOCK_LIMITS: self.block_limits,
             VpdPage.BLOCK_DEVICE_CHARACTERISTICS: lambda: BlockDeviceCharacteristics.build(
-                medium_rotation_rate=self.rotation_rate, wabereq=1
+                medium_rotation_rate=self.rotation_rate, wabereq=1 if self.thin else 0
             ),
         }
 
