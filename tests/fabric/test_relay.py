@@ -62,6 +62,7 @@ class Between:
         **options: Any,
     ) -> None:
         self.here = f"unix:{folder}/mid"
+        options.setdefault("timeout", PATIENCE)
         with probed(listener):
             self.relay = Relay(
                 self.here, f"unix:{folder}/vios", None if edit is None else lambda number: edit, **options
@@ -97,7 +98,9 @@ def by_hand(folder: Path, edit: Callable[..., object] | None = None, **options: 
     with ExitStack() as stack:
         listener = stack.enter_context(fabric.listen(f"unix:{folder}/vios", identity=SERVER))
         between = stack.enter_context(Between(folder, edit, listener, **options))
-        client = stack.enter_context(fabric.connect(between.here, identity=CLIENT, window_size=1 << 20))
+        client = stack.enter_context(
+            fabric.connect(between.here, timeout=PATIENCE, identity=CLIENT, window_size=1 << 20)
+        )
         server = stack.enter_context(accepted(listener))
         assert not client.register()
         assert server.register()
@@ -124,7 +127,10 @@ def test_a_disk_behind_it(tmp_path: Path) -> None:
         Server(f"unix:{tmp_path}/vios", LunMap([(256, Disk(ram))]), identity=SERVER) as server,
         Between(tmp_path, wrap=lambda number, port: Recorder(port, tmp_path / f"record{number}")) as between,
     ):
-        with fabric.connect(between.here, identity=CLIENT) as port, Session(port) as session:
+        with (
+            fabric.connect(between.here, timeout=PATIENCE, identity=CLIENT) as port,
+            Session(port) as session,
+        ):
             assert port.partner == SERVER
             session.connect(PATIENCE)
             (disk,) = session.scan()
@@ -144,7 +150,7 @@ def test_a_server_that_closes_its_queue_or_goes(tmp_path: Path) -> None:
     with ExitStack() as stack:
         first = stack.enter_context(Server(url, luns))
         between = stack.enter_context(Between(tmp_path))
-        port = stack.enter_context(fabric.connect(between.here))
+        port = stack.enter_context(fabric.connect(between.here, timeout=PATIENCE))
         session = stack.enter_context(Session(port))
         session.connect(PATIENCE)
         (disk,) = session.scan()
@@ -312,7 +318,7 @@ def test_a_server_that_takes_nothing(tmp_path: Path, caplog: pytest.LogCaptureFi
 def test_once_and_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relay, "MAX_CLIENTS", 1)
     with fabric.listen(f"unix:{tmp_path}/vios") as listener, Between(tmp_path, listener=listener) as between:
-        with fabric.connect(between.here, identity=CLIENT):
+        with fabric.connect(between.here, timeout=PATIENCE, identity=CLIENT):
             accepted(listener).close()
             second = fabric.connect(between.here, timeout=0, identity=CLIENT)
             second.poll()
@@ -323,7 +329,7 @@ def test_once_and_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         fabric.listen(f"unix:{tmp_path}/vios") as listener,
         Between(tmp_path, listener=listener, once=True) as between,
     ):
-        fabric.connect(between.here, identity=CLIENT).close()
+        fabric.connect(between.here, timeout=PATIENCE, identity=CLIENT).close()
         between.wait()
     assert between.problem is None
 
@@ -332,7 +338,7 @@ def test_a_server_that_refuses(tmp_path: Path, caplog: pytest.LogCaptureFixture)
     """Why is said; the client waits for another one."""
     with fabric.listen(f"unix:{tmp_path}/vios") as listener, Between(tmp_path, listener=listener) as between:
         listener._max_window = 1 << 16  # type: ignore[attr-defined]
-        with fabric.connect(between.here, identity=CLIENT) as client:
+        with fabric.connect(between.here, timeout=PATIENCE, identity=CLIENT) as client:
             until(lambda: listener.accept(0.01) or "the limit is 65536" in caplog.text)
             assert not client.register()
 
