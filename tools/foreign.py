@@ -82,10 +82,19 @@ def root(arch: Architecture) -> Path:
         new = folder.with_name(f"{folder.name}.{os.getpid()}")
         new.parent.mkdir(parents=True, exist_ok=True)
         words = ["mmdebstrap", "--quiet", "--variant=extract", f"--architectures={arch.debian}"]
-        wheels.run([*words, f"--include={','.join(PACKAGES)}", SUITE, new])
+        wheels.run([*words, f"--include={','.join(PACKAGES)}", SUITE, new, mirror()])
         relative(new)
         new.rename(folder)
     return folder
+
+
+def mirror() -> str:
+    """Where this machine has Debian's packages from: a release alone, whose lists never change, unlike those of its updates."""
+    said = wheels.run(
+        ["apt-get", "indextargets", "--format", "$(ORIGIN) $(REPO_URI)", "Created-By: Packages"]
+    )
+    found = [words[1] for line in said.splitlines() if (words := line.split())[0] == "Debian"]
+    return next((each for each in found if "security" not in each), "http://deb.debian.org/debian")
 
 
 def relative(folder: Path) -> None:
@@ -111,9 +120,10 @@ def make(sdist: Path, arch: Architecture, out: Path, libc: str = "gnu") -> Path:
         # that is named after the other processor.
         CFLAGS=f"-I{headers}/python{VERSION} -idirafter {headers} -ffile-prefix-map={headers}=python",
     )
-    policy = "musllinux_1_2" if libc == "musl" else f"manylinux_{glibc.replace('.', '_')}"
+    policy = wheels.MUSL if libc == "musl" else f"manylinux_{glibc.replace('.', '_')}"
+    named = policy if libc == "musl" else "linux"
     with tempfile.TemporaryDirectory() as folder:
-        wheel = wheels.make_wheel(sdist, python, Path(folder), compiler, f"linux_{arch.name}")
+        wheel = wheels.make_wheel(sdist, python, Path(folder), compiler, f"{named}_{arch.name}")
         return wheels.audited(wheel, out, f"{policy}_{arch.name}")
 
 

@@ -40,6 +40,9 @@ MACHINE = os.uname().machine
 GLIBC = (2, 28)
 """The oldest glibc that the wheels run with, of 2018: it is the first with all that the code calls (statx)."""
 
+MUSL = "musllinux_1_2"
+"""What wheels for musl are named after: musl 1.2 of 2020, as zig's headers are."""
+
 MOST_BYTES = 8 << 20
 """A wheel is not larger than that."""
 
@@ -178,8 +181,9 @@ def audited(wheel: Path, out: Path, tag: str) -> Path:
     # auditwheel takes the names of this machine's platforms only: it finds that of another one itself.
     words = [sys.executable, "-m", "auditwheel", "repair", "--wheel-dir"]
     musl = tag.startswith("musllinux")
-    # zig calls musl's library by its name for linkers; musl's loader knows that for its own.
-    options = ["--exclude", "libc.so"] if musl else []
+    # zig calls musl's library by its name for linkers; musl's loader knows that for its own, auditwheel does not. It
+    # sees by the wheel's name that it is for musl.
+    options = ["--exclude", "libc.so", "--no-update-tags"] if musl else []
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch()), "PATH": _with_our_scripts()}
     with tempfile.TemporaryDirectory() as folder:
         run([*words, folder, *options, wheel], environment=environment)
@@ -222,8 +226,8 @@ def make_musl(sdist: Path, python: str, out: Path) -> Path:
     suffix = musl_suffix(tag.strip(), MACHINE)
     with tempfile.TemporaryDirectory() as folder:
         compiler = zig(f"{MACHINE}-linux-musl", SETUPTOOLS_EXT_SUFFIX=suffix)
-        wheel = make_wheel(sdist, python, Path(folder), compiler)
-        return audited(wheel, out, f"musllinux_1_2_{MACHINE}")
+        wheel = make_wheel(sdist, python, Path(folder), compiler, f"{MUSL}_{MACHINE}")
+        return audited(wheel, out, f"{MUSL}_{MACHINE}")
 
 
 def musl_suffix(tag: str, machine: str) -> str:
