@@ -228,6 +228,7 @@ MODE = {
     "resource_count": "How many sets of blocks, of the size that VPD page B2h says",
     "resource_percentage": "How much of all is still to be had, in hundredths",
     "scope": "Whose it is: 0 not said, 1 this unit's alone, 2 others may take of it",
+    "self_test_code": "Which self-test it was: 1 short, 2 extended, both in background, 5 and 6 the same in foreground",
     "self_test_results": "How it ended: 0 well, 1 and 2 it was ended, 3 not known, 4 to 7 it failed, Fh it goes on",
     "self_test_number": "Which of its parts failed; 0: not said",
     "accumulated_power_on_hours": "How long the device had been on then, in hours",
