@@ -114,6 +114,7 @@ class _SelfTestResultFields(TypedDict, total=False):
 class SelfTestResult(LogParameter, full=20):
     """Result of a self-test, of log page 10h: 20 bytes (SPC-5, 7.3.18)."""
     self_test_code: pysrp.fields.Bits
+    """Which self-test it was: 1 short, 2 extended, both in background, 5 and 6 the same in foreground"""
     self_test_results: pysrp.fields.Bits
     """How it ended: 0 well, 1 and 2 it was ended, 3 not known, 4 to 7 it failed, Fh it goes on"""
     self_test_number: pysrp.fields.U8
