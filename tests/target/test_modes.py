@@ -215,6 +215,15 @@ def test_values_that_mean_nothing(ram: Ram, wrong: bytes, pointer: Any) -> None:
         assert (result.code, result.pointer) == ((5, 0x26, 0), pointer)
 
 
+def test_a_subpage_of_page_0_is_no_page(ram: Ram) -> None:
+    """The Control mode page has 10 bytes, as many as its code, so 00h/0Ah could be taken for it."""
+    with Bench(Disk(ram)) as bench:
+        wrong = b"\x40" + control(d_sense=1)[1:]
+        result = bench(*select(wrong))
+        assert (result.code, result.pointer) == ((5, 0x26, 0), (False, 4, 6))
+        assert not page(bench, CONTROL).d_sense
+
+
 def test_rcd_reads_what_is_on_the_medium() -> None:
     class Flushed(Ram):
         flushes = 0

@@ -15,7 +15,7 @@ from pysrp.target.task import Nexus, Task
 from pysrp.target.units.base import UnitBase
 from pysrp.target.units.codes import Attention, SenseCode, invalid, short, unfit
 from pysrp.target.units.commands import Conflict, command, pointer
-from pysrp.target.units.pages import ALL_SUBPAGES, SPF, PageValues, code_of
+from pysrp.target.units.pages import ALL_SUBPAGES, SPF, PageValues
 
 __all__ = ["ModeCommands"]
 
@@ -138,7 +138,7 @@ class ModeCommands(UnitBase):
         while at < len(data):
             if len(data) - at < (4 if data[at] & SPF else 2):
                 raise short()
-            page = self.modes.get(code_of(data[at:]))
+            page = self.modes.meant(data[at:])
             if page is None:
                 raise unfit(at, 6)
             length = slice(page.header // 2, page.header)  # a byte, or two

@@ -102,9 +102,11 @@ class ModePages:
     def __getitem__(self, code: int) -> PageValues:
         return self._pages[code]
 
-    def get(self, code: int) -> PageValues | None:
-        """The page, or None."""
-        return self._pages.get(code)
+    def meant(self, header: bytes) -> PageValues | None:
+        """The page that these first bytes of one in MODE SELECT data name, or None."""
+        page = self._pages.get(code_of(header))
+        # A subpage of page 0 has the code of a page.
+        return None if page is None or (page.header == 4) != bool(header[0] & SPF) else page
 
     def asked(self, page: int, subpage: int) -> list[PageValues]:
         """Those that MODE SENSE means by a page code and a subpage code, in order (SPC-5, table 169). None: there are no such."""
