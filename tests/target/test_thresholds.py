@@ -279,6 +279,17 @@ def test_what_a_medium_says_of_its_room(tmp_path: Path) -> None:
     assert space_of(object()) == (None, None)
     with open("/dev/null", "rb") as device:  # noqa: PTH123
         assert holes.space(device.fileno()) is None
+    with open("/proc/self/status", "rb") as file:  # noqa: PTH123
+        assert os.fstatvfs(file.fileno()).f_blocks == 0, "a file system that does not say how large it is"
+        assert holes.space(file.fileno()) == (0, None)
+
+
+def test_memory_that_is_only_read_takes_no_room() -> None:
+    with Pool(MIB) as ram:
+        ram.write_from(0, memoryview(b"x"))
+        used = ram.space()[0]
+        ram.read_into(0, memoryview(bytearray(MIB)))
+        assert ram.space()[0] == used == mmap.PAGESIZE
 
 
 def test_where_linux_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -376,6 +387,12 @@ def test_one_initiator_is_told(bench: Bench) -> None:
     assert (sense.sense_key, sense.asc, sense.ascq, sense.information) == (*REACHED, 24)
     for each in bench.nexus, *others:
         bench.good(TUR, nexus=each)
+    # Not one that has gone, with a command on its way.
+    bench.unit.detach(others[0])
+    bench.good(*select(recovery(False)))
+    bench.good(*select(recovery()))
+    bench.good(TUR, nexus=others[0])
+    assert told(bench).information == 24
 
 
 def test_the_native_lane_leaves_writes_to_the_engine() -> None:
@@ -435,7 +452,7 @@ def test_a_medium_that_cannot_say(bench: Bench, pool: Pool, caplog: pytest.LogCa
     pool.space = fails  # type: ignore[method-assign]
     bench.good(*write(0, MIB))
     assert "how much room there is" in caplog.text
-    assert bench(cdb.LogSense.build(pc=1, page_code=0x0C, allocation_length=255)).code == (3, 0x0C, 0)
+    assert bench(cdb.LogSense.build(pc=1, page_code=0x0C, allocation_length=255)).code == (3, 0x11, 0)
 
 
 def test_a_medium_that_cannot_say_from_the_beginning(caplog: pytest.LogCaptureFixture) -> None:
@@ -446,6 +463,75 @@ def test_a_medium_that_cannot_say_from_the_beginning(caplog: pytest.LogCaptureFi
     with Mute(MIB) as ram, Bench(ThinDisk(ram)) as bench:
         assert bench.unit.threshold_exponent == 0
         assert "cannot tell its room, so there are no thresholds: [Errno" in caplog.text
+
+
+NO_ANSWERS = [5, "ab", (1,), (-1, None), (0, -1), ("a", "b"), (1.5, 2.5), ValueError("it is closed")]
+
+
+def telling(answer: Any) -> Callable[[], Any]:
+    """What gives or raises that."""
+
+    def tell() -> Any:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return tell
+
+
+@pytest.mark.parametrize("answer", NO_ANSWERS, ids=repr)
+def test_an_answer_that_is_none(
+    pool: Pool, bench: Bench, answer: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Pool() as other:
+        other.space = telling(answer)  # type: ignore[method-assign]
+        with Bench(ThinDisk(other)) as without:
+            assert without(sense10(0x1C, 2)).code == (5, 0x24, 0)
+    assert "cannot tell its room" in caplog.text
+    bench.good(*select(recovery(), thresholds(available=4)))
+    pool.space = telling(answer)  # type: ignore[method-assign]
+    bench.good(*write(0, MIB))
+    bench.good(TUR)
+    assert bench(cdb.LogSense.build(pc=1, page_code=0x0C, allocation_length=255)).code == (4, 0x44, 0)
+
+
+def test_room_that_is_not_known_any_more_is_no_alarm(bench: Bench, pool: Pool) -> None:
+    bench.good(*select(recovery(), thresholds(available=4)))
+    for answer, resources in (None, []), ((None, None), []), ((MIB, None), [USED]), ((None, 0), [AVAILABLE]):
+        pool.space = telling(answer)  # type: ignore[method-assign]
+        assert [one.parameter_code for one in log_page(bench)] == resources
+    assert told(bench).information == 16, "of the last answer"
+    assert bench(cdb.LogSense.build(pc=1, page_code=0x0C, parameter_pointer=3)).code == (5, 0x24, 0)
+
+
+def test_reads_fail_as_before(bench: Bench, pool: Pool) -> None:
+    """READ(32) shares its operation code with WRITE(32)."""
+
+    def fails(offset: int, view: memoryview) -> None:
+        raise OSError(errno.EIO, "no answer")
+
+    bench.good(*select(recovery(), thresholds(used=4)))
+    pool.read_into = fails  # type: ignore[method-assign]
+    assert bench.tainted(cdb.Read32.build(lba=0, transfer_length=1)).code == (3, 0x11, 0)
+
+
+def test_where_no_thread_is_free_to_look(bench: Bench, pool: Pool, caplog: pytest.LogCaptureFixture) -> None:
+    """What has been compared and written is GOOD: who repeated it would find that it differs."""
+
+    class Exhausted:
+        def submit(self, *_: Any) -> Any:
+            raise RuntimeError("can't start new thread")
+
+    def may_block_from_now_on(offset: int, view: memoryview) -> None:
+        Pool.write_from(pool, offset, view)
+        pool.blocking = True
+
+    bench.good(*select(recovery(), thresholds(used=4)))
+    bench.mover.media.workers = Exhausted()
+    pool.write_from = may_block_from_now_on  # type: ignore[method-assign]
+    bench.good(cdb.CompareAndWrite.build(lba=0, number_of_logical_blocks=1), bytes(BLOCK) + b"x" * BLOCK)
+    assert bytes(pool.memory()[:BLOCK]) == b"x" * BLOCK
+    assert "how much room there is" in caplog.text
 
 
 def test_after_a_reset(bench: Bench) -> None:

@@ -73,8 +73,9 @@ UNIT = 512
 """Bytes that st_blocks counts in, on Linux."""
 
 
-def space(fd: int) -> tuple[int, int] | None:
-    """Bytes that an open file takes of its file system, and those that users may still have there. None: it is a device.
+def space(fd: int) -> tuple[int, int | None] | None:
+    """Bytes that an open file takes of its file system, and those that users may still have there; None for these where it
+    does not say how large it is (FUSE without statfs, a tmpfs without a limit). None: it is a device.
 
     Raises OSError.
     """
@@ -82,7 +83,7 @@ def space(fd: int) -> tuple[int, int] | None:
     if not stat.S_ISREG(found.st_mode):
         return None
     whole = os.fstatvfs(fd)
-    return found.st_blocks * UNIT, whole.f_bavail * whole.f_frsize
+    return found.st_blocks * UNIT, whole.f_bavail * whole.f_frsize if whole.f_blocks else None
 
 
 def _seek(fd: int, offset: int, whence: int, end: int) -> int:

@@ -26,7 +26,9 @@ THERE = 0b11 << 62
 """Of a page's entry there: it is in memory, or swapped out."""
 TOP = 7 if sys.byteorder == "little" else 0
 """Where in an entry the byte with these bits is."""
-TAKEN = bytes(each for each in range(256) if each & THERE >> 56)
+OWN = 1 << 56 | 1 << 62
+"""It is this mapping's alone, or swapped out: the zeros that are read where nothing was written are everybody's."""
+TAKEN = bytes(each for each in range(256) if each & OWN >> 56)
 TRANSFERS = frozenset({"read_into", "write_from"})
 
 
@@ -149,7 +151,8 @@ class Ram(Backend):
         return found
 
     def space(self) -> tuple[int | None, int | None] | None:
-        """See :meth:`Backend.space`: its pages, as Linux tells. What more there may be nobody knows.
+        """See :meth:`Backend.space`: its pages that have been written, as Linux tells; while a child that was forked has them too
+        they do not count. What more there may be nobody knows.
 
         It looks at every page: a GiB of them takes some milliseconds.
         """

@@ -6,6 +6,7 @@ import errno
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
+from operator import index
 from typing import Any, Protocol
 
 from pysrp.errors import Busy
@@ -242,9 +243,18 @@ def features_of(medium: Any) -> Feature:
 
 
 def space_of(medium: Any) -> tuple[int | None, int | None]:
-    """What a medium says of the room that it takes, and could have: see :meth:`pysrp.target.medium.Medium.space`. May wait."""
-    told = getattr(medium, "space", None)
-    return (told and told()) or (None, None)
+    """What a medium says of the room that it takes, and could have: see :meth:`pysrp.target.medium.Medium.space`. May wait.
+
+    Raises what that raises; TypeError or ValueError for what is no such answer.
+    """
+    tells = getattr(medium, "space", None)
+    told = None if tells is None else tells()
+    if told is None:
+        return None, None
+    used, available = (None if each is None else index(each) for each in told)
+    if min(used or 0, available or 0) < 0:
+        raise ValueError(f"less than nothing: {used} bytes used, {available} available")
+    return used, available
 
 
 BACKENDS_FEATURES = {

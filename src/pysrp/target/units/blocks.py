@@ -32,7 +32,7 @@ from pysrp.target.units.pages import PageValues
 from pysrp.target.units.persistent import ReservationStore
 from pysrp.target.units.saved import SavedStore
 
-__all__ = ["BlockUnit", "LogPages", "in_binary"]
+__all__ = ["BlockUnit", "LogPages", "doing", "in_binary"]
 
 log: logging.Logger = logging.getLogger("pysrp.target")
 
@@ -53,9 +53,10 @@ DOING = {
     Opcode.VERIFY_10: VERIFYING,
     Opcode.VERIFY_16: VERIFYING,
     Opcode.SERVICE_ACTION_IN_16: READING,
+    Opcode.LOG_SENSE: OTHER,
 }
 """The page that counts what the medium fails of a command, where that is not :data:`WRITING`; of VERIFY those that the native
-lane may have begun."""
+lane may have begun. LOG SENSE may ask how much room there is."""
 
 UNCORRECTED = 0x0006
 """Total uncorrected errors: the one counter of an error page that is known here (SPC-4, 7.3.6)."""
@@ -167,7 +168,7 @@ class BlockUnit(LogicalUnit):
     def failed(self, task: Task, error: Exception) -> None:
         """The medium failed with ``error``, or work of ours with a Fault: end the task with sense."""
         if isinstance(error, OSError):
-            error = self.fault_of(error, _doing(task.cdb))
+            error = self.fault_of(error, doing(task.cdb))
         super().failed(task, error)
 
     def fault_of(self, error: Exception, doing: LogPage = WRITING) -> Fault:
@@ -305,7 +306,8 @@ def in_binary(code: int, value: bytes) -> LogParameter:
     return LogParameter.build(parameter_code=code, format_and_linking=0b11, parameter_value=value)
 
 
-def _doing(cdb: bytes) -> LogPage:
+def doing(cdb: bytes) -> LogPage:
+    """The log page that counts what the medium fails of a command."""
     if cdb[0] == Opcode.VARIABLE_LENGTH and cdb[8:10] == bytes((0, VariableLengthAction.READ_32)):
         return READING
     return DOING.get(cdb[0], WRITING)  # type: ignore[call-overload,no-any-return]

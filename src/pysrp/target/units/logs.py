@@ -53,7 +53,7 @@ class LogCommands(TrafficCounts):
         told = pages[code]()
         parameters = (yield told) if isinstance(told, Effect) else told
         found = [one for one in parameters if one.parameter_code >= first]
-        if not found:
+        if first and not found:
             raise invalid(cdbs.LogSense, "parameter_pointer")
         return Reply(
             bytes(LogPageData.build(ds=True, page_code=code, parameters=found)), cdb.allocation_length

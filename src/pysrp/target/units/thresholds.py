@@ -18,7 +18,7 @@ from pysrp.scsi.mode import (
 from pysrp.target.backend_medium import space_of
 from pysrp.target.effects import GOOD, Effect, Effects, MediumEffect, Move, Work
 from pysrp.target.task import Nexus, Task
-from pysrp.target.units.blocks import BlockUnit, LogPages, in_binary
+from pysrp.target.units.blocks import BlockUnit, LogPages, doing, in_binary
 from pysrp.target.units.codes import Attention
 from pysrp.target.units.commands import SupportedCdb
 from pysrp.target.units.pages import PageValues
@@ -120,12 +120,11 @@ class ThresholdUnit(BlockUnit):
     def block_pages(self) -> list[PageValues]:
         """With LBPERE, and Logical Block Provisioning, where the medium tells of its room."""
         try:
-            used, available = space_of(self.backend)
-        except OSError as error:
+            found = self._resources_now()
+        except Exception as error:
             log.warning("%r cannot tell its room, so there are no thresholds: %s", self.backend, error)
-            used = available = None
-        found = ((AVAILABLE, available), (USED, used))
-        self._resources = tuple(resource for resource, told in found if told is not None)
+            found = {}
+        self._resources = tuple(sorted(found))
         pages = super().block_pages()
         if not self._resources:
             return pages
@@ -158,6 +157,8 @@ class ThresholdUnit(BlockUnit):
         told, size = self._look(), self._set
         found = []
         for each in self._resources:
+            if each not in told:
+                continue
             count = -(-told[each] // size) if each == USED else told[each] // size
             value = min(count, 0xFFFFFFFF).to_bytes(4, "big") + bytes((SCOPE[each], 0, 0, 0))
             found.append(in_binary(each, value))
@@ -202,30 +203,35 @@ class ThresholdUnit(BlockUnit):
                 yield end
                 end = GOOD
         except OSError as error:
-            yield Work(self.backend, self._look_again)
-            raise self.fault_of(error) from error
+            yield from self._look_behind()
+            raise self.fault_of(error, doing(task.cdb)) from error
         with self._lock:
-            self._slack -= max(task.data_out_length, LEAST) if task.cdb[0] in PLAIN else SET
+            self._slack -= max(task.data_out_length, LEAST) if task.cdb[0] in PLAIN else self._set
             due = self._slack < 0 and self._thresholds
         if due:
-            yield Work(self.backend, self._look_again)
+            yield from self._look_behind()
         return end or GOOD
 
-    def _look_again(self) -> None:
-        """Look, for a command that is over but for that: what goes wrong there is not the command's."""
+    def _look_behind(self) -> Generator[Effect, Any, None]:
+        """Look, for a command that is over but for that: what goes wrong there is not the command's, and no thread may be free for it."""
         try:
-            self._look()
+            yield Work(self.backend, self._look)
         except Exception:
             log.exception("%s: how much room there is", self.name)
 
+    def _resources_now(self) -> dict[ProvisioningResource, int]:
+        """How many bytes there are of each resource that the medium tells of now. May wait, and raise whatever that raises."""
+        room = zip((USED, AVAILABLE), space_of(self.backend), strict=True)
+        return {each: told for each, told in room if told is not None}
+
     def _look(self) -> dict[ProvisioningResource, int]:
-        """How many bytes there are of each resource, and tell of the thresholds that have been reached. May wait."""
-        used, available = space_of(self.backend)
-        found = {AVAILABLE: available or 0, USED: used or 0}
-        size = self._set
+        """Likewise, and tell of the thresholds that have been reached."""
+        found, size = self._resources_now(), self._set
         with self._changing():
             self._slack = size // 2
             for each in self._thresholds:
+                if each.resource not in found:  # which is no reason for an alarm
+                    continue
                 past = each.past(found[each.resource], size)
                 if past < -size:
                     self._reached -= {each}
@@ -249,9 +255,8 @@ class ThresholdUnit(BlockUnit):
         return super()._reasons(nexus) | (ATTENTION if self._for_one else 0)
 
     def _admit(self, task: Task, entry: SupportedCdb | None) -> None:
-        if self._for_one and (
-            entry is None or entry.reports_attention or task.cdb[0] == Opcode.REQUEST_SENSE
-        ):
+        told = entry is None or entry.reports_attention or task.cdb[0] == Opcode.REQUEST_SENSE
+        if self._for_one and told and task.nexus in self._nexuses:
             with self._changing():
                 codes, self._for_one = self._for_one, ()
                 for code in codes:
