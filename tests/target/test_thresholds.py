@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from pysrp._fast.gate import WATCHED
 
+from jobs_rig import Pair
 from pysrp.backends import File, Null, Ram, holes
 from pysrp.errors import CheckCondition
 from pysrp.initiator.session import Session
@@ -532,6 +533,26 @@ def test_where_no_thread_is_free_to_look(bench: Bench, pool: Pool, caplog: pytes
     bench.good(cdb.CompareAndWrite.build(lba=0, number_of_logical_blocks=1), bytes(BLOCK) + b"x" * BLOCK)
     assert bytes(pool.memory()[:BLOCK]) == b"x" * BLOCK
     assert "how much room there is" in caplog.text
+
+
+def test_a_job_that_begins_before_it_has_looked(caplog: pytest.LogCaptureFixture) -> None:
+    """FORMAT UNIT waits for a WRITE, and what looks behind that would wait for the formatting: it has been done all the same."""
+    pair = Pair(ThinDisk, SIZE)
+    try:
+        page = LogicalBlockProvisioningPage.build(descriptors=[descriptor(USED, 100)])
+        assert pair.ended(pair.command(pair.first, *select(recovery(), bytes(page)))).status == 0
+        assert (pair.bad(pair.other, TUR).asc, len(pair.unit.claims.queue)) == (0x2A, 0)
+        tag = pair.command(pair.first, *write(0, MIB))
+        pair.turns.in_step(0)
+        pair.command(pair.other, bytes(cdb.FormatUnit.build()))
+        pair.turns.open()
+        pair.first.settle(lambda: len(pair.unit.claims.queue) == 2)
+        pair.other.run()
+        assert pair.ended(tag).status == 0
+        pair.other.settle(lambda: pair.unit.job is None)
+        assert not caplog.records
+    finally:
+        pair.close()
 
 
 def test_after_a_reset(bench: Bench) -> None:

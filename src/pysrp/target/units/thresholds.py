@@ -17,6 +17,7 @@ from pysrp.scsi.mode import (
 )
 from pysrp.target.backend_medium import space_of
 from pysrp.target.effects import GOOD, Effect, Effects, MediumEffect, Move, Work
+from pysrp.target.fault import Fault
 from pysrp.target.task import Nexus, Task
 from pysrp.target.units.blocks import BlockUnit, LogPages, doing, in_binary
 from pysrp.target.units.codes import Attention
@@ -216,6 +217,8 @@ class ThresholdUnit(BlockUnit):
         """Look, for a command that is over but for that: what goes wrong there is not the command's, and no thread may be free for it."""
         try:
             yield Work(self.backend, self._look)
+        except Fault:
+            """A job has begun that turns away what is still to be done: the next write looks."""
         except Exception:
             log.exception("%s: how much room there is", self.name)
 
