@@ -293,7 +293,8 @@ class Medium:
         """Bytes of room that it takes now, and those that it could have beside them, maybe with others; each None where that is
         not known. May wait. Any thread.
 
-        What of it is known when a thin disk is made of it has to be known from then on. None: nothing ever is.
+        A thin disk that is made of it tells from then on what is known at that time; what is not known for a while is left out.
+        None: neither is.
         """
         return None
 
