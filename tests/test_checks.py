@@ -305,6 +305,20 @@ def test_five_percent_more_instructions_fail_with_what_to_do() -> None:
     assert counts.verdict(was, {**was, "read": 102_000}, {"cython": "3.1"}, "3.1")[0] == 0
 
 
+def test_what_takes_more_is_counted_again() -> None:
+    """Not what takes fewer, or is new; who takes more each time has changed."""
+    was = {"slower": 100_000, "late": 100_000, "faster": 100_000, "same": 100_000}
+    first = {"slower": 106_000, "late": 106_000, "faster": 90_000, "same": 100_100, "new": 5}
+    asked: list[list[str]] = []
+
+    def again(names: list[str]) -> counts.Counts:
+        asked.append(names)
+        return {name: {"slower": 105_000, "late": 100_010}[name] for name in names}
+
+    assert counts.settled(was, first, again) == {**first, "slower": 105_000, "late": 100_010}
+    assert asked == [["slower", "late"], ["slower"]]
+
+
 def test_counts_are_of_paths_that_exist() -> None:
     table = counts.table()
     assert len(table) > 20
