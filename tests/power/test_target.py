@@ -25,6 +25,11 @@ def test_real_tools(lab, wheels):
     lab.run("scenario_tools.py", hex(UNIT), adapters={UNIT: []}, pysrp=True, path=wheels, cpus=2).check()
 
 
+def test_multipath(lab, wheels):
+    """multipath makes a map of our disk, and mpathpersist fences with it."""
+    lab.run("scenario_multipath.py", hex(UNIT), adapters={UNIT: []}, pysrp=True, path=wheels, cpus=2).check()
+
+
 @pytest.mark.parametrize(
     ("cpus", "machine", "kernel", "more"),
     [(1, "ic-mode=xics", "trixie", []), (2, "", "bookworm", ["record", "reject"])],

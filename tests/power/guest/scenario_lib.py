@@ -2,13 +2,14 @@
 
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-from labguest import PATIENCE, insmod, kernel_log, modprobe, rmmod, run, until
+from labguest import PATIENCE, check, insmod, kernel_log, modprobe, rmmod, run, until
 
 from pysrp.errors import SrpError
 from pysrp.scst import Client, socket_of
@@ -216,3 +217,16 @@ def queue(device, name, value=None):
     if value is not None:
         file.write_text(str(value))
     return file.read_text().strip()
+
+
+def tool(name, *arguments, exits=(0,), says=(), lacks=(), why=""):
+    """Run a program, and judge it by its exit status, one of these, and its words."""
+    done = run(name, *arguments)
+    text = " ".join([name, *map(str, arguments), why])
+    with open("/share/tools.txt", "a") as file:
+        file.write(f"\n$ {text}\n{done.stdout}exit {done.returncode}\n")
+    missing = [words for words in says if not re.search(words, done.stdout)]
+    found = [words for words in lacks if re.search(words, done.stdout)]
+    good = done.returncode in exits and not missing and not found
+    check(text, good, exit=done.returncode, lacks=missing, has=found, got=done.stdout)
+    return done.stdout

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from labguest import Hypervisor, check, insmod, main, modprobe, rmmod, run, until
-from scenario_lib import TARGET, Target, disk, disks, load_driver, sg, unload_driver
+from scenario_lib import TARGET, Target, disk, disks, load_driver, sg, tool, unload_driver
 
 CLIENT = int(sys.argv[1], 0)
 MIB = 1 << 20
@@ -20,19 +20,6 @@ READY = ["00"] * 6
 """TEST UNIT READY, for sg_raw."""
 hypervisor = Hypervisor(CLIENT)
 target = None
-
-
-def tool(name, *arguments, exits=(0,), says=(), lacks=(), why=""):
-    """Run a program, and judge it by its exit status, one of these, and its words."""
-    done = run(name, *arguments)
-    text = " ".join([name, *map(str, arguments), why])
-    with open("/share/tools.txt", "a") as file:
-        file.write(f"\n$ {text}\n{done.stdout}exit {done.returncode}\n")
-    missing = [words for words in says if not re.search(words, done.stdout)]
-    found = [words for words in lacks if re.search(words, done.stdout)]
-    good = done.returncode in exits and not missing and not found
-    check(text, good, exit=done.returncode, lacks=missing, has=found, got=done.stdout)
-    return done.stdout
 
 
 def put(number, lba, data):

@@ -73,6 +73,22 @@ TOOLS = [
     "libgpg-error0",
     "liblz4-1",
     "libzstd1",
+    "multipath-tools",
+    "libaio1",
+    "libdevmapper1.02.1",
+    "libedit2",
+    "libbsd0",
+    "libmd0",
+    "libjson-c5",
+    "libudev1",
+    "liburcu8",
+    "libiscsi-bin",
+    "libiscsi7",
+    "libcunit1",
+    "libibverbs1",
+    "librdmacm1",
+    "libnl-3-200",
+    "libnl-route-3-200",
 ]
 GUEST = {"ppc64el": PYTHON + TOOLS, "s390x": PYTHON}
 HEADERS = ["libpython3.11-dev"]
