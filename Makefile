@@ -11,7 +11,7 @@ SECONDS_PER_PARSER ?= 20
 
 sources := $(shell find src setup.py pyproject.toml Makefile -type f -not -name '*.so' -not -path '*/__pycache__/*' -not -path '*.egg-info/*')
 
-.PHONY: help free-threaded wheels deb demo test host quick soak takeovers orders power check environment bench bench-all bench-compare bench-smoke counts counts-accept coverage fuzz lint types docs corpus mutants changes release debug sanitize clean
+.PHONY: help setup free-threaded wheels deb demo test host quick soak takeovers orders power check environment bench bench-all bench-compare bench-smoke counts counts-accept coverage fuzz lint types docs corpus mutants changes release debug sanitize clean
 .DELETE_ON_ERROR:
 
 help:  ## these lines
@@ -44,6 +44,9 @@ SETUP   = PYTHON="$(abspath $(PYTHON))" tests/setup.sh
 WORKERS = -n $(shell expr 2 '*' $$(nproc)) --maxprocesses 8 --dist worksteal
 HOST    = $(PYTHON) -m pytest $(WORKERS) --durations=20 --durations-min=5
 LAB     = $(PYTHON) -m pytest -m power -n 2 --maxschedchunk 1 -o faulthandler_timeout=1200 tests/power
+
+setup: $(VENV)/test  ## what the tests need of this host besides Python, and the POWER lab
+	@$(SETUP)
 
 # All tests. The POWER lab is among them where its packages can be had; otherwise its tests are skipped, loudly.
 test: $(VENV)/test  ## every test, here and in the POWER lab

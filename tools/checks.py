@@ -72,6 +72,7 @@ class Running:
 
 
 MEND = {
+    "setup": "install what it names; tests/setup.sh and tests/power/lab say where each piece comes from",
     "test": "mend what the failed tests name; a worker that crashed at a 'Timeout' above hung, and its threads' stacks"
     " say where",
     "coverage": "mend failed tests; test the lines that are named, delete what is dead, or exclude it with its reason"
@@ -129,14 +130,13 @@ def pythons() -> tuple[list[Step], list[str]]:
         return "" if version == own else f" VENV=.venv-{version} BASE_PYTHON={here[version]}"
 
     steps = [
-        Step("test", f"demo test PYSRP_LAB_REQUIRED=1{place(oldest)}", ("environment",), cores=2),
-        # make test has installed what tests need of the system.
-        Step("coverage", f"coverage BASE_PYTHON={newest() or sys.executable}", ("test",), cores=2),
+        Step("test", f"demo test PYSRP_LAB_REQUIRED=1{place(oldest)}", ("setup",), cores=2),
+        Step("coverage", f"coverage BASE_PYTHON={newest() or sys.executable}", ("setup",), cores=2),
     ]
     for version in others:
         if version == own or here[version] != newest():
             make = f"{'demo ' if version == own else ''}quick WORKERS=-n1{place(version)}"
-            steps.append(Step(f"python{version}", make, ("test",), mend=MEND["test"]))
+            steps.append(Step(f"python{version}", make, ("setup",), mend=MEND["test"]))
     return steps, [version for version in supported() if version not in found]
 
 
@@ -155,14 +155,15 @@ def steps() -> tuple[list[Step], list[str]]:
     after = ("environment",)
     found = [
         Step("environment", "environment PYSRP_WERROR=1"),
+        Step("setup", "setup", after),  # Debian's packages: once, before steps that would all install them
         Step("fuzz", "fuzz SECONDS_PER_PARSER=1"),
         *versions,
         Step("types", "types", after),
         Step("lint", "lint", after),
         Step("docs", "docs", after),
         Step("corpus", "corpus", after),
-        Step("counts", "counts", ("test",)),  # make test has installed valgrind
-        Step("bench", "bench-smoke", after, cores=2),
+        Step("counts", "counts", ("setup",)),  # valgrind
+        Step("bench", "bench-smoke", after),
     ]
     found = [replace(step, mend=step.mend or MEND.get(step.name, "")) for step in found]
     return found, [f"no Python {version} on this machine: its tests did not run" for version in missing]
