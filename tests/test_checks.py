@@ -153,7 +153,11 @@ def test_floors_hold_for_all_tests_and_not_for_some(tests: tuple[str, ...], verb
 def test_unknown_steps_are_named() -> None:
     with pytest.raises(SystemExit, match="there is no step nonsense; there are: environment"):
         checks.chosen(checks.steps()[0], ["nonsense"])
-    assert [step.name for step in checks.chosen(checks.steps()[0], ["lint"])] == ["environment", "lint"]
+    assert [step.name for step in checks.chosen(checks.steps()[0], ["lint"])] == [
+        "environment",
+        "setup",
+        "lint",
+    ]
 
 
 def report(rows: dict[str, list[float]], **extra: float) -> dict[str, Any]:

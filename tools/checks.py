@@ -152,17 +152,18 @@ def _number(version: str) -> tuple[int, ...]:
 def steps() -> tuple[list[Step], list[str]]:
     """All steps, long ones first, and what is left out and why."""
     versions, missing = pythons()
-    after = ("environment",)
+    # All of them: the tests, which take longest, find processors free if they are ready first.
+    after = ("setup",)
     found = [
         Step("environment", "environment PYSRP_WERROR=1"),
-        Step("setup", "setup", after),  # Debian's packages: once, before steps that would all install them
+        Step("setup", "setup", ("environment",)),  # Debian's packages: once, not by each step that wants some
         Step("fuzz", "fuzz SECONDS_PER_PARSER=1"),
         *versions,
         Step("types", "types", after),
         Step("lint", "lint", after),
         Step("docs", "docs", after),
         Step("corpus", "corpus", after),
-        Step("counts", "counts", ("setup",)),  # valgrind
+        Step("counts", "counts", after),
         Step("bench", "bench-smoke", after),
     ]
     found = [replace(step, mend=step.mend or MEND.get(step.name, "")) for step in found]
