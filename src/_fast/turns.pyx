@@ -14,6 +14,7 @@ cimport cython
 from pysrp._fast.aio_promise cimport Alarm, Promise
 from pysrp._fast.client_queue cimport take_element
 from pysrp._fast.commands cimport DataMemory, Pending, RequestSlots, Starter, own_view
+from pysrp._fast.lun cimport Lun
 
 from functools import partial
 from time import monotonic
@@ -80,6 +81,7 @@ cdef class Bookkeeping(Starter):
         While others are unanswered up to eight are collected, as each sending may wake the server: they go
         out when the caller waits for anything, or by :meth:`flush`.
 
+        ``lun`` is a :class:`~pysrp.lun.Lun`, or becomes one.
         ``data_out`` is bytes-like and copied before it is sent, which may be later: leave it alone until
         the command is done. ``data_in_length`` is the room for data in bytes; they end in the result, or in
         ``into``, a writable memoryview of bytes of that length. ``retries``: how often it is submitted
@@ -89,7 +91,7 @@ cdef class Bookkeeping(Starter):
 
         Raises ValueError for more data than one command of this session can move, for a time limit that is none, and
         for an ``into`` of another length or in pieces; TypeError for an ``into`` that cannot be written; PartnerGone
-        when the session is closed.
+        when the session is closed; EncodeError or TypeError for a LUN that is none.
         """
         return self.begin(lun, cdb, data_out, data_in_length, into, timeout, retries, block_size, replay, attribute)
 
@@ -105,7 +107,8 @@ cdef class Bookkeeping(Starter):
             check_timeout(timeout)
         pending = Pending.__new__(Pending)
         pending.session = self
-        pending.lun = lun
+        # Books are kept by its bytes: a number or a text would fail there, in the middle of a turn.
+        pending.lun = lun if type(lun) is Lun else Lun(lun)
         pending.cdb = cdb
         pending.length = inward
         pending.timeout = timeout

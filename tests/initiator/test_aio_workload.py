@@ -130,6 +130,8 @@ def test_against_a_model(server: Server, wrap: Any) -> None:
         assert sorted(work.errors) == [1, 3]
         with pytest.raises(ValueError, match="one can move"):
             await disk.run(READ, [0], 1 << 14)
+        with pytest.raises(ValueError, match="depth 0"):
+            await disk.run(READ, [0], 1, depth=0)
 
     tell(server, story, wrap)
 

@@ -77,6 +77,27 @@ def disk_of(session: Session) -> Device:
     return session.scan(channels=[0], ids=[1])[0]
 
 
+def test_what_is_said_of_a_workload(session: Session) -> None:
+    """What it comes to, not a million values; a command that failed by the name it was sent under."""
+    disk = disk_of(session)
+    work = disk.run(READ, [0, SIZE, 1 << 40], 1)
+    assert repr(work) == f"<Workload: 3 commands, 2 errors, {work.seconds:.6f} s>"
+    assert [str(work.errors[item]).partition(":")[0] for item in (1, 2)] == ["READ(10)", "READ(16)"]
+
+
+def test_a_depth_that_is_none(session: Session) -> None:
+    """It is refused before anything is sent."""
+    disk = disk_of(session)
+    for depth in 0, -1:
+        with pytest.raises(ValueError, match=f"depth {depth}: so many commands at a time, at least 1"):
+            disk.run(READ, [0], 1, depth=depth)
+    for wrong in 1.5, "x":
+        with pytest.raises(TypeError):
+            disk.run(READ, [0], 1, depth=wrong)  # type: ignore[arg-type]
+    assert not disk.run(READ, [0, 1], 1, depth=1).errors
+    assert session.engine.logins == 1
+
+
 def test_against_a_model(session: Session) -> None:
     rng = random.Random(5)
     disk = disk_of(session)

@@ -321,3 +321,16 @@ def test_memory_in_smaller_pieces(server: Server) -> None:
             disk.write(5, data := os.urandom(size))
             assert disk.read(5, size // 512) == data
         assert session.max_transfer == 64 << 10
+
+
+def test_a_lun_that_is_no_lun_yet() -> None:
+    """A number or a text is made a LUN at once; what is none is refused before anything is under way."""
+    url = f"local:lun-as-text{next(_names)}"
+    with Server(url, LunMap([(256, Disk(Ram(SIZE), "a"))])), Session(url) as session:
+        for lun in "8100", 0x8100 << 48, bytes.fromhex("81") + bytes(7):
+            session.execute(lun, bytes(6), retries=3)  # type: ignore[arg-type]  # after a unit attention
+            assert len(session.execute(lun, READ_ONE, data_in_length=512).data) == 512  # type: ignore[arg-type]
+        for wrong in None, 1, "x", b"short":
+            with pytest.raises((TypeError, ValueError, SrpError)):
+                session.submit(wrong, bytes(6))
+        assert session.engine.logins == 1

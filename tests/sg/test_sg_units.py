@@ -131,6 +131,8 @@ def test_columns(device: Device) -> None:
     over = device.run(READ, [0, BLOCKS], 1, retry=False)
     assert list(over.status) == [0, 2]
     assert isinstance(over.errors[1], CheckCondition)
+    with pytest.raises(ValueError, match="depth 0"):
+        device.run(READ, [0], 1, depth=0)
 
 
 def test_many_at_a_time(session: BlockingSession, device: Device) -> None:

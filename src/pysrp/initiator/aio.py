@@ -361,7 +361,7 @@ class Session(LaneRuns):
             await self.wait_connected(timeout or 60)
         size = await self.run_steps(unit.block_size_steps(min(timeout or SHORT_TIMEOUT, SHORT_TIMEOUT)))
         run = WorkloadRun(unit, size, ops, lbas, blocks, data, timeout, fua)
-        self._check_run(run)
+        self._check_run(run, depth)
         begun = time.perf_counter()
         link = self.port.native_client()
         if link is None:

@@ -13,7 +13,7 @@ from pysrp.initiator.driver import Base
 from pysrp.initiator.requests import TimedOut
 from pysrp.initiator.turns import OURS
 from pysrp.initiator.units import Steps
-from pysrp.initiator.workload import WorkloadRun
+from pysrp.initiator.workload import WorkloadRun, check_depth
 from pysrp.vscsi.client_states import State
 
 __all__ = ["LaneRuns", "LaneSteps"]
@@ -29,8 +29,9 @@ connection. What goes wrong with that is thrown in."""
 class LaneRuns(Base):
     """A session that lends a lane its memory, slots and credits."""
 
-    def _check_run(self, run: WorkloadRun) -> None:
-        """ValueError for a workload that this session cannot begin."""
+    def _check_run(self, run: WorkloadRun, depth: int) -> None:
+        """ValueError for a workload that this session cannot begin, TypeError for a depth that is no integer."""
+        check_depth(depth)
         most = max(run.blocks, default=0) * run.size
         if most > self.max_transfer:
             raise ValueError(f"a command of {most} bytes, one can move {self.max_transfer}")

@@ -354,7 +354,7 @@ class Session(LaneRuns):
         without the GIL.
 
         Nothing else may be under way (ValueError). Raises ValueError for other operations than READ and WRITE,
-        for writes without data, and for a command of more than :attr:`max_transfer` bytes. A session that is not logged
+        for writes without data, for a ``depth`` below 1, and for a command of more than :attr:`max_transfer` bytes. A session that is not logged
         in waits for its server first, as :meth:`submit` does: TimedOut after ``timeout`` seconds. If the connection
         breaks, PartnerGone, or TimedOut after ``timeout`` seconds without an answer, or without credit to send a
         command; but with the session's ``replay`` what was not answered is sent again, until the connection
@@ -376,7 +376,7 @@ class Session(LaneRuns):
         """A run from when the session is logged in."""
         size = self.run_steps(unit.block_size_steps(min(timeout or SHORT_TIMEOUT, SHORT_TIMEOUT)))
         run = WorkloadRun(unit, size, ops, lbas, blocks, data, timeout, fua)
-        self._check_run(run)
+        self._check_run(run, depth)
         begun = time.perf_counter()
         link = self.port.native_client()
         if link is not None:

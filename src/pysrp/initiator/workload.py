@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from pysrp.initiator.answers import conclude, read_answer
 from pysrp.initiator.units import Pending, ScannedUnit
 from pysrp.vscsi.client import element_fault
 
-__all__ = ["NO_ANSWER", "READ", "WRITE", "Workload", "WorkloadRun"]
+__all__ = ["NO_ANSWER", "READ", "WRITE", "Workload", "WorkloadRun", "check_depth"]
 
 READ, WRITE = 0, 1
 
@@ -34,6 +35,16 @@ class Workload:
     latency: array[int]
     errors: dict[int, Exception] = field(default_factory=dict)
     seconds: float = 0.0
+
+    def __repr__(self) -> str:
+        """How many there are: a million values tell nobody anything."""
+        return f"<Workload: {len(self.status)} commands, {len(self.errors)} errors, {self.seconds:.6f} s>"
+
+
+def check_depth(depth: int) -> None:
+    """How many commands are to be under way at a time: ValueError below 1, TypeError for what is no integer."""
+    if operator.index(depth) < 1:
+        raise ValueError(f"depth {depth}: so many commands at a time, at least 1")
 
 
 class WorkloadRun:
@@ -165,8 +176,11 @@ class WorkloadRun:
 
     def _explain(self, item: int, tag: int, answer: bytes, status: int) -> Pending:
         """A command of a lane as if it had been submitted."""
-        length = self.blocks[item] * self.size
-        cdb = (b"\x2a" if self.ops[item] else b"\x28") + bytes(9)
+        blocks = self.blocks[item]
+        length = blocks * self.size
+        short = self.lbas[item] + blocks <= 0xFFFFFFFF and blocks <= 0xFFFF  # as the lane has it
+        code = (0x2A if short else 0x8A) if self.ops[item] else (0x28 if short else 0x88)
+        cdb = bytes((code,)).ljust(10 if short else 16, b"\0")
         pending = Pending(self.unit.session, self.unit.lun, cdb, length, 0)
         if self.ops[item]:
             pending.data_out = ((0, length),)

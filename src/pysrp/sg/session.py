@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pysrp.initiator import session
 from pysrp.initiator.units import IO_RETRIES, IO_TIMEOUT, Pending, Result, ScannedUnit, Steps, Walk
-from pysrp.initiator.workload import Workload, WorkloadRun
+from pysrp.initiator.workload import Workload, WorkloadRun, check_depth
 from pysrp.lun import Lun
 from pysrp.sg.crew import UnitCrew
 from pysrp.sg.units import PlacedUnit, Units
@@ -53,6 +53,7 @@ class SgUnit(UnitCrew):
         timeout: float = IO_TIMEOUT, fua: bool = False, retry: bool = True,
     ) -> Workload:  # fmt: skip
         """Many reads and writes, at most 16 at a time; see :meth:`pysrp.initiator.session.Session.run`."""
+        check_depth(depth)
         size = self.run_steps(unit.block_size_steps())
         run = WorkloadRun(unit, size, ops, lbas, blocks, data, timeout, fua)
         flying: deque[tuple[int, Pending, int]] = deque()
