@@ -193,7 +193,7 @@ def test_logs(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(json.loads(ask(asking.logs, 1, "-a", "--json").output)) == 3
 
 
-@pytest.mark.parametrize("text", ["zz", "100", "ca,", "ca,zz", "", "-1", "8,100"])
+@pytest.mark.parametrize("text", ["zz", "100", "ca,", "ca,zz", "", "-1", "8,100", "lbp,2"])
 def test_what_is_no_page(text: str) -> None:
     with pytest.raises(
         ConfigError, match="is no page; write it in hexadecimal, such as 3f, or as one of rw, dr"
@@ -201,6 +201,7 @@ def test_what_is_no_page(text: str) -> None:
         asking.page_of(text, asking.MODES, 0x3F)
     assert asking.page_of("0x1c,0a", asking.MODES) == (0x1C, 0x0A)
     assert asking.page_of("1Ch", asking.MODES) == (0x1C, 0)
+    assert asking.page_of("lbp", asking.MODES, 0x3F) == (0x1C, 2)
     assert asking.named(scsi.VpdPage, 0xDD) == "?"
 
 

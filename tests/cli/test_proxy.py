@@ -162,7 +162,9 @@ def test_answers_that_are_lost(tmp_path: Path, server: str) -> None:
         (["--set", "Cmd.tagg=1"], 1, "'pysrp fields Cmd' shows them"),
         (["--set", "Cmd.data_in=1"], 1, "of a fixed place"),
         (["--set", "Cmd.task_attr=9"], 1, "no value of the field"),
-        (["--set", "Cmd.task_attr=soon"], 1, "no value of the field"),
+        (["--set", "Cmd.task_attr=soon"], 1, "neither a number nor one of SIMPLE, "),
+        (["--set", "Cmd.tag=soon"], 1, "it is no number"),
+        (["--set", "Rsp.status=late"], 1, "nor one of GOOD, "),
         (["--set", "Cmd.lun=x"], 1, "no value of the field"),
         (["--set", "InquiryData.vendor=x"], 1, "neither a number nor bytes"),
         (["--only", "Nothing"], 1, "no structure is named"),
@@ -221,9 +223,12 @@ def test_settings() -> None:
     assert scsi.parse_cdb(command.cdb).lba == 7
     sense = scsi.FixedSense.build(sense_key=5)
     _, _, iu = edited(
-        Rules((Setting.of("FixedSense.sense_key=3"),)), srp.Rsp.build(status=2, sense=bytes(sense)), "t2i"
+        Rules((Setting.of("FixedSense.sense_key=3"), Setting.of("Rsp.status=busy"))),
+        srp.Rsp.build(status=2, sense=bytes(sense)),
+        "t2i",
     )
     assert scsi.parse_sense(srp.Rsp(iu).sense).sense_key == 3
+    assert srp.Rsp(iu).status == scsi.Status.BUSY
     _, _, iu = edited(
         Rules((Setting.of("AdapterInfo.status=1"),)), mad.AdapterInfo.build(), form=crq.Format.MAD
     )
@@ -260,6 +265,9 @@ def test_a_script_before_chance(tmp_path: Path) -> None:
     place.write_text("def edit(direction, element, iu): return [1]")
     rules = Rules(script=script(os.fspath(place)), faults=Faults(duplicate=1.0))
     assert edited(rules, srp.Cmd.build())[0] == [1.0, 1.0]
+    place.write_text("def edit(direction, element, iu): return 'soon'")
+    with pytest.raises(ConfigError, match=r"s\.py: ValueError: 'soon' is neither None nor a list of seconds"):
+        edited(Rules(script=script(os.fspath(place))), srp.Cmd.build())
     place.write_text("import nothing_of_this_name")
     with pytest.raises(ConfigError, match="line 1: ModuleNotFoundError"):
         script(os.fspath(place))

@@ -41,9 +41,9 @@ LOGS = {
 
 MODES = {
     "rw": 0x01, "dr": 0x02, "rd": 0x04, "ve": 0x07, "ca": 0x08, "co": 0x0A, "xo": 0x10, "lu": 0x18,
-    "port": 0x19, "po": 0x1A, "ie": 0x1C, "mm": 0x2A, "all": 0x3F,
+    "port": 0x19, "po": 0x1A, "ie": 0x1C, "lbp": 0x1C02, "mm": 0x2A, "all": 0x3F,
 }  # fmt: skip
-"""sdparm's names of the pages."""
+"""sdparm's names of the pages; a subpage is page and subpage, a byte each."""
 
 ROOM = 4096
 """Bytes that are asked for of what says how long it is; what is longer is asked for again."""
@@ -55,6 +55,8 @@ def page_of(text: str, names: Mapping[str, int], most: int = 0xFF) -> tuple[int,
     digits = r"(?:0[xX])?([0-9a-fA-F]{1,2})[hH]?"
     found, below = re.fullmatch(digits, page), re.fullmatch(digits, subpage)
     number = names.get(page.lower(), int(found[1], 16) if found else -1)
+    if number > 0xFF and not comma:
+        return divmod(number, 0x100)
     if not 0 <= number <= most or (comma and not below):
         raise ConfigError(
             f"{text!r} is no page; write it in hexadecimal, such as {most:x}, or as one of {', '.join(names)}"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 import runpy
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from pysrp import crq, mad, srp
+from pysrp import crq, mad, scsi, srp
 from pysrp.cli.decode import inside
 from pysrp.cli.fields import full, names, plain
 from pysrp.errors import ConfigError, DecodeError
@@ -57,7 +57,7 @@ class Setting(NamedTuple):
                 f"{full(owner)} has no field {field!r} of a fixed place: 'pysrp fields {owner.__name__}' shows them"
             )
         try:
-            setting = cls(owner, field, _value(one, value.strip()))
+            setting = cls(owner, field, _value(owner, one, value.strip()))
             setting.apply(owner(bytearray(owner.SIZE)))
         except (ValueError, OverflowError, ConfigError, DecodeError, KeyError) as problem:
             raise ConfigError(
@@ -71,11 +71,23 @@ class Setting(NamedTuple):
             setattr(view, self.name, self.value)
 
 
-def _value(field: Any, text: str) -> Any:
+def _names(owner: type[Structure], field: Int) -> Mapping[str, int]:
+    """What values of a field are called. A response carries the status as a number alone: its names are SCSI's, not SRP's."""
+    codes = scsi.Status if owner is srp.Rsp and field.name == "status" else field.enum
+    return codes.__members__ if codes is not None else {}
+
+
+def _value(owner: type[Structure], field: Any, text: str) -> Any:
     if isinstance(field, Int):
-        if field.enum is not None and text.upper() in field.enum.__members__:
-            return field.enum[text.upper()]
-        return int(text, 0)
+        known = _names(owner, field)
+        if text.upper() in known:
+            return known[text.upper()]
+        try:
+            return int(text, 0)
+        except ValueError:
+            raise ConfigError(
+                f"it is neither a number nor one of {', '.join(known)}" if known else "it is no number"
+            ) from None
     if isinstance(field, LunField):
         return Lun.from_text(text)
     if isinstance(field, Raw):
@@ -154,7 +166,7 @@ def script(path: str) -> Edit:
     if not callable(found):
         raise ConfigError(f"{path} has no function {SIGNATURE}: 'pysrp proxy --help' shows one")
     edit = cast("Edit", found)
-    return lambda direction, element, iu: _blamed(path, lambda: edit(direction, element, iu))
+    return lambda direction, element, iu: _blamed(path, lambda: delays_of(edit(direction, element, iu)))
 
 
 def _blamed(path: str, call: Callable[[], Any]) -> Any:
