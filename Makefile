@@ -11,7 +11,7 @@ SECONDS_PER_PARSER ?= 20
 
 sources := $(shell find src setup.py pyproject.toml Makefile -type f -not -name '*.so' -not -path '*/__pycache__/*' -not -path '*.egg-info/*')
 
-.PHONY: help setup free-threaded wheels deb demo test host quick soak takeovers orders power check environment bench bench-all bench-compare bench-smoke counts counts-accept coverage fuzz lint types docs corpus mutants changes release debug sanitize clean
+.PHONY: help setup free-threaded wheels deb demo test host quick soak takeovers orders power conformance check environment bench bench-all bench-compare bench-smoke counts counts-accept coverage fuzz lint types docs corpus mutants changes release debug sanitize clean
 .DELETE_ON_ERROR:
 
 help:  ## these lines
@@ -94,6 +94,10 @@ orders: $(VENV)/test  ## the orders of memory, every execution that C11 allows
 power: $(VENV)/test  ## the POWER lab, nothing of it skipped
 	@$(SETUP)
 	PYSRP_LAB_REQUIRED=1 $(LAB)
+
+# libiscsi's suite in the POWER lab, through Debian's ibmvscsi, on a thin and on a thick disk: a quarter of an hour.
+conformance: setup  ## a public SCSI suite through ibmvscsi, in the POWER lab
+	PYSRP_LAB_REQUIRED=1 $(PYTHON) -m pytest -s -n 0 -m conformance -o faulthandler_timeout=7200 tests/power/test_conformance.py
 
 # What has to hold before anything lands: most of what is here, side by side.
 check:  ## what has to hold before anything lands
