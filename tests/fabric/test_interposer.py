@@ -6,7 +6,7 @@ import pytest
 
 from pysrp import crq, srp
 from pysrp.errors import ConfigError, QueueFull
-from pysrp.fabric import local
+from pysrp.fabric import interposer, local
 from pysrp.fabric.interposer import Interposer
 
 
@@ -74,6 +74,30 @@ def test_what_the_partner_had_no_room_for_is_edited_once(many: bool) -> None:
             assert view[31] == 8
             port.send(one)
             assert view[31] == 9
+
+
+def test_requests_without_an_answer_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest first; the same element twice in a batch is one request."""
+    monkeypatch.setattr(interposer, "MOST_REQUESTS", 2)
+    answers = []
+
+    def edit(direction, element, iu):
+        if direction == "t2i":
+            answers.append(bytes(iu) if iu else None)
+
+    port, server = joined(edit)
+    with port, server:
+        memory = port.allocate(4096)
+        with memoryview(memory) as view:
+            for tag in range(3):
+                view[64 * tag : 64 * tag + 16] = bytes(srp.TskMgmt.build(tag=tag))[:16]
+                one = bytes(crq.Element.srp(memory.address + 64 * tag, 32))
+                assert port.send_many([one, one]) == 2
+            assert len(server.poll()) == 6
+            for tag in range(3):
+                server.send(bytes(crq.Element.srp(tag, 32)))
+            port.poll()
+            assert answers == [None, bytes(view[64:96]), bytes(view[128:160])]
 
 
 @pytest.mark.parametrize("cut", ["element", "iu"])
