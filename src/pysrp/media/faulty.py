@@ -19,19 +19,19 @@ from collections.abc import Iterable
 from functools import partial
 from random import Random
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pysrp.backends import Backend
 from pysrp.errors import Busy, ConfigError, ScsiError, TaskSetFull
 from pysrp.media import SCHEMES, open_medium
+from pysrp.media.around import Around
 from pysrp.media.fault_rules import ACTIONS, FaultRule, FillLevel
 from pysrp.media.timers import TIMERS, Timer, Timers
 from pysrp.scsi.codes import Status
-from pysrp.target.backend_medium import features_of, space_of
+from pysrp.target.backend_medium import features_of
 from pysrp.target.data import Media
 from pysrp.target.link import PENDING, Later
 from pysrp.target.medium import FUA, NOWAIT, Feature, Loop, Medium, MediumChannel, MediumRequest, Operation
-from pysrp.target.workers import Pool
 
 __all__ = ["ActiveRule", "Faulty", "open_fault"]
 
@@ -169,14 +169,13 @@ class ActiveRule:
                 return Fate(action)
 
 
-class Faulty(Medium):
+class Faulty(Around):
     """``medium``, which is a Medium or a backend, with faults. Closing it closes that.
 
     ``rules`` are :class:`FaultRule` or their text; ``block``, bytes, is what ``lba=`` counts in where a text does not say. Rules are
     added and removed at any time, from any thread. Raises ConfigError for a rule that cannot be.
     """
 
-    medium: Medium | Backend
     seed: int
     timers: Timers
 
@@ -189,18 +188,14 @@ class Faulty(Medium):
         block: int = 512,
         timers: Timers = TIMERS,
     ) -> None:
-        super().__init__()
-        self.medium, self.seed, self.timers = medium, seed, timers
+        super().__init__(medium)
+        self.seed, self.timers = seed, timers
         self.rule_block = block
         """Of rules that are added as text."""
-        self.block: int = getattr(medium, "block", 1)
-        features = medium.features if isinstance(medium, Medium) else features_of(medium)
         # It sees every request once, and with its FUA; what compares and writes is a read and a write.
-        self.features: Feature = (features | Feature.FUA) & ~(
+        self.features: Feature = (features_of(medium) | Feature.FUA) & ~(
             Feature.NOWAIT | Feature.ATOMIC | Feature.COMPARE
         )
-        self.identity: str = getattr(medium, "identity", "")
-        self.workers: Pool = Pool()
         self._lock = Lock()
         self._numbers = 0
         self._rules: tuple[ActiveRule, ...] = ()
@@ -210,34 +205,6 @@ class Faulty(Medium):
 
     def __repr__(self) -> str:
         return f"Faulty({self.medium!r}, {[str(each.rule) for each in self._rules]}, seed={self.seed})"
-
-    @property
-    def size(self) -> int:  # type: ignore[override]
-        """That of the other one."""
-        return self.medium.size
-
-    @property
-    def away(self) -> bool:  # type: ignore[override]
-        """Likewise."""
-        return isinstance(self.medium, Medium) and self.medium.away
-
-    @property
-    def reservations(self) -> Any:
-        """Likewise."""
-        return self.medium.reservations if isinstance(self.medium, Medium) else None
-
-    def look(self) -> None:
-        """Likewise."""
-        if isinstance(self.medium, Medium):
-            self.medium.look()
-
-    def space(self) -> tuple[int | None, int | None] | None:
-        """Likewise."""
-        return space_of(self.medium)
-
-    def trouble(self) -> str:
-        """Likewise."""
-        return self.medium.trouble() if isinstance(self.medium, Medium) else ""
 
     @property
     def rules(self) -> tuple[ActiveRule, ...]:

@@ -29,13 +29,13 @@ from typing import Any
 from pysrp.backends import Backend
 from pysrp.errors import Busy, ConfigError
 from pysrp.media import open_medium
+from pysrp.media.around import Around
 from pysrp.scsi.codes import Status
-from pysrp.target.backend_medium import features_of, space_of
+from pysrp.target.backend_medium import features_of
 from pysrp.target.data import Media
 from pysrp.target.guarded import excused
 from pysrp.target.link import PENDING, Later
 from pysrp.target.medium import FUA, NOWAIT, Feature, Loop, Medium, MediumChannel, MediumRequest, Operation
-from pysrp.target.workers import Pool
 
 __all__ = ["PowerCut", "open_power_cut"]
 
@@ -48,26 +48,22 @@ MOST = 1 << 16
 """Sectors that are kept; of more, some go to the medium below."""
 
 
-class PowerCut(Medium):
+class PowerCut(Around):
     """``medium``, a Medium or a backend, behind a cache. Closing it loses the cache, and closes that.
 
     ``sector``, bytes, is what reaches the medium below whole or not at all. It does one thing at a time, on threads of
     its own. After :meth:`cut` everything fails with ENXIO. Raises ConfigError for sectors that are no whole blocks.
     """
 
-    medium: Medium | Backend
     seed: int
 
     def __init__(self, medium: Medium | Backend, *, seed: int = 0, sector: int = 512) -> None:
-        super().__init__()
-        self.medium, self.seed = medium, seed
-        self.block: int = getattr(medium, "block", 1)
+        super().__init__(medium)
+        self.seed = seed
         self.sector = sector
         if sector < 1 or sector % self.block:
             raise ConfigError(f"sectors of {sector} bytes on a medium with blocks of {self.block}")
         self.features: Feature = Feature.FUA | features_of(medium) & (Feature.READ_ONLY | Feature.ROTATING)
-        self.identity: str = getattr(medium, "identity", "")
-        self.workers: Pool = Pool()
         self._below = Below(medium)
         self._random = Random(seed)
         self._lock = Lock()
@@ -79,34 +75,6 @@ class PowerCut(Medium):
 
     def __repr__(self) -> str:
         return f"PowerCut({self.medium!r}, seed={self.seed})"
-
-    @property
-    def size(self) -> int:  # type: ignore[override]
-        """That of the other one."""
-        return self.medium.size
-
-    @property
-    def away(self) -> bool:  # type: ignore[override]
-        """Likewise."""
-        return isinstance(self.medium, Medium) and self.medium.away
-
-    @property
-    def reservations(self) -> Any:
-        """Likewise."""
-        return self.medium.reservations if isinstance(self.medium, Medium) else None
-
-    def look(self) -> None:
-        """Likewise."""
-        if isinstance(self.medium, Medium):
-            self.medium.look()
-
-    def space(self) -> tuple[int | None, int | None] | None:
-        """Likewise."""
-        return space_of(self.medium)
-
-    def trouble(self) -> str:
-        """Likewise."""
-        return self.medium.trouble() if isinstance(self.medium, Medium) else ""
 
     @property
     def kept(self) -> int:

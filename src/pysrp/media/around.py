@@ -1,0 +1,55 @@
+"""What a medium is that stands around another one: it says what that says, where it has nothing to add."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pysrp.backends import Backend
+from pysrp.target.backend_medium import space_of
+from pysrp.target.medium import Medium
+from pysrp.target.workers import Pool
+
+__all__ = ["Around"]
+
+
+class Around(Medium):
+    """Around ``medium``, a Medium or a backend. What is left to do is ``features``, ``channel`` and ``close``.
+
+    Its size, its block size, where its reservations are, whether it is away and its room are those of the other one.
+    """
+
+    def __init__(self, medium: Medium | Backend) -> None:
+        super().__init__()
+        self.medium: Medium | Backend = medium
+        self.block: int = getattr(medium, "block", 1)
+        self.identity: str = getattr(medium, "identity", "")
+        self.workers: Pool = Pool()
+        """For what of the other one blocks."""
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        """See :attr:`Medium.size`."""
+        return self.medium.size
+
+    @property
+    def away(self) -> bool:  # type: ignore[override]
+        """See :attr:`Medium.away`."""
+        return isinstance(self.medium, Medium) and self.medium.away
+
+    @property
+    def reservations(self) -> Any:
+        """See :attr:`Medium.reservations`."""
+        return self.medium.reservations if isinstance(self.medium, Medium) else None
+
+    def look(self) -> None:
+        """See :meth:`Medium.look`."""
+        if isinstance(self.medium, Medium):
+            self.medium.look()
+
+    def space(self) -> tuple[int | None, int | None] | None:
+        """See :meth:`Medium.space`."""
+        return space_of(self.medium)
+
+    def trouble(self) -> str:
+        """See :meth:`Medium.trouble`."""
+        return self.medium.trouble() if isinstance(self.medium, Medium) else ""
