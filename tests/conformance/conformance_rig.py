@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pysrp.backends import Null, Ram
+import ceph_lab
+from loop_device import loop_device
+from nbd_servers import NbdServer
 from pysrp.initiator.session import Options, Session
 from pysrp.initiator.units import Result
 from pysrp.lun import Lun
@@ -22,7 +26,7 @@ from pysrp.target.serve import Server
 AS_SRP_HAS_IT = Options(os_type=OsType.AIX, strict=True)
 """A residual is told as SRP says, not as Linux' ibmvscsi takes it."""
 LUN = Lun("8100000000000000")
-SIZE = 8 << 20
+SIZE = 2 << 20
 
 Answer = int | tuple[int, int, int]
 """A status, or sense key, ASC and ASCQ of a CHECK CONDITION."""
@@ -48,6 +52,11 @@ class Kind:
         return "-".join(words + [name for name in ("read_only", "removable") if getattr(self, name)])
 
     @property
+    def granule(self) -> int:
+        """Bytes of which the medium tells whether they are mapped; 0: it says of all that they are."""
+        return {"nbd": 32768, "rbd": 65536, "device": 0}.get(self.medium, 4096)
+
+    @property
     def holds(self) -> bool:
         """Whether what is written can be read."""
         return self.medium != "null"
@@ -64,7 +73,53 @@ KINDS = [
     Kind("file", 512, removable=True),
     Kind("null", 512),
     Kind("null", 4096, removable=True),
+    Kind("device", 512),
+    Kind("device", 4096, thin=True),
+    Kind("nbd", 512, thin=True),
+    Kind("nbd", 4096, removable=True),
+    Kind("rbd", 512, thin=True),
+    Kind("rbd", 4096),
+    Kind("fault", 512, thin=True),
 ]
+"""Each medium thick and thin, with both sizes of blocks, as far as that makes other requests of it. What a read-only or a
+removable disk refuses is no matter of its medium: one or two of those do.
+"""
+
+
+def path_of_file(stack: ExitStack, folder: Path, block: int) -> str:
+    path = folder / "image"
+    path.touch()
+    os.truncate(path, SIZE)
+    return str(path)
+
+
+def device(stack: ExitStack, folder: Path, block: int) -> str:
+    return stack.enter_context(loop_device(folder / "image", SIZE, block))
+
+
+def nbd(stack: ExitStack, folder: Path, block: int) -> str:
+    server = NbdServer(folder, "memory", SIZE)
+    stack.callback(server.kill)
+    return server.uri
+
+
+def rbd(stack: ExitStack, folder: Path, block: int) -> str:
+    """A new image; this thread stays in the cluster's network, so that librbd finds it."""
+    lab = ceph_lab.shared()
+    stack.enter_context(lab.inside())
+    return lab.url(lab.image(SIZE, "--object-size=64K"))
+
+
+MEDIA: dict[str, Callable[[ExitStack, Path, int], str]] = {
+    "ram": lambda *_: f"ram:{SIZE}",
+    "null": lambda *_: f"null:{SIZE}",
+    "fault": lambda *_: f"fault:ram:{SIZE}",
+    "file": path_of_file,
+    "device": device,
+    "nbd": nbd,
+    "rbd": rbd,
+}
+"""The URL of one, of SIZE bytes, zeros; a device has sectors of the disk's blocks."""
 
 
 class Unit:
@@ -105,17 +160,9 @@ def how(result: Result) -> Answer:
 @contextlib.contextmanager
 def unit(kind: Kind, folder: Path) -> Iterator[Unit]:
     """One, for a while."""
-    with contextlib.ExitStack() as stack:
-        medium: Any
-        if kind.medium == "file":
-            path = folder / "image"
-            path.touch()
-            with path.open("r+b") as file:
-                file.truncate(SIZE)
-            medium = open_medium(str(path))
-            stack.callback(medium.close)
-        else:
-            medium = stack.enter_context({"ram": Ram, "null": Null}[kind.medium](SIZE))
+    with ExitStack() as stack:
+        medium = open_medium(MEDIA[kind.medium](stack, folder, kind.block))
+        stack.callback(medium.close)
         disk = (ThinDisk if kind.thin else Disk)(
             medium, "d", block_size=kind.block, read_only=kind.read_only, removable=kind.removable
         )

@@ -252,7 +252,7 @@ def test_unmap_and_lba_status(disk: Unit) -> None:
     assert disk.answer(lba_status(disk.blocks), room=24) == OUT_OF_RANGE
     assert disk.answer(lba_status(disk.blocks - 1), room=24) == GOOD
     assert disk.answer(unmap(24), unmap_list((disk.blocks - 1, 2))) in (OUT_OF_RANGE, PROTECTED)
-    page = max(4096 // disk.size, 1)
+    page = max((disk.kind.granule or 4096) // disk.size, 1)
     if not disk.kind.read_only:
         disk.good(c16(0x8A)(0, 3 * page, 0), b"w" * (3 * page * disk.size))
         disk.good(unmap(24), unmap_list((page, page)))
@@ -263,7 +263,7 @@ def test_unmap_and_lba_status(disk: Unit) -> None:
         assert (length >= 20, first) == (True, lba)
         assert blocks
         if not disk.kind.read_only:
-            assert status == (1 if page <= lba < 2 * page else 0)
+            assert status == (1 if page <= lba < 2 * page and disk.kind.granule else 0)
     for room in 0, 4, 8:
         assert len(disk.good(lba_status(0, room), room=64)) == room
     if not disk.kind.read_only:
@@ -291,6 +291,8 @@ def test_sanitize_refuses(disk: Unit, name: str, cdb: bytes, data: bytes) -> Non
 @pytest.mark.parametrize("count", [0, 1, 31, 32])
 def test_overwrite(disk: Unit, count: int) -> None:
     """0 passes are refused, as is an INITIALIZATION PATTERN LENGTH of 0 or of more than a block."""
+    if count == 31 and disk.kind.medium == "rbd":
+        pytest.skip("31 passes: the unit counts them, and a cluster takes long")
     data = struct.pack(">BBH", count & 31, 0, 4) + b"\0" * 4
     protected = {PROTECTED} if disk.kind.read_only else set()
     good = protected or {GOOD}
@@ -306,7 +308,7 @@ def test_block_erase(disk: Unit) -> None:
     wanted = PROTECTED if disk.kind.read_only else GOOD
     assert disk.answer(sanitize(2)) == (wanted if disk.kind.thin else IN_CDB)
     if disk.kind.thin and not disk.kind.read_only:
-        assert disk.good(lba_status(0), room=24)[20] == 1, "deallocated"
+        assert disk.good(lba_status(0), room=24)[20] == bool(disk.kind.granule), "deallocated"
 
 
 COPIES: list[tuple[str, int, bytes, Answer]] = [
