@@ -10,7 +10,7 @@ from pysrp import fabric, srp
 from pysrp.backends import Ram
 from pysrp.cli import records
 from pysrp.errors import CheckCondition
-from pysrp.fabric import local
+from pysrp.fabric import local, recorder
 from pysrp.fabric.recorder import Recorder
 from pysrp.initiator.session import Options, Session
 from pysrp.target.disk import Disk
@@ -202,6 +202,41 @@ def test_a_medium_that_is_full(told):
             with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
                 near.close()
     assert [(one.filename, one.errno) for one in failures] == [("/dev/full", errno.ENOSPC)] * told
+
+
+def test_requests_that_are_never_answered_are_forgotten(tmp_path, monkeypatch):
+    """A command that was aborted has no answer: whatever else is in its memory later has a number of its own."""
+    client, server = local.pair()
+    near, far = Recorder(client, tmp_path / "near"), Recorder(server, tmp_path / "far")
+    with near, far:
+        near.register()
+        far.register()
+        memory, room = near.allocate(4096), far.allocate(srp.Cmd.SIZE)
+
+        def asks(tag, at=0):
+            srp.Cmd.pack_into(memory, at, tag=tag, cdb=bytes(6))
+            near.send(srp_command(memory.address + at))
+            far.poll()
+            far.copy_in(memory.address + at, room)
+
+        def answers(tag):
+            far.send(bytes([0x80, 1, *bytes(4), 0, 36, *tag.to_bytes(8, "big")]))
+            near.poll()
+
+        for tag in range(1, 9):
+            asks(tag)
+        answers(1)
+        answers(8)
+        monkeypatch.setattr(recorder, "MOST_TRANSACTIONS", 3)
+        for tag in range(9, 13):
+            asks(tag, 64 * (tag - 9))
+        answers(9)
+        answers(12)
+        assert [len(each._by_tag) for each in (near, far)] == [2, 2]
+    for file in "near", "far":
+        lines = map(json.loads, (tmp_path / file).read_text().splitlines())
+        told = [line["txn"] for line in lines if (line["what"], line["dir"]) == ("crq", "t2i")]
+        assert told == [None, 8, None, 12]
 
 
 def test_what_cannot_be_sent_is_not_recorded(tmp_path):

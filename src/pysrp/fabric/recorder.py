@@ -40,7 +40,7 @@ from typing import Any, TextIO
 from pysrp import crq, mad, scsi, srp
 from pysrp.errors import DecodeError
 from pysrp.fabric import Access, Memory, Port
-from pysrp.fabric.recording import Direction, Record, What
+from pysrp.fabric.recording import MOST_TRANSACTIONS, Direction, Record, What
 from pysrp.fabric.wrapped import Wrapped
 
 __all__ = ["Recorder"]
@@ -65,6 +65,11 @@ class _Exchange:
         self.table: Stretch | None = None
         self.outgoing: list[Stretch] = []
         self.incoming: list[Stretch] = []
+
+    @property
+    def tag(self) -> bytes:
+        """What its answer's element names it by."""
+        return self.iu[8:16]
 
     def holds(self, address: int) -> bool:
         """Whether an address belongs to the buffers of the request."""
@@ -184,12 +189,31 @@ class Recorder(Wrapped):
         exchange = _Exchange(self._transactions, element)
         if element[0] != crq.Valid.CMD_RESP or exchange.format not in (crq.Format.SRP, crq.Format.MAD):
             return None
+        # An answer is written over its request: where memory is used anew, none comes any more to the one that had it.
+        self._forget(self._by_address.get(exchange.address))
+        if len(self._by_address) >= MOST_TRANSACTIONS:
+            self._forget(next(iter(self._by_address.values())))
+        self._by_address[exchange.address] = exchange
         return exchange
+
+    def _over(self, element: bytes) -> _Exchange | None:
+        """The request that an element from the target answers, which is over."""
+        exchange = self._by_tag.get(element[8:16]) if element[0] == crq.Valid.CMD_RESP else None
+        self._forget(exchange)
+        return exchange
+
+    def _forget(self, exchange: _Exchange | None) -> None:
+        """Nothing more belongs to it."""
+        if exchange is not None:
+            if self._by_address.get(exchange.address) is exchange:
+                del self._by_address[exchange.address]
+            if self._by_tag.get(exchange.tag) is exchange:
+                del self._by_tag[exchange.tag]
 
     def _understand(self, exchange: _Exchange, iu: bytes) -> None:
         """Read from an IU where its data is; what cannot be read is nobody's."""
         exchange.iu = iu
-        self._by_tag[iu[8:16]] = exchange
+        self._by_tag[exchange.tag] = exchange
         try:
             if exchange.format == crq.Format.MAD:
                 datagram = mad.parse(iu)
@@ -281,10 +305,7 @@ class Recorder(Wrapped):
 
     def _sent(self, element: bytes, exchange: _Exchange | None, memory: list[tuple[Stretch, bytes]]) -> None:
         if self.is_server:
-            exchange = self._by_tag.pop(element[8:16], None) if element[0] == crq.Valid.CMD_RESP else None
-            if exchange is not None and self._by_address.get(exchange.address) is exchange:
-                del self._by_address[exchange.address]
-            self._record("t2i", "crq", element, _title(element), exchange=exchange)
+            self._record("t2i", "crq", element, _title(element), exchange=self._over(element))
             return
         self._record("i2t", "crq", element, _title(element), exchange=exchange)
         if exchange is not None:
@@ -310,13 +331,10 @@ class Recorder(Wrapped):
         return elements
 
     def _asked(self, element: bytes) -> None:
-        exchange = self._request(element)
-        if exchange is not None:
-            self._by_address[exchange.address] = exchange
-        self._record("i2t", "crq", element, _title(element), exchange=exchange)
+        self._record("i2t", "crq", element, _title(element), exchange=self._request(element))
 
     def _answered(self, element: bytes) -> None:
-        exchange = self._by_tag.pop(element[8:16], None) if element[0] == crq.Valid.CMD_RESP else None
+        exchange = self._over(element)
         if exchange is not None:
             (length,) = struct.unpack_from(">H", element, 6)
             iu = self._own(exchange.address, length)
