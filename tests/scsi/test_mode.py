@@ -174,14 +174,19 @@ def test_logical_block_provisioning() -> None:
     used = mode.ThresholdDescriptor.build(
         enabled=True, threshold_arming=1, threshold_resource=2, threshold_count=0x1234
     )
-    made = mode.LogicalBlockProvisioningPage.build(situa=True, descriptors=[used, bytes(8)])
+    made = mode.LogicalBlockProvisioningPage.build(situa=True, descriptors=[used, b"\0\1" + bytes(6)])
     assert bytes(made) == bytes.fromhex("5c 02 001c 01") + bytes(11) + bytes.fromhex(
-        "81020000 00001234"
-    ) + bytes(8)
+        "81020000 00001234 00010000 00000000"
+    )
     assert type(mode.parse_page(made)) is mode.LogicalBlockProvisioningPage
     assert made.problems() == []
     assert [one.threshold_count for one in made.descriptors] == [0x1234, 0]
     assert [bytes(one) for one in mode.parse_page(bytes(made)[:31]).descriptors] == [bytes(used)]
+    assert mode.LogicalBlockProvisioningPage.build(**made.to_dict()) == made
+    assert "payload" not in str(made.show())
+    assert "threshold_count=4660" in str(made.show())
+    beyond = mode.parse_page(bytes(made)[:3] + b"\x10" + bytes(made)[4:])  # as long as it says it is
+    assert ([bytes(one) for one in beyond.descriptors], beyond.extent()) == ([], 20)
     assert mode.LogicalBlockProvisioningPage.build().descriptors == []
     assert bytes(mode.LogicalBlockProvisioningPage.build()) == bytes.fromhex("5c 02 000c") + bytes(12)
 
@@ -205,6 +210,10 @@ def test_write_speeds() -> None:
     )
     assert [(s.rotation_control, s.write_speed) for s in page.write_speeds] == [(0, 0xB00), (1, 0x580)]
     assert mode.CapabilitiesPage.build(number_of_write_speeds=9).write_speeds == []
+    assert mode.CapabilitiesPage.build(number_of_write_speeds=2, write_speeds=page.write_speeds) == page
+    assert mode.parse_page(bytes(page)[:31]).write_speeds == []
+    mixed = mode.CapabilitiesPage.build(payload=b"\xff", write_speeds=[{"write_speed": 5}])
+    assert bytes(mixed) == b"\x2a\x22\xff" + bytes(32) + b"\x05"
 
 
 def test_protocol_specific_parameters() -> None:

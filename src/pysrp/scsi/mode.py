@@ -396,18 +396,14 @@ class LogicalBlockProvisioningPage(
     __slots__ = ()
     situa = Flag(4, 0)
 
-    @classmethod
-    def build(cls, *, descriptors: Any = (), **fields: Any) -> LogicalBlockProvisioningPage:
-        """A new page; ``descriptors``, threshold descriptors or their bytes, may stand for what follows byte 15."""
-        if descriptors:
-            fields["payload"] = bytes(12) + b"".join(bytes(each) for each in descriptors)
-        return super().build(**fields)
-
-    @property
-    def descriptors(self) -> list[ThresholdDescriptor]:
-        """The threshold descriptors that are there, whole."""
-        rest = memoryview(self)[16 : max(self.extent(), 16)]
-        return [ThresholdDescriptor(rest[i : i + 8]) for i in range(0, len(rest) - 7, 8)]
+    descriptors = List(
+        16,
+        SubPage.page_length,
+        bias=-12,
+        item=ThresholdDescriptor,
+        clamp=True,
+        doc="Thresholds, 8 bytes each",
+    )
 
 
 class WriteSpeed(Structure, size=4):
@@ -489,14 +485,13 @@ class CapabilitiesPage(
     current_write_speed_selected = U16(28)
     number_of_write_speeds = U16(30)
 
-    @property
-    def write_speeds(self) -> list[WriteSpeed]:
-        """The write speed descriptors that are there."""
-        rest = memoryview(self)[32 : max(self.extent(), 32)]
-        if len(rest) < 4:
-            return []
-        count = min(int(self.number_of_write_speeds), len(rest) // 4)
-        return [WriteSpeed(rest[4 * i : 4 * i + 4]) for i in range(count)]
+    write_speeds = List(
+        32,
+        lambda view: min(4 * view.number_of_write_speeds, view.page_length - 30) if len(view) > 32 else 0,
+        item=WriteSpeed,
+        clamp=True,
+        doc="Speeds at which it can write, 4 bytes each",
+    )
 
 
 # ---------------------------------------------------------------------------------------------

@@ -784,24 +784,23 @@ class _LogicalBlockProvisioningPageFields(TypedDict, total=False):
     page_length: int
     situa: int
     payload: ReadableBuffer | None
+    descriptors: ReadableBuffer | Iterable[Any] | None
     trailing: ReadableBuffer
 
 class LogicalBlockProvisioningPage(SubPage, code=codes.ModePage.INFORMATIONAL_EXCEPTIONS_CONTROL, subpage=2, full=16):
     """Logical Block Provisioning, 1Ch/02h: 16 + 8 n bytes (SBC-4, 6.5.9)."""
     situa: pysrp.fields.Flag
     """Set: one initiator is told of a threshold that is reached, whose command comes next; clear: all are"""
-    @classmethod
-    def build(cls, *, descriptors: Any = (), **fields: Unpack[_LogicalBlockProvisioningPageFields]) -> Self:  # type: ignore[override]
-        """A new page; ``descriptors``, threshold descriptors or their bytes, may stand for what follows byte 15."""
-    @classmethod
-    def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, **fields: Unpack[_LogicalBlockProvisioningPageFields]) -> int: ...  # type: ignore[override]
-    @property
-    def descriptors(self) -> list[ThresholdDescriptor]:
-        """The threshold descriptors that are there, whole."""
+    descriptors: pysrp.fields.List[ThresholdDescriptor]
+    """Thresholds, 8 bytes each"""
     page_code: pysrp.fields.Bits
     """Which page this is, and so what follows"""
     subpage_code: pysrp.fields.U8
     """Which subpage of that page this is"""
+    @classmethod
+    def build(cls, **fields: Unpack[_LogicalBlockProvisioningPageFields]) -> Self: ...  # type: ignore[override]
+    @classmethod
+    def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, **fields: Unpack[_LogicalBlockProvisioningPageFields]) -> int: ...  # type: ignore[override]
 
 class _WriteSpeedFields(TypedDict, total=False):
     rotation_control: int
@@ -983,6 +982,7 @@ class _CapabilitiesPageFields(TypedDict, total=False):
     current_write_speed_selected: int
     number_of_write_speeds: int
     payload: ReadableBuffer | None
+    write_speeds: ReadableBuffer | Iterable[Any] | None
     trailing: ReadableBuffer
 
 class CapabilitiesPage(ShortCapabilitiesPage, code=codes.ModePage.MM_CAPABILITIES_AND_MECHANICAL_STATUS, short=ShortCapabilitiesPage):
@@ -995,9 +995,8 @@ class CapabilitiesPage(ShortCapabilitiesPage, code=codes.ModePage.MM_CAPABILITIE
     """How fast it writes now, in 1000 bytes a second"""
     number_of_write_speeds: pysrp.fields.U16
     """How many descriptors of speeds follow, 4 bytes each"""
-    @property
-    def write_speeds(self) -> list[WriteSpeed]:
-        """The write speed descriptors that are there."""
+    write_speeds: pysrp.fields.List[WriteSpeed]
+    """Speeds at which it can write, 4 bytes each"""
     spf: pysrp.fields.Flag
     """Set: a subpage code and a length of two bytes follow; clear: a length of one byte"""
     page_code: pysrp.fields.Bits

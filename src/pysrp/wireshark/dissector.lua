@@ -134,6 +134,9 @@ local COMPUTED = {
     ["inquiry.ScsiPort.target_port_descriptors"] = function(tvb, at, n, start, before)
         return before > 2 and tvb(at + start - before + 2, before - 2):uint() or 0
     end,
+    ["mode.CapabilitiesPage.write_speeds"] = function(tvb, at, n)
+        return n > 32 and math.min(4 * tvb(at + 30, 2):uint(), tvb(at + 1, 1):uint() - 30) or 0
+    end,
     ["mode.ModeParameters6.pages"] = function(tvb, at, n) return mode_pages(tvb, at, n, 4, 1, 3) end,
     ["mode.ModeParameters10.pages"] = function(tvb, at, n) return mode_pages(tvb, at, n, 8, 2, 6) end,
     ["mode.ModeParameters10.block_descriptors"] = function(tvb, at)

@@ -23,12 +23,14 @@ class ParameterData(Structure):
     A subclass names with ``cover=`` the Part that holds all bytes behind the header. Fields declared behind
     the header lie inside it: reading one that the data does not reach raises DecodeError, the rest reads.
     build() makes ``full`` bytes (default: up to the last field) and sets the length from them; giving the
-    covering part as bytes makes exactly those, over which the fields given are written.
+    covering part as bytes makes exactly those, over which the fields given are written. A List may lie inside
+    too, behind the fields: it ends where the covering part does.
     """
 
     __slots__ = ()
     TEXTS: ClassVar[dict[str, str]] = texts.DATA
     _cover: tuple[Any, ...] = ()  # the covering Part, in a tuple as it is a descriptor
+    _inside: tuple[Any, ...] = ()  # the Lists in it
     _blank: bytes = b""
     _full: int = 0
     _unused: tuple[tuple[int, int], ...] = ()
@@ -43,6 +45,7 @@ class ParameterData(Structure):
             size = part.offset
         super().__init_subclass__(size=size, **options)
         if part is not None:
+            cls._inside = tuple(f for f in cls.FIELDS if f.variable and f is not part)
             fixed = [f for f in cls.FIELDS if not f.variable]
             last = max(fixed, key=lambda f: f.offset + f.size)
             end: int = last.offset + last.size
@@ -68,12 +71,16 @@ class ParameterData(Structure):
             return cls._build(**fields)
         (part,) = cls._cover
         given = fields.pop(part.name, None)
+        lists = [(each, fields.pop(each.name)) for each in cls._inside if each.name in fields]
         if given is None:
             need = cls._full
             for f in cls.FIELDS:
                 if f.name in fields:
                     need = max(need, f.offset + f.size)
             given = cls._blank[: need - part.offset]
+        for each, items in lists:
+            data, at = each.joined(items), each.offset - part.offset
+            given = bytes(given[:at]).ljust(at, b"\0") + data + bytes(given[at + len(data) :])
         return cls._build(**{part.name: given, **fields})
 
     @classmethod
@@ -137,7 +144,8 @@ class ParameterData(Structure):
             return text
         (part,) = self._cover
         # The covering part holds the fields once more: of it, only what lies behind them and is not zero.
-        end = max(f.offset + f.size for f in self.FIELDS if not f.variable)
+        lists = (sum(self.locate(each.name)) for each in self._inside)
+        end = max(*(f.offset + f.size for f in self.FIELDS if not f.variable), *lists)
         data = bytes(self)[: self.extent()]
         lines, inside = [], False
         for line in text.split("\n"):

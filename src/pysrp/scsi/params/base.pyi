@@ -16,7 +16,8 @@ class ParameterData(Structure):
     A subclass names with ``cover=`` the Part that holds all bytes behind the header. Fields declared behind
     the header lie inside it: reading one that the data does not reach raises DecodeError, the rest reads.
     build() makes ``full`` bytes (default: up to the last field) and sets the length from them; giving the
-    covering part as bytes makes exactly those, over which the fields given are written."""
+    covering part as bytes makes exactly those, over which the fields given are written. A List may lie inside
+    too, behind the fields: it ends where the covering part does."""
     TEXTS: ClassVar[dict[str, str]]
     def __init_subclass__(cls, size: int | None=None, cover: str | None=None, full: int | None=None, **options: Any) -> None: ...
     @classmethod
