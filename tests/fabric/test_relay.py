@@ -232,7 +232,7 @@ def test_late_twice_and_never(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
         assert seen == [*(("i2t", tag, 48) for tag in fates), ("t2i", 5, 48)]
         assert answer == bytes(crq.Element.srp(5, 4096))
     said = "".join(caplog.messages)
-    assert "dropped" in said
+    assert "client 1 i2t: VENDOR SPECIFIC (FFh), format 1, tag or address 0x10c0: dropped" in said
     assert "goes on 0 s, 0 s from now" in said
     assert "5 elements from it, 2 to it, 1 dropped, 1 late, 1 repeated" in said
 
@@ -341,6 +341,20 @@ def test_a_server_that_refuses(tmp_path: Path, caplog: pytest.LogCaptureFixture)
         with fabric.connect(between.here, timeout=PATIENCE, identity=CLIENT) as client:
             until(lambda: listener.accept(0.01) or "the limit is 65536" in caplog.text)
             assert not client.register()
+
+
+def test_a_server_that_does_not_answer(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """One that is called has its time to answer; then it is said that it does not, once."""
+    with fabric.listen(f"unix:{tmp_path}/vios") as listener, Between(tmp_path, listener=listener) as between:
+        with fabric.connect(between.here, timeout=PATIENCE, identity=CLIENT):
+            until(lambda: len(between.relay._joints) == 1)
+            with accepted(listener):
+                (joint,) = between.relay._joints
+                until(lambda: joint.port.partner is not None)  # type: ignore[attr-defined]
+        between.relay._grace = 0.01
+        with fabric.connect(between.here, timeout=PATIENCE, identity=CLIENT):
+            until(lambda: "does not answer" in caplog.text)
+    assert caplog.messages == ["client 2: the server does not answer"]
 
 
 def test_what_is_no_place(tmp_path: Path) -> None:

@@ -117,6 +117,10 @@ def proxy(
     """
     if show and as_json:
         raise click.UsageError("--show and --json both print what passes: give one of them")
+    if only and not (drop or duplicate or delay[0]):
+        raise click.UsageError(
+            "--only says what --drop, --duplicate and --delay are for, and none of these is given"
+        )
     here, there = (url if ":" in url else f"unix:{url}" for url in (listen, connect))
     faults = Faults(drop, duplicate, *delay, only=tuple(map(structure, only)))
     rules = Rules(tuple(map(Setting.of, settings)), script(path) if path else None, faults, seed)

@@ -34,13 +34,13 @@ import os
 import struct
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
-from pysrp import crq, mad, scsi, srp
+from pysrp import crq, mad, srp
 from pysrp.errors import DecodeError
 from pysrp.fabric import Access, Memory, Port
-from pysrp.fabric.recording import MOST_TRANSACTIONS, Direction, Record, What
+from pysrp.fabric.recording import MOST_TRANSACTIONS, Direction, Record, What, name_of
 from pysrp.fabric.wrapped import Wrapped
 
 __all__ = ["Recorder"]
@@ -214,22 +214,14 @@ class Recorder(Wrapped):
         """Read from an IU where its data is; what cannot be read is nobody's."""
         exchange.iu = iu
         self._by_tag[exchange.tag] = exchange
-        try:
-            if exchange.format == crq.Format.MAD:
-                datagram = mad.parse(iu)
-                exchange.name = type(datagram).__name__
-                if isinstance(datagram, (mad.AdapterInfo, mad.Capabilities)):
-                    buffer = int.from_bytes(iu[16:24], "big"), int(datagram.length)
-                    exchange.outgoing, exchange.incoming = [buffer], [buffer]
-                return
-            unit = srp.parse(iu)
-            exchange.name = type(unit).__name__
-            if isinstance(unit, srp.Cmd):
-                exchange.name = getattr(scsi.parse_cdb(unit.cdb), "name", exchange.name)
+        exchange.name = name_of(exchange.format, iu)
+        with suppress(DecodeError):
+            unit = mad.parse(iu) if exchange.format == crq.Format.MAD else srp.parse(iu)
+            if isinstance(unit, (mad.AdapterInfo, mad.Capabilities)):
+                exchange.outgoing = exchange.incoming = [(int.from_bytes(iu[16:24], "big"), int(unit.length))]
+            elif isinstance(unit, srp.Cmd):
                 exchange.outgoing = self._stretches(exchange, unit.data_out)
                 exchange.incoming = self._stretches(exchange, unit.data_in)
-        except DecodeError:
-            exchange.name = exchange.name or "unreadable"
 
     def _stretches(self, exchange: _Exchange, descriptor: Any) -> list[Stretch]:
         if isinstance(descriptor, srp.DirectBuf):

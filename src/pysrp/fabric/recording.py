@@ -23,7 +23,7 @@ from pysrp import crq, mad, scsi, srp
 from pysrp.errors import DecodeError
 from pysrp.fields import View
 
-__all__ = ["Reader", "Record", "read"]
+__all__ = ["Reader", "Record", "name_of", "read"]
 
 Direction = Literal["i2t", "t2i"]
 What = Literal["crq", "iu", "data", "hcall"]
@@ -174,6 +174,20 @@ class Reader:
     def _forget(self, number: int | None) -> None:
         for known in self._formats, self._cdbs, self._datagrams:
             known.pop(number, None)
+
+
+def name_of(format: int, iu: bytes) -> str:
+    """What an IU or datagram is called, a command as its CDB is: ``READ(10)``, ``LoginReq``, ``AdapterInfo``; ``unreadable``.
+
+    ``format`` is that of its element, a :class:`pysrp.crq.Format`.
+    """
+    try:
+        unit = mad.parse(iu) if format == crq.Format.MAD else srp.parse(iu)
+        found = scsi.parse_cdb(unit.cdb) if isinstance(unit, srp.Cmd) else unit
+    except DecodeError:
+        return "unreadable"
+    name: str = getattr(found, "name", type(unit).__name__)
+    return name
 
 
 def cdb_of(iu: bytes) -> bytes:

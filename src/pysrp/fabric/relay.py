@@ -39,6 +39,7 @@ from pysrp._fast import fabric as fast
 from pysrp.errors import ConfigError, HcallError, PartnerGone
 from pysrp.fabric import Access, Identity, Port, shm
 from pysrp.fabric.interposer import Edit, Passage, Passed
+from pysrp.fabric.recording import name_of
 
 __all__ = ["LONGEST", "LentPort", "Relay", "delays_of"]
 
@@ -130,13 +131,18 @@ class _Way:
 class _Joint:
     """One client, and the connection to the server that is made for it."""
 
-    def __init__(self, number: int, near: shm.ServerPort, far: LentPort, port: Port, edit: Edit) -> None:
+    def __init__(
+        self, number: int, near: shm.ServerPort, far: LentPort, port: Port, edit: Edit, grace: float
+    ) -> None:
         self.name = f"client {number}"
         self.near, self.port = near, port
         self._far = far
         self._passage = Passage(far.stretch, edit)
+        self._grace = grace
         self._open = False
-        self._problem = ""
+        self._told = ""
+        self._patience = 0.0
+        """When a server that has been called, and has not answered, does not answer."""
         self._to_client = _Way(near, f"{self.name} t2i")
         self._to_server = _Way(port, f"{self.name} i2t")
         self._counts: Counter[str] = Counter()
@@ -147,6 +153,7 @@ class _Joint:
         """Pass on what there is; when it is wanted again at the latest."""
         answers = self.port.poll(BATCH)
         self._follow()
+        self._tell(now)
         for element in answers:
             if element[0] == crq.Valid.TRANSPORT_EVENT:
                 self._server_left(element[1])
@@ -160,7 +167,7 @@ class _Joint:
                 passed = self._passage.outgoing(element)
                 self._passage.sent(element, passed.iu)
                 self._pass("i2t", passed, self._to_server, now)
-        dues = self._to_server.send(now), self._to_client.send(now)
+        dues = self._to_server.send(now), self._to_client.send(now), self._patience or None
         # A port signals again when it was seen empty. And waiting brings a recorder's file up to date.
         if len(answers) == BATCH or len(asked) == BATCH or self.port.wait(0):
             return now
@@ -175,10 +182,12 @@ class _Joint:
                 "dropped" if not delays else f"goes on {', '.join(f'{one:g} s' for one in delays)} from now"
             )
             self._counts["dropped" if not delays else "late" if len(delays) == 1 else "repeated"] += 1
+            what = name_of(about.format, passed.iu) if passed.iu else "an element"
             log.info(
-                "%s %s: format %d, tag or address %#x: %s",
+                "%s %s: %s, format %d, tag or address %#x: %s",
                 self.name,
                 direction,
+                what,
                 about.format,
                 about.IU_data_ptr,
                 said,
@@ -194,9 +203,17 @@ class _Joint:
             self.near.signal(True)
         elif self._open and not self._far.connected:
             self._close()
-        if self._far.problem != self._problem and (self._far.refused or self._far.partner is None):
+
+    def _tell(self, now: float) -> None:
+        """Say once why there is no server; one that is called has its time to answer."""
+        if self._far.calling and not self._patience and self._far.problem != self._told:
+            self._patience = now + self._grace
+        if self._far.calling and now < self._patience:
+            return
+        self._patience = 0.0
+        if self._far.problem not in ("", self._told):
             log.warning("%s: %s", self.name, self._far.problem)
-        self._problem = self._far.problem
+        self._told = self._far.problem
 
     def _close(self) -> None:
         self._open = False
@@ -253,10 +270,10 @@ class Relay:
 
     ``edits`` gives for each client, by its number from 1, the function that sees and edits what passes; ``wrap``, likewise, what is
     put before its port towards the server, such as a :class:`~pysrp.fabric.recorder.Recorder`: it sees what the server gets and
-    says. ``once``: it ends with its first client. ``mode`` are the permission bits of the socket.
+    says. ``once``: it ends with its first client. ``mode`` are the permission bits of the socket. ``timeout``: a server that has not
+    answered for so many seconds does not answer.
 
-    ConfigError for other transports, or if somebody listens ``here``; TransportError if nobody answers ``there`` within ``timeout``
-    seconds.
+    ConfigError for other transports, or if somebody listens ``here``; TransportError if nobody answers ``there``.
     """
 
     def __init__(
@@ -282,6 +299,7 @@ class Relay:
         self._edits = edits or (lambda number: lambda direction, element, iu: None)
         self._wrap = wrap or (lambda number, port: port)
         self._once = once
+        self._grace = timeout
         self._numbers = itertools.count(1)
         self._joints: dict[_Joint, float | None] = {}
         self._stopped = False
@@ -350,7 +368,7 @@ class Relay:
         window, size = near.client_window
         who = near.partner or Identity()
         far = LentPort(fabric.DEFAULT_QUEUE, size, near.far_region, who, self._path, window, None)
-        joint = _Joint(number, near, far, self._wrap(number, far), self._edits(number))
+        joint = _Joint(number, near, far, self._wrap(number, far), self._edits(number), self._grace)
         log.info("%s: %s, unit address %08x", joint.name, who.partition_name or "no name", who.unit_address)
         for port in near, far:
             self._selector.register(port.fileno(), selectors.EVENT_READ, joint)

@@ -372,6 +372,11 @@ class ClientPort(_ShmPort):
         """Only when closed: another server may come."""
         return self.closed
 
+    @property
+    def calling(self) -> bool:
+        """Whether a server has been called that has not answered yet."""
+        return self._socket is not None and self._partner is None
+
     def attend(self) -> None:
         """The next step towards a partner, whatever it is now."""
         if self.closed:
@@ -406,7 +411,7 @@ class ClientPort(_ShmPort):
 
     def _call_again(self) -> None:
         """The greeting says whether the queue is registered, for the server's H_REG_CRQ: say it anew."""
-        if self._socket is not None and self._partner is None and not self._leaving:
+        if self.calling and not self._leaving:
             self._hang_up()
             self._seek()
 
