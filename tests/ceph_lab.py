@@ -55,6 +55,7 @@ osd objectstore = bluestore
 bluestore block size = 4294967296
 osd client watch timeout = {watch}
 mon data = {folder}/mon
+mgr data = {folder}/mgr
 osd data = {folder}/osd
 run dir = {folder}
 admin socket = {folder}/$name.$pid.asok
@@ -153,7 +154,7 @@ class OwnCephLab(CephLab):
         super().__init__(folder, -1)
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         fsid, osd = uuid.uuid4(), uuid.uuid4()
-        for each in "mon", "osd":
+        for each in "mon", "mgr", "osd":
             (folder / each).mkdir(parents=True)
         self.conf.write_text(CONF.format(fsid=fsid, address=ADDRESS, folder=folder, watch=watch))
         monmap = folder / "monmap"
@@ -185,9 +186,9 @@ class OwnCephLab(CephLab):
         assert done.returncode == 0, f"{command}: {done.stderr}"
 
     def begin(self, daemon: str, network: Callable[[], None] | None = None) -> None:
-        """Start ``mon`` or ``osd``; the first one makes the network."""
+        """Start ``mon``, ``mgr`` or ``osd``; the first one makes the network."""
         network = network or self.enter
-        name = {"mon": "a", "osd": "0"}[daemon]
+        name = {"mon": "a", "mgr": "a", "osd": "0"}[daemon]
         command = [f"ceph-{daemon}", "--conf", str(self.conf), "-i", name, "-f"]
 
         def prepare() -> None:
@@ -197,6 +198,13 @@ class OwnCephLab(CephLab):
         self.running[daemon] = subprocess.Popen(
             command, env=alone(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=prepare
         )
+
+    def manage(self) -> str | None:
+        """Start a manager, which counts what the pools take; why there can be none here."""
+        if shutil.which("ceph-mgr") is None:
+            return "NO CEPH MANAGER HERE: apt-get install --no-install-recommends ceph-mgr"
+        self.begin("mgr")
+        return None
 
     def kill(self, daemon: str) -> None:
         """kill -9."""

@@ -129,13 +129,14 @@ static int rbd_recognize(struct rbd_medium *medium)
 	return rbd_measure(medium);
 }
 
-/* Nothing of it is under way: let go of the image, and the cluster. */
+/* No request of it is under way: let go of the image, and the cluster. */
 static void rbd_detach(struct rbd_medium *medium)
 {
 	rbd_image image = medium->image;
 
 	pthread_mutex_lock(&medium->lock);
 	medium->image = NULL;
+	rbd_settle(medium);	/* who only looks at it may do so while it is not ours */
 	pthread_mutex_unlock(&medium->lock);
 	if (image) {
 		if (medium->watches)
@@ -286,13 +287,12 @@ static int rbd_hear(struct rbd_medium *medium, int64_t nanoseconds, unsigned *ev
 	return goes_on;
 }
 
-/* Refuse all requests from now on, and wait until none is under way any more: that takes no longer than the limit. */
+/* Refuse all requests from now on, and wait until none is under way any more. */
 static void rbd_quiesce(struct rbd_medium *medium, int error)
 {
 	pthread_mutex_lock(&medium->lock);
 	medium->refuses = error;
-	while (medium->flying)
-		pthread_cond_wait(&medium->changed, &medium->lock);
+	rbd_settle(medium);
 	pthread_mutex_unlock(&medium->lock);
 }
 

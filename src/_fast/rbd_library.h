@@ -20,6 +20,8 @@ enum { RBD_EXCLUSIVE = 0 };	/* RBD_LOCK_MODE_EXCLUSIVE */
 /* RBD_FEATURE_ */
 #define RBD_LOCKS (1ull << 2)		/* EXCLUSIVE_LOCK */
 #define RBD_FAST_DIFF (1ull << 4)
+/* RBD_FLAG_: OBJECT_MAP_INVALID, FAST_DIFF_INVALID */
+#define RBD_NO_MAP 3ull
 
 /* A cluster, a pool of it, an image, a request that is under way. */
 typedef void *rados_cluster;
@@ -42,7 +44,9 @@ typedef int (*rbd_found)(uint64_t offset, size_t length, int exists, void *argum
 	CALL(void, ioctx_destroy, (rados_pool)) \
 	CALL(void, ioctx_set_namespace, (rados_pool, const char *)) \
 	CALL(int64_t, ioctx_get_id, (rados_pool)) \
-	CALL(void, set_pool_full_try, (rados_pool))
+	CALL(void, set_pool_full_try, (rados_pool)) \
+	CALL(int, mon_command, (rados_cluster, const char **, size_t, const char *, size_t, char **, size_t *, char **, size_t *)) \
+	CALL(void, buffer_free, (char *))
 
 #define RBD_CALLS(CALL) \
 	CALL(int, open, (rados_pool, const char *name, rbd_image *, const char *snap)) \
@@ -50,6 +54,8 @@ typedef int (*rbd_found)(uint64_t offset, size_t length, int exists, void *argum
 	CALL(int, close, (rbd_image)) \
 	CALL(int, get_size, (rbd_image, uint64_t *)) \
 	CALL(int, get_features, (rbd_image, uint64_t *)) \
+	CALL(int, get_flags, (rbd_image, uint64_t *)) \
+	CALL(int64_t, get_data_pool_id, (rbd_image)) \
 	CALL(int, get_stripe_unit, (rbd_image, uint64_t *)) \
 	CALL(int, get_id, (rbd_image, char *, size_t)) \
 	CALL(int, is_exclusive_lock_owner, (rbd_image, int *)) \

@@ -262,6 +262,55 @@ static int rbd_write_text(struct rbd_medium *medium, const char *text)
 	return !text && result == -ENOENT ? 0 : -result;
 }
 
+/* Room */
+
+#define RBD_DF "{\"prefix\": \"df\", \"detail\": \"detail\", \"format\": \"json\"}"
+
+struct rbd_room {
+	int64_t used;			/* bytes of objects that the image has, -1: not known */
+	int64_t pool;			/* the number of that which has them */
+	char *text;			/* what the monitors say of all pools, for rados.buffer_free(); NULL: they do not tell us */
+	size_t length;
+};
+
+static int rbd_count(uint64_t offset, size_t length, int exists, void *argument)
+{
+	(void)offset;
+	*(int64_t *)argument += exists ? (int64_t)length : 0;
+	return 0;
+}
+
+/* How many bytes of objects there are, by the map of objects alone: to ask each of them takes long. 0, or a negative errno. */
+static int rbd_used(struct rbd_medium *medium, rbd_image image, int64_t *used)
+{
+	uint64_t flags = RBD_NO_MAP, size;
+	int result = medium->found & RBD_FAST_DIFF ? rbd.get_flags(image, &flags) : 0;
+
+	if (result < 0 || flags & RBD_NO_MAP || (result = rbd.get_size(image, &size)) < 0)
+		return result;
+	*used = 0;
+	return rbd.diff_iterate2(image, NULL, 0, size, 0, 1, rbd_count, used);
+}
+
+/* Ask what room it takes, and what there is; whether it is ours or not. 0, or an errno. */
+static int rbd_ask_room(struct rbd_medium *medium, struct rbd_room *room)
+{
+	const char *command = RBD_DF;
+	rbd_image image;
+	int result, error = rbd_forked(medium) ? EBADF : rbd_visit(medium, &image);
+
+	*room = (struct rbd_room){ .used = -1 };
+	if (error)
+		return error;
+	room->pool = rbd.get_data_pool_id(image);
+	result = room->pool < 0 ? (int)room->pool : rbd_used(medium, image, &room->used);
+	if (result >= 0)
+		result = rados.mon_command(medium->cluster, &command, 1, "", 0, &room->text, &room->length, NULL, NULL);
+	rbd_leave(medium);
+	/* Whose rights are few learns what the image takes. */
+	return result < 0 && result != -EACCES ? -result : 0;
+}
+
 /* It is as large as it was found last. Only if that is more: `grown`. */
 static void rbd_resize(struct rbd_medium *medium, int grown)
 {

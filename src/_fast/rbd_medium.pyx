@@ -4,7 +4,7 @@ rbd_medium.h does what is asked of it, by librbd, which is loaded when the first
 """
 
 cimport cython
-from cpython.bytes cimport PyBytes_AS_STRING
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.errno cimport EIO, ESHUTDOWN
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free
@@ -52,6 +52,14 @@ cdef extern from "rbd_medium.h" nogil:
     void rbd_shut(rbd_medium *medium)
     void rbd_unuse(rbd_medium *medium)
     void rbd_resize(rbd_medium *medium, int grown)
+    struct rbd_room:
+        int64_t used, pool
+        char *text
+        size_t length
+    int rbd_ask_room(rbd_medium *medium, rbd_room *room)
+    struct rados_calls:
+        void (*buffer_free)(char *)
+    rados_calls rados
     int rbd_read_text(rbd_medium *medium, char **text)
     int rbd_write_text(rbd_medium *medium, const char *text)
     bint rbd_hold(rbd_medium *medium)
@@ -121,6 +129,25 @@ cdef class RbdTable:
         """Its size is :attr:`size_now` from now on; ``grown``: if that is more."""
         with nogil:
             rbd_resize(self.medium, grown)
+
+    def room(self):
+        """Bytes of objects that it has, None: there is no map of them; the number of the pool that has them; and what
+        the monitors say of all pools, JSON, None: they do not tell this client.
+
+        Whether it is ours or not. Waits; raises OSError.
+        """
+        cdef rbd_room found
+        cdef int error
+        with nogil:
+            error = rbd_ask_room(self.medium, &found)
+        try:
+            if error:
+                raise OSError(error, os.strerror(error))
+            told = None if found.text is NULL else PyBytes_FromStringAndSize(found.text, found.length)
+            return None if found.used < 0 else found.used, found.pool, told
+        finally:
+            if found.text is not NULL:
+                rados.buffer_free(found.text)
 
     def read_text(self):
         """The text that the image's metadata keep for us, bytes; None: there is none.

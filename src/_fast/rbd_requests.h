@@ -114,12 +114,33 @@ static int rbd_enter(struct rbd_medium *medium, rbd_image *image)
 	return error;
 }
 
+/* Likewise, whoever has the lock, for what only looks at the image. */
+static int rbd_visit(struct rbd_medium *medium, rbd_image *image)
+{
+	int error;
+
+	pthread_mutex_lock(&medium->lock);
+	*image = medium->image;
+	error = medium->closing ? EBADF : *image ? 0 : medium->refuses;
+	if (!error)
+		medium->flying++;
+	pthread_mutex_unlock(&medium->lock);
+	return error;
+}
+
 static void rbd_leave(struct rbd_medium *medium)
 {
 	pthread_mutex_lock(&medium->lock);
 	if (!--medium->flying)
 		pthread_cond_broadcast(&medium->changed);
 	pthread_mutex_unlock(&medium->lock);
+}
+
+/* With the lock: wait until nothing is under way any more, which takes no longer than the limit. */
+static void rbd_settle(struct rbd_medium *medium)
+{
+	while (medium->flying)
+		pthread_cond_wait(&medium->changed, &medium->lock);
 }
 
 /* The image is not ours any more: all that comes is refused until the keeper has it again. */

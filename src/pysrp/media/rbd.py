@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
+import time
 from functools import partial
 from typing import Any
 
@@ -21,6 +23,9 @@ log: logging.Logger = logging.getLogger("pysrp.media")
 
 LIMIT = 60.0
 """Seconds that a request may wait for the cluster."""
+
+FRESH = 1.0
+"""Seconds that it is believed what room there is: the cluster itself counts every few seconds."""
 
 RbdStatus = dict[str, Any]
 """What :meth:`RbdMedium.status` returns."""
@@ -73,6 +78,8 @@ class RbdMedium(NativeMedium):
             why = "what is only read needs none" if read_only else "the image has no exclusive-lock"
             raise ConfigError(f"{self.url}: lock={lock}, but {why}")
         super().__init__(self._image.capsule)
+        self._room: tuple[int | None, int | None] = None, None
+        self._fresh = 0.0
         self.identity: str = f"rbd:{self._image.key}"
         if self._image.locks:
             self.reservations: Any = ImageReservations(self._image)
@@ -111,6 +118,18 @@ class RbdMedium(NativeMedium):
         """:attr:`size` is :meth:`size_now` from now on. Whoever serves this medium has to be told."""
         self._image.resize()
 
+    def space(self) -> tuple[int | None, int | None]:
+        """See :meth:`pysrp.target.medium.Medium.space`: whole objects of the image, where it has a map of them (``fast-diff``),
+        without those of its snapshots; and what the pool that has them could take, as ``ceph df`` says, up to its quota.
+
+        It is asked again after a second, or ten times as long as that takes. Raises OSError as the cluster does.
+        """
+        if (begun := time.monotonic()) >= self._fresh:
+            used, pool, told = self._image.room()
+            self._room = used, None if told is None else _available(json.loads(told), pool)
+            self._fresh = (ended := time.monotonic()) + max(FRESH, 10 * (ended - begun))
+        return self._room
+
     def status(self) -> RbdStatus:
         """Whether the image is ours, how often it was lost, and why last."""
         return self._image.status()
@@ -118,6 +137,17 @@ class RbdMedium(NativeMedium):
     def close(self) -> None:
         """See :meth:`pysrp.target.medium.Medium.close`. Waits until others can have the lock, some seconds at most."""
         self._image.close()
+
+
+def _available(df: Any, pool: int) -> int | None:
+    """Bytes that a pool could take yet, None: no manager has counted them."""
+    found = [each["stats"] for each in df["pools"] if each["id"] == pool]
+    if not found or not df["stats"]["total_bytes"]:
+        return None
+    (stats,) = found
+    left = int(stats["max_avail"])
+    quota = int(stats["quota_bytes"])
+    return max(min(left, quota - int(stats["stored"])), 0) if quota else left
 
 
 def _told(url: str, up: bool, status: RbdStatus) -> None:
