@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -25,6 +26,18 @@
 #ifndef FALLOC_FL_ZERO_RANGE /* musl has the others */
 #define FALLOC_FL_ZERO_RANGE 0x10
 #endif
+
+#ifndef STATX_TYPE /* musl before 1.2.5 */
+#include <linux/stat.h>
+#endif
+#ifndef AT_STATX_DONT_SYNC
+#define AT_STATX_DONT_SYNC 0x4000
+#endif
+
+/*
+ * statx(2), preadv2(2) and pwritev2(2) are called by number: musl has functions for them since 1.2.5 only, and a wheel for
+ * musl is one for 1.2.0.
+ */
 
 enum {
 	FILE_VECTORS = 64,		/* buffers in one call */
@@ -101,7 +114,8 @@ static uint64_t file_measure(int fd)
 	struct statx found = { 0 };
 	uint64_t bytes = 0;
 
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_SIZE, &found) || !S_ISBLK(found.stx_mode))
+	if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_SIZE, &found) ||
+	    !S_ISBLK(found.stx_mode))
 		return found.stx_size;
 	return ioctl(fd, BLKGETSIZE64, &bytes) ? 0 : bytes;
 }
@@ -116,9 +130,9 @@ static ssize_t file_call(int fd, int write, const struct iovec *vectors, unsigne
 {
 	ssize_t moved;
 
-	do
-		moved = write ? pwritev2(fd, vectors, (int)count, (off_t)at, flags) :
-				preadv2(fd, vectors, (int)count, (off_t)at, flags);
+	do /* the offset in two words: one of 64 bits has all of it, and the kernel shifts the other one out */
+		moved = syscall(write ? SYS_pwritev2 : SYS_preadv2, (long)fd, vectors, (long)count, (long)at,
+				(long)(at >> 32), (long)flags);
 	while (moved < 0 && errno == EINTR);
 	if (moved < 0)
 		return -errno;

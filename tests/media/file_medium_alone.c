@@ -30,8 +30,6 @@ static int rough_create(pthread_t *thread, const pthread_attr_t *attributes, voi
 static off_t rough_seek(int fd, off_t at, int whence);
 static long rough_syscall(long number, ...);
 
-#define preadv2(fd, vectors, count, at, flags) rough_move(0, fd, vectors, count, at, flags)
-#define pwritev2(fd, vectors, count, at, flags) rough_move(1, fd, vectors, count, at, flags)
 #define fdatasync rough_flush
 #define pthread_create rough_create
 #define lseek rough_seek
@@ -39,8 +37,6 @@ static long rough_syscall(long number, ...);
 #include "file_medium.h"
 #undef syscall
 #undef lseek
-#undef preadv2
-#undef pwritev2
 #undef fdatasync
 #undef pthread_create
 
@@ -120,11 +116,26 @@ static off_t rough_seek(int fd, off_t at, int whence)
 static long rough_syscall(long number, ...)
 {
 	va_list given;
-	long got;
+	long got = -1;
 
 	va_start(given, number);
+	if (number == SYS_preadv2 || number == SYS_pwritev2) {
+		int fd = (int)va_arg(given, long);
+		const struct iovec *vectors = va_arg(given, const struct iovec *);
+		long count = va_arg(given, long), low = va_arg(given, long), high = va_arg(given, long);
+
+		CHECK(high == 0);
+		got = rough_move(number == SYS_pwritev2, fd, vectors, (int)count, low, (int)va_arg(given, long));
+	} else if (number == SYS_statx) {
+		int fd = va_arg(given, int);
+		const char *path = va_arg(given, const char *);
+		int flags = va_arg(given, int);
+		unsigned mask = va_arg(given, unsigned);
+
+		got = statx(fd, path, flags, mask, va_arg(given, struct statx *));
+	}
 #ifdef IORING_FEAT_RW_CUR_POS
-	if (number == __NR_io_uring_setup) {
+	else if (number == __NR_io_uring_setup) {
 		unsigned entries = va_arg(given, unsigned);
 		struct io_uring_params *params = va_arg(given, struct io_uring_params *);
 
@@ -146,8 +157,6 @@ static long rough_syscall(long number, ...)
 			got = syscall(number, fd, submit, wanted, flags, NULL, 0);
 		}
 	}
-#else
-	got = -1;
 #endif
 	va_end(given);
 	return got;
