@@ -80,7 +80,7 @@ takeovers: $(VENV)/test  ## TAKEOVERS=50: two servers take over one Ceph image
 FREE_TESTS = tests/codec tests/fabric tests/target/test_target_threads.py tests/initiator/test_initiator_crash.py
 
 free-threaded:  ## tests on a CPython without the GIL
-	@python=$$(tools/free_threaded.sh) || exit 1; PYTHON="$$python" tools/venv.sh .venv-free
+	@python=$$(tools/cpython.sh free-threaded) || exit 1; PYTHON="$$python" tools/venv.sh .venv-free
 	@.venv-free/bin/python -m pip --disable-pip-version-check --quiet install 'setuptools>=77' 'cython>=3.1,<4' 'pytest>=9' 'pytest-xdist>=3.5' 'hypothesis>=6.100'
 	@.venv-free/bin/python -m pip --disable-pip-version-check --quiet install 'cffi>=2' || echo 'free-threaded: no cffi for this Python: without vio:' >&2
 	@$(LOCKED) sh -c 'rm -rf build/lib* build/bdist* build/temp* && .venv-free/bin/python -m pip --disable-pip-version-check --quiet install --no-build-isolation --no-deps .'

@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from pysrp._fast import __path__ as fast
 from pysrp._fast import lun, ram
 
 import pysrp
@@ -153,6 +154,20 @@ def test_the_libraries_that_a_wheel_needs(tmp_path: Path) -> None:
     found = wheels.needed(tmp_path / "pysrp.whl")
     assert "libc.so.6" in found
     assert all(re.fullmatch(r"lib[a-z0-9_+]+\.so\.\d+|ld-.*", name) for name in found)
+
+
+@pytest.mark.skipif(not shutil.which("readelf"), reason="binutils are not on this machine")
+def test_modules_call_nothing_that_an_old_musl_has_not(tmp_path: Path) -> None:
+    modules = [
+        found for folder in (*fast, Path(pysrp.__file__).parent) for found in Path(folder).rglob("*.so")
+    ]
+    assert len(modules) > 15
+    with zipfile.ZipFile(tmp_path / "pysrp.whl", "w") as archive:
+        for module in modules:
+            archive.write(module, f"{module.parent.name}/{module.name}")
+    found = wheels.called(tmp_path / "pysrp.whl")
+    assert {"PyObject_Free", "malloc", "syscall"} <= found
+    assert found & wheels.MUSL_LATER == set()
 
 
 def test_links_of_an_unpacked_system_lead_into_it(tmp_path: Path) -> None:

@@ -145,21 +145,11 @@ def tried(wheel: Path, sdist: Path, arch: Architecture) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         tree, imports = wheels.unpacked(sdist, folder), folder / "imports"
-        words = [
-            sys.executable,
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--only-binary=:all:",
-            "--target",
-            imports,
-        ]
-        words += ["--python-version", VERSION, *(f"--platform={each}_{arch.name}" for each in ACCEPTED)]
-        wheels.run([*words, f"{wheel}[cli]", *wheels.TESTED_WITH])
+        wheels.installed_for([f"{each}_{arch.name}" for each in ACCEPTED], VERSION, wheel, imports)
         python = interpreter(arch, folder, imports)
         print("   ", wheels.run([python, imports / "bin/pysrp", "--version"], cwd=folder).strip())
-        print("   ", wheels.run([python, "-c", wheels.TALK], cwd=folder).strip())
+        for program in wheels.IMPORTS, wheels.TALK:
+            print("   ", wheels.run([python, "-c", program], cwd=folder).strip())
         tests = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "emulated"]
         tests += ["--hypothesis-profile", "emulated", "-m", "not slow and not power", *QUICK]
         print("   ", wheels.run(tests, cwd=tree).strip().splitlines()[-1], flush=True)

@@ -4,7 +4,7 @@
 
     make wheels                          all of them, into dist/
     make wheels PYTHONS="3.11 3.13"      for some
-    make wheels MUSL=1                   musllinux wheels as well, with zig's compiler
+    make wheels MUSL=1                   musllinux wheels as well, with zig's compiler; one of them is run
     make wheels ARCHS="aarch64 s390x"    for other processors, by tools/foreign.py
     python tools/wheels.py --help
 
@@ -38,10 +38,13 @@ ROOT = Path(__file__).resolve().parents[1]
 MACHINE = os.uname().machine
 
 GLIBC = (2, 28)
-"""The oldest glibc that the wheels run with, of 2018: it is the first with all that the code calls (statx)."""
+"""The oldest glibc that the wheels run with, of 2018."""
 
 MUSL = "musllinux_1_2"
-"""What wheels for musl are named after: musl 1.2 of 2020, as zig's headers are."""
+"""What wheels for musl are named after: musl 1.2 of 2020."""
+
+MUSL_LATER = {"_Fork", "gettid", "preadv2", "pwritev2", "qsort_r", "reallocarray", "statx"}
+"""Functions of Linux and POSIX that musl 1.2.1 to 1.2.5 have brought: zig's headers have them, a wheel must not call them."""
 
 MOST_BYTES = 8 << 20
 """A wheel is not larger than that."""
@@ -67,6 +70,19 @@ with Server("unix:vios", LunMap([(256, Disk(Ram(1 << 20), "ram000"))])) as serve
     print(disk.hctl, disk.vendor, disk.product, disk.capacity())
 """
 """A target, and an initiator that drives it, in one process."""
+
+IMPORTS = """
+from importlib import import_module
+from pkgutil import iter_modules
+
+import pysrp._fast
+
+names = [found.name for found in iter_modules(pysrp._fast.__path__)]
+for name in names:
+    import_module(f"pysrp._fast.{name}")
+print(len(names), "compiled modules")
+"""
+"""Each compiled module finds all that it calls."""
 
 
 def run(
@@ -190,17 +206,26 @@ def audited(wheel: Path, out: Path, tag: str) -> Path:
         (made,) = Path(folder).glob("*.whl")
         if not made.stem.endswith(f"-{tag}"):
             raise SystemExit(f"{made.name} is for another platform than {tag}")
-        if musl and (strange := needed(made) - {"libc.so"}):
-            raise SystemExit(f"{made.name} needs {', '.join(sorted(strange))}: that is not musl")
+        if musl and (strange := needed(made) - {"libc.so"} | called(made) & MUSL_LATER):
+            raise SystemExit(f"{made.name} needs {', '.join(sorted(strange))}: that is not in musl 1.2.0")
         return Path(shutil.copy(made, out))
 
 
 def needed(wheel: Path) -> set[str]:
     """The shared libraries that a wheel's modules name, by readelf."""
+    return set(re.findall(r"\(NEEDED\).*\[(.*)\]", _read(wheel, "--dynamic")))
+
+
+def called(wheel: Path) -> set[str]:
+    """The functions and data of others that a wheel's modules name, by readelf; without versions."""
+    return set(re.findall(r" UND ([\w.]+)", _read(wheel, "--dyn-syms", "--wide")))
+
+
+def _read(wheel: Path, *options: str) -> str:
+    """What readelf says of a wheel's modules."""
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(wheel) as archive:
         modules = [archive.extract(name, folder) for name in archive.namelist() if name.endswith(".so")]
-        said = run(["readelf", "--dynamic", *modules], environment={**os.environ, "LC_ALL": "C"})
-    return set(re.findall(r"\(NEEDED\).*\[(.*)\]", said))
+        return run(["readelf", *options, *modules], environment={**os.environ, "LC_ALL": "C"})
 
 
 def _with_our_scripts() -> str:
@@ -219,7 +244,7 @@ def make_glibc(sdist: Path, python: str, out: Path) -> Path:
 
 
 def make_musl(sdist: Path, python: str, out: Path) -> Path:
-    """A musllinux wheel, compiled by zig. It cannot run here: what can be seen of it is what auditwheel says."""
+    """A musllinux wheel, compiled by zig."""
     tag = run(
         [python, "-c", "import sys; print(sys.implementation.cache_tag + getattr(sys, 'abiflags', ''))"]
     )
@@ -249,11 +274,44 @@ def tried(wheel: Path, sdist: Path, python: str) -> None:
         programs, tree = bare(python, Path(folder) / "venv"), unpacked(sdist, Path(folder))
         run([programs / "pip", "install", "--quiet", f"{wheel}[cli]"])
         print("   ", run([programs / "pysrp", "--version"], cwd=Path(folder)).strip())
-        print("   ", run([programs / "python", "-c", TALK], cwd=Path(folder)).strip())
+        for program in IMPORTS, TALK:
+            print("   ", run([programs / "python", "-c", program], cwd=Path(folder)).strip())
         print(f"    import pysrp.srp: {import_time(programs / 'python') * 1000:.0f} ms of processor time")
         run([programs / "pip", "install", "--quiet", *TESTED_WITH])
         tests = [programs / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *QUICK]
         print("   ", run(tests, cwd=tree).strip().splitlines()[-1])
+
+
+def installed_for(platforms: Iterable[str], version: str, wheel: Path, imports: Path) -> None:
+    """Put a wheel, and what its tests need, into a folder, as pip would on a machine of these platforms."""
+    words = [sys.executable, "-m", "pip", "install", "--quiet", "--only-binary=:all:", "--target", imports]
+    words += ["--python-version", version, *(f"--platform={each}" for each in platforms)]
+    run([*words, f"{wheel}[cli]", *TESTED_WITH])
+
+
+def musl_python() -> str | None:
+    """A CPython with musl (tools/cpython.sh, which builds it where there is none); None, and why is said."""
+    done = subprocess.run([ROOT / "tools/cpython.sh", "musl"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        print(f"SKIPPED musllinux wheels are not run: {done.stderr.strip().splitlines()[-1]}")
+    return done.stdout.strip() or None
+
+
+def tried_musl(wheel: Path, sdist: Path, python: str) -> None:
+    """Use a musllinux wheel by a CPython with musl: the command, a target and its client, quick tests."""
+    program = "import sysconfig; print(sysconfig.get_python_version())"
+    version = run([python, "-c", program]).strip()
+    if f"-cp{version.replace('.', '')}-" not in wheel.name:
+        print(f"    {wheel.name} is not run: the Python with musl is {version}")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        tree, imports = unpacked(sdist, Path(folder)), Path(folder) / "imports"
+        installed_for([f"{MUSL}_{MACHINE}", f"musllinux_1_1_{MACHINE}"], version, wheel, imports)
+        environment = {**os.environ, "PYTHONPATH": str(imports)}
+        for words in [imports / "bin/pysrp", "--version"], ["-c", IMPORTS], ["-c", TALK]:
+            print("   ", run([python, *words], cwd=Path(folder), environment=environment).strip())
+        tests = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *QUICK]
+        print("   ", run(tests, cwd=tree, environment=environment).strip().splitlines()[-1])
 
 
 def import_time(python: str | Path, module: str = "pysrp.srp") -> float:
@@ -307,6 +365,7 @@ def main() -> int:
     parser.add_argument("--untried", action="store_true", help="neither install them nor build one again")
     options = parser.parse_args()
     pythons = here(options.versions)
+    musl = musl_python() if options.musl and not options.untried else None
     made = [sdist := make_sdist(options.out)]
     for version, python in pythons.items():
         print(f"CPython {version}", flush=True)
@@ -315,6 +374,8 @@ def main() -> int:
             tried(wheels[0], sdist, python)
         if options.musl:
             wheels.append(make_musl(sdist, python, options.out))
+            if musl:
+                tried_musl(wheels[-1], sdist, musl)
         for wheel in wheels:
             judged(wheel)
         made += wheels
