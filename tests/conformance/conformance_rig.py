@@ -86,40 +86,40 @@ removable disk refuses is no matter of its medium: one or two of those do.
 """
 
 
-def path_of_file(stack: ExitStack, folder: Path, block: int) -> str:
+def path_of_file(stack: ExitStack, folder: Path, block: int, size: int) -> str:
     path = folder / "image"
     path.touch()
-    os.truncate(path, SIZE)
+    os.truncate(path, size)
     return str(path)
 
 
-def device(stack: ExitStack, folder: Path, block: int) -> str:
-    return stack.enter_context(loop_device(folder / "image", SIZE, block))
+def device(stack: ExitStack, folder: Path, block: int, size: int) -> str:
+    return stack.enter_context(loop_device(folder / "image", size, block))
 
 
-def nbd(stack: ExitStack, folder: Path, block: int) -> str:
-    server = NbdServer(folder, "memory", SIZE)
+def nbd(stack: ExitStack, folder: Path, block: int, size: int) -> str:
+    server = NbdServer(folder, "memory", size)
     stack.callback(server.kill)
     return server.uri
 
 
-def rbd(stack: ExitStack, folder: Path, block: int) -> str:
+def rbd(stack: ExitStack, folder: Path, block: int, size: int) -> str:
     """A new image; this thread stays in the cluster's network, so that librbd finds it."""
     lab = ceph_lab.shared()
     stack.enter_context(lab.inside())
-    return lab.url(lab.image(SIZE, "--object-size=64K"))
+    return lab.url(lab.image(size, "--object-size=64K"))
 
 
-MEDIA: dict[str, Callable[[ExitStack, Path, int], str]] = {
-    "ram": lambda *_: f"ram:{SIZE}",
-    "null": lambda *_: f"null:{SIZE}",
-    "fault": lambda *_: f"fault:ram:{SIZE}",
+MEDIA: dict[str, Callable[[ExitStack, Path, int, int], str]] = {
+    "ram": lambda *given: f"ram:{given[-1]}",
+    "null": lambda *given: f"null:{given[-1]}",
+    "fault": lambda *given: f"fault:ram:{given[-1]}",
     "file": path_of_file,
     "device": device,
     "nbd": nbd,
     "rbd": rbd,
 }
-"""The URL of one, of SIZE bytes, zeros; a device has sectors of the disk's blocks."""
+"""The URL of one, of so many bytes, zeros; a device has sectors of the disk's blocks."""
 
 
 class Unit:
@@ -158,10 +158,10 @@ def how(result: Result) -> Answer:
 
 
 @contextlib.contextmanager
-def unit(kind: Kind, folder: Path) -> Iterator[Unit]:
+def unit(kind: Kind, folder: Path, size: int = SIZE) -> Iterator[Unit]:
     """One, for a while."""
     with ExitStack() as stack:
-        medium = open_medium(MEDIA[kind.medium](stack, folder, kind.block))
+        medium = open_medium(MEDIA[kind.medium](stack, folder, kind.block, size))
         stack.callback(medium.close)
         disk = (ThinDisk if kind.thin else Disk)(
             medium, "d", block_size=kind.block, read_only=kind.read_only, removable=kind.removable

@@ -36,6 +36,7 @@ PEERS = {
     "ceph-mon": "ceph-mon",
     "ceph-osd": "ceph-osd",
     "rbd": "ceph-common",
+    "iscsi-test-cu": "libiscsi-bin",
 }
 """Of the tests on the host."""
 

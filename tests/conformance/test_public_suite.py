@@ -1,0 +1,48 @@
+"""libiscsi's conformance suite through our own initiator, by way of iSCSI. It takes minutes: make conformance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import public_suite
+from conformance_rig import AS_SRP_HAS_IT, LUN, Kind, unit
+from iscsi_bridge import bridge
+
+pytestmark = pytest.mark.conformance
+
+KINDS = [
+    Kind("ram", 512, thin=True),
+    Kind("ram", 512),
+    Kind("ram", 4096, thin=True),
+    Kind("ram", 4096),
+    Kind("ram", 512, thin=True, read_only=True),
+    Kind("ram", 512, thin=True, removable=True),
+    Kind("file", 512, thin=True),
+    Kind("device", 512, thin=True),
+    Kind("nbd", 512, thin=True),
+    Kind("rbd", 512, thin=True),
+    Kind("fault", 512, thin=True),
+]
+SIZE = 64 << 20
+KNOWN = public_suite.KNOWN | {
+    "Sanitize.Reset": "wants to be told for seconds that OVERWRITE goes on: it is over by then, 64 MiB do not take so long",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_public_suite(kind: Kind, tmp_path: Path) -> None:
+    """Those alone fail that are known to."""
+    if not Path(public_suite.SUITE).exists():
+        pytest.skip("NO ISCSI-TEST-CU HERE: apt-get install libiscsi-bin")
+    url = f"unix:{tmp_path}/s0"
+    with (
+        unit(kind, tmp_path, SIZE) as disk,
+        bridge(url, LUN, AS_SRP_HAS_IT) as path,
+        (tmp_path / "suite.txt").open("w") as log,
+    ):
+        ended = public_suite.results([path, path], lambda: disk.sessions[1].lun_reset(LUN), log.write)
+        found = {name: (end, why) for name, end, why in ended}
+    known = KNOWN | (public_suite.KNOWN_READ_ONLY if kind.read_only else {})
+    assert not public_suite.summary(str(kind), found, known), f"all that was said: {log.name}"
