@@ -95,9 +95,9 @@ power: $(VENV)/test  ## the POWER lab, nothing of it skipped
 	@$(SETUP)
 	PYSRP_LAB_REQUIRED=1 $(LAB)
 
-# libiscsi's suite in the POWER lab, through Debian's ibmvscsi, on a thin and on a thick disk: a quarter of an hour.
-conformance: setup  ## a public SCSI suite through ibmvscsi, in the POWER lab
-	PYSRP_LAB_REQUIRED=1 $(PYTHON) -m pytest -s -n 0 -m conformance -o faulthandler_timeout=7200 tests/power/test_conformance.py
+# libiscsi's suite on every kind of unit, through our own initiator and, in the POWER lab, through Debian's ibmvscsi: an hour.
+conformance: setup  ## a public SCSI suite, through our initiator and ibmvscsi
+	PYSRP_LAB_REQUIRED=1 $(PYTHON) -m pytest -s -n 0 -m conformance -o faulthandler_timeout=7200 tests/conformance tests/power
 
 # What has to hold before anything lands: most of what is here, side by side.
 check:  ## what has to hold before anything lands

@@ -1,44 +1,48 @@
 """libiscsi's conformance suite through Debian's ibmvscsi in the lab. It takes minutes, and is not part of make power: make conformance."""
 
+import sys
+
 import pytest
 
-from lab import cross
+from lab import REPO, cross
+
+FOLDER = REPO / "tests/conformance"
+sys.path.append(str(FOLDER))
+import public_suite  # noqa: E402 - the guest has it from there too
 
 pytestmark = pytest.mark.conformance
 
-UNIT = 0x30000028
-KNOWN = {
-    "GetLBAStatus.UnmapSingle": "asks for the status one block behind what it unmapped, and wants to be told of one physical block "
-    "behind it: the same only where these have one block",
-    "ReportSupportedOpcodes.OneCommand": "keeps the usage of 16 bytes of a CDB, and misses the operation code in that of one of 32",
+UNIT, OTHER = 0x30000028, 0x30001029
+KNOWN = public_suite.KNOWN | {
     "Sanitize.OverwriteReserved": "changes an iSCSI PDU on its way, and dies (SIGSEGV) where there is no iSCSI; nothing has been sent",
     "WriteSame16.Unmap": "writes and reads 32 MiB with one SG_IO each, which sg refuses (ENOMEM above 8 MiB: 128 pages of 64 KiB): "
     "neither comes to the disk, and that its write has failed it does not notice",
 }
-"""Tests of the suite that fail, and why it is not our disk that is wrong."""
+KINDS = {
+    "thin, two paths": "",
+    "thick": "",
+    "thin, 4096": ";thin_provisioned=1;blocksize=4096",
+    "thin, read-only": ";thin_provisioned=1;read_only=1",
+    "thin, removable": ";thin_provisioned=1;removable=1",
+}
 
 
-@pytest.mark.parametrize("kind", ["thin", "thick"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_public_suite(lab, kind):
-    """Those alone fail that are known to, and none of these passes."""
+    """Those alone fail that are known to."""
+    units = [UNIT, OTHER] if "two paths" in kind else [UNIT]
     result = lab.run(
         "scenario_conformance.py",
-        hex(UNIT),
-        kind,
-        adapters={UNIT: []},
+        KINDS[kind],
+        *map(hex, units),
+        adapters={unit: [] for unit in units},
         pysrp=True,
-        path=[cross.wheels(lab.cache, "click>=8.1", "mfusepy>=3")],
+        path=[FOLDER, cross.wheels(lab.cache, "click>=8.1", "mfusepy>=3")],
         cpus=2,
         timeout=3600,
     ).check()
-    found = {"passed": {}, "failed": {}, "skipped": {}}
-    for each in result.records:
-        if each["name"] == "test":
-            found[each["ends"]][each["test"]] = each["why"]
-    counts = ", ".join(f"{len(tests)} {ends}" for ends, tests in found.items())
-    print(f"\n{kind}: {counts}, in {result.seconds:.0f} s; all that was said: {result.folder}/suite.txt")
-    for ends in ("failed", "skipped"):
-        for name, why in found[ends].items():
-            print(f"{kind}: {ends}: {name}: {KNOWN.get(name, why.strip())}")
-    assert not found["failed"].keys() - KNOWN.keys()
-    assert not found["passed"].keys() & KNOWN.keys()
+    found = {each["test"]: (each["ends"], each["why"]) for each in result.records if each["name"] == "test"}
+    known = KNOWN | (public_suite.KNOWN_READ_ONLY if "read-only" in kind else {})
+    unknown = public_suite.summary(kind, found, known)
+    print(f"{kind}: in {result.seconds:.0f} s; all that was said: {result.folder}/suite.txt")
+    assert not unknown

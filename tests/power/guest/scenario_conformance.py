@@ -3,68 +3,72 @@
 What becomes of each is a record; whether that is as it should be is for others to say. Its words are in /share/suite.txt.
 """
 
-import re
 import shutil
-import signal
+import subprocess
 import sys
+from pathlib import Path
 
-from labguest import Hypervisor, check, insmod, main, record, rmmod, run, until
-from scenario_lib import TARGET, Target, disks, load_driver, sg, sg_reset, unload_driver
+from labguest import PATIENCE, Hypervisor, check, insmod, main, record, rmmod, until
+from scenario_lib import SYSTEM, TARGET, Target, load_driver, on_first_cpu, openable, sg_reset, unload_driver
 
-CLIENT = int(sys.argv[1], 0)
-MORE = {"thick": "", "thin": ";thin_provisioned=1"}[sys.argv[2]]
-SUITE = "/usr/bin/iscsi-test-cu"
-hypervisor = Hypervisor(CLIENT)
-target = None
+import public_suite
+
+MORE, *CLIENTS = sys.argv[1:]
+"""What is said of the disk when it is made; the adapters that it is reached through."""
+hypervisors = [Hypervisor(int(client, 0)) for client in CLIENTS]
+stop = None
 
 
 def connects():
-    global target
     insmod("vscsi_lab")
-    target = Target(hypervisor)
+    (one_adapter if len(hypervisors) == 1 else several_adapters)()
+    load_driver(max_id=2)
+    until(lambda: len(devices()) == len(hypervisors))
+
+
+def one_adapter():
+    global stop
+    target = Target(hypervisors[0])
     target.tree.write("handlers/vdisk_ram/mgmt", f"add_device disk size={64 << 20}{MORE}")
     target.tree.write(f"{TARGET}/luns/mgmt", "add disk 256")
     target.enable()
-    load_driver(max_id=2)
-    disks(1)
+    stop = target.stop
 
 
-def names():
-    """Of its tests, in its order. Those of its family iSCSI are about that transport."""
-    found = re.findall(r"^SCSI\.\w+\.\w+$", run(SUITE, "--list").stdout, re.M)
-    assert len(found) > 200, found
-    return found
+def several_adapters():
+    """One process for all: reservations belong to the unit, and the unit to a process."""
+    global stop
+    log = Path("/share/target.log")
+    with log.open("w") as file:
+        units = [f"{each.server:x}" for each in hypervisors]
+        command = [sys.executable, "/guest/scenario_paths.py", *units]
+        process = subprocess.Popen(command, stdout=file, stderr=file, preexec_fn=on_first_cpu)
+    until(lambda: "serves" in log.read_text() or process.poll() is not None, 300)
+
+    def stop():
+        process.terminate()
+        assert process.wait(PATIENCE) == 0, log.read_text()[-2000:]
+
+
+def devices():
+    """Nodes of the unit, one for each adapter."""
+    nodes = sorted((SYSTEM / "class/scsi_generic").glob("sg*"))
+    return [f"/dev/{node.name}" for node in nodes if openable(f"/dev/{node.name}")]
 
 
 def runs():
-    """One by one: they take for granted what one before may have changed, and some end the program."""
-    device = sg(1)
+    paths = devices()
     # The share is slow, and they say much.
     with open("/tmp/suite.txt", "w") as log:
-        for name in names():
-            sg_reset("--device", device)
-            done = run(SUITE, "--dataloss", "--allow-sanitize", "--Verbose-scsi", f"--test={name}", device)
-            log.write(f"\n$ {name}\n{done.stdout}exit {done.returncode}\n")
-            ends, why = judged(done)
+        for name, ends, why in public_suite.results(paths, lambda: sg_reset("--device", paths[0]), log.write):
             print(ends, name, flush=True)
-            record("test", test=name.removeprefix("SCSI."), ends=ends, why=why)
+            record("test", test=name, ends=ends, why=why)
     shutil.copyfile("/tmp/suite.txt", "/share/suite.txt")
-
-
-def judged(done):
-    """passed, skipped or failed, and why."""
-    if done.returncode < 0:
-        return "failed", signal.Signals(-done.returncode).name
-    if found := re.search(r"^(?:  Test: .*)?FAILED\n((?:    .*\n)+)", done.stdout, re.M):
-        return "failed", found[1]
-    if found := re.search(r"\[SKIPPED\] *(.*)", done.stdout):
-        return "skipped", found[1]
-    return ("passed", "") if re.search(r"passed$", done.stdout, re.M) else ("failed", done.stdout[-500:])
 
 
 def goes():
     check("unloads", unload_driver())
-    target.stop()
+    stop()
     check("lab unloads", until(lambda: rmmod("vscsi_lab") == ""))
 
 

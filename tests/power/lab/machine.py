@@ -178,7 +178,7 @@ def run(
     """Boot, run `script` (a name in tests/power/guest, or a path) with `args`, power off, report.
 
     disks        behind one client adapter, unit 0x30000003; a plain path is the disk at id, lun, channel 0
-    adapters     instead of disks: unit address to disks. Low digits must differ, and not be 0 (the console's)
+    adapters     instead of disks: unit address to disks. Of two the fourth digits from the right must differ: QEMU's interrupts
     pysrp        cross-build pysrp and put it on the script's PYTHONPATH
     path         more host folders for PYTHONPATH, read-only in the guest
     shares       host folders that the guest sees as /shares/0, /shares/1, ... and may write
