@@ -30,6 +30,7 @@ ROOMS = [
             "_fast.crq",
             "_fast.native",
             "_fast.capsule",
+            "_fast.copy",
             "_fast.told",
             "_fast.stretch",
         ),

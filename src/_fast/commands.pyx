@@ -16,6 +16,7 @@ from cpython.object cimport PyObject
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
+from pysrp._fast.copy cimport copy_bytes
 from pysrp._fast.lun cimport Lun
 from pysrp._fast.plain cimport CMD, CMD_CDB, CMD_LUN, DESC, RSP, RSP_CREDITS, is_plain, is_rsp, put_command
 from pysrp._fast.wire cimport wire_get32, wire_put16, wire_put32

@@ -31,7 +31,7 @@ cdef class DataMemory:
         try:
             if outward:
                 PyObject_GetBuffer(pending.out, &out, PyBUF_SIMPLE)
-                memcpy(p, out.buf, min(out.len, outward))
+                copy_bytes(p, out.buf, min(out.len, outward))
                 PyBuffer_Release(&out)
                 pending.data_out = ((self.data_address + start, outward),)
                 pending.out = None
@@ -69,7 +69,7 @@ cdef class DataMemory:
                     start = <Py_ssize_t>(<uint64_t>segment[0] - self.data_address)
                     if start < 0 or start > lent.len - size:
                         raise ValueError(f"{size} bytes at {start} are outside the session's memory")
-                    memcpy(target + at, source + start, size)
+                    copy_bytes(target + at, source + start, size)
                     at += size
             finally:
                 if data is None:

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "copy.h"
 #include "wire.h"
 
 /* Held against pysrp.papr when pysrp._fast.fabric is loaded. */
@@ -260,9 +261,9 @@ static inline int tce_copy(const struct tce_window *w, uint64_t ioba, uint8_t *l
 			if (run == length)
 				move = 1;
 			if (move && store)
-				memcpy(at, local + done, run);
+				copy_bytes(at, local + done, run);
 			else if (move)
-				memcpy(local + done, at, run);
+				copy_bytes(local + done, at, run);
 		}
 	return H_SUCCESS;
 }

@@ -19,6 +19,7 @@ from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy, memset
 
 from pysrp import srp
+from pysrp._fast.copy cimport copy_bytes
 from pysrp._fast.gate cimport (
     Gate,
     PYSRP_NO_CACHE,
@@ -550,9 +551,9 @@ cdef class Lane:
         memory = place.memory + lba * place.block_size
         for i in range(n):
             if write:
-                memcpy(memory, parts[i].bytes, parts[i].length)
+                copy_bytes(memory, parts[i].bytes, parts[i].length)
             else:
-                memcpy(parts[i].bytes, memory, parts[i].length)
+                copy_bytes(parts[i].bytes, memory, parts[i].length)
             memory += parts[i].length
         count(place, cdb, write, blocks)
         code = answer(self.link, request)
@@ -657,7 +658,7 @@ cdef class Lane:
             self.requests.set_aside(slot)
             return BEGUN
         for i in range(n):
-            memcpy(parts[i].bytes, memory, parts[i].length)
+            copy_bytes(parts[i].bytes, memory, parts[i].length)
             memory += parts[i].length
         code = answer(self.link, &slot.request)
         self.leave(slot.place)

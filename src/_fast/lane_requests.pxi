@@ -284,7 +284,7 @@ cdef class Requests:
             self.room += slot.room
         if slot.io.operation == PYSRP_WRITE:
             for i in range(n):
-                memcpy(slot.bytes + at, parts[i].bytes, parts[i].length)
+                copy_bytes(slot.bytes + at, parts[i].bytes, parts[i].length)
                 at += parts[i].length
         slot.buffers[0].bytes, slot.buffers[0].length = slot.bytes, length
         slot.io.buffers, slot.io.count, slot.io.flags = slot.buffers, 1 if length else 0, flags

@@ -13,6 +13,7 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
 from pysrp import srp
+from pysrp._fast.copy cimport copy_bytes
 from pysrp._fast.native cimport (
     PYSRP_ATTEND,
     PYSRP_CLIENT_LINK,
@@ -333,8 +334,8 @@ cdef class ClientLane:
             wire_put64(cdb + 2, lba)
             wire_put32(cdb + 10, blocks)
         if size and write and self.offsets is not NULL:
-            memcpy(<uint8_t *>self.data.buf + <uint64_t>i * self.stride,
-                   <uint8_t *>self.buffer.buf + self.offsets[item], size)
+            copy_bytes(<uint8_t *>self.data.buf + <uint64_t>i * self.stride,
+                       <uint8_t *>self.buffer.buf + self.offsets[item], size)
         self.flights[i].tag = tag
 
     cdef bint answered(self, const pysrp_arrival *arrival, int64_t now) noexcept nogil:
@@ -361,8 +362,8 @@ cdef class ClientLane:
             (<uint8_t *>self.status.buf)[item] = 0
             if self.offsets is not NULL and not (<uint8_t *>self.ops.buf)[item]:
                 size = (<uint32_t *>self.blocks.buf)[item] * self.block_size
-                memcpy(<uint8_t *>self.buffer.buf + self.offsets[item],
-                       <uint8_t *>self.data.buf + <uint64_t>i * self.stride, size)
+                copy_bytes(<uint8_t *>self.buffer.buf + self.offsets[item],
+                           <uint8_t *>self.data.buf + <uint64_t>i * self.stride, size)
         else:
             if good:
                 (<uint8_t *>self.status.buf)[item] = rsp[RSP_STATUS]

@@ -3,9 +3,10 @@
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.errno cimport EINVAL, EOPNOTSUPP
 from libc.stdint cimport uint8_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 from pysrp._fast.capsule cimport capsule_of
+from pysrp._fast.copy cimport copy_bytes
 from pysrp._fast.native cimport (
     PYSRP_DISCARD, PYSRP_FLUSH, PYSRP_HAS_FUA, PYSRP_HAS_NOWAIT, PYSRP_HAS_ZERO, PYSRP_MEDIUM, PYSRP_NOWHERE,
     PYSRP_OVER, PYSRP_READ, PYSRP_VOLATILE, PYSRP_WRITE, PYSRP_ZERO, pysrp_io, pysrp_medium, pysrp_submitted,
@@ -67,11 +68,11 @@ cdef pysrp_submitted submit(RamTable self, pysrp_io *io) noexcept nogil:
     at = <uint8_t *>self.view.buf + io.offset
     if io.operation == PYSRP_READ:
         for i in range(io.count):
-            memcpy(io.buffers[i].bytes, at, io.buffers[i].length)
+            copy_bytes(io.buffers[i].bytes, at, io.buffers[i].length)
             at += io.buffers[i].length
     elif io.operation == PYSRP_WRITE:
         for i in range(io.count):
-            memcpy(at, io.buffers[i].bytes, io.buffers[i].length)
+            copy_bytes(at, io.buffers[i].bytes, io.buffers[i].length)
             at += io.buffers[i].length
     elif io.operation == PYSRP_ZERO:
         memset(at, 0, io.length)

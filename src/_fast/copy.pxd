@@ -1,0 +1,5 @@
+"""Copies of data: copy.h, as Cython has it."""
+
+
+cdef extern from "copy.h" nogil:
+    void copy_bytes(void *to, const void *source, size_t n)
