@@ -153,7 +153,7 @@ cdef class Waiter(Crq):
     cdef public bint crowded            # who works for this end may need its processor
     cdef public int64_t spin            # nanoseconds to look before sleeping
     cdef uint32_t misses                # sleeps since looking last paid
-    cdef bint sleeps                    # the owner is one that does
+    cdef public int64_t patience        # nanoseconds for which the owner would have slept last; 0: it never has
     cdef bint lingered                  # it has looked in vain, and is about to
     cdef uint32_t resting               # a thread without the interpreter's lock is in linger() or wait()
     cdef uint32_t rested_in             # in which process: `forks` then

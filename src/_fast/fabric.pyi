@@ -68,6 +68,7 @@ class Crq:
 class Waiter(Crq):
     spin: int
     crowded: bool
+    patience: int
     @property
     def bell_fd(self) -> int: ...
     def attend(self) -> None: ...

@@ -157,7 +157,7 @@ cdef class Waiter(Crq):
     cdef bint linger(self, Wanted wanted, void *of, bint busy) noexcept nogil:
         cdef bint found
         # Who has woken it waits for no stream of commands to end.
-        if not self.sleeps or shared_get(&self.woken):
+        if not self.patience or shared_get(&self.woken):
             return False
         found = self.rests() and self.lingers(wanted, of, busy)
         shared_set(&self.resting, 0)
@@ -167,17 +167,20 @@ cdef class Waiter(Crq):
         # What has stirred it until now is wanted already, and that is seen below, or has been.
         if shared_get(&self.stirred):
             shared_swap(&self.stirred, 0)
-        self.lingered = (busy and self.crowded or not self.spun(-1, wanted, of)) and not wanted(of)
-        return not self.lingered or busy and self.nap(wanted, of)
+        if busy and self.crowded:
+            self.lingered = not wanted(of)
+        else:
+            self.lingered = not self.spun(-1, wanted, of) and not wanted(of)
+            self.misses += self.lingered
+        return not self.lingered or self.nap(wanted, of)
 
     cdef bint nap(self, Wanted wanted, void *of) noexcept nogil:
         """Sleep for as long as nobody misses this end; whether it has something to do of its own."""
         cdef int heard
         if self.untended:
             return False
-        self.misses += not self.crowded     # else it has not looked
         self.arm()
-        heard = self.hear(0 if self.available() or self.due() else NAP_NS)
+        heard = self.hear(0 if self.available() or self.due() else self.patience)
         if not self.signalled:
             self.disarm()
         # Whoever woke it, or watches something else, is for the owner.
@@ -209,7 +212,7 @@ cdef class Waiter(Crq):
         if self.called():
             return WOKEN
         if nanoseconds:
-            self.sleeps = True
+            self.patience = min(nanoseconds, NAP_NS) if nanoseconds > 0 else NAP_NS
             if not lingered and self.spun(nanoseconds, NULL, NULL):
                 return READY if self.available() else WOKEN if self.called() else NOTHING_YET
         self.misses += 1

@@ -65,7 +65,7 @@ cdef enum:
 
 cdef enum:
     BUDGET = 4096       # commands after which others get a turn
-    NAP = 64            # what of that it costs to sleep for media, which may take a millisecond
+    NAP = 64            # what of that it costs to linger, which may take a tenth of a second
     EAGER = 8           # answers after which the client's doorbell is rung
     LUNS = 16384        # numbers that SCST's LUNs have
     DESCRIPTORS = 27    # more than fit the IUs that are looked at
@@ -77,6 +77,7 @@ cdef enum:
     STUCK               # done, but the engine has to tell the initiator
     BEGUN               # it is under way
     LATER               # it cannot be done at once
+    QUIET               # there is none, nor will there be soon
 
 # What `next` says.
 EMPTY, OTHER, TURN, UNTOLD, LATE = 0, 1, 2, 3, 4
@@ -367,38 +368,32 @@ cdef class Lane:
                 return LATE
             if self.requests.more:
                 continue    # who waited at a gate has been told; what is over behind others is rung for no more
-            if not self.link.left(self.link.self):
-                self.tell()
-                self.seen = 0
-                self.before = outstanding + self.requests.under_way
-                if not self.link.take(self.link.self) and not (fast and budget < BUDGET and self.lingered(&budget)):
-                    if self.requests.ear.busy is NULL or not look(&self.requests.ear.busy, True):
-                        return EMPTY
-                    continue
-            if not fast:
+            code = DONE if self.filled(outstanding) or fast and budget < BUDGET else QUIET
+            if code == DONE and not fast:
                 self.tell()
                 return OTHER
-            self.running = True
-            with nogil:
-                code = self.run(allowed, &budget)
-            self.running = False
-            if self.awaited is not NULL:
-                self.drained()
-            if code != DONE or budget <= 0:
+            if code == DONE:
+                self.running = True
+                with nogil:
+                    code = self.run(outstanding, allowed, &budget)
+                self.running = False
+                if self.awaited is not NULL:
+                    self.drained()
+            if code == QUIET:
+                if self.requests.ear.busy is NULL or not look(&self.requests.ear.busy, True):
+                    return EMPTY
+            elif code != DONE or budget <= 0:
                 self.tell()
                 return UNTOLD if code == STUCK else OTHER if code == STRANGE else TURN
 
-    cdef bint lingered(self, Py_ssize_t *budget) noexcept:
-        """There is nothing to do, but has been: whether there is, soon enough for nobody to be asked meanwhile."""
-        cdef bint found = False
-        if self.requests.under_way:
-            budget[0] -= NAP
-        if self.link.linger is not NULL and budget[0] > 0:
-            self.running = True
-            with nogil:
-                found = self.link.linger(self.link.self, WANTED, <void *>self.requests, self.requests.under_way != 0)
-            self.running = False
-        return found
+    cdef bint filled(self, Py_ssize_t outstanding) noexcept nogil:
+        """Whether there are requests of the link's: left, or come meanwhile."""
+        if self.link.left(self.link.self):
+            return True
+        self.tell()
+        self.seen = 0
+        self.before = outstanding + self.requests.under_way
+        return self.link.take(self.link.self) > 0
 
     def late(self):
         """Tell those who wait in Python what is over on the media; give what the engine has to go on with."""
@@ -455,9 +450,17 @@ cdef class Lane:
         self.awaited = NULL
         gate.tell()
 
-    cdef int run(self, Py_ssize_t allowed, Py_ssize_t *budget) noexcept nogil:
-        cdef int code = DONE
-        while self.link.left(self.link.self) and budget[0] > 0 and self.awaited is NULL and not self.requests.ended:
+    cdef int run(self, Py_ssize_t outstanding, Py_ssize_t allowed, Py_ssize_t *budget) noexcept nogil:
+        """Deal with what comes; QUIET when nothing does. Asleep, too, nobody waits for the interpreter's lock."""
+        cdef int code
+        while budget[0] > 0 and self.awaited is NULL and not self.requests.ended:
+            if not self.link.left(self.link.self):
+                if WANTED(<void *>self.requests):
+                    return DONE         # something is over on the media
+                if not self.filled(outstanding) and not self.requests.lingered(budget):
+                    return QUIET
+                if not self.filled(outstanding):
+                    return DONE         # it was that
             if self.before + self.seen >= allowed:
                 return STRANGE      # more than it has credits for: the engine knows what to do
             self.link.peek(self.link.self, &self.request)

@@ -139,6 +139,13 @@ cdef class Requests:
             if (<NativeChannel>channel).end.count:
                 channel.reap()
 
+    cdef bint lingered(self, Py_ssize_t *budget) noexcept nogil:
+        """The lane has nothing to do, but had: whether it has, soon enough for nobody to be asked meanwhile."""
+        if self.link.linger is NULL or budget[0] <= NAP:
+            return False
+        budget[0] -= NAP
+        return self.link.linger(self.link.self, WANTED, <void *>self, self.under_way != 0)
+
     # Slots.
 
     cdef Slot *slot(self) noexcept nogil:

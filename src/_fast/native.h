@@ -82,10 +82,10 @@ struct pysrp_link {
 	void (*wake)(void *self);
 
 	/*
-	 * The lane has nothing to do: look whether requests come, or wanted(of) is not 0, or becomes so by who calls wake()
-	 * next, for as long as that is sooner than to sleep. Not 0: so it is. `busy`: threads of media, or the kernel's, are at
-	 * work and will call wake(), and may need this processor; then it may sleep, for a millisecond or two. NULL: the
-	 * lane's owner sleeps at once.
+	 * The lane has nothing to do: wait until requests come, or wanted(of) is not 0, or becomes so by who calls wake() next,
+	 * for no longer than the lane's owner would have slept. Not 0: so it is; 0 as soon as somebody wants that owner. `busy`:
+	 * threads of media, or the kernel's, are at work and will call wake(), and may need this processor: sleep, rather than
+	 * look. NULL: the lane's owner sleeps at once.
 	 */
 	int (*linger)(void *self, int (*wanted)(void *of), void *of, int busy);
 

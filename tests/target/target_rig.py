@@ -139,6 +139,7 @@ class Rig:
             server_window=server_window,
         )
         self.luns = luns if luns is not None else LunMap()
+        self.far = far
         self.server: Any = wrap(far)
         self.target = ServerAdapter(self.server, self.luns, settings, workers, fast=fast)
         self.client = Client(near, client_memory)
@@ -147,6 +148,7 @@ class Rig:
     def run(self, seconds: float = 0.0) -> float | None:
         """Let the target do what it has to, then collect what it sent."""
         self.now += seconds
+        self.far.patience = 0  # the client is this thread, too, and sends nothing while it sleeps
         due = self.target.process(self.now)
         self.client.answers.extend(self.client.port.poll())
         return due

@@ -72,6 +72,24 @@ def test_commands_that_come_while_it_lingers() -> None:
         rig.close()
 
 
+def test_commands_that_come_while_it_sleeps() -> None:
+    """The engine is not asked, nor the interpreter's lock: it goes on as long as its owner would have slept."""
+    with Ram(MIB) as ram:
+        rig = ready(LunMap([(256, Disk(ram))]), crowded=True)
+        rig.server.spin, rig.server.patience = 0, FOR_EVER
+        first = rig.client.read(256, 0, 8)
+        turn = Turn(rig)
+        assert turn.answered(first)
+        assert not turn.thread.join(0.05), "time to come back, if it did"
+        assert turn.answered(rig.client.read(256, 8, 8))
+        rig.server.wake()
+        assert turn.over(), "somebody wants it"
+        rig.server.patience = 1
+        rig.client.read(256, 16, 8)
+        assert Turn(rig).over(), "its owner would not have slept for long"
+        rig.close()
+
+
 @pytest.mark.parametrize("crowded", [False, True])
 def test_requests_that_are_over_while_it_lingers(crowded: bool) -> None:
     """Where who is busy with them may need its processor it sleeps meanwhile, and not for long."""
