@@ -150,7 +150,7 @@ counts-accept: $(VENV)/test  ## REASON="why": what they are now is right
 lint: $(VENV)/tools  ## ruff, cython-lint, codespell, the files in changes/
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	PATH="$(abspath $(VENV))/bin:$$PATH" cython-lint --max-line-length=120 src/_fast
+	PATH="$(abspath $(VENV))/bin:$$PATH" cython-lint src/_fast
 	$(VENV)/bin/codespell
 	$(VENV)/bin/towncrier build --draft --version next >build/changes.md 2>build/changes.log || { cat build/changes.log; exit 1; }
 	@echo "lint: nothing to say"
