@@ -156,6 +156,8 @@ def test_a_page_of_another_version_counts_as_far_as_it_can(ram: Ram, path: Path)
     [
         '{"unit": "u", "pages": {"0a": "0a01"}, "information": {}, "damage": null, "restricted": false}',
         '{"unit": "u", "pages": {"0b": "0a0100"}, "information": {}, "damage": null, "restricted": false}',
+        '{"unit": "u", "pages": {"0a": "400a%s"}, "information": {}, "damage": null, "restricted": false}'
+        % ("00" * 10),
         '{"unit": "u", "pages": {"4a": "4a0100"}, "information": {}, "damage": null, "restricted": false}',
         '{"unit": "u", "pages": [], "information": {}, "damage": null, "restricted": false}',
         '{"unit": "u", "pages": {}, "information": {"0": 5}, "damage": null, "restricted": false}',

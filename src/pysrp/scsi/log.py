@@ -111,22 +111,36 @@ class TimeInterval(LogParameter, full=12):
     integer = U32(8)
 
 
-class SupportedLogPages(Structure, size=4):
-    """Supported Log Pages, 00h: 4 + n bytes, one for each page (SPC-5, 7.3.19)."""
+class _Page(Structure, size=4):
+    """What each log page begins with, 4 bytes (SPC-5, 7.3.2.1)."""
 
     __slots__ = ()
     TEXTS = texts.MODE
     ds = Flag(0, 7)
-    spf = Flag(0, 6, must=False)
+    spf = Flag(0, 6)
     page_code = Bits(0, 0, 6, enum=codes.LogPage)
-    subpage_code = U8(1, hex=True, must=0)
+    subpage_code = U8(1, hex=True)
     page_length = U16(2)
-    supported_page_list = Part(4, page_length, clamp=True)
+
+
+class _Pages(_Page, size=4):
+    """A list of pages."""
+
+    __slots__ = ()
 
     @property
     def parameters(self) -> tuple[LogParameter, ...]:
         """None: a list of pages has no log parameters."""
         return ()
+
+
+class SupportedLogPages(_Pages, size=4):
+    """Supported Log Pages, 00h: 4 + n bytes, one for each page (SPC-5, 7.3.19)."""
+
+    __slots__ = ()
+    spf = Flag(0, 6, must=False)
+    subpage_code = U8(1, hex=True, must=0)
+    supported_page_list = Part(4, _Page.page_length, clamp=True)
 
 
 class SupportedLogSubpage(Structure, size=2):
@@ -138,35 +152,20 @@ class SupportedLogSubpage(Structure, size=2):
     subpage_code = U8(1, hex=True)
 
 
-class SupportedLogSubpages(Structure, size=4):
+class SupportedLogSubpages(_Pages, size=4):
     """Supported Log Pages and Subpages, 00h/FFh, and those of one page, xx/FFh: 4 + n bytes (SPC-5, 7.3.20, 7.3.18)."""
 
     __slots__ = ()
-    TEXTS = texts.MODE
-    ds = Flag(0, 7)
     spf = Flag(0, 6, must=True)
-    page_code = Bits(0, 0, 6, enum=codes.LogPage)
     subpage_code = U8(1, hex=True, must=0xFF)
-    page_length = U16(2)
-    supported_subpages = List(4, page_length, item=SupportedLogSubpage, clamp=True)
-
-    @property
-    def parameters(self) -> tuple[LogParameter, ...]:
-        """None: a list of pages has no log parameters."""
-        return ()
+    supported_subpages = List(4, _Page.page_length, item=SupportedLogSubpage, clamp=True)
 
 
-class LogPage(Structure, size=4):
+class LogPage(_Page, size=4):
     """Log page of LOG SENSE and LOG SELECT, 4 + n bytes (SPC-5, 7.3.2.1)."""
 
     __slots__ = ()
-    TEXTS = texts.MODE
-    ds = Flag(0, 7)
-    spf = Flag(0, 6)
-    page_code = Bits(0, 0, 6, enum=codes.LogPage)
-    subpage_code = U8(1, hex=True)
-    page_length = U16(2)
-    parameters = List(4, page_length, item=LogParameter, clamp=True)
+    parameters = List(4, _Page.page_length, item=LogParameter, clamp=True)
 
 
 _resources = Dispatch("parameter of log page 0Ch", 0, 2, default=LogParameter)

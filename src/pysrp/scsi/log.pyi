@@ -226,17 +226,8 @@ class TimeInterval(LogParameter, full=12):
     @classmethod
     def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, **fields: Unpack[_TimeIntervalFields]) -> int: ...  # type: ignore[override]
 
-class _SupportedLogPagesFields(TypedDict, total=False):
-    ds: int
-    spf: int
-    page_code: int
-    subpage_code: int
-    page_length: int
-    supported_page_list: ReadableBuffer | None
-    trailing: ReadableBuffer
-
-class SupportedLogPages(Structure, size=4):
-    """Supported Log Pages, 00h: 4 + n bytes, one for each page (SPC-5, 7.3.19)."""
+class _Page(Structure, size=4):
+    """What each log page begins with, 4 bytes (SPC-5, 7.3.2.1)."""
     TEXTS: ClassVar[dict[str, str]]
     ds: pysrp.fields.Flag
     """Set: the device does not save this log page"""
@@ -248,11 +239,30 @@ class SupportedLogPages(Structure, size=4):
     """Which subpage of that page this is"""
     page_length: pysrp.fields.U16
     """Bytes of the page behind this field, also where fewer have come"""
-    supported_page_list: pysrp.fields.Part
-    """Codes of the pages that there are, a byte each, ascending"""
+
+class _Pages(_Page, size=4):
+    """A list of pages."""
     @property
     def parameters(self) -> tuple[LogParameter, ...]:
         """None: a list of pages has no log parameters."""
+
+class _SupportedLogPagesFields(TypedDict, total=False):
+    ds: int
+    spf: int
+    page_code: int
+    subpage_code: int
+    page_length: int
+    supported_page_list: ReadableBuffer | None
+    trailing: ReadableBuffer
+
+class SupportedLogPages(_Pages, size=4):
+    """Supported Log Pages, 00h: 4 + n bytes, one for each page (SPC-5, 7.3.19)."""
+    spf: pysrp.fields.Flag
+    """Set: a subpage code and a length of two bytes follow; clear: a length of one byte"""
+    subpage_code: pysrp.fields.U8
+    """Which subpage of that page this is"""
+    supported_page_list: pysrp.fields.Part
+    """Codes of the pages that there are, a byte each, ascending"""
     @classmethod
     def build(cls, **fields: Unpack[_SupportedLogPagesFields]) -> Self: ...  # type: ignore[override]
     @classmethod
@@ -284,42 +294,21 @@ class _SupportedLogSubpagesFields(TypedDict, total=False):
     supported_subpages: ReadableBuffer | Iterable[Any] | None
     trailing: ReadableBuffer
 
-class SupportedLogSubpages(Structure, size=4):
+class SupportedLogSubpages(_Pages, size=4):
     """Supported Log Pages and Subpages, 00h/FFh, and those of one page, xx/FFh: 4 + n bytes (SPC-5, 7.3.20, 7.3.18)."""
-    TEXTS: ClassVar[dict[str, str]]
-    ds: pysrp.fields.Flag
-    """Set: the device does not save this log page"""
     spf: pysrp.fields.Flag
     """Set: a subpage code and a length of two bytes follow; clear: a length of one byte"""
-    page_code: pysrp.fields.Bits
-    """Which page this is, and so what follows"""
     subpage_code: pysrp.fields.U8
     """Which subpage of that page this is"""
-    page_length: pysrp.fields.U16
-    """Bytes of the page behind this field, also where fewer have come"""
     supported_subpages: pysrp.fields.List[SupportedLogSubpage]
     """Pages and subpages that there are, two bytes each, ascending"""
-    @property
-    def parameters(self) -> tuple[LogParameter, ...]:
-        """None: a list of pages has no log parameters."""
     @classmethod
     def build(cls, **fields: Unpack[_SupportedLogSubpagesFields]) -> Self: ...  # type: ignore[override]
     @classmethod
     def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, **fields: Unpack[_SupportedLogSubpagesFields]) -> int: ...  # type: ignore[override]
 
-class LogPage(Structure, size=4):
+class LogPage(_Page, size=4):
     """Log page of LOG SENSE and LOG SELECT, 4 + n bytes (SPC-5, 7.3.2.1)."""
-    TEXTS: ClassVar[dict[str, str]]
-    ds: pysrp.fields.Flag
-    """Set: the device does not save this log page"""
-    spf: pysrp.fields.Flag
-    """Set: a subpage code and a length of two bytes follow; clear: a length of one byte"""
-    page_code: pysrp.fields.Bits
-    """Which page this is, and so what follows"""
-    subpage_code: pysrp.fields.U8
-    """Which subpage of that page this is"""
-    page_length: pysrp.fields.U16
-    """Bytes of the page behind this field, also where fewer have come"""
     parameters: pysrp.fields.List[LogParameter]
     """One log parameter behind the other, by ascending code"""
 

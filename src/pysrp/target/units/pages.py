@@ -87,9 +87,9 @@ class PageValues:
 
 
 def code_of(header: bytes) -> int:
-    """The code of a page, as :attr:`PageValues.code` has it, from its first bytes."""
+    """The code of a page, as :attr:`PageValues.code` has it, from its first bytes; -1 of a subpage of page 0, which has none."""
     page = header[0] & ALL
-    return page << 8 | header[1] if header[0] & SPF else page
+    return page if not header[0] & SPF else page << 8 | header[1] if page else -1
 
 
 class ModePages:
@@ -104,9 +104,7 @@ class ModePages:
 
     def meant(self, header: bytes) -> PageValues | None:
         """The page that these first bytes of one in MODE SELECT data name, or None."""
-        page = self._pages.get(code_of(header))
-        # A subpage of page 0 has the code of a page.
-        return None if page is None or (page.header == 4) != bool(header[0] & SPF) else page
+        return self._pages.get(code_of(header))
 
     def asked(self, page: int, subpage: int) -> list[PageValues]:
         """Those that MODE SENSE means by a page code and a subpage code, in order (SPC-5, table 169). None: there are no such."""
