@@ -81,18 +81,11 @@ def from_hex(text: str) -> Iterator[Piece]:
 
 def from_captures(text: str) -> Iterator[Piece]:
     """A recording: what each record is follows from its transaction. A last line that is not whole is left out."""
-    reader = recording.Reader()
-    for number, line in enumerate(text.splitlines(keepends=True), 1):
-        if not line.strip():
-            reader.blank()
-            continue
-        try:
-            found = reader.record(line)
-        except DecodeError as error:
-            if recording.is_whole(line):
-                yield Piece(b"", f"line {number}", error=str(error))
-            continue
-        yield piece_of(found, f"line {number}" if found.seq is None else str(found.seq))
+    for number, found in recording.each_of(text.splitlines(keepends=True)):
+        if isinstance(found, DecodeError):
+            yield Piece(b"", f"line {number}", error=str(found))
+        else:
+            yield piece_of(found, f"line {number}" if found.seq is None else str(found.seq))
 
 
 def piece_of(found: recording.Record, place: str) -> Piece:

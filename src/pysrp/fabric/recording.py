@@ -23,7 +23,7 @@ from pysrp import crq, mad, scsi, srp
 from pysrp.errors import DecodeError
 from pysrp.fields import View
 
-__all__ = ["Reader", "Record", "name_of", "read"]
+__all__ = ["Reader", "Record", "each_of", "name_of", "read"]
 
 Direction = Literal["i2t", "t2i"]
 What = Literal["crq", "iu", "data", "hcall"]
@@ -243,6 +243,23 @@ def is_whole(line: str) -> bool:
     return line.endswith(("\n", "}")) or not line.startswith("{")
 
 
+def each_of(lines: Iterable[str], name: str = "") -> Iterator[tuple[int, Record | DecodeError]]:
+    """Number and record of each line, the first one 1; a line that is no record gives the error that says so.
+
+    Empty lines are left out, and a last line without its end that is no record: it is still being written.
+    """
+    reader = Reader(name)
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            reader.blank()
+            continue
+        try:
+            yield number, reader.record(line)
+        except DecodeError as error:
+            if is_whole(line):
+                yield number, error
+
+
 def read(source: str | os.PathLike[str] | Iterable[str], name: str = "") -> Iterator[Record]:
     """The records of a recording: its path, or its lines, such as an open text file. ``name``: what errors call it.
 
@@ -253,15 +270,7 @@ def read(source: str | os.PathLike[str] | Iterable[str], name: str = "") -> Iter
         with open(source, encoding="utf-8", errors="replace") as file:  # noqa: PTH123
             yield from read(file, name or os.fspath(source))
         return
-    reader = Reader(name)
-    for line in source:
-        if not line.strip():
-            reader.blank()
-            continue
-        try:
-            record = reader.record(line)
-        except DecodeError:
-            if is_whole(line):
-                raise
-            return
-        yield record
+    for _, found in each_of(source, name):
+        if isinstance(found, DecodeError):
+            raise found
+        yield found
