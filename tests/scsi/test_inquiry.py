@@ -10,12 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from layouts import check_capture, check_view, data_records, noise
 from pysrp.errors import DecodeError, TruncatedError
-from pysrp.fields import Structure
 from pysrp.scsi import inquiry
 from pysrp.scsi.codes import PeripheralDeviceType, VpdPage
 from pysrp.scsi.params import SrpTransportId
-from test_params import check_capture, check_table, check_view, classes_of, data_records, noise, size_of
 
 PAGE = "peripheral_qualifier.3 peripheral_device_type.5 page_code:1 page_length:2"
 NAMED = "protocol_identifier.4 code_set.4 piv - association.2 designator_type.4 -:1 designator_length:1"
@@ -101,30 +100,6 @@ TABLES: dict[str, str] = {
     "BlockLengthProtection": """logical_block_length:4
         - p_i_i_sup -.2 no_pi_chk grd_chk app_chk ref_chk -.4 t3ps t2ps t1ps t0ps -:2""",
 }
-
-
-def test_every_class_has_a_table() -> None:
-    assert {c.__name__ for c in classes_of(inquiry)} == set(TABLES)
-
-
-@pytest.mark.parametrize("name", TABLES)
-@settings(max_examples=25)
-@given(data=st.data())
-def test_fields_are_where_the_standard_has_them(name: str, data: st.DataObject) -> None:
-    size = size_of(TABLES[name])
-    check_table(getattr(inquiry, name), TABLES[name], data.draw(st.binary(min_size=size, max_size=size)))
-
-
-@pytest.mark.parametrize("cls", classes_of(inquiry), ids=lambda c: c.__name__)
-@settings(max_examples=60)
-@given(data=noise)
-def test_any_bytes_give_a_view_or_an_error(cls: type[Structure], data: bytes) -> None:
-    try:
-        view = cls(data)
-    except TruncatedError:
-        assert len(data) < cls.SIZE
-        return
-    check_view(view)
 
 
 @pytest.mark.parametrize("page", [0x00, 0x80, 0x83, 0x85, 0x86, 0x87, 0x88, 0x89, 0xB0, 0xB2, 0xB4, 0xC0])

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from pysrp.errors import DecodeError, TruncatedError
-from pysrp.fields import Structure
+from layouts import check_view, noise
+from pysrp.errors import DecodeError
 from pysrp.scsi import log
 from pysrp.scsi.codes import LogPage, SelfTestCode
-from test_params import check_table, check_view, classes_of, noise, size_of
 
 PARAMETER = "parameter_code:2 du ds tsd etc tmc.2 format_and_linking.2 parameter_length:1"
 PAGE = "ds spf page_code.6 subpage_code:1 page_length:2"
@@ -37,30 +35,6 @@ TABLES: dict[str, str] = {
         PAGE,
     ),
 }
-
-
-def test_every_class_has_a_table() -> None:
-    assert {c.__name__ for c in classes_of(log)} == set(TABLES)
-
-
-@pytest.mark.parametrize("name", TABLES)
-@settings(max_examples=25)
-@given(data=st.data())
-def test_fields_are_where_the_standard_has_them(name: str, data: st.DataObject) -> None:
-    size = size_of(TABLES[name])
-    check_table(getattr(log, name), TABLES[name], data.draw(st.binary(min_size=size, max_size=size)))
-
-
-@pytest.mark.parametrize("cls", classes_of(log), ids=lambda c: c.__name__)
-@settings(max_examples=60)
-@given(data=noise)
-def test_any_bytes_give_a_view_or_an_error(cls: type[Structure], data: bytes) -> None:
-    try:
-        view = cls(data)
-    except TruncatedError:
-        assert len(data) < cls.SIZE
-        return
-    check_view(view)
 
 
 @pytest.mark.parametrize("page", [0x0C, 0x10, 0x19])

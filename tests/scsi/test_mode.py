@@ -8,13 +8,11 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from layouts import check_capture, check_view, data_records, noise
 from pysrp.errors import DecodeError, TruncatedError
-from pysrp.fields import Structure
 from pysrp.scsi import mode
 from pysrp.scsi.codes import ModePage
-from test_params import check_capture, check_table, check_view, classes_of, data_records, noise, size_of
 
 PAGE = "ps spf page_code.6 page_length:1"
 SUBPAGE = "ps spf page_code.6 subpage_code:1 page_length:2"
@@ -94,30 +92,6 @@ TABLES: dict[str, str] = {
     "ModeParameters10": """mode_data_length:2 medium_type:1 device_specific_parameter:1 -.7 longlba -:1
         block_descriptor_length:2""",
 }
-
-
-def test_every_class_has_a_table() -> None:
-    assert {c.__name__ for c in classes_of(mode)} == set(TABLES)
-
-
-@pytest.mark.parametrize("name", TABLES)
-@settings(max_examples=25)
-@given(data=st.data())
-def test_fields_are_where_the_standard_has_them(name: str, data: st.DataObject) -> None:
-    size = size_of(TABLES[name])
-    check_table(getattr(mode, name), TABLES[name], data.draw(st.binary(min_size=size, max_size=size)))
-
-
-@pytest.mark.parametrize("cls", classes_of(mode), ids=lambda c: c.__name__)
-@settings(max_examples=60)
-@given(data=noise)
-def test_any_bytes_give_a_view_or_an_error(cls: type[Structure], data: bytes) -> None:
-    try:
-        view = cls(data)
-    except TruncatedError:
-        assert len(data) < cls.SIZE
-        return
-    check_view(view)
 
 
 @settings(max_examples=200)

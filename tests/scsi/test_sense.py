@@ -10,22 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from layouts import (
+    CAPTURES,
+    check_capture,
+    check_view,
+    data_records,
+    noise,
+)
 from pysrp import srp
 from pysrp.errors import DecodeError, EncodeError, TruncatedError
-from pysrp.fields import Structure
 from pysrp.scsi import sense as module
 from pysrp.scsi.codes import SenseKey, Status
 from pysrp.scsi.sense import FieldPointer, SegmentPointer, parse_sense, sense
-from test_params import (
-    CAPTURES,
-    check_capture,
-    check_table,
-    check_view,
-    classes_of,
-    data_records,
-    noise,
-    size_of,
-)
 
 HEAD = "descriptor_type:1 additional_length:1"
 
@@ -68,30 +64,6 @@ TABLES: dict[str, str] = {
     "DeviceDesignationDescriptor": f"{HEAD} -:1 -.4 descriptor_usage_reason.4",
     "MicrocodeActivationDescriptor": f"{HEAD} -:4 microcode_activation_time:2",
 }
-
-
-def test_every_class_has_a_table() -> None:
-    assert {c.__name__ for c in classes_of(module)} == set(TABLES)
-
-
-@pytest.mark.parametrize("name", TABLES)
-@settings(max_examples=25)
-@given(data=st.data())
-def test_fields_are_where_the_standard_has_them(name: str, data: st.DataObject) -> None:
-    size = size_of(TABLES[name])
-    check_table(getattr(module, name), TABLES[name], data.draw(st.binary(min_size=size, max_size=size)))
-
-
-@pytest.mark.parametrize("cls", classes_of(module), ids=lambda c: c.__name__)
-@settings(max_examples=60)
-@given(data=noise)
-def test_any_bytes_give_a_view_or_an_error(cls: type[Structure], data: bytes) -> None:
-    try:
-        view = cls(data)
-    except TruncatedError:
-        assert len(data) < cls.SIZE
-        return
-    check_view(view)
 
 
 @settings(max_examples=400)
