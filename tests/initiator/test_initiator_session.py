@@ -507,3 +507,37 @@ def test_the_platform_takes_the_adapter_away(server: Server, gate: Gate) -> None
             session.connect()
         gate.opened.set()
         session.close()
+
+
+WRONG: list[Callable[[Session, Lun, Session], object]] = [
+    *(
+        lambda session, lun, _, wrong=wrong: session.execute(lun, READY, attribute=wrong)  # type: ignore[misc]
+        for wrong in (8, -1, "ORDERED", None, 1.5)
+    ),
+    *(
+        lambda session, lun, _, wrong=wrong: session.submit(lun, wrong)  # type: ignore[misc]
+        for wrong in (None, 6, "00", [0] * 6)
+    ),
+    lambda session, lun, _: session.execute(lun, 6),
+    *(
+        lambda session, lun, _, wrong=wrong: session.task_management(wrong, lun)  # type: ignore[misc]
+        for wrong in (99, "LUN_RESET", None)
+    ),
+    lambda session, lun, _: session.task_management(TskMgmtFunc.LUN_RESET, None),  # type: ignore[arg-type]
+    lambda session, lun, _: session.task_management(TskMgmtFunc.ABORT_TASK, lun, "one"),  # type: ignore[arg-type]
+    lambda session, lun, other: session.abort(other.submit(lun, READY)),
+]
+
+
+def test_what_no_iu_carries_is_refused_where_it_is_said(server: Server) -> None:
+    """It costs no connection: what is under way goes on."""
+    lun = Lun.logical_unit(1)
+    with Session(server.url) as session, Session(server.url) as other:
+        engine = session.engine
+        for call in WRONG:
+            with pytest.raises((TypeError, ValueError)):
+                call(session, lun, other)
+        assert session.engine is engine
+        assert session.engine.srp.debits == 0
+    with pytest.raises(ValueError, match="max_transfer 0: at least 1 byte"):
+        Session(server.url, max_transfer=0)

@@ -23,7 +23,7 @@ from pysrp._fast.commands import IO_RETRIES, IO_TIMEOUT, check_written, data_of
 from pysrp._fast.queue import ClientLane
 from pysrp._fast.turns import roster_of
 from pysrp.errors import PartnerGone, SrpError
-from pysrp.initiator.requests import Command, TaskManagement, TimedOut, check_timeout
+from pysrp.initiator.requests import Command, TaskManagement, TimedOut, cdb_of, check_timeout
 from pysrp.initiator.runs import LaneRuns, LaneSteps
 from pysrp.initiator.turns import FOREVER
 from pysrp.initiator.units import (
@@ -306,7 +306,7 @@ class Session(LaneRuns):
     ) -> Result:
         """Any command, and its result; see :meth:`pysrp.initiator.session.Session.execute`."""
         pending = self.submit(
-            lun, bytes(cdb), data_out=data_out, data_in_length=data_in_length, timeout=timeout,
+            lun, cdb_of(cdb), data_out=data_out, data_in_length=data_in_length, timeout=timeout,
             retries=retries, block_size=block_size, replay=replay, attribute=attribute,
         )  # fmt: skip
         await self.awaited(pending)

@@ -13,7 +13,7 @@ from typing import Any
 from pysrp._fast.turns import SEND_BATCH
 from pysrp.errors import TransportError
 from pysrp.initiator.giving_up import GivingUp
-from pysrp.initiator.requests import Command, TaskManagement, check_timeout
+from pysrp.initiator.requests import Command, TaskManagement, cdb_of, check_attribute, check_timeout
 from pysrp.initiator.turns import OURS
 from pysrp.initiator.units import Pending
 from pysrp.lun import Lun
@@ -37,7 +37,12 @@ class Base(GivingUp):
     """
 
     def _start_command(self, pending: Pending) -> None:
-        """Begin a command that is not plain, or cannot be sent just now."""
+        """Begin a command that is not plain, or cannot be sent just now.
+
+        What no IU can carry is refused before the bookkeeping is begun: there it would cost the connection.
+        """
+        pending.cdb = cdb_of(pending.cdb)
+        check_attribute(pending.attribute)
         self._inside = True
         try:
             if self._scope is not None:
@@ -71,8 +76,10 @@ class Base(GivingUp):
         self, function: TskMgmtFunc, lun: Lun, task: Command | None, timeout: float, done: Any = None
     ) -> TaskManagement:
         check_timeout(timeout)
+        if task is not None:
+            self._check_own(task)
+        request = TaskManagement(TskMgmtFunc(function), Lun(lun), task, timeout=timeout)
         self._ready()
-        request = TaskManagement(function, lun, task, timeout=timeout)
         request.owner = done
         self._inside = True
         try:

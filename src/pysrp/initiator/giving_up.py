@@ -16,7 +16,7 @@ from typing import Any
 
 from pysrp.errors import HcallError, PartnerGone, SrpError
 from pysrp.initiator.changed_units import ChangedUnits
-from pysrp.initiator.requests import Aborted
+from pysrp.initiator.requests import Aborted, Command
 from pysrp.initiator.turns import OURS, TAKEN_BACK
 from pysrp.initiator.units import (
     Pending,
@@ -153,8 +153,16 @@ class GivingUp(ChangedUnits):
         commands = [request for request in self._live if isinstance(request, Pending)]
         self.give_up(commands, PartnerGone("the session was closed"))
 
+    def _check_own(self, command: Command) -> None:
+        """Raise ValueError for a command of another session, whose tags mean others here; TypeError for what is none."""
+        if not isinstance(command, Command):
+            raise TypeError(f"{type(command).__name__} in place of a command")
+        if isinstance(command, Pending) and command.session is not self:
+            raise ValueError("the command is another session's")
+
     def _end_unsent(self, pending: Pending) -> bool:
         """End a command that has not been sent, if so it is; True when it is over."""
+        self._check_own(pending)
         if self._inside:
             self.recover()
         if pending.done:

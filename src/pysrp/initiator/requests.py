@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import operator
+from typing import Any
 
 from pysrp._fast.commands import Command, Request
 from pysrp.errors import SrpError, TransportError
@@ -18,6 +20,8 @@ __all__ = [
     "Segment",
     "TaskManagement",
     "TimedOut",
+    "cdb_of",
+    "check_attribute",
     "check_timeout",
 ]
 
@@ -33,6 +37,17 @@ def check_timeout(timeout: float | None) -> None:
     """Raise ValueError for a time limit that is none."""
     if timeout is not None and not (math.isfinite(timeout) and 0 <= timeout <= LONGEST_WAIT):
         raise ValueError(f"a timeout of {timeout} s: from 0 to {LONGEST_WAIT}")
+
+
+def check_attribute(attribute: int) -> None:
+    """Raise ValueError for a task attribute that does not fit its three bits, TypeError for what is no number."""
+    if not 0 <= operator.index(attribute) <= 7:
+        raise ValueError(f"task attribute {attribute}: from 0 to 7, as pysrp.srp.TaskAttribute names them")
+
+
+def cdb_of(cdb: Any) -> bytes:
+    """The bytes of a CDB; TypeError for what has none, such as a number."""
+    return cdb if type(cdb) is bytes else bytes(memoryview(cdb))
 
 
 class TimedOut(TransportError, TimeoutError):

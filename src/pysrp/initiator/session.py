@@ -26,7 +26,7 @@ from pysrp._fast.commands import IO_RETRIES, IO_TIMEOUT
 from pysrp._fast.queue import ClientLane
 from pysrp.errors import PartnerGone, SrpError
 from pysrp.initiator.driver import Base
-from pysrp.initiator.requests import Aborted, LoginRejected, Request, TimedOut, check_timeout
+from pysrp.initiator.requests import Aborted, LoginRejected, Request, TimedOut, cdb_of, check_timeout
 from pysrp.initiator.runs import LaneRuns, LaneSteps
 from pysrp.initiator.turns import FOREVER
 from pysrp.initiator.units import (
@@ -305,7 +305,7 @@ class Session(LaneRuns):
         With ``check`` a status other than GOOD raises a ScsiError. The rest is as in :meth:`submit`.
         """
         pending = self.submit(
-            lun, bytes(cdb), data_out=data_out, data_in_length=data_in_length, timeout=timeout,
+            lun, cdb_of(cdb), data_out=data_out, data_in_length=data_in_length, timeout=timeout,
             retries=retries, block_size=block_size, replay=replay, attribute=attribute,
         )  # fmt: skip
         self.complete(pending)

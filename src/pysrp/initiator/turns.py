@@ -66,6 +66,8 @@ class Turns(Bookkeeping):
     ) -> None:
         if not 1 <= max_requests <= 0xFFFF - 4:
             raise ValueError(f"max_requests {max_requests}: from 1 to {0xFFFF - 4}")
+        if max_transfer < 1:
+            raise ValueError(f"max_transfer {max_transfer}: at least 1 byte")
         if not CHUNKS[0] <= chunk <= CHUNKS[1]:
             raise ValueError(f"chunk {chunk}: from {CHUNKS[0]} to {CHUNKS[1]}")
         self.host = host

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from pysrp.initiator import aio
+from pysrp.initiator.requests import cdb_of
 from pysrp.initiator.units import Pending, Result, Steps, Walk
 from pysrp.lun import Lun
 from pysrp.sg.crew import UnitCrew
@@ -60,7 +61,7 @@ class SgUnit(UnitCrew):
         self, lun: Lun, cdb: Any, *, check: bool = True, timeout: float = 60, **more: Any
     ) -> Result:
         """Any command, and its result; see :meth:`pysrp.initiator.session.Session.execute`."""
-        pending = self.submit(lun, bytes(cdb), timeout=timeout, **more)
+        pending = self.submit(lun, cdb_of(cdb), timeout=timeout, **more)
         await self.wait(pending)
         return pending.outcome(check)
 

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from pysrp._fast.commands import own_view
 from pysrp.errors import ConfigError, PartnerGone, SrpError, UnavailableError
-from pysrp.initiator.requests import LONGEST_WAIT, Aborted
+from pysrp.initiator.requests import LONGEST_WAIT, Aborted, cdb_of
 from pysrp.initiator.units import (
     SHORT_TIMEOUT,
     SUCCESS,
@@ -122,7 +122,7 @@ class UnitCrew:
             raise ValueError("Linux's SG_IO sends every command with the task attribute SIMPLE")
         if not 0 <= timeout <= LONGEST_WAIT:
             raise ValueError(f"a timeout of {timeout} s: from 0 to {LONGEST_WAIT}")
-        pending = Pending(self, lun, cdb, data_in_length, timeout)
+        pending = Pending(self, lun, cdb_of(cdb), data_in_length, timeout)
         pending.retries, pending.block_size = retries, block_size
         if into is not None:
             pending.into = own_view(into, data_in_length)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from pysrp.initiator import session
+from pysrp.initiator.requests import cdb_of
 from pysrp.initiator.units import IO_RETRIES, IO_TIMEOUT, Pending, Result, ScannedUnit, Steps, Walk
 from pysrp.initiator.workload import Workload, WorkloadRun, check_depth
 from pysrp.lun import Lun
@@ -28,7 +29,7 @@ class SgUnit(UnitCrew):
     ) -> Result:  # fmt: skip
         """Any command, and its result; see :meth:`pysrp.initiator.session.Session.execute`."""
         pending = self.submit(
-            lun, bytes(cdb), data_out=data_out, data_in_length=data_in_length, timeout=timeout, **more
+            lun, cdb_of(cdb), data_out=data_out, data_in_length=data_in_length, timeout=timeout, **more
         )
         self.complete(pending)
         return pending.outcome(check)
