@@ -165,6 +165,28 @@ def test_rel_tgt_id(serve):
     assert two.show("rel_tgt_id") == "65535\n[key]\n"
 
 
+def test_the_number_that_an_enabled_server_has_by_itself(serve, tmp_path):
+    """One that comes enabled has a number; and so has one that is in no tree."""
+    target = serve()
+    luns = LunMap()
+    with (
+        Server(f"unix:{tmp_path}/enabled", luns) as server,
+        Server(f"unix:{tmp_path}/alone", LunMap()) as alone,
+    ):
+        mine, its = server.settings.relative_port, alone.settings.relative_port
+        path = f"targets/ibmvstgt/{target.tree.add_target(server, luns)}"
+        assert target.tree.read(f"{path}/rel_tgt_id") == f"{mine}\n[key]\n"
+        for taken in mine, its:
+            target.tree.write(f"{target.path}/rel_tgt_id", f"{taken}")
+            refused(errno.EBADSLT, target, "enabled", "1")
+        target.tree.write(f"{target.path}/rel_tgt_id", "0")
+        target.tree.write(f"{target.path}/rel_tgt_id", "77")
+        target.tree.write(f"{target.path}/enabled", "1")
+        for taken in mine, its:
+            refused(errno.EBADSLT, target, "rel_tgt_id", f"{taken}")
+        assert target.show("rel_tgt_id") == "77\n[key]\n"
+
+
 def test_comment(target):
     assert target.show("comment") == ""
     target.tree.write(f"{target.path}/comment", "the one in the cellar\n")

@@ -9,9 +9,10 @@ from __future__ import annotations
 import errno
 import itertools
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
+from pysrp.errors import ConfigError
 from pysrp.fabric import Identity
 from pysrp.lun import AddressMethod
 from pysrp.scst.device import DeviceDirectory
@@ -31,6 +32,15 @@ HIGHEST_ID = 0xFFFF
 METHODS = ("PERIPHERAL", "FLAT", "LUN")
 
 
+@contextmanager
+def _one_of_two() -> Iterator[None]:
+    """A server that is in no tree, or in another one, may have the same number."""
+    try:
+        yield
+    except ConfigError as problem:
+        raise refuse(errno.EBADSLT, str(problem)) from None
+
+
 class Target(Directory):
     """``targets/ibmvstgt/<name>``: one adapter."""
 
@@ -42,7 +52,7 @@ class Target(Directory):
         self.identity = identity
         self.exports: Luns = Luns(self, targets.devices)
         self._targets = targets
-        self._id = 0
+        self._id: int = (server.settings.relative_port or 0) if server.enabled else 0
         self._comment = ""
         self._lock = threading.Lock()
         self._logins: dict[int, Login] = {}
@@ -93,10 +103,11 @@ class Target(Directory):
             if not self._id:
                 self._id = next(i for i in range(1, HIGHEST_ID + 1) if i not in taken)
         if text[0] == "1":
-            if self._id:
-                self.server.renumber(self._id)
-            self._targets.renumbered()
-            self.server.enable()
+            with _one_of_two():
+                if self._id:
+                    self.server.renumber(self._id)
+                self._targets.renumbered()
+                self.server.enable()
         else:
             self.server.disable()
 
@@ -116,9 +127,10 @@ class Target(Directory):
         taken = self._targets.ids(self)
         if self.server.enabled and new in taken:
             raise refuse(errno.EBADSLT, f"rel_tgt_id {new} is {taken[new]}'s")
-        self._id = new
         if new:
-            self.server.renumber(new)
+            with _one_of_two():
+                self.server.renumber(new)
+        self._id = new
         self._targets.renumbered()
 
     @attribute
