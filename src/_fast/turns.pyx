@@ -105,6 +105,8 @@ cdef class Bookkeeping(Starter):
             into = own_view(into, inward)
         if not 0 <= timeout <= MOST:
             check_timeout(timeout)
+        if inward < 0:
+            raise ValueError(f"data_in_length {inward}: at least 0")
         pending = Pending.__new__(Pending)
         pending.session = self
         # Books are kept by its bytes: a number or a text would fail there, in the middle of a turn.

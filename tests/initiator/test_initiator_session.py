@@ -516,8 +516,9 @@ WRONG: list[Callable[[Session, Lun, Session], object]] = [
     ),
     *(
         lambda session, lun, _, wrong=wrong: session.submit(lun, wrong)  # type: ignore[misc]
-        for wrong in (None, 6, "00", [0] * 6)
+        for wrong in (None, 6, "00", [0] * 6, b"")
     ),
+    lambda session, lun, _: session.submit(lun, READY, data_in_length=-1),
     lambda session, lun, _: session.execute(lun, 6),
     *(
         lambda session, lun, _, wrong=wrong: session.task_management(wrong, lun)  # type: ignore[misc]

@@ -148,6 +148,8 @@ def test_what_does_not_fit_is_refused_before_the_first_byte(luns: LunMap, device
     before = bytes(luns.exports[LUN].unit.backend.memory())  # type: ignore[attr-defined]
     with pytest.raises(ValueError, match="2048; nothing was written"):
         device.write(8, bytes(MIB))
+    with pytest.raises(ValueError, match="1099511627776 blocks at 8, the unit has 2048; nothing was read"):
+        device.read(8, 1 << 40)
     assert bytes(luns.exports[LUN].unit.backend.memory()) == before  # type: ignore[attr-defined]
 
 

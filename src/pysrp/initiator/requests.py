@@ -46,8 +46,11 @@ def check_attribute(attribute: int) -> None:
 
 
 def cdb_of(cdb: Any) -> bytes:
-    """The bytes of a CDB; TypeError for what has none, such as a number."""
-    return cdb if type(cdb) is bytes else bytes(memoryview(cdb))
+    """The bytes of a CDB; TypeError for what has none, such as a number, ValueError for no bytes: zeros are TEST UNIT READY."""
+    found = cdb if type(cdb) is bytes else bytes(memoryview(cdb))
+    if not found:
+        raise ValueError("an empty CDB")
+    return found
 
 
 class TimedOut(TransportError, TimeoutError):

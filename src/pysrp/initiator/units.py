@@ -268,21 +268,23 @@ class ScannedUnit(CalledUnit):
             raise block_size_changed(self._meant, known.block_size)
         return known.block_size
 
-    def _within(self, lba: int, blocks: int, size: int) -> Steps[None]:
-        """Refuse what would run over the end after a part of it has been written."""
+    def _within(self, lba: int, blocks: int, size: int, moved: str) -> Steps[None]:
+        """Refuse what takes several commands, of which a later one would run over the end."""
         known = self.known_capacity
         if known is None or lba + blocks > known.blocks:
             known = yield from self._what_it_is(SHORT_TIMEOUT)
         if known.block_size != size:
             raise block_size_changed(size, known.block_size)
         if lba + blocks > known.blocks:
-            raise ValueError(f"{blocks} blocks at {lba}, the unit has {known.blocks}; nothing was written")
+            raise ValueError(f"{blocks} blocks at {lba}, the unit has {known.blocks}; nothing was {moved}")
 
     def read_steps(self, lba: int, blocks: int, into: memoryview | None) -> Steps[bytes]:
         """Read, in parts that the server and the CDB can take."""
         size = yield from self.block_size_steps()
         if into is not None and into.nbytes != blocks * size:
             raise ValueError(f"a buffer of {into.nbytes} bytes for {blocks} blocks of {size} bytes")
+        if blocks * size > self.session.max_transfer:
+            yield from self._within(lba, blocks, size, "read")
         parts: list[Pending] = []
         for at, count in self._parts(lba, blocks, size):
             start = (at - lba) * size
@@ -303,7 +305,7 @@ class ScannedUnit(CalledUnit):
         if rest:
             raise ValueError(f"{view.nbytes} bytes are not whole blocks of {size} bytes")
         if view.nbytes > self.session.max_transfer:
-            yield from self._within(lba, blocks, size)
+            yield from self._within(lba, blocks, size, "written")
         parts: list[Pending] = []
         for at, count in self._parts(lba, blocks, size):
             start = (at - lba) * size
