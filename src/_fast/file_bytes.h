@@ -36,7 +36,7 @@
 
 /*
  * statx(2), preadv2(2) and pwritev2(2) are called by number: musl has functions for them since 1.2.5 only, and a wheel for
- * musl is one for 1.2.0.
+ * musl is one for 1.2.0. The last two only where there are flags, as not all that stand for a kernel have them (qemu-user).
  */
 
 enum {
@@ -125,17 +125,23 @@ static int file_writes(const struct pysrp_io *io)
 	return io->operation != PYSRP_READ && io->operation != PYSRP_EXTENTS;
 }
 
-/* One call; bytes moved, or an errno below 0. 0 bytes are an error: a file has become shorter, or takes nothing. */
+/*
+ * One call; bytes moved, or an errno below 0. 0 bytes are an error: a file has become shorter, or takes nothing. EOPNOTSUPP:
+ * not with these flags.
+ */
 static ssize_t file_call(int fd, int write, const struct iovec *vectors, unsigned count, uint64_t at, int flags)
 {
 	ssize_t moved;
 
-	do /* the offset in two words: one of 64 bits has all of it, and the kernel shifts the other one out */
-		moved = syscall(write ? SYS_pwritev2 : SYS_preadv2, (long)fd, vectors, (long)count, (long)at,
-				(long)(at >> 32), (long)flags);
-	while (moved < 0 && errno == EINTR);
+	do {
+		if (!flags)
+			moved = write ? pwritev(fd, vectors, (int)count, (off_t)at) : preadv(fd, vectors, (int)count, (off_t)at);
+		else /* the offset in two words: one of 64 bits has all of it, and the kernel shifts the other one out */
+			moved = syscall(write ? SYS_pwritev2 : SYS_preadv2, (long)fd, vectors, (long)count, (long)at,
+					(long)(at >> 32), (long)flags);
+	} while (moved < 0 && errno == EINTR);
 	if (moved < 0)
-		return -errno;
+		return flags && errno == ENOSYS ? -EOPNOTSUPP : -errno;
 	return moved ? moved : -EIO;
 }
 

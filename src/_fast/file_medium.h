@@ -447,7 +447,7 @@ static int file_try(struct file_medium *medium, struct pysrp_io *io, int *tries)
 		unsigned count = file_window(io, FILE_LARGEST, vectors, &length);
 
 		moved = file_call(medium->file.fd, file_writes(io), vectors, count, io->offset + io->done, RWF_NOWAIT);
-		if (moved == -EOPNOTSUPP || moved == -ENOSYS)
+		if (moved == -EOPNOTSUPP)
 			__atomic_store_n(tries, 0, __ATOMIC_RELAXED);
 		if (moved > 0)
 			io->done += (uint64_t)moved;

@@ -19,7 +19,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-static int rough, thin, no_threads, turns, fails_through, fails_flush, flushes, fails_seek, stands;
+static int rough, thin, no_flags, no_threads, turns, fails_through, fails_flush, flushes, fails_seek, stands;
 static int fails_enter, enter_error, old_kernel;	/* so many calls of io_uring_enter(2) give that errno, 0: take nothing */
 static int64_t bad = -1;
 
@@ -30,6 +30,8 @@ static int rough_create(pthread_t *thread, const pthread_attr_t *attributes, voi
 static off_t rough_seek(int fd, off_t at, int whence);
 static long rough_syscall(long number, ...);
 
+#define preadv(fd, vectors, count, at) rough_move(0, fd, vectors, count, at, 0)
+#define pwritev(fd, vectors, count, at) rough_move(1, fd, vectors, count, at, 0)
 #define fdatasync rough_flush
 #define pthread_create rough_create
 #define lseek rough_seek
@@ -37,6 +39,8 @@ static long rough_syscall(long number, ...);
 #include "file_medium.h"
 #undef syscall
 #undef lseek
+#undef preadv
+#undef pwritev
 #undef fdatasync
 #undef pthread_create
 
@@ -125,7 +129,10 @@ static long rough_syscall(long number, ...)
 		long count = va_arg(given, long), low = va_arg(given, long), high = va_arg(given, long);
 
 		CHECK(high == 0);
-		got = rough_move(number == SYS_pwritev2, fd, vectors, (int)count, low, (int)va_arg(given, long));
+		if (no_flags)
+			errno = ENOSYS;
+		else
+			got = rough_move(number == SYS_pwritev2, fd, vectors, (int)count, low, (int)va_arg(given, long));
 	} else if (number == SYS_statx) {
 		int fd = va_arg(given, int);
 		const char *path = va_arg(given, const char *);
@@ -449,6 +456,15 @@ static void lost_through(struct loop *loop)
 	CHECK(!flushes);
 }
 
+/* There are only the calls without flags, as under qemu-user: a flush stands for FUA. */
+static void without_flags(struct loop *loop)
+{
+	no_flags = 1;
+	CHECK(!done(loop, PYSRP_WRITE, 0, 4096, PYSRP_FUA)->error && flushes == 1);
+	CHECK(!done(loop, PYSRP_WRITE, 4096, 4096, 0)->error);
+	CHECK(!done(loop, PYSRP_READ, 0, 8192, 0)->error && flushes == 1);
+}
+
 static void lost_flush(struct loop *loop)
 {
 	CHECK(!done(loop, PYSRP_FLUSH, 0, 0, 0)->error && flushes == 1);
@@ -724,7 +740,7 @@ int main(int count, char **words)
 {
 	static const struct { const char *name; void (*run)(struct loop *loop); } scenarios[] = {
 		{ "bad", bad_bytes }, { "lost-through", lost_through }, { "lost-flush", lost_flush },
-		{ "lost-before", lost_before },
+		{ "lost-before", lost_before }, { "no-flags", without_flags },
 		{ "refused", refused }, { "no-threads", without_threads },
 		{ "no-rings", without_rings }, { "no-waiter", without_waiter }, { "extents", extents },
 #ifdef IORING_FEAT_RW_CUR_POS

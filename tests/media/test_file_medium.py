@@ -41,6 +41,7 @@ ONE_BY_ONE = [
     "lost-through",
     "lost-flush",
     "lost-before",
+    "no-flags",
     "refused",
     "no-threads",
     "no-rings",
