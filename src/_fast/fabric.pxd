@@ -172,7 +172,7 @@ cdef class Waiter(Crq):
 
     If somebody else is ``busy`` for this end, sleep a while for it, and do not look if he might need the processor.
     """
-    cdef bint nap(self, Wanted wanted, void *of) noexcept nogil
+    cdef bint nap(self, Wanted wanted, void *of, bint busy) noexcept nogil
     cdef bint lingers(self, Wanted wanted, void *of, bint busy) noexcept nogil
     cdef bint rests(self) noexcept nogil
     """Whether it may: then shut() waits until `resting` is 0 again."""

@@ -156,8 +156,8 @@ cdef class Waiter(Crq):
 
     cdef bint linger(self, Wanted wanted, void *of, bint busy) noexcept nogil:
         cdef bint found
-        # Who has woken it waits for no stream of commands to end.
-        if not self.patience or shared_get(&self.woken):
+        # Who has woken it waits for no stream of commands to end, and who is signalled sleeps elsewhere.
+        if not self.patience or self.signalled or shared_get(&self.woken):
             return False
         found = self.rests() and self.lingers(wanted, of, busy)
         shared_set(&self.resting, 0)
@@ -172,17 +172,17 @@ cdef class Waiter(Crq):
         else:
             self.lingered = not self.spun(-1, wanted, of) and not wanted(of)
             self.misses += self.lingered
-        return not self.lingered or self.nap(wanted, of)
+        return not self.lingered or self.nap(wanted, of, busy)
 
-    cdef bint nap(self, Wanted wanted, void *of) noexcept nogil:
+    cdef bint nap(self, Wanted wanted, void *of, bint busy) noexcept nogil:
         """Sleep for as long as nobody misses this end; whether it has something to do of its own."""
+        cdef int64_t longest = min(self.patience, NAP_NS) if busy else self.patience
         cdef int heard
         if self.untended:
             return False
         self.arm()
-        heard = self.hear(0 if self.available() or self.due() else self.patience)
-        if not self.signalled:
-            self.disarm()
+        heard = self.hear(0 if self.available() or self.due() else longest)
+        self.disarm()
         # Whoever woke it, or watches something else, is for the owner.
         return not heard & HEARD_OTHER and not shared_get(&self.woken) and (self.available() or wanted(of))
 
@@ -212,7 +212,7 @@ cdef class Waiter(Crq):
         if self.called():
             return WOKEN
         if nanoseconds:
-            self.patience = min(nanoseconds, NAP_NS) if nanoseconds > 0 else NAP_NS
+            self.patience = min(nanoseconds, PATIENCE_NS) if nanoseconds > 0 else PATIENCE_NS
             if not lingered and self.spun(nanoseconds, NULL, NULL):
                 return READY if self.available() else WOKEN if self.called() else NOTHING_YET
         self.misses += 1

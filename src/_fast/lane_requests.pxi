@@ -144,7 +144,9 @@ cdef class Requests:
         if self.link.linger is NULL or budget[0] <= NAP:
             return False
         budget[0] -= NAP
-        return self.link.linger(self.link.self, WANTED, <void *>self, self.under_way != 0)
+        return self.link.linger(
+            self.link.self, WANTED, <void *>self, self.under_way != 0 or self.ear.busy is not NULL
+        )
 
     # Slots.
 

@@ -85,7 +85,7 @@ struct pysrp_link {
 	 * The lane has nothing to do: wait until requests come, or wanted(of) is not 0, or becomes so by who calls wake() next,
 	 * for no longer than the lane's owner would have slept. Not 0: so it is; 0 as soon as somebody wants that owner. `busy`:
 	 * threads of media, or the kernel's, are at work and will call wake(), and may need this processor: sleep, rather than
-	 * look. NULL: the lane's owner sleeps at once.
+	 * look, but for a millisecond or two alone, as a medium's look() has been told. NULL: the lane's owner sleeps at once.
 	 */
 	int (*linger)(void *self, int (*wanted)(void *of), void *of, int busy);
 

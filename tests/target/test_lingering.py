@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import io
+import os
+import select
 import threading
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from lane_rig import lane
 from media_in_c import MediumInC
 from pysrp.backends import Ram
+from pysrp.fabric.recorder import Recorder
 from pysrp.target.disk import Disk
 from pysrp.target.lunmap import LunMap
 from target_rig import MIB, PATIENCE, Rig
@@ -80,7 +84,7 @@ def test_commands_that_come_while_it_sleeps() -> None:
         first = rig.client.read(256, 0, 8)
         turn = Turn(rig)
         assert turn.answered(first)
-        assert not turn.thread.join(0.05), "time to come back, if it did"
+        turn.thread.join(0.05)  # time to come back, if it did
         assert turn.answered(rig.client.read(256, 8, 8))
         rig.server.wake()
         assert turn.over(), "somebody wants it"
@@ -92,10 +96,13 @@ def test_commands_that_come_while_it_sleeps() -> None:
 
 @pytest.mark.parametrize("crowded", [False, True])
 def test_requests_that_are_over_while_it_lingers(crowded: bool) -> None:
-    """Where who is busy with them may need its processor it sleeps meanwhile, and not for long."""
+    """Where who is busy with them may need its processor it sleeps meanwhile, and not for long, however patient its owner
+    is: a medium that has been looked at may leave it to the next look to find what is over.
+    """
     medium = MediumInC(MIB)
     medium.set(hung=crowded)
     rig = ready(LunMap([(256, Disk(medium))]), crowded=crowded)
+    rig.server.patience = FOR_EVER
     tag = rig.client.write(256, 0, b"x" * 4096)
     turn = Turn(rig)
     if crowded:
@@ -120,4 +127,31 @@ def test_an_owner_that_does_not_sleep_is_not_kept() -> None:
         rig.server.spin = FOR_EVER
         rig.client.read(256, 0, 8)
         assert Turn(rig).over()
+        rig.close()
+
+
+def test_an_owner_that_is_signalled_is_not_kept() -> None:
+    """It sleeps on the port's descriptor, perhaps on others too."""
+    with Ram(MIB) as ram:
+        rig = ready(LunMap([(256, Disk(ram))]), crowded=True)
+        rig.server.spin, rig.server.patience = 0, FOR_EVER
+        rig.server.signal(True)
+        rig.client.read(256, 0, 8)
+        with select.epoll.fromfd(os.dup(rig.server.fileno())) as bells:
+            assert bells.poll(0), "heard, and not heard again"
+        assert Turn(rig).over()
+        rig.close()
+
+
+def test_what_is_on_record_is_told_before_it_sleeps() -> None:
+    """Who follows the recording sees what has passed while nothing does, and when that was."""
+    with Ram(MIB) as ram:
+        rig = Rig(LunMap([(256, Disk(ram))]), wrap=lambda port: Recorder(port, io.StringIO()))
+        rig.login()
+        rig.run()
+        rig.far.spin, rig.far.patience = 0, FOR_EVER
+        before = lane(rig).total
+        rig.client.read(256, 0, 8)
+        assert Turn(rig).over()
+        assert lane(rig).total == before + 1
         rig.close()
