@@ -162,6 +162,9 @@ def test_logical_block_provisioning() -> None:
     beyond = mode.parse_page(bytes(made)[:3] + b"\x10" + bytes(made)[4:])  # as long as it says it is
     assert ([bytes(one) for one in beyond.descriptors], beyond.extent()) == ([], 20)
     assert mode.LogicalBlockProvisioningPage.build().descriptors == []
+    assert (
+        mode.LogicalBlockProvisioningPage.build(descriptors=None) == mode.LogicalBlockProvisioningPage.build()
+    )
     assert bytes(mode.LogicalBlockProvisioningPage.build()) == bytes.fromhex("5c 02 000c") + bytes(12)
 
 

@@ -71,14 +71,16 @@ class ParameterData(Structure):
             return cls._build(**fields)
         (part,) = cls._cover
         given = fields.pop(part.name, None)
-        lists = [(each, fields.pop(each.name)) for each in cls._inside if each.name in fields]
+        named = [(each, fields.pop(each.name, None)) for each in cls._inside]
         if given is None:
             need = cls._full
             for f in cls.FIELDS:
                 if f.name in fields:
                     need = max(need, f.offset + f.size)
             given = cls._blank[: need - part.offset]
-        for each, items in lists:
+        for each, items in named:
+            if items is None:
+                continue
             data, at = each.joined(items), each.offset - part.offset
             given = bytes(given[:at]).ljust(at, b"\0") + data + bytes(given[at + len(data) :])
         return cls._build(**{part.name: given, **fields})
