@@ -516,7 +516,7 @@ WRONG: list[Callable[[Session, Lun, Session], object]] = [
     ),
     *(
         lambda session, lun, _, wrong=wrong: session.submit(lun, wrong)  # type: ignore[misc]
-        for wrong in (None, 6, "00", [0] * 6, b"")
+        for wrong in (None, 6, "00", [256] * 6, b"", [])
     ),
     lambda session, lun, _: session.submit(lun, READY, data_in_length=-1),
     lambda session, lun, _: session.execute(lun, 6),
@@ -540,5 +540,8 @@ def test_what_no_iu_carries_is_refused_where_it_is_said(server: Server) -> None:
                 call(session, lun, other)
         assert session.engine is engine
         assert session.engine.srp.debits == 0
+        session.execute(lun, READY, check=False)  # it is new
+        for ready in (list(READY), bytearray(READY), cdb.TestUnitReady.build()):
+            assert session.execute(lun, ready).status == session.submit(lun, ready).result().status == 0
     with pytest.raises(ValueError, match="max_transfer 0: at least 1 byte"):
         Session(server.url, max_transfer=0)

@@ -46,8 +46,10 @@ def check_attribute(attribute: int) -> None:
 
 
 def cdb_of(cdb: Any) -> bytes:
-    """The bytes of a CDB; TypeError for what has none, such as a number, ValueError for no bytes: zeros are TEST UNIT READY."""
-    found = cdb if type(cdb) is bytes else bytes(memoryview(cdb))
+    """The bytes of a CDB: of what has some, or lists them. TypeError for a number, ValueError for no bytes: zeros are TEST UNIT READY."""
+    if hasattr(type(cdb), "__index__"):
+        raise TypeError(f"{cdb!r} in place of a CDB")
+    found = cdb if type(cdb) is bytes else bytes(cdb)
     if not found:
         raise ValueError("an empty CDB")
     return found
