@@ -61,7 +61,7 @@ cdef class TapLink(CrqLink):
         self.table.reach = <uint8_t *(*)(void *, uint64_t, uint64_t, uint32_t, int) noexcept nogil>tap_reach
         self.table.answer = <pysrp_sent (*)(void *, const pysrp_request *, const uint8_t *) noexcept nogil>tap_answer
         self.table.again, self.table.wake = NULL, NULL
-        self.table.linger = NULL        # who sleeps tells the tap before: what has passed is on record while nothing does
+        self.table.linger = NULL    # who sleeps tells the tap before: what has passed is on record then
 
     def __init__(self, port, tap):
         self.tap = tap

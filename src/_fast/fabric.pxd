@@ -154,6 +154,7 @@ cdef class Waiter(Crq):
     cdef public int64_t spin            # nanoseconds to look before sleeping
     cdef uint32_t misses                # sleeps since looking last paid
     cdef public int64_t patience        # nanoseconds for which the owner would have slept last; 0: it never has
+    cdef int64_t patient_until          # when it is wanted back though commands come: that after a nap; 0: none
     cdef bint lingered                  # it has looked in vain, and is about to
     cdef uint32_t resting               # a thread without the interpreter's lock is in linger() or wait()
     cdef uint32_t rested_in             # in which process: `forks` then

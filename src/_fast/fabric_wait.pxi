@@ -176,12 +176,19 @@ cdef class Waiter(Crq):
 
     cdef bint nap(self, Wanted wanted, void *of, bint busy) noexcept nogil:
         """Sleep for as long as nobody misses this end; whether it has something to do of its own."""
-        cdef int64_t longest = min(self.patience, NAP_NS) if busy else self.patience
+        cdef int64_t now = clock_ns(), left
         cdef int heard
         if self.untended:
             return False
+        # The owner has clocks of its own: all naps together are no longer than one sleep of its.
+        if not self.patient_until:
+            self.patient_until = now + self.patience
+        left = self.patient_until - now
+        if left <= 0:
+            self.patient_until = 0
+            return False
         self.arm()
-        heard = self.hear(0 if self.available() or self.due() else longest)
+        heard = self.hear(0 if self.available() or self.due() else min(left, NAP_NS) if busy else left)
         self.disarm()
         # Whoever woke it, or watches something else, is for the owner.
         return not heard & HEARD_OTHER and not shared_get(&self.woken) and (self.available() or wanted(of))
@@ -213,6 +220,7 @@ cdef class Waiter(Crq):
             return WOKEN
         if nanoseconds:
             self.patience = min(nanoseconds, PATIENCE_NS) if nanoseconds > 0 else PATIENCE_NS
+            self.patient_until = 0
             if not lingered and self.spun(nanoseconds, NULL, NULL):
                 return READY if self.available() else WOKEN if self.called() else NOTHING_YET
         self.misses += 1

@@ -94,6 +94,23 @@ def test_commands_that_come_while_it_sleeps() -> None:
         rig.close()
 
 
+def test_an_owner_is_back_when_it_would_have_been_though_commands_come() -> None:
+    """It has clocks of its own."""
+    with Ram(MIB) as ram:
+        rig = ready(LunMap([(256, Disk(ram))]), crowded=True)
+        rig.server.spin, rig.server.patience = 0, 40 * 10**6
+        rig.client.read(256, 0, 8)
+        turn = Turn(rig)
+        commands = 0
+        while turn.thread.is_alive():
+            turn.thread.join(0.01)
+            rig.client.read(256, 0, 8)
+            rig.client.answers.extend(rig.client.port.poll())
+            commands += 1
+        assert commands <= 8, "as many as a nap each allowed"
+        rig.close()
+
+
 @pytest.mark.parametrize("crowded", [False, True])
 def test_requests_that_are_over_while_it_lingers(crowded: bool) -> None:
     """Where who is busy with them may need its processor it sleeps meanwhile, and not for long, however patient its owner
