@@ -124,14 +124,19 @@ def test_whoever_has_its_lock(lab: CephLab, make: Make) -> None:
     assert used(second) == OBJECT
 
 
-def test_a_monitor_that_is_away(fragile: OwnCephLab, make: Make) -> None:
-    """It takes no longer than the limit."""
-    medium = make(fragile, fragile.image(SIZE), limit=1)
-    assert medium.space()[0] == 0
+def test_a_monitor_that_is_away(fragile: OwnCephLab, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes no longer than the limit, and is not waited for again at once."""
+    image = fragile.image(SIZE)
+    medium, patient = make(fragile, image, limit=1), make(fragile, image, limit=1)
+    assert medium.space()[0] == patient.space()[0] == 0
     fragile.kill("mon")
     until(lambda: failure(medium) == errno.ETIMEDOUT)
+    with monkeypatch.context() as patch:
+        patch.setattr(rbd, "FRESH", 1e6)
+        assert failure(patient) == errno.ETIMEDOUT
     fragile.begin("mon")
     until(lambda: failure(medium) is None)
+    assert failure(patient) == errno.ETIMEDOUT
 
 
 def failure(medium: RbdMedium) -> int | None:

@@ -10,6 +10,7 @@ import re
 import shutil
 import struct
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 import pytest
 from pysrp._fast.gate import WATCHED
 
-from jobs_rig import Pair
+from jobs_rig import Pair, code
 from pysrp.backends import File, Null, Ram, holes
 from pysrp.errors import CheckCondition
 from pysrp.initiator.session import Session
@@ -43,6 +44,7 @@ from pysrp.target.serve import Server
 from target_rig import BLOCK, MIB
 from test_thin import unmap, unmap_list
 from unit_bench import Bench
+from waiting import PATIENCE, until
 
 SIZE = 32 * MIB
 PIECE = 64 << 10
@@ -454,6 +456,60 @@ def test_a_medium_that_cannot_say(bench: Bench, pool: Pool, caplog: pytest.LogCa
     bench.good(*write(0, MIB))
     assert "how much room there is" in caplog.text
     assert bench(cdb.LogSense.build(pc=1, page_code=0x0C, allocation_length=255)).code == (3, 0x11, 0)
+
+
+def test_a_medium_that_cannot_say_is_not_asked_behind_each_write(bench: Bench, pool: Pool) -> None:
+    """Each of them might wait for it."""
+
+    def fails() -> Any:
+        pool.looked += 1
+        raise OSError(errno.ETIMEDOUT, "no answer")
+
+    bench.good(*select(recovery(), thresholds(used=4)))
+    pool.space = fails  # type: ignore[method-assign]
+    looked = pool.looked
+    for at in range(0, 6 * MIB, PIECE):
+        bench.good(*write(at // BLOCK))
+    assert 6 <= pool.looked - looked <= 12
+    del pool.space
+    assert fill(bench, 0, MIB) is not None
+
+
+def test_a_medium_that_takes_long_to_say() -> None:
+    """Two commands wait for it, and the others go on; what they write is looked for as well."""
+    pair = Pair(ThinDisk, SIZE)
+    client, asked, answers, used = pair.first.client, [], threading.Event(), 0
+
+    def space() -> tuple[int, None]:
+        asked.append(used)
+        assert answers.wait(PATIENCE)
+        return asked[-1], None
+
+    def looking() -> bool:
+        pair.first.run()
+        return bool(asked)
+
+    def ended(tags: list[int]) -> int:
+        return sum(any(raw[8:16] == tag.to_bytes(8, "big") for raw in client.answers) for tag in tags)
+
+    try:
+        page = LogicalBlockProvisioningPage.build(descriptors=[descriptor(USED, 100)])
+        assert pair.ended(pair.command(pair.first, *select(recovery(), bytes(page)))).status == 0
+        pair.medium.space = space  # type: ignore[method-assign]
+        pair.turns.open()
+        looks = pair.command(pair.first, *write(0, MIB))
+        until(looking)
+        tags = [pair.command(pair.first, *write(0, MIB)) for _ in range(8)]
+        pair.first.settle(lambda: ended(tags) >= 7)
+        assert ended([looks]) == 0
+        used = 101 * MIB
+        answers.set()
+        pair.first.settle(lambda: ended([looks, *tags]) == 9)
+        assert asked == [0, used]
+        assert code(pair.bad(pair.first, TUR)) == REACHED
+    finally:
+        answers.set()
+        pair.close()
 
 
 def test_a_medium_that_cannot_say_from_the_beginning(caplog: pytest.LogCaptureFixture) -> None:

@@ -78,7 +78,7 @@ class RbdMedium(NativeMedium):
             why = "what is only read needs none" if read_only else "the image has no exclusive-lock"
             raise ConfigError(f"{self.url}: lock={lock}, but {why}")
         super().__init__(self._image.capsule)
-        self._room: tuple[int | None, int | None] = None, None
+        self._room: tuple[int | None, int | None] | OSError = (None, None)
         self._fresh = 0.0
         self.identity: str = f"rbd:{self._image.key}"
         if self._image.locks:
@@ -122,13 +122,19 @@ class RbdMedium(NativeMedium):
         """See :meth:`pysrp.target.medium.Medium.space`: whole objects of the image, where it has a map of them (``fast-diff``),
         without those of its snapshots; and what the pool that has them could take, as ``ceph df`` says, up to its quota.
 
-        It is asked again after a second, or ten times as long as that takes. Raises OSError as the cluster does.
+        It is asked again after a second, or ten times as long as that takes. Raises OSError as the cluster does, and likewise the
+        same until then. Each question of which this is made takes no longer than ``limit``.
         """
         if (begun := time.monotonic()) >= self._fresh:
-            used, pool, told = self._image.room()
-            self._room = used, None if told is None else _available(json.loads(told), pool)
+            try:
+                used, pool, told = self._image.room()
+                self._room = used, None if told is None else _available(json.loads(told), pool)
+            except OSError as error:
+                self._room = OSError(*error.args)
             self._fresh = (ended := time.monotonic()) + max(FRESH, 10 * (ended - begun))
-        return self._room
+        if isinstance(room := self._room, OSError):
+            raise OSError(*room.args)
+        return room
 
     def status(self) -> RbdStatus:
         """Whether the image is ours, how often it was lost, and why last."""

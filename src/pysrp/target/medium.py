@@ -294,7 +294,8 @@ class Medium:
         not known. May wait. Any thread.
 
         A thin disk that is made of it tells from then on what is known at that time; what is not known for a while is left out.
-        None: neither is.
+        None: neither is. While thresholds are watched, writes wait for it now and then: where it takes long, to tell or to fail,
+        remember that for a while.
         """
         return None
 

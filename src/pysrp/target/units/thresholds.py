@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator
+from functools import partial
+from threading import Lock
 from types import GeneratorType
 from typing import Any, NamedTuple
 
@@ -103,6 +105,10 @@ class ThresholdUnit(BlockUnit):
     """Attentions for whoever comes first."""
     _slack: int = 0
     """Bytes that may be written before it is looked again."""
+    _asking: Lock
+    """Who has it asks the medium, for a command that waits for that."""
+    _awaited: object = None
+    """A look that has not begun, and so is for all that have written before it; a command waits for it."""
 
     @property
     def threshold_exponent(self) -> int:
@@ -120,6 +126,7 @@ class ThresholdUnit(BlockUnit):
 
     def block_pages(self) -> list[PageValues]:
         """With LBPERE, and Logical Block Provisioning, where the medium tells of its room."""
+        self._asking = Lock()
         try:
             found = self._resources_now()
         except Exception as error:
@@ -214,13 +221,35 @@ class ThresholdUnit(BlockUnit):
         return end or GOOD
 
     def _look_behind(self) -> Generator[Effect, Any, None]:
-        """Look, for a command that is over but for that: what goes wrong there is not the command's, and no thread may be free for it."""
+        """Look, for a command that is over but for that: what goes wrong there is not the command's, and no thread may be free for it.
+
+        However long a medium takes to tell, no more than two commands wait for it: that for which it is asked, and one of those
+        that ended meanwhile.
+        """
+        look = object()
+        with self._lock:
+            if self._awaited:
+                return
+            self._awaited = look
         try:
-            yield Work(self.backend, self._look)
+            yield Work(self.backend, partial(self._look_for, look))
         except Fault:
             """A job has begun that turns away what is still to be done: the next write looks."""
         except Exception:
             log.exception("%s: how much room there is", self.name)
+        finally:
+            self._look_begins(look)
+
+    def _look_for(self, look: object) -> None:
+        with self._asking:
+            self._look_begins(look)
+            self._look()
+
+    def _look_begins(self, look: object) -> None:
+        """Who comes now has to look again."""
+        with self._lock:
+            if self._awaited is look:
+                self._awaited = None
 
     def _resources_now(self) -> dict[ProvisioningResource, int]:
         """How many bytes there are of each resource that the medium tells of now. May wait, and raise whatever that raises."""
@@ -229,9 +258,13 @@ class ThresholdUnit(BlockUnit):
 
     def _look(self) -> dict[ProvisioningResource, int]:
         """Likewise, and tell of the thresholds that have been reached."""
-        found, size = self._resources_now(), self._set
+        size = self._set
+        with (
+            self._lock
+        ):  # what is written from here on counts; and where this fails, no write tries it again before
+            self._slack = least = size // 2
+        found = self._resources_now()
         with self._changing():
-            self._slack = size // 2
             for each in self._thresholds:
                 if each.resource not in found:  # which is no reason for an alarm
                     continue
@@ -244,7 +277,8 @@ class ThresholdUnit(BlockUnit):
                     self._reached |= {each}
                     self._tell(Attention.SOFT_THRESHOLD_REACHED | each.at << 16)
                 else:
-                    self._slack = min(self._slack, -past)
+                    least = min(least, -past)
+            self._slack -= size // 2 - least
         return found
 
     def _tell(self, code: int) -> None:
