@@ -187,6 +187,17 @@ def test_the_number_that_an_enabled_server_has_by_itself(serve, tmp_path):
         assert target.show("rel_tgt_id") == "77\n[key]\n"
 
 
+def test_an_automatic_number_is_one_that_no_enabled_server_has(serve, tmp_path):
+    """Also none of those that are in no tree."""
+    target = serve()
+    with Server(f"unix:{tmp_path}/alone", LunMap()) as alone:
+        alone.disable()
+        alone.renumber(1)
+        alone.enable()
+        target.tree.write(f"{target.path}/enabled", "1")
+        assert target.show("rel_tgt_id") == "2\n[key]\n"
+
+
 def test_comment(target):
     assert target.show("comment") == ""
     target.tree.write(f"{target.path}/comment", "the one in the cellar\n")

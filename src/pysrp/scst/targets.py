@@ -94,22 +94,26 @@ class Target(Directory):
         """The first character counts. Enabling gives a relative target port id to a target that has none."""
         if text[:1] not in ("0", "1"):
             raise refuse(errno.EINVAL, "write 1 to enable the target, 0 to disable it")
-        if text[0] == "1" and not self.server.enabled:
-            taken = self._targets.ids(self)
-            if self._id in taken:
-                raise refuse(
-                    errno.EBADSLT, f"rel_tgt_id {self._id} is {taken[self._id]}'s: write another first"
-                )
-            if not self._id:
-                self._id = next(i for i in range(1, HIGHEST_ID + 1) if i not in taken)
-        if text[0] == "1":
+        if text[0] == "0":
+            self.server.disable()
+        elif not self.server.enabled:
+            self._enable()
+
+    def _enable(self) -> None:
+        taken = self.server.relative_ports_of_others() | self._targets.ids(self)
+        if self._id in taken:
+            raise refuse(errno.EBADSLT, f"rel_tgt_id {self._id} is {taken[self._id]}'s: write another first")
+        before = self._id
+        self._id = before or next(i for i in range(1, HIGHEST_ID + 1) if i not in taken)
+        try:
             with _one_of_two():
-                if self._id:
-                    self.server.renumber(self._id)
+                self.server.renumber(self._id)
                 self._targets.renumbered()
                 self.server.enable()
-        else:
-            self.server.disable()
+        except BaseException:
+            self._id = before  # another one was quicker
+            self._targets.renumbered()
+            raise
 
     @attribute
     def rel_tgt_id(self) -> str:

@@ -360,11 +360,16 @@ class Server:
 
     def _only(self, relative_port: int | None) -> None:
         """Raise ConfigError if another server that is enabled has this number. With the lock."""
-        for other, number in _relative_ports.copy().items():
-            if number == relative_port and other is not self and other.enabled:
-                raise ConfigError(
-                    f"relative target port identifier {number} is that of {other.url}: renumber one of the two"
-                )
+        if relative_port in (taken := self.relative_ports_of_others()):
+            raise ConfigError(
+                f"relative target port identifier {relative_port} is that of {taken[relative_port]}: "
+                "renumber one of the two"
+            )
+
+    def relative_ports_of_others(self) -> dict[int, str]:
+        """The relative target port identifiers that other servers of this process have and are enabled, and their URLs."""
+        ports = _relative_ports.copy().items()
+        return {number: other.url for other, number in ports if other is not self and other.enabled}
 
     def drain(self, unit: Unit, timeout: float | None = None) -> bool:
         """Wait until no session has a task for ``unit`` and no worker is busy with it: after it was removed.
