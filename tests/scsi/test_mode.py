@@ -190,7 +190,23 @@ def test_write_speeds() -> None:
     assert mode.CapabilitiesPage.build(number_of_write_speeds=2, write_speeds=page.write_speeds) == page
     assert mode.parse_page(bytes(page)[:31]).write_speeds == []
     mixed = mode.CapabilitiesPage.build(payload=b"\xff", write_speeds=[{"write_speed": 5}])
-    assert bytes(mixed) == b"\x2a\x22\xff" + bytes(32) + b"\x05"
+    assert bytes(mixed) == b"\x2a\x22\xff" + bytes(28) + b"\x01" + bytes(3) + b"\x05"
+
+
+def test_build_counts_write_speeds() -> None:
+    speeds = [{"write_speed": 5, "rotation_control": 1}, {"write_speed": 6}]
+    page = mode.CapabilitiesPage.build(write_speeds=speeds)
+    assert type(page) is mode.CapabilitiesPage
+    assert (page.number_of_write_speeds, page.page_length) == (2, 38)
+    assert [each.write_speed for each in page.write_speeds] == [5, 6]
+    assert mode.CapabilitiesPage.build(write_speeds=page.write_speeds) == page
+    assert mode.CapabilitiesPage.build(write_speeds=bytes(12)).number_of_write_speeds == 3
+    assert (
+        mode.CapabilitiesPage.build(write_speeds=speeds, number_of_write_speeds=9).number_of_write_speeds == 9
+    )
+    assert mode.CapabilitiesPage.build().number_of_write_speeds == 0
+    for kind in mode.ModeParameters6, mode.ModeParameters10:
+        assert kind.build(pages=[{"class": "CapabilitiesPage", "write_speeds": speeds}]).pages == [page]
 
 
 def test_protocol_specific_parameters() -> None:

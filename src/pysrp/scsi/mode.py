@@ -493,6 +493,14 @@ class CapabilitiesPage(
         doc="Speeds at which it can write, 4 bytes each",
     )
 
+    @classmethod
+    def build(cls, **fields: Any) -> CapabilitiesPage:
+        """A new page; ``write_speeds`` are counted where ``number_of_write_speeds`` is not given."""
+        speeds = fields.get("write_speeds")
+        if speeds is not None and "number_of_write_speeds" not in fields:
+            fields["number_of_write_speeds"] = len(bytes(cls.write_speeds.joined(speeds))) // WriteSpeed.SIZE
+        return super().build(**fields)
+
 
 # ---------------------------------------------------------------------------------------------
 # Header, block descriptors, pages

@@ -997,14 +997,15 @@ class CapabilitiesPage(ShortCapabilitiesPage, code=codes.ModePage.MM_CAPABILITIE
     """How many descriptors of speeds follow, 4 bytes each"""
     write_speeds: pysrp.fields.List[WriteSpeed]
     """Speeds at which it can write, 4 bytes each"""
+    @classmethod
+    def build(cls, **fields: Unpack[_CapabilitiesPageFields]) -> Self:  # type: ignore[override]
+        """A new page; ``write_speeds`` are counted where ``number_of_write_speeds`` is not given."""
+    @classmethod
+    def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, **fields: Unpack[_CapabilitiesPageFields]) -> int: ...  # type: ignore[override]
     spf: pysrp.fields.Flag
     """Set: a subpage code and a length of two bytes follow; clear: a length of one byte"""
     page_code: pysrp.fields.Bits
     """Which page this is, and so what follows"""
-    @classmethod
-    def build(cls, **fields: Unpack[_CapabilitiesPageFields]) -> Self: ...  # type: ignore[override]
-    @classmethod
-    def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, **fields: Unpack[_CapabilitiesPageFields]) -> int: ...  # type: ignore[override]
 
 class _BlockDescriptorFields(TypedDict, total=False):
     number_of_logical_blocks: int
