@@ -256,6 +256,10 @@ def test_by_tcp_and_with_tls(tmp_path: Path) -> None:
         ("nbd:", "'nbd:': URI must begin with 'nbd://'"),
         ("nbd+unix:///", "cannot parse socket parameter"),
         ("nbd+unix:///?socket=/x&limit=soon", "'soon' is no time"),
+        (
+            "nbd+unix:///?socket=/x&limits=3s",
+            "'limits' is no option: keep, limit, socket, or libnbd's tls-...",
+        ),
         ("nbd+unix:///?socket=/x&limit=0", "a limit of 0.0 s"),
         ("nbd+unix:///?socket=/x&keep=much", "'much' is no size"),
         ("nbd+unix:///?socket=/x&keep=1&keep=2", "'keep' is there twice"),

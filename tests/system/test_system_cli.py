@@ -301,6 +301,7 @@ def test_verbose_shows_what_an_ibmvscsi_user_knows(served: Serving) -> None:
             "--lun b: no disk is called so; --disk b=PATH",
         ),
         (("serve", "unix:/nowhere/at/all"), "No such file or directory"),
+        (("serve", "unix:x", "--file", "a=/nowhere/x"), "/nowhere/x is not there: /nowhere/x,SIZE makes it"),
         (("serve", "unix:/tmp/x", "--ram", "a"), "write NAME=SIZE"),
         (("serve", "unix:/tmp/x", "--disk", "a"), "write NAME=URL"),
         (("serve", "unix:/tmp/x", "--ram", "a=1M", "--thin", "b"), "--thin b: no disk is called so"),

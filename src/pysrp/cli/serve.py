@@ -75,7 +75,10 @@ def prepare(text: str) -> str:
     """The absolute path in PATH or PATH,SIZE; with SIZE the file is made, or grows. ConfigError if it is larger."""
     place, comma, length = text.rpartition(",")
     if not comma or not length[:1].isdecimal():
-        return str(Path(text).absolute())
+        path = Path(text).absolute()
+        if not path.exists():
+            raise ConfigError(f"{path} is not there: {text},SIZE makes it, such as {text},1G")
+        return str(path)
     path, wanted = Path(place).absolute(), size(length)
     File(path, wanted).close()
     if (have := path.stat().st_size) > wanted and path.is_file():
@@ -195,13 +198,15 @@ def _fill(
         tree.write(f"{target}/luns/mgmt", f"add {quote(name)} {text}")
 
 
-def _announce(url: str, control: Path, target: str, as_json: bool) -> None:
-    """Print where it listens."""
+def _announce(url: str, control: Path, target: str, enabled: bool, as_json: bool) -> None:
+    """Print where it listens, and what it takes that clients can come."""
     if as_json:
         click.echo(json.dumps({"url": url, "control": str(control), "target": target}))
     else:
         click.echo(f"serving {url} as {target}")
         click.echo(f"management: pysrp scst -s {url} ls {target}")
+        if not enabled:
+            click.echo(f"no client can log in yet: pysrp scst -s {url} write {target}/enabled 1")
     sys.stdout.flush()
 
 
@@ -325,9 +330,11 @@ def serve(
             return
         if enable or (enable is None and len(exports)):
             tree.write(f"{target}/enabled", "1")
+        elif enable is None and not quiet:
+            click.echo("nothing is exported: --lun NAME=256 does that, and enables the target", err=True)
         control = socket_of(url)
         stack.enter_context(Control(tree, control))
-        _announce(url, control, target, as_json)
+        _announce(url, control, target, server.enabled, as_json)
         server.wait()
         if server.ended:
             raise TransportError(f"{url}: the adapter is gone, no client can come any more")

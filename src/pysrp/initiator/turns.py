@@ -270,5 +270,5 @@ class Turns(Bookkeeping):
         state = self.engine.state
         text = f"not logged in within {timeout:g} s: {state.value}"
         if state is State.WAIT_PARTNER:
-            text += "; the server has not opened its queue: its target may be disabled"
+            text += "; the server has not opened its queue: its target may be disabled, as that of a pysrp serve is which exports nothing"
         return text

@@ -136,6 +136,11 @@ def _opened(scheme: str, rest: str, *, read_only: bool = False) -> NbdMedium:
     place, _, query = rest.partition("?")
     pairs = parse_qsl(query, keep_blank_values=True)
     ours = urlencode([pair for pair in pairs if pair[0] in OURS])
+    for name, _ in pairs:
+        if name not in OURS and name not in LIBNBDS and not name.startswith("tls-"):
+            raise ConfigError(
+                f"?{query}: {name!r} is no option: {', '.join(sorted([*OURS, *LIBNBDS]))}, or libnbd's tls-..."
+            )
     theirs = urlencode([pair for pair in pairs if pair[0] not in OURS], quote_via=quote, safe="/")
     given: dict[str, Any] = options(ours, OURS)
     uri = f"{scheme}:{place}{'?' if theirs else ''}{theirs}"
@@ -143,6 +148,8 @@ def _opened(scheme: str, rest: str, *, read_only: bool = False) -> NbdMedium:
 
 
 OURS: dict[str, Any] = {"limit": seconds, "keep": size}
+LIBNBDS = ("socket",)
+"""What NBD's URIs have beside those that begin with tls- (the NBD project's uri.md); libnbd says nothing of others."""
 
 open_nbd: partial[NbdMedium] = partial(_opened, "nbd")
 open_nbds: partial[NbdMedium] = partial(_opened, "nbds")

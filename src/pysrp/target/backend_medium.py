@@ -25,7 +25,8 @@ from pysrp.target.medium import (
 )
 
 __all__ = [
-    "Backend", "BackendChannel", "BackendMedium", "Call", "Submitted", "Workers", "ask", "features_of", "space_of",
+    "Backend", "BackendChannel", "BackendMedium", "Call", "Submitted", "Workers", "ask", "features_of", "perform",
+    "space_of",
 ]  # fmt: skip
 
 PIECES = 16
