@@ -27,6 +27,9 @@ LIMIT = 60.0
 FRESH = 1.0
 """Seconds that it is believed what room there is: the cluster itself counts every few seconds."""
 
+STALE = 60.0
+"""Seconds after which it is asked again, however long that took: after an outage it took a request's limit."""
+
 RbdStatus = dict[str, Any]
 """What :meth:`RbdMedium.status` returns."""
 
@@ -122,8 +125,8 @@ class RbdMedium(NativeMedium):
         """See :meth:`pysrp.target.medium.Medium.space`: whole objects of the image, where it has a map of them (``fast-diff``),
         without those of its snapshots; and what the pool that has them could take, as ``ceph df`` says, up to its quota.
 
-        It is asked again after a second, or ten times as long as that takes. Raises OSError as the cluster does, and likewise the
-        same until then. Each question of which this is made takes no longer than ``limit``.
+        It is asked again after a second, or ten times as long as that takes, up to a minute. Raises OSError as the cluster does, and
+        likewise the same until then. Each question of which this is made takes no longer than ``limit``.
         """
         if (begun := time.monotonic()) >= self._fresh:
             try:
@@ -131,7 +134,7 @@ class RbdMedium(NativeMedium):
                 self._room = used, None if told is None else _available(json.loads(told), pool)
             except OSError as error:
                 self._room = OSError(*error.args)
-            self._fresh = (ended := time.monotonic()) + max(FRESH, 10 * (ended - begun))
+            self._fresh = (ended := time.monotonic()) + min(max(FRESH, 10 * (ended - begun)), STALE)
         if isinstance(room := self._room, OSError):
             raise OSError(*room.args)
         return room
