@@ -259,9 +259,8 @@ class ThresholdUnit(BlockUnit):
     def _look(self) -> dict[ProvisioningResource, int]:
         """Likewise, and tell of the thresholds that have been reached."""
         size = self._set
-        with (
-            self._lock
-        ):  # what is written from here on counts; and where this fails, no write tries it again before
+        # What is written from here on counts; and where this fails, no write tries it again before.
+        with self._lock:
             self._slack = least = size // 2
         found = self._resources_now()
         with self._changing():
