@@ -187,6 +187,26 @@ def test_the_number_that_an_enabled_server_has_by_itself(serve, tmp_path):
         assert target.show("rel_tgt_id") == "77\n[key]\n"
 
 
+def test_an_automatic_number_that_another_server_takes_meanwhile(serve, tmp_path, monkeypatch):
+    """The target has none, as before, and gets another one the next time."""
+    target = serve()
+    with Server(f"unix:{tmp_path}/quicker", LunMap()) as quicker, monkeypatch.context() as race:
+        quicker.disable()
+        quicker.renumber(1)
+        quicker.enable()
+        seen = Server.relative_ports_of_others
+        race.setattr(
+            Server,
+            "relative_ports_of_others",
+            lambda server: race.setattr(Server, "relative_ports_of_others", seen) or {},
+        )
+        with pytest.raises(TreeError, match="renumber one of the two"):
+            target.tree.write(f"{target.path}/enabled", "1")
+        assert target.show("rel_tgt_id") == "0\n"
+        target.tree.write(f"{target.path}/enabled", "1")
+        assert target.show("rel_tgt_id") == "2\n[key]\n"
+
+
 def test_an_automatic_number_is_one_that_no_enabled_server_has(serve, tmp_path):
     """Also none of those that are in no tree."""
     target = serve()
