@@ -239,3 +239,14 @@ def test_each_sector_holds_what_was_durable_or_something_later(seed: int, late: 
             assert left in each
             may[number] = [left]
     below.close()
+
+
+def test_what_is_withdrawn_never_begins(ram: Ram) -> None:
+    rig = Rig(ram)
+    over: list[MediumRequest] = []
+    request = MediumRequest(WRITE, 0, 512, [memoryview(b"x" * 512)], over=over.append)
+    assert rig.channel.submit(request) is PENDING
+    withdrawn = rig.channel.withdraw(request)
+    if not withdrawn:
+        rig.loop.until(over.copy)
+    assert rig.read(0) == (bytes(512) if withdrawn else b"x" * 512)
