@@ -134,7 +134,7 @@ class RbdMedium(NativeMedium):
                 self._room = used, None if told is None else _available(json.loads(told), pool)
             except OSError as error:
                 self._room = OSError(*error.args)
-            self._fresh = (ended := time.monotonic()) + min(max(FRESH, 10 * (ended - begun)), STALE)
+            self._fresh = (ended := time.monotonic()) + max(FRESH, min(10 * (ended - begun), STALE))
         if isinstance(room := self._room, OSError):
             raise OSError(*room.args)
         return room
