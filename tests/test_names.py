@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-SOURCES = Path(__file__).parents[1] / "src"
+TESTS = Path(__file__).parent
+SOURCES = TESTS.parent / "src"
 
 CDB_AND_DATA = "a command and its data have the standard's one name; pysrp.scsi calls the data ...Data"
 TWO_TABLES = "each end of a queue has its table of transitions, in the same words"
@@ -74,6 +75,13 @@ def test_a_name_means_one_thing() -> None:
 
 def test_exceptions_are_needed() -> None:
     assert SAME.keys() - places().keys() == set()
+
+
+def test_no_two_test_modules_have_one_name() -> None:
+    """pytest imports them by that name alone, and has no place for the second."""
+    found = Counter(path.name for path in TESTS.rglob("*.py") if path.name != "conftest.py")
+    assert len(found) > 100
+    assert [name for name, count in found.items() if count > 1] == []
 
 
 @pytest.mark.parametrize(
