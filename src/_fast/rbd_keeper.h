@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -45,6 +46,14 @@ static int rbd_set_seconds(struct rbd_medium *medium, const char *option, int64_
 
 	snprintf(text, sizeof(text), "%lld", (long long)((nanoseconds + RBD_SECOND - 1) / RBD_SECOND));
 	return rados.conf_set(medium->cluster, option, text);
+}
+
+/* A number of the configuration, 0 if it has no such. */
+static uint64_t rbd_number(struct rbd_medium *medium, const char *option)
+{
+	char text[32];
+
+	return rados.conf_get(medium->cluster, option, text, sizeof(text)) < 0 ? 0 : strtoull(text, NULL, 10);
 }
 
 /* The cluster and the pool. 0, or an errno. */
@@ -126,6 +135,7 @@ static int rbd_recognize(struct rbd_medium *medium)
 	if (*medium->key && strcmp(medium->key, key))
 		return rbd_say(medium, ESTALE, "another image has its name");
 	strcpy(medium->key, key);
+	medium->granularity = rbd_number(medium, "rbd_discard_granularity_bytes");
 	return rbd_measure(medium);
 }
 

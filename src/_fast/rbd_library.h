@@ -37,6 +37,7 @@ typedef int (*rbd_found)(uint64_t offset, size_t length, int exists, void *argum
 	CALL(int, create, (rados_cluster *, const char *id)) \
 	CALL(int, conf_read_file, (rados_cluster, const char *path)) \
 	CALL(int, conf_set, (rados_cluster, const char *option, const char *value)) \
+	CALL(int, conf_get, (rados_cluster, const char *option, char *value, size_t room)) \
 	CALL(int, connect, (rados_cluster)) \
 	CALL(void, shutdown, (rados_cluster)) \
 	CALL(int, cluster_fsid, (rados_cluster, char *, size_t)) \

@@ -40,7 +40,7 @@ cdef extern from "rbd_medium.h" nogil:
         void (*told)(void **owner, int up) noexcept nogil
         int (*takes)(void **owner, const char *text) noexcept nogil
         void *owner
-        uint64_t found
+        uint64_t found, unit, granularity
         char *key
         int refuses
         unsigned flying
@@ -196,6 +196,11 @@ cdef class RbdTable:
     def key(self):
         """Which image it is, all over the world: cluster, pool, namespace, the image's id, snapshot."""
         return self.medium.key.decode("utf-8", "replace")
+
+    @property
+    def granularity(self):
+        """Bytes of an object, or of as much of one as is worth a discard; 0: that is not said."""
+        return min(self.medium.granularity, self.medium.unit)
 
     def status(self):
         """How things are: numbers by name, and why it was not ours last.

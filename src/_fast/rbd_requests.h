@@ -63,6 +63,7 @@ struct rbd_medium {
 	int watches;
 	uint64_t found;			/* the image's features */
 	uint64_t unit;			/* bytes that are in one object, one behind the other */
+	uint64_t granularity;		/* bytes that are worth a discard, as Ceph's configuration says; 0: it does not */
 	char key[512];			/* which image it is, all over the world */
 
 	uint64_t size;			/* atomic */

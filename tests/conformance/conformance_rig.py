@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -129,9 +130,15 @@ class Unit:
         self.kind, self.disk, self.sessions = kind, disk, sessions
         self.size, self.blocks = kind.block, disk.blocks
         self.atomic = bool(disk.max_atomic)
+        self.medium = disk.backend
         for who in range(2):
             while self(bytes(6), who=who).status:  # it is new to them
                 pass
+
+    @property
+    def physical(self) -> int:
+        """Blocks of a physical block."""
+        return 1 << (self.good(struct.pack(">BB8xI2x", 0x9E, 0x10, 32), room=32)[13] & 0xF)
 
     def __call__(self, cdb: bytes, data: bytes = b"", room: int = 0, who: int = 0) -> Result:
         return self.sessions[who].execute(

@@ -98,12 +98,11 @@ def test_block_limits_agree_with_the_commands(disk: Unit) -> None:
     assert 0 < atomic <= most if disk.atomic else not atomic
     assert bool(unmap_blocks) == bool(descriptors) == disk.kind.thin
     assert unmap_blocks <= 1 << 20
-    capacity = disk.good(struct.pack(">BB8xI2x", 0x9E, 0x10, 32), room=32)
-    exponent = capacity[13] & 0xF
-    assert int.from_bytes(data[6:8], "big") == 1 << exponent, "granularity: physical blocks"
+    assert int.from_bytes(data[6:8], "big") == disk.physical, "granularity: physical blocks"
     if disk.kind.thin:
         granularity, alignment = struct.unpack_from(">II", data, 28)
-        assert (granularity, alignment) == (1 << exponent, 1 << 31)
+        pieces = getattr(disk.medium, "discard_granularity", 0)
+        assert (granularity, alignment) == (max(disk.physical, pieces // disk.size), 1 << 31)
         page = disk.good(inquiry(0xB2), room=255)
         assert page[5] & 0xE0 == 0xE0, "LBPU, LBPWS, LBPWS10"
         assert page[6] & 7 == 2, "thin"

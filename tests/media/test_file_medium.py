@@ -17,12 +17,14 @@ import pytest
 
 from compiled import run as with_own_sanitizers
 from descriptors import none_left
-from loop_device import loop_device
+from loop_device import loop_device, partition
 from media_rig import TestLoop
 from pysrp import _fast
+from pysrp.backends import File
 from pysrp.errors import ConfigError
 from pysrp.media import file as module
 from pysrp.media.file import FileMedium
+from pysrp.target.disk import ThinDisk
 from pysrp.target.link import PENDING
 from pysrp.target.medium import FUA, NOWAIT, Feature, MediumRequest, Operation
 from waiting import until
@@ -405,6 +407,27 @@ def test_what_a_device_says_of_itself(tmp_path: Path) -> None:
         assert (Feature.ROTATING in medium.features) == ((queue / "rotational").read_text() == "1\n")
         medium.close()
     assert Feature.ROTATING not in FileMedium(tmp_path / "disk", read_only=True).features
+
+
+@pytest.mark.parametrize("medium", [File, FileMedium])
+def test_what_room_is_given_back_in(tmp_path: Path, medium: type[File] | type[FileMedium]) -> None:
+    """Blocks of the file system; what a device's driver says, and where that begins in a partition."""
+    (tmp_path / "plain").write_bytes(bytes(SIZE))
+    with closing(medium(tmp_path / "plain")) as file:
+        assert (file.discard_granularity, file.discard_alignment) == (os.statvfs(tmp_path).f_frsize, 0)
+    with loop_device(tmp_path / "disk", SIZE) as path:
+        queue = Path("/sys/block") / Path(path).name / "queue"
+        granularity = int((queue / "discard_granularity").read_text())
+        with closing(medium(path)) as device:
+            assert (device.discard_granularity, device.discard_alignment) == (granularity, 0)
+        with partition(path, 3, 64) as part, closing(medium(part)) as device:
+            found = device.discard_granularity, device.discard_alignment
+            assert found == (granularity, -3 * 512 % granularity)
+            limits = ThinDisk(device, physical_block_size=512).block_limits()
+            assert (limits.optimal_unmap_granularity, limits.unmap_granularity_alignment) == (
+                granularity // 512,
+                -3 % (granularity // 512),
+            )
 
 
 FORBIDDEN = """

@@ -23,6 +23,7 @@ from media_rig import User
 from nbd_servers import NbdServer, QemuNbd, qcow2
 from pysrp.errors import ConfigError
 from pysrp.media import nbd, open_medium
+from pysrp.media.faulty import Faulty
 from pysrp.media.nbd import NbdMedium
 from pysrp.scsi.codes import SenseKey
 from pysrp.target.disk import ThinDisk
@@ -772,7 +773,10 @@ def test_pending_is_what_is_said(make: Make) -> None:
 def test_what_an_initiator_is_told(make: Make) -> None:
     """Of a server that does not come back: that it is timed out. It is thin where it is said to be."""
     medium = make("--filter=blocksize-policy", "memory", SIZE, "blocksize-preferred=64k").medium
-    disk = ThinDisk(medium, "data", physical_block_size=medium.physical_block)
-    assert disk.block_limits().optimal_unmap_granularity == 128
+    disk = ThinDisk(medium, "data")
+    limits = disk.block_limits()
+    assert (limits.optimal_transfer_length_granularity, limits.optimal_unmap_granularity) == (128, 128)
+    assert ThinDisk(medium, physical_block_size=4096).block_limits().optimal_unmap_granularity == 128
+    assert ThinDisk(Faulty(medium)).block_limits().optimal_transfer_length_granularity == 128
     fault = disk.fault_of(OSError(errno.ETIMEDOUT, "late"))
     assert (fault.key, fault.code) == (SenseKey.HARDWARE_ERROR, 0x0801)

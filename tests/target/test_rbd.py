@@ -110,6 +110,19 @@ def test_what_an_image_is(lab: CephLab, make: Make) -> None:
     )
 
 
+def test_what_room_is_given_back_in(lab: CephLab, make: Make, tmp_path: Path) -> None:
+    """What Ceph's configuration says is worth a discard, but no more than an object."""
+    image, small = lab.image(SIZE), lab.image(SIZE, "--object-size=16K")
+    limits = ThinDisk(make(lab, image)).block_limits()
+    assert (limits.optimal_unmap_granularity, limits.unmap_granularity_alignment) == (128, 0)
+    assert make(lab, small).discard_granularity == 16384
+    conf = tmp_path / "ceph.conf"
+    conf.write_text(f"{lab.conf.read_text()}\nrbd_discard_granularity_bytes = {MIB}\n")
+    medium = RbdMedium(image, conf=conf)
+    assert medium.discard_granularity == MIB
+    medium.close()
+
+
 def test_a_namespace(lab: CephLab, make: Make, use: Use) -> None:
     lab.run("rbd", "namespace", "create", "rbd/mine")
     first, second = (make(lab, lab.image(SIZE, pool=pool)) for pool in ("rbd", "rbd/mine"))

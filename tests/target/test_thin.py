@@ -17,10 +17,12 @@ from lane_rig import went_short
 from media_rig import LateMedium
 from pysrp.backends import File, Null, Ram
 from pysrp.errors import ConfigError
+from pysrp.media.faulty import Faulty
 from pysrp.scsi import cdb, inquiry, params
 from pysrp.scsi.codes import ProvisioningStatus, ProvisioningType
 from pysrp.scsi.sense import parse_sense
 from pysrp.srp import TskMgmtFunc
+from pysrp.target.backend_medium import BackendMedium
 from pysrp.target.disk import Disk, ThinDisk
 from pysrp.target.lunmap import LunMap
 from pysrp.target.medium import Feature, Operation
@@ -107,6 +109,42 @@ def test_what_it_says_of_itself(bench: Bench) -> None:
     )
     capacity = params.ReadCapacity16(bench.good(cdb.ReadCapacity16.build(allocation_length=32)))
     assert (capacity.lbpme, capacity.lbprz) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "told"),
+    [
+        ((4096, 65536, 0), (128, 1, 0)),
+        ((4096, 65536, 3584), (128, 1, 7)),
+        ((4096, 65536, 65536 + 512), (128, 1, 1)),
+        ((4096, 65536, 100), (128, 0, 0)),
+        ((512, 3 << 16, 512), (384, 1, 1)),
+        ((4096, 4096, 512), (8, 1, 1)),
+        ((65536, 4096, 512), (128, 1, 0)),
+        ((4096, 0, 512), (8, 1, 0)),
+        ((4096, 65537, 0), (8, 1, 0)),
+    ],
+)
+def test_the_granularity_of_unmap_is_the_mediums(
+    pieces: tuple[int, int, int], told: tuple[int, int, int]
+) -> None:
+    """Multiples of it, and of a physical block: GRANULARITY, UGAVALID and ALIGNMENT (SBC-4, 6.6.4), through media around it too."""
+    ram = Ram(MIB)
+    ram.physical_block, ram.discard_granularity, ram.discard_alignment = pieces
+    for medium in ram, BackendMedium(ram), Faulty(ram), Faulty(BackendMedium(ram)):
+        disk = ThinDisk(medium)
+        limits = disk.block_limits()
+        assert limits.optimal_transfer_length_granularity == pieces[0] // BLOCK
+        assert (limits.optimal_unmap_granularity, limits.ugavalid, limits.unmap_granularity_alignment) == told
+        limits = Disk(medium).block_limits()
+        assert (limits.optimal_unmap_granularity, limits.ugavalid) == (0, 0), "it takes nothing back"
+
+
+def test_pieces_that_are_no_blocks() -> None:
+    ram = Ram(MIB)
+    ram.physical_block, ram.discard_granularity = 512, 512
+    limits = ThinDisk(ram, block_size=4096).block_limits()
+    assert (limits.optimal_transfer_length_granularity, limits.optimal_unmap_granularity) == (1, 1)
 
 
 def test_a_thick_disk_says_so(ram: Ram) -> None:

@@ -40,6 +40,15 @@ class Backend(ABC):
     read_only: bool = False
     """Whether every :meth:`write_from` would fail."""
 
+    physical_block: int = 4096
+    """Bytes of what it likes to move at least."""
+
+    discard_granularity: int = 0
+    """Bytes of the pieces that :meth:`discard` gives room back in; 0: physical blocks, as far as is known."""
+
+    discard_alignment: int = 0
+    """Bytes before the first such piece."""
+
     zeroes: bool = False
     """Whether :meth:`zero` is cheaper than to write zeros."""
 

@@ -38,6 +38,7 @@ class File(Backend):
         self._fd = opened(self.path, size, read_only=read_only)
         try:
             self.size = self._measure(size)
+            self.discard_granularity, self.discard_alignment = holes.granularity(self._fd)
         except BaseException:
             self.close()
             raise

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
 import stat
 from collections.abc import Callable
+from pathlib import Path
 
-__all__ = ["EXTENTS", "KEEP_SIZE", "PUNCH_HOLE", "ZERO_RANGE", "extents", "fallocate", "space"]
+__all__ = [
+    "EXTENTS", "KEEP_SIZE", "PUNCH_HOLE", "ZERO_RANGE", "extents", "fallocate", "granularity", "of_device", "space",
+]  # fmt: skip
 
 KEEP_SIZE = 0x01
 PUNCH_HOLE = 0x02
@@ -84,6 +88,33 @@ def space(fd: int) -> tuple[int, int | None] | None:
         return None
     whole = os.fstatvfs(fd)
     return found.st_blocks * UNIT, whole.f_bavail * whole.f_frsize if whole.f_blocks else None
+
+
+def granularity(fd: int) -> tuple[int, int]:
+    """Bytes of the pieces that an open file or device gives room back in, and before the first of these: of a file blocks of its
+    file system, of a device what its driver says; 0: nobody says.
+    """
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        try:
+            return os.fstatvfs(fd).f_frsize, 0
+        except OSError:  # FUSE without statfs
+            return 0, 0
+    found = (of_device(fd, name) for name in ("queue/discard_granularity", "discard_alignment"))
+    size, before = (int(each or 0) for each in found)
+    return size, before
+
+
+def of_device(fd: int, name: str) -> str | None:
+    """What the kernel says of an open block device in this file of its folder under /sys, or for a partition in its disk's; None:
+    nothing, or it is no device.
+    """
+    found = os.fstat(fd)
+    if stat.S_ISBLK(found.st_mode):
+        place = Path(f"/sys/dev/block/{os.major(found.st_rdev)}:{os.minor(found.st_rdev)}")
+        for folder in place, place / "..":
+            with contextlib.suppress(OSError):
+                return (folder / name).read_text().strip()
+    return None
 
 
 def _seek(fd: int, offset: int, whence: int, end: int) -> int:

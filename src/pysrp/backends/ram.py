@@ -39,6 +39,7 @@ class Ram(Backend):
     """
 
     zeroes = discards = maps = stable = True
+    discard_granularity = PAGE
 
     def __init__(self, size: int) -> None:
         if size < 1:

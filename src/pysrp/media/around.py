@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pysrp.backends import Backend
-from pysrp.target.backend_medium import space_of
+from pysrp.target.backend_medium import pieces_of, space_of
 from pysrp.target.medium import Medium
 from pysrp.target.workers import Pool
 
@@ -15,13 +15,14 @@ __all__ = ["Around"]
 class Around(Medium):
     """Around ``medium``, a Medium or a backend. What is left to do is ``features``, ``channel`` and ``close``.
 
-    Its size, its block size, where its reservations are, whether it is away and its room are those of the other one.
+    Its size, its blocks, where its reservations are, whether it is away and its room are those of the other one.
     """
 
     def __init__(self, medium: Medium | Backend) -> None:
         super().__init__()
         self.medium: Medium | Backend = medium
         self.block: int = getattr(medium, "block", 1)
+        self.physical_block, self.discard_granularity, self.discard_alignment = pieces_of(medium)
         self.identity: str = getattr(medium, "identity", "")
         self.workers: Pool = Pool()
         """For what of the other one blocks."""

@@ -12,7 +12,6 @@ import stat
 import struct
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 
 from pysrp._fast.file_medium import THREADS, FileTable, uring_refused
 from pysrp.backends import holes
@@ -73,9 +72,10 @@ class FileMedium(NativeMedium):
             self._align = _alignment(fd, self.path, length) if direct else 1
             length = self._whole(length)
             unit, self.physical_block = _blocks(fd)
+            self.discard_granularity, self.discard_alignment = holes.granularity(fd)
             at_once = not direct and _reads_at_once(fd)
             features = ALWAYS | (Feature.READ_ONLY if read_only else 0) | (Feature.NOWAIT if at_once else 0)
-            if _rotating(fd):
+            if holes.of_device(fd, "queue/rotational") == "1":  # a file does not turn
                 features |= Feature.ROTATING
             wanted = (direct or at_once) if uring is None else uring
             refused = _refused() if wanted else 0
@@ -188,18 +188,6 @@ def _blocks(fd: int) -> tuple[int, int]:
         struct.unpack("i", fcntl.ioctl(fd, each, bytes(4)))[0] for each in (BLKSSZGET, BLKPBSZGET)
     )
     return logical, physical
-
-
-def _rotating(fd: int) -> bool:
-    """What the kernel says of the device. A file does not turn."""
-    found = os.fstat(fd)
-    if not stat.S_ISBLK(found.st_mode):
-        return False
-    place = Path(f"/sys/dev/block/{os.major(found.st_rdev)}:{os.minor(found.st_rdev)}")
-    for queue in place / "queue", place / "../queue":  # a partition has its disk's
-        with contextlib.suppress(OSError):
-            return (queue / "rotational").read_text().strip() == "1"
-    return False
 
 
 @cache

@@ -74,7 +74,7 @@ class NbdMedium(NativeMedium):
         self.physical_block: int = (
             preferred if 512 <= preferred <= 1 << 24 and preferred & (preferred - 1) == 0 else 4096
         )
-        """Bytes of what the server likes to move at least."""
+        self.discard_granularity: int = preferred
         if self._export.extents:
             self.features |= Feature.EXTENTS
 

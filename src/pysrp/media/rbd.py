@@ -86,8 +86,7 @@ class RbdMedium(NativeMedium):
         self.identity: str = f"rbd:{self._image.key}"
         if self._image.locks:
             self.reservations: Any = ImageReservations(self._image)
-        self.physical_block = 4096
-        """Bytes of what its disks like to move at least."""
+        self.discard_granularity: int = self._image.granularity
         if self.away:
             log.warning("%s: another client has its lock; it is waited for", self.url)
 

@@ -218,7 +218,6 @@ class DeviceDirectory(Directory):
             block_size=given.blocksize,
             read_only=given.read_only,
             removable=given.removable,
-            physical_block_size=max(getattr(self.backend, "physical_block", 4096), given.blocksize),
             rotation_rate=15000 if self.spins() else 1,
             # No cache here survives a power failure: what says it does is made true the hard way.
             write_through=given.write_through or given.nv_cache,

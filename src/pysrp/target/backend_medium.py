@@ -26,7 +26,7 @@ from pysrp.target.medium import (
 
 __all__ = [
     "Backend", "BackendChannel", "BackendMedium", "Call", "Submitted", "Workers", "ask", "features_of", "perform",
-    "space_of",
+    "pieces_of", "space_of",
 ]  # fmt: skip
 
 PIECES = 16
@@ -243,6 +243,17 @@ def features_of(medium: Any) -> Feature:
     return found
 
 
+def pieces_of(medium: Any) -> tuple[int, int, int]:
+    """Bytes of its physical blocks, of the pieces that it gives room back in (0: of those), and before the first of these: see
+    :attr:`pysrp.target.medium.Medium.discard_granularity`. A backend need not say.
+    """
+    physical, granularity, alignment = (getattr(medium, name, getattr(Medium, name)) for name in PIECES_OF)
+    return physical, granularity, alignment
+
+
+PIECES_OF = "physical_block", "discard_granularity", "discard_alignment"
+
+
 def space_of(medium: Any) -> tuple[int | None, int | None]:
     """What a medium says of the room that it takes, and could have: see :meth:`pysrp.target.medium.Medium.space`. May wait.
 
@@ -278,6 +289,7 @@ class BackendMedium(Medium):
         super().__init__()
         self.backend, self._workers = backend, workers
         self.features = features_of(backend)
+        self.physical_block, self.discard_granularity, self.discard_alignment = pieces_of(backend)
         if not backend.blocking or workers is None:
             self.features |= Feature.NOWAIT
 

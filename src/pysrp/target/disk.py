@@ -20,7 +20,7 @@ from pysrp.scsi.inquiry import (
     PowerConditions,
     Vpd,
 )
-from pysrp.target.backend_medium import Backend, features_of
+from pysrp.target.backend_medium import Backend, features_of, pieces_of
 from pysrp.target.grant import Grant
 from pysrp.target.medium import Feature, Medium
 from pysrp.target.task import LARGEST, Nexus
@@ -100,8 +100,8 @@ class Disk(
     """A disk with blocks of ``block_size`` bytes: 512, 1024, 2048 or 4096. What is past the last is not used.
 
     ``read_only`` protects it even if the backend does not. ``write_through``: a write is on the medium
-    before it is GOOD (initiators see and may change that as WCE). ``physical_block_size`` and
-    ``rotation_rate`` (0 not reported, 1 no rotation, else per minute) are hints to initiators. The other
+    before it is GOOD (initiators see and may change that as WCE). ``physical_block_size`` (bytes; None: as the
+    medium says) and ``rotation_rate`` (0 not reported, 1 no rotation, else per minute) are hints to initiators. The other
     keywords are :class:`~pysrp.target.unit.LogicalUnit`'s; ``max_transfer`` is rounded down to whole blocks.
 
     It is fully provisioned, whatever its medium is: for one that takes blocks back see :class:`ThinDisk`.
@@ -127,7 +127,7 @@ class Disk(
         block_size: int = 512,
         read_only: bool = False,
         write_through: bool = False,
-        physical_block_size: int = 4096,
+        physical_block_size: int | None = None,
         rotation_rate: int = 1,
         identity: UnitIdentity | None = None,
         removable: bool = False,
@@ -237,13 +237,25 @@ class ThinDisk(ThinCommands, ThresholdUnit, Disk):
         }
 
     def block_limits(self) -> BlockLimits:
-        """VPD page B0h, with the limits of UNMAP. Physical blocks are what a medium takes back at least."""
+        """VPD page B0h, with the limits of UNMAP."""
+        granularity, alignment = self._unmap_granularity()
         data = super().block_limits()
         data.maximum_unmap_lba_count = MAX_UNMAP // self.block_size
         data.maximum_unmap_block_descriptor_count = MAX_DESCRIPTORS
-        data.optimal_unmap_granularity = 1 << self._exponent
-        data.ugavalid = True
+        data.optimal_unmap_granularity = granularity
+        data.ugavalid = alignment is not None
+        data.unmap_granularity_alignment = alignment or 0
         return data
+
+    def _unmap_granularity(self) -> tuple[int, int | None]:
+        """Blocks of the pieces that the medium gives room back in, physical blocks at least, and before the first one (SBC-4,
+        6.6.4); None: that is within a block.
+        """
+        _, granularity, alignment = pieces_of(self.backend)
+        if granularity % self.block_size or granularity < self.block_size << self._exponent:
+            return 1 << self._exponent, 0
+        before, within = divmod(alignment % granularity, self.block_size)
+        return granularity // self.block_size, None if within else before
 
 
 def lent(backend: Backend | Medium, unit: Any) -> tuple[memoryview | None, Medium | None]:

@@ -253,6 +253,12 @@ class Medium:
     """Size in bytes. May change."""
     block: int = 1
     """Offsets and lengths are multiples of this many bytes, 1 or more, and what is done of a request."""
+    physical_block: int = 4096
+    """Bytes of what it likes to move at least."""
+    discard_granularity: int = 0
+    """Bytes of the pieces that room is given back in; 0: physical blocks, as far as is known."""
+    discard_alignment: int = 0
+    """Bytes before the first such piece."""
     features: Feature = Feature(0)
     identity: str = ""
     """Which bytes these are, whichever server has opened them; "": nobody knows."""

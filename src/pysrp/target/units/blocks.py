@@ -19,7 +19,7 @@ from pysrp.scsi.mode import (
     PowerConditionPage,
     ReadWriteErrorRecoveryPage,
 )
-from pysrp.target.backend_medium import Backend
+from pysrp.target.backend_medium import Backend, pieces_of
 from pysrp.target.effects import GOOD, Effect, Flush
 from pysrp.target.fault import Fault
 from pysrp.target.medium import BadBlock, Medium
@@ -106,7 +106,7 @@ class BlockUnit(LogicalUnit):
         block_size: int = 512,
         read_only: bool = False,
         write_through: bool = False,
-        physical_block_size: int = 4096,
+        physical_block_size: int | None = None,
         identity: UnitIdentity | None = None,
         removable: bool = False,
         max_transfer: int | None = None,
@@ -115,6 +115,8 @@ class BlockUnit(LogicalUnit):
     ) -> None:
         if block_size not in BLOCK_SIZES:
             raise ConfigError(f"block size {block_size}: 512, 1024, 2048 or 4096")
+        if physical_block_size is None:
+            physical_block_size = max(pieces_of(backend)[0], block_size)
         self._exponent = (physical_block_size // block_size).bit_length() - 1
         if physical_block_size != block_size << max(self._exponent, 0) or self._exponent > 15:
             raise ConfigError(
