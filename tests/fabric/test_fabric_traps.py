@@ -154,6 +154,16 @@ def test_a_client_says_what_is_wrong(tmp_path: Path, traps: list[Trap], count: i
         assert time.monotonic() - begun < LINGER / 4
 
 
+def test_a_client_waits_for_its_own_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which a busy machine may not run for longer than a listener's other clients wait: no refusal by the server."""
+    path = tmp_path / "v"
+    with fabric.listen(f"unix:{path}") as listener, fabric.connect(f"unix:{path}", timeout=0) as client:
+        with listener.accept(20):  # type: ignore[union-attr]
+            monkeypatch.setattr(shm, "ASIDE", 0)
+            client.poll()
+            assert client.partner is not None, client.problem  # type: ignore[attr-defined]
+
+
 def test_a_client_leaves_without_having_looked(tmp_path: Path, traps: list[Trap]) -> None:
     path = tmp_path / "v"
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as hostile:

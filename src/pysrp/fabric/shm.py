@@ -49,6 +49,9 @@ MAX_PENDING = 64
 ASIDE = 0.2
 """Seconds that a partner's descriptors may take to be closed before the others go on."""
 
+ANSWER = 2.0
+"""Likewise, where a client looks at a server's answer: nobody else waits, and a busy machine may not run a thread for long."""
+
 MAX_PATH = 107 - 20
 """Bytes: what the kernel takes, less the suffix of a socket that is being set up."""
 
@@ -175,8 +178,15 @@ class _Aside:
         self._left = [thread for thread in self._left if thread.is_alive()]
         return len(self._left) >= MAX_PENDING
 
-    def do(self, work: Callable[[], Any], undo: Callable[[Any], None] = lambda result: None) -> Any:
-        """What ``work`` returns or raises; _Refusal if it is not over in time, ``undo`` then has its late result."""
+    def do(
+        self,
+        work: Callable[[], Any],
+        undo: Callable[[Any], None] = lambda result: None,
+        seconds: float | None = None,
+    ) -> Any:
+        """What ``work`` returns or raises; _Refusal if that takes longer than so many seconds (None: :data:`ASIDE`), ``undo``
+        then has its late result.
+        """
 
         def run(outcome: Future[Any]) -> None:
             try:
@@ -198,7 +208,7 @@ class _Aside:
             thread.start()
         except RuntimeError as problem:
             raise OSError(errno.ENOBUFS, str(problem)) from None
-        thread.join(ASIDE)
+        thread.join(ASIDE if seconds is None else seconds)
         if not outcome.done():
             self._left.append(thread)
             outcome.add_done_callback(late)
@@ -453,7 +463,7 @@ class ClientPort(_ShmPort):
         sock, self._socket = self._socket, None  # hung up should this end in between
         assert sock is not None
         try:
-            welcome, link, bells = self._aside.do(lambda: self._take_welcome(sock), _close_bells)
+            welcome, link, bells = self._aside.do(lambda: self._take_welcome(sock), _close_bells, ANSWER)
         except BlockingIOError:
             self._socket = sock
             return
