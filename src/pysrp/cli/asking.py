@@ -139,8 +139,8 @@ def inq(target: Device, page: str | None, form: str | None) -> None:
 
     \b
     Examples:
-      pysrp inq -s unix:/run/vios 0:0:1:0
-      pysrp inq -s unix:/run/vios -p 83 1
+      pysrp inq -s unix:/tmp/vios 0:0:1:0
+      pysrp inq -s unix:/tmp/vios -p 83 1
       pysrp inq /dev/sg0
     """
     if page is not None and not re.fullmatch(r"(0[xX])?[0-9a-fA-F]{1,2}", page):
@@ -160,8 +160,8 @@ def vpd(target: Device, page: str | None, every: bool, form: str | None) -> None
 
     \b
     Examples:
-      pysrp vpd -s unix:/run/vios 1
-      pysrp vpd -s unix:/run/vios 1 -p bl
+      pysrp vpd -s unix:/tmp/vios 1
+      pysrp vpd -s unix:/tmp/vios 1 -p bl
       pysrp vpd /dev/sg0 -a --json
     """
     if page is not None:
@@ -213,8 +213,8 @@ def modes(target: Device, page: str, control: str, dbd: bool, six: bool, form: s
 
     \b
     Examples:
-      pysrp modes -s unix:/run/vios 1
-      pysrp modes -s unix:/run/vios 1 -p ca -c 1
+      pysrp modes -s unix:/tmp/vios 1
+      pysrp modes -s unix:/tmp/vios 1 -p ca -c 1
       pysrp modes /dev/sg0 -p 0xa,1 --json
     """
     code, subpage = page_of(page, MODES, 0x3F)
@@ -241,7 +241,7 @@ def logs(target: Device, page: str | None, every: bool, control: str, form: str 
     \b
     Examples:
       pysrp logs /dev/sg0
-      pysrp logs -s unix:/run/vios 1 -p gsp
+      pysrp logs -s unix:/tmp/vios 1 -p gsp
       pysrp logs /dev/sg0 -p temp
       pysrp logs /dev/sg0 -a --json
     """
@@ -289,8 +289,8 @@ def opcodes(target: Device, opcode: str | None, tmf: bool, rctd: bool, form: str
 
     \b
     Examples:
-      pysrp opcodes -s unix:/run/vios 1
-      pysrp opcodes -s unix:/run/vios 1 -o 9e,10
+      pysrp opcodes -s unix:/tmp/vios 1
+      pysrp opcodes -s unix:/tmp/vios 1 -o 9e,10
       pysrp opcodes /dev/sg0 -t --json
     """
     if tmf:
@@ -378,7 +378,7 @@ def luns(target: Device, linux: bool, quiet: bool, select: int, as_json: bool) -
 
     \b
     Examples:
-      pysrp luns -s unix:/run/vios 0:0:1:0
+      pysrp luns -s unix:/tmp/vios 0:0:1:0
       pysrp luns /dev/sg0 --linux
     """
     if not 0 <= select <= 0xFF:
@@ -402,7 +402,7 @@ def readcap(target: Device, as_json: bool) -> None:
 
     \b
     Examples:
-      pysrp readcap -s unix:/run/vios 0:0:1:0 --json
+      pysrp readcap -s unix:/tmp/vios 0:0:1:0 --json
       pysrp readcap /dev/sg0
     """
     capacity = target.capacity()

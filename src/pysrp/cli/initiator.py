@@ -144,8 +144,8 @@ def read(
 
     \b
     Examples:
-      pysrp read -s unix:/run/vios 0:0:1:0 boot.img --size 1M
-      pysrp read -s unix:/run/vios 1 --lba 0x100 --count 8 | xxd
+      pysrp read -s unix:/tmp/vios 0:0:1:0 boot.img --size 1M
+      pysrp read -s unix:/tmp/vios 1 --lba 0x100 --count 8 | xxd
       pysrp read /dev/sg0 boot.img --size 1M
     """
     if count is not None and length is not None:
@@ -168,7 +168,7 @@ def write(
     """Write FILE (default: standard input) to DEVICE, whole blocks, and flush its cache.
 
     \b
-    Example: pysrp write -s unix:/run/vios 0:0:1:0 boot.img
+    Example: pysrp write -s unix:/tmp/vios 0:0:1:0 boot.img
     """
     if terminal(file):
         raise click.UsageError("standard input is a terminal: name a FILE, or send it through a pipe")
@@ -199,10 +199,10 @@ def raw(
 
     \b
     Examples:
-      pysrp raw -s unix:/run/vios 1 -r 36 12 00 00 00 24 00
+      pysrp raw -s unix:/tmp/vios 1 -r 36 12 00 00 00 24 00
       pysrp raw -s sg:/dev/sg0 -r 36 12 00 00 00 24 00
-      pysrp raw -s unix:/run/vios 1 -r 32k -o data.bin 0x28 0 0 0 0 0 0 0 40 0
-      pysrp raw -s unix:/run/vios 1 -i data.bin 2a:00:00:00:00:00:00:00:08:00
+      pysrp raw -s unix:/tmp/vios 1 -r 32k -o data.bin 0x28 0 0 0 0 0 0 0 40 0
+      pysrp raw -s unix:/tmp/vios 1 -i data.bin 2a:00:00:00:00:00:00:00:08:00
     """
     command = octets(" ".join(cdb))
     if not 6 <= len(command) <= 260:
@@ -255,9 +255,9 @@ def reset(server: str, timeout: float, host: int, verbose: bool, where: str | No
 
     \b
     Examples:
-      pysrp reset -s unix:/run/vios 0:0:1:0
+      pysrp reset -s unix:/tmp/vios 0:0:1:0
       pysrp reset /dev/sg0
-      pysrp reset -s unix:/run/vios
+      pysrp reset -s unix:/tmp/vios
     """
     with logged_in(server, timeout, host, verbose) as session:
         if where is None:

@@ -169,7 +169,7 @@ def rescan(
     """Scan the bus as rescan-scsi-bus does, and print every device found.
 
     \b
-    Example: pysrp rescan -s unix:/run/vios --ids 0-31
+    Example: pysrp rescan -s unix:/tmp/vios --ids 0-31
     """
     with logged_in(server, timeout, host, verbose) as session:
         found = session.scan(channels=span(channels, 8), ids=span(ids, 64))
@@ -211,8 +211,8 @@ def lsscsi(
 
     \b
     Examples:
-      pysrp lsscsi -s unix:/run/vios
-      pysrp lsscsi -s unix:/run/vios --size -i
+      pysrp lsscsi -s unix:/tmp/vios
+      pysrp lsscsi -s unix:/tmp/vios --size -i
       pysrp lsscsi -s sg: -g                  # of this machine
       pysrp lsscsi -s sg: -t -u --json
     """

@@ -121,7 +121,7 @@ def persist(
       pysrp persist /dev/sg0 --register -S abc
       pysrp persist /dev/sg0 --reserve -K abc -T 5
       pysrp persist /dev/sg0 -r --json
-      pysrp persist -s unix:/run/vios 1 --register -S abc --unit-address 30000002
+      pysrp persist -s unix:/tmp/vios 1 --register -S abc --unit-address 30000002
     """
     chosen = [name for name, given in actions.items() if given] or ["read_keys"]
     if len(chosen) > 1:

@@ -2,7 +2,7 @@
 
 ::
 
-    async with Session("unix:/run/vios") as session:
+    async with Session("unix:/tmp/vios") as session:
         disks = await session.scan()
         first, second = await asyncio.gather(disks[0].read(0), disks[1].read(0))
 

@@ -2,7 +2,7 @@
 
 ::
 
-    with Session("unix:/run/vios") as session:
+    with Session("unix:/tmp/vios") as session:
         for disk in session.scan():
             print(disk.hctl, disk.vendor, disk.product, disk.capacity())
         disk.write(0, b"..." * 512)

@@ -79,7 +79,7 @@ class Tree(Filesystem):
     ::
 
         luns = LunMap()
-        with Tree() as tree, Server("unix:/run/vscsi", luns, enabled=False) as server:
+        with Tree() as tree, Server("unix:/tmp/vscsi", luns, enabled=False) as server:
             name = tree.add_target(server, luns)                   # "ibmvstgt_target_0"
             tree.write("handlers/vdisk_ram/mgmt", "add_device ram000 size_mb=64")
             tree.write(f"targets/ibmvstgt/{name}/luns/mgmt", "add ram000 256")

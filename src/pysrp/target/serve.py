@@ -7,7 +7,7 @@
     from pysrp.target.lunmap import LunMap
     from pysrp.target.serve import Server
 
-    with Server("unix:/run/vscsi", LunMap([(256, Disk(Ram(64 << 20)))])) as server:
+    with Server("unix:/tmp/vscsi", LunMap([(256, Disk(Ram(64 << 20)))])) as server:
         server.wait()
 
 Each client gets a port, an adapter, and a thread that owns both. Backends that block share a pool
