@@ -21,8 +21,10 @@ from pysrp import cli, scsi, sg
 from pysrp.backends import Ram
 from pysrp.cli import asking, common, decode, initiator, listing, persist
 from pysrp.errors import CheckCondition, ConfigError, ReservationConflict, TransportError
+from pysrp.initiator import outcomes
 from pysrp.scsi.codes import PeripheralDeviceType
-from pysrp.target.disk import Disk
+from pysrp.scsi.sense import sense
+from pysrp.target.disk import Disk, ThinDisk
 from pysrp.target.lunmap import LunMap
 from pysrp.target.serve import Server
 from pysrp.target.unit import LogicalUnit
@@ -42,11 +44,12 @@ Ask = Callable[..., Result]
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """Two disks and a tape."""
+    """Two disks, a tape and a thin disk."""
     disks = [
         (256, Disk(Ram(8 << 20), "a")),
         (512, Disk(Ram(6 << 20), "b", block_size=4096)),
         (768, Tape("t")),
+        (1024, ThinDisk(Ram(2 << 20), "thin")),
     ]
     with Server(f"local:asking{next(_names)}", LunMap(disks)) as server:
         yield server.url
@@ -151,7 +154,7 @@ def test_sense(ask: Ask) -> None:
 
 
 def test_luns(ask: Ask) -> None:
-    assert ask(asking.luns, 1, "-q").output.split() == [f"8{n}00000000000000" for n in (1, 2, 3)]
+    assert ask(asking.luns, 1, "-q").output.split() == [f"8{n}00000000000000" for n in (1, 2, 3, 4)]
     assert ask(asking.luns, 1, "--linux").output.splitlines()[0].endswith(f"  {0x8100}")
     assert json.loads(ask(asking.luns, 1, "--select", 2, "--json").output)[0] == "8100000000000000"
     with pytest.raises(ConfigError, match="--select 256: from 0 to 255"):
@@ -211,6 +214,79 @@ def test_bytes_are_kept_from_a_terminal(ask: Ask, monkeypatch: pytest.MonkeyPatc
     assert "these are bytes: take --hex" in said.output
 
 
+@pytest.mark.parametrize(
+    ("command", "page", "said"),
+    [
+        (asking.inq, "99", "byte 2 of the CDB; its VPD pages are 00, 80, 83, "),
+        (asking.vpd, "99", "byte 2 of the CDB; its VPD pages are 00, 80, 83, "),
+        (asking.modes, "2a", "byte 2, bit 5 of the CDB; its mode pages are 01, 08, 0a, 1a, 1c$"),
+        (asking.logs, "33", "byte 2, bit 5 of the CDB; its log pages are 00, 00,ff, "),
+    ],
+)
+def test_a_page_that_is_not_there(ask: Ask, command: click.Command, page: str, said: str) -> None:
+    with pytest.raises(CheckCondition, match=f"ILLEGAL REQUEST, Invalid field in cdb: {said}") as found:
+        ask(command, 1, "-p", page)
+    assert scsi.parse_sense(found.value.sense).sks.c_d
+
+
+def test_what_else_fails_is_no_missing_page(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does a list that cannot be had hide what was wrong."""
+
+    def refused(key: int, text: str) -> CheckCondition:
+        return CheckCondition(text, status=2, sense=bytes(sense(key, 0x24, 0)))
+
+    asked: list[int | None] = []
+
+    def inquiry(self: Any, vpd: int | None = None) -> Any:
+        asked.append(vpd)
+        raise refused(4 if vpd == 0x83 else 5, f"page {vpd}")
+
+    monkeypatch.setattr(asking.Device, "inquiry", inquiry)
+    for page in 0x83, 0x80:
+        with pytest.raises(CheckCondition, match=f"^page {page}$"):
+            ask(asking.vpd, 1, "-p", f"{page:x}")
+    assert asked == [0x83, 0x80, 0]
+
+
+@pytest.mark.parametrize(
+    ("command", "residual", "overflow", "room", "length", "said"),
+    [
+        (scsi.Read10.build(transfer_length=2), 0, 1024, 0, 0, "1024 bytes came: -r 1024 takes them all"),
+        (scsi.Read10.build(transfer_length=2), 0, 512, 512, 0, "1024 bytes came: -r 1024 takes them all"),
+        (scsi.Write10.build(transfer_length=2), 0, 512, 0, 512, "1024 bytes were wanted; -i has 512"),
+        (scsi.Write10.build(transfer_length=1), 512, 0, 0, 1024, "512 bytes moved, of 1024"),
+        (
+            scsi.Inquiry.build(allocation_length=96),
+            0,
+            0,
+            0,
+            0,
+            "up to 96 bytes had no room: -r BYTES takes them",
+        ),
+        (scsi.Inquiry.build(allocation_length=96), 0, 0, 36, 0, ""),
+        (scsi.Write10.build(transfer_length=0), 0, 0, 0, 0, ""),
+        (b"\xc0" + bytes(5), 0, 0, 0, 0, ""),
+        (b"\x28" + bytes(5), 0, 0, 0, 0, ""),
+    ],
+)
+def test_what_raw_says_of_a_transfer(
+    command: Any, residual: int, overflow: int, room: int, length: int, said: str
+) -> None:
+    """Targets tell of what had no room, but ours not to Linux."""
+    result = outcomes.Result(0, b"", b"", residual, overflow)
+    assert initiator.moved(bytes(command), result, room, length) == said
+
+
+def test_readcap_of_what_is_thin(ask: Ask) -> None:
+    assert ask(asking.readcap, 4).output.splitlines() == [
+        "4096 blocks of 512 bytes: 2097152 bytes",
+        "thin (LBPME 1): blocks can be given back, and then read as zeros (LBPRZ 1)",
+    ]
+    told = json.loads(ask(asking.readcap, 4, "--json").output)
+    assert (told["lbpme"], told["lbprz"]) == (True, True)
+    assert ask(asking.readcap, 1).output == "16384 blocks of 512 bytes: 8388608 bytes\n"
+
+
 # Reservations.
 
 
@@ -259,6 +335,11 @@ def test_lsscsi(ask: Ask) -> None:
     assert entry[2]["size"] is None
     assert entry[0]["scsi_id"] == "2" + entry[0]["unit_name"].removeprefix("eui.")
     assert entry[0]["transport"] == "srp (vscsi)"
+
+
+def test_every_type_has_a_word() -> None:
+    assert set(listing.TYPES) == set(PeripheralDeviceType)
+    assert max(map(len, listing.TYPES.values())) == 7, "the column's width"
 
 
 @pytest.mark.parametrize(

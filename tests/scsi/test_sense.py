@@ -21,7 +21,14 @@ from pysrp import srp
 from pysrp.errors import DecodeError, EncodeError, TruncatedError
 from pysrp.scsi import sense as module
 from pysrp.scsi.codes import SenseKey, Status
-from pysrp.scsi.sense import FieldPointer, SegmentPointer, parse_sense, sense
+from pysrp.scsi.sense import (
+    ActualRetryCount,
+    FieldPointer,
+    ProgressIndication,
+    SegmentPointer,
+    parse_sense,
+    sense,
+)
 
 HEAD = "descriptor_type:1 additional_length:1"
 
@@ -129,6 +136,28 @@ def test_additional_sense_bytes() -> None:
 # ---------------------------------------------------------------------------------------------
 # Both formats answer alike
 # ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fmt", ["fixed", "descriptor"])
+@pytest.mark.parametrize(
+    ("key", "asc", "sks", "said"),
+    [
+        (5, 0x24, FieldPointer.at("cdb", 2), "ILLEGAL REQUEST, Invalid field in cdb: byte 2 of the CDB"),
+        (5, 0x26, FieldPointer.at("data", 9, 3), ": byte 9, bit 3 of the data-out"),
+        (2, 0x04, ProgressIndication.build(sksv=True, progress_indication=0x8000), ": 50 % done"),
+        (
+            3,
+            0x11,
+            ActualRetryCount.build(sksv=True, actual_retry_count=7),
+            "MEDIUM ERROR, Unrecovered read error",
+        ),
+        (5, 0x24, None, "ILLEGAL REQUEST, Invalid field in cdb"),
+    ],
+)
+def test_what_the_specific_bytes_add(fmt: Any, key: int, asc: int, sks: Any, said: str) -> None:
+    view = sense(key, asc, 0, sks=sks, fmt=fmt)
+    assert view.explanation == (view.text + said if said[0] == ":" else said)
+
 
 FORMATS = pytest.mark.parametrize("fmt", ["fixed", "descriptor"])
 

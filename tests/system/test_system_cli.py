@@ -120,7 +120,9 @@ def test_list(served: Serving) -> None:
 
 @pytest.mark.parametrize("name", ["2", "0:0:2:0", "[0:0:2:0]", "0:2:0", "8200", "8200000000000000"])
 def test_every_way_to_name_a_device(served: Serving, name: str) -> None:
-    assert served.json("readcap", name) == {"blocks": 8192, "block_size": 512, "size": 4 * MIB}
+    assert served.json("readcap", name) == {
+        "blocks": 8192, "block_size": 512, "size": 4 * MIB, "lbpme": False, "lbprz": False,
+    }  # fmt: skip
 
 
 def test_ask(served: Serving) -> None:
@@ -192,7 +194,7 @@ def test_raw(served: Serving, tmp_path: Path) -> None:
     assert answer["status"] == "CHECK_CONDITION"
     assert bytes.fromhex(answer["sense"])[2] & 15 == 5
     assert served.json("raw", 1, "00 00 00 00 00 00") == {
-        "status": "GOOD", "sense": "", "residual": 0, "data": "",
+        "status": "GOOD", "sense": "", "residual": 0, "overflow": 0, "data": "",
     }  # fmt: skip
 
 
@@ -216,6 +218,17 @@ def test_raw_with_room_in_k(served: Serving, tmp_path: Path) -> None:
     assert (done.returncode, (tmp_path / "out").stat().st_size) == (0, 32 << 10)
     done = served("read", 1, tmp_path / "out", "--lba", "0x10", "--count", "1k")
     assert (done.returncode, (tmp_path / "out").stat().st_size) == (0, 512 << 10)
+
+
+def test_raw_tells_of_data_without_room(served: Serving) -> None:
+    """A command without -r moves nothing, and that is no reason to say nothing."""
+    read = "28 00 00 00 00 00 00 00 02 00".split()
+    done = served("raw", 1, *read)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == "READ(10): GOOD\nthe data of 2 blocks had no room: -r BYTES takes them\n"
+    assert served("raw", 1, "-r", 2048, *read).stderr.endswith("\n1024 bytes moved, of 2048\n")
+    for quiet in "12 00 00 00 00 00", "00 00 00 00 00 00":
+        assert served("raw", 1, quiet).stderr.endswith(": GOOD\n")
 
 
 def test_raw_that_fails_leaves_its_file_alone(served: Serving, tmp_path: Path) -> None:
@@ -276,7 +289,10 @@ def test_verbose_shows_what_an_ibmvscsi_user_knows(served: Serving) -> None:
         (("readcap", 9), "no device at 9; 'pysrp lsscsi' lists what there is"),
         (("inq", "x"), "'x' is no device"),
         (("inq", 1, "-p", "zz"), "'zz' is no VPD page"),
-        (("inq", 1, "-p", "42"), "INQUIRY: CHECK CONDITION: ILLEGAL REQUEST, Invalid field in cdb"),
+        (
+            ("inq", 1, "-p", "42"),
+            "INQUIRY: CHECK CONDITION: ILLEGAL REQUEST, Invalid field in cdb: byte 2 of the CDB; its VPD pages are 00, ",
+        ),
         (("rescan", "--ids", "0-99"), "0-99: only 0 to 63 can be addressed"),
         (("rescan", "--ids", "a"), "'a' is no range"),
         (("read", 1, "--count", 16385), "blocks 0 to 16384: the device has 16384"),

@@ -7,21 +7,21 @@ import contextlib
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import IntEnum
 from typing import Any
 
 import click
 
 from pysrp import scsi
-from pysrp.cli.common import NUMBER, DeviceCommand, more, on_device, terminal
+from pysrp.cli.common import NUMBER, DeviceCommand, on_device, terminal
 from pysrp.cli.decode import fields_of
-from pysrp.errors import ConfigError, ScsiError
+from pysrp.errors import CheckCondition, ConfigError, ScsiError, SrpError
 from pysrp.fields import View
 from pysrp.initiator.session import Device
 from pysrp.lun import scsilun_to_int
 from pysrp.scsi import params
-from pysrp.scsi.codes import LogPage, LogPageControl, ModePageControl, ReportingOptions, VpdPage
+from pysrp.scsi.codes import LogPage, LogPageControl, ModePageControl, ReportingOptions, SenseKey, VpdPage
 from pysrp.tables import opcode_name
 
 VPD = {
@@ -62,6 +62,11 @@ def page_of(text: str, names: Mapping[str, int], most: int = 0xFF) -> tuple[int,
             f"{text!r} is no page; write it in hexadecimal, such as {most:x}, or as one of {', '.join(names)}"
         )
     return number, int(below[1], 16) if below else 0
+
+
+def page_text(page: int, subpage: int) -> str:
+    """What :func:`page_of` reads."""
+    return f"{page:02x},{subpage:02x}" if subpage else f"{page:02x}"
 
 
 def named(codes: type[IntEnum], code: int) -> str:
@@ -121,6 +126,34 @@ def asked(target: Device, command: Any, length: Callable[[bytes], int], **fields
         room = max(need, ROOM + 1)
 
 
+@contextlib.contextmanager
+def one_of(what: str, listed: Callable[[], Iterable[str]]) -> Iterator[None]:
+    """Where the device refuses a page that it does not list, the error says which ones it has."""
+    try:
+        yield
+    except CheckCondition as error:
+        try:
+            refused = scsi.parse_sense(error.sense).sense_key == SenseKey.ILLEGAL_REQUEST
+            pages = sorted(set(listed())) if refused else []
+        except SrpError:
+            pages = []
+        if not pages:
+            raise
+        known = f"{error}; its {what} are {', '.join(pages)}"
+        raise CheckCondition(known, status=error.status, sense=error.sense) from None
+
+
+def vpd_page(target: Device, page: int) -> View:
+    """A VPD page; ScsiError names those that there are."""
+
+    def listed() -> Iterable[str]:
+        return (f"{code:02x}" for code in target.inquiry(VpdPage.SUPPORTED_VPD_PAGES).supported_page_list)
+
+    with one_of("VPD pages", listed):
+        found: View = target.inquiry(page)
+        return found
+
+
 def counted(at: int, size: int, more: int) -> Callable[[bytes], int]:
     """The length of data whose ``size`` bytes at ``at`` say how many come behind the first ``more``."""
     return lambda data: int.from_bytes(data[at : at + size], "big") + more
@@ -145,7 +178,7 @@ def inq(target: Device, page: str | None, form: str | None) -> None:
     """
     if page is not None and not re.fullmatch(r"(0[xX])?[0-9a-fA-F]{1,2}", page):
         raise ConfigError(f"{page!r} is no VPD page; write it in hexadecimal, such as 83 or b0")
-    show(target.inquiry(None if page is None else int(page, 16)), form)
+    show(target.inquiry() if page is None else vpd_page(target, int(page, 16)), form)
 
 
 @click.command(cls=DeviceCommand)
@@ -165,7 +198,7 @@ def vpd(target: Device, page: str | None, every: bool, form: str | None) -> None
       pysrp vpd /dev/sg0 -a --json
     """
     if page is not None:
-        show(target.inquiry(None if page == "sinq" else page_of(page, VPD)[0]), form)
+        show(target.inquiry() if page == "sinq" else vpd_page(target, page_of(page, VPD)[0]), form)
         return
     listed = target.inquiry(VpdPage.SUPPORTED_VPD_PAGES)
     if form in ("hex", "raw") and not every:
@@ -221,7 +254,14 @@ def modes(target: Device, page: str, control: str, dbd: bool, six: bool, form: s
     command: Any = scsi.ModeSense6 if six else scsi.ModeSense10
     length = counted(0, 1, 1) if six else counted(0, 2, 2)
     pc = ModePageControl(int(control))
-    show(asked(target, command, length, page_code=code, subpage_code=subpage, pc=pc, dbd=dbd), form)
+
+    def listed() -> Iterable[str]:
+        every: Any = asked(target, command, length, page_code=0x3F, subpage_code=0xFF, dbd=True)
+        return (page_text(each.page_code, each.subpage_code if each.spf else 0) for each in every.pages)
+
+    with one_of("mode pages", listed):
+        found = asked(target, command, length, page_code=code, subpage_code=subpage, pc=pc, dbd=dbd)
+    show(found, form)
 
 
 @click.command(cls=DeviceCommand)
@@ -256,14 +296,21 @@ def logs(target: Device, page: str | None, every: bool, control: str, form: str 
             pc=LogPageControl(int(control)),
         )
 
+    def listed() -> Iterable[str]:
+        pages = sense(LogPage.SUPPORTED_LOG_PAGES, 0xFF).supported_subpages
+        return (page_text(each.page_code, each.subpage_code) for each in pages)
+
     if page is not None:
-        show(sense(*page_of(page, LOGS, 0x3F)), form)
+        code, subpage = page_of(page, LOGS, 0x3F)
+        with one_of("log pages", listed):
+            found = sense(code, subpage)
+        show(found, form)
         return
-    listed = sense(LogPage.SUPPORTED_LOG_PAGES, 0)
+    first = sense(LogPage.SUPPORTED_LOG_PAGES, 0)
     if form in ("hex", "raw") and not every:
-        show(listed, form)
+        show(first, form)
         return
-    codes = [code & 0x3F for code in bytes(listed.supported_page_list)]
+    codes = [code & 0x3F for code in bytes(first.supported_page_list)]
     if every:
         several([sense(code, 0) for code in codes], form)
         return
@@ -357,7 +404,7 @@ def sense(target: Device, desc: bool, form: str | None) -> None:
     cdb = scsi.RequestSense.build(desc=desc, allocation_length=252)
     found: Any = scsi.parse_sense(target.execute(cdb, data_in_length=252, retries=3).data)
     if form is None:
-        click.echo(f"{found.text}{more(found.sks)}")
+        click.echo(found.explanation)
     show(found, form)
 
 
@@ -398,7 +445,7 @@ def luns(target: Device, linux: bool, quiet: bool, select: int, as_json: bool) -
 @click.option("--json", "as_json", is_flag=True, help="The numbers as JSON.")
 @on_device
 def readcap(target: Device, as_json: bool) -> None:
-    """Print the capacity of DEVICE: blocks, bytes of a block, bytes.
+    """Print the capacity of DEVICE: blocks, bytes of a block, bytes. Of a thin one, what it says of that.
 
     \b
     Examples:
@@ -406,10 +453,20 @@ def readcap(target: Device, as_json: bool) -> None:
       pysrp readcap /dev/sg0
     """
     capacity = target.capacity()
+    thin = zeros = False
+    with contextlib.suppress(
+        CheckCondition
+    ):  # of a unit that does not know READ CAPACITY(16): it is not thin
+        told: Any = asked(target, scsi.ReadCapacity16, len)
+        thin, zeros = bool(told.lbpme), bool(told.lbprz)
     if as_json:
-        click.echo(json.dumps({**capacity._asdict(), "size": capacity.size}))
-    else:
-        click.echo(f"{capacity.blocks} blocks of {capacity.block_size} bytes: {capacity.size} bytes")
+        found = {**capacity._asdict(), "size": capacity.size, "lbpme": thin, "lbprz": zeros}
+        click.echo(json.dumps(found))
+        return
+    click.echo(f"{capacity.blocks} blocks of {capacity.block_size} bytes: {capacity.size} bytes")
+    if thin:
+        reads = "read as zeros (LBPRZ 1)" if zeros else "read as whatever (LBPRZ 0)"
+        click.echo(f"thin (LBPME 1): blocks can be given back, and then {reads}")
 
 
 __all__ = ["inq", "logs", "luns", "modes", "opcodes", "readcap", "sense", "vpd"]

@@ -339,16 +339,6 @@ class DeviceCommand(click.Command):
         return super().parse_args(ctx, args)
 
 
-def more(sks: object) -> str:
-    """What the sense-key specific bytes add to the words of sense data: the field that is wrong, how much is done."""
-    if isinstance(sks, scsi.FieldPointer):
-        bit = f", bit {sks.bit_pointer}" if sks.bpv else ""
-        return f": byte {sks.field_pointer}{bit} of the {'CDB' if sks.c_d else 'data-out'}"
-    if isinstance(sks, scsi.ProgressIndication):
-        return f": {sks.progress_indication * 100 // 65536} % done"
-    return ""
-
-
 def on_device(command: Callable[..., None]) -> Callable[..., None]:
     """What a command of one device begins with: DEVICE, the options of who logs in. It is called with the device."""
 

@@ -22,13 +22,12 @@ from pysrp.cli.common import (
     device,
     initiator_options,
     logged_in,
-    more,
     terminal,
 )
 from pysrp.errors import ConfigError, DecodeError, ScsiError, SrpError
 from pysrp.initiator.session import Device, Pending, Result, Session
 from pysrp.initiator.units import SUCCESS
-from pysrp.scsi.codes import Status
+from pysrp.scsi.codes import DataDirection, Status
 from pysrp.text import octets, size
 
 CHUNK = 1 << 20
@@ -189,7 +188,7 @@ def write(
     "-o", "--outfile", type=OutputFile(), default=None,
     help="File for data-in (default: printed). Stays as it is when the command brings none.",
 )  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Status, sense, residual and data as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Status, sense, residual, overflow and data as JSON.")
 @initiator_options
 def raw(
     server: str, timeout: float, host: int, verbose: bool, where: str, cdb: tuple[str, ...], request: int,
@@ -221,8 +220,38 @@ def raw(
         elif outfile:
             click.echo("no data: the file of -o is left as it is", err=True)
         show_result(command, result, as_json, with_data=outfile is None)
+        if (
+            not as_json
+            and result.status in SUCCESS
+            and (said := moved(command, result, request, len(out or b"")))
+        ):
+            click.echo(said, err=True)
         if result.status not in SUCCESS:
             sys.exit(1)
+
+
+def moved(command: bytes, result: Result, room: int, length: int) -> str:
+    """What to say of a transfer that was longer, or shorter, than what there was for it: ``room`` inwards, ``length`` outwards.
+
+    Empty if there is nothing to say. A target need not tell of what it had no room for: ours does not tell Linux, which would
+    take it for a shortfall. So a command that brings data, and has no room at all, is told of by its CDB.
+    """
+    if result.overflow and length:
+        return f"{length + result.overflow} bytes were wanted; -i has {length}"
+    if result.overflow:
+        return f"{room + result.overflow} bytes came: -r {room + result.overflow} takes them all"
+    if result.residual:
+        return f"{(length or room) - result.residual} bytes moved, of {length or room}"
+    try:
+        cdb = scsi.parse_cdb(command)
+    except DecodeError:
+        return ""
+    if room or cdb.data_direction is not DataDirection.IN or cdb.data_length() == 0:
+        return ""
+    asked = "data" if cdb.data_length() is None else f"up to {cdb.data_length()} bytes"
+    if cdb.blocks is not None:
+        asked = f"the data of {cdb.blocks} blocks"
+    return f"{asked} had no room: -r BYTES takes them"
 
 
 def show_result(command: bytes, result: Result, as_json: bool, with_data: bool) -> None:
@@ -230,7 +259,7 @@ def show_result(command: bytes, result: Result, as_json: bool, with_data: bool) 
     status = Status(result.status).name if result.status in list(Status) else f"{result.status:#04x}"
     if as_json:
         answer = {"status": status, "sense": result.sense.hex(), "residual": result.residual}
-        click.echo(json.dumps({**answer, "data": result.data.hex()}))
+        click.echo(json.dumps({**answer, "overflow": result.overflow, "data": result.data.hex()}))
         return
     try:
         name = scsi.parse_cdb(command).name
@@ -239,8 +268,7 @@ def show_result(command: bytes, result: Result, as_json: bool, with_data: bool) 
     click.echo(f"{name}: {status.replace('_', ' ')}", err=True)
     if result.sense:
         try:
-            sense = scsi.parse_sense(result.sense)
-            click.echo(f"{sense.text}{more(sense.sks)}", err=True)
+            click.echo(scsi.parse_sense(result.sense).explanation, err=True)
         except DecodeError:
             click.echo(result.sense.hex(" "), err=True)
     for at in range(0, len(result.data) if with_data else 0, 16):

@@ -17,16 +17,30 @@ from pysrp.scsi.inquiry import Designator
 from pysrp.text import printable
 
 TYPES = {
-    0: "disk",
-    1: "tape",
-    4: "worm",
-    5: "cd/dvd",
-    7: "optical",
-    8: "mediumx",
-    0xC: "storage",
-    0xD: "enclosu",
+    0x00: "disk",
+    0x01: "tape",
+    0x02: "printer",
+    0x03: "process",
+    0x04: "worm",
+    0x05: "cd/dvd",
+    0x06: "scanner",
+    0x07: "optical",
+    0x08: "mediumx",
+    0x09: "comms",
+    0x0C: "storage",
+    0x0D: "enclosu",
+    0x0E: "sim dsk",
+    0x0F: "opti rd",
+    0x10: "bridge",
+    0x11: "osd",
+    0x12: "adi",
+    0x13: "sec man",
+    0x14: "zbc",
+    0x15: "redu mm",
+    0x1E: "wlun",
+    0x1F: "no dev",
 }
-"""Peripheral device type: lsscsi's word for it."""
+"""Peripheral device type: lsscsi's word for it; of 15h it has none."""
 
 NAMES = {
     DesignatorType.NAA: "naa",

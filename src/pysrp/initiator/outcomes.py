@@ -91,7 +91,7 @@ def scsi_error(cdb: bytes, status: int, sense: bytes) -> ScsiError:
         what = f"status {status:02X}h"
     if sense:
         try:
-            what += f": {parse_sense(sense).text}"
+            what += f": {parse_sense(sense).explanation}"
         except DecodeError:
             what += f": sense {sense.hex()}"
     try:

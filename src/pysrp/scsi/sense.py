@@ -1,7 +1,7 @@
 """Sense data, fixed and descriptor format, current and deferred (SPC-5, 4.4; SBC-4, 4.18; SAT-4; OSD-3).
 
 ``parse_sense(buf)`` gives a FixedSense or a DescriptorSense; both answer to ``sense_key``, ``asc``, ``ascq``,
-``information``, ``command_specific``, ``fru``, ``sks``, ``deferred``, ``text`` alike. ``sense()`` makes one.
+``information``, ``command_specific``, ``fru``, ``sks``, ``deferred``, ``text``, ``explanation`` alike. ``sense()`` makes one.
 """
 
 from __future__ import annotations
@@ -471,6 +471,18 @@ class _Sense(ParameterData):
         except DecodeError:
             return words
         return f"{words}, {asc_ascq_text(asc, ascq) or f'ASC {asc:02X}h, ASCQ {ascq:02X}h'}"
+
+    @property
+    def explanation(self) -> str:
+        """:attr:`text`, and what the sense-key specific bytes add: the field that is wrong, how much is done."""
+        either: Any = self
+        sks = either.sks
+        if isinstance(sks, FieldPointer):
+            bit = f", bit {sks.bit_pointer}" if sks.bpv else ""
+            return f"{self.text}: byte {sks.field_pointer}{bit} of the {'CDB' if sks.c_d else 'data-out'}"
+        if isinstance(sks, ProgressIndication):
+            return f"{self.text}: {sks.progress_indication * 100 // 65536} % done"
+        return self.text
 
 
 class FixedSense(_Sense, cover="payload", full=18):

@@ -2,7 +2,7 @@
 """Sense data, fixed and descriptor format, current and deferred (SPC-5, 4.4; SBC-4, 4.18; SAT-4; OSD-3).
 
 ``parse_sense(buf)`` gives a FixedSense or a DescriptorSense; both answer to ``sense_key``, ``asc``, ``ascq``,
-``information``, ``command_specific``, ``fru``, ``sks``, ``deferred``, ``text`` alike. ``sense()`` makes one."""
+``information``, ``command_specific``, ``fru``, ``sks``, ``deferred``, ``text``, ``explanation`` alike. ``sense()`` makes one."""
 
 from _typeshed import ReadableBuffer, WriteableBuffer
 from collections.abc import Iterable
@@ -659,6 +659,9 @@ class _Sense(ParameterData):
     @property
     def text(self) -> str:
         """Sense key and additional sense code in words, as far as they are there."""
+    @property
+    def explanation(self) -> str:
+        """:attr:`text`, and what the sense-key specific bytes add: the field that is wrong, how much is done."""
 
 class _FixedSenseFields(TypedDict, total=False):
     valid: int
