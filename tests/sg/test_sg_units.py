@@ -17,6 +17,7 @@ from pysrp import initiator, scsi
 from pysrp.errors import (
     Busy,
     CheckCondition,
+    ConfigError,
     PartnerGone,
     ReservationConflict,
     SrpError,
@@ -24,6 +25,7 @@ from pysrp.errors import (
     UnavailableError,
 )
 from pysrp.initiator import READ, WRITE, Aborted, ScsiDevice, ScsiHost, TimedOut, UnitChanged
+from pysrp.initiator import aio as initiator_aio
 from pysrp.lun import Lun
 from pysrp.scsi import codes
 from pysrp.scsi.sense import sense
@@ -557,3 +559,12 @@ def test_what_the_page_shows(node: type[Wired], capsys: pytest.CaptureFixture[st
     with initiator.connect(node.url) as host:
         (device,) = host.scan(channels=[0], ids=[1])
         assert space["serial"](device) == device.inquiry(0x80).serial
+
+
+@pytest.mark.parametrize("url", ["sg:", "sg:/dev/sg0"])
+def test_a_session_with_a_target_says_who_opens_these(url: str) -> None:
+    for kind in initiator.Session, initiator_aio.Session:
+        with pytest.raises(
+            ConfigError, match=rf"pysrp\.initiator\.connect\('{url}'\) opens devices of this machine"
+        ):
+            kind(url)

@@ -14,7 +14,7 @@ from typing import Any
 
 from pysrp import fabric
 from pysrp._fast.turns import Bookkeeping
-from pysrp.errors import HcallError, PartnerGone, SrpError, TransportError
+from pysrp.errors import ConfigError, HcallError, PartnerGone, SrpError, TransportError
 from pysrp.fabric import Identity, Port
 from pysrp.initiator.requests import Request, TimedOut
 from pysrp.initiator.srp_session import SrpSession
@@ -73,6 +73,11 @@ class Turns(Bookkeeping):
         self.host = host
         self.replay = replay
         self._owns_port = isinstance(port, str)
+        if isinstance(port, str) and port.startswith("sg:"):
+            raise ConfigError(
+                f"{port!r}: there is no target to log in to; pysrp.initiator.connect({port!r}) opens devices of this machine, "
+                "in asyncio pysrp.sg.aio.Session"
+            )
         self.port: Port = (
             fabric.connect(port, identity=identity, **connect) if isinstance(port, str) else port
         )
