@@ -313,26 +313,43 @@ def test_verbose_shows_what_an_ibmvscsi_user_knows(served: Serving) -> None:
             "begins with one of local:, unix:, vio:; sg: is for the devices of this machine",
         ),
         (
-            ("serve", "unix:/tmp/x", "--ram", "a=1M", "--lun", "b=256"),
+            ("serve", "unix:x", "--ram", "a=1M", "--lun", "b=256"),
             "--lun b: no disk is called so; --disk b=PATH",
+        ),
+        (
+            ("serve", "unix:x", "--ram", "a=1M", "--lun", "a=1"),
+            "--lun a=1: 0:1:0 or 256 is id 1; what SCST calls 1 is 0:0:1\n",
+        ),
+        (("serve", "unix:x", "--ram", "a=1M", "--lun", "a=0:64:0"), "--lun a=0:64:0: an address is "),
+        (("serve", "unix:x", "--ram", "a=5"), "pysrp: --ram a=5: Invalid argument: size 5: a multiple"),
+        (("serve", "unix:x", "--ram", "a=5x"), "pysrp: --ram a=5x: '5x' is no size"),
+        (
+            ("serve", "unix:x", "--disk", "a=/nowhere/x"),
+            "pysrp: --disk a=/nowhere/x: No such file or directory: /nowhere/x\n",
+        ),
+        (
+            ("serve", "unix:x", "--ram", "a=1M", "--disk", "a=null:1G"),
+            "pysrp: --ram a=1M: File exists: the name a is taken",
         ),
         (("serve", "unix:/nowhere/at/all"), "No such file or directory"),
         (("serve", "unix:x", "--file", "a=/nowhere/x"), "/nowhere/x is not there: /nowhere/x,SIZE makes it"),
-        (("serve", "unix:/tmp/x", "--ram", "a"), "write NAME=SIZE"),
-        (("serve", "unix:/tmp/x", "--disk", "a"), "write NAME=URL"),
-        (("serve", "unix:/tmp/x", "--ram", "a=1M", "--thin", "b"), "--thin b: no disk is called so"),
+        (("serve", "unix:x", "--ram", "a"), "write NAME=SIZE"),
+        (("serve", "unix:x", "--disk", "a"), "write NAME=URL"),
+        (("serve", "unix:x", "--ram", "a=1M", "--thin", "b"), "--thin b: no disk is called so"),
         (
-            ("serve", "unix:/tmp/x", "--disk", "a=rom:1M"),
+            ("serve", "unix:x", "--disk", "a=rom:1M"),
             "no medium is called 'rom': write a path, or one of",
         ),
-        (("serve", "unix:/tmp/x", "--mode", "9"), "--mode '9': it is octal, such as 660"),
-        (("serve", "unix:/tmp/x", "--unit-address", "zz"), "--unit-address 'zz': it is hexadecimal"),
-        (("serve", "unix:/tmp/x", "--max-window", "0"), "max_window 0: from 8192"),
+        (("serve", "unix:x", "--mode", "9"), "--mode '9': it is octal, such as 660"),
+        (("serve", "unix:x", "--unit-address", "zz"), "--unit-address 'zz': it is hexadecimal"),
+        (("serve", "unix:x", "--max-window", "0"), "max_window 0: from 8192"),
         (("lsscsi", "--timeout", "0.1", "-s", "unix:/tmp/none-such"), "pysrp serve starts a server"),
     ],
 )
-def test_what_is_wrong_is_said_in_a_line(served: Serving, arguments: tuple[Any, ...], message: str) -> None:
-    done = served(*arguments, stdin=subprocess.DEVNULL)
+def test_what_is_wrong_is_said_in_a_line(
+    served: Serving, tmp_path: Path, arguments: tuple[Any, ...], message: str
+) -> None:
+    done = served(*arguments, stdin=subprocess.DEVNULL, cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("pysrp: ")
     assert message in done.stderr
@@ -411,6 +428,33 @@ def test_nobody_reads_the_output(served: Serving) -> None:
 
 
 # Serving.
+
+
+def test_an_address_is_a_lun(serve: Callable[..., Serving]) -> None:
+    server = serve("-q", "--ram", "a=1M", "--ram", "b=1M", "--lun", "a=2:3:4", "--lun", "b=7:0:3:1")
+    assert [each["hctl"][1:] for each in server.json("lsscsi")] == [
+        [0, 1, 0],
+        [0, 2, 0],
+        [0, 3, 1],
+        [2, 3, 4],
+    ]
+
+
+def test_what_it_takes_to_log_in_is_said_once(tmp_path: Path, child: Any) -> None:
+    url = f"unix:{tmp_path}/bare"
+    process = subprocess.Popen(
+        [*COMMAND, "serve", url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert [process.stdout.readline() for _ in range(2)][
+        0
+    ] == f"serving {url} as targets/ibmvstgt/ibmvstgt_target_0\n"
+    process.terminate()
+    output, errors = process.communicate(timeout=60)
+    assert output == ""
+    said = "nothing is exported (--lun NAME=256 does that, and enables the target), and no client can log in yet: "
+    said += f"pysrp scst -s {url} write targets/ibmvstgt/ibmvstgt_target_0/enabled 1"
+    assert [line for line in errors.splitlines() if "log in" in line] == [said]
 
 
 def test_what_is_served_changes(serve: Callable[..., Serving], tmp_path: Path) -> None:

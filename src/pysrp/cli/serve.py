@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import click
 
@@ -21,9 +21,11 @@ from pysrp.cli.newfile import NewFile
 from pysrp.errors import ConfigError, TransportError
 from pysrp.fabric import Identity, Port
 from pysrp.fabric.recorder import Recorder
+from pysrp.lun import from_hctl, hctl, scst_pack, scst_unpack
 from pysrp.mad import OsType
 from pysrp.media import split
 from pysrp.scst import Control, Tree, TreeError, load, quote, socket_of
+from pysrp.scst.grammar import within
 from pysrp.target.lunmap import LunMap
 from pysrp.target.reservation_files import ReservationFolder
 from pysrp.target.serve import MAX_CLIENTS, Server
@@ -168,46 +170,91 @@ def device(url: str) -> tuple[str, str]:
             return "vdisk_url", f"url={quote(url)}"
 
 
-def media(disks: tuple[str, ...], ram: tuple[str, ...], files: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """The names and URLs of the disks that were asked for, in one way or another."""
-    yield from pairs(disks, "NAME=URL, such as data=/srv/data.img or ram000=ram:64M")
+class Wanted(NamedTuple):
+    """A disk that was asked for: how, its name, and where its bytes are."""
+
+    typed: str
+    name: str
+    url: str
+
+
+def media(disks: tuple[str, ...], ram: tuple[str, ...], files: tuple[str, ...]) -> Iterator[Wanted]:
+    """The disks that were asked for, in one way or another."""
+    for name, url in pairs(disks, "NAME=URL, such as data=/srv/data.img or ram000=ram:64M"):
+        yield Wanted(f"--disk {name}={url}", name, url)
     for name, text in pairs(ram, "NAME=SIZE, such as ram000=64M"):
-        yield name, f"ram:{text}"
+        yield Wanted(f"--ram {name}={text}", name, f"ram:{text}")
     for name, text in pairs(files, "NAME=PATH or NAME=PATH,SIZE"):
-        yield name, prepare(text)
+        yield Wanted(f"--file {name}={text}", name, prepare(text))
 
 
-def _fill(
-    tree: Tree, target: str, disks: list[tuple[str, str]], luns: tuple[str, ...], thin: tuple[str, ...]
-) -> None:
-    """Add the disks, by name and URL, and export them. Some are thin."""
-    exports = pairs(luns, "NAME=LUN, such as ram000=256")
-    there = {name for name, _ in disks}
+@contextlib.contextmanager
+def blaming(typed: str) -> Iterator[None]:
+    """What goes wrong is the fault of an option, and not of a file of the tree, which nobody has written to."""
+    try:
+        yield
+    except TreeError as problem:
+        raise ConfigError(f"{typed}: {problem.strerror}") from problem
+    except ConfigError as problem:
+        raise ConfigError(f"{typed}: {problem}") from problem
+
+
+def lun_number(text: str) -> int:
+    """What ``--lun`` says as SCST's number: that itself, or an address as clients show it. Raises ConfigError, TreeError.
+
+    A number below 256 is an id where clients name devices, and to SCST a LUN of id 0: it is refused.
+    """
+    if ":" in text:
+        parts = text.strip("[]").split(":")
+        try:
+            channel, target, unit = map(int, parts[1:] if len(parts) == 4 else parts)
+            return scst_unpack(from_hctl(channel, target, unit))
+        except ValueError:
+            raise ConfigError("an address is CHANNEL:ID:LUN, from 0:0:0 to 7:63:31, such as 0:1:0") from None
+    found = within(text, 0, 0x3FFF, "LUN")
+    if 0 < found < 256:
+        meant = f"0:{found}:0 or {found << 8} is id {found}; " if found < 64 else ""
+        raise ConfigError(
+            f"{meant}what SCST calls {found} is {':'.join(map(str, hctl(scst_pack(found, 'LUN'))))}"
+        )
+    return found
+
+
+def _fill(tree: Tree, target: str, disks: list[Wanted], luns: tuple[str, ...], thin: tuple[str, ...]) -> None:
+    """Add the disks, and export them. Some are thin."""
+    exports = pairs(luns, "NAME=LUN, such as ram000=256 or ram000=0:1:0")
+    there = {disk.name for disk in disks}
     for option, wanted in ("thin", thin), ("lun", [name for name, _ in exports]):
         for name in wanted:
             if name not in there:
                 raise ConfigError(
                     f"--{option} {name}: no disk is called so; --disk {name}=PATH or --ram {name}=64M makes one"
                 )
-    for name, url in disks:
-        handler, parameters = device(url)
-        if name in thin:
-            parameters += ";thin_provisioned=1"
-        tree.write(f"handlers/{handler}/mgmt", f"add_device {quote(name)} {parameters}")
+    for typed, name, url in disks:
+        with blaming(typed):
+            handler, parameters = device(url)
+            if name in thin:
+                parameters += ";thin_provisioned=1"
+            tree.write(f"handlers/{handler}/mgmt", f"add_device {quote(name)} {parameters}")
     for name, text in exports:
-        tree.write(f"{target}/luns/mgmt", f"add {quote(name)} {text}")
+        with blaming(f"--lun {name}={text}"):
+            tree.write(f"{target}/luns/mgmt", f"add {quote(name)} {lun_number(text)}")
 
 
-def _announce(url: str, control: Path, target: str, enabled: bool, as_json: bool) -> None:
-    """Print where it listens, and what it takes that clients can come."""
+def _announce(url: str, control: Path, target: str, as_json: bool) -> None:
+    """Print where it listens."""
     if as_json:
         click.echo(json.dumps({"url": url, "control": str(control), "target": target}))
     else:
         click.echo(f"serving {url} as {target}")
         click.echo(f"management: pysrp scst -s {url} ls {target}")
-        if not enabled:
-            click.echo(f"no client can log in yet: pysrp scst -s {url} write {target}/enabled 1")
     sys.stdout.flush()
+
+
+def missing(url: str, target: str, exported: int) -> str:
+    """What it takes that clients can log in to a target that is not enabled."""
+    why = "" if exported else "nothing is exported (--lun NAME=256 does that, and enables the target), and "
+    return f"{why}no client can log in yet: pysrp scst -s {url} write {target}/enabled 1"
 
 
 @click.command()
@@ -224,7 +271,11 @@ def _announce(url: str, control: Path, target: str, enabled: bool, as_json: bool
     help="The same as --disk NAME=PATH; with SIZE it is made, or grown, sparsely, to that size. Repeatable.",
 )  # fmt: skip
 @click.option(
-    "--lun", "luns", multiple=True, metavar="NAME=LUN", help="Export a disk, such as ram000=256. Repeatable."
+    "--lun",
+    "luns",
+    multiple=True,
+    metavar="NAME=LUN",
+    help="Export a disk, such as ram000=256 as SCST counts, or ram000=0:1:0, channel, id and LUN as clients show it. Repeatable.",
 )
 @click.option(
     "--thin", multiple=True, metavar="NAME", help="Let initiators give blocks of this disk back (docs/thin-disks.md). Repeatable."
@@ -330,11 +381,11 @@ def serve(
             return
         if enable or (enable is None and len(exports)):
             tree.write(f"{target}/enabled", "1")
-        elif enable is None and not quiet:
-            click.echo("nothing is exported: --lun NAME=256 does that, and enables the target", err=True)
         control = socket_of(url)
         stack.enter_context(Control(tree, control))
-        _announce(url, control, target, server.enabled, as_json)
+        _announce(url, control, target, as_json)
+        if not (server.enabled or quiet):
+            click.echo(missing(url, target, len(exports)), err=True)
         server.wait()
         if server.ended:
             raise TransportError(f"{url}: the adapter is gone, no client can come any more")
