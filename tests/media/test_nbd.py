@@ -259,8 +259,11 @@ def test_by_tcp_and_with_tls(tmp_path: Path) -> None:
         ("nbd+unix:///?socket=/x&limit=soon", "'soon' is no time"),
         (
             "nbd+unix:///?socket=/x&limits=3s",
-            "'limits' is no option: keep, limit, socket, or libnbd's tls-...",
+            "'limits' is no option: keep, limit, socket, tls-...",
         ),
+        ("nbd+unix:///?socket=/x&tls=1", "'tls' is no option: keep, limit, socket, tls-..."),
+        ("nbds+unix:///?socket=/x&tls-verify-peer=1&tls-verify-peer=0", "'tls-verify-peer' is there twice"),
+        ("nbd+unix:///?socket", "write ?NAME=VALUE&NAME=VALUE, of keep, limit, socket, tls-..."),
         ("nbd+unix:///?socket=/x&limit=0", "a limit of 0.0 s"),
         ("nbd+unix:///?socket=/x&keep=much", "'much' is no size"),
         ("nbd+unix:///?socket=/x&keep=1&keep=2", "'keep' is there twice"),

@@ -12,7 +12,7 @@ import os
 import re
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import quote, urlencode
 
 from pysrp._fast.nbd_medium import NbdTable, library
 from pysrp.errors import ConfigError
@@ -134,22 +134,15 @@ def _told(uri: str, up: bool, status: NbdStatus) -> None:
 def _opened(scheme: str, rest: str, *, read_only: bool = False) -> NbdMedium:
     """``SCHEME:REST``; the words of ours are taken out of the query."""
     place, _, query = rest.partition("?")
-    pairs = parse_qsl(query, keep_blank_values=True)
-    ours = urlencode([pair for pair in pairs if pair[0] in OURS])
-    for name, _ in pairs:
-        if name not in OURS and name not in LIBNBDS and not name.startswith("tls-"):
-            raise ConfigError(
-                f"?{query}: {name!r} is no option: {', '.join(sorted([*OURS, *LIBNBDS]))}, or libnbd's tls-..."
-            )
-    theirs = urlencode([pair for pair in pairs if pair[0] not in OURS], quote_via=quote, safe="/")
-    given: dict[str, Any] = options(ours, OURS)
-    uri = f"{scheme}:{place}{'?' if theirs else ''}{theirs}"
+    given = options(query, OURS | LIBNBDS)
+    theirs = {name: given.pop(name) for name in [*given] if name not in OURS}
+    uri = f"{scheme}:{place}{'?' if theirs else ''}{urlencode(theirs, quote_via=quote, safe='/')}"
     return NbdMedium(uri, read_only=read_only, **given)
 
 
 OURS: dict[str, Any] = {"limit": seconds, "keep": size}
-LIBNBDS = ("socket",)
-"""What NBD's URIs have beside those that begin with tls- (the NBD project's uri.md); libnbd says nothing of others."""
+LIBNBDS: dict[str, Any] = {"socket": str, "tls-": str}
+"""What NBD's URIs have (the NBD project's uri.md); libnbd says nothing of others."""
 
 open_nbd: partial[NbdMedium] = partial(_opened, "nbd")
 open_nbds: partial[NbdMedium] = partial(_opened, "nbds")

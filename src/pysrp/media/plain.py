@@ -17,17 +17,22 @@ T = TypeVar("T")
 
 
 def options(text: str, known: Mapping[str, Callable[[str], T]]) -> dict[str, T]:
-    """What follows a ``?``: ``NAME=VALUE&NAME=VALUE``. ConfigError for other names, and for two of one."""
+    """What follows a ``?``: ``NAME=VALUE&NAME=VALUE``. ConfigError for other names, and for two of one.
+
+    What is known with a hyphen at its end is how names begin.
+    """
+    words = ", ".join(f"{name}..." if name.endswith("-") else name for name in sorted(known))
     try:
         pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text))
     except ValueError:
-        raise ConfigError(f"?{text}: write ?NAME=VALUE&NAME=VALUE, of {', '.join(sorted(known))}") from None
+        raise ConfigError(f"?{text}: write ?NAME=VALUE&NAME=VALUE, of {words}") from None
     found: dict[str, T] = {}
     for name, value in pairs:
-        if name not in known or name in found:
+        of = name if name in known else "".join(name.partition("-")[:2])
+        if of not in known or name in found:
             why = "is there twice" if name in found else "is no option"
-            raise ConfigError(f"?{text}: {name!r} {why}: {', '.join(sorted(known))}")
-        found[name] = known[name](value)
+            raise ConfigError(f"?{text}: {name!r} {why}: {words}")
+        found[name] = known[of](value)
     return found
 
 
