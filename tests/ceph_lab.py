@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pysrp._fast.rbd_medium import library
@@ -272,6 +273,25 @@ def shared() -> CephLab:
     if folder == "failed":
         pytest.fail("Ceph has not started")
     return CephLab(Path(folder), os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC))
+
+
+@pytest.fixture
+def lab() -> Iterator[CephLab]:
+    """That of the run, which has no manager; the test, and what it begins, are in its network. A module names it for its tests."""
+    found = shared()
+    with found.inside():
+        yield found
+
+
+def fragile(watch: int = 5) -> Any:
+    """A fixture of a module: a cluster whose daemons may be stopped and killed."""
+
+    @pytest.fixture(scope="module")
+    def begun() -> Iterator[OwnCephLab]:
+        with own(watch) as made, made.inside():
+            yield made
+
+    return begun
 
 
 def _tend(run: int, note: Path) -> None:

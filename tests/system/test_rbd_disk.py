@@ -47,19 +47,7 @@ WRITE_EXCLUSIVE_REGISTRANTS_ONLY = PersistentReserveType.WRITE_EXCLUSIVE_REGISTR
 EXAMPLE = Path(__file__).parents[2] / "examples" / "ceph" / "two_servers.py"
 
 
-@pytest.fixture
-def lab() -> Iterator[CephLab]:
-    """That of the run; the test, and what it begins, are in its network."""
-    shared = ceph_lab.shared()
-    with shared.inside():
-        yield shared
-
-
-@pytest.fixture(scope="module")
-def fragile() -> Iterator[OwnCephLab]:
-    """One whose daemons may be killed, and that soon counts a client as dead."""
-    with ceph_lab.own(watch=2) as own, own.inside():
-        yield own
+lab, fragile = ceph_lab.lab, ceph_lab.fragile(watch=2)
 
 
 # In the tree

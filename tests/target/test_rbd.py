@@ -41,19 +41,7 @@ FOR_ALL = "--image-feature=layering"
 """An image without a lock."""
 
 
-@pytest.fixture
-def lab() -> Iterator[CephLab]:
-    """That of the run; the test is in its network."""
-    shared = ceph_lab.shared()
-    with shared.inside():
-        yield shared
-
-
-@pytest.fixture(scope="module")
-def fragile() -> Iterator[OwnCephLab]:
-    """One whose daemons may be stopped and killed."""
-    with ceph_lab.own() as own, own.inside():
-        yield own
+lab, fragile = ceph_lab.lab, ceph_lab.fragile()
 
 
 Make = Callable[..., RbdMedium]

@@ -32,19 +32,7 @@ FULL_RATIO = 0.95
 """Ceph's own: of a full cluster nothing is available."""
 
 
-@pytest.fixture
-def lab() -> Iterator[CephLab]:
-    """That of the run, which has no manager; the test is in its network."""
-    shared = ceph_lab.shared()
-    with shared.inside():
-        yield shared
-
-
-@pytest.fixture(scope="module")
-def fragile() -> Iterator[OwnCephLab]:
-    """One whose daemons may be killed."""
-    with ceph_lab.own() as own, own.inside():
-        yield own
+lab, fragile = ceph_lab.lab, ceph_lab.fragile()
 
 
 Make = Callable[..., RbdMedium]
