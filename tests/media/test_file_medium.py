@@ -191,9 +191,9 @@ def test_it_has_grown(tmp_path: Path) -> None:
     path = tmp_path / "disk"
     path.write_bytes(bytes(SIZE))
     with (
-        closing(FileMedium(path)) as medium,
-        closing(FileMedium(path, SIZE)) as first,
-        closing(FileMedium(path, direct=True)) as direct,
+        closing(FileMedium(path, lock=False)) as medium,
+        closing(FileMedium(path, SIZE, lock=False)) as first,
+        closing(FileMedium(path, direct=True, lock=False)) as direct,
     ):
         for size, seen in (
             (2 * SIZE, 2 * SIZE),

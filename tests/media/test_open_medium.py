@@ -91,7 +91,7 @@ def test_paths_with_anything_in_them(tmp_path: Path) -> None:
         ("file:disk", "begins with a slash"),
         ("file:", "begins with a slash"),
         ("file:/dev/null", "neither a file nor a block device"),
-        ("file:/x?sizes=1M", "'sizes' is no option: direct, size"),
+        ("file:/x?sizes=1M", "'sizes' is no option: direct, lock, size"),
         ("file:/x?size", "write ?NAME=VALUE"),
         ("file:/x?size=1M&size=2M", "'size' is there twice"),
         ("file:/x?size=some", "'some' is no size"),
@@ -205,4 +205,6 @@ def test_what_serve_makes_of_a_url(tree: Tree, disk: Path, monkeypatch: pytest.M
         found, parameters = device(url)
         assert found == handler
         tree.write(f"handlers/{found}/mgmt", f"add_device {name} {parameters}")
-    assert tree.read("devices/3/filename") == f"{disk}\n[key]\n"
+        if found == "vdisk_fileio":
+            assert tree.read(f"devices/{name}/filename") == f"{disk}\n[key]\n"
+        tree.write(f"handlers/{found}/mgmt", f"del_device {name}")

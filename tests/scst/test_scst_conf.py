@@ -269,6 +269,7 @@ def test_sizes_that_are_the_file_s(tree, tmp_path):
     text = save(tree)
     assert "size 4096" in text
     image.write_bytes(bytes(8192))
+    tree.write("handlers/vdisk_fileio/mgmt", "del_device f")
     with contextlib.closing(Tree()) as other:
         (line,) = load(other, text)
         assert line.endswith("size is left out: the file of f has 8192")
@@ -385,6 +386,7 @@ def test_values_that_need_quotes(tree, target, value, tmp_path):
         assert tree.read(f"devices/{name}/{attribute}") == f"{value}\n[key]\n"
     assert tree.read(f"devices/{name}/filename") == f"{image}\n[key]\n"
     before, text = state(tree, "devices"), save(tree)
+    tree.write("handlers/vdisk_fileio/mgmt", f"del_device {quote(name)}")
     with a_tree() as other:
         assert load(other, text) == []
         assert state(other, "devices") == before

@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -216,6 +217,7 @@ def test_what_differs_from_the_default_has_a_key(tree, image):
     tree.write("handlers/vdisk_fileio/mgmt", f"add_device f {given}")
     for attribute, value in {"blocksize": 4096, "write_through": 1, "rotational": 0, "removable": 1}.items():
         assert show(tree, "f", attribute) == f"{value}\n[key]\n"
+    tree.write("handlers/vdisk_fileio/mgmt", "del_device f")
     tree.write("handlers/vdisk_fileio/mgmt", f"add_device g filename={image};nv_cache=7")
     assert show(tree, "g", "nv_cache") == "1\n[key]\n"
     tree.write("handlers/vdisk_ram/mgmt", "add_device r size_mb=3;t10_dev_id=payroll")
@@ -361,6 +363,7 @@ def test_past_the_page_cache(tree, image):
     tree.write("handlers/vdisk_fileio/mgmt", f"add_device f filename={image};o_direct=1")
     assert show(tree, "f", "o_direct") == "1\n[key]\n"
     assert tree._targets.devices.by_name["f"].backend.direct
+    tree.write("handlers/vdisk_fileio/mgmt", "del_device f")
     tree.write("handlers/vdisk_fileio/mgmt", f"add_device g filename={image}")
     assert show(tree, "g", "o_direct") == "0\n"
     assert not tree._targets.devices.by_name["g"].backend.direct
@@ -458,7 +461,8 @@ def test_a_url_is_there_once_and_its_handlers(tree, handler, parameters):
 
 def test_closing_goes_on_behind_a_device_that_fails(tree, image):
     for name in "abc":
-        tree.write("handlers/vdisk_fileio/mgmt", f"add_device {name} filename={image}")
+        shutil.copy(image, image.with_name(name))
+        tree.write("handlers/vdisk_fileio/mgmt", f"add_device {name} filename={image.with_name(name)}")
     together = tree._targets.devices
     devices = together.by_name.copy()
 

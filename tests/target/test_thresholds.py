@@ -259,7 +259,7 @@ def test_what_sg3_utils_make_of_it(bench: Bench, tmp_path: Path) -> None:
 
 def test_what_a_medium_says_of_its_room(tmp_path: Path) -> None:
     path = tmp_path / "disk"
-    with File(path, SIZE) as file, closing(FileMedium(path)) as medium:
+    with File(path, SIZE) as file, closing(FileMedium(path, lock=False)) as medium:
         file.write_from(MIB, memoryview(bytes(3 * PIECE)))
         file.flush()
         taken = os.stat(path).st_blocks * 512

@@ -9,6 +9,7 @@ import threading
 
 from pysrp.backends import holes
 from pysrp.backends.base import Backend
+from pysrp.backends.locks import hold
 from pysrp.errors import ConfigError
 
 __all__ = ["File"]
@@ -25,18 +26,28 @@ class File(Backend):
     one fails until the file is opened anew: Linux forgets what it could not write, and says so once. A read-only
     file is never made or grown. Raises ConfigError for what is neither file nor block device, for a size below 1
     and for one that a read-only file does not have, OSError as opening does.
+
+    It is locked, and OSError EBUSY is raised if somebody else has it (:func:`pysrp.backends.locks.hold`), unless ``lock`` is
+    False.
     """
 
     blocking = zeroes = discards = maps = True
 
     def __init__(
-        self, path: str | os.PathLike[str], size: int | None = None, *, read_only: bool = False
+        self,
+        path: str | os.PathLike[str],
+        size: int | None = None,
+        *,
+        read_only: bool = False,
+        lock: bool = True,
     ) -> None:
         self.path: str = os.fspath(path)
         self.read_only = read_only
         self._flushes = Flushes()
         self._fd = opened(self.path, size, read_only=read_only)
         try:
+            if lock:
+                hold(self._fd, self.path, read_only=read_only)
             self.size = self._measure(size)
             self.discard_granularity, self.discard_alignment = holes.granularity(self._fd)
         except BaseException:

@@ -82,11 +82,11 @@ def prepare(text: str) -> str:
             raise ConfigError(f"{path} is not there: {text},SIZE makes it, such as {text},1G")
         return str(path)
     path, wanted = Path(place).absolute(), size(length)
-    File(path, wanted).close()
-    if (have := path.stat().st_size) > wanted and path.is_file():
+    if path.is_file() and (have := path.stat().st_size) > wanted:
         raise ConfigError(
             f"{path} has {have} bytes, not {wanted}: leave the size out to serve all of it; nothing is cut off"
         )
+    File(path, wanted).close()
     return str(path)
 
 

@@ -6,7 +6,8 @@ URL                                     what it is
 ``ram:64M``                             memory of this process, zeros at first
 ``null:1G``                             zeros; what is written is gone
 ``file:/PATH[?size=1G]``, or a path     a file or a block device; with a size it is made, or grown;
-                                        with ``direct=1`` past the page cache
+                                        with ``direct=1`` past the page cache; with ``lock=off`` though
+                                        somebody else has it
 ``nbd://HOST/EXPORT``, ``nbds://...``,  an export of an NBD server (:mod:`.nbd`): by TCP, with TLS,
 ``nbd+unix:///EXPORT?socket=/PATH``     by a Unix socket
 ``rbd:POOL/IMAGE``                      an image of a Ceph cluster (:mod:`.rbd`), or with ``@SNAPSHOT`` one of its

@@ -16,6 +16,7 @@ from functools import cache
 from pysrp._fast.file_medium import THREADS, FileTable, uring_refused
 from pysrp.backends import holes
 from pysrp.backends.file import measured, opened
+from pysrp.backends.locks import hold
 from pysrp.errors import ConfigError
 from pysrp.target.medium import Feature
 from pysrp.target.native_medium import NativeMedium
@@ -38,7 +39,8 @@ class FileMedium(NativeMedium):
     """A regular file or a block device, as large as it is; what is in the page cache is read at once.
 
     With ``size`` (bytes) it is made, mode 0600, if it is not there, and grown if it is shorter, in both cases sparsely; of
-    a longer one the first ``size`` bytes are used. Nothing is ever truncated. ``direct``: past the page cache (O_DIRECT),
+    a longer one the first ``size`` bytes are used. Nothing is ever truncated. It is locked, unless ``lock`` is False: OSError EBUSY
+    if somebody else has it (:func:`pysrp.backends.locks.hold`). ``direct``: past the page cache (O_DIRECT),
     also for what does not fit the device's units; what is past the last whole one is not used. ``uring``: whether to use
     io_uring (None: where it is better, and the kernel lets us).
 
@@ -60,14 +62,19 @@ class FileMedium(NativeMedium):
         read_only: bool = False,
         direct: bool = False,
         uring: bool | None = None,
+        lock: bool = True,
     ) -> None:
         self.path, self.direct = os.fspath(path), direct
         self._as_large_as_it_is = size is None
         self._fd = fd = opened(self.path, size, read_only=read_only)
         try:
+            if lock:  # before it is made longer
+                hold(fd, self.path, read_only=read_only)
             length = measured(fd, self.path, size, read_only=read_only)
             if direct:
                 self._fd = fd = _direct(fd, self.path, read_only)
+                if lock:
+                    hold(fd, self.path, read_only=read_only)
             os.set_blocking(fd, True)  # io_uring would give up where it had to wait
             self._align = _alignment(fd, self.path, length) if direct else 1
             length = self._whole(length)

@@ -53,10 +53,17 @@ def switch(text: str) -> bool:
     return text == "1"
 
 
+def locked(text: str) -> bool:
+    """``on`` or ``off``."""
+    if text not in ("on", "off"):
+        raise ConfigError(f"lock={text} is neither on nor off")
+    return text == "on"
+
+
 def open_file(text: str, *, read_only: bool = False) -> FileMedium:
-    """``file:/PATH[?size=SIZE&direct=1]``; in the path ``%3F`` is a question mark, and ``%25`` a percent sign."""
+    """``file:/PATH[?size=SIZE&direct=1&lock=off]``; in the path ``%3F`` is a question mark, and ``%25`` a percent sign."""
     path, _, rest = text.partition("?")
-    given: dict[str, Any] = options(rest, {"size": size, "direct": switch})
+    given: dict[str, Any] = options(rest, {"size": size, "direct": switch, "lock": locked})
     if not path.startswith("/"):
         raise ConfigError(f"file:{text}: the path begins with a slash")
     return FileMedium(unquote(path, errors="surrogateescape"), read_only=read_only, **given)
