@@ -16,7 +16,8 @@ URL                                     what it is
 ``power-cut:[seed=N:]URL``              any of these, with a cache that is lost with the power (:mod:`.power_cut`)
 ======================================  ========================================================================
 
-``docs/media/`` has a page for each. What a scheme needs is imported when a URL of it is opened.
+``docs/media/`` has a page for each. What a scheme needs is imported when a URL of it is opened. Other distributions may bring
+more (:mod:`.installed`).
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ from importlib import import_module
 
 from pysrp.backends import Backend
 from pysrp.errors import ConfigError
+from pysrp.media import installed
 from pysrp.target.medium import Medium
 
-__all__ = ["SCHEMES", "open_medium", "split"]
+__all__ = ["SCHEMES", "open_medium", "schemes", "split"]
 
 SCHEMES = {
     "fault": "pysrp.media.faulty.open_fault",
@@ -78,7 +80,9 @@ def open_medium(url: str, *, read_only: bool = False) -> Medium | Backend:
 
         return FileMedium(url, read_only=read_only)
     if scheme not in SCHEMES:
-        raise ConfigError(f"{url!r}: no medium is called {scheme!r}: {_known()}")
+        if scheme not in schemes():
+            raise ConfigError(f"{url!r}: no medium is called {scheme!r}: {_known()}")
+        return installed.open_installed(scheme, rest, read_only=read_only)
     module, _, name = SCHEMES[scheme].rpartition(".")
     try:
         opener = getattr(import_module(module), name)
@@ -88,5 +92,10 @@ def open_medium(url: str, *, read_only: bool = False) -> Medium | Backend:
     return medium
 
 
+def schemes() -> list[str]:
+    """Ours, and those of installed media."""
+    return sorted({*SCHEMES, *installed.schemes()})
+
+
 def _known() -> str:
-    return f"write a path, or one of {', '.join(f'{each}:' for each in sorted(SCHEMES))}"
+    return f"write a path, or one of {', '.join(f'{each}:' for each in schemes())}"

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from pysrp.backends import Backend
 from pysrp.errors import Busy, ConfigError, ScsiError, TaskSetFull
-from pysrp.media import SCHEMES, open_medium
+from pysrp.media import open_medium, schemes
 from pysrp.media.around import Around
 from pysrp.media.fault_rules import ACTIONS, FaultRule, FillLevel
 from pysrp.media.timers import TIMERS, Timer, Timers
@@ -472,7 +472,7 @@ def open_fault(text: str, *, read_only: bool = False) -> Faulty:
         raise ConfigError(
             f"{'fault:' + text!r}: the URL of a medium follows the rules, such as fault:error,op=read:ram:64M"
         )
-    if colon and word[:1] not in ("/", ".") and word.lower() not in SCHEMES:
+    if colon and word[:1] not in ("/", ".") and word.lower() not in schemes():
         raise ConfigError(
             f"{'fault:' + text!r}: {word!r} is neither a fault ({', '.join(ACTIONS)}) nor a medium"
         )

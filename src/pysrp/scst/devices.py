@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from pysrp.backends import Backend, Null, Ram
-from pysrp.media import SCHEMES, open_medium, split
+from pysrp.media import open_medium, schemes, split
 from pysrp.media.faulty import Faulty
 from pysrp.media.file import FileMedium
 from pysrp.scst.device import MIB, DeviceDirectory, Parameters, given_flag
@@ -214,7 +214,7 @@ class UrlIo(Cached):
     @classmethod
     def about_size(cls) -> str:
         """See :meth:`DeviceDirectory.about_size`."""
-        return f"The url says how large it is; it begins with {', '.join(f'{each}:' for each in sorted(SCHEMES))}."
+        return f"The url says how large it is; it begins with {', '.join(f'{each}:' for each in schemes())}."
 
     def open(self) -> Backend | Medium:
         """What the URL names."""

@@ -1,0 +1,137 @@
+"""Media of other distributions: a wheel with an entry point, on the path as whatever is installed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from pysrp.backends import Ram
+from pysrp.errors import ConfigError
+from pysrp.media import open_medium, schemes
+from pysrp.scst.devices import UrlIo
+
+MODULE = """
+import errno
+from pysrp.backends import Ram
+from pysrp.errors import ConfigError
+
+def open_letter(text, *, read_only=False):
+    medium = Ram(1 << 20)
+    medium.write_from(0, memoryview(text.encode() * 512))
+    medium.read_only = read_only
+    return medium
+
+def open_worse(text, *, read_only=False):
+    if text == "config":
+        raise ConfigError("letters only")
+    if text == "system":
+        raise PermissionError(errno.EACCES, "no", "letters")
+    if text == "wrong":
+        raise KeyError(text)
+    return text
+
+number = 7
+"""
+BROKEN = "import letterbox_that_nobody_has\n"
+
+
+def wheel(folder: Path, name: str, points: str, **modules: str) -> Path:
+    """A distribution, as it is uploaded (the specification of binary distributions)."""
+    path, about = folder / f"{name}-1.0-py3-none-any.whl", f"{name}-1.0.dist-info"
+    files = {f"{module}.py": text for module, text in modules.items()}
+    files[f"{about}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
+    files[f"{about}/WHEEL"] = (
+        "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    )
+    files[f"{about}/entry_points.txt"] = f"[pysrp.media]\n{points}"
+    with zipfile.ZipFile(path, "w") as made:
+        for file, text in files.items():
+            made.writestr(file, text)
+        made.writestr(f"{about}/RECORD", "".join(f"{file},,\n" for file in [*files, f"{about}/RECORD"]))
+    return path
+
+
+POINTS = """
+Letter = letter_medium:open_letter
+worse = letter_medium:open_worse
+number = letter_medium:number
+none = letter_medium:open_none
+broken = broken_medium:open_broken
+ram = broken_medium:open_ram
+"""
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = wheel(tmp_path, "letters", POINTS, letter_medium=MODULE, broken_medium=BROKEN)
+    monkeypatch.syspath_prepend(path)
+    return path
+
+
+def test_it_has_a_url(installed: Path) -> None:
+    assert {"letter", "ram", "file"} < set(schemes())
+    assert "broken_medium" not in sys.modules
+    medium = open_medium("LETTER:a", read_only=True)
+    assert isinstance(medium, Ram)
+    assert bytes(medium.memory() or b"")[:513] == b"a" * 512 + b"\0"
+    assert medium.read_only
+    medium.close()
+    open_medium("fault:letter:b").close()
+    open_medium("power-cut:letter:b").close()
+    open_medium("ram:1M").close()  # ours
+    assert "letter:, " in UrlIo.about_size()
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("rom:1M", "no medium is called 'rom': write a path, or one of broken:, fault:, file:, letter:, nbd"),
+        (
+            "broken:1",
+            "broken: broken_medium:open_broken of letters: ModuleNotFoundError: No module named 'letterbox_that_nobody_has'",
+        ),
+        ("none:1", "none: letter_medium:open_none of letters: AttributeError: module 'letter_medium' has no"),
+        ("number:1", "number: letter_medium:number of letters: TypeError: 'int' object is not callable"),
+        ("worse:config", "letters only"),
+        ("worse:wrong", "worse: letter_medium:open_worse of letters: KeyError: 'wrong'"),
+        ("worse:text", "gave 'text', which is neither a Medium nor a Backend"),
+    ],
+)
+def test_what_goes_wrong_is_said_in_words(installed: Path, url: str, says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        open_medium(url)
+    assert says in str(caught.value)
+
+
+def test_an_error_of_the_system_stays_one(installed: Path) -> None:
+    with pytest.raises(PermissionError):
+        open_medium("worse:system")
+
+
+def test_two_have_one_scheme(installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(wheel(tmp_path, "others", "letter = letter_medium:open_letter\n"))
+    with pytest.raises(ConfigError, match="letter: is a medium of .* of .* and .*: uninstall all but one"):
+        open_medium("letter:a")
+
+
+def test_it_is_served(installed: Path, tmp_path: Path) -> None:
+    pytest.importorskip("click")
+    url = f"unix:{tmp_path}/vios"
+    command = [sys.executable, "-m", "pysrp.cli"]
+    environment = {**os.environ, "PYTHONPATH": str(installed), "PYSRP_SERVER": url}
+    words = [*command, "serve", url, "-q", "--disk", "a=letter:z", "--lun", "a=256"]
+    with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        server.stdout.readline()
+        try:
+            done = subprocess.run(
+                [*command, "read", "1", "--count", "1"], env=environment, capture_output=True, check=False
+            )
+        finally:
+            server.terminate()
+    assert done.stdout == b"z" * 512, done.stderr
