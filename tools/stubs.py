@@ -229,7 +229,8 @@ class Stub:
         self.docstring(node and ast.get_docstring(node, clean=False), 2)
         self.add("@classmethod", 1)
         self.add(
-            f"def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, {given}) -> int: ...  {mark}", 1
+            f"def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, {star}{more}{given}) -> int: ...  {mark}",
+            1,
         )
 
     def attribute(self, cls: type, target: ast.expr, made: ast.AST) -> None:

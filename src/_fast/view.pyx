@@ -137,7 +137,8 @@ class Structure(View):
 
     Give ``__slots__ = ()`` (an instance needs no dictionary) and, where the fixed part ends behind the last
     field, ``size=`` in bytes. Sets ``SIZE``, ``FIELDS`` and the functions build, pack_into, unpack and record. A build
-    of a class's own, which its subclasses inherit, finds what was made of the table of ``cls`` in ``cls._build``.
+    of a class's own, which its subclasses inherit, finds what was made of the table of ``cls`` in ``cls._build``;
+    pack_into writes what that build makes.
     """
 
     __slots__ = ()
@@ -150,7 +151,10 @@ class Structure(View):
         cls.FIELDS = layout.fields
         cls._build = bound_function("build", _BUILD, <void *> build_entry, layout)
         bind(cls, "build", cls._build)
-        bind(cls, "pack_into", bound_function("pack_into", _PACK_INTO, <void *> pack_into_entry, layout))
+        if type(getattr(cls.build, "__self__", None)) is Layout:
+            bind(cls, "pack_into", bound_function("pack_into", _PACK_INTO, <void *> pack_into_entry, layout))
+        else:
+            bind(cls, "pack_into", classmethod(_pack_built))
         bind(cls, "unpack", bound_function("unpack", _UNPACK, <void *> unpack_entry, layout))
         bind(cls, "record", bound_function("record", _RECORD, <void *> record_entry, layout))
 

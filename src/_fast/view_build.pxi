@@ -178,13 +178,28 @@ cdef object pack_into_entry(object self, PyObject **args, Py_ssize_t nargs, PyOb
     PyObject_GetBuffer(<object> args[0], &view, PyBUF_WRITABLE)
     try:
         if offset < 0 or offset > view.len or p.total > view.len - offset:
-            raise EncodeError(
-                f"{layout.owner.__name__}: {p.total} bytes do not fit at offset {offset} of {view.len}"
-            )
+            does_not_fit(layout.owner, p.total, offset, view.len)
         write(layout, <uint8_t *> view.buf + offset, args + nargs, keywords, &p)
     finally:
         PyBuffer_Release(&view)
     return p.total
+
+
+def _pack_built(cls, buf, offset=0, /, **fields):
+    """Write what the class's own build() makes into ``buf`` (writable, bytes-like) at ``offset``; return its length.
+
+    Keywords as for build(). Raises EncodeError also if the structure does not fit the buffer, which then is unchanged.
+    """
+    made = cls.build(**fields)
+    with memoryview(buf) as whole, whole.cast("B") as view:
+        if offset < 0 or offset > len(view) or len(made) > len(view) - offset:
+            does_not_fit(cls, len(made), offset, len(view))
+        view[offset:offset + len(made)] = made
+    return len(made)
+
+
+cdef int does_not_fit(object cls, Py_ssize_t length, Py_ssize_t offset, Py_ssize_t have) except -1:
+    raise EncodeError(f"{cls.__name__}: {length} bytes do not fit at offset {offset} of {have}")
 
 
 cdef object unpack_entry(object self, PyObject **args, Py_ssize_t nargs, PyObject *names):

@@ -332,12 +332,13 @@ def test_a_build_of_ones_own_is_inherited() -> None:
     assert bytes(Padded.build(length=3)) == b"\x03pad"
     assert bytes(Longer.build(length=3)) == b"\x03\x07pad"
     assert bytes(Longer._build(length=3)) == b"\x03\x07"
-    memory = bytearray(2)
-    assert (Longer.pack_into(memory, length=9), bytes(memory), Longer.unpack(memory)) == (
-        2,
-        b"\x09\x07",
-        (9, 7),
-    )
+    memory = bytearray(7)
+    for offset in -1, 3, 1 << 62:
+        with pytest.raises(EncodeError, match="Longer: 5 bytes do not fit"):
+            Longer.pack_into(memory, offset, length=9)
+    assert not any(memory)
+    assert (Longer.pack_into(memory, 1, length=9), bytes(memory)) == (5, b"\0\x09\x07pad\0")
+    assert Longer.unpack(memory, 1) == (9, 7)
 
 
 def test_an_opcode_has_one_class() -> None:

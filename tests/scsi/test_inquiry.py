@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from layouts import check_capture, check_view, data_records, noise
-from pysrp.errors import DecodeError, TruncatedError
+from pysrp.errors import DecodeError, EncodeError, TruncatedError
 from pysrp.scsi import inquiry
 from pysrp.scsi.codes import PeripheralDeviceType, VpdPage
 from pysrp.scsi.params import SrpTransportId
@@ -403,3 +403,25 @@ def test_a_protocol_is_shown_where_piv_says_that_there_is_one() -> None:
     assert "protocol_identifier" in str(one.show()), "though it may not be there"
     page = inquiry.DeviceIdentification.build(designators=[inquiry.Designator(bytes(one)[:8])])
     assert "protocol_identifier" in str(page.show())
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        (inquiry.Inquiry, {"vendor": "IBM", "vendor_specific_parameters": b"more"}),
+        (inquiry.UnitSerialNumber, {"serial": "A1"}),
+        (inquiry.SupportedVpdPages, {"pages": [0, 0x83]}),
+        (inquiry.ScsiNameDesignator, {"name": "iqn.2026-01.x:y"}),
+        (
+            inquiry.T10VendorDesignator,
+            {"t10_vendor_identification": "IBM", "vendor_specific_identifier": "x"},
+        ),
+    ],
+)
+def test_what_only_build_knew(kind: Any, fields: dict[str, Any]) -> None:
+    """A class with a build of its own packs what that makes."""
+    room, made = bytearray(200), bytes(kind.build(**fields))
+    assert kind.pack_into(room, 7, **fields) == len(made)
+    assert room == bytes(7) + made + bytes(193 - len(made))
+    with pytest.raises(EncodeError, match="do not fit at offset 199 of 200"):
+        kind.pack_into(room, 199, **fields)

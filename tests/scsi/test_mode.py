@@ -205,6 +205,9 @@ def test_build_counts_write_speeds() -> None:
         mode.CapabilitiesPage.build(write_speeds=speeds, number_of_write_speeds=9).number_of_write_speeds == 9
     )
     assert mode.CapabilitiesPage.build().number_of_write_speeds == 0
+    room = bytearray(b"\xff" * 60)
+    assert mode.CapabilitiesPage.pack_into(room, 10, write_speeds=speeds) == len(page)
+    assert room == b"\xff" * 10 + bytes(page) + b"\xff" * 10
     for kind in mode.ModeParameters6, mode.ModeParameters10:
         assert kind.build(pages=[{"class": "CapabilitiesPage", "write_speeds": speeds}]).pages == [page]
 

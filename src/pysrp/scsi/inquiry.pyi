@@ -175,7 +175,7 @@ class Inquiry(ParameterData, cover='payload', full=36):
     def build(cls, *, vendor_specific_parameters: Any = None, **fields: Unpack[_InquiryFields]) -> Self:  # type: ignore[override]
         """New INQUIRY data, 36 bytes or what the fields need; ``vendor_specific_parameters`` from 96 on."""
     @classmethod
-    def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, **fields: Unpack[_InquiryFields]) -> int: ...  # type: ignore[override]
+    def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, *, vendor_specific_parameters: Any = None, **fields: Unpack[_InquiryFields]) -> int: ...  # type: ignore[override]
     @property
     def vendor_specific_parameters(self) -> memoryview:
         """What follows byte 95, as far as ADDITIONAL LENGTH reaches."""
@@ -241,7 +241,7 @@ class T10VendorDesignator(Designator, type=DesignatorType.T10_VENDOR_ID, code_se
     def build(cls, *, vendor_specific_identifier: str | bytes | None = None, **fields: Unpack[_T10VendorDesignatorFields]) -> Self:  # type: ignore[override]
         """A new designator; ``vendor_specific_identifier`` follows the vendor, text or bytes."""
     @classmethod
-    def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, **fields: Unpack[_T10VendorDesignatorFields]) -> int: ...  # type: ignore[override]
+    def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, *, vendor_specific_identifier: str | bytes | None = None, **fields: Unpack[_T10VendorDesignatorFields]) -> int: ...  # type: ignore[override]
     @property
     def vendor_specific_identifier(self) -> str:
         """What follows the vendor, as text; bytes that are none read as U+FFFD."""
@@ -572,7 +572,7 @@ class ScsiNameDesignator(Designator, type=DesignatorType.SCSI_NAME_STRING, code_
     def build(cls, *, name: str | None = None, **fields: Unpack[_ScsiNameDesignatorFields]) -> Self:  # type: ignore[override]
         """A new designator; ``name`` is text, padded to a multiple of four bytes."""
     @classmethod
-    def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, **fields: Unpack[_ScsiNameDesignatorFields]) -> int: ...  # type: ignore[override]
+    def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, *, name: str | None = None, **fields: Unpack[_ScsiNameDesignatorFields]) -> int: ...  # type: ignore[override]
     @property
     def name(self) -> str:
         """The name as text, without the padding; bytes that are none read as U+FFFD."""
@@ -699,7 +699,7 @@ class SupportedVpdPages(Vpd, page=VpdPage.SUPPORTED_VPD_PAGES):
     def build(cls, *, pages: Any = None, **fields: Unpack[_SupportedVpdPagesFields]) -> Self:  # type: ignore[override]
         """A new page; ``pages`` is an iterable of page codes, in place of ``supported_page_list``."""
     @classmethod
-    def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, **fields: Unpack[_SupportedVpdPagesFields]) -> int: ...  # type: ignore[override]
+    def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, *, pages: Any = None, **fields: Unpack[_SupportedVpdPagesFields]) -> int: ...  # type: ignore[override]
     @property
     def pages(self) -> list[VpdPage | int]:
         """The page codes that are there, in order."""
@@ -722,7 +722,7 @@ class UnitSerialNumber(Vpd, page=VpdPage.UNIT_SERIAL_NUMBER):
     def build(cls, *, serial: str | None = None, **fields: Unpack[_UnitSerialNumberFields]) -> Self:  # type: ignore[override]
         """A new page; ``serial`` is text, in place of ``product_serial_number``."""
     @classmethod
-    def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, **fields: Unpack[_UnitSerialNumberFields]) -> int: ...  # type: ignore[override]
+    def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, *, serial: str | None = None, **fields: Unpack[_UnitSerialNumberFields]) -> int: ...  # type: ignore[override]
     @property
     def serial(self) -> str:
         """The serial number as text, without the spaces around it; bytes not ASCII read as U+FFFD."""

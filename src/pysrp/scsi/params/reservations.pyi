@@ -214,7 +214,7 @@ class PrKeys(ParameterData, size=8):
     def build(cls, *, keys: Any = None, **fields: Unpack[_PrKeysFields]) -> Self:  # type: ignore[override]
         """New parameter data; ``keys`` is an iterable of integers, in place of ``key_list``."""
     @classmethod
-    def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, **fields: Unpack[_PrKeysFields]) -> int: ...  # type: ignore[override]
+    def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, *, keys: Any = None, **fields: Unpack[_PrKeysFields]) -> int: ...  # type: ignore[override]
     @property
     def keys(self) -> list[int]:
         """The keys that are there, in order."""

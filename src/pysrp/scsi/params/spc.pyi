@@ -42,7 +42,7 @@ class ReportLuns(ParameterData, size=8):
     def build(cls, *, luns: Any = None, **fields: Unpack[_ReportLunsFields]) -> Self:  # type: ignore[override]
         """New parameter data; ``luns``, an iterable of what ``Lun(...)`` takes, may replace ``lun_list``."""
     @classmethod
-    def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, **fields: Unpack[_ReportLunsFields]) -> int: ...  # type: ignore[override]
+    def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, *, luns: Any = None, **fields: Unpack[_ReportLunsFields]) -> int: ...  # type: ignore[override]
     @property
     def luns(self) -> list[Lun]:
         """The LUNs that are there, in order."""
