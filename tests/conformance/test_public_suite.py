@@ -43,9 +43,9 @@ def test_public_suite(kind: Kind, tmp_path: Path) -> None:
         bridge(url, LUN, AS_SRP_HAS_IT) as path,
         (tmp_path / "suite.txt").open("w") as log,
     ):
+        in_part = kind.thin and disk.physical > 1
         ended = public_suite.results([path, path], lambda: disk.sessions[1].lun_reset(LUN), log.write)
         found = {name: (end, why) for name, end, why in ended}
-        in_part = kind.thin and disk.physical > 1
     known = public_suite.known(in_part=in_part, removable=kind.removable, read_only=kind.read_only)
     others = public_suite.summary(str(kind), found, known | TOO_LATE) - TOO_LATE.keys()
     assert not others, f"all that was said: {log.name}"
