@@ -13,7 +13,7 @@ from layouts import check_capture, check_view, data_records, noise
 from pysrp.errors import DecodeError
 from pysrp.lun import Lun
 from pysrp.scsi import cdb, params
-from pysrp.scsi.codes import PersistentReserveOutAction, PersistentReserveType
+from pysrp.scsi.codes import PersistentReserveOutAction, PersistentReserveType, ProvisioningStatus
 from pysrp.scsi.data import parse_data_out
 
 # ---------------------------------------------------------------------------------------------
@@ -178,6 +178,12 @@ def test_get_lba_status(extents: list[tuple[int, int, int]]) -> None:
     assert view.problems() == []
     assert bytes(params.GetLbaStatus.build(**view.to_dict())) == data
     assert bytes(params.GetLbaStatus.build(descriptors=view.descriptors)) == data
+
+
+def test_what_a_provisioning_status_says() -> None:
+    """SBC-4, 5.7.2, and what sg_get_lba_status makes of it."""
+    names = [ProvisioningStatus(value).name for value in range(5)]
+    assert names == ["MAPPED_OR_UNKNOWN", "DEALLOCATED", "ANCHORED", "MAPPED", "UNKNOWN"]
 
 
 def test_unmap_with_lying_lengths() -> None:

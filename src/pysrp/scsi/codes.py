@@ -374,10 +374,10 @@ class ProvisioningResource(IntEnum):
 class ProvisioningStatus(IntEnum):
     """Provisioning status of an LBA extent (SBC-4, GET LBA STATUS parameter data)."""
 
-    MAPPED = 0
+    MAPPED_OR_UNKNOWN = 0
     DEALLOCATED = 1
     ANCHORED = 2
-    MAPPED_OR_UNKNOWN = 3
+    MAPPED = 3
     UNKNOWN = 4
 
 

@@ -102,7 +102,7 @@ class LbaStatus(Structure, size=16):
     number_of_logical_blocks: pysrp.fields.U32
     """How many blocks the entry is about, from that one on"""
     provisioning_status: pysrp.fields.Bits
-    """What these blocks are: 0 mapped, 1 deallocated, 2 anchored, 3 mapped or not known, 4 not known"""
+    """What these blocks are: 0 mapped or not known, 1 deallocated, 2 anchored, 3 mapped, 4 not known"""
     additional_status: pysrp.fields.U8
     """More about these blocks, as the report type has it: 0 nothing, 1 a read may fail"""
     @classmethod

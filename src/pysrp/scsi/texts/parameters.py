@@ -51,7 +51,7 @@ PARAMETERS = {
     "lowest_aligned_lba": "First logical block that begins with a physical one",
     "lba": "First logical block that the entry is about",
     "number_of_logical_blocks": "How many blocks the entry is about, from that one on",
-    "provisioning_status": "What these blocks are: 0 mapped, 1 deallocated, 2 anchored, 3 mapped or not known, 4 not known",
+    "provisioning_status": "What these blocks are: 0 mapped or not known, 1 deallocated, 2 anchored, 3 mapped, 4 not known",
     "additional_status": "More about these blocks, as the report type has it: 0 nothing, 1 a read may fail",
     "parameter_data_length": "Bytes behind this field, room or not",
     "completion_condition": "Why the report ends: 0 not said, 1 there was no more room, 2 all that was asked for is told, 3 the end of the unit",

@@ -143,7 +143,7 @@ class ThinCommands(WriteSameCommands, TrafficCounts):
 
     @command(cdbs.GetLbaStatus16, medium=True, conflicts=Conflict.EXCLUSIVE_ACCESS, refuses=["report_type"])
     def get_lba_status(self, task: Task, cdb: cdbs.GetLbaStatus16) -> Generator[Effect, Any, Effect]:
-        """GET LBA STATUS(16): what the medium says, up to where it says it; mapped where it does not know.
+        """GET LBA STATUS(16): what the medium says, up to where it says it; 0h where it does not know.
 
         A block is deallocated when none of it takes room.
         """
@@ -155,7 +155,7 @@ class ThinCommands(WriteSameCommands, TrafficCounts):
         descriptors = []
         most = max((cdb.allocation_length - GetLbaStatus.SIZE) // LbaStatus.SIZE, 1)
         for count, mapped in _in_blocks(extents, self.block_size, blocks):
-            status = ProvisioningStatus.MAPPED if mapped else ProvisioningStatus.DEALLOCATED
+            status = ProvisioningStatus.MAPPED_OR_UNKNOWN if mapped else ProvisioningStatus.DEALLOCATED
             descriptors.append(
                 LbaStatus.build(lba=lba, number_of_logical_blocks=count, provisioning_status=status)
             )
