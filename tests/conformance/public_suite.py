@@ -28,6 +28,11 @@ KNOWN_REMOVABLE = {
 }
 """Those that fail besides on removable units."""
 
+KNOWN_UNTOLD = {
+    "Sanitize.BlockErase": "wants no block to be mapped afterwards: 0h, which is also for what is not known (SBC-4, 5.7.2)",
+}
+"""Those that fail besides on thin units whose medium does not tell what is mapped."""
+
 COPIES = "copies to a disk that cannot be written: COPY ABORTED, as the target device has refused it"
 KNOWN_READ_ONLY = {
     "ExtendedCopy.ValidTgtDescr": COPIES,
@@ -37,9 +42,16 @@ KNOWN_READ_ONLY = {
 """Those that fail besides on units that cannot be written."""
 
 
-def known(*, in_part: bool, removable: bool, read_only: bool) -> dict[str, str]:
-    """Those that fail on such a unit; ``in_part``: it is thin, and its physical blocks have more than one block."""
-    kinds = (in_part, KNOWN_IN_PART), (removable, KNOWN_REMOVABLE), (read_only, KNOWN_READ_ONLY)
+def known(*, in_part: bool, removable: bool, read_only: bool, untold: bool = False) -> dict[str, str]:
+    """Those that fail on such a unit; ``in_part``: it is thin, and its physical blocks have more than one block; ``untold``: it
+    is thin, and its medium does not tell what is mapped.
+    """
+    kinds = (
+        (in_part, KNOWN_IN_PART),
+        (untold, KNOWN_UNTOLD),
+        (removable, KNOWN_REMOVABLE),
+        (read_only, KNOWN_READ_ONLY),
+    )
     return KNOWN | {name: why for is_one, tests in kinds if is_one for name, why in tests.items()}
 
 

@@ -22,6 +22,8 @@ def test_what_fails_depends_on_the_unit() -> None:
     plain = public_suite.known(in_part=False, removable=False, read_only=False)
     assert plain == public_suite.KNOWN
     every = public_suite.known(in_part=True, removable=True, read_only=True)
+    untold = public_suite.known(in_part=False, removable=False, read_only=False, untold=True)
+    assert {*untold} - {*plain} == {"Sanitize.BlockErase"}
     assert {"GetLBAStatus.UnmapSingle", "PreventAllow.Eject", "Write10.Async"} == {*every} - {*plain} - {
         "StartStopUnit.NoLoej", "StartStopUnit.PwrCnd", "ExtendedCopy.ValidTgtDescr", "ReceiveCopyResults.CopyStatus",
     }  # fmt: skip
