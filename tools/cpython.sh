@@ -7,8 +7,9 @@
 #
 # They are kept in $PYSRP_CACHE (~/.cache/pysrp), as python-3.14t and python-3.13-musl.
 #
-# Free-threaded: Debian's development suites have 3.14 and newer, and keep one version of each: lists that are older than its
-# source find nothing there. Then it is 3.13 of Debian 13, for which there is no cffi: vio: is left out.
+# Free-threaded: Debian's development suites have 3.14 and newer, and keep one version of each: lists that are older or newer
+# than the archive find nothing there. Then an earlier 3.14 may still be in it, or it is 3.13 of Debian 13, for which there is
+# no cffi: vio: is left out.
 #
 # musl: 3.13 of Debian 13, compiled by musl-gcc (musl-tools), with the kernel's headers and the static libffi and zlib of this
 # machine, which call nothing that musl has not. It has no OpenSSL, and no pip: who fills it is another Python's.
@@ -72,10 +73,32 @@ log=$work/log
 apt-get update >"$log" 2>&1 || { tail -n 5 "$log" >&2; missing "apt-get update failed"; }
 
 source() { # the newest source of python$1 that is really there
-    for found in $(apt-cache showsrc --only-source "python$1" 2>/dev/null | sed -n 's/^Version: //p' | sort -Vru); do
+    listed=$(apt-cache showsrc --only-source "python$1" 2>/dev/null | sed -n 's/^Version: //p' | sort -Vru)
+    for found in $listed; do
         apt-get source --download-only --tar-only "python$1=$found" >"$log" 2>&1 && return 0
     done
+    [ -n "$listed" ] || return 1
+    patch=${listed%%-*}
+    patch=${patch##*.}
+    while [ "$patch" -gt 0 ]; do
+        patch=$((patch - 1))
+        earlier "python$1" "$1.$patch" && return 0
+    done
     return 1
+}
+
+earlier() { # version $2 of $1 is no longer in the lists, but in the archive: who made the package has signed what it is
+    dsc=$1_$2-1.dsc archive=$1_$2.orig.tar.xz
+    from=${site%/}/pool/main/p/$1
+    get=/usr/lib/apt/apt-helper
+    "$get" download-file "$from/$dsc" "$work/$dsc" >"$log" 2>&1 || return 1
+    gpgv --keyring /usr/share/keyrings/debian-keyring.gpg --output signed "$dsc" >"$log" 2>&1 || {
+        tail -n 3 "$log" >&2
+        echo "$dsc: its signature cannot be checked (apt-get install gpgv debian-keyring)" >&2
+        return 1
+    }
+    sum=$(sed -n "/^Checksums-Sha256:/,/^Files:/s/^ \([0-9a-f]\{64\}\) [0-9]* $archive\$/\1/p" signed)
+    "$get" download-file "$from/$archive" "$work/$archive" "SHA256:$sum" >"$log" 2>&1
 }
 
 for version in $versions; do
