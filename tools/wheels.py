@@ -37,6 +37,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 MACHINE = os.uname().machine
 
+FREE = "3.14t"
+"""The CPython without the GIL that the forge's configuration names, too."""
+
 GLIBC = (2, 28)
 """The oldest glibc that the wheels run with, of 2018."""
 
@@ -343,15 +346,27 @@ def again(files: Sequence[Path], python: str) -> None:
 
 
 def here(versions: Iterable[str]) -> dict[str, str]:
-    """Those of the promised Pythons that are on this machine, or the wanted ones; what is missing is said."""
-    wanted = list(versions) or checks.supported()
-    found = {version: path for version in wanted if (path := checks.find_python(version))}
+    """Those of the promised Pythons that are on this machine, or the wanted ones; what is missing is said.
+
+    One without the GIL is that of tools/cpython.sh, which is not built for this.
+    """
+    wanted = list(versions) or [*checks.supported(), FREE]
+    found = {version: path for version in wanted if (path := _python(version))}
     for version in wanted:
         if version not in found:
-            print(f"SKIPPED no Python {version} on this machine: no wheel of it")
+            how = ": make free-threaded builds one" if version.endswith("t") else ""
+            print(f"SKIPPED no Python {version} on this machine: no wheel of it{how}")
     if not found:
         raise SystemExit("there is none of these Pythons here")
     return found
+
+
+def _python(version: str) -> str | None:
+    if not version.endswith("t"):
+        return checks.find_python(version)
+    words = [ROOT / "tools/cpython.sh", "free-threaded", "--have"]
+    path = subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip()
+    return path if path.endswith(f"python{version}") else None
 
 
 def main() -> int:
