@@ -37,7 +37,6 @@ COPIES = "copies to a disk that cannot be written: COPY ABORTED, as the target d
 KNOWN_READ_ONLY = {
     "ExtendedCopy.ValidTgtDescr": COPIES,
     "ReceiveCopyResults.CopyStatus": COPIES,
-    "Write10.Async": "writes, and does not say what it was told",
 }
 """Those that fail besides on units that cannot be written."""
 
