@@ -57,10 +57,12 @@ def devices():
 
 
 def reset(paths):
-    """Of the unit, whose attention the other paths are told of here, as the suite looks at those of the first one alone."""
+    """Of the unit. The other paths are told here of all that they have not been told yet, as the suite looks at the attentions of
+    the first one alone.
+    """
     sg_reset("--device", paths[0])
     for path in paths[1:]:
-        run("/usr/bin/sg_turs", path)
+        until(lambda path=path: run("/usr/bin/sg_turs", path).returncode == 0)
 
 
 def runs():
