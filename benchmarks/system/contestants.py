@@ -352,8 +352,8 @@ def pysrp_server(
     log, path = where / "pysrp.log", where / "pysrp"
     command = [sys.executable, "-m", "pysrp", "serve", f"unix:{path}", "--quiet", *options]
     for number, disk in enumerate(disks):
-        lun = number % 32 + (number // 32 << 8)
-        command += ["--disk", f"disk{number}={disk}", "--lun", f"disk{number}={lun}"]
+        address = f"0:{number // 32}:{number % 32}"
+        command += ["--disk", f"disk{number}={disk}", "--lun", f"disk{number}={address}"]
     with process(command, log, stdout=subprocess.DEVNULL) as server:
         until(path.exists, server, log)
         yield f"unix:{path}", server
