@@ -49,7 +49,9 @@ class File(Backend):
             if lock:
                 hold(self._fd, self.path, read_only=read_only)
             self.size = self._measure(size)
-            self.discard_granularity, self.discard_alignment = holes.granularity(self._fd)
+            granularity, alignment = holes.granularity(self._fd)
+            self.discard_granularity: int = granularity
+            self.discard_alignment: int = alignment
         except BaseException:
             self.close()
             raise

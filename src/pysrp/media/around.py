@@ -22,7 +22,10 @@ class Around(Medium):
         super().__init__()
         self.medium: Medium | Backend = medium
         self.block: int = getattr(medium, "block", 1)
-        self.physical_block, self.discard_granularity, self.discard_alignment = pieces_of(medium)
+        physical, granularity, alignment = pieces_of(medium)
+        self.physical_block: int = physical
+        self.discard_granularity: int = granularity
+        self.discard_alignment: int = alignment
         self.identity: str = getattr(medium, "identity", "")
         self.workers: Pool = Pool()
         """For what of the other one blocks."""

@@ -53,6 +53,8 @@ class FileMedium(NativeMedium):
     path: str
     direct: bool
     physical_block: int
+    discard_granularity: int
+    discard_alignment: int
 
     def __init__(
         self,

@@ -289,7 +289,10 @@ class BackendMedium(Medium):
         super().__init__()
         self.backend, self._workers = backend, workers
         self.features = features_of(backend)
-        self.physical_block, self.discard_granularity, self.discard_alignment = pieces_of(backend)
+        physical, granularity, alignment = pieces_of(backend)
+        self.physical_block: int = physical
+        self.discard_granularity: int = granularity
+        self.discard_alignment: int = alignment
         if not backend.blocking or workers is None:
             self.features |= Feature.NOWAIT
 
