@@ -98,7 +98,7 @@ earlier() { # version $2 of $1 is no longer in the lists, but in the archive: wh
         return 1
     }
     sum=$(sed -n "/^Checksums-Sha256:/,/^Files:/s/^ \([0-9a-f]\{64\}\) [0-9]* $archive\$/\1/p" signed)
-    "$get" download-file "$from/$archive" "$work/$archive" "SHA256:$sum" >"$log" 2>&1
+    [ -n "$sum" ] && "$get" download-file "$from/$archive" "$work/$archive" "SHA256:$sum" >"$log" 2>&1
 }
 
 for version in $versions; do
