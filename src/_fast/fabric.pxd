@@ -151,7 +151,9 @@ cdef class Waiter(Crq):
     cdef uint32_t stirred               # the same for who owns this end in C, and looks whether a medium has something
     cdef bint untended                  # `attend` has not been carried out to its end
     cdef public bint crowded            # who works for this end may need its processor
-    cdef public int64_t spin            # nanoseconds to look before sleeping
+    cdef public int64_t spin            # nanoseconds to look before sleeping, at most
+    cdef readonly bint soon             # what this end last slept for came within them: to look for so long pays
+    cdef int64_t since                  # when it began to wait
     cdef uint32_t misses                # sleeps since looking last paid
     cdef public int64_t patience        # nanoseconds for which the owner would have slept last; 0: it never has
     cdef int64_t patient_until          # when it is wanted back though commands come: that after a nap; 0: none
@@ -167,6 +169,9 @@ cdef class Waiter(Crq):
     """The same for an owner that looks, before it waits, at what it is stirred for: no bell if it is awake."""
     cdef bint called(self) noexcept nogil
     cdef int hear(self, int64_t nanoseconds) noexcept nogil
+    cdef int64_t looks(self) noexcept nogil
+    """For how many nanoseconds it pays to look before sleeping."""
+    cdef void learn(self) noexcept nogil
     cdef bint spun(self, int64_t nanoseconds, Wanted wanted, void *of) noexcept nogil
     cdef bint linger(self, Wanted wanted, void *of, bint busy) noexcept nogil
     """Look whether elements come, or ``wanted(of)`` is so, or what stir() follows: for as long as that pays.

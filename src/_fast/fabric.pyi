@@ -67,6 +67,8 @@ class Crq:
 
 class Waiter(Crq):
     spin: int
+    @property
+    def soon(self) -> bool: ...
     crowded: bool
     patience: int
     @property

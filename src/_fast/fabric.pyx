@@ -95,7 +95,8 @@ cdef extern from "bell.h" nogil:
 
 
 cdef enum:
-    SPIN_NS = 20000         # longer does not pay: a sleeping partner is reached in about that time
+    SPIN_NS = 100000        # longer does not pay: both ends have gone to sleep and been woken in that time, in a VM too
+    SPIN_SHORT = 5          # where what came last took longer than that: such a part of it
     SPIN_MISSES = 4         # futile spins in a row before spinning stops
     SPIN_PROBE = 16         # then every so many sleeps one spin, lest the partner has moved
     PARTING_US = 100        # until who closes an end looks again whether its owner has left

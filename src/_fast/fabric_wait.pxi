@@ -122,14 +122,22 @@ cdef class Waiter(Crq):
         if shared_wakes(&self.asleep) and self.bell >= 0:
             bell_ring(self.bell)
 
+    cdef int64_t looks(self) noexcept nogil:
+        return self.spin if self.soon else self.spin // SPIN_SHORT
+
+    cdef void learn(self) noexcept nogil:
+        """Something has come while this end slept: whether to have looked for longer would have found it."""
+        self.soon = clock_ns() - self.since < self.spin
+
     cdef bint spun(self, int64_t nanoseconds, Wanted wanted, void *of) noexcept nogil:
         """Look for so long, if it is worth a try; whether something has come."""
         cdef int64_t end
         cdef uint32_t turn = 0
+        self.since = clock_ns()
         # A partner on the same processor cannot answer while we spin: after a few misses only try now and then.
         if not self.spin or (self.misses >= SPIN_MISSES and self.misses % SPIN_PROBE):
             return False
-        end = clock_ns() + (min(self.spin, nanoseconds) if nanoseconds > 0 else self.spin)
+        end = self.since + (min(self.looks(), nanoseconds) if nanoseconds > 0 else self.looks())
         while True:
             cpu_relax()
             if self.available() or shared_get(&self.stirred) or wanted is not NULL and wanted(of):
@@ -190,6 +198,8 @@ cdef class Waiter(Crq):
         self.arm()
         heard = self.hear(0 if self.available() or self.due() else min(left, NAP_NS) if busy else left)
         self.disarm()
+        if heard and not (busy and self.crowded):
+            self.learn()
         # Whoever woke it, or watches something else, is for the owner.
         return not heard & HEARD_OTHER and not shared_get(&self.woken) and (self.available() or wanted(of))
 
@@ -227,6 +237,8 @@ cdef class Waiter(Crq):
         self.arm()
         # Between the last look and the flag something may have come: look once more, then sleep.
         heard = self.hear(0 if self.available() or self.due() else nanoseconds)
+        if heard and nanoseconds:
+            self.learn()
         if not self.signalled:
             self.disarm()
         elif heard:

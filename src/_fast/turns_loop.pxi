@@ -227,7 +227,7 @@ cdef class Roster:
         cdef Bookkeeping session = self.roused[0]
         if session.near is None or session.near.crowded:
             return True
-        return <double>monotonic() - self.found > 1e-9 * <double>session.near.spin
+        return <double>monotonic() - self.found > 1e-9 * <double>session.near.looks()
 
     cdef int take(self, Bookkeeping session) except -1:
         """Take what has come for a session."""

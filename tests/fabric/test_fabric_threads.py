@@ -9,6 +9,9 @@ from pysrp.fabric import Access, local
 from threads import ROUNDS, THREADS, each, together
 
 PAGE = 4096
+PATIENCE = 60
+FOR_EVER = 10**15
+"""Nanoseconds."""
 
 
 @pytest.fixture
@@ -135,3 +138,23 @@ def test_windows_that_several_look_through(ends):
         return True
 
     assert all(each(look))
+
+
+def test_an_end_learns_for_how_long_to_look(ends):
+    """What came within the time that it may look is looked for so long the next time, and what did not is not."""
+    _client, server = ends
+
+    def until_it_is(soon, spin):
+        while server.soon is not soon:
+            server.spin = 1
+            waiter = threading.Thread(target=server.wait, args=(PATIENCE,))
+            waiter.start()
+            waiter.join(0.01)  # it sleeps then, or this is done once more
+            server.spin = spin
+            server.wake()
+            waiter.join()
+
+    assert not server.soon
+    until_it_is(True, FOR_EVER)
+    until_it_is(False, 1)
+    until_it_is(True, FOR_EVER)
