@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,11 +13,14 @@ import pytest
 from integrity import BLOCK, OVER, Wrong
 from integrity_rig import BLOCKS, Field
 from nbd_servers import FarServer, NbdServer, QemuNbd, StorageDaemon, qcow2
+from rivals_rig import Rivals
 from system_rig import Child
 from waiting import until
 
 ROUNDS = int(os.environ.get("PYSRP_SOAK_ROUNDS", "10"))
 """How often somebody is killed; make soak has more of them."""
+TURNS = int(os.environ.get("PYSRP_SOAK_ROUNDS", "3"))
+"""How often with reservations held."""
 
 SIZE = BLOCKS * BLOCK
 
@@ -132,3 +136,48 @@ def test_a_wire_that_is_cut_and_mended(tmp_path: Path, begin: Callable[..., Fiel
     for _ in range(2):
         field.round(40, cut)
     field.check()
+
+
+CONF = """
+HANDLER vdisk_nbd {
+    DEVICE data {
+        url "%s"
+        t10_dev_id rivals
+    }
+}
+TARGET_DRIVER ibmvstgt {
+    TARGET ibmvstgt_target_0 {
+        enabled 1
+        rel_tgt_id 1
+        LUN 256 data
+    }
+}
+"""
+
+
+def test_reservations_are_taken_over(tmp_path: Path, child: Callable[..., Child]) -> None:
+    """The NBD server is killed with its cache, ours, and both: the same clients are registered, and the others shut out."""
+    server, words = lossy(tmp_path)
+    conf = tmp_path / "scst.conf"
+    conf.write_text(CONF % server.uri)
+    rivals = Rivals(child, tmp_path, f"--conf={conf}", f"--reservations={tmp_path}/pr", aptpl=True)
+    rivals.begin()
+
+    def replaced() -> None:
+        server.replace(*words)
+
+    def dies() -> None:
+        rivals.kill()
+        rivals.begin()
+
+    def both() -> None:
+        rivals.kill()
+        replaced()
+        rivals.begin()
+
+    try:
+        for happens in itertools.islice(itertools.cycle([replaced, dies, both]), TURNS):
+            rivals.round(happens, loses_cache=happens == both)
+        rivals.round(lambda: None)
+    finally:
+        server.leave()

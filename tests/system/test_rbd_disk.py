@@ -21,18 +21,15 @@ from ceph_lab import CephLab, OwnCephLab
 from integrity import BLOCK
 from integrity_rig import BLOCKS, Field
 from pysrp.cli.serve import device
-from pysrp.fabric import Identity
 from pysrp.initiator.session import Session
 from pysrp.lun import scst_pack
 from pysrp.media.rbd import RbdMedium
 from pysrp.scsi import cdb
-from pysrp.scsi.codes import PersistentReserveOutAction as Out
-from pysrp.scsi.codes import PersistentReserveType, Status
-from pysrp.scsi.params import PrOut
 from pysrp.scst import Tree, TreeError, load, save
 from pysrp.target.disk import Disk
 from pysrp.target.lunmap import LunMap
 from pysrp.target.serve import Server
+from rivals_rig import Rivals
 from system_rig import Child
 from waiting import until
 
@@ -43,7 +40,6 @@ TURNS = int(os.environ.get("PYSRP_SOAK_ROUNDS", "3"))
 
 SIZE = BLOCKS * BLOCK
 LUN = bytes(scst_pack(256, "LUN"))
-WRITE_EXCLUSIVE_REGISTRANTS_ONLY = PersistentReserveType.WRITE_EXCLUSIVE_REGISTRANTS_ONLY
 EXAMPLE = Path(__file__).parents[2] / "examples" / "ceph" / "two_servers.py"
 
 
@@ -223,41 +219,18 @@ def test_whatever_is_killed(fragile: OwnCephLab, begin: Callable[..., Field]) ->
 def test_reservations_are_taken_over(
     fragile: OwnCephLab, tmp_path: Path, child: Callable[..., Child]
 ) -> None:
-    """A server is killed: at the next one the same clients are registered, and the others shut out."""
+    """A server is killed: at the one that stood by the same clients are registered, and the others shut out."""
     url = fragile.url(fragile.image(SIZE))
-    fabrics = [f"unix:{tmp_path}/{name}" for name in ("a", "b")]
-    clients = [Identity(unit_address=0x30000002 + number) for number in range(2)]
+    rivals = Rivals(child, tmp_path, f"--disk=data={url}", "--lun=data=256", aptpl=False)
+    rivals.begin()
 
-    def begins(fabric: str) -> Child:
-        words = "sound", "serve", fabric, "--json", "--quiet", f"--disk=data={url}", "--lun=data=256"
-        server = child("system_serve.py", *words)
-        assert server.line(), "no server"
-        return server
+    def dies() -> None:
+        rivals.begin()
+        rivals.kill()
 
-    def asks(session: Session, action: int, key: int, new: int = 0) -> int:
-        data = bytes(PrOut.build(reservation_key=key, service_action_reservation_key=new))
-        out = cdb.PersistentReserveOut.build(
-            service_action=action, type=WRITE_EXCLUSIVE_REGISTRANTS_ONLY, parameter_list_length=len(data)
-        )
-        return session.execute(LUN, out, data_out=data, check=False).status
-
-    def ready(session: Session) -> bool:
-        return not session.execute(LUN, cdb.TestUnitReady.build(), check=False).status
-
-    servers = [begins(fabric) for fabric in fabrics]
-    write = cdb.Write10.build(lba=0, transfer_length=1)
-    for turn in range(TURNS):
-        fabric = fabrics[turn % 2]
-        with Session(fabric, identity=clients[0]) as one, Session(fabric, identity=clients[1]) as other:
-            until(lambda one=one, other=other: ready(one) and ready(other))  # type: ignore[misc]
-            if turn:  # not before: it might have been the first to have it
-                servers[not turn % 2] = begins(fabrics[not turn % 2])
-            else:
-                assert (asks(one, Out.REGISTER, 0, 0xA), asks(one, Out.RESERVE, 0xA)) == (0, 0)
-            one.execute(LUN, write, data_out=bytes(BLOCK))
-            refused = other.execute(LUN, write, data_out=bytes(BLOCK), check=False)
-            assert refused.status == Status.RESERVATION_CONFLICT
-            servers[turn % 2].kill()
+    for _ in range(TURNS):
+        rivals.round(dies)
+    rivals.round(lambda: None)
 
 
 def test_the_second_server_takes_over(fragile: OwnCephLab) -> None:
