@@ -269,7 +269,7 @@ static int rbd_take(struct rbd_medium *medium)
 
 /* The thread */
 
-/* With the lock: sleep so long, or until something has changed. */
+/* With the lock: sleep so long, or until something has happened, or it is to be closed. */
 static void rbd_sleep(struct rbd_medium *medium, int64_t nanoseconds)
 {
 	struct timespec until;
@@ -279,7 +279,10 @@ static void rbd_sleep(struct rbd_medium *medium, int64_t nanoseconds)
 	until.tv_nsec += nanoseconds % RBD_SECOND;
 	until.tv_sec += until.tv_nsec / RBD_SECOND;
 	until.tv_nsec %= RBD_SECOND;
-	pthread_cond_timedwait(&medium->changed, &medium->lock, &until);
+	/* Others are woken for other reasons: doubts are counted by time. */
+	while (!medium->events && !medium->closing)
+		if (pthread_cond_timedwait(&medium->changed, &medium->lock, &until))
+			return;
 }
 
 /* What has happened, when something has, or so much time has passed; 0: it is to be closed. */
@@ -288,8 +291,7 @@ static int rbd_hear(struct rbd_medium *medium, int64_t nanoseconds, unsigned *ev
 	int goes_on;
 
 	pthread_mutex_lock(&medium->lock);
-	if (!medium->events && !medium->closing)
-		rbd_sleep(medium, nanoseconds);
+	rbd_sleep(medium, nanoseconds);
 	*events = medium->events;
 	medium->events = 0;
 	goes_on = !medium->closing;
@@ -394,9 +396,12 @@ static void rbd_unuse(struct rbd_medium *medium)
 static void *rbd_keep(void *argument)
 {
 	struct rbd_medium *medium = argument;
-	int error = rbd_first(medium), ours = !medium->refuses, doubts = 0;
+	int error, ours, doubts = 0;
 	unsigned events;
 
+	pthread_setname_np(pthread_self(), "rbd-keeper");
+	error = rbd_first(medium);
+	ours = !medium->refuses;
 	while (!error && rbd_hear(medium, ours && !doubts ? RBD_TICK : RBD_RETRY, &events)) {
 		doubts = ours && !rbd_locked(medium) ? doubts + 1 : 0;
 		if (ours && (events & RBD_LOST || doubts == RBD_DOUBTS)) {

@@ -72,6 +72,7 @@ struct rbd_medium {
 	rbd_image image;		/* while anything is under way, and it is not refused, it stays */
 	int refuses;			/* an errno, for all requests; 0: there is an image, and it is ours */
 	unsigned flying;		/* requests under way */
+	unsigned settling;		/* threads that wait until none is */
 	unsigned events;
 	int opening, closing, ended;
 	uint64_t size_now;
@@ -132,7 +133,8 @@ static int rbd_visit(struct rbd_medium *medium, rbd_image *image)
 static void rbd_leave(struct rbd_medium *medium)
 {
 	pthread_mutex_lock(&medium->lock);
-	if (!--medium->flying)
+	/* The keeper sleeps there too, and is not to look after the lock whenever there is nothing to do. */
+	if (!--medium->flying && medium->settling)
 		pthread_cond_broadcast(&medium->changed);
 	pthread_mutex_unlock(&medium->lock);
 }
@@ -140,8 +142,10 @@ static void rbd_leave(struct rbd_medium *medium)
 /* With the lock: wait until nothing is under way any more, which takes no longer than the limit. */
 static void rbd_settle(struct rbd_medium *medium)
 {
+	medium->settling++;
 	while (medium->flying)
 		pthread_cond_wait(&medium->changed, &medium->lock);
+	medium->settling--;
 }
 
 /* The image is not ours any more: all that comes is refused until the keeper has it again. */

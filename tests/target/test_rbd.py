@@ -12,7 +12,7 @@ import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -292,6 +292,27 @@ def test_a_lock_that_is_gone_is_noticed_by_who_does_nothing(lab: CephLab, make: 
     image = lab.image(SIZE)
     first, _ = make(lab, image), make(lab, image, lock="take")
     until(lambda: first.away)
+
+
+def test_who_looks_after_the_lock_is_not_woken_for_each_request(lab: CephLab, make: Make, use: Use) -> None:
+    """A request at a time is the last one under way each time that it ends. The lock is looked at every five seconds."""
+
+    def switches() -> dict[str, int]:
+        told = {}
+        for task in Path("/proc/self/task").iterdir():
+            with suppress(FileNotFoundError, ProcessLookupError):  # others come and go
+                status = (task / "status").read_text()
+                if status.startswith("Name:\trbd-keeper\n"):
+                    told[task.name] = int(re.findall(r"\nvoluntary_ctxt_switches:\s+(\d+)", status)[0])
+        return told
+
+    requests, before = 500, switches()
+    user = use(make(lab, lab.image(SIZE)))
+    (keeper,) = switches().keys() - before.keys()
+    begun = switches()[keeper]
+    for _ in range(requests):
+        user.whole(FLUSH)
+    assert switches()[keeper] - begun < requests / 2
 
 
 def test_another_image_of_its_name_is_not_it(lab: CephLab, make: Make, use: Use) -> None:
