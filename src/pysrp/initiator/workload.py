@@ -91,7 +91,8 @@ class WorkloadRun:
             raise TypeError("reads into a buffer that is read-only")
         self.timeout = timeout
         self.fua = fua
-        self.stride: int = max(PAGE, -(-max(self.blocks, default=0) * size // PAGE) * PAGE)
+        most = blocks if count and isinstance(blocks, int) else max(self.blocks, default=0)
+        self.stride: int = max(PAGE, -(-most * size // PAGE) * PAGE)
         self.work: Workload = Workload(array("B", bytes(count)), array("Q", bytes(8 * count)))
         self.troubled: dict[int, Pending] = {}
         """Commands that were answered, but not by plain success, and may be tried again."""
