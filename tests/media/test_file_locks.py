@@ -183,6 +183,8 @@ def test_qemu_hears_of_it(disk: Path, at_once: None) -> None:
     qemu.stdin.flush()
     assert "1 MiB" in qemu.stdout.readline()
     refused(FileMedium, disk)
+    refused(FileMedium, disk, read_only=True)  # its locks are to be read, though it writes
+    refused(FileMedium, disk, read_only=True, direct=True)
     qemu.communicate("quit\n", timeout=60)
     FileMedium(disk).close()
 

@@ -1,7 +1,8 @@
 """Who has a file: a lock for whoever serves it, which goes with its last descriptor, however that is closed (fcntl(2)).
 
 Of open file descriptions, as QEMU takes them: so one process cannot serve a file twice either, and a file of a QEMU that runs
-is refused. They are of the inode. Another node of the same block device, and its partitions, are others.
+is refused. They are of the inode. Another node of the same block device, its partitions, and the file behind a loop device are
+others.
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ __all__ = ["hold"]
 
 log: logging.Logger = logging.getLogger("pysrp.media")
 
+F_OFD_GETLK: int = getattr(fcntl, "F_OFD_GETLK", 36)
 F_OFD_SETLK: int = getattr(fcntl, "F_OFD_SETLK", 37)
-"""Python has it if it was built for a C library that has it (linux/fcntl.h)."""
+"""Python has them if it was built for a C library that has them (linux/fcntl.h)."""
+FLOCK = "hhqqi4x"
+"""struct flock: type, whence, where it begins, how long it is (0: to the end, wherever that is), whose it is."""
 LINGERS = 1.0
 """Seconds for which a lock is waited for: whoever has been killed has it until what was under way has ended."""
 STEP = 0.01
@@ -31,25 +35,38 @@ def hold(fd: int, path: str, *, read_only: bool) -> None:
 
     For who writes there is one; who only reads shares it with others who do.
     """
-    kind = fcntl.F_RDLCK if read_only else fcntl.F_WRLCK
-    # struct flock: type, whence, and 0 for where it begins, how long it is (to the end, wherever that is), whose it is.
-    lock = struct.pack("hhqqi4x", kind, os.SEEK_SET, 0, 0, 0)
     limit = time.monotonic() + LINGERS
     while True:
         try:
-            fcntl.fcntl(fd, F_OFD_SETLK, lock)
-        except OSError as error:
-            if error.errno in UNKNOWN:
-                log.warning("%s: no locks there (%s): see that nobody else serves it", path, error.strerror)
+            if _taken(fd, read_only):
                 return
-            if error.errno not in (errno.EAGAIN, errno.EACCES):
+        except OSError as error:
+            if error.errno not in UNKNOWN:
                 raise
-            if time.monotonic() < limit:
-                time.sleep(STEP)
-                continue
+            log.warning("%s: no locks there (%s): see that nobody else serves it", path, error.strerror)
+            return
+        if time.monotonic() >= limit:
             raise OSError(
                 errno.EBUSY,
                 f"{path} is locked: another disk, server or program such as QEMU has it; end that one, "
-                "or leave out the lock (file:PATH?lock=off) where they keep apart what they write",
-            ) from None
-        return
+                "or leave out the lock (file:/PATH?lock=off) where they keep apart what they write",
+            )
+        time.sleep(STEP)
+
+
+def _taken(fd: int, read_only: bool) -> bool:
+    """Lock all of it, unless somebody else has it."""
+    kind = fcntl.F_RDLCK if read_only else fcntl.F_WRLCK
+    try:
+        fcntl.fcntl(fd, F_OFD_SETLK, struct.pack(FLOCK, kind, os.SEEK_SET, 0, 0, 0))
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            return False
+        raise
+    # QEMU that writes has locks of single bytes, to be read as ours are. Who reads as we do has the whole.
+    asked = struct.pack(FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+    other, _, begin, length, _ = struct.unpack(FLOCK, fcntl.fcntl(fd, F_OFD_GETLK, asked))
+    if other == fcntl.F_UNLCK or (begin, length) == (0, 0):
+        return True
+    fcntl.fcntl(fd, F_OFD_SETLK, struct.pack(FLOCK, fcntl.F_UNLCK, os.SEEK_SET, 0, 0, 0))
+    return False
