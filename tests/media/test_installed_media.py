@@ -33,7 +33,25 @@ def open_worse(text, *, read_only=False):
         raise PermissionError(errno.EACCES, "no", "letters")
     if text == "wrong":
         raise KeyError(text)
+    if text == "ends":
+        raise SystemExit(3)
     return text
+
+class Liar(Ram):
+    closed = 0
+
+    def close(self):
+        Liar.closed += 1
+        super().close()
+
+def open_liar(text, *, read_only=False):
+    medium = Liar(1 << 20)
+    name, _, value = text.partition("=")
+    if value == "raises":
+        setattr(Liar, name, property(lambda self: 1 // 0))
+    else:
+        setattr(medium, name, {"text": "4096", "none": None, "less": -1, "more": 1 << 63}[value])
+    return medium
 
 number = 7
 """
@@ -61,6 +79,8 @@ Letter = letter_medium:open_letter
 worse = letter_medium:open_worse
 number = letter_medium:number
 none = letter_medium:open_none
+liar = letter_medium:open_liar
+under_score = letter_medium:open_letter
 broken = broken_medium:open_broken
 ram = broken_medium:open_ram
 """
@@ -70,11 +90,13 @@ ram = broken_medium:open_ram
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = wheel(tmp_path, "letters", POINTS, letter_medium=MODULE, broken_medium=BROKEN)
     monkeypatch.syspath_prepend(path)
+    monkeypatch.delitem(sys.modules, "letter_medium", raising=False)
     return path
 
 
 def test_it_has_a_url(installed: Path) -> None:
     assert {"letter", "ram", "file"} < set(schemes())
+    assert "under_score" not in schemes(), "it would be taken for a path"
     assert "broken_medium" not in sys.modules
     medium = open_medium("LETTER:a", read_only=True)
     assert isinstance(medium, Ram)
@@ -90,7 +112,10 @@ def test_it_has_a_url(installed: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("rom:1M", "no medium is called 'rom': write a path, or one of broken:, fault:, file:, letter:, nbd"),
+        (
+            "rom:1M",
+            "no medium is called 'rom': write a path, or one of broken:, fault:, file:, letter:, liar:, nbd",
+        ),
         (
             "broken:1",
             "broken: broken_medium:open_broken of letters: ModuleNotFoundError: No module named 'letterbox_that_nobody_has'",
@@ -99,13 +124,63 @@ def test_it_has_a_url(installed: Path) -> None:
         ("number:1", "number: letter_medium:number of letters: TypeError: 'int' object is not callable"),
         ("worse:config", "letters only"),
         ("worse:wrong", "worse: letter_medium:open_worse of letters: KeyError: 'wrong'"),
-        ("worse:text", "gave 'text', which is neither a Medium nor a Backend"),
+        ("worse:text", "gave an object of class str, which is neither a Medium nor a Backend"),
+        ("worse:ends", "worse: letter_medium:open_worse of letters: SystemExit: 3"),
     ],
 )
 def test_what_goes_wrong_is_said_in_words(installed: Path, url: str, says: str) -> None:
     with pytest.raises(ConfigError) as caught:
         open_medium(url)
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("size=none", "its size is None, which is no number of bytes"),
+        ("size=more", "its size is 9223372036854775808, which"),
+        ("physical_block=text", "its physical_block is '4096', which"),
+        ("discard_granularity=less", "its discard_granularity is -1, which"),
+        ("discard_alignment=raises", "its discard_alignment: ZeroDivisionError: "),
+    ],
+)
+def test_what_cannot_be_is_not_believed(installed: Path, said: str, why: str) -> None:
+    with pytest.raises(ConfigError, match=f"liar: letter_medium:open_liar of letters: {why}"):
+        open_medium(f"liar:{said}")
+    assert sys.modules["letter_medium"].Liar.closed == 1
+
+
+@pytest.mark.parametrize(
+    "points", [b"[pysrp.media]\nwithout a sign\n", b"\xff[pysrp.media]\n"], ids=["a line", "bytes"]
+)
+def test_others_that_are_broken_are_nobodys_trouble(
+    installed: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    points: bytes,
+) -> None:
+    about = tmp_path / "site" / "ruin-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "entry_points.txt").write_bytes(points)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    with pytest.raises(ConfigError, match="no medium is called 'rom'"):
+        open_medium("rom:1M")
+    assert f"a distribution in {tmp_path}/site: its entry points cannot be read: " in caplog.text
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: ruin\nVersion: 1.0\n")
+    open_medium("letter:a").close()
+    assert "ruin: its entry points cannot be read: " in caplog.text
+    assert "letter:, " in UrlIo.about_size()
+
+
+def test_it_is_there_twice(installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a copy, and as an editable install, of which the first on the path is meant."""
+    (tmp_path / "again").mkdir()
+    monkeypatch.syspath_prepend(
+        wheel(tmp_path / "again", "letters", "letter = letter_medium:open_worse\n", letter_medium=MODULE)
+    )
+    with pytest.raises(ConfigError, match="open_worse of letters: gave an object of class str"):
+        open_medium("letter:a")
 
 
 def test_an_error_of_the_system_stays_one(installed: Path) -> None:

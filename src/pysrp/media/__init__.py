@@ -93,8 +93,8 @@ def open_medium(url: str, *, read_only: bool = False) -> Medium | Backend:
 
 
 def schemes() -> list[str]:
-    """Ours, and those of installed media."""
-    return sorted({*SCHEMES, *installed.schemes()})
+    """Ours, and those of installed media that a URL can begin with."""
+    return sorted({*SCHEMES, *(each for each in installed.schemes() if _SCHEME.fullmatch(f"{each}:"))})
 
 
 def _known() -> str:

@@ -3,10 +3,14 @@
 In the ``pyproject.toml`` of such a distribution stands ``[project.entry-points."pysrp.media"]``, and below that
 ``mirror = "mirror_medium:open_mirror"``. The function is called as those of :data:`pysrp.media.SCHEMES` are. What is installed is
 looked at for a scheme that is not there, and nothing else of it is imported.
+
+What is broken there is one medium that cannot be opened, whoever it is of, and no more.
 """
 
 from __future__ import annotations
 
+import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pysrp.backends import Backend
@@ -14,20 +18,42 @@ from pysrp.errors import ConfigError, SrpError
 from pysrp.target.medium import Medium
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
+    from importlib.metadata import Distribution, EntryPoint
 
 __all__ = ["GROUP", "open_installed", "schemes"]
 
+log: logging.Logger = logging.getLogger("pysrp.media")
+
 GROUP = "pysrp.media"
 
+NUMBERS = "size", "block", "physical_block", "discard_granularity", "discard_alignment"
+"""What a medium says of itself in bytes."""
 
-def _all() -> dict[str, list[EntryPoint]]:
-    from importlib.metadata import entry_points
 
-    found: dict[str, list[EntryPoint]] = {}
-    for each in entry_points(group=GROUP):
-        found.setdefault(each.name.lower(), []).append(each)
+def _all() -> dict[str, dict[str, EntryPoint]]:
+    """By scheme and by the name of the distribution, of which the first on the path counts, as it does for what is imported."""
+    from importlib.metadata import distributions
+
+    found: dict[str, dict[str, EntryPoint]] = {}
+    for each in distributions():
+        try:
+            points = each.entry_points.select(group=GROUP)
+            name = (each.metadata["Name"] or "?") if points else ""
+        except Exception as error:
+            log.warning(
+                "%s: its entry points cannot be read: %s: %s", _named(each), type(error).__name__, error
+            )
+            continue
+        for point in points:
+            found.setdefault(point.name.lower(), {}).setdefault(name, point)
     return found
+
+
+def _named(distribution: Distribution) -> str:
+    with suppress(Exception):
+        if name := distribution.metadata["Name"]:
+            return f"{name}"
+    return f"a distribution in {distribution.locate_file('')}"
 
 
 def schemes() -> list[str]:
@@ -35,25 +61,42 @@ def schemes() -> list[str]:
     return sorted(_all())
 
 
-def _where(point: EntryPoint) -> str:
-    return f"{point.value} of {point.dist.name}" if point.dist else point.value
-
-
 def open_installed(scheme: str, rest: str, *, read_only: bool = False) -> Medium | Backend:
     """The medium of another distribution whose scheme this is. What it raises that is neither SrpError nor OSError is a ConfigError.
 
-    So is what cannot be imported, what is no medium, and two distributions that have the same scheme; KeyError: none has it.
+    So is what cannot be imported, what ends the program, what is no medium or says what none can, and two distributions that
+    have the same scheme; KeyError: none has it.
     """
     points = _all()[scheme]
-    places = " and ".join(map(_where, points))
+    places = " and ".join(f"{point.value} of {name}" for name, point in points.items())
     if len(points) > 1:
         raise ConfigError(f"{scheme}: is a medium of {places}: uninstall all but one")
+    (point,) = points.values()
     try:
-        medium = points[0].load()(rest, read_only=read_only)
+        medium = point.load()(rest, read_only=read_only)
     except (SrpError, OSError, MemoryError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(f"{scheme}: {places}: {type(error).__name__}: {error}") from error
     if not isinstance(medium, (Medium, Backend)):
-        raise ConfigError(f"{scheme}: {places}: gave {medium!r}, which is neither a Medium nor a Backend")
+        kind = type(medium).__name__
+        raise ConfigError(
+            f"{scheme}: {places}: gave an object of class {kind}, which is neither a Medium nor a Backend"
+        )
+    if wrong := _lie(medium):
+        with suppress(Exception):
+            medium.close()
+        raise ConfigError(f"{scheme}: {places}: {wrong}")
     return medium
+
+
+def _lie(medium: Medium | Backend) -> str:
+    """What it says of itself that cannot be."""
+    for name in NUMBERS:
+        try:
+            value = getattr(medium, name, 0)
+            if not isinstance(value, int) or not 0 <= value < 1 << 63:
+                return f"its {name} is {value!r:.40}, which is no number of bytes"
+        except Exception as error:
+            return f"its {name}: {type(error).__name__}: {error}"
+    return ""
