@@ -123,6 +123,9 @@ def test_what_it_says_of_itself(bench: Bench) -> None:
         ((65536, 4096, 512), (128, 1, 0)),
         ((4096, 0, 512), (8, 1, 0)),
         ((4096, 65537, 0), (8, 1, 0)),
+        ((4096, -4096, 512), (8, 1, 0)),
+        ((4096, BLOCK << 31, -BLOCK), (1 << 31, 1, (1 << 31) - 1)),
+        ((4096, (BLOCK << 31) + BLOCK, 512), (8, 1, 0)),
     ],
 )
 def test_the_granularity_of_unmap_is_the_mediums(

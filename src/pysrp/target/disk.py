@@ -249,13 +249,14 @@ class ThinDisk(ThinCommands, ThresholdUnit, Disk):
 
     def _unmap_granularity(self) -> tuple[int, int | None]:
         """Blocks of the pieces that the medium gives room back in, physical blocks at least, and before the first one (SBC-4,
-        6.6.4); None: that is within a block.
+        6.6.4); None: that is within a block. Physical blocks if they are none, or too many for the page.
         """
         _, granularity, alignment = pieces_of(self.backend)
-        if granularity % self.block_size or granularity < self.block_size << self._exponent:
+        blocks, part = divmod(granularity, self.block_size)
+        if part or not 1 << self._exponent <= blocks <= 1 << 31:
             return 1 << self._exponent, 0
         before, within = divmod(alignment % granularity, self.block_size)
-        return granularity // self.block_size, None if within else before
+        return blocks, None if within else before
 
 
 def lent(backend: Backend | Medium, unit: Any) -> tuple[memoryview | None, Medium | None]:
