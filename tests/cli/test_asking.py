@@ -229,6 +229,13 @@ def test_a_page_that_is_not_there(ask: Ask, command: click.Command, page: str, s
     assert scsi.parse_sense(found.value.sense).sks.c_d
 
 
+@pytest.mark.parametrize("page", ["ca", "3f", "3f,ff", "08,ff"])
+def test_a_page_that_is_there(ask: Ask, page: str) -> None:
+    """Or all of them; it is not for want of a page that its saved values are refused."""
+    with pytest.raises(CheckCondition, match="Saving parameters not supported: byte 2, bit 7 of the CDB$"):
+        ask(asking.modes, 1, "-p", page, "-c", "3")
+
+
 def test_what_else_fails_is_no_missing_page(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor does a list that cannot be had hide what was wrong."""
 

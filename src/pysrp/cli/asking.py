@@ -127,7 +127,7 @@ def asked(target: Device, command: Any, length: Callable[[bytes], int], **fields
 
 
 @contextlib.contextmanager
-def one_of(what: str, listed: Callable[[], Iterable[str]]) -> Iterator[None]:
+def one_of(what: str, page: str, listed: Callable[[], Iterable[str]]) -> Iterator[None]:
     """Where the device refuses a page that it does not list, the error says which ones it has."""
     try:
         yield
@@ -137,7 +137,7 @@ def one_of(what: str, listed: Callable[[], Iterable[str]]) -> Iterator[None]:
             pages = sorted(set(listed())) if refused else []
         except SrpError:
             pages = []
-        if not pages:
+        if not pages or page in pages:
             raise
         known = f"{error}; its {what} are {', '.join(pages)}"
         raise CheckCondition(known, status=error.status, sense=error.sense) from None
@@ -149,7 +149,7 @@ def vpd_page(target: Device, page: int) -> View:
     def listed() -> Iterable[str]:
         return (f"{code:02x}" for code in target.inquiry(VpdPage.SUPPORTED_VPD_PAGES).supported_page_list)
 
-    with one_of("VPD pages", listed):
+    with one_of("VPD pages", f"{page:02x}", listed):
         found: View = target.inquiry(page)
         return found
 
@@ -256,10 +256,12 @@ def modes(target: Device, page: str, control: str, dbd: bool, six: bool, form: s
     pc = ModePageControl(int(control))
 
     def listed() -> Iterable[str]:
+        if code == 0x3F or subpage == 0xFF:  # it is not the page
+            return ()
         every: Any = asked(target, command, length, page_code=0x3F, subpage_code=0xFF, dbd=True)
         return (page_text(each.page_code, each.subpage_code if each.spf else 0) for each in every.pages)
 
-    with one_of("mode pages", listed):
+    with one_of("mode pages", page_text(code, subpage), listed):
         found = asked(target, command, length, page_code=code, subpage_code=subpage, pc=pc, dbd=dbd)
     show(found, form)
 
@@ -302,7 +304,7 @@ def logs(target: Device, page: str | None, every: bool, control: str, form: str 
 
     if page is not None:
         code, subpage = page_of(page, LOGS, 0x3F)
-        with one_of("log pages", listed):
+        with one_of("log pages", page_text(code, subpage), listed):
             found = sense(code, subpage)
         show(found, form)
         return
