@@ -332,7 +332,14 @@ def test_verbose_shows_what_an_ibmvscsi_user_knows(served: Serving) -> None:
             "pysrp: --ram a=1M: File exists: the name a is taken",
         ),
         (("serve", "unix:/nowhere/at/all"), "No such file or directory"),
-        (("serve", "unix:x", "--file", "a=/nowhere/x"), "/nowhere/x is not there: /nowhere/x,SIZE makes it"),
+        (
+            ("serve", "unix:x", "--file", "a=/nowhere/x"),
+            "pysrp: --file a=/nowhere/x: /nowhere/x is not there: /nowhere/x,SIZE makes it",
+        ),
+        (
+            ("serve", "unix:x", "--file", "a=/nowhere/x,1M"),
+            "pysrp: --file a=/nowhere/x,1M: No such file or directory\n",
+        ),
         (("serve", "unix:x", "--ram", "a"), "write NAME=SIZE"),
         (("serve", "unix:x", "--disk", "a"), "write NAME=URL"),
         (("serve", "unix:x", "--ram", "a=1M", "--thin", "b"), "--thin b: no disk is called so"),

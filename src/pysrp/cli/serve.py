@@ -185,7 +185,10 @@ def media(disks: tuple[str, ...], ram: tuple[str, ...], files: tuple[str, ...]) 
     for name, text in pairs(ram, "NAME=SIZE, such as ram000=64M"):
         yield Wanted(f"--ram {name}={text}", name, f"ram:{text}")
     for name, text in pairs(files, "NAME=PATH or NAME=PATH,SIZE"):
-        yield Wanted(f"--file {name}={text}", name, prepare(text))
+        typed = f"--file {name}={text}"
+        with blaming(typed):
+            url = prepare(text)
+        yield Wanted(typed, name, url)
 
 
 @contextlib.contextmanager
@@ -193,8 +196,8 @@ def blaming(typed: str) -> Iterator[None]:
     """What goes wrong is the fault of an option, and not of a file of the tree, which nobody has written to."""
     try:
         yield
-    except TreeError as problem:
-        raise ConfigError(f"{typed}: {problem.strerror}") from problem
+    except OSError as problem:  # a TreeError is one
+        raise ConfigError(f"{typed}: {problem.strerror or problem}") from problem
     except ConfigError as problem:
         raise ConfigError(f"{typed}: {problem}") from problem
 
