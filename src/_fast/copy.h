@@ -27,4 +27,15 @@ static inline void copy_bytes(void *to, const void *from, size_t n)
 	memcpy(to, from, n);
 }
 
+/* The same where the two may overlap, since both are a caller's. */
+static inline void move_bytes(void *to, const void *from, size_t n)
+{
+	uintptr_t behind = (uintptr_t)to - (uintptr_t)from;
+
+	if (behind < n || -behind < n)
+		memmove(to, from, n);
+	else
+		copy_bytes(to, from, n);
+}
+
 #endif /* PYSRP_COPY_H */

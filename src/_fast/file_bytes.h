@@ -17,6 +17,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "copy.h"
 #include "native.h"
 
 #ifndef FALLOC_FL_KEEP_SIZE
@@ -178,9 +179,9 @@ static void file_copy(const struct iovec *vectors, unsigned count, uint8_t *boun
 
 	for (i = 0; i < count; bounce += vectors[i++].iov_len)
 		if (write)
-			memcpy(bounce, vectors[i].iov_base, vectors[i].iov_len);
+			copy_bytes(bounce, vectors[i].iov_base, vectors[i].iov_len);
 		else
-			memcpy(vectors[i].iov_base, bounce, vectors[i].iov_len);
+			copy_bytes(vectors[i].iov_base, bounce, vectors[i].iov_len);
 }
 
 /*

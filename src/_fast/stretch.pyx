@@ -5,7 +5,8 @@ from cpython.buffer cimport (
     PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer,
 )
 from libc.stdint cimport uint8_t, uint64_t
-from libc.string cimport memmove
+
+from pysrp._fast.copy cimport move_bytes
 
 
 @cython.final
@@ -59,7 +60,7 @@ cdef class Stretch:
         cdef Py_buffer into
         PyObject_GetBuffer(view, &into, PyBUF_WRITABLE)
         try:
-            memmove(into.buf, self.at(offset, into.len), into.len)
+            move_bytes(into.buf, self.at(offset, into.len), into.len)
         finally:
             PyBuffer_Release(&into)
 
@@ -68,7 +69,7 @@ cdef class Stretch:
         cdef Py_buffer given
         PyObject_GetBuffer(view, &given, PyBUF_SIMPLE)
         try:
-            memmove(self.at(offset, given.len), given.buf, given.len)
+            move_bytes(self.at(offset, given.len), given.buf, given.len)
         finally:
             PyBuffer_Release(&given)
 
