@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "nbd_requests.h"
@@ -163,6 +164,19 @@ static void nbd_share_anew(struct nbd_medium *medium)
 		medium->links[i].shared = 0;
 }
 
+/*
+ * Let a Unix socket take large writes as a whole, as far as net.core.wmem_max lets it. It takes 208 KiB otherwise, and what is left
+ * of a write would be the driver's to send, piece by piece, with the loop in its way. TCP sees to that by itself.
+ */
+static void nbd_widen(int socket)
+{
+	int domain = 0, bytes = NBD_AHEAD;
+	socklen_t size = sizeof(domain);
+
+	if (!getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &size) && domain == AF_UNIX)
+		setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
 /* There is a connection. */
 static void nbd_join_done(struct nbd_medium *medium)
 {
@@ -188,6 +202,7 @@ static void nbd_join_done(struct nbd_medium *medium)
 		known->largest = known->largest < found.largest ? known->largest : found.largest;
 		known->several &= found.several;
 	}
+	nbd_widen(nbd.aio_get_fd(medium->joining));
 	medium->links[medium->linked++] = (struct nbd_link){ .handle = medium->joining };
 	nbd_share_anew(medium);
 	medium->joining = NULL;

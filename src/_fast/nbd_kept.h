@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "copy.h"
 #include "native.h"
 
 struct nbd_kept {
@@ -34,12 +35,14 @@ struct nbd_ring {
 /* 0, or an errno. */
 static int nbd_ring_begin(struct nbd_ring *ring, uint64_t room)
 {
-	*ring = (struct nbd_ring){ .room = room };
+	void *bytes = NULL;
+	int error;
+
+	/* The kernel gives pages as they are written. With a page begins what is copied there, too (copy.h). */
+	error = room ? posix_memalign(&bytes, COPY_PAGE, room) : 0;
+	*ring = (struct nbd_ring){ .room = room, .bytes = error ? NULL : bytes };
 	ring->last = &ring->first;
-	/* The kernel gives pages as they are written. */
-	if (room && !(ring->bytes = malloc(room)))
-		return ENOMEM;
-	return 0;
+	return error;
 }
 
 /* Forget those up to a number. */
@@ -87,9 +90,9 @@ static void nbd_copy(const struct pysrp_io *io, uint64_t from, uint8_t *memory, 
 		}
 		here = buffer->length - from < length ? buffer->length - from : length;
 		if (out)
-			memcpy(buffer->bytes + from, memory, here);
+			copy_bytes(buffer->bytes + from, memory, here);
 		else
-			memcpy(memory, buffer->bytes + from, here);
+			copy_bytes(memory, buffer->bytes + from, here);
 		memory += here;
 		length -= here;
 		from = 0;

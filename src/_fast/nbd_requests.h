@@ -20,6 +20,7 @@ enum {
 	NBD_LINKS = 8,		/* connections, where there may be several */
 	NBD_FLYING = 64,	/* requests under way on one connection */
 	NBD_RECORDS = 1 << 16,	/* that are kept before we flush ourselves */
+	NBD_AHEAD = 2 << 20,	/* bytes that a Unix socket shall take before the server reads them */
 	NBD_TURNS = 128,	/* answers, or pieces of one, that are heard before others have their turn */
 };
 

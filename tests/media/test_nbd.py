@@ -551,12 +551,12 @@ def test_while_a_long_answer_comes(make: Make) -> None:
 
 def test_more_than_a_socket_holds(make: Make) -> None:
     """Answers come while a request is sent in part: neither waits for the other."""
-    scene = make("memory", "4M")
-    parts = [random.Random(at).randbytes(256 << 10) for at in range(16)]
-    for turn in range(6):
-        writes = [scene.user.begin(WRITE, at << 18, parts[at - turn]) for at in range(16)]
+    scene = make("memory", "16M")
+    parts = [random.Random(at).randbytes(256 << 10) for at in range(64)]
+    for turn in range(3):
+        writes = [scene.user.begin(WRITE, at << 18, parts[at - turn]) for at in range(64)]
         scene.over(*writes)
-        assert scene.user.read(0, 4 << 20) == b"".join(parts[at - turn] for at in range(16))
+        assert scene.user.read(0, 16 << 20) == b"".join(parts[at - turn] for at in range(64))
 
 
 REAPED_BETWEEN = """
