@@ -35,6 +35,8 @@ class Value(Directory):
             self.gate.wait()
         if text == "no\n":
             raise refuse(errno.EBADSLT, "not this one")
+        if text == "bug\n":
+            raise KeyError("a bug")
         self.text = text.rstrip("\n")
 
 
@@ -94,6 +96,16 @@ def test_a_refusal_arrives_as_it_was(control, tree):
                 getattr(client, call)(*args)
             assert there.value.args == here.value.args
             assert there.value.filename == here.value.filename == args[0]
+
+
+def test_what_should_not_be_is_answered_too(control, tree, caplog):
+    with Client(control.path) as client:
+        with pytest.raises(TreeError, match="KeyError, of which the server's log says more") as caught:
+            client.write("v/value", "bug\n")
+        assert (caught.value.errno, caught.value.filename) == (errno.EIO, "v/value")
+        assert "KeyError: 'a bug'" in caplog.text
+        assert "v/value" in caplog.text
+        assert client.read("v/value") == "one\n"
 
 
 def test_a_write_that_waits_holds_up_nobody_else(control, value):

@@ -188,6 +188,11 @@ class Control:
             return {"ok": getattr(self._tree, verb)(path)}
         except OSError as problem:
             return _refusal(problem)
+        except Exception as problem:  # of whoever brought a medium, or ours: the server is not gone for that
+            log.exception("%s: %s", self.path, line.decode(errors="replace"))
+            return _refusal(
+                refuse(errno.EIO, f"{type(problem).__name__}, of which the server's log says more")
+            )
 
 
 class Client:
