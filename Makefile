@@ -77,11 +77,12 @@ takeovers: $(VENV)/test  ## TAKEOVERS=50: two servers take over one Ceph image
 
 # On a free-threaded CPython, which is built if need be (a quarter of an hour), with the GIL off. There is no cffi for 3.13t:
 # vio: is left out there, and tests that compile C of their own are skipped.
-FREE_TESTS = tests/codec tests/fabric tests/target/test_target_threads.py tests/initiator/test_initiator_crash.py
+FREE_TESTS = tests/codec tests/fabric tests/target/test_target_threads.py tests/target/test_lane_media_served.py tests/target/test_persistent_crash.py \
+    tests/initiator/test_initiator_crash.py
 
 free-threaded:  ## tests on a CPython without the GIL
 	@python=$$(tools/cpython.sh free-threaded) || exit 1; PYTHON="$$python" tools/venv.sh .venv-free
-	@.venv-free/bin/python -m pip --disable-pip-version-check --quiet install 'setuptools>=77' 'cython>=3.1,<4' 'pytest>=9' 'pytest-xdist>=3.5' 'hypothesis>=6.100'
+	@.venv-free/bin/python -m pip --disable-pip-version-check --quiet install 'setuptools>=77' 'cython>=3.1,<4' 'pytest>=9' 'pytest-xdist>=3.5' 'hypothesis>=6.100' 'click>=8.1' 'rich>=13'
 	@.venv-free/bin/python -m pip --disable-pip-version-check --quiet install 'cffi>=2' || echo 'free-threaded: no cffi for this Python: without vio:' >&2
 	@$(LOCKED) sh -c 'rm -rf build/lib* build/bdist* build/temp* && .venv-free/bin/python -m pip --disable-pip-version-check --quiet install --no-build-isolation --no-deps .'
 	PYTHON_GIL=0 .venv-free/bin/python -m pytest $(WORKERS) $(FREE_TESTS)
