@@ -304,6 +304,13 @@ static void nbd_own_over(struct nbd_medium *medium, int error)
 	}
 }
 
+/* With the lock: why there is no connection. */
+static void nbd_say(struct nbd_medium *medium, int error, const char *words)
+{
+	medium->trouble = error ? error : ENOTCONN;
+	snprintf(medium->words, sizeof(medium->words), "%s", words && *words ? words : "the server has closed the connection");
+}
+
 /* libnbd says that a command is over, or that there is no server any more: then it stays among those that were sent. */
 static int nbd_answered(void *data, int *error)
 {
@@ -313,6 +320,8 @@ static int nbd_answered(void *data, int *error)
 	if (medium->breaking)
 		return 1;
 	if (*error == ENOTCONN || *error == ESHUTDOWN) {
+		if (!medium->broken)
+			nbd_say(medium, *error, NULL);
 		medium->broken = 1;
 		return 1;
 	}
@@ -354,13 +363,6 @@ static int nbd_found_some(void *data, const char *context, uint64_t offset, uint
 }
 
 /* How it is sent */
-
-/* With the lock: why there is no connection. */
-static void nbd_say(struct nbd_medium *medium, int error, const char *words)
-{
-	medium->trouble = error ? error : ENOTCONN;
-	snprintf(medium->words, sizeof(medium->words), "%s", words ? words : "the server has closed the connection");
-}
 
 /* With the lock: a connection has broken just now, as libnbd may say. */
 static void nbd_breaks(struct nbd_medium *medium)

@@ -328,6 +328,7 @@ def test_killed_and_replaced(make: Make, caplog: pytest.LogCaptureFixture) -> No
     assert (status["times_connected"], status["sent_again"]) == (2, 5)
     said = " ".join(caplog.messages)
     assert f"{scene.server.uri}: the server is away (" in said
+    assert "away ()" not in said
     until(lambda: "connected again; 5 requests sent again" in " ".join(caplog.messages))
 
 
