@@ -101,7 +101,7 @@ cdef enum:
     SPIN_PROBE = 16         # then every so many sleeps one spin, lest the partner has moved
     PARTING_US = 100        # until who closes an end looks again whether its owner has left
     NAP_NS = 1000000        # until media are looked at again that may leave it to that
-    PATIENCE_NS = 100000000  # no longer, however patient the owner is
+    PATIENCE_NS = 1000000000    # no longer, however patient the owner is
     RELEASE_GIL = 1 << 16   # bytes: below this a copy is over sooner than the GIL is back
     CTL_NEXT = 128          # apart by two cache lines, which processors fetch in pairs
     BATCH = 256

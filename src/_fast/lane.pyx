@@ -65,7 +65,7 @@ cdef enum:
 
 cdef enum:
     BUDGET = 4096       # commands after which others get a turn
-    NAP = 64            # what of that it costs to linger, which may take a tenth of a second
+    NAP = 16            # what of that it costs to linger; how long all of it may take is the link's to say
     EAGER = 8           # answers after which the client's doorbell is rung
     LUNS = 16384        # numbers that SCST's LUNs have
     DESCRIPTORS = 27    # more than fit the IUs that are looked at
