@@ -18,7 +18,7 @@
 
 #include "native.h"
 
-enum { BELL_REQUESTS = 128, BELL_TRIES = 4 };
+enum { BELL_REQUESTS = 128, BELL_TRIES = 4, BELLS = 32 };
 
 /* What the kernel rings with, one for the process: a context for asynchronous reads, and an empty file. */
 static aio_context_t bell_context;
@@ -49,47 +49,59 @@ static inline void bell_begin(void)
 }
 
 /*
- * Have the kernel ring: a read of 0 bytes that tells an eventfd when it is done (io_submit(2),
- * IOCB_FLAG_RESFD). The kernel's own signal never waits, it leaves a full count as it is. 0, or -1 where the
- * kernel does not take it.
+ * Have the kernel ring, BELLS of them at most: for each a read of 0 bytes that tells an eventfd when it is done
+ * (io_submit(2), IOCB_FLAG_RESFD). The kernel's own signal never waits, it leaves a full count as it is. How many
+ * the kernel has taken.
  */
-static inline int bell_signal(int fd)
+static inline int bell_signal(const int *fds, int count)
 {
-	struct iocb nothing = {
-		.aio_lio_opcode = IOCB_CMD_PREAD, .aio_fildes = bell_file,
-		.aio_flags = IOCB_FLAG_RESFD, .aio_resfd = fd,
-	};
-	struct iocb *list[1] = { &nothing };
+	struct iocb reads[BELLS], *list[BELLS];
 	struct io_event done[BELL_REQUESTS];
 	struct timespec now = { 0 };
-	int i;
+	int i, rung = 0;
+	long taken;
 
+	for (i = 0; i < count; i++) {
+		reads[i] = (struct iocb){
+			.aio_lio_opcode = IOCB_CMD_PREAD, .aio_fildes = bell_file,
+			.aio_flags = IOCB_FLAG_RESFD, .aio_resfd = fds[i],
+		};
+		list[i] = &reads[i];
+	}
 	for (i = 0; bell_context && i < BELL_TRIES; i++) {
-		if (syscall(SYS_io_submit, bell_context, 1L, list) == 1)
-			return 0;
-		if (errno != EAGAIN)
+		taken = syscall(SYS_io_submit, bell_context, (long)(count - rung), list + rung);
+		if (taken > 0)
+			rung += (int)taken;
+		if (rung == count || (taken < 0 && errno != EAGAIN))
 			break;
 		/* Full of reads that are over: take them out. */
 		syscall(SYS_io_getevents, bell_context, 0L, (long)BELL_REQUESTS, done, &now);
 	}
-	return -1;
+	return rung;
 }
 
 /*
- * Ring: wake whoever watches fd edge-triggered. Where the kernel has no asynchronous reads for us (a container
+ * Ring: wake whoever watches one of these edge-triggered; BELLS at most. Where the kernel has no asynchronous reads for us (a container
  * may forbid them, or fs.aio-max-nr be used up) 0 is written, which wakes too as long as the count is not 0 (it
  * starts at 1 and is never read). A write waits where the count is full, so it is looked at first; a partner who
  * fills it between the look and the write makes this thread wait, and whoever waits for a lock that it holds.
  */
+static inline void bell_ring_all(const int *fds, int count)
+{
+	struct pollfd bell = { .events = POLLOUT };
+	uint64_t nothing = 0;
+	int i;
+
+	for (i = bell_signal(fds, count); i < count; i++) {
+		bell.fd = fds[i];
+		if (poll(&bell, 1, 0) == 1 && bell.revents & POLLOUT && write(bell.fd, &nothing, sizeof(nothing)) < 0)
+			errno = 0;
+	}
+}
+
 static inline void bell_ring(int fd)
 {
-	struct pollfd bell = { .fd = fd, .events = POLLOUT };
-	uint64_t nothing = 0;
-
-	if (bell_signal(fd) == 0)
-		return;
-	if (poll(&bell, 1, 0) == 1 && bell.revents & POLLOUT && write(fd, &nothing, sizeof(nothing)) < 0)
-		errno = 0;
+	bell_ring_all(&fd, 1);
 }
 
 static inline int bell_watch(int epoll, int fd)

@@ -111,6 +111,8 @@ cdef class Crq:
     cdef uint32_t event                 # transport event to give after the queue: code | status << 8
     cdef int bell                       # ours alone, unless it is lent
     cdef int far_bell
+    cdef bint hushed                    # ring() leaves the doorbell to ring_all()
+    cdef bint owed                      # it has
     cdef readonly bint closed
     cdef readonly uint64_t queue_size
     cdef readonly uint64_t discarded    # elements that no H_SEND_CRQ could have sent
@@ -224,3 +226,7 @@ cdef class Adapter(Window):
     cdef int settle(self, bint rung) except -1
     """Want the doorbell, which is heard if it has ``rung``; whether there is something for :meth:`poll`."""
     cdef refused(self, int code)
+
+
+# Ring what these still owe, with few system calls; the list is empty then.
+cdef int ring_all(list ends) except -1

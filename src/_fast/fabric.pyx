@@ -83,11 +83,13 @@ cdef extern from "fabric.h" nogil:
 
 cdef extern from "bell.h" nogil:
     enum:
+        BELLS
         HEARD_OTHER
         HEARD_SIGNAL
         HEARD_MEDIUM
     void bell_begin()
     void bell_ring(int fd)
+    void bell_ring_all(const int *fds, int count)
     int bell_watch(int epoll, int fd)
     int fd_watch(int epoll, int fd, bint readable)
     int fd_unwatch(int epoll, int fd)

@@ -61,6 +61,9 @@ cdef class Adapter(Window):
         """The partner is gone for good; if it was there, transport event ``code`` comes after its elements."""
         if self.link_bell >= 0:
             fd_unwatch(self.epoll, self.link_bell)
+        if self.owed:
+            self.ring()
+        self.owed = False
         self.link_bell = self.far_bell = -1
         cdef bint was_there = self.state != CRQ_FREE and shared_get(&self.far.state) != CRQ_FREE
         self.far, self.alone_far.state = &self.alone_far, CRQ_FREE
@@ -225,6 +228,23 @@ cdef class Adapter(Window):
         if self.signalled and (self.available() or shared_get(&self.stirred)):
             bell_ring(self.bell)    # more than max was there, or a medium has something: stay readable
         return found
+
+
+cdef int ring_all(list ends) except -1:
+    cdef int bells[BELLS]
+    cdef int count = 0
+    cdef Adapter end
+    while ends:
+        end = ends.pop()
+        if end.owed:
+            end.owed = False
+            bells[count] = end.far_bell
+            count += 1
+        if count == BELLS or count and not ends:
+            with nogil:
+                bell_ring_all(bells, count)
+            count = 0
+    return 0
 
 
 cdef int load(element, crq_elem *words) except -1:

@@ -165,8 +165,10 @@ cdef class Crq:
         return crq_put(self.far_slots, self.far_count, &self.far_place, hi, lo)
 
     cdef void ring(self) noexcept nogil:
-        if shared_wakes(&self.far.armed) and self.far_bell >= 0:
-            bell_ring(self.far_bell)
+        if (shared_wakes(&self.far.armed) or self.owed) and self.far_bell >= 0:
+            self.owed = self.hushed
+            if not self.hushed:
+                bell_ring(self.far_bell)
 
     cdef int send16(self, uint64_t hi, uint64_t lo) noexcept nogil:
         cdef int code = self.put16(hi, lo)

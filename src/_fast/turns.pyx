@@ -176,7 +176,10 @@ cdef class Bookkeeping(Starter):
             srp.send_plain(pending, staging.data_address + <Py_ssize_t>start, size, outward > 0, now)
             waiting = len(self._output)
             if waiting and (srp.debits < 2 or waiting >= BATCH):
-                self._flush()
+                if self._roster is not None and self._roster.going:
+                    self._roster.flush(self, True)
+                else:
+                    self._flush()
             if srp.ended:
                 self._finish()
         except OURS:
@@ -343,6 +346,8 @@ cdef class Bookkeeping(Starter):
                 self._inside = False
                 raise
             self._inside = False
+        if self.near is not None and self.near.owed:
+            self.near.ring()
 
     def _flush(self):
         """Send what the engine has to say."""

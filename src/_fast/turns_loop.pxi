@@ -4,7 +4,7 @@ from libc.errno cimport errno
 from libc.stdint cimport uint32_t
 from libc.string cimport strerror
 
-from pysrp._fast.fabric cimport Adapter
+from pysrp._fast.fabric cimport Adapter, ring_all
 
 from weakref import WeakValueDictionary
 
@@ -29,6 +29,7 @@ cdef extern from "<unistd.h>" nogil:
 
 cdef enum:
     EVENTS = 64
+    TOGETHER = 8            # sessions for which is rung at once: the first of them has to wait for the last one
     PATIENCE = 64           # rounds in which a session is looked at in vain before its descriptor is looked at, too
 
 cdef object rosters = WeakValueDictionary()     # by the ids of their loops
@@ -58,6 +59,7 @@ cdef class Roster:
     cdef dict sessions      # by their descriptors
     cdef list roused        # those whose queues are looked at in each round
     cdef list unsent        # those that have something to be sent
+    cdef list owing         # ports of those that have sent something and have yet to ring
     cdef bint going, again  # a round is under way; another one will be
     cdef double found       # when one last found something
 
@@ -68,6 +70,7 @@ cdef class Roster:
         self.sessions = {}
         self.roused = []
         self.unsent = []
+        self.owing = []
 
     def __dealloc__(self):
         if self.epoll >= 0:
@@ -144,15 +147,37 @@ cdef class Roster:
     def send(self):
         """As a callback of the loop: send what the tasks have submitted."""
         cdef Bookkeeping session
-        while self.unsent:
-            session = self.unsent.pop()
-            session._flushing = False
-            try:
+        try:
+            while self.unsent:
+                session = self.unsent.pop()
+                session._flushing = False
+                try:
+                    self.flush(session, False)
+                    if session.until() < session._timer_at:
+                        session._schedule()
+                except Exception as error:
+                    self.tell(error)
+        finally:
+            ring_all(self.owing)
+
+    cdef int flush(self, Bookkeeping session, bint submitting) except -1:
+        """Send what a session has. Its doorbell is rung with those of others, at the end of the round at the latest."""
+        cdef Adapter near = session.near
+        if near is not None:
+            near.hushed = True
+        try:
+            if submitting:
+                session._flush()
+            else:
                 session.flush()
-                if session.until() < session._timer_at:
-                    session._schedule()
-            except Exception as error:
-                self.tell(error)
+        finally:
+            if near is not None:
+                near.hushed = False
+                if near.owed:
+                    self.owing.append(near)
+        if len(self.owing) >= TOGETHER:
+            ring_all(self.owing)
+        return 0
 
     cdef int later(self, Bookkeeping session) except -1:
         """A session has something to be sent when the tasks of this round have had their turn."""

@@ -7,6 +7,7 @@ import itertools
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from pysrp.errors import PartnerGone
 from pysrp.fabric import connect
 from pysrp.fabric.recorder import Recorder
 from pysrp.initiator.aio import Device, Session
+from pysrp.scsi import Read10
 from pysrp.target.disk import Disk
 from pysrp.target.lunmap import LunMap
 from pysrp.target.serve import Server
@@ -104,6 +106,39 @@ def test_a_loop_each(server: Server) -> None:
 
     assert run(main) == run(main) == []
     assert rosters[0] is not rosters[1]
+
+
+def test_what_a_task_has_sent_before_it_goes_on_for_long(server: Server) -> None:
+    """In a round the doorbells of sessions wait for each other: who does not want that says so."""
+
+    async def main() -> None:
+        async with opened(server.url) as session:
+            disk = await disk_of(session)
+            await disk.read(0)  # from here on in a round
+            time.sleep(0.05)  # the server sleeps
+            pending = session.submit(disk.lun, Read10.build(transfer_length=1), data_in_length=512)
+            session.flush()
+            end = time.monotonic() + PATIENCE
+            while not session.port.available_now and time.monotonic() < end:
+                time.sleep(0.001)
+            assert session.port.available_now
+            await session.wait(pending)
+
+    assert run(main) == []
+
+
+def test_a_session_that_is_closed_in_the_round_in_which_it_has_sent_something(server: Server) -> None:
+    async def main() -> None:
+        async with opened(server.url) as other, opened(server.url) as session:
+            disk, kept = await disk_of(session), await disk_of(other)
+            await disk.read(0)
+            pending = session.submit(disk.lun, Read10.build(transfer_length=1), data_in_length=512)
+            session._end()
+            with pytest.raises(PartnerGone):
+                pending.outcome(True)
+            assert await kept.read(0) == bytes(512)
+
+    assert run(main) == []
 
 
 def test_a_server_that_goes_while_others_are_busy(server: Server, tmp_path: Path) -> None:
