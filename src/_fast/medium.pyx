@@ -28,6 +28,13 @@ from pysrp._fast.native cimport (
 cdef extern from "Python.h" nogil:
     int Py_IsInitialized()
 
+cdef extern from *:
+    """
+    /* Whether this thread is one of a medium's, and rings. */
+    static _Thread_local int rings_here;
+    """
+    bint rings_here
+
 _log = logging.getLogger("pysrp.target")
 
 cdef enum:
@@ -69,7 +76,7 @@ cdef class MediumTable:
 
     def channel(self, post):
         """A channel for the loop that ``post`` gives functions to. Raises MemoryError where there is none."""
-        sweep()
+        _sweep()
         return NativeChannel(self, post)
 
 
@@ -180,10 +187,15 @@ cdef void ring(void *given) noexcept nogil:
 
 
 cdef void tell(pysrp_bell *bell) noexcept with gil:
+    global rings_here
     # The bell is there: who closes the channel waits for who rings. The channel may be about to go.
     channel = (<_Bell>bell.owner).channel()
     if channel is not None:
-        (<NativeChannel>channel).rung()
+        rings_here = True
+        try:
+            (<NativeChannel>channel).rung()
+        finally:
+            rings_here = False
 
 
 cdef pysrp_submitted give(NativeEnd *end, pysrp_io *io) noexcept nogil:
@@ -318,6 +330,7 @@ cdef class NativeChannel:
             KEPT.add(self)
 
     cdef rung(self):
+        cdef bint left
         # Whatever that does: the medium must not be asked to close this before it has returned.
         with cython.critical_section(self):
             KEPT.add(self)
@@ -327,6 +340,10 @@ cdef class NativeChannel:
         finally:
             with cython.critical_section(self):
                 self.busy -= 1
+                left = self.retired and not self.busy and not self.pending
+        # Its loop may have reaped and retired it meanwhile, and found it in use.
+        if left:
+            self.post(_sweep)
 
     def submit(self, request):
         """See :meth:`pysrp.target.medium.MediumChannel.submit`."""
@@ -406,7 +423,7 @@ cdef class NativeChannel:
                 if not ended:
                     self.reaping = False
                 self.busy -= 1
-        sweep()
+        _sweep()
         try:
             while True:
                 with cython.critical_section(self):
@@ -423,17 +440,19 @@ cdef class NativeChannel:
         self.retired = True
         self.keep()
         self.detach()
-        sweep()
+        _sweep()
 
 
 # Channels with requests under way, or in use: they stay, whoever lets go of them.
 cdef set KEPT = set()
 
 
-cdef sweep():
+def _sweep():
     """Let go of those that need not stay any more."""
     cdef NativeChannel channel
     cdef bint idle
+    if rings_here:      # a loop that is over has no thread of its own; who closes a channel waits for those who ring
+        return
     for each in list(KEPT):
         channel = each
         with cython.critical_section(channel):

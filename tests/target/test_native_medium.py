@@ -5,9 +5,11 @@ from __future__ import annotations
 import ctypes
 import errno
 import gc
+import queue
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Callable, Iterator
 from enum import IntEnum
 from pathlib import Path
@@ -31,7 +33,7 @@ from pysrp.target.link import PENDING
 from pysrp.target.lunmap import LunMap
 from pysrp.target.medium import Feature, MediumRequest, Operation
 from pysrp.target.native_medium import NativeMedium
-from waiting import until
+from waiting import PATIENCE, until
 
 MIB = 1 << 20
 READ, WRITE, FLUSH, ZERO, DISCARD, *_ = Operation
@@ -50,6 +52,28 @@ def medium() -> Iterator[MediumInC]:
 
 def cdb(opcode: int, lba: int, blocks: int) -> bytes:
     return bytes((opcode, 0, *lba.to_bytes(4, "big"), 0, *blocks.to_bytes(2, "big"), 0))
+
+
+def test_a_channel_that_is_retired_while_somebody_rings_is_closed(medium: MediumInC) -> None:
+    """Its loop finds it in use and lets it be, and may never look again."""
+    posted: queue.Queue[Callable[[], None]] = queue.Queue()
+    retired, over = threading.Event(), []
+
+    class Loop:
+        def post(self, call: Callable[[], None]) -> None:
+            posted.put(call)
+            assert retired.wait(PATIENCE)
+
+    channel = medium.channel(Loop())
+    request = MediumRequest(READ, 0, 512, [memoryview(bytearray(512))], over=over.append)
+    assert channel.submit(request) is PENDING
+    posted.get(timeout=PATIENCE)()
+    assert over == [request]
+    channel.retire()
+    assert medium.channels == 1
+    retired.set()
+    posted.get(timeout=PATIENCE)()
+    assert not medium.channels
 
 
 def test_it_serves_a_disk(medium: MediumInC) -> None:
