@@ -189,6 +189,22 @@ def test_qemu_hears_of_it(disk: Path, at_once: None) -> None:
     FileMedium(disk).close()
 
 
+@pytest.mark.skipif(shutil.which("qemu-io") is None, reason="qemu-io is not installed (qemu-utils)")
+def test_a_guest_that_only_reads_is_a_reader(disk: Path, at_once: None) -> None:
+    """As of a backing file."""
+    command = ["qemu-io", "-r", "-f", "raw", disk]
+    qemu = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert qemu.stdin is not None
+    assert qemu.stdout is not None
+    qemu.stdin.write("length\n")
+    qemu.stdin.flush()
+    assert "1 MiB" in qemu.stdout.readline()
+    refused(FileMedium, disk)
+    with closing(FileMedium(disk, read_only=True)), closing(File(disk, read_only=True)):
+        refused(FileMedium, disk)
+    qemu.communicate("quit\n", timeout=60)
+
+
 def test_a_device(tmp_path: Path, at_once: None) -> None:
     with loop_device(tmp_path / "below", SIZE) as path:
         with closing(FileMedium(path, direct=True)):

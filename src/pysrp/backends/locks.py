@@ -23,6 +23,8 @@ F_OFD_SETLK: int = getattr(fcntl, "F_OFD_SETLK", 37)
 """Python has them if it was built for a C library that has them (linux/fcntl.h)."""
 FLOCK = "hhqqi4x"
 """struct flock: type, whence, where it begins, how long it is (0: to the end, wherever that is), whose it is."""
+QEMU_WRITES = 101
+"""The byte that QEMU has a lock of while it writes: RAW_LOCK_PERM_BASE and BLK_PERM_WRITE of its block/file-posix.c."""
 LINGERS = 1.0
 """Seconds for which a lock is waited for: whoever has been killed has it until what was under way has ended."""
 STEP = 0.01
@@ -63,8 +65,8 @@ def _taken(fd: int, read_only: bool) -> bool:
         if error.errno in (errno.EAGAIN, errno.EACCES):
             return False
         raise
-    # QEMU that writes has locks of single bytes, to be read as ours are. Who reads as we do has the whole.
-    asked = struct.pack(FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+    # QEMU's locks are of single bytes, and to be read as ours are, which byte says what for. Who reads as we do has the whole.
+    asked = struct.pack(FLOCK, fcntl.F_WRLCK, os.SEEK_SET, QEMU_WRITES, 1, 0)
     other, _, begin, length, _ = struct.unpack(FLOCK, fcntl.fcntl(fd, F_OFD_GETLK, asked))
     if other == fcntl.F_UNLCK or (begin, length) == (0, 0):
         return True
