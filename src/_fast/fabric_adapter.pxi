@@ -61,6 +61,7 @@ cdef class Adapter(Window):
         """The partner is gone for good; if it was there, transport event ``code`` comes after its elements."""
         if self.link_bell >= 0:
             fd_unwatch(self.epoll, self.link_bell)
+        self.hushed = False
         if self.owed:
             self.ring()
         self.owed = False

@@ -403,7 +403,8 @@ static void *rbd_keep(void *argument)
 	error = rbd_first(medium);
 	ours = !medium->refuses;
 	while (!error && rbd_hear(medium, ours && !doubts ? RBD_TICK : RBD_RETRY, &events)) {
-		doubts = ours && !rbd_locked(medium) ? doubts + 1 : 0;
+		/* An event may come of the very notice with which librbd gets its watch again. */
+		doubts = ours && !rbd_locked(medium) ? doubts + !events : 0;
 		if (ours && (events & RBD_LOST || doubts == RBD_DOUBTS)) {
 			rbd_lost(medium);
 			ours = doubts = 0;

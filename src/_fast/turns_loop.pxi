@@ -159,6 +159,8 @@ cdef class Roster:
                     self.tell(error)
         finally:
             ring_all(self.owing)
+            if self.unsent:     # Ctrl-C
+                self.loop.call_soon(self.send)
 
     cdef int flush(self, Bookkeeping session, bint submitting) except -1:
         """Send what a session has. Its doorbell is rung with those of others, at the end of the round at the latest."""
@@ -209,10 +211,12 @@ cdef class Roster:
                 self.alarm.ring()
             finally:
                 self.going = False
-                self.send()
-                if self.roused and not self.again:
-                    self.again = True
-                    self.loop.call_soon(self.look)
+                try:
+                    self.send()
+                finally:
+                    if self.roused and not self.again:
+                        self.again = True
+                        self.loop.call_soon(self.look)
         return 0
 
     cdef int take_all(self) except -1:

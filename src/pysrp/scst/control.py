@@ -176,6 +176,7 @@ class Control:
             peer.close()
 
     def _answer(self, line: bytes) -> dict[str, Any]:
+        request: dict[str, Any] = {}
         try:
             request = _request(line)
             if "texts" in request:
@@ -189,7 +190,9 @@ class Control:
         except OSError as problem:
             return _refusal(problem)
         except Exception as problem:  # of whoever brought a medium, or ours: the server is not gone for that
-            log.exception("%s: %s", self.path, line.decode(errors="replace"))
+            # Not what is written, which may be a URL with a password.
+            asked = {what: path for what, path in request.items() if what not in ("text", "texts")}
+            log.exception("%s: %s", self.path, asked)
             return _refusal(
                 refuse(errno.EIO, f"{type(problem).__name__}, of which the server's log says more")
             )
