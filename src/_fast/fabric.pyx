@@ -98,6 +98,7 @@ cdef extern from "bell.h" nogil:
 
 cdef enum:
     SPIN_NS = 100000        # longer does not pay: both ends have gone to sleep and been woken in that time, in a VM too
+    SPIN_ASLEEP = 2         # so many times that long it takes until what would come within it has woken somebody
     SPIN_SHORT = 5          # where what came last took longer than that: such a part of it
     SPIN_MISSES = 4         # futile spins in a row before spinning stops
     SPIN_PROBE = 16         # then every so many sleeps one spin, lest the partner has moved

@@ -126,8 +126,8 @@ cdef class Waiter(Crq):
         return self.spin if self.soon else self.spin // SPIN_SHORT
 
     cdef void learn(self) noexcept nogil:
-        """Something has come while this end slept: whether to have looked for longer would have found it."""
-        self.soon = clock_ns() - self.since < self.spin
+        """Something has come while this end slept: whether to look for longer will find the next one."""
+        self.soon = clock_ns() - self.since < SPIN_ASLEEP * self.spin
 
     cdef bint spun(self, int64_t nanoseconds, Wanted wanted, void *of) noexcept nogil:
         """Look for so long, if it is worth a try; whether something has come."""

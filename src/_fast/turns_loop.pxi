@@ -165,7 +165,8 @@ cdef class Roster:
     cdef int flush(self, Bookkeeping session, bint submitting) except -1:
         """Send what a session has. Its doorbell is rung with those of others, at the end of the round at the latest."""
         cdef Adapter near = session.near
-        if near is not None:
+        # Of few sessions each goes on while its server is at work already.
+        if near is not None and len(self.sessions) >= TOGETHER:
             near.hushed = True
         try:
             if submitting:

@@ -9,8 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +113,15 @@ def test_a_loop_each(server: Server) -> None:
     assert rosters[0] is not rosters[1]
 
 
+@asynccontextmanager
+async def company(server: Server) -> AsyncIterator[None]:
+    """As many sessions as it takes until the doorbells of a round wait for each other."""
+    async with AsyncExitStack() as stack:
+        for _ in range(8):
+            await stack.enter_async_context(opened(server.url))
+        yield
+
+
 def let_sleep(server: Server) -> None:
     """Its threads sleep until they are rung for, not in the lane, which looks by itself after a second."""
     for adapter in server.adapters():
@@ -126,7 +135,7 @@ def test_what_a_task_has_sent_before_it_goes_on_for_long(server: Server) -> None
     """In a round the doorbells of sessions wait for each other: who does not want that says so."""
 
     async def main() -> None:
-        async with opened(server.url) as session:
+        async with company(server), opened(server.url) as session:
             disk = await disk_of(session)
             await disk.read(0)  # from here on in a round
             let_sleep(server)
@@ -145,7 +154,7 @@ def test_a_session_that_is_closed_in_the_round_in_which_it_has_sent_something(se
     """The server hears of that, though it has not been rung for what was sent."""
 
     async def main() -> None:
-        async with opened(server.url) as other:
+        async with company(server), opened(server.url) as other:
             kept = await disk_of(other)
             # The port stays: nothing else tells that the session is over.
             with closing(connect(server.url)) as port:
