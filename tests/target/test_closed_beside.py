@@ -56,6 +56,7 @@ def test_closed_by_another_thread(before: Callable[[Rig], Any], spin: int) -> No
     told: list[Exception] = []
     thread = owned(rig, told)
     before(rig)
+    thread.join(0.05)  # time to come there
     rig.server.close()
     thread.join(PATIENCE)
     assert not thread.is_alive()
