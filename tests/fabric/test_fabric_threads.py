@@ -7,9 +7,9 @@ import pytest
 from pysrp.errors import HcallError
 from pysrp.fabric import Access, local
 from threads import ROUNDS, THREADS, each, together
+from waiting import PATIENCE
 
 PAGE = 4096
-PATIENCE = 60
 FOR_EVER = 10**15
 """Nanoseconds."""
 

@@ -141,10 +141,7 @@ def test_what_a_task_has_sent_before_it_goes_on_for_long(server: Server) -> None
             let_sleep(server)
             pending = session.submit(disk.lun, READ, data_in_length=512)
             session.flush()
-            end = time.monotonic() + PATIENCE
-            while not session.port.available_now and time.monotonic() < end:
-                time.sleep(0.001)
-            assert session.port.available_now
+            until(lambda: session.port.available_now)
             await session.wait(pending)
 
     assert run(main) == []

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -169,40 +169,47 @@ def test_a_child_that_was_forked_has_it_too(holder: Start, disk: Path, at_once: 
     until(free)
 
 
-@pytest.mark.skipif(shutil.which("qemu-io") is None, reason="qemu-io is not installed (qemu-utils)")
+RAW = "-f", "raw"
+with_qemu = pytest.mark.skipif(
+    shutil.which("qemu-io") is None, reason="qemu-io is not installed (qemu-utils)"
+)
+
+
+@contextmanager
+def guest(disk: Path, *options: str) -> Iterator[None]:
+    """QEMU has the image."""
+    command = ["qemu-io", *options, *RAW, disk]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as qemu:
+        assert qemu.stdin is not None
+        assert qemu.stdout is not None
+        qemu.stdin.write("length\n")
+        qemu.stdin.flush()
+        assert "1 MiB" in qemu.stdout.readline()
+        yield
+        qemu.communicate("quit\n", timeout=60)
+
+
+@with_qemu
 def test_qemu_hears_of_it(disk: Path, at_once: None) -> None:
     """Both ways, as its locks are of the same kind."""
-    command = ["qemu-io", "-f", "raw", disk]
     with closing(FileMedium(disk)):
-        done = subprocess.run([*command, "-c", "read 0 512"], capture_output=True, text=True, check=False)
+        command = ["qemu-io", *RAW, disk, "-c", "read 0 512"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert "lock" in done.stderr
-    qemu = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert qemu.stdin is not None
-    assert qemu.stdout is not None
-    qemu.stdin.write("length\n")
-    qemu.stdin.flush()
-    assert "1 MiB" in qemu.stdout.readline()
-    refused(FileMedium, disk)
-    refused(FileMedium, disk, read_only=True)  # its locks are to be read, though it writes
-    refused(FileMedium, disk, read_only=True, direct=True)
-    qemu.communicate("quit\n", timeout=60)
+    with guest(disk):
+        refused(FileMedium, disk)
+        refused(FileMedium, disk, read_only=True)  # its locks are to be read, though it writes
+        refused(FileMedium, disk, read_only=True, direct=True)
     FileMedium(disk).close()
 
 
-@pytest.mark.skipif(shutil.which("qemu-io") is None, reason="qemu-io is not installed (qemu-utils)")
+@with_qemu
 def test_a_guest_that_only_reads_is_a_reader(disk: Path, at_once: None) -> None:
     """As of a backing file."""
-    command = ["qemu-io", "-r", "-f", "raw", disk]
-    qemu = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert qemu.stdin is not None
-    assert qemu.stdout is not None
-    qemu.stdin.write("length\n")
-    qemu.stdin.flush()
-    assert "1 MiB" in qemu.stdout.readline()
-    refused(FileMedium, disk)
-    with closing(FileMedium(disk, read_only=True)), closing(File(disk, read_only=True)):
+    with guest(disk, "-r"):
         refused(FileMedium, disk)
-    qemu.communicate("quit\n", timeout=60)
+        with closing(FileMedium(disk, read_only=True)), closing(File(disk, read_only=True)):
+            refused(FileMedium, disk)
 
 
 def test_a_device(tmp_path: Path, at_once: None) -> None:
