@@ -55,6 +55,12 @@ class NbdServer:
         self.process: subprocess.Popen[bytes] | None = None
         self.begin(*words)
 
+    def __enter__(self) -> NbdServer:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.leave()
+
     def command(self, pid: Path, *words: object) -> list[str]:
         tool = [needed("nbdkit"), "--foreground", "--unix", str(self.socket)]
         return [*tool, "--pidfile", str(pid), *map(str, words)]

@@ -217,33 +217,30 @@ def test_errors_of_a_server(make: Make) -> None:
 
 
 def test_an_export_by_its_name(tmp_path: Path) -> None:
-    server = NbdServer(tmp_path, "info", "mode=exportname")
-    medium = open_medium(
-        f"nbd+unix:///what%20it%20is?socket={server.socket}&limit=5s&keep=1M", read_only=True
-    )
-    assert isinstance(medium, NbdMedium)
-    assert medium.limit == 5
-    user = User(medium)
-    assert user.read(0, 10) == b"what it is"
-    user.channel.retire()
-    medium.close()
-    server.kill()
+    with NbdServer(tmp_path, "info", "mode=exportname") as server:
+        url = f"nbd+unix:///what%20it%20is?socket={server.socket}&limit=5s&keep=1M"
+        medium = open_medium(url, read_only=True)
+        assert isinstance(medium, NbdMedium)
+        assert medium.limit == 5
+        user = User(medium)
+        assert user.read(0, 10) == b"what it is"
+        user.channel.retire()
+        medium.close()
 
 
 def test_by_tcp_and_with_tls(tmp_path: Path) -> None:
     keys = tmp_path / "keys"
     keys.write_text("alice:" + "0123456789abcdef" * 4 + "\n")
-    server = NbdServer(tmp_path, "--tls=require", f"--tls-psk={keys}", "memory", SIZE)
-    medium = open_medium(f"nbds+unix://alice@/?tls-psk-file={keys}&socket={server.socket}")
-    user = User(medium)  # type: ignore[arg-type]
-    data = random.Random(2).randbytes(SIZE)
-    user.whole(WRITE, 0, data)
-    assert user.read() == data
-    user.channel.retire()
-    medium.close()
-    with pytest.raises(OSError, match=r"nbd\+unix:///\?socket="):
-        open_medium(f"nbd+unix:///?socket={server.socket}")
-    server.kill()
+    with NbdServer(tmp_path, "--tls=require", f"--tls-psk={keys}", "memory", SIZE) as server:
+        medium = open_medium(f"nbds+unix://alice@/?tls-psk-file={keys}&socket={server.socket}")
+        user = User(medium)  # type: ignore[arg-type]
+        data = random.Random(2).randbytes(SIZE)
+        user.whole(WRITE, 0, data)
+        assert user.read() == data
+        user.channel.retire()
+        medium.close()
+        with pytest.raises(OSError, match=r"nbd\+unix:///\?socket="):
+            open_medium(f"nbd+unix:///?socket={server.socket}")
     with Liar() as liar:
         medium = open_medium(liar.uri)
         assert medium.size == SIZE
