@@ -103,10 +103,10 @@ static void rbd_told_changed(void *argument)
 }
 
 /* Look how large it is now. 0, or an errno. */
-static int rbd_measure(struct rbd_medium *medium)
+static int rbd_measure(struct rbd_medium *medium, rbd_image image)
 {
 	uint64_t size;
-	int result = rbd.get_size(medium->image, &size);
+	int result = rbd.get_size(image, &size);
 
 	if (result < 0)
 		return rbd_say(medium, result, "the image's size");
@@ -117,16 +117,16 @@ static int rbd_measure(struct rbd_medium *medium)
 }
 
 /* Look which image it is, and what it can do. 0, or an errno. */
-static int rbd_recognize(struct rbd_medium *medium)
+static int rbd_recognize(struct rbd_medium *medium, rbd_image image)
 {
 	const struct rbd_place *place = &medium->place;
 	char cluster[64], id[128], key[sizeof(medium->key)];
 	int result;
 
 	if ((result = rados.cluster_fsid(medium->cluster, cluster, sizeof(cluster))) < 0 ||
-	    (result = rbd.get_id(medium->image, id, sizeof(id))) < 0 ||
-	    (result = rbd.get_features(medium->image, &medium->found)) < 0 ||
-	    (result = rbd.get_stripe_unit(medium->image, &medium->unit)) < 0)
+	    (result = rbd.get_id(image, id, sizeof(id))) < 0 ||
+	    (result = rbd.get_features(image, &medium->found)) < 0 ||
+	    (result = rbd.get_stripe_unit(image, &medium->unit)) < 0)
 		return rbd_say(medium, result, "what the image is");
 	snprintf(key, sizeof(key), "%s/%lld/%s/%s@%s", cluster, (long long)rados.ioctx_get_id(medium->pool),
 		 place->space ? place->space : "", id, place->snap ? place->snap : "");
@@ -136,7 +136,7 @@ static int rbd_recognize(struct rbd_medium *medium)
 		return rbd_say(medium, ESTALE, "another image has its name");
 	strcpy(medium->key, key);
 	medium->granularity = rbd_number(medium, "rbd_discard_granularity_bytes");
-	return rbd_measure(medium);
+	return rbd_measure(medium, image);
 }
 
 /* No request of it is under way: let go of the image, and the cluster. */
@@ -174,12 +174,8 @@ static int rbd_attach(struct rbd_medium *medium)
 		if (result < 0)
 			error = rbd_say(medium, result, "the image");
 	}
-	if (!error) {
-		pthread_mutex_lock(&medium->lock);
-		medium->image = image;
-		pthread_mutex_unlock(&medium->lock);
-		error = rbd_recognize(medium);
-	}
+	if (!error)
+		error = rbd_recognize(medium, image);
 	if (!error && !medium->read_only) {
 		result = rbd.update_watch(image, &medium->watch, rbd_told_changed, medium);
 		if (result < 0)
@@ -187,9 +183,17 @@ static int rbd_attach(struct rbd_medium *medium)
 		else
 			medium->watches = 1;
 	}
-	if (error)
+	if (error) {
+		if (image)
+			rbd.close(image);
 		rbd_detach(medium);
-	return error;
+		return error;
+	}
+	/* Now that it is known which image it is: from here on others may look at it (rbd_visit). */
+	pthread_mutex_lock(&medium->lock);
+	medium->image = image;
+	pthread_mutex_unlock(&medium->lock);
+	return 0;
 }
 
 /* The lock */
@@ -410,7 +414,7 @@ static void *rbd_keep(void *argument)
 			ours = doubts = 0;
 		}
 		if (ours && events & RBD_RESIZED)
-			rbd_measure(medium);
+			rbd_measure(medium, medium->image);
 		if (!ours && (ours = rbd_again(medium)))
 			medium->told(&medium->owner, 1);
 	}

@@ -327,8 +327,33 @@ def test_another_image_of_its_name_is_not_it(lab: CephLab, make: Make, use: Use)
     lab.run("rbd", "create", "--size", f"{SIZE}B", image)
     lab.run("ceph", "osd", "blocklist", "add", us)
     until(lambda: user.do(WRITE, 0, b"x").errno == errno.ESHUTDOWN)
-    until(lambda: "another image has its name" in medium.status()["trouble"])
-    lab.run("rbd", "rename", image, f"{image}new")
+
+    def hears(words: str) -> None:
+        until(lambda: words in medium.status()["trouble"])
+
+    hears("another image has its name")
+    seen: list[object] = []
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            with suppress(OSError):
+                seen.append(medium._image.room())
+
+    looker = threading.Thread(target=look)
+    looker.start()
+    try:
+        for _ in range(3):  # each time the other one is opened once more, and nobody hears of its room
+            lab.run("rbd", "rename", image, f"{image}new")
+            hears("No such file")
+            lab.run("rbd", "rename", f"{image}new", image)
+            hears("another image has its name")
+        lab.run("rbd", "rename", image, f"{image}new")
+        hears("No such file")
+    finally:
+        over.set()
+        looker.join()
+    assert not seen
     lab.run("rbd", "rename", f"{image}old", image)
     until(lambda: not medium.away)
     user.whole(WRITE, 0, b"x")
