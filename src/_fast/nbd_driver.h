@@ -164,17 +164,30 @@ static void nbd_share_anew(struct nbd_medium *medium)
 		medium->links[i].shared = 0;
 }
 
+/* A number that the kernel has about a socket; 0: it does not tell. */
+static int nbd_option(int fd, int option)
+{
+	int value = 0;
+	socklen_t size = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, option, &value, &size) ? 0 : value;
+}
+
 /*
  * Let a Unix socket take large writes as a whole, as far as net.core.wmem_max lets it. It takes 208 KiB otherwise, and what is left
- * of a write would be the driver's to send, piece by piece, with the loop in its way. TCP sees to that by itself.
+ * of a write would be the driver's to send, piece by piece, with the loop in its way. TCP sees to that by itself. Where
+ * net.core.wmem_default is more than that, it stays: what comes of asking is seen on a socket that nobody uses.
  */
-static void nbd_widen(int socket)
+static void nbd_widen(int fd)
 {
-	int domain = 0, bytes = NBD_AHEAD;
-	socklen_t size = sizeof(domain);
+	int bytes = NBD_AHEAD, trial;
 
-	if (!getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &size) && domain == AF_UNIX)
-		setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	if (nbd_option(fd, SO_DOMAIN) != AF_UNIX || (trial = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) < 0)
+		return;
+	setsockopt(trial, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	if (nbd_option(trial, SO_SNDBUF) > nbd_option(fd, SO_SNDBUF))
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	close(trial);
 }
 
 /* There is a connection. */

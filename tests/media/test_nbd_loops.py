@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import random
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,6 +40,7 @@ uint64_t kept_at(void *medium);
 int up(void *medium);
 int rings(void *loop);
 int linked(void *medium);
+void widen(int fd);
 """
 
 SOURCE = """
@@ -193,12 +195,39 @@ static int linked(void *medium)
 	nbd_leave(medium);
 	return found;
 }
+
+static void widen(int fd) { nbd_widen(fd); }
 """
 
 
 @pytest.fixture(scope="module")
 def module(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return compiled(tmp_path_factory.mktemp("nbd_loops"), "nbd_loops", CALLS, SOURCE)
+
+
+SO_SNDBUFFORCE = 32
+
+
+def room(sock: socket.socket) -> int:
+    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+
+
+def test_the_room_of_a_socket_only_grows(module: Any) -> None:
+    """Where net.core.wmem_default is large, it has more from the beginning than net.core.wmem_max lets anybody ask for."""
+    first, second = socket.socketpair()
+    with first, second, socket.socket() as tcp:
+        before, other = room(first), room(tcp)
+        second.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * MIB)
+        for each in first, tcp:
+            module.lib.widen(each.fileno())
+        assert room(first) == max(before, room(second))
+        assert room(tcp) == other
+        try:
+            first.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, 16 * MIB)
+        except PermissionError:
+            pytest.skip("only root gives a socket more than net.core.wmem_max")
+        module.lib.widen(first.fileno())
+        assert room(first) == 32 * MIB
 
 
 class Loop:
