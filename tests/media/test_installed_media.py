@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import subprocess
 import sys
 import zipfile
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pysrp.backends import Ram
 from pysrp.errors import ConfigError
 from pysrp.media import open_medium, schemes
+from pysrp.scst import Tree
 from pysrp.scst.devices import UrlIo
+from pysrp.target.disk import Disk
 
 MODULE = """
 import errno
@@ -36,6 +41,18 @@ def open_worse(text, *, read_only=False):
     if text == "ends":
         raise SystemExit(3)
     return text
+
+class Number:
+    def __init__(self, value):
+        self.value = value
+
+    def __index__(self):
+        return self.value
+
+def open_numbers(text, *, read_only=False):
+    medium = Ram(1 << 20)
+    medium.size, medium.block, medium.physical_block = Number(1 << 20), Number(512), Number(4096)
+    return medium
 
 class Liar(Ram):
     closed = 0
@@ -80,6 +97,7 @@ worse = letter_medium:open_worse
 number = letter_medium:number
 none = letter_medium:open_none
 liar = letter_medium:open_liar
+numbers = letter_medium:open_numbers
 under_score = letter_medium:open_letter
 broken = broken_medium:open_broken
 ram = broken_medium:open_ram
@@ -148,6 +166,34 @@ def test_what_cannot_be_is_not_believed(installed: Path, said: str, why: str) ->
     with pytest.raises(ConfigError, match=f"liar: letter_medium:open_liar of letters: {why}"):
         open_medium(f"liar:{said}")
     assert sys.modules["letter_medium"].Liar.closed == 1
+
+
+def test_an_integer_may_be_of_any_class(installed: Path) -> None:
+    """As those of numpy, which count in their own way: what is done with it is done with Python's."""
+    for url in "numbers:", "fault:numbers:", "power-cut:numbers:":
+        with closing(open_medium(url)) as medium:
+            disk = Disk(medium)
+            assert (disk.blocks, type(disk.blocks)) == (2048, int)
+            assert not disk.has_grown()
+    with closing(Tree()) as tree:
+        tree.write("handlers/vdisk_url/mgmt", "add_device a url=numbers:")
+        assert tree.read("devices/a/size").split()[0] == "1048576"
+        assert tree.read("devices/a/size_mb").split()[0] == "1"
+
+
+def test_what_is_installed_is_looked_at_once(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = []
+    real = importlib.metadata.distributions
+
+    def counted() -> Any:
+        looks.append(1)
+        return real()
+
+    monkeypatch.setattr(importlib.metadata, "distributions", counted)
+    open_medium("letter:a").close()
+    assert len(looks) == 1
+    open_medium("ram:1M").close()
+    assert len(looks) == 1
 
 
 @pytest.mark.parametrize(

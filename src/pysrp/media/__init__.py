@@ -80,9 +80,10 @@ def open_medium(url: str, *, read_only: bool = False) -> Medium | Backend:
 
         return FileMedium(url, read_only=read_only)
     if scheme not in SCHEMES:
-        if scheme not in schemes():
-            raise ConfigError(f"{url!r}: no medium is called {scheme!r}: {_known()}")
-        return installed.open_installed(scheme, rest, read_only=read_only)
+        try:
+            return installed.open_installed(scheme, rest, read_only=read_only)
+        except KeyError:
+            raise ConfigError(f"{url!r}: no medium is called {scheme!r}: {_known()}") from None
     module, _, name = SCHEMES[scheme].rpartition(".")
     try:
         opener = getattr(import_module(module), name)

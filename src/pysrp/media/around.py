@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import Any
 
 from pysrp.backends import Backend
-from pysrp.target.backend_medium import pieces_of, space_of
+from pysrp.target.backend_medium import pieces_of, size_of, space_of
 from pysrp.target.medium import Medium
 from pysrp.target.workers import Pool
 
@@ -21,7 +22,7 @@ class Around(Medium):
     def __init__(self, medium: Medium | Backend) -> None:
         super().__init__()
         self.medium: Medium | Backend = medium
-        self.block: int = getattr(medium, "block", 1)
+        self.block: int = index(getattr(medium, "block", 1))
         physical, granularity, alignment = pieces_of(medium)
         self.physical_block: int = physical
         self.discard_granularity: int = granularity
@@ -33,7 +34,7 @@ class Around(Medium):
     @property
     def size(self) -> int:  # type: ignore[override]
         """See :attr:`Medium.size`."""
-        return self.medium.size
+        return size_of(self.medium)
 
     @property
     def away(self) -> bool:  # type: ignore[override]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from operator import index
 from typing import TYPE_CHECKING
 
 from pysrp.backends import Backend
@@ -95,7 +96,7 @@ def _lie(medium: Medium | Backend) -> str:
     for name in NUMBERS:
         try:
             value = getattr(medium, name, 0)
-            if not isinstance(value, int) or not 0 <= value < 1 << 63:
+            if not hasattr(value, "__index__") or not 0 <= index(value) < 1 << 63:
                 return f"its {name} is {value!r:.40}, which is no number of bytes"
         except Exception as error:
             return f"its {name}: {type(error).__name__}: {error}"

@@ -14,6 +14,7 @@ from pysrp.errors import Busy
 from pysrp.scst.grammar import flag, number, octets, refuse
 from pysrp.scst.nodes import Directory, Folder, Node, Symlink, attribute, line, store_only
 from pysrp.scst.nodes import File as Text
+from pysrp.target.backend_medium import size_of
 from pysrp.target.disk import Disk, ThinDisk
 from pysrp.target.flushing import StillUnderWay, flush
 from pysrp.target.medium import Medium
@@ -290,7 +291,7 @@ class DeviceDirectory(Directory):
     @attribute
     def size(self) -> str:
         """Bytes."""
-        return line(self.backend.size, self.size_is_key())
+        return line(size_of(self.backend), self.size_is_key())
 
     def size_is_key(self) -> bool:
         """Whether a saved configuration has to tell the size."""
@@ -299,7 +300,7 @@ class DeviceDirectory(Directory):
     @attribute
     def size_mb(self) -> str:
         """MiB."""
-        return line(self.backend.size // MIB)
+        return line(size_of(self.backend) // MIB)
 
     @attribute
     def blocksize(self) -> str:

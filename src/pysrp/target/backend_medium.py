@@ -26,7 +26,7 @@ from pysrp.target.medium import (
 
 __all__ = [
     "Backend", "BackendChannel", "BackendMedium", "Call", "Submitted", "Workers", "ask", "features_of", "perform",
-    "pieces_of", "space_of",
+    "pieces_of", "size_of", "space_of",
 ]  # fmt: skip
 
 PIECES = 16
@@ -101,7 +101,7 @@ def perform(backend: Any, request: MediumRequest) -> None:
             backend.flush()
         if operation is READ or operation is WRITE:
             # A backend refuses what is outside: but not the first of several views.
-            if len(request.buffers) > 1 and request.offset + request.length > backend.size:
+            if len(request.buffers) > 1 and request.offset + request.length > size_of(backend):
                 raise ValueError(f"{request!r} is not inside a medium of {backend.size} bytes")
             _move(backend.read_into if operation is READ else backend.write_from, request)
         elif isinstance(request, Call):
@@ -247,8 +247,15 @@ def pieces_of(medium: Any) -> tuple[int, int, int]:
     """Bytes of its physical blocks, of the pieces that it gives room back in (0: of those), and before the first of these: see
     :attr:`pysrp.target.medium.Medium.discard_granularity`. A backend need not say.
     """
-    physical, granularity, alignment = (getattr(medium, name, getattr(Medium, name)) for name in PIECES_OF)
+    physical, granularity, alignment = (
+        index(getattr(medium, name, getattr(Medium, name))) for name in PIECES_OF
+    )
     return physical, granularity, alignment
+
+
+def size_of(medium: Any) -> int:
+    """Bytes of a medium, as an integer of Python's own: those of others, as numpy's, count in their own way."""
+    return index(medium.size)
 
 
 PIECES_OF = "physical_block", "discard_granularity", "discard_alignment"
@@ -302,8 +309,7 @@ class BackendMedium(Medium):
     @property
     def size(self) -> int:  # type: ignore[override]
         """The backend's, now."""
-        found: int = self.backend.size
-        return found
+        return size_of(self.backend)
 
     def space(self) -> tuple[int | None, int | None] | None:
         """The backend's."""

@@ -79,7 +79,7 @@ class Guarded(MediumChannel):
     def submit(self, request: MediumRequest) -> Later | None:
         """See :meth:`pysrp.target.medium.MediumChannel.submit`."""
         try:
-            size, block = self._medium.size, self._medium.block
+            size, block = index(self._medium.size), index(self._medium.block)
             # Of the last block a read may want a part.
             whole = not (request.offset % block or (request.length % block and request.operation is not READ))
         except Exception as error:

@@ -7,6 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache, partial
+from operator import index
 from typing import Any, ClassVar
 
 from pysrp._fast.gate import NO_CACHE, SWP, UNCACHED
@@ -19,7 +20,7 @@ from pysrp.scsi.mode import (
     PowerConditionPage,
     ReadWriteErrorRecoveryPage,
 )
-from pysrp.target.backend_medium import Backend, pieces_of
+from pysrp.target.backend_medium import Backend, pieces_of, size_of
 from pysrp.target.effects import GOOD, Effect, Flush
 from pysrp.target.fault import Fault
 from pysrp.target.medium import BadBlock, Medium
@@ -123,9 +124,9 @@ class BlockUnit(LogicalUnit):
                 f"{physical_block_size} is no size of physical blocks of {block_size} bytes each"
             )
         _is_one(backend)
-        if backend.size < block_size:
+        if size_of(backend) < block_size:
             raise ConfigError(f"{backend!r} is smaller than a block of {block_size} bytes")
-        block = getattr(backend, "block", 1)
+        block = index(getattr(backend, "block", 1))
         if block < 1:
             raise ConfigError(
                 f"{backend!r} has blocks of {block} bytes: give it 1 where any bytes can be moved"
@@ -136,7 +137,7 @@ class BlockUnit(LogicalUnit):
             raise ConfigError(f"max_transfer {max_transfer} is smaller than a block of {block_size} bytes")
         self.backend = backend
         self.block_size = block_size
-        self.blocks: int = backend.size // block_size
+        self.blocks: int = size_of(backend) // block_size
         self.read_only: bool = read_only or backend.read_only
         self._write_cache = not (write_through or self.read_only)
         self._read_cache = True
@@ -225,7 +226,7 @@ class BlockUnit(LogicalUnit):
 
         Raises ConfigError, and stays as it was, if it is smaller than a block now.
         """
-        blocks = self.backend.size // self.block_size
+        blocks = size_of(self.backend) // self.block_size
         if not blocks:
             raise ConfigError(f"{self.backend!r} is smaller than a block of {self.block_size} bytes")
         with self._changing():
@@ -242,12 +243,12 @@ class BlockUnit(LogicalUnit):
         try:
             if isinstance(self.backend, Medium):
                 self.backend.look()
-            grown = self.backend.size // self.block_size > self.blocks
+            grown = size_of(self.backend) // self.block_size > self.blocks
         except Exception:
             log.exception("%s: looking for its size", self.name)
             return False
         if grown:
-            log.info("%s: it has grown to %d bytes", self.name, self.backend.size)
+            log.info("%s: it has grown to %d bytes", self.name, size_of(self.backend))
             self.resized()
         return grown
 
