@@ -33,7 +33,7 @@ _PACK_INTO = """pack_into($module, buf, offset=0, /, **fields)
 Write a structure into ``buf`` (writable, bytes-like) at ``offset``; return its length in bytes.
 
 Keywords as for build(). Raises EncodeError also if the structure does not fit the buffer; what the
-buffer holds then is unchanged unless a value was wrong.
+buffer holds then is unchanged unless a value was wrong. BufferError for one that is read-only or in pieces.
 """
 _UNPACK = """unpack($module, buf, offset=0, /)
 --
@@ -189,13 +189,20 @@ def _pack_built(cls, buf, offset=0, /, **fields):
     """Write what the class's own build() makes into ``buf`` (writable, bytes-like) at ``offset``; return its length.
 
     Keywords as for build(). Raises EncodeError also if the structure does not fit the buffer, which then is unchanged.
+    BufferError for one that is read-only or in pieces.
     """
-    made = cls.build(**fields)
-    with memoryview(buf) as whole, whole.cast("B") as view:
-        if offset < 0 or offset > len(view) or len(made) > len(view) - offset:
-            does_not_fit(cls, len(made), offset, len(view))
-        view[offset:offset + len(made)] = made
-    return len(made)
+    cdef Py_ssize_t at = offset, length
+    cdef Py_buffer view
+    made = bytes(cls.build(**fields))
+    length = PyBytes_GET_SIZE(made)
+    PyObject_GetBuffer(buf, &view, PyBUF_WRITABLE)
+    try:
+        if at < 0 or at > view.len or length > view.len - at:
+            does_not_fit(cls, length, at, view.len)
+        memcpy(<uint8_t *> view.buf + at, PyBytes_AS_STRING(made), length)
+    finally:
+        PyBuffer_Release(&view)
+    return length
 
 
 cdef int does_not_fit(object cls, Py_ssize_t length, Py_ssize_t offset, Py_ssize_t have) except -1:

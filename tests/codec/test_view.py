@@ -214,7 +214,7 @@ def test_pack_into_writes_in_place() -> None:
     for offset in (-1, 17, 81, 1 << 62):
         with pytest.raises(EncodeError):
             srp.Cmd.pack_into(memory, offset, data_in=(0, 0))
-    with pytest.raises((BufferError, TypeError)):
+    with pytest.raises(BufferError):
         srp.Cmd.pack_into(bytes(80))  # type: ignore[arg-type]
 
 
@@ -339,6 +339,12 @@ def test_a_build_of_ones_own_is_inherited() -> None:
     assert not any(memory)
     assert (Longer.pack_into(memory, 1, length=9), bytes(memory)) == (5, b"\0\x09\x07pad\0")
     assert Longer.unpack(memory, 1) == (9, 7)
+    for made in Longer, srp.CredRsp:  # by the class's own build, and by ours
+        for wrong in bytes(80), memoryview(bytearray(80))[::2]:
+            with pytest.raises(BufferError):
+                made.pack_into(wrong)
+        with pytest.raises(TypeError):
+            made.pack_into("text")
 
 
 def test_an_opcode_has_one_class() -> None:
