@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import logging
 import sys
@@ -17,11 +18,14 @@ from pysrp import fabric
 from pysrp.backends import Ram
 from pysrp.errors import ConfigError
 from pysrp.initiator.session import Session
+from pysrp.scst import Tree, TreeError, device
+from pysrp.scst.devices import UrlIo
 from pysrp.target import flushing, serve
 from pysrp.target.backend_medium import BackendMedium
 from pysrp.target.disk import Disk
 from pysrp.target.flushing import StillUnderWay, flush
 from pysrp.target.lunmap import LunMap
+from pysrp.target.medium import Operation
 from pysrp.target.serve import Server
 from pysrp.target.workers import Pool
 from target_rig import MIB, SlowRam
@@ -209,6 +213,49 @@ def test_what_flushing_leaves_goes_on() -> None:
     late.go.set()
     late.close()
     good.close()
+
+
+@pytest.fixture
+def left(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Tree, LateMedium]]:
+    """A tree whose server has stopped, and told that the flush of its disk goes on."""
+    medium, luns = LateMedium(MIB), LunMap()
+    monkeypatch.setattr(UrlIo, "open", lambda self: medium)
+    with Tree() as tree, Server(url, luns, enabled=False) as server:
+        name = tree.add_target(server, luns)
+        tree.write("handlers/vdisk_url/mgmt", "add_device late url=late:")
+        tree.write(f"targets/ibmvstgt/{name}/luns/mgmt", "add late 256")
+        tree.write(f"targets/ibmvstgt/{name}/enabled", "1")
+        with Session(url) as session:
+            assert len(session.scan()) == 1
+        medium.go.clear()
+        server.stop(0.03)
+        try:
+            yield tree, medium
+        finally:
+            medium.go.set()
+
+
+def test_what_a_server_has_waited_for_in_vain_is_not_waited_for_again(
+    left: tuple[Tree, LateMedium], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that serves ends when it has told what was not written."""
+    tree, medium = left
+    assert flushing.goes_on(medium)
+    asked = []
+    monkeypatch.setattr(device, "flush", lambda media, *rest: asked.append(media) or dict.fromkeys(media))
+    with pytest.raises(TreeError, match="it has been waited for, and goes on") as caught:
+        tree.close()
+    assert caught.value.errno == errno.EAGAIN
+    assert not asked
+
+
+def test_what_has_ended_since_is_flushed_when_it_is_closed(left: tuple[Tree, LateMedium]) -> None:
+    tree, medium = left
+    medium.go.set()
+    until(lambda: not flushing.goes_on(medium))
+    before = len(medium.asked)
+    tree.close()
+    assert [operation for operation, *_ in medium.asked[before:]] == [Operation.FLUSH]
 
 
 def test_who_leaves_a_loop_leaves_its_calls_to_others() -> None:

@@ -11,12 +11,12 @@ from typing import Any, ClassVar
 
 from pysrp.backends import Backend
 from pysrp.errors import Busy
-from pysrp.scst.grammar import flag, number, octets, refuse
+from pysrp.scst.grammar import TreeError, flag, number, octets, refuse
 from pysrp.scst.nodes import Directory, Folder, Node, Symlink, attribute, line, store_only
 from pysrp.scst.nodes import File as Text
 from pysrp.target.backend_medium import size_of
 from pysrp.target.disk import Disk, ThinDisk
-from pysrp.target.flushing import StillUnderWay, flush
+from pysrp.target.flushing import StillUnderWay, flush, goes_on
 from pysrp.target.medium import Medium
 from pysrp.target.reservation_files import ReservationFile
 from pysrp.target.saved_files import SavedFile
@@ -110,16 +110,18 @@ def _identity(name: str, field: str, limit: int) -> attribute:
 
 def flush_medium(medium: Medium) -> None:
     """Put what was written on it. Raises TreeError; EAGAIN: it takes longer than we wait, and goes on."""
-    error = flush([medium], None, FLUSHING)[medium]
-    if error is None:
-        return
+    if (error := flush([medium], None, FLUSHING)[medium]) is not None:
+        raise _not_flushed(medium, error)
+
+
+def _not_flushed(medium: Medium, error: Exception) -> TreeError:
     if isinstance(error, (StillUnderWay, Busy)):
         code, why = errno.EAGAIN, str(error)
     else:
         code = (error.errno if isinstance(error, OSError) else None) or errno.EIO
         why = "what was written last may be lost"
     trouble = medium.trouble()
-    raise refuse(code, f"putting on {medium!r} what was written: {why}{trouble and f'; {trouble}'}")
+    return refuse(code, f"putting on {medium!r} what was written: {why}{trouble and f'; {trouble}'}")
 
 
 def _hexadecimal(name: str, field: str) -> attribute:
@@ -235,6 +237,9 @@ class DeviceDirectory(Directory):
             store.close()
         try:
             if not getattr(self.backend, "away", False):  # else another server flushes it
+                # As a server that stopped has told.
+                if isinstance(self.backend, Medium) and goes_on(self.backend):
+                    raise _not_flushed(self.backend, StillUnderWay("it has been waited for, and goes on"))
                 self.flush()
         finally:
             self.backend.close()

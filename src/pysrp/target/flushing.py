@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 from pysrp.target.backend_medium import Workers
 from pysrp.target.data import Media
@@ -12,11 +13,20 @@ from pysrp.target.link import PENDING
 from pysrp.target.medium import Medium, MediumRequest, Operation
 from pysrp.target.workers import WaitingLoop
 
-__all__ = ["StillUnderWay", "WaitingLoop", "end_of_stragglers", "flush"]
+__all__ = ["StillUnderWay", "WaitingLoop", "end_of_stragglers", "flush", "goes_on"]
 
 
 class StillUnderWay(Exception):
     """It takes longer than somebody waits, and goes on."""
+
+
+_left: WeakSet[Medium] = WeakSet()
+"""Media with a flush that has been waited for in vain, and that goes on."""
+
+
+def goes_on(medium: Medium) -> bool:
+    """Whether somebody has waited in vain for a flush of it that has not ended yet."""
+    return medium in _left
 
 
 def flush(
@@ -32,17 +42,22 @@ def flush(
 
     def over(request: MediumRequest) -> None:
         waiting.discard(request)
+        _left.discard(medium_of[request])
         if not waiting:
             channels.retire()
 
     requests = {medium: MediumRequest(Operation.FLUSH, over=over) for medium in media}
+    medium_of = {request: medium for medium, request in requests.items()}
     for medium, request in requests.items():
         if channels.submit(medium, request) is PENDING:
             waiting.add(request)
     if not waiting:
         channels.retire()
     try:
-        loop.run_while(waiting, timeout)
+        if not loop.run_while(waiting, timeout):
+            _left.update(
+                medium for medium in map(medium_of.__getitem__, waiting) if isinstance(medium, Medium)
+            )
     finally:
         loop.leave()
     late = frozenset(waiting)
