@@ -16,12 +16,12 @@
 enum {
 	RBD_OWNERS = 8,
 	RBD_TEXT = 4096,	/* bytes that most texts in its metadata have room in */
-	RBD_DOUBTS = 3,		/* how often the lock has to be missing: librbd gets it again itself when only its watch was lost */
 };
 
 #define RBD_SECOND 1000000000ll		/* nanoseconds */
 #define RBD_TICK (5 * RBD_SECOND)	/* how often it is seen to that the lock is ours still */
 #define RBD_RETRY RBD_SECOND		/* before the lock, or the image, is tried again */
+#define RBD_DOUBT (2 * RBD_SECOND)	/* how long the lock has to be missing: librbd gets it again itself when only its watch was lost */
 #define RBD_RESERVATIONS "pysrp.reservations"	/* what they are called in its metadata */
 #define RBD_PATIENCE (10 * RBD_SECOND)	/* for a cluster to answer at first */
 
@@ -273,6 +273,14 @@ static int rbd_take(struct rbd_medium *medium)
 
 /* The thread */
 
+static int64_t rbd_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * RBD_SECOND + now.tv_nsec;
+}
+
 /* With the lock: sleep so long, or until something has happened, or it is to be closed. */
 static void rbd_sleep(struct rbd_medium *medium, int64_t nanoseconds)
 {
@@ -400,18 +408,23 @@ static void rbd_unuse(struct rbd_medium *medium)
 static void *rbd_keep(void *argument)
 {
 	struct rbd_medium *medium = argument;
-	int error, ours, doubts = 0;
+	int error, ours;
+	int64_t doubted = 0; /* since when the lock has been missing */
 	unsigned events;
 
 	pthread_setname_np(pthread_self(), "rbd-keeper");
 	error = rbd_first(medium);
 	ours = !medium->refuses;
-	while (!error && rbd_hear(medium, ours && !doubts ? RBD_TICK : RBD_RETRY, &events)) {
-		/* An event may come of the very notice with which librbd gets its watch again. */
-		doubts = ours && !rbd_locked(medium) ? doubts + !events : 0;
-		if (ours && (events & RBD_LOST || doubts == RBD_DOUBTS)) {
+	while (!error && rbd_hear(medium, ours && !doubted ? RBD_TICK : RBD_RETRY, &events)) {
+		if (!ours || rbd_locked(medium))
+			doubted = 0;
+		else if (!doubted)
+			doubted = rbd_now();
+		/* By time: events come of the very notice with which librbd gets its watch again, or as often as others please. */
+		if (ours && (events & RBD_LOST || (doubted && rbd_now() - doubted >= RBD_DOUBT))) {
 			rbd_lost(medium);
-			ours = doubts = 0;
+			ours = 0;
+			doubted = 0;
 		}
 		if (ours && events & RBD_RESIZED)
 			rbd_measure(medium, medium->image);
