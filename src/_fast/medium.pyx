@@ -188,6 +188,7 @@ cdef void ring(void *given) noexcept nogil:
 
 cdef void tell(pysrp_bell *bell) noexcept with gil:
     global rings_here
+    cdef bint outer = rings_here    # what is told may ring for another one
     # The bell is there: who closes the channel waits for who rings. The channel may be about to go.
     channel = (<_Bell>bell.owner).channel()
     if channel is not None:
@@ -195,7 +196,7 @@ cdef void tell(pysrp_bell *bell) noexcept with gil:
         try:
             (<NativeChannel>channel).rung()
         finally:
-            rings_here = False
+            rings_here = outer
 
 
 cdef pysrp_submitted give(NativeEnd *end, pysrp_io *io) noexcept nogil:

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from enum import IntEnum
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ import compiled
 from later_rig import LaterRig
 from media_in_c import MediumInC, capsule
 from media_rig import TestLoop
-from medium_by_hand import HandMedium
+from medium_by_hand import HandMedium, close
 from pysrp.backends import File, Null, Ram
 from pysrp.scsi.cdb import GetLbaStatus16
 from pysrp.scsi.params import GetLbaStatus
@@ -74,6 +75,30 @@ def test_a_channel_that_is_retired_while_somebody_rings_is_closed(medium: Medium
     retired.set()
     posted.get(timeout=PATIENCE)()
     assert not medium.channels
+
+
+def test_who_rings_for_one_medium_and_so_for_another_closes_neither(medium: MediumInC) -> None:
+    """A loop that is over has no thread of its own: it is the one that rings who goes on, and closing waits for that one."""
+    other = HandMedium(MIB)
+    inner = other.channel(SimpleNamespace(post=lambda call: None))
+    assert inner.submit(MediumRequest(READ, 0, 1, [memoryview(bytearray(1))])) is PENDING
+
+    def told(_: MediumRequest) -> None:
+        other.finish()
+        channel.retire()
+
+    channel = medium.channel(SimpleNamespace(post=lambda call: call()))
+    assert channel.submit(MediumRequest(READ, 0, 1, [memoryview(bytearray(1))], over=told)) is PENDING
+
+    def closed() -> bool:
+        medium.channel(TestLoop()).retire()
+        return not medium.channels
+
+    until(closed)
+    assert not other.waiting
+    inner.reap()
+    inner.retire()
+    close(other)
 
 
 def test_it_serves_a_disk(medium: MediumInC) -> None:
