@@ -81,10 +81,11 @@ static inline int bell_signal(const int *fds, int count)
 }
 
 /*
- * Ring: wake whoever watches one of these edge-triggered; BELLS at most. Where the kernel has no asynchronous reads for us (a container
- * may forbid them, or fs.aio-max-nr be used up) 0 is written, which wakes too as long as the count is not 0 (it
- * starts at 1 and is never read). A write waits where the count is full, so it is looked at first; a partner who
- * fills it between the look and the write makes this thread wait, and whoever waits for a lock that it holds.
+ * Ring: wake whoever watches one of these edge-triggered; BELLS at most. Where the kernel has no asynchronous reads
+ * for us (a container may forbid them, or fs.aio-max-nr be used up) 0 is written, which wakes too as long as the count
+ * is not 0 (it starts at 1 and is never read). A write waits where the count is full, so it is looked at first; a
+ * partner who fills it between the look and the write makes this thread wait, and whoever waits for a lock that it
+ * holds.
  */
 static inline void bell_ring_all(const int *fds, int count)
 {

@@ -112,7 +112,7 @@ cdef class Crq:
     cdef int bell                       # ours alone, unless it is lent
     cdef int far_bell
     cdef bint hushed                    # ring() leaves the doorbell to ring_all()
-    cdef bint owed                      # it has
+    cdef readonly bint owed             # it has
     cdef readonly bint closed
     cdef readonly uint64_t queue_size
     cdef readonly uint64_t discarded    # elements that no H_SEND_CRQ could have sent

@@ -64,7 +64,6 @@ cdef class Adapter(Window):
         self.hushed = False
         if self.owed:
             self.ring()
-        self.owed = False
         self.link_bell = self.far_bell = -1
         cdef bint was_there = self.state != CRQ_FREE and shared_get(&self.far.state) != CRQ_FREE
         self.far, self.alone_far.state = &self.alone_far, CRQ_FREE
@@ -233,18 +232,21 @@ cdef class Adapter(Window):
 
 cdef int ring_all(list ends) except -1:
     cdef int bells[BELLS]
-    cdef int count = 0
+    cdef int count
     cdef Adapter end
+    cdef list some
     while ends:
-        end = ends.pop()
-        if end.owed:
-            end.owed = False
-            bells[count] = end.far_bell
-            count += 1
-        if count == BELLS or count and not ends:
+        some = ends[:BELLS]     # kept until they have rung: the bells of one that goes are closed
+        del ends[:BELLS]
+        count = 0
+        for end in some:
+            if end.owed:
+                end.owed = False
+                bells[count] = end.far_bell
+                count += 1
+        if count:
             with nogil:
                 bell_ring_all(bells, count)
-            count = 0
     return 0
 
 

@@ -177,7 +177,7 @@ cdef class Bookkeeping(Starter):
             waiting = len(self._output)
             if waiting and (srp.debits < 2 or waiting >= BATCH):
                 if self._roster is not None and self._roster.going:
-                    self._roster.flush(self, True)
+                    self.flush_in_round(self._roster)
                 else:
                     self._flush()
             if srp.ended:
@@ -348,6 +348,14 @@ cdef class Bookkeeping(Starter):
             self._inside = False
         if self.near is not None and self.near.owed:
             self.near.ring()
+
+    cdef int flush_in_round(self, Roster roster) except -1:
+        cdef Adapter near = roster.hush(self)
+        try:
+            self._flush()
+        finally:
+            roster.owe(near)
+        return 0
 
     def _flush(self):
         """Send what the engine has to say."""

@@ -147,39 +147,40 @@ cdef class Roster:
     def send(self):
         """As a callback of the loop: send what the tasks have submitted."""
         cdef Bookkeeping session
+        cdef Adapter near
         try:
             while self.unsent:
                 session = self.unsent.pop()
                 session._flushing = False
+                near = self.hush(session)
                 try:
-                    self.flush(session, False)
+                    session.flush()
                     if session.until() < session._timer_at:
                         session._schedule()
                 except Exception as error:
                     self.tell(error)
+                finally:
+                    self.owe(near)
         finally:
             ring_all(self.owing)
             if self.unsent:     # Ctrl-C
                 self.loop.call_soon(self.send)
 
-    cdef int flush(self, Bookkeeping session, bint submitting) except -1:
-        """Send what a session has. Its doorbell is rung with those of others, at the end of the round at the latest."""
-        cdef Adapter near = session.near
+    cdef Adapter hush(self, Bookkeeping session):
+        """What a session sends next rings for nobody; :meth:`owe` gets what this returns, whatever has come between."""
         # Of few sessions each goes on while its server is at work already.
-        if near is not None and len(self.sessions) >= TOGETHER:
-            near.hushed = True
-        try:
-            if submitting:
-                session._flush()
-            else:
-                session.flush()
-        finally:
-            if near is not None:
-                near.hushed = False
-                if near.owed:
-                    self.owing.append(near)
-        if len(self.owing) >= TOGETHER:
-            ring_all(self.owing)
+        if session.near is not None and len(self.sessions) >= TOGETHER:
+            session.near.hushed = True
+        return session.near
+
+    cdef int owe(self, Adapter near) except -1:
+        """Its doorbell is rung with those of others, at the end of the round at the latest."""
+        if near is not None:
+            near.hushed = False
+            if near.owed:
+                self.owing.append(near)
+                if len(self.owing) >= TOGETHER:
+                    ring_all(self.owing)
         return 0
 
     cdef int later(self, Bookkeeping session) except -1:
