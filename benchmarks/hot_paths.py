@@ -236,6 +236,28 @@ def _mixed() -> Case:
     return lambda: disk.read(8, 8)
 
 
+@path("initiator's calls, target's lane: 32 READs", 40)
+def _calls() -> Case:
+    disk, lbas = Pair(fast=True).disk, range(0, 256, 8)
+
+    def case() -> None:
+        for pending in [disk.submit_read(lba, 8) for lba in lbas]:
+            pending.result()
+
+    return case
+
+
+@path("initiator's calls, target's lane: 32 WRITEs", 40)
+def _writing_calls() -> Case:
+    disk, lbas, data = Pair(fast=True).disk, range(0, 256, 8), bytes(4096)
+
+    def case() -> None:
+        for pending in [disk.submit_write(lba, data) for lba in lbas]:
+            pending.result()
+
+    return case
+
+
 def _raw(fast: bool, cdb: bytes, count: int, **data: Any) -> Case:
     """``count`` commands at a time, and the target alone has to do with them."""
     pair = Pair(fast=fast)

@@ -62,6 +62,7 @@ ROOMS = [
             "target.kept_files",
             "target.saved_files",
             "target.workers",
+            "_fast.clock",
             "_fast.fabric",
             "_fast.bell",
             "_fast.crq_link",

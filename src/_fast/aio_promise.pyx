@@ -1,3 +1,4 @@
+# cython: nonecheck=True
 """What a task of asyncio awaits while a command is under way.
 
 A Future would have the loop called once for each command. A session has many answers at a time, and wakes all their
@@ -45,7 +46,7 @@ cdef class Promise:
     when the task does not go on to its end.
     """
 
-    def __cinit__(self, Alarm alarm not None, before=None, pending=None):
+    def __init__(self, Alarm alarm not None, before=None, pending=None):
         self.alarm = alarm
         self.before = before
         self.pending = pending

@@ -1,28 +1,24 @@
 """A client's end of the command/response queue: elements of requests that are sent, and of answers that have come."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from pysrp._fast.commands cimport RequestSlots
+from pysrp._fast.commands cimport Link, RequestSlots
 from pysrp._fast.wire cimport wire_get16, wire_get32, wire_get64, wire_put16, wire_put32, wire_put64
-
-from collections import deque
 
 cdef enum:
     IU = 256                # viosrp.h; announced in every element
+    VALID = 0x80
     SRP = 0x80010000        # the first half word of an SRP IU's element, status 0
     OK2 = 0x99              # what some servers say instead (LoPAR)
     LONGEST = 0xFFFF
 
 
-cdef class Elements:
+cdef class Elements(Link):
     """What :class:`pysrp.vscsi.client.Outbox` has: :attr:`elements` to be sent, in order, for IUs at ``address``."""
 
-    cdef readonly object elements
-    cdef readonly uint64_t address
-
     def __cinit__(self):
-        self.elements = deque()
+        self.elements = []
 
     def moved(self, uint64_t address):
         """The IUs are elsewhere from now on."""
@@ -30,15 +26,36 @@ cdef class Elements:
 
     def send(self, Py_ssize_t slot, Py_ssize_t length, double seconds, int kind=1):
         """Send an IU; each is announced with 256 bytes, as ibmvscsi does. ``seconds`` are rounded up, 65535 at most."""
+        self.announce(slot, seconds, kind)
+
+    cdef int put(self, Py_ssize_t slot, Py_ssize_t length, double seconds) except -1:
+        return self.announce(slot, seconds, 1)
+
+    cdef int announce(self, Py_ssize_t slot, double seconds, int kind) except -1:
         cdef bytes element = PyBytes_FromStringAndSize(NULL, 16)
         cdef uint8_t *p = <uint8_t *>PyBytes_AS_STRING(element)
         cdef Py_ssize_t whole = <Py_ssize_t>seconds if seconds < LONGEST else LONGEST
         whole += whole < seconds and whole < LONGEST
-        wire_put32(p, 0x80000000 | <unsigned int>kind << 16)
+        wire_put32(p, <uint32_t>VALID << 24 | <uint32_t>kind << 16)
         wire_put16(p + 4, <unsigned int>whole)
         wire_put16(p + 6, IU)
         wire_put64(p + 8, self.address + <uint64_t>slot * IU)
         self.elements.append(element)
+        return 0
+
+
+cdef class Connection:
+    """What :class:`pysrp.vscsi.client.ClientAdapter` has: how far it is, for who looks with every command."""
+
+    @property
+    def host(self):
+        """What the server told of itself; None before the login."""
+        return self._host
+
+    @host.setter
+    def host(self, told):
+        self.most = PY_SSIZE_T_MAX if told is None else told.max_transfer
+        self._host = told
 
 
 def take_plain(RequestSlots table not None, element):
@@ -55,4 +72,4 @@ cdef bint take_element(RequestSlots table, element) except -1:
     head = wire_get32(p)
     if head != SRP and head != (SRP | OK2):
         return False
-    return table.take_plain(wire_get64(p + 8), wire_get16(p + 6))
+    return table.take(wire_get64(p + 8), wire_get16(p + 6))

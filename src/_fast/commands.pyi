@@ -1,6 +1,6 @@
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, final
 
 from pysrp.errors import SrpError
@@ -41,6 +41,17 @@ class Request:
     error: Exception | None
     owner: Any
     def __init__(self, timeout: float) -> None: ...
+
+@final
+class Live:
+    """Requests that are under way, in the order in which they were begun. A request is in one of these at a time."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Request]: ...
+    def __contains__(self, request: Request, /) -> bool: ...
+    def add(self, request: Request) -> None: ...
+    def discard(self, request: Request) -> bool:
+        """Whether it was here."""
 
 class Command(Request):
     lun: Lun
@@ -99,6 +110,18 @@ class Ius:
     immediate: int
     key: int
 
+class Link: ...
+
+@final
+class Slots:
+    """The free slots of ``count``, first in, first out. IndexError where there is none, or no room for one more."""
+
+    def __new__(cls, count: int) -> Slots: ...
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[int]: ...
+    def popleft(self) -> int: ...
+    def append(self, slot: int) -> None: ...
+
 class RequestSlots:
     log: logging.LoggerAdapter[logging.Logger]
     stage: str
@@ -115,7 +138,7 @@ class RequestSlots:
     max_segments: int
     _link: Any
     _requests: list[Request | None]
-    _free: deque[int]
+    _free: Slots
     _waiting: deque[Command]
     _urgent: deque[TaskManagement]
     _owed: int
@@ -143,6 +166,7 @@ class DataMemory:
 class Starter:
     replay: bool
     _epoch: int
+    _live: Live
 
 class CalledUnit:
     session: Any
@@ -161,6 +185,18 @@ class CalledUnit:
     def begin_write(self, lba: int, data: Any, fua: bool) -> Pending | None: ...
     def read_now(self, lba: int, blocks: int, into: memoryview | None = None) -> bytes | None: ...
     def write_now(self, lba: int, data: Any, fua: bool) -> bool: ...
+
+class BlockingUnit(CalledUnit):
+    """What a unit of a blocking session has besides."""
+
+    def submit_read(self, lba: int, blocks: int = 1, into: Any = None) -> Pending:
+        """Start one READ of what one command can move; :meth:`Session.gather` waits for many.
+
+        ``into`` is a writable buffer of that length, which is filled instead of making an object for the data.
+        """
+    def submit_write(self, lba: int, data: Any) -> Pending:
+        """Start one WRITE of what one command can move."""
+    def _block_size(self) -> int: ...
 
 def data_of(pending: Pending) -> bytes | None: ...
 def check_written(pending: Pending) -> None: ...

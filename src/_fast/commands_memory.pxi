@@ -16,42 +16,47 @@ cpdef object own_view(object into, Py_ssize_t size):
 cdef class DataMemory:
     """What :class:`pysrp.initiator.staging.SessionMemory` has: ``data``, in ``chunks`` of ``chunk`` bytes."""
 
-    cdef int64_t place_plain(self, Pending pending, Py_ssize_t outward) except -1:
+    cdef uint64_t place_plain(self, Pending pending, Py_ssize_t outward) except? 0:
         """Give a command of up to one piece that piece; there is one. Data-out, of ``outward`` bytes, is copied there.
 
-        Where it is: its place in ``data``. Room for data-in is zeroed, unless it is for whole blocks.
+        Its address. Room for data-in is zeroed, unless it is for whole blocks.
         """
         cdef Py_buffer lent, out
         cdef uint8_t *p
         cdef Py_ssize_t start
-        chunk = self.chunks.pop()
-        pending.chunks = (chunk,)
-        start = <Py_ssize_t>chunk * self.chunk
+        pending.chunk = self.chunks.pop()
+        start = pending.chunk * self.chunk
+        pending.address = self.data_address + <uint64_t>start
+        pending.size = outward or pending.length
         p = within(self.data, start, self.chunk, &lent)
         try:
             if outward:
                 PyObject_GetBuffer(pending.out, &out, PyBUF_SIMPLE)
                 copy_bytes(p, out.buf, min(out.len, outward))
                 PyBuffer_Release(&out)
-                pending.data_out = ((self.data_address + start, outward),)
-                pending.out = None
+                pending.outward = pending.out = None
             else:
                 if not pending.block_size:
                     memset(p, 0, pending.length)
-                pending.data_in = ((self.data_address + start, pending.length),)
+                pending.inward = None
         finally:
             PyBuffer_Release(&lent)
-        return start
+        return pending.address
+
+    cdef const uint8_t *lies(self, Py_buffer *lent, uint64_t address, Py_ssize_t size) except NULL:
+        """Where ``size`` bytes are, of which the server was told that they are at ``address``."""
+        cdef Py_ssize_t start = <Py_ssize_t>(address - self.data_address)
+        if start < 0 or size < 0 or start > lent.len - size:
+            raise ValueError(f"{size} bytes at {start} are outside the session's memory")
+        return <const uint8_t *>lent.buf + start
 
     cdef int collect(self, Pending pending) except -1:
         """Copy the data out of the memory that the server wrote to."""
-        cdef Py_ssize_t length = pending.length - pending.residual, at = 0, start, size
+        cdef Py_ssize_t length = pending.length - pending.residual, at = 0, size
         cdef Py_buffer lent, into
-        cdef uint8_t *source
         cdef uint8_t *target
         cdef bytes data = None
         PyObject_GetBuffer(self.data, &lent, PyBUF_SIMPLE)
-        source = <uint8_t *>lent.buf
         try:
             if pending.into is None:
                 data = self.room(length)
@@ -62,15 +67,16 @@ cdef class DataMemory:
             try:
                 if data is None and into.len < length:
                     raise ValueError(f"a buffer of {into.len} bytes for {length} bytes of data-in")
-                for segment in pending.data_in:
-                    size = min(<Py_ssize_t>segment[1], length - at)
-                    if size <= 0:
-                        break
-                    start = <Py_ssize_t>(<uint64_t>segment[0] - self.data_address)
-                    if start < 0 or start > lent.len - size:
-                        raise ValueError(f"{size} bytes at {start} are outside the session's memory")
-                    copy_bytes(target + at, source + start, size)
-                    at += size
+                if pending.inward is None:
+                    at = max(min(pending.size, length), 0)
+                    copy_bytes(target, self.lies(&lent, pending.address, at), at)
+                else:
+                    for segment in pending.inward:
+                        size = min(<Py_ssize_t>segment[1], length - at)
+                        if size <= 0:
+                            break
+                        copy_bytes(target + at, self.lies(&lent, segment[0], size), size)
+                        at += size
             finally:
                 if data is None:
                     PyBuffer_Release(&into)
@@ -81,44 +87,48 @@ cdef class DataMemory:
         return 0
 
     cdef bytes room(self, Py_ssize_t length):
-        """Bytes to be filled: new ones or, where the kernel would have to give their memory, those of an old result.
+        """Bytes to be filled: those of an earlier result of that length that nobody has any more, or new ones.
 
-        The C library gives memory of that size back and gets it anew each time, and pages that the kernel has just
-        given cost more than their copy. As much is kept as the session has for data.
+        What malloc(3) has to look for, or the kernel to give, costs as much as the copy. Up to KEPT are kept, and no
+        more than the session has for data. Of two lengths by turns the first one is kept.
         """
         cdef list kept = self.kept
         cdef Py_ssize_t i, at, count
         cdef bytes new
-        if length < LARGE:
+        if length < KEEP:
             return PyBytes_FromStringAndSize(NULL, length)
         if kept is None or self.kept_length != length:
+            self.others += 1
+            if kept is not None and length < LARGE and self.others < OTHERS:
+                return PyBytes_FromStringAndSize(NULL, length)
             kept = self.kept = []
             self.kept_length, self.turn = length, 0
+        self.others = 0
         count = len(kept)
         for i in range(min(TRIES, count)):      # from the oldest on
-            at = (self.turn + i) % count
+            at = self.turn + i if self.turn + i < count else self.turn + i - count
             if unshared(PyList_GET_ITEM(kept, at)):
-                self.turn = at + 1
+                self.turn = at + 1 if at + 1 < count else 0
                 return kept[at]
         new = PyBytes_FromStringAndSize(NULL, length)
-        if count < self.all_chunks * self.chunk // length:
-            self.turn = min(self.turn, count) + 1
-            kept.insert(self.turn - 1, new)
+        if count < min(KEPT, self.all_chunks * self.chunk // length):
+            kept.insert(self.turn, new)
         elif count:
-            self.turn = self.turn % count + 1
-            kept[self.turn - 1] = new
+            kept[self.turn] = new
+        self.turn = self.turn + 1 if self.turn + 1 < len(kept) else 0
         return new
 
-    cpdef int give_back(self, Pending pending) except -1:
+    def give_back(self, Pending pending not None):
+        """A command needs its memory no more."""
+        self.regain(pending)
+
+    cdef int regain(self, Pending pending) except -1:
         """A command needs its memory no more; what has come for it is taken out first, if it was answered."""
-        cdef tuple chunks = tuple(pending.chunks)
-        if pending.data_in and pending.status is not None:
+        if pending.status is not None and (pending.inward is None or pending.inward):
             self.collect(pending)
-        if <Py_ssize_t>chunks[0] < 0:
-            self.spares.extend(chunks)
-        elif len(chunks) == 1:
-            self.chunks.append(chunks[0])
+        if pending.chunk >= 0:
+            self.chunks.append(pending.chunk)
         else:
-            self.chunks.extend(chunks)
-        pending.chunks = ()
+            (self.spares if pending.pieces[0] < 0 else self.chunks).extend(pending.pieces)
+        pending.chunk, pending.pieces = -1, ()
         return 0

@@ -15,6 +15,50 @@ cdef class Request:
         self.timeout = timeout
 
 
+@cython.final
+cdef class Live:
+    """Requests that are under way, in the order in which they were begun. A request is in one of these at a time."""
+
+    def __cinit__(self):
+        self.items = []     # None where one has ended
+
+    def __len__(self):
+        return self.count
+
+    def __iter__(self):
+        return iter([each for each in self.items if each is not None])
+
+    def __contains__(self, Request request not None):
+        return request.place < len(self.items) and self.items[request.place] is request
+
+    cdef int begin(self, Request request) except -1:
+        if len(self.items) > 2 * self.count + BATCH:
+            self.items = list(self)
+            for place, each in enumerate(self.items):
+                (<Request>each).place = place
+        request.place = len(self.items)
+        self.items.append(request)
+        self.count += 1
+        return 0
+
+    cdef bint end(self, Request request) except -1:
+        if request.place >= len(self.items) or self.items[request.place] is not request:
+            return False
+        self.items[request.place] = None
+        self.count -= 1
+        return True
+
+    def add(self, Request request not None):
+        """One has begun. ValueError for one that is here already."""
+        if request in self:
+            raise ValueError("it is under way already")
+        self.begin(request)
+
+    def discard(self, Request request not None):
+        """One has ended. Returns whether it was here."""
+        return self.end(request)
+
+
 cdef class Command(Request):
     """One SCSI command, and how it ended.
 
@@ -35,7 +79,7 @@ cdef class Command(Request):
     """
 
     def __cinit__(self):
-        self.data_out = self.data_in = ()
+        self.outward = self.inward = ()
         self.attribute = SIMPLE
         self.sense = b""
 
@@ -52,6 +96,22 @@ cdef class Command(Request):
         self.block_size = block_size
         self.replay = replay
 
+    @property
+    def data_out(self):
+        return ((self.address, self.size),) if self.outward is None else self.outward
+
+    @data_out.setter
+    def data_out(self, segments):
+        self.outward = segments
+
+    @property
+    def data_in(self):
+        return ((self.address, self.size),) if self.inward is None else self.inward
+
+    @data_in.setter
+    def data_in(self, segments):
+        self.inward = segments
+
 
 @cython.final
 @cython.freelist(128)
@@ -63,7 +123,8 @@ cdef class Pending(Command):
     """
 
     def __cinit__(self):
-        self.chunks = ()
+        self.pieces = ()
+        self.chunk = -1
         self.data = b""
 
     def __init__(self, session, lun, cdb, Py_ssize_t length, double timeout):
@@ -73,21 +134,33 @@ cdef class Pending(Command):
         self.length = length
         self.timeout = timeout
 
-    def outcome(self, bint check=True):
-        """The result. Raises what prevented it, with ``check`` a ScsiError for a status that is no success."""
+    @property
+    def chunks(self):
+        """The pieces of the session's data memory that it has."""
+        return self.pieces if self.chunk < 0 else (self.chunk,)
+
+    @chunks.setter
+    def chunks(self, pieces):
+        self.chunk, self.pieces = -1, pieces
+
+    cdef object ending(self, bint check):
         if self.error is not None:
             raise self.error
         if self.status is None:
             raise ValueError("the command has not ended")
         if check and self.status is not GOOD and self.status not in SUCCESS:
             raise scsi_error(self.cdb, self.status, self.sense)
-        return make_tuple(Result, (self.status, self.data, self.sense, self.residual, self.overflow))
+        return five(Result, self.status, self.data, self.sense, self.residual, self.overflow)
+
+    def outcome(self, bint check=True):
+        """The result. Raises what prevented it, with ``check`` a ScsiError for a status that is no success."""
+        return self.ending(check)
 
     def result(self, bint check=True):
         """Wait for the result; otherwise as :meth:`outcome`. For blocking sessions."""
         if not self.done:
             self.session.complete(self)
-        return self.outcome(check)
+        return self.ending(check)
 
     def worth_retrying(self):
         """Whether to try again; see :func:`pysrp.initiator.outcomes.worth_retrying`."""

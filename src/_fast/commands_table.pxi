@@ -14,6 +14,64 @@ cdef uint8_t *within(object memory, Py_ssize_t start, Py_ssize_t size, Py_buffer
     return <uint8_t *>lent.buf + start
 
 
+cdef class Link:
+    """What sends IUs: :class:`pysrp._fast.client_queue.Elements` does. ``put`` is its ``send``, for SRP."""
+
+    cdef int put(self, Py_ssize_t slot, Py_ssize_t length, double seconds) except -1:
+        raise NotImplementedError   # pragma: no cover: Elements has it
+
+
+@cython.final
+cdef class Slots:
+    """Slots(count): the free slots, all below ``count``. First in, first out: the memory of a request that a dead
+    connection left behind rests longest. IndexError where there is none, or no room for one more."""
+
+    def __cinit__(self, Py_ssize_t count):
+        cdef Py_ssize_t i
+        if not 0 < count <= 0x10000:
+            raise ValueError(f"{count} slots: from 1 to 65536")
+        self.numbers = <uint16_t *>malloc(count * sizeof(uint16_t))
+        if self.numbers is NULL:
+            raise MemoryError()
+        self.most = self.count = count
+        for i in range(count):
+            self.numbers[i] = <uint16_t>i
+
+    def __dealloc__(self):
+        c_free(self.numbers)
+
+    def __len__(self):
+        return self.count
+
+    def __iter__(self):
+        return iter([self.numbers[(self.head + i) % self.most] for i in range(self.count)])
+
+    cdef Py_ssize_t take(self) except -1:
+        cdef Py_ssize_t slot
+        if not self.count:
+            raise IndexError("no slot is free")
+        slot = self.numbers[self.head]
+        self.head = self.head + 1 if self.head + 1 < self.most else 0
+        self.count -= 1
+        return slot
+
+    cdef int rest(self, Py_ssize_t slot) except -1:
+        cdef Py_ssize_t at = self.head + self.count
+        if not 0 <= slot < self.most or self.count == self.most:
+            raise IndexError(f"slot {slot} of {self.most}, of which {self.count} are free")
+        self.numbers[at if at < self.most else at - self.most] = <uint16_t>slot
+        self.count += 1
+        return 0
+
+    def popleft(self):
+        """Take the one that has been free longest."""
+        return self.take()
+
+    def append(self, Py_ssize_t slot):
+        """One is free."""
+        self.rest(slot)
+
+
 cdef class RequestSlots:
     """What :class:`pysrp.initiator.request_table.RequestTable` has."""
 
@@ -22,7 +80,7 @@ cdef class RequestSlots:
         cdef Py_ssize_t size
         if self.refusal is not None or self.paused or self.largest is not None or self.stage:
             return False
-        if len(self._waiting) or len(self._urgent) or len(self._free) <= SPARE:
+        if len(self._waiting) or len(self._urgent) or self._free.count <= SPARE:
             return False
         # With more than two credits in circulation the last two are left to task management.
         if self.credits <= (RESERVED if self.credits + self.debits > RESERVED else 0):
@@ -38,8 +96,7 @@ cdef class RequestSlots:
         """Send a command; :meth:`is_clear` has said that it can be. ``size`` bytes of data are at ``address``."""
         cdef Ius ius = <Ius>self.memory
         cdef Py_buffer lent
-        cdef object free = self._free.popleft()
-        cdef Py_ssize_t slot = free
+        cdef Py_ssize_t slot = self._free.take()
         cdef uint64_t tag = (self.serial + 1) << 16 | <uint64_t>slot
         cdef uint8_t *p = within(ius.view, slot * ius.iu_size, ius.iu_size, &lent)
         cdef int length = put_command(p, ius.iu_size, tag, address, <uint32_t>size, outward)
@@ -56,10 +113,17 @@ cdef class RequestSlots:
         self._requests[slot] = command
         self.credits -= 1
         self.debits += 1
-        self._link.send(free, length, command.timeout)
+        if isinstance(self._link, Link):
+            (<Link>self._link).put(slot, length, command.timeout)
+        else:
+            self._link.send(slot, length, command.timeout)
         return 0
 
-    cpdef bint take_plain(self, uint64_t tag, Py_ssize_t length) except -1:
+    def take_plain(self, uint64_t tag, Py_ssize_t length):
+        """Take an answer; see :meth:`take`."""
+        return self.take(tag, length)
+
+    cdef bint take(self, uint64_t tag, Py_ssize_t length) except -1:
         """Take the answer to ``tag``, of ``length`` bytes over its request, if it is plain. False: nothing was done."""
         cdef Py_ssize_t slot = tag & 0xFFFF
         cdef Ius ius
@@ -83,7 +147,7 @@ cdef class RequestSlots:
         if not is_rsp(rsp, length, tag) or not is_plain(rsp) or delta < 0:
             return False
         self._requests[slot] = None
-        self._free.append(slot)
+        self._free.rest(slot)
         self.debits -= 1
         self.credits += delta
         command.ended = True

@@ -53,79 +53,130 @@ cdef class Starter:
 cdef class CalledUnit:
     """What :class:`pysrp.initiator.units.ScannedUnit` has: its session, its LUN, and what is known of its blocks."""
 
-    cdef Starter caller(self):
-        """The session, if commands may be begun there without calling its ``submit``; else None."""
-        session = self.session
-        return <Starter>session if isinstance(session, Starter) and (<Starter>session).direct else None
+    @property
+    def session(self):
+        return self.whose
+
+    @session.setter
+    def session(self, session):
+        self.direct = session if isinstance(session, Starter) and (<Starter>session).direct else None
+        self.whose = session
+
+    @property
+    def _capacity(self):
+        return self.told
+
+    @_capacity.setter
+    def _capacity(self, told):
+        self.block = 0 if told is None else told.block_size
+        self.told = told
+
+    @property
+    def _meant(self):
+        return self.meant or None
+
+    @_meant.setter
+    def _meant(self, size):
+        self.meant = size or 0
+
+    cdef Py_ssize_t known(self) except -1:
+        if not self.block:
+            return 0
+        # No unit has changed since the session's epoch began.
+        if (self.direct is None or self._asked < self.direct._epoch) and self._asked < self.whose.changed(self.lun):
+            return 0
+        return self.block if self.block == self.meant else 0
 
     def size_known(self):
         """Bytes in a block, if that is known and what calls are meant in; else 0."""
-        cdef Starter session = self.caller()
-        if self._capacity is None:
-            return 0
-        # No unit has changed since the session's epoch began.
-        if (session is None or self._asked < session._epoch) and self._asked < self.session.changed(self.lun):
-            return 0
-        size = self._capacity.block_size
-        return size if size == self._meant else 0
+        return self.known()
+
+    cdef Pending reading(self, lba, blocks, Py_ssize_t block_size, into, Py_ssize_t retries):
+        cdef bytes cdb = block_cdb(False, lba, blocks)
+        cdef Starter session = self.direct
+        cdef Py_ssize_t count = blocks
+        if session is not None and count <= MOST_10 and block_size <= LARGEST_BLOCK:
+            return session.begin(
+                self.lun, cdb, None, count * block_size, into, TIMEOUT, retries, block_size, session.replay, SIMPLE)
+        return self.whose.submit(
+            self.lun, cdb, data_in_length=blocks * block_size, into=into, timeout=IO_TIMEOUT, retries=retries,
+            block_size=block_size, replay=self.whose.replay)
+
+    cdef Pending writing(self, lba, data, Py_ssize_t block_size, bint fua, Py_ssize_t retries):
+        cdef bytes cdb = block_cdb(True, lba, len(data) // block_size, fua)
+        cdef Starter session = self.direct
+        if session is not None:
+            return session.begin(
+                self.lun, cdb, data, 0, None, TIMEOUT, retries, block_size, session.replay, SIMPLE)
+        return self.whose.submit(
+            self.lun, cdb, data_out=data, timeout=IO_TIMEOUT, retries=retries, block_size=block_size,
+            replay=self.whose.replay)
 
     def start_read(self, lba, blocks, block_size, into=None, retries=IO_RETRIES):
         """Submit one READ: (10) where that can say it, else (16), as Linux does."""
-        cdef Starter session = self.caller()
-        cdb = block_cdb(False, lba, blocks)
-        if session is not None:
-            return session.begin(
-                self.lun, cdb, None, blocks * block_size, into, IO_TIMEOUT, retries, block_size, session.replay, SIMPLE)
-        return self.session.submit(
-            self.lun, cdb, data_in_length=blocks * block_size, into=into, timeout=IO_TIMEOUT, retries=retries,
-            block_size=block_size, replay=self.session.replay)
+        return self.reading(lba, blocks, block_size, into, retries)
 
     def start_write(self, lba, data, block_size, fua=False, retries=IO_RETRIES):
         """Submit one WRITE of whole blocks, as :meth:`start_read`."""
-        cdef Starter session = self.caller()
-        blocks = len(data) // block_size
-        cdb = block_cdb(True, lba, blocks, fua)
-        if session is not None:
-            return session.begin(
-                self.lun, cdb, data, 0, None, IO_TIMEOUT, retries, block_size, session.replay, SIMPLE)
-        return self.session.submit(
-            self.lun, cdb, data_out=data, timeout=IO_TIMEOUT, retries=retries, block_size=block_size,
-            replay=self.session.replay)
+        return self.writing(lba, data, block_size, fua, retries)
+
+    cdef bint one_will_do(self, blocks, Py_ssize_t size) except -1:
+        cdef Py_ssize_t most = self.direct.most()
+        if type(blocks) is int:
+            return 0 < blocks <= most // size
+        return 0 < blocks * size <= most
 
     def begin_read(self, lba, blocks, into=None):
         """One READ that has been submitted; None where one will not do, or it is not known what blocks are."""
-        cdef Starter session = self.caller()
-        size = self.size_known()
-        if session is None or not size or not 0 < blocks * size <= session.most():
+        cdef Py_ssize_t size = self.known()
+        if self.direct is None or not size or not self.one_will_do(blocks, size):
             return None
-        return self.start_read(lba, blocks, size, into)
+        return self.reading(lba, blocks, size, into, RETRIES)
 
     def begin_write(self, lba, data, fua):
         """One WRITE that has been submitted, as :meth:`begin_read`."""
-        cdef Starter session = self.caller()
-        size = self.size_known()
-        if session is None or not size or type(data) is not bytes:
+        cdef Py_ssize_t size = self.known()
+        if self.direct is None or not size or type(data) is not bytes:
             return None
-        if len(data) % size or not 0 < len(data) <= session.most():
+        if len(data) % size or not 0 < len(data) <= self.direct.most():
             return None
-        return self.start_write(lba, data, size, fua)
+        return self.writing(lba, data, size, fua, RETRIES)
 
     def read_now(self, lba, blocks, into=None):
         """One READ and its data, in a blocking session. None where one will not do, or it was answered with less."""
-        pending = self.begin_read(lba, blocks, into)
+        cdef Pending pending = self.begin_read(lba, blocks, into)
         if pending is None:
             return None
-        self.caller().wait_for(pending)
+        self.direct.wait_for(pending)
         return data_of(pending)
 
     def write_now(self, lba, data, fua):
         """One WRITE, in a blocking session; whether it has been done, which it has not where one will not do."""
-        pending = self.begin_write(lba, data, fua)
+        cdef Pending pending = self.begin_write(lba, data, fua)
         if pending is None:
             return False
-        self.caller().wait_for(pending)
+        self.direct.wait_for(pending)
         check_written(pending)
         return True
+
+
+cdef class BlockingUnit(CalledUnit):
+    """What a unit of a blocking session has besides."""
+
+    def submit_read(self, lba, blocks=1, into=None):
+        """Start one READ of what one command can move; :meth:`Session.gather` waits for many.
+
+        ``into`` is a writable buffer of that length, which is filled instead of making an object for the data.
+        """
+        view = None if into is None else memoryview(into).cast("B")
+        return self.reading(lba, blocks, self.known() or self._block_size(), view, RETRIES)
+
+    def submit_write(self, lba, data):
+        """Start one WRITE of what one command can move."""
+        return self.writing(lba, data, self.known() or self._block_size(), False, RETRIES)
+
+    def _block_size(self):
+        return self.known() or self.whose.run_steps(self.block_size_steps())
 
 
 def data_of(Pending pending not None):

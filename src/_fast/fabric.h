@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "copy.h"
 #include "wire.h"
 
@@ -266,14 +267,6 @@ static inline int tce_copy(const struct tce_window *w, uint64_t ioba, uint8_t *l
 				copy_bytes(local + done, at, run);
 		}
 	return H_SUCCESS;
-}
-
-static inline int64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
 static inline void cpu_relax(void)

@@ -221,6 +221,7 @@ cdef class Adapter(Window):
 
     cdef readonly Region link_region    # both queues, or only their control words
 
+    cdef Py_ssize_t send_all(self, elements) except -1
     cdef list taken(self)
     """What has come, at most a batch of it; the doorbell is left as it is."""
     cdef int settle(self, bint rung) except -1

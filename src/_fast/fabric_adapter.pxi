@@ -1,7 +1,7 @@
 # One end as a whole: its link with the partner, and what pysrp.fabric.Port promises. A part of fabric.pyx.
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memset
 
@@ -168,6 +168,9 @@ cdef class Adapter(Window):
 
     def send_many(self, elements):
         """H_SEND_CRQ for each, and one doorbell."""
+        return self.send_all(elements)
+
+    cdef Py_ssize_t send_all(self, elements) except -1:
         cdef crq_elem words
         cdef Py_ssize_t sent = 0
         cdef int code = 0
@@ -179,7 +182,9 @@ cdef class Adapter(Window):
                     break
                 sent += 1
         finally:
-            if sent:
+            if sent and self.hushed:
+                self.ring()
+            elif sent:
                 with nogil:
                     self.ring()
         if code and not sent:
@@ -253,6 +258,11 @@ cdef int ring_all(list ends) except -1:
 cdef int load(element, crq_elem *words) except -1:
     cdef Py_buffer view
     cdef Py_ssize_t size
+    cdef uint8_t *p
+    if type(element) is bytes and PyBytes_GET_SIZE(element) == 16:
+        p = <uint8_t *>PyBytes_AS_STRING(element)
+        words.hi, words.lo = wire_get64(p), wire_get64(p + 8)
+        return 0
     PyObject_GetBuffer(element, &view, PyBUF_SIMPLE)
     size = view.len
     if size == 16:

@@ -8,7 +8,6 @@ from pysrp._fast.commands import Pending, Starter
 from pysrp._fast.queue import ClientLane
 
 from pysrp.fabric import Port
-from pysrp.initiator.requests import Request
 from pysrp.initiator.srp_session import SrpSession
 from pysrp.initiator.staging import SessionMemory
 from pysrp.lun import Lun
@@ -61,8 +60,7 @@ class Bookkeeping(Starter):
     _staged: deque[Pending]
     _delayed: deque[tuple[float, Pending]]
     _told: deque[Callable[[], None]]
-    _output: deque[bytes]
-    _live: dict[Request, None]
+    _output: list[bytes]
     _watchers: list[asyncio.Future[None]]
     _lane: ClientLane | None
     """What has the port, the slots and the data memory, while a workload is under way."""
@@ -101,7 +99,6 @@ class Bookkeeping(Starter):
     def flush(self) -> None:
         """Send what :meth:`submit` has collected."""
     def complete(self, pending: Pending) -> None: ...
-    def _begun(self) -> None: ...
     def _work(self) -> None: ...
     def _turn(self, elements: list[bytes]) -> None: ...
     def _pause(self) -> float: ...

@@ -8,21 +8,28 @@ exception that comes out of that leaves ``_inside`` set, as there.
 
 from cpython.bytes cimport PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
+from cpython.object cimport PyObject
+from libc.stdint cimport int64_t, uint64_t
 
 cimport cython
 
 from pysrp._fast.aio_promise cimport Alarm, Promise
-from pysrp._fast.client_queue cimport take_element
+from pysrp._fast.client_queue cimport Connection, take_element
 from pysrp._fast.commands cimport DataMemory, Pending, RequestSlots, Starter, own_view
 from pysrp._fast.lun cimport Lun
 
 from functools import partial
-from time import monotonic
 
 from pysrp.errors import PartnerGone, SrpError
 from pysrp.initiator import requests, units
 from pysrp.initiator.requests import check_timeout
 from pysrp.srp import TaskAttribute
+
+cdef extern from "clock.h" nogil:
+    int64_t clock_ns()
+
+cdef extern from "Python.h":
+    int PyList_SetSlice(list, Py_ssize_t, Py_ssize_t, PyObject *) except -1
 
 LONGEST_SLEEP = 0.5
 QUEUE_FULL_WAIT = 0.001
@@ -39,6 +46,11 @@ cdef object SIMPLE = TaskAttribute.SIMPLE
 cdef tuple OURS = (SrpError, ValueError)
 
 
+cdef inline double seconds_now() noexcept nogil:
+    """time.monotonic()."""
+    return <double>clock_ns() / 1e9
+
+
 # To await what is over.
 cdef Promise NOTHING = Promise(Alarm(None))
 NOTHING.over = True
@@ -51,8 +63,9 @@ cdef class Bookkeeping(Starter):
     """What a session has under way."""
 
     cdef public bint _inside, _asking, _opened, _closed, _gone, _signals, _staying, _looped, _flushing
-    cdef public object engine, port, _scope, _staged, _delayed, _told, _output
-    cdef public dict _live
+    cdef public object port, _scope, _staged, _delayed, _told
+    cdef public Connection engine
+    cdef public list _output
     cdef public RequestSlots srp
     cdef public DataMemory staging
     cdef public Py_ssize_t _login_epoch, _logins, _max_transfer
@@ -142,21 +155,23 @@ cdef class Bookkeeping(Starter):
             self.give_up((pending,))
             raise
         if self._looped:
-            self._begun()
+            self.begun()
         return pending
 
-    def _begun(self):
+    cdef int begun(self) except -1:
         """A command has been begun from within a loop: have it sent, and its time limit minded."""
         if self._output and not self._flushing and self._roster is not None:
             self._roster.later(self)
         if self.until() < self._timer_at:
             self._schedule()
+        return 0
 
     cdef bint start_plain(self, Pending pending, Py_ssize_t outward) except -1:
         """Send a command that is plain, and that nothing stands in the way of. False: nothing was done."""
         cdef RequestSlots srp = self.srp
         cdef DataMemory staging = self.staging
-        cdef Py_ssize_t size = max(pending.length, outward), start = 0, waiting
+        cdef Py_ssize_t size = max(pending.length, outward), waiting
+        cdef uint64_t address = 0
         cdef double now
         if (
             self._asking or size > staging.chunk or (pending.length and pending.out is not None) or len(self._staged)
@@ -167,21 +182,21 @@ cdef class Bookkeeping(Starter):
         try:
             if self._scope is not None:
                 self._scope.append(pending)
-            self._live[pending] = None
+            self._live.begin(pending)
             pending.epoch = self._epoch
             if size:
-                start = staging.place_plain(pending, outward)
+                address = staging.place_plain(pending, outward)
             pending.out = None
-            pending.began = now = monotonic()
-            srp.send_plain(pending, staging.data_address + <Py_ssize_t>start, size, outward > 0, now)
+            pending.began = now = seconds_now()
+            srp.send_plain(pending, address, size, outward > 0, now)
             waiting = len(self._output)
             if waiting and (srp.debits < 2 or waiting >= BATCH):
                 if self._roster is not None and self._roster.going:
                     self.flush_in_round(self._roster)
                 else:
-                    self._flush()
+                    self.push()
             if srp.ended:
-                self._finish()
+                self.finish()
         except OURS:
             self._inside = False
             raise
@@ -191,10 +206,7 @@ cdef class Bookkeeping(Starter):
         return True
 
     cdef Py_ssize_t most(self) except -1:
-        cdef Py_ssize_t most = min(self.srp.max_segments * self.staging.chunk, self._max_transfer)
-        host = self.engine.host
-        if host is not None:
-            most = min(most, <Py_ssize_t>host.max_transfer)
+        cdef Py_ssize_t most = min(self.srp.max_segments * self.staging.chunk, self._max_transfer, self.engine.most)
         return most if self.srp.largest is None else min(most, <Py_ssize_t>self.srp.largest)
 
     @property
@@ -214,7 +226,7 @@ cdef class Bookkeeping(Starter):
             self.recover()
         self._inside = True
         try:
-            self._turn(self._elements() if elements is None else elements)
+            self.turn(self._elements() if elements is None else elements)
         except OURS:
             self._inside = False
             self._tell()
@@ -224,11 +236,14 @@ cdef class Bookkeeping(Starter):
             self._tell()
         return 0
 
-    def _turn(self, elements):
+    def _turn(self, list elements not None):
+        self.turn(elements)
+
+    cdef int turn(self, list elements) except -1:
         """Deal with ``elements``, which have come, and with what time has brought."""
         cdef RequestSlots srp = self.srp
-        cdef double now = monotonic()
-        engine = self.engine
+        cdef double now = seconds_now()
+        cdef Connection engine = self.engine
         if elements:
             if not self.took(elements):
                 engine.receive(elements, now)
@@ -243,14 +258,15 @@ cdef class Bookkeeping(Starter):
         if engine.queue_work is not None and now >= self._retry_action:
             self._do_queue_work(engine.queue_work, now)
         if self._output and now >= self._retry_output:
-            self._flush()
+            self.push()
         if engine.logins != self._logins:
             if self._logins:
                 self._epoch += 1
                 self._login_epoch = self._epoch
             self._logins = engine.logins
         if srp.ended or self._staged:
-            self._finish()
+            self.finish()
+        return 0
 
     cdef bint took(self, list elements) except -1:
         """Take those from the first one on that are plain; whether these are all, and nobody waits to send more."""
@@ -260,8 +276,10 @@ cdef class Bookkeeping(Starter):
             return False
         while at < count and take_element(srp, elements[at]):
             at += 1
+        if at == count and not len(srp._waiting) and not len(srp._urgent):
+            return True
         del elements[:at]
-        return at == count and not len(srp._waiting) and not len(srp._urgent)
+        return False
 
     def _pause(self):
         """When :meth:`_work` is wanted again even if nothing comes (monotonic time)."""
@@ -297,7 +315,7 @@ cdef class Bookkeeping(Starter):
             self.flush()
         until = min(limit, self.until())
         try:
-            self.port.wait(min(max(0.0, until - <double>monotonic()), LONGEST_SLEEP))
+            self.port.wait(min(max(0.0, until - seconds_now()), LONGEST_SLEEP))
         except ValueError as error:
             self._port_closed(error)
         self._work()
@@ -331,17 +349,19 @@ cdef class Bookkeeping(Starter):
         cdef Promise promise
         if not self._opened:
             raise self._not_open()
-        pending.waiter = promise = Promise(self._alarm, pending.waiter, given_up)
+        promise = Promise.__new__(Promise)
+        promise.alarm, promise.before, promise.pending = self._alarm, pending.waiter, given_up
+        pending.waiter = promise
         return promise
 
     def flush(self):
         """Send what :meth:`submit` has collected."""
         if self._inside:
             self.recover()
-        if self._output and <double>monotonic() >= self._retry_output:
+        if self._output and seconds_now() >= self._retry_output:
             self._inside = True
             try:
-                self._flush()
+                self.push()
             except OURS:
                 self._inside = False
                 raise
@@ -358,27 +378,32 @@ cdef class Bookkeeping(Starter):
         return 0
 
     def _flush(self):
+        self.push()
+
+    cdef int push(self) except -1:
         """Send what the engine has to say."""
-        output = self._output
+        cdef list output = self._output
+        cdef Py_ssize_t sent
         try:
             while output:
-                sent = self.port.send_many(output)
-                if sent == len(output):
-                    output.clear()
-                elif sent:
-                    for _ in range(sent):
-                        output.popleft()
+                sent = self.port.send_many(output) if self.near is None else self.near.send_all(output)
+                if sent:
+                    PyList_SetSlice(output, 0, sent, NULL)
                 else:
-                    self._retry_output = <double>monotonic() + QUEUE_FULL_WAIT
-                    return
+                    self._retry_output = seconds_now() + QUEUE_FULL_WAIT
+                    return 0
         except PartnerGone:
-            self.engine.undelivered(monotonic())
+            self.engine.undelivered(seconds_now())
         except ValueError as error:
             self._port_closed(error)
+        return 0
 
     # Ending.
 
     def _finish(self):
+        self.finish()
+
+    cdef int finish(self) except -1:
         """Take in what has ended."""
         cdef RequestSlots srp = self.srp
         cdef list ended
@@ -393,7 +418,7 @@ cdef class Bookkeeping(Starter):
                     if type(request) is Pending:
                         if not self.end_plain(<Pending>request):
                             self._finish_command(request)
-                    elif self._live.pop(request, self) is None and request.owner is not None:
+                    elif self._live.end(request) and request.owner is not None:
                         self._told.append(partial(request.owner, request))
             finally:
                 if at < len(ended):     # a port that refuses what is tried again: the others have ended all the same
@@ -401,7 +426,8 @@ cdef class Bookkeeping(Starter):
         while self._staged and not self.engine.unanswered and self.staging.place(self._staged[0]):
             self._send(self._staged.popleft())
             if self._output:
-                self._flush()
+                self.push()
+        return 0
 
     cdef bint end_plain(self, Pending pending) except -1:
         """End a command that has been carried out. False: nothing was done, as something is to be considered."""
@@ -409,8 +435,8 @@ cdef class Bookkeeping(Starter):
             return False
         if pending.block_size and pending.epoch != self._epoch:
             return False
-        if pending.chunks:
-            self.staging.give_back(pending)
+        if pending.chunk >= 0 or pending.pieces:
+            self.staging.regain(pending)
         pending.out = pending.into = None
         pending.done = True
         waiter = pending.waiter
@@ -418,5 +444,5 @@ cdef class Bookkeeping(Starter):
             (<Promise>waiter).end(pending)      # which calls nothing, but has been told
         elif waiter is not None:
             self._told.append(partial(waiter, pending))
-        self._live.pop(pending, None)
+        self._live.end(pending)
         return True

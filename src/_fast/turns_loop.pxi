@@ -84,8 +84,11 @@ cdef class Roster:
             return
         if self.epoll < 0:
             self.open()
-        # Somebody's own way of polling is used for all.
-        near = isinstance(port, Adapter) and type(port).poll is Adapter.poll
+        # Somebody's own ways of polling and sending are used for all.
+        near = (
+            isinstance(port, Adapter) and type(port).poll is Adapter.poll
+            and type(port).send_many is Adapter.send_many
+        )
         event.data.fd = fd
         event.events = EPOLLIN | EPOLLET if near else EPOLLIN
         if epoll_ctl(self.epoll, EPOLL_CTL_ADD, fd, &event) < 0:
@@ -244,7 +247,7 @@ cdef class Roster:
         finally:
             self.roused.extend(roused)      # an interrupt: the others are not to be forgotten
         if found:
-            self.found = monotonic()
+            self.found = seconds_now()
         elif self.roused and self.is_over():
             roused, self.roused = self.roused, []
             while roused:
@@ -258,7 +261,7 @@ cdef class Roster:
         cdef Bookkeeping session = self.roused[0]
         if session.near is None or session.near.crowded:
             return True
-        return <double>monotonic() - self.found > 1e-9 * <double>session.near.looks()
+        return seconds_now() - self.found > 1e-9 * <double>session.near.looks()
 
     cdef int take(self, Bookkeeping session) except -1:
         """Take what has come for a session."""

@@ -65,7 +65,7 @@ class Machine:
         """Take what is to be sent, what has ended, what the queue needs."""
         engine = self.engine
         while engine.output and self.sending:
-            raw = engine.output.popleft()
+            raw = engine.output.pop(0)
             if raw[0] != crq.Valid.CMD_RESP or raw[1] == crq.Format.MESSAGE_IN_CRQ:
                 self.lines.append(f"< {raw.hex()}")
                 continue

@@ -44,7 +44,7 @@ class Bench:
         """Take the elements that are to be sent: IUs and datagrams as views of copies, others as elements."""
         found = []
         while self.engine.output:
-            element = crq.Element(self.engine.output.popleft())
+            element = crq.Element(self.engine.output.pop(0))
             if element.valid != crq.Valid.CMD_RESP or element.kind is crq.Format.MESSAGE_IN_CRQ:
                 found.append(bytes(element))
                 continue

@@ -97,7 +97,7 @@ def test_the_element_carries_the_timeout() -> None:
     bench = logged_in()
     for seconds, hint in (0, 0), (0.2, 1), (30, 30), (1e9, 0xFFFF):
         bench.read(timeout=seconds)
-        assert crq.Element(bench.engine.output.popleft()).timeout == hint
+        assert crq.Element(bench.engine.output.pop(0)).timeout == hint
 
 
 def test_too_many_segments_are_refused() -> None:

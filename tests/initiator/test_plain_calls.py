@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import itertools
 import os
+import random
 from array import array
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from pysrp._fast.client_queue import Elements, take_plain
-from pysrp._fast.commands import CalledUnit, Command, DataMemory, Ius, Pending, Request, RequestSlots, Starter
+from pysrp._fast.commands import (
+    CalledUnit,
+    Command,
+    DataMemory,
+    Ius,
+    Live,
+    Pending,
+    Request,
+    RequestSlots,
+    Slots,
+    Starter,
+)
 from pysrp._fast.turns import Bookkeeping
 
 from pysrp import srp
@@ -267,6 +280,73 @@ def test_parts_by_themselves() -> None:
     unit.session = Starter()
     with pytest.raises(AttributeError):
         unit.start_read(0, 1, 512)
+
+
+def test_free_slots() -> None:
+    """First in, first out, whatever is taken and comes back in between."""
+    for wrong in (0, -1, 0x10001):
+        with pytest.raises(ValueError, match="slots"):
+            Slots(wrong)
+    free, model = Slots(5), deque(range(5))
+    for number in random.Random(3).choices(range(2), k=500):
+        if number and model:
+            assert free.popleft() == model.popleft()
+        elif not number and len(model) < 5:
+            slot = min({*range(5)} - {*model})
+            free.append(slot)
+            model.append(slot)
+        assert (list(free), len(free)) == (list(model), len(model))
+    while model:
+        assert free.popleft() == model.popleft()
+    with pytest.raises(IndexError, match="no slot"):
+        free.popleft()
+    for wrong in (-1, 5):
+        with pytest.raises(IndexError, match="slot"):
+            free.append(wrong)
+    full = Slots(0x10000)
+    with pytest.raises(IndexError, match="65536 are free"):
+        full.append(0)
+
+
+def test_what_is_under_way() -> None:
+    """In the order in which it was begun, however much has ended in between."""
+    live, rng = Live(), random.Random(4)
+    model: list[Request] = []
+    for _ in range(2000):
+        if model and rng.random() < 0.5:
+            ended = model.pop(rng.randrange(len(model)))
+            assert ended in live
+            assert live.discard(ended)
+            assert not live.discard(ended)
+            assert ended not in live
+        else:
+            model.append(Request(1))
+            live.add(model[-1])
+        assert len(live) == len(model)
+    assert list(live) == model
+    with pytest.raises(ValueError, match="already"):
+        live.add(model[0])
+    assert not Live().discard(model[0])
+    for other in (None, 5):
+        with pytest.raises(TypeError):
+            live.add(other)  # type: ignore[arg-type]
+
+
+def test_where_its_data_is(session: Session) -> None:
+    """A plain command's memory is told as that of any other, and can be moved like it."""
+    disk = disk_of(session)
+    start = session.staging.data_address
+    reading, writing = disk.submit_read(0, 2), disk.submit_write(0, bytes(512))
+    ((place, size),) = reading.data_in
+    assert (reading.data_out, size, reading.chunks) == ((), 1024, ((place - start) // session.staging.chunk,))
+    assert (writing.data_in, writing.data_out[0][1]) == ((), 512)
+    assert {*reading.chunks}.isdisjoint(writing.chunks)
+    assert {reading, writing} <= {*session._live}
+    session.gather([reading, writing])
+    assert (reading.chunks, writing.chunks, len(session._live)) == ((), (), 0)
+    command = Command(disk.lun, bytes(6))
+    command.data_in, command.data_out = [(1, 2)], ((3, 4),)
+    assert (command.data_in, command.data_out) == ([(1, 2)], ((3, 4),))
 
 
 def test_elements() -> None:

@@ -75,6 +75,36 @@ def test_several_at_a_time(session: Session, disk: Device, content: bytes, depth
     assert len(session.staging.kept) <= 8  # as much as it has for data
 
 
+@pytest.mark.parametrize("blocks", [2, 8, 128])
+def test_short_ones_too(session: Session, disk: Device, content: bytes, blocks: int) -> None:
+    """Up to 128 are kept, and no more than the session has for data."""
+    size, have = 512 * blocks, []
+    for number in range(300):
+        data = disk.read(number, blocks)
+        assert data == content[512 * number : 512 * number + size]
+        if number < 200 and number % 4:
+            have.append((number, data))
+        del data
+    for number, data in have:
+        assert data == content[512 * number : 512 * number + size]
+    assert session.staging.kept is not None
+    assert {len(data) for data in session.staging.kept} == {size}
+    assert len(session.staging.kept) == min(128, session.staging.all_chunks * session.staging.chunk // size)
+
+
+def test_two_lengths_by_turns(session: Session, disk: Device, content: bytes) -> None:
+    """One of them is kept; when the other one has come often enough, that one."""
+    for number in range(200):
+        assert (
+            disk.read(number, 8 + 2 * (number % 2)) == content[512 * number :][: 4096 + 1024 * (number % 2)]
+        )
+    assert session.staging.kept is not None
+    assert {len(data) for data in session.staging.kept} == {4096}
+    for number in range(100):
+        assert disk.read(number, 10) == content[512 * number :][:5120]
+    assert {len(data) for data in session.staging.kept} == {5120}
+
+
 def test_what_somebody_has_is_left_alone(session: Session, disk: Device, content: bytes) -> None:
     """As it is, as a part of a result, or by a view of it; whichever of them are kept, for however long."""
     kept, views, results = [], [], []

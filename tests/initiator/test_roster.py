@@ -23,6 +23,7 @@ from pysrp.errors import PartnerGone
 from pysrp.fabric import connect
 from pysrp.fabric.recorder import Recorder
 from pysrp.initiator.aio import Device, Session
+from pysrp.initiator.requests import Exchange
 from pysrp.scsi import Read10
 from pysrp.target.disk import Disk
 from pysrp.target.lunmap import LunMap
@@ -238,11 +239,16 @@ def test_what_comes_out_of_a_turn_is_nobody_elses(server: Server, problem: type[
         disks = [loop.run_until_complete(first(session)) for session in sessions]
         struck = sessions[1]
 
-        def strike(elements: list[bytes]) -> None:
-            del struck._turn  # type: ignore[method-assign]
+        engine = struck.engine
+
+        def strike(elements: list[bytes], now: float) -> None:
+            del engine.receive  # type: ignore[method-assign]
+            engine.exchange = None
             raise problem
 
-        struck._turn = strike  # type: ignore[method-assign]
+        # While an exchange is under way, no answer is taken but by the engine.
+        engine.receive = strike  # type: ignore[method-assign, assignment]
+        engine.exchange = Exchange("a test")
         tasks = [loop.create_task(disk.read(0)) for disk in disks]
         waiting = asyncio.wait(tasks, timeout=PATIENCE)
         if struck._timer is not None:

@@ -79,7 +79,7 @@ class ChangedUnits(Turns):
         pending.done = True
         if pending.waiter is not None:
             self._told.append(partial(pending.waiter, pending))
-        self._live.pop(pending, None)
+        self._live.discard(pending)
 
     @staticmethod
     def _has_time(pending: Pending) -> bool:

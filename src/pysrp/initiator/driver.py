@@ -31,7 +31,7 @@ class Base(GivingUp):
     (ibmvscsi: 100; 1 to 65531), ``max_transfer`` the bytes of one command, ``buffers`` the bytes of data memory for
     all of them, which a command gets in pieces of ``chunk`` bytes (512 to 1 MiB; 64 KiB, as in Linux's scatter lists),
     each a segment of its IU (ConfigError for names that are not ASCII, HcallError for memory that the port does not have).
-    As many bytes again are kept of large results (128 KiB and more) that nobody has any more, to be filled again.
+    As many bytes again, and 128 results at most, are kept of those from 1 KiB on that nobody has any more, to be filled again.
     ``replay``: sequences of this package send again what a dying partner has left unanswered,
     which is right as long as nobody else writes. Further arguments go to :func:`pysrp.fabric.connect`.
     """
@@ -47,7 +47,7 @@ class Base(GivingUp):
         try:
             if self._scope is not None:
                 self._scope.append(pending)
-            self._live[pending] = None
+            self._live.add(pending)
             pending.epoch = self._epoch
             if self._asking and self.staging.place_spare(pending):
                 self._send(pending)
@@ -83,7 +83,7 @@ class Base(GivingUp):
         request.owner = done
         self._inside = True
         try:
-            self._live[request] = None
+            self._live.add(request)
             self.srp.submit(request, time.monotonic())
             self._flush()
             self._finish()

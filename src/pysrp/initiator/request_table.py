@@ -6,7 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Sequence
 
-from pysrp._fast.commands import SPARE_SLOTS, RequestSlots
+from pysrp._fast.commands import SPARE_SLOTS, RequestSlots, Slots
 from pysrp.initiator.requests import Command, Exchange, Request, TaskManagement
 
 __all__ = ["RequestTable"]
@@ -41,8 +41,7 @@ class RequestTable(RequestSlots):
         self.serial = serial
         """Of the last request sent; the upper bits of its tag."""
         self._requests: list[Request | None] = [None] * slots
-        # First in, first out: the memory of a request that a dead connection left behind rests longest.
-        self._free: deque[int] = deque(range(slots))
+        self._free: Slots = Slots(slots)
         self._waiting: deque[Command] = deque()
         self._urgent: deque[TaskManagement] = deque()
         self._owed = 0
@@ -152,7 +151,8 @@ class RequestTable(RequestSlots):
     def settle(self, slots: Sequence[int], serial: int, credits: int) -> None:
         """Take back what :meth:`lend` gave; ``serial`` is the last one used, ``credits`` what is left."""
         self.serial: int = max(self.serial, serial)
-        self._free.extend(slots)
+        for slot in slots:
+            self._free.append(slot)
         if not self.stage:
             self.credits = credits
 

@@ -22,7 +22,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from pysrp._fast.commands import IO_RETRIES, IO_TIMEOUT
+from pysrp._fast.commands import IO_RETRIES, IO_TIMEOUT, BlockingUnit
 from pysrp._fast.queue import ClientLane
 from pysrp.errors import PartnerGone, SrpError
 from pysrp.initiator.driver import Base
@@ -71,7 +71,7 @@ LANE_SLICE = 50_000_000
 """Nanoseconds that a workload runs in C before Python sees to signals."""
 
 
-class Device(ScannedUnit):
+class Device(BlockingUnit, ScannedUnit):
     """A logical unit, in blocking calls. Data is in bytes, addresses and lengths of reads are in blocks.
 
     All raise ScsiError for a status other than GOOD, after as many retries as Linux grants; TimedOut,
@@ -128,21 +128,6 @@ class Device(ScannedUnit):
         which may be carried out twice, has been tried again then.
         """
         self.session.run_steps(self.persistent_reserve_out_steps(action, parameters, type))
-
-    def submit_read(self, lba: int, blocks: int = 1, into: Any = None) -> Pending:
-        """Start one READ of what one command can move; :meth:`Session.gather` waits for many.
-
-        ``into`` is a writable buffer of that length, which is filled instead of making an object for the data.
-        """
-        view = None if into is None else memoryview(into).cast("B")
-        return self.start_read(lba, blocks, self._block_size(), view)
-
-    def submit_write(self, lba: int, data: Any) -> Pending:
-        """Start one WRITE of what one command can move."""
-        return self.start_write(lba, data, self._block_size())
-
-    def _block_size(self) -> int:
-        return self.size_known() or self.session.run_steps(self.block_size_steps())
 
     def run(
         self, ops: int | bytes, lbas: Iterable[int], blocks: int | Iterable[int], **options: Any

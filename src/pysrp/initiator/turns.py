@@ -13,10 +13,11 @@ from collections.abc import Callable
 from typing import Any
 
 from pysrp import fabric
+from pysrp._fast.commands import Live
 from pysrp._fast.turns import Bookkeeping
 from pysrp.errors import ConfigError, HcallError, PartnerGone, SrpError, TransportError
 from pysrp.fabric import Identity, Port
-from pysrp.initiator.requests import Request, TimedOut
+from pysrp.initiator.requests import TimedOut
 from pysrp.initiator.srp_session import SrpSession
 from pysrp.initiator.staging import CHUNK, SessionMemory
 from pysrp.initiator.units import (
@@ -117,7 +118,7 @@ class Turns(Bookkeeping):
         self.srp = self.engine.srp
         self._output = self.engine.output
         self.staging.begin()
-        self._live: dict[Request, None] = {}
+        self._live: Live = Live()
         self._staged: deque[Pending] = deque()
         self._delayed: deque[tuple[float, Pending]] = deque()
         self._told: deque[Callable[[], None]] = deque()

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pysrp import mad
-from pysrp._fast.client_queue import Elements, take_plain
+from pysrp._fast.client_queue import Connection, Elements, take_plain
 from pysrp.crq import Format, InitFormat, PingCode, Status, TransportEvent, Valid
 from pysrp.errors import PartnerGone, ProtocolError, SrpError, TransportError
 from pysrp.initiator.ius import IuMemory
@@ -140,7 +140,7 @@ class Outbox(Elements):
         return (int.from_bytes(element[8:], "big") - self.address) // IU_SIZE
 
 
-class ClientAdapter:
+class ClientAdapter(Connection):
     """One client adapter's end of a connection.
 
     ``memory`` is :meth:`memory_size` bytes of DMA memory at bus address ``address``. It holds the IUs of
@@ -171,7 +171,7 @@ class ClientAdapter:
         self.state = State.CLOSED
         self.queue_work: QueueWork | None = None
         self._outbox = Outbox()
-        self.output: Any = self._outbox.elements
+        self.output: list[bytes] = self._outbox.elements
         """Elements to send, first one first. What was sent is taken out by the driver."""
         view = memory.cast("B") if memory.format != "B" else memory
         self._memory = view
