@@ -101,7 +101,7 @@ cdef enum:
     SPIN_ASLEEP = 2         # so many times that long it takes until what would come within it has woken somebody
     SPIN_SHORT = 5          # where what came last took longer than that: such a part of it
     SPIN_MISSES = 4         # futile spins in a row before spinning stops
-    SPIN_PROBE = 16         # then every so many sleeps one spin, lest the partner has moved
+    SPIN_PROBE = 256        # then at powers of 2, and every so many sleeps, one spin, lest the partner has moved
     PARTING_US = 100        # until who closes an end looks again whether its owner has left
     NAP_NS = 1000000        # until media are looked at again that may leave it to that
     PATIENCE_NS = 1000000000    # no longer, however patient the owner is

@@ -135,7 +135,9 @@ cdef class Waiter(Crq):
         cdef uint32_t turn = 0
         self.since = clock_ns()
         # A partner on the same processor cannot answer while we spin: after a few misses only try now and then.
-        if not self.spin or (self.misses >= SPIN_MISSES and self.misses % SPIN_PROBE):
+        if not self.spin or (
+            self.misses >= SPIN_MISSES and self.misses & (self.misses - 1) and self.misses % SPIN_PROBE
+        ):
             return False
         end = self.since + (min(self.looks(), nanoseconds) if nanoseconds > 0 else self.looks())
         while True:
