@@ -105,6 +105,7 @@ cdef class Roster:
             return
         del self.sessions[fd]
         session._roster = session.near = None
+        session.roused = session.rung = session._flushing = False   # it may join another one
         epoll_ctl(self.epoll, EPOLL_CTL_DEL, fd, NULL)      # which a closed descriptor does not need
         self.close_unused()
 
@@ -232,11 +233,14 @@ cdef class Roster:
         try:
             while roused:
                 session = roused.pop()
+                if session._roster is not self:
+                    continue    # it has left meanwhile
                 session.roused = False
                 if session.near is not None and session.near.available() and session._lane is None:
                     found = True
                     self.take(session)
-                    self.rouse(session)
+                    if session._roster is self:
+                        self.rouse(session)
                 else:
                     session.idle += 1
                     if session.rung or session.idle > PATIENCE:
@@ -252,8 +256,9 @@ cdef class Roster:
             roused, self.roused = self.roused, []
             while roused:
                 session = roused.pop()
-                session.roused = False
-                self.settle(session)
+                if session._roster is self:
+                    session.roused = False
+                    self.settle(session)
         return 0
 
     cdef bint is_over(self) except -1:
@@ -280,9 +285,7 @@ cdef class Roster:
         cdef bint rung = session.rung
         session.rung = False
         try:
-            if session._roster is not self:
-                pass    # it has left meanwhile
-            elif session.near is None or session._lane is not None:
+            if session.near is None or session._lane is not None:
                 session._readable()     # a lane looks after the queue itself
             elif session.near.settle(rung):
                 # Until it is quiet: the descriptor tells but once.

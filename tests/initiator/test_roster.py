@@ -114,6 +114,31 @@ def test_a_loop_each(server: Server) -> None:
     assert rosters[0] is not rosters[1]
 
 
+def test_another_loop(server: Server) -> None:
+    """It looks after a session from connect() on, though the first one was about to look at it, and never will."""
+    loop, session = asyncio.new_event_loop(), opened(server.url)
+
+    async def begin() -> Device:
+        disk = await first(session)
+        loop.stop()
+        return disk
+
+    task = loop.create_task(begin())
+    loop.run_forever()
+    disk = task.result()
+    loop.close()
+
+    async def main() -> None:
+        for _ in range(3):
+            await session.connect()
+            for lba in range(20):
+                assert await disk.read(lba) == bytes(512)
+            await asyncio.gather(*map(disk.read, range(20)))
+        await session.close()
+
+    assert run(main) == []
+
+
 @asynccontextmanager
 async def company(server: Server) -> AsyncIterator[None]:
     """As many sessions as it takes until the doorbells of a round wait for each other."""

@@ -6,7 +6,7 @@
         disks = await session.scan()
         first, second = await asyncio.gather(disks[0].read(0), disks[1].read(0))
 
-A session belongs to the event loop in which it was connected. Cancelling an await gives up what it waits for: the
+A session belongs to the event loop in which it was connected last. Cancelling an await gives up what it waits for: the
 buffers are the caller's again at once, and the commands are aborted (see :mod:`pysrp.initiator.driver`).
 """
 
@@ -141,8 +141,11 @@ class Session(LaneRuns):
     async def connect(self, timeout: float | None = 60) -> None:
         """Open the queue and log in; raises as the blocking one."""
         check_timeout(timeout)
-        self._loop = asyncio.get_running_loop()
-        roster = roster_of(self._loop)
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._leave_loop()
+        self._loop = loop
+        roster = roster_of(loop)
         self._alarm = roster.alarm
         self._start()
         self._fd = self.port.fileno()
@@ -191,14 +194,18 @@ class Session(LaneRuns):
     def _end(self) -> None:
         if self._lane is not None:
             self._lane.release()
+        self._leave_loop()
+        self._shut()
+        self._wake_watchers()
+
+    def _leave_loop(self) -> None:
         if self._roster is not None:
             self._roster.leave(self, self._fd)
         self._loop = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._shut()
-        self._wake_watchers()
+        self._timer_at = FOREVER
 
     async def __aenter__(self) -> Session:
         try:
