@@ -6,6 +6,7 @@ somebody's install).
 """
 
 import os
+import sys
 from pathlib import Path
 
 from Cython.Build import cythonize
@@ -30,6 +31,14 @@ def package_view() -> str:
         link.unlink(missing_ok=True)
         link.symlink_to(os.path.relpath(HERE / FAST, link.parent), target_is_directory=True)
     return str(view.relative_to(HERE)) if Path.cwd() == HERE else str(view)
+
+
+def describes() -> bool:
+    """Whether the package is only described or packed (an sdist, metadata for pip): that needs no C."""
+    words = set(sys.argv[1:])
+    return bool(words & {"dist_info", "egg_info", "sdist"}) and not any(
+        word.startswith(("bdist", "build", "develop", "editable", "install")) for word in words
+    )
 
 
 debug, sanitize, coverage = map(switch, ("PYSRP_DEBUG", "PYSRP_SANITIZE", "PYSRP_COVERAGE"))
@@ -76,23 +85,25 @@ directives = {
     "freethreading_compatible": True,
 }
 
-extensions = cythonize(
-    [
-        Extension(
-            f"pysrp._fast.{source.stem}",
-            [str(source)],
-            include_dirs=[str(FAST)],
-            depends=[str(header) for header in FAST.glob("*.h")],
-            extra_compile_args=cflags,
-            extra_link_args=ldflags,
-            define_macros=macros,
-        )
-        for source in sorted(FAST.glob("*.pyx"))
-    ],
-    include_path=[package_view()],
-    build_dir=f"{build}/cython",
-    compiler_directives=directives,
-)
+extensions = [
+    Extension(
+        f"pysrp._fast.{source.stem}",
+        [str(source)],
+        include_dirs=[str(FAST)],
+        depends=[str(header) for header in FAST.glob("*.h")],
+        extra_compile_args=cflags,
+        extra_link_args=ldflags,
+        define_macros=macros,
+    )
+    for source in sorted(FAST.glob("*.pyx"))
+]
+if not describes():
+    extensions = cythonize(
+        extensions,
+        include_path=[package_view()],
+        build_dir=f"{build}/cython",
+        compiler_directives=directives,
+    )
 # The longest first: two compilers end at about the same time then.
 extensions.sort(key=lambda extension: -sum(Path(each).stat().st_size for each in extension.sources))
 

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import tarfile
 import zipfile
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pysrp._fast import __path__ as fast
@@ -105,6 +107,41 @@ def test_debian_builds_with_what_pyproject_asks_for() -> None:
     assert {name for name, _ in found} == set(names)
     for name, version in found:
         assert f"{names[name]} (>= {version})" in control
+
+
+@pytest.mark.parametrize(
+    ("words", "made"),
+    [
+        (["sdist", "--formats", "gztar"], False),
+        (["egg_info"], False),
+        (["dist_info", "--output-dir", "there"], False),
+        (["egg_info", "bdist_wheel"], True),
+        (["sdist", "build_ext"], True),
+        (["build_ext", "-i"], True),
+        (["editable_wheel"], True),
+    ],
+)
+def test_c_is_made_where_something_is_built(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], made: bool
+) -> None:
+    """Who packs the source, or asks what there would be, need not wait for Cython; the modules are the same."""
+    build = pytest.importorskip("Cython.Build")
+    setuptools = pytest.importorskip("setuptools")
+    found: dict[str, Any] = {}
+    given: list[Any] = []
+
+    def cythonize(extensions: list[Any], **options: Any) -> list[Any]:
+        given.extend(extensions)
+        return extensions
+
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, "argv", ["setup.py", *words])
+    monkeypatch.setattr(build, "cythonize", cythonize)
+    monkeypatch.setattr(setuptools, "setup", found.update)
+    runpy.run_path("setup.py")
+    assert bool(given) is made
+    modules = {f"pysrp._fast.{each.stem}" for each in (ROOT / "src" / "_fast").glob("*.pyx")}
+    assert {each.name for each in found["ext_modules"]} == modules
 
 
 def test_an_sdist_is_the_same_whoever_packs_it(tmp_path: Path) -> None:
