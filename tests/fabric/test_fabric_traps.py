@@ -11,16 +11,18 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from descriptors import none_left
 from fabric_rig import WINDOW
 from pysrp import fabric
 from pysrp.errors import TransportError
 from pysrp.fabric import Identity, shm
-from waiting import until
+from waiting import PATIENCE, until
 
 LINGER = 60
 """Seconds: more than any test here waits."""
@@ -162,6 +164,61 @@ def test_a_client_waits_for_its_own_thread(tmp_path: Path, monkeypatch: pytest.M
             monkeypatch.setattr(shm, "ASIDE", 0)
             client.poll()
             assert client.partner is not None, client.problem  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def greetings(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """A listener's greetings take until this is set, and nobody waits for them."""
+    go, real = threading.Event(), shm.UnixListener._greet
+
+    def slow(self: shm.UnixListener, sock: socket.socket) -> shm.ServerPort | None:
+        go.wait()
+        return real(self, sock)
+
+    monkeypatch.setattr(shm, "ASIDE", 0)
+    monkeypatch.setattr(shm.UnixListener, "_greet", slow)
+    yield go
+    go.set()
+
+
+def test_a_late_greeting_is_heard_all_the_same(tmp_path: Path, greetings: threading.Event) -> None:
+    """On a machine that does not run its thread: who has called need not call again, and holds up nobody."""
+    path = tmp_path / "v"
+    with fabric.listen(f"unix:{path}") as listener, ExitStack() as stack:
+        clients = [stack.enter_context(fabric.connect(f"unix:{path}", timeout=0)) for _ in range(3)]
+        calls = [client._socket for client in clients]  # type: ignore[attr-defined]
+        until(lambda: listener.accept(0) or len(listener._aside._left) == 3)  # type: ignore[attr-defined]
+        assert listener.accept(0) is None
+        greetings.set()
+        for _ in clients:
+            server = listener.accept(PATIENCE)
+            assert server is not None
+            stack.enter_context(server)
+        assert listener.accept(0) is None
+        for client in clients:
+            until(lambda: client.poll() or client.partner is not None)  # noqa: B023
+        assert [client._socket for client in clients] == calls  # type: ignore[attr-defined]
+
+
+def test_a_greeting_that_is_later_than_its_listener_is_dropped(
+    tmp_path: Path, greetings: threading.Event
+) -> None:
+    """Whether it is over when the listener closes, or not yet."""
+    path = tmp_path / "v"
+    for over in True, False:
+        with none_left():
+            listener: Any = fabric.listen(f"unix:{path}")
+            client = fabric.connect(f"unix:{path}", timeout=0)
+            greetings.clear()
+            until(lambda: listener.accept(0) or listener._aside._left)  # noqa: B023
+            threads = listener._aside._left[:]
+            if over:
+                greetings.set()
+                threads[0].join()
+            listener.close()
+            greetings.set()
+            client.close()
+            until(lambda: not greeters())
 
 
 def test_a_client_leaves_without_having_looked(tmp_path: Path, traps: list[Trap]) -> None:

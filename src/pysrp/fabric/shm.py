@@ -18,12 +18,10 @@ import contextlib
 import dataclasses
 import errno
 import fcntl
-import itertools
 import os
 import select
 import selectors
 import socket
-import stat
 import struct
 import threading
 import time
@@ -36,6 +34,7 @@ from typing import Any
 from pysrp._fast import fabric as fast
 from pysrp.errors import USED_UP, ConfigError, TransportError
 from pysrp.fabric import Identity, Listener, Port, fail
+from pysrp.fabric.socket_name import claim, directory
 from pysrp.text import printable
 
 __all__ = ["ClientPort", "ServerPort", "UnixListener", "connect", "listen"]
@@ -47,7 +46,9 @@ MAX_PENDING = 64
 """Clients that have connected and not yet said hello; beyond that the oldest is turned away."""
 
 ASIDE = 0.2
-"""Seconds that a partner's descriptors may take to be closed before the others go on."""
+"""Seconds that a partner's descriptors may take to be closed before the others go on. A client whose greeting takes longer, as on
+a busy machine, comes behind them.
+"""
 
 ANSWER = 2.0
 """Likewise, where a client looks at a server's answer: nobody else waits, and a busy machine may not run a thread for long."""
@@ -61,8 +62,6 @@ LEAST_WINDOW = 8192
 SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 MFD_NOEXEC_SEAL = 8
 """Linux 6.3; Python does not name it."""
-
-_serial = itertools.count(1)
 
 
 class _Greeting:
@@ -551,14 +550,21 @@ class UnixListener(Listener):
         self._uids = uids
         self._pending: list[socket.socket] = []
         self._aside = _Aside()
+        self._late: list[ServerPort] = []
+        """Those that have introduced themselves when nobody waited any more."""
+        self._lock = threading.RLock()
+        """Of what is late, and of its bell."""
+        self._bell = FileIO(os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK | os.EFD_SEMAPHORE), "r+")
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
         try:
-            self._inode = _claim(self._socket, path, mode)
+            self._inode = claim(self._socket, path, mode)
         except BaseException:
             self._socket.close()
+            self._bell.close()
             raise
         self._selector = selectors.EpollSelector()
         self._selector.register(self._socket, selectors.EVENT_READ)
+        self._selector.register(self._bell, selectors.EVENT_READ)
 
     def accept(self, timeout: float | None = None) -> ServerPort | None:
         """The next client that has introduced itself properly; the others are told why not."""
@@ -569,11 +575,15 @@ class UnixListener(Listener):
             if not ready:
                 return None
             for key, _ in ready:
-                sock = key.fileobj
-                assert isinstance(sock, socket.socket)
-                if sock is self._socket:
+                port = None
+                if key.fileobj is self._socket:
                     self._take_call()
-                elif sock in self._pending and (port := self._hear(sock)):
+                elif key.fileobj is self._bell:
+                    port = self._take_late()
+                elif key.fileobj in self._pending:
+                    assert isinstance(key.fileobj, socket.socket)
+                    port = self._hear(key.fileobj)
+                if port:
                     return port
 
     def _take_call(self) -> None:
@@ -594,10 +604,24 @@ class UnixListener(Listener):
             raise TransportError(f"{MAX_PENDING} clients have passed descriptors that cannot be closed")
         self._forget(sock)
         try:
-            port: ServerPort | None = self._aside.do(lambda: self._greet(sock), ServerPort.close)
+            port: ServerPort | None = self._aside.do(lambda: self._greet(sock), self._comes_late)
         except (OSError, _Refusal):
             return None
         return port
+
+    def _comes_late(self, port: ServerPort) -> None:
+        """Its greeting is over, after the others have gone on. From any thread."""
+        with self._lock:
+            if not self._bell.closed:
+                self._late.append(port)
+                os.eventfd_write(self._bell.fileno(), 1)
+                return
+        port.close()
+
+    def _take_late(self) -> ServerPort:
+        with self._lock:
+            os.eventfd_read(self._bell.fileno())
+            return self._late.pop(0)
 
     def _greet(self, sock: socket.socket) -> ServerPort | None:
         port = None
@@ -657,83 +681,18 @@ class UnixListener(Listener):
             return
         self._drop(self._pending[:])
         self._selector.close()
+        with self._lock:
+            self._bell.close()
+        for port in self._late:
+            port.close()
         with contextlib.ExitStack() as stack:
             # Without the lock too: then only a server that starts at this very moment could lose its name.
             with contextlib.suppress(FileNotFoundError, ConfigError):
-                stack.enter_context(_directory(self._path))
+                stack.enter_context(directory(self._path))
             with contextlib.suppress(FileNotFoundError):
                 if self._path.lstat().st_ino == self._inode:
                     self._path.unlink()
         self._socket.close()
-
-
-LOCK_PATIENCE = 2.0
-"""Seconds to wait for other servers that start or stop in the same directory."""
-
-
-@contextlib.contextmanager
-def _directory(path: Path) -> Iterator[None]:
-    """Hold the directory of ``path`` against other servers that start or stop there.
-
-    Whoever may read the directory may hold it too, for ever: ConfigError after LOCK_PATIENCE seconds.
-    """
-    fd = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        end = time.monotonic() + LOCK_PATIENCE
-        while True:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= end:
-                    raise ConfigError(
-                        f"{path.parent}: another process holds a lock on this directory (lslocks says which); "
-                        "use a directory that is yours alone, such as one in /run"
-                    ) from None
-            time.sleep(0.01)
-        yield
-    finally:
-        os.close(fd)
-
-
-def _claim(sock: socket.socket, path: Path, mode: int) -> int:
-    """Listen at ``path`` and return the socket file's inode number.
-
-    The name appears by a rename, when the socket has its permissions and listens already: nobody can
-    connect too early, and a waiting client is told by the kernel at the right moment.
-    """
-    hidden = path.with_name(f"{path.name}.{os.getpid()}-{next(_serial)}")
-    try:
-        with _directory(path):
-            if os.path.lexists(path):
-                _check_stale(path)
-            os.fchmod(sock.fileno(), mode)
-            sock.bind(str(hidden))
-            try:
-                hidden.chmod(mode)
-                sock.listen(socket.SOMAXCONN)
-                inode = hidden.lstat().st_ino
-                hidden.rename(path)
-            except BaseException:
-                hidden.unlink()
-                raise
-    except OSError as problem:
-        raise TransportError(f"unix:{path}: {problem.strerror or problem}") from problem
-    return inode
-
-
-def _check_stale(path: Path) -> None:
-    """ConfigError unless ``path`` is the socket of a server that is gone."""
-    if not stat.S_ISSOCK(path.lstat().st_mode):
-        raise ConfigError(f"unix:{path}: there is a file of that name, and it is not a socket")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK) as probe:
-        try:
-            probe.connect(str(path))
-        except ConnectionRefusedError:
-            return
-        except OSError:
-            pass
-    raise ConfigError(f"unix:{path}: somebody listens there already")
 
 
 def connect(
