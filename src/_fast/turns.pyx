@@ -160,9 +160,10 @@ cdef class Bookkeeping(Starter):
 
     cdef int begun(self) except -1:
         """A command has been begun from within a loop: have it sent, and its time limit minded."""
-        if self._output and not self._flushing and self._roster is not None:
-            self._roster.later(self)
-        if self.until() < self._timer_at:
+        if self._output and self._roster is not None:
+            if not self._flushing:
+                self._roster.later(self)    # which minds the time limit, too
+        elif self.until() < self._timer_at:
             self._schedule()
         return 0
 

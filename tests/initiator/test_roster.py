@@ -253,6 +253,32 @@ def test_ports_of_all_kinds(server: Server, tmp_path: Path) -> None:
     assert run(main) == []
 
 
+def test_the_timer_is_for_time_limits(server: Server) -> None:
+    """Not for what the round sends anyway."""
+
+    async def main() -> None:
+        async with Session(server.url, buffers=4 << 20) as session:
+            disk = await disk_of(session)
+            await disk.read(0)
+            set_for: list[float] = []
+            schedule = session._schedule
+
+            def watched() -> None:
+                schedule()
+                set_for.append(session._timer_at)
+
+            session._schedule = watched  # type: ignore[method-assign]
+
+            async def read() -> None:
+                for n in range(40):
+                    await disk.read(n)
+
+            await asyncio.gather(*(read() for _ in range(24)))
+            assert len(set_for) < 10
+
+    assert run(main) == []
+
+
 @pytest.mark.parametrize("problem", [RuntimeError, KeyboardInterrupt])
 def test_what_comes_out_of_a_turn_is_nobody_elses(server: Server, problem: type[BaseException]) -> None:
     """An exception is told as asyncio does; an interrupt leaves the loop, which goes on with the others after it."""
