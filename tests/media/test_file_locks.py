@@ -25,7 +25,7 @@ from pysrp.media import file as file_medium
 from pysrp.media import open_medium
 from pysrp.media.file import FileMedium
 from pysrp.scst import Tree, TreeError
-from waiting import until
+from waiting import PATIENCE, until
 
 SIZE = 1 << 20
 Open = Callable[..., Any]
@@ -267,3 +267,18 @@ def test_two_devices_of_one_file(disk: Path, at_once: None) -> None:
         tree.write("handlers/vdisk_fileio/mgmt", "del_device a")
         tree.write("handlers/vdisk_fileio/mgmt", f"add_device a filename={disk};read_only=1")
         tree.write("handlers/vdisk_fileio/mgmt", f"add_device c filename={disk};read_only=1")
+
+
+def test_who_reads_the_tree_does_not_wait_for_a_lock(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writes do, one behind the other, as with SCST: a write goes on as soon as what had the file has ended."""
+    monkeypatch.setattr(locks, "LINGERS", PATIENCE)
+    with closing(Tree(patience=0)) as tree, ExitStack() as stack:
+        stack.enter_context(closing(FileMedium(disk)))
+        for kind, words in ("fileio", f"add_device a filename={disk}"), ("nullio", "add_device b size_mb=1"):
+            with pytest.raises(TreeError) as caught:
+                tree.write(f"handlers/vdisk_{kind}/mgmt", words)
+            assert caught.value.errno == errno.EAGAIN
+        assert tree.ls("devices") == []
+        assert "add_device" in tree.read("handlers/vdisk_fileio/mgmt")
+        stack.close()
+        until(lambda: tree.ls("devices") == ["a", "b"])
