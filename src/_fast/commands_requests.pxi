@@ -114,7 +114,6 @@ cdef class Command(Request):
 
 
 @cython.final
-@cython.freelist(128)
 cdef class Pending(Command):
     """A command that has been submitted; :meth:`Session.submit` makes them.
 
