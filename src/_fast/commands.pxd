@@ -53,6 +53,7 @@ cdef class Link:
 cdef class Slots:
     cdef uint16_t *numbers
     cdef Py_ssize_t most, head, count
+    cdef Py_ssize_t next(self) except -1
     cdef Py_ssize_t take(self) except -1
     cdef int rest(self, Py_ssize_t slot) except -1
 
@@ -88,6 +89,9 @@ cdef class DataMemory:
     cdef int regain(self, Pending pending) except -1
 
 
+cdef object members(it)
+
+
 cdef class Starter:
     cdef public Live _live
     cdef Pending begin(
@@ -107,10 +111,13 @@ cdef class CalledUnit:
     cdef Starter direct             # the session, if commands may be begun there without calling its `submit`
     cdef object told                # the last answer to READ CAPACITY
     cdef Py_ssize_t block, meant    # bytes of a block, as told, and as calls mean them; 0: none yet
+    cdef bint own_reads, own_writes     # by a subclass's `start_read` and `start_write`
     cdef Py_ssize_t known(self) except -1
-    cdef bint one_will_do(self, blocks, Py_ssize_t size) except -1
     cdef Pending reading(self, lba, blocks, Py_ssize_t block_size, into, Py_ssize_t retries)
     cdef Pending writing(self, lba, data, Py_ssize_t block_size, bint fua, Py_ssize_t retries)
+    cdef Pending one_read(self, lba, blocks, Py_ssize_t block_size, into)
+    cdef Pending one_write(self, lba, data, Py_ssize_t block_size, bint fua)
+    cdef bint one_will_do(self, blocks, Py_ssize_t size) except -1
 
 
 cdef class BlockingUnit(CalledUnit):

@@ -40,12 +40,17 @@ cdef extern from *:
         PyObject *made = ((PyTypeObject *)type)->tp_alloc((PyTypeObject *)type, 5), *items[] = {a, b, c, d, e};
         for (int i = 0; made && i < 5; i++)
             PyTuple_SET_ITEM(made, i, Py_NewRef(items[i]));
+    #if PY_VERSION_HEX >= 0x030E0000
+        if (made)
+            ((PyTupleObject *)made)->ob_hash = -1;      /* not known yet; 0 would be one */
+    #endif
         return made;
     }
     """
     object five(object type, object a, object b, object c, object d, object e)
 
 cdef extern from "unshared.h":
+    bint FILLED_AGAIN
     bint unshared(PyObject *bytes)
 
 cdef enum:

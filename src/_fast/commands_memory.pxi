@@ -95,7 +95,7 @@ cdef class DataMemory:
         cdef list kept = self.kept
         cdef Py_ssize_t i, at, count
         cdef bytes new
-        if length < KEEP:
+        if length < KEEP or not FILLED_AGAIN:
             return PyBytes_FromStringAndSize(NULL, length)
         if kept is None or self.kept_length != length:
             self.others += 1
@@ -105,6 +105,8 @@ cdef class DataMemory:
             self.kept_length, self.turn = length, 0
         self.others = 0
         count = len(kept)
+        if self.turn >= count:
+            self.turn = 0
         for i in range(min(TRIES, count)):      # from the oldest on
             at = self.turn + i if self.turn + i < count else self.turn + i - count
             if unshared(PyList_GET_ITEM(kept, at)):

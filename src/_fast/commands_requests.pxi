@@ -32,10 +32,11 @@ cdef class Live:
         return request.place < len(self.items) and self.items[request.place] is request
 
     cdef int begin(self, Request request) except -1:
+        cdef Py_ssize_t place
         if len(self.items) > 2 * self.count + BATCH:
             self.items = list(self)
-            for place, each in enumerate(self.items):
-                (<Request>each).place = place
+            for place in range(len(self.items)):
+                (<Request>self.items[place]).place = place
         request.place = len(self.items)
         self.items.append(request)
         self.count += 1

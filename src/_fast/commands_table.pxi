@@ -46,11 +46,18 @@ cdef class Slots:
     def __iter__(self):
         return iter([self.numbers[(self.head + i) % self.most] for i in range(self.count)])
 
-    cdef Py_ssize_t take(self) except -1:
-        cdef Py_ssize_t slot
+    @property
+    def first(self):
+        """The one that has been free longest."""
+        return self.next()
+
+    cdef Py_ssize_t next(self) except -1:
         if not self.count:
             raise IndexError("no slot is free")
-        slot = self.numbers[self.head]
+        return self.numbers[self.head]
+
+    cdef Py_ssize_t take(self) except -1:
+        cdef Py_ssize_t slot = self.next()
         self.head = self.head + 1 if self.head + 1 < self.most else 0
         self.count -= 1
         return slot
@@ -64,7 +71,7 @@ cdef class Slots:
         return 0
 
     def popleft(self):
-        """Take the one that has been free longest."""
+        """Take :attr:`first`."""
         return self.take()
 
     def append(self, Py_ssize_t slot):

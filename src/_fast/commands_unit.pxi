@@ -34,6 +34,11 @@ cdef bytes block_cdb(bint write, lba, blocks, bint fua=False):
     return bytes((cdbs.Write16 if write else cdbs.Read16).build(**fields))
 
 
+cdef object members(it):
+    """What somebody may have set on an object in place of a method."""
+    return getattr(it, "__dict__", ())
+
+
 cdef class Starter:
     """What a session begins commands with: :class:`pysrp._fast.turns.Bookkeeping` does."""
 
@@ -51,7 +56,14 @@ cdef class Starter:
 
 
 cdef class CalledUnit:
-    """What :class:`pysrp.initiator.units.ScannedUnit` has: its session, its LUN, and what is known of its blocks."""
+    """What :class:`pysrp.initiator.units.ScannedUnit` has: its session, its LUN, and what is known of its blocks.
+
+    A subclass's own ``start_read`` or ``start_write`` is used for all.
+    """
+
+    def __cinit__(self):
+        self.own_reads = type(self).start_read is not CalledUnit.start_read
+        self.own_writes = type(self).start_write is not CalledUnit.start_write
 
     @property
     def session(self):
@@ -59,7 +71,9 @@ cdef class CalledUnit:
 
     @session.setter
     def session(self, session):
-        self.direct = session if isinstance(session, Starter) and (<Starter>session).direct else None
+        self.direct = None
+        if isinstance(session, Starter) and (<Starter>session).direct and "submit" not in members(session):
+            self.direct = session
         self.whose = session
 
     @property
@@ -95,7 +109,7 @@ cdef class CalledUnit:
         cdef bytes cdb = block_cdb(False, lba, blocks)
         cdef Starter session = self.direct
         cdef Py_ssize_t count = blocks
-        if session is not None and count <= MOST_10 and block_size <= LARGEST_BLOCK:
+        if session is not None and 0 <= count <= MOST_10 and 0 <= block_size <= LARGEST_BLOCK:
             return session.begin(
                 self.lun, cdb, None, count * block_size, into, TIMEOUT, retries, block_size, session.replay, SIMPLE)
         return self.whose.submit(
@@ -103,8 +117,11 @@ cdef class CalledUnit:
             block_size=block_size, replay=self.whose.replay)
 
     cdef Pending writing(self, lba, data, Py_ssize_t block_size, bint fua, Py_ssize_t retries):
-        cdef bytes cdb = block_cdb(True, lba, len(data) // block_size, fua)
+        cdef bytes cdb
         cdef Starter session = self.direct
+        if block_size <= 0:
+            raise ValueError(f"blocks of {block_size} bytes")
+        cdb = block_cdb(True, lba, len(data) // block_size, fua)
         if session is not None:
             return session.begin(
                 self.lun, cdb, data, 0, None, TIMEOUT, retries, block_size, session.replay, SIMPLE)
@@ -120,6 +137,16 @@ cdef class CalledUnit:
         """Submit one WRITE of whole blocks, as :meth:`start_read`."""
         return self.writing(lba, data, block_size, fua, retries)
 
+    cdef Pending one_read(self, lba, blocks, Py_ssize_t block_size, into):
+        if self.own_reads:
+            return self.start_read(lba, blocks, block_size, into)
+        return self.reading(lba, blocks, block_size, into, RETRIES)
+
+    cdef Pending one_write(self, lba, data, Py_ssize_t block_size, bint fua):
+        if self.own_writes:
+            return self.start_write(lba, data, block_size, fua)
+        return self.writing(lba, data, block_size, fua, RETRIES)
+
     cdef bint one_will_do(self, blocks, Py_ssize_t size) except -1:
         cdef Py_ssize_t most = self.direct.most()
         if type(blocks) is int:
@@ -131,7 +158,7 @@ cdef class CalledUnit:
         cdef Py_ssize_t size = self.known()
         if self.direct is None or not size or not self.one_will_do(blocks, size):
             return None
-        return self.reading(lba, blocks, size, into, RETRIES)
+        return self.one_read(lba, blocks, size, into)
 
     def begin_write(self, lba, data, fua):
         """One WRITE that has been submitted, as :meth:`begin_read`."""
@@ -140,7 +167,7 @@ cdef class CalledUnit:
             return None
         if len(data) % size or not 0 < len(data) <= self.direct.most():
             return None
-        return self.writing(lba, data, size, fua, RETRIES)
+        return self.one_write(lba, data, size, fua)
 
     def read_now(self, lba, blocks, into=None):
         """One READ and its data, in a blocking session. None where one will not do, or it was answered with less."""
@@ -169,11 +196,11 @@ cdef class BlockingUnit(CalledUnit):
         ``into`` is a writable buffer of that length, which is filled instead of making an object for the data.
         """
         view = None if into is None else memoryview(into).cast("B")
-        return self.reading(lba, blocks, self.known() or self._block_size(), view, RETRIES)
+        return self.one_read(lba, blocks, self.known() or self._block_size(), view)
 
     def submit_write(self, lba, data):
         """Start one WRITE of what one command can move."""
-        return self.writing(lba, data, self.known() or self._block_size(), False, RETRIES)
+        return self.one_write(lba, data, self.known() or self._block_size(), False)
 
     def _block_size(self):
         return self.known() or self.whose.run_steps(self.block_size_steps())

@@ -15,7 +15,7 @@ cimport cython
 
 from pysrp._fast.aio_promise cimport Alarm, Promise
 from pysrp._fast.client_queue cimport Connection, take_element
-from pysrp._fast.commands cimport DataMemory, Pending, RequestSlots, Starter, own_view
+from pysrp._fast.commands cimport DataMemory, Pending, RequestSlots, Starter, members, own_view
 from pysrp._fast.lun cimport Lun
 
 from functools import partial
@@ -350,6 +350,8 @@ cdef class Bookkeeping(Starter):
         cdef Promise promise
         if not self._opened:
             raise self._not_open()
+        if self._alarm is None:
+            raise TypeError("a session of blocking calls is awaited")
         promise = Promise.__new__(Promise)
         promise.alarm, promise.before, promise.pending = self._alarm, pending.waiter, given_up
         pending.waiter = promise

@@ -85,10 +85,9 @@ cdef class Roster:
         if self.epoll < 0:
             self.open()
         # Somebody's own ways of polling and sending are used for all.
-        near = (
-            isinstance(port, Adapter) and type(port).poll is Adapter.poll
-            and type(port).send_many is Adapter.send_many
-        )
+        near = isinstance(port, Adapter)
+        for name in ("poll", "send_many"):
+            near = near and getattr(type(port), name) is getattr(Adapter, name) and name not in members(port)
         event.data.fd = fd
         event.events = EPOLLIN | EPOLLET if near else EPOLLIN
         if epoll_ctl(self.epoll, EPOLL_CTL_ADD, fd, &event) < 0:

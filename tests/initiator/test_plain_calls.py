@@ -232,6 +232,91 @@ def test_somebody_s_own_submit_is_used_for_all(server: Server) -> None:
         assert session.count == before + 3
 
 
+def test_a_session_s_own_submit_is_used_for_units_found_later(session: Session) -> None:
+    calls = []
+
+    def submit(*arguments: Any, **options: Any) -> Pending:
+        calls.append(arguments)
+        return Session.submit(session, *arguments, **options)
+
+    session.submit = submit  # type: ignore[method-assign]
+    disk = disk_of(session)
+    calls.clear()
+    disk.write(0, bytes(512))
+    assert disk.submit_read(0).result().data == disk.read(0) == bytes(512)
+    assert len(calls) == 3
+
+
+def test_a_unit_s_own_way_of_reading_is_used_for_all(session: Session) -> None:
+    calls = []
+
+    class Noted(Device):
+        def start_read(self, *arguments: Any, **options: Any) -> Pending:
+            calls.append("read")
+            return super().start_read(*arguments, **options)
+
+        def start_write(self, *arguments: Any, **options: Any) -> Pending:
+            calls.append("write")
+            return super().start_write(*arguments, **options)
+
+    found = disk_of(session)
+    disk = Noted(session, found.lun, found.hctl, found.inquiry_data)
+    disk.capacity()
+    disk.write(0, data := os.urandom(512))
+    disk.submit_write(1, data).result()
+    assert disk.read(0) == disk.submit_read(1).result().data == data
+    disk.read_into(0, bytearray(512))
+    assert calls == ["write", "write", "read", "read", "read"]
+
+
+def test_blocks_of_no_size(session: Session) -> None:
+    disk = disk_of(session)
+    for size in 0, -512:
+        with pytest.raises(ValueError, match=f"blocks of {size} bytes"):
+            disk.start_write(0, bytes(512), size)
+    for blocks, size in (1, -512), (4, -1 << 60), (0xFFFF, 1 << 24):
+        with pytest.raises(ValueError, match="data"):
+            disk.start_read(0, blocks, size)
+
+    class Unsure:
+        @property
+        def block_size(self) -> int:
+            raise RuntimeError("not now")
+
+    with pytest.raises(RuntimeError, match="not now"):
+        disk._capacity = Unsure()  # type: ignore[assignment]
+    assert disk.size_known() == 512
+
+
+def test_a_number_that_calls_back(session: Session) -> None:
+    """What an address does when it is asked for its number is done before the command has begun."""
+    disk = disk_of(session)
+    disk.write(7, data := os.urandom(512))
+
+    class Number:
+        def __index__(self) -> int:
+            disk.read(0)
+            return 7
+
+        def __add__(self, other: Any) -> int:
+            return 7 + int(other)
+
+    assert disk.submit_read(Number()).result().data == data  # type: ignore[arg-type]
+
+
+def test_a_result_is_a_tuple_like_any_other(session: Session) -> None:
+    result = disk_of(session).submit_read(0).result()
+    assert hash(result) == hash(tuple(result))
+    assert tuple(result) in {result}
+
+
+def test_nobody_awaits_a_blocking_session(session: Session) -> None:
+    pending = disk_of(session).submit_read(0)
+    with pytest.raises(TypeError, match="blocking"):
+        session.awaited(pending)
+    assert pending.result().data == bytes(512)
+
+
 def test_less_than_was_asked_for(server: Server) -> None:
     """A residual without an error is one: SrpError, and of a call that can look at it, in its result."""
     port = Watched(connect(server.url))
@@ -290,6 +375,7 @@ def test_free_slots() -> None:
     free, model = Slots(5), deque(range(5))
     for number in random.Random(3).choices(range(2), k=500):
         if number and model:
+            assert free.first == model[0]
             assert free.popleft() == model.popleft()
         elif not number and len(model) < 5:
             slot = min({*range(5)} - {*model})
@@ -298,8 +384,9 @@ def test_free_slots() -> None:
         assert (list(free), len(free)) == (list(model), len(model))
     while model:
         assert free.popleft() == model.popleft()
-    with pytest.raises(IndexError, match="no slot"):
-        free.popleft()
+    for none in free.popleft, lambda: free.first:
+        with pytest.raises(IndexError, match="no slot"):
+            none()
     for wrong in (-1, 5):
         with pytest.raises(IndexError, match="slot"):
             free.append(wrong)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import os
+import random
+import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -124,6 +128,79 @@ def test_what_somebody_has_is_left_alone(session: Session, disk: Device, content
         assert view == place(content, number)[:1000]
     for number, result in results:
         assert result.data == place(content, number)
+
+
+def generator(data: bytes) -> Iterator[bytes]:
+    yield b""
+    yield data
+
+
+def begun(data: bytes) -> Iterator[bytes]:
+    held = generator(data)
+    next(held)
+    return held
+
+
+HOLDERS: list[Callable[[bytes], tuple[Any, Callable[[Any], bytes]]]] = [
+    lambda data: (data, bytes),
+    lambda data: ({data: hash(data)}, lambda held: next(iter(held))),
+    lambda data: (data[:], bytes),
+    lambda data: (
+        memoryview(memoryview(data)[1:-1]),
+        lambda held: b"%c%b%c" % (held.obj[0], held, held.obj[-1]),
+    ),
+    lambda data: (ctypes.c_char_p(data), lambda held: ctypes.string_at(held, len(held._objects))),
+    lambda data: (ctypes.py_object(data), lambda held: held.value),
+    lambda data: (begun(data), next),
+    lambda data: (lambda: data, lambda held: held()),
+    lambda data: ((1, [data]), lambda held: held[1][0]),
+]
+"""Ways to have a result, each with the way to get at it again."""
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_however_it_is_held(session: Session, disk: Device, content: bytes, seed: int) -> None:
+    """Many results, of lengths that come again, by all calls, held for a while or for ever, some by another thread."""
+    rng = random.Random(seed)
+    lengths = [rng.choice([1, 2, 3, 8, 128, 129, 256, 512]) for _ in range(3)]
+    have: list[tuple[Any, Callable[[Any], bytes], int, int]] = []
+    wrong: list[tuple[int, int]] = []
+
+    def check(held: Any, get: Callable[[Any], bytes], at: int, size: int) -> None:
+        if get(held) != content[at : at + size]:
+            wrong.append((at, size))
+
+    for _ in range(400):
+        blocks = rng.choice(lengths)
+        at = rng.randrange(len(content) // 512 - blocks)
+        many = [disk.submit_read(at, blocks) for _ in range(rng.choice([0, 0, 1, 5]))]
+        for data in (disk.read(at, blocks), *(result.data for result in session.gather(many))):
+            have.append((*rng.choice(HOLDERS)(data), at * 512, blocks * 512))
+        del data, many
+        for _ in range(rng.choice([0, 1, 4])):
+            check(*have.pop(rng.randrange(len(have))))
+            if not have:
+                break
+    other = threading.Thread(target=lambda: [check(*each) for each in have[::2]])
+    other.start()
+    for number in range(100):
+        disk.read(number, rng.choice(lengths))
+    other.join()
+    for each in have[1::2]:
+        check(*each)
+    assert not wrong
+
+
+def test_somebody_takes_those_that_are_kept(session: Session, disk: Device, content: bytes) -> None:
+    for number in range(20):
+        assert disk.read(number, 8) == content[512 * number :][:4096]
+        flying = [disk.submit_read(each, 8) for each in range(number)]
+        assert [each.result().data for each in flying] == [
+            content[512 * each :][:4096] for each in range(number)
+        ]
+        del flying
+        if session.staging.kept is not None:
+            del session.staging.kept[number % 5 :]
 
 
 def test_it_is_bytes_like_any_others(disk: Device, content: bytes) -> None:

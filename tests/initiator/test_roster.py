@@ -279,6 +279,31 @@ def test_the_timer_is_for_time_limits(server: Server) -> None:
     assert run(main) == []
 
 
+@pytest.mark.parametrize("name", ["poll", "send_many"])
+def test_what_is_set_on_a_port_is_used(name: str) -> None:
+    """As what its class has."""
+    calls = []
+
+    async def main() -> None:
+        port = connect(server.url)
+        ours = getattr(port, name)
+
+        def noted(*arguments: Any) -> Any:
+            calls.append(arguments)
+            return ours(*arguments)
+
+        setattr(port, name, noted)
+        async with opened(port) as session:
+            disk = await disk_of(session)
+            calls.clear()
+            await disk.read(0)
+            assert calls
+        port.close()
+
+    with Server(f"local:roster{next(_names)}", LunMap([(256, Disk(Ram(SIZE), "a"))])) as server:
+        assert run(main) == []
+
+
 @pytest.mark.parametrize("problem", [RuntimeError, KeyboardInterrupt])
 def test_what_comes_out_of_a_turn_is_nobody_elses(server: Server, problem: type[BaseException]) -> None:
     """An exception is told as asyncio does; an interrupt leaves the loop, which goes on with the others after it."""

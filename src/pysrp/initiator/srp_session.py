@@ -321,7 +321,7 @@ class SrpSession(RequestTable):
             if credits <= (RESERVED_CREDITS if credits + self.debits > RESERVED_CREDITS else 0):
                 break
             command = waiting.popleft()
-            slot = next(iter(free))
+            slot = free.first
             serial = self.serial + 1
             tag = serial << 16 | slot
             try:
