@@ -17,7 +17,7 @@ cdef uint8_t *within(object memory, Py_ssize_t start, Py_ssize_t size, Py_buffer
 cdef class Link:
     """What sends IUs: :class:`pysrp._fast.client_queue.Elements` does. ``put`` is its ``send``, for SRP."""
 
-    cdef int put(self, Py_ssize_t slot, Py_ssize_t length, double seconds) except -1:
+    cdef int put(self, Py_ssize_t slot, Py_ssize_t length, double seconds) except -1:   # pragma: no cover: as below
         raise NotImplementedError   # pragma: no cover: Elements has it
 
 
@@ -32,7 +32,7 @@ cdef class Slots:
             raise ValueError(f"{count} slots: from 1 to 65536")
         self.numbers = <uint16_t *>malloc(count * sizeof(uint16_t))
         if self.numbers is NULL:
-            raise MemoryError()
+            raise MemoryError()     # pragma: no cover: no test has that little memory
         self.most = self.count = count
         for i in range(count):
             self.numbers[i] = <uint16_t>i
