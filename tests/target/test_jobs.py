@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import itertools
+import threading
 from collections.abc import Generator, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -20,7 +22,9 @@ from pysrp.srp import TskMgmtFunc
 from pysrp.target.disk import Disk
 from pysrp.target.effects import GOOD, Begin, Effect, Fetch
 from pysrp.target.fault import Fault
+from pysrp.target.link import PENDING, Later
 from pysrp.target.lunmap import LunMap
+from pysrp.target.medium import Loop, Medium, MediumChannel, MediumRequest
 from pysrp.target.serve import Server
 from pysrp.target.task import Task
 from pysrp.target.units.codes import SenseCode, short
@@ -357,6 +361,40 @@ def test_a_medium_that_takes_its_time_needs_a_worker() -> None:
         assert bench(FORMAT).status == Status.BUSY
         assert bench.unit.job is None
     medium.close()
+
+
+class EndsWhileWithdrawn(Medium):
+    """What is withdrawn is over on another thread before this one knows that it runs on."""
+
+    size = MIB
+
+    def channel(self, loop: Loop) -> MediumChannel:
+        return EndingChannel(loop)
+
+
+class EndingChannel(MediumChannel):
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+
+    def submit(self, request: MediumRequest, /) -> Later:
+        request.channel = self
+        return PENDING
+
+    def withdraw(self, request: MediumRequest, /) -> bool:
+        request.ends(errno.EIO)
+        ends = threading.Thread(target=self.loop.post, args=[partial(request.over, request)])
+        ends.start()
+        ends.join()
+        return False
+
+
+def test_what_was_withdrawn_in_place_ends_in_the_loop() -> None:
+    medium = EndsWhileWithdrawn()
+    with Bench(Disk(medium, "disk")) as bench:
+        for _ in range(2):
+            assert bench(FORMAT).status == Status.BUSY
+            assert not medium.stragglers
+            assert bench.unit.job is None
 
 
 def test_who_stops_it_ends_the_command_that_waits(pair: FormattingPair) -> None:

@@ -16,7 +16,7 @@ from pysrp.target.task import Nexus, Task
 from pysrp.target.units.blocks import LogPages, in_binary
 from pysrp.target.units.codes import SenseCode, invalid, short, unfit
 from pysrp.target.units.commands import LONG, Conflict, command
-from pysrp.target.units.jobs import Job, Reach
+from pysrp.target.units.jobs import Do, Job
 from pysrp.target.units.verifying import CHUNK, Comparing
 
 __all__ = ["BUFFER", "ECHO", "DiagnosticCommands"]
@@ -59,9 +59,9 @@ class SelfTest(Job):
         self.told_to = False
         """Whether SEND DIAGNOSTIC has said that it is to stop."""
 
-    def _run(self, reach: Reach) -> None:
+    def _run(self, do: Do) -> None:
         next(self._steps)  # so that the steps know how they end, even where none is taken
-        super()._run(reach)
+        super()._run(do)
 
 
 class DiagnosticCommands(Comparing):

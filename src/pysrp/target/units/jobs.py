@@ -22,14 +22,14 @@ FORMAT UNIT, in the background or not::
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Generator, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Collection, Generator
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pysrp.errors import Busy
 from pysrp.scsi.cdb import Cdb
 from pysrp.scsi.codes import SenseKey, Status
+from pysrp.target.backend_medium import Workers, perform
 from pysrp.target.data import Media
 from pysrp.target.effects import MediumEffect
 from pysrp.target.fault import Fault
@@ -121,13 +121,13 @@ class Job:
         unit.job_begins(self)
         unit.claims.keep(task, self)
         over = partial(self._over, unit, task, then, failed)
-        workers = task.mover.media.workers
+        media: Media = task.mover.media
+        workers = media.workers
         try:
             if workers is None:
-                error = self._in_place()
+                error = self._in_place(media)
             else:
-                run = partial(self._run, workers.waiting if isinstance(self.backend, Medium) else _at_once)
-                workers.submit(self.backend, run, over)
+                workers.submit(self.backend, partial(self._on_a_worker, workers), over)
         except BaseException as raised:
             self._is_over(unit, None, None)
             if isinstance(raised, RuntimeError):
@@ -136,31 +136,36 @@ class Job:
         if workers is None:
             over(error)
 
-    def _in_place(self) -> Exception | None:
+    def _in_place(self, media: Media) -> Exception | None:
         try:
-            self._run(_at_once)
+            self._run(partial(_at_once, media, self.backend))
         except Exception as error:
             return error
         return None
 
-    def _run(self, reach: Reach) -> None:
-        # On a worker.
-        with reach(self.backend) as do:
-            result: Any = None
-            error: Exception | None = None
-            while not self._stopped:
-                try:
-                    step = self._steps.send(result) if error is None else self._steps.throw(error)
-                except StopIteration:
-                    return
-                result = error = None
-                if isinstance(step, MediumEffect):
-                    request = step.request()
-                    do(request)
-                    result, error = request.value, request.failure()
-                else:
-                    self.progress = step
-            self._steps.close()
+    def _on_a_worker(self, workers: Workers) -> None:
+        if isinstance(self.backend, Medium):
+            with workers.waiting(self.backend) as do:
+                self._run(do)
+        else:
+            self._run(partial(perform, self.backend))
+
+    def _run(self, do: Do) -> None:
+        result: Any = None
+        error: Exception | None = None
+        while not self._stopped:
+            try:
+                step = self._steps.send(result) if error is None else self._steps.throw(error)
+            except StopIteration:
+                return
+            result = error = None
+            if isinstance(step, MediumEffect):
+                request = step.request()
+                do(request)
+                result, error = request.value, request.failure()
+            else:
+                self.progress = step
+        self._steps.close()
         raise Stopped
 
     def _over(
@@ -190,24 +195,15 @@ class Job:
         unit.claims.leave(self)
 
 
-Reach = Callable[[Any], AbstractContextManager[Callable[[MediumRequest], None]]]
-"""What gives, of a medium, what has it do something, and returns when that is over."""
+Do = Callable[[MediumRequest], None]
+"""What has the backend do something, and returns when that is over."""
 
 
-@contextmanager
-def _at_once(backend: Any) -> Iterator[Callable[[MediumRequest], None]]:
-    """Of a backend, and of a medium that takes no time."""
-    media = Media(None, lambda call: call())
-
-    def do(request: MediumRequest) -> None:
-        if media.submit(backend, request) is PENDING:
-            request.withdraw()
-            raise Busy(f"{backend!r} takes its time, and there are no workers", status=Status.BUSY)
-
-    try:
-        yield do
-    finally:
-        media.retire()
+def _at_once(media: Media, backend: Any, request: MediumRequest) -> None:
+    """Have it done on the loop's own thread, which can wait for nothing: Busy for what takes its time."""
+    if media.submit(backend, request) is PENDING:
+        request.withdraw()
+        raise Busy(f"{backend!r} takes its time, and there are no workers", status=Status.BUSY)
 
 
 class Stopped(Fault):
