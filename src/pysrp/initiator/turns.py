@@ -276,5 +276,8 @@ class Turns(Bookkeeping):
         state = self.engine.state
         text = f"not logged in within {timeout:g} s: {state.value}"
         if state is State.WAIT_PARTNER:
-            text += "; the server has not opened its queue: its target may be disabled, as that of a pysrp serve is which exports nothing"
+            text += (
+                "; the server has not opened its queue: its target may be disabled, as that of a pysrp serve is which exports"
+                " nothing, or it has turned this client away, and its log says why"
+            )
         return text
