@@ -4,13 +4,20 @@ import errno
 import os
 import re
 import shutil
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 
 from loop_device import loop_device
 from media_rig import nbd_server
 from pysrp.scst import Tree, TreeError, save
+from pysrp.scst.device import MIB, Parameters
+from pysrp.scst.devices import UrlIo
+from pysrp.target.link import PENDING
+from pysrp.target.medium import Medium
 
 HANDLERS = ["vdisk_fileio", "vdisk_nbd", "vdisk_nullio", "vdisk_ram", "vdisk_url"]
 """Those that need no device of the machine's."""
@@ -460,22 +467,56 @@ def test_a_url_is_there_once_and_its_handlers(tree, handler, parameters):
 
 
 def test_closing_goes_on_behind_a_device_that_fails(tree, image):
-    for name in "abc":
+    for name in "ac":
         shutil.copy(image, image.with_name(name))
         tree.write("handlers/vdisk_fileio/mgmt", f"add_device {name} filename={image.with_name(name)}")
+        tree.write("handlers/vdisk_ram/mgmt", f"add_device {name}b")
     together = tree._targets.devices
     devices = together.by_name.copy()
 
-    def fails():
-        raise OSError(errno.EIO, "the disk is broken")
+    def fails(code):
+        def failing():
+            raise OSError(code, "broken")
 
-    devices["b"].flush = fails
-    with pytest.raises(OSError, match="broken"):
+        return failing
+
+    devices["ab"].backend.flush = fails(errno.EBADMSG)
+    devices["cb"].backend.close = fails(errno.ENXIO)
+    with pytest.raises(TreeError, match="what was written last may be lost") as caught:
         together.close()
+    assert caught.value.errno == errno.EBADMSG
     assert not together.by_name
-    for device in devices.values():
+    for name in "ac":
         with pytest.raises(ValueError, match="closed"):
-            device.backend.size_now()
+            devices[name].backend.size_now()
+
+
+def test_devices_are_flushed_together_when_they_are_closed():
+    """One that hangs holds no other one up: here each flush ends when there is another one."""
+
+    class Both(Medium):
+        size = MIB
+        asked: ClassVar[list] = []
+
+        def channel(self, loop):
+            return SimpleNamespace(submit=partial(self.submit, loop), retire=lambda: None)
+
+        def submit(self, loop, request):
+            self.asked.append(partial(loop.post, partial(request.over, request)))
+            if len(self.asked) == 2:
+                for ends in self.asked:
+                    ends()
+            return PENDING
+
+    class BothIo(UrlIo):
+        def open(self):
+            return Both()
+
+    tree = Tree()
+    for name in "ab":
+        tree._targets.devices.add(BothIo, name, Parameters)
+    tree.close()
+    assert len(Both.asked) == 2
 
 
 def test_closing_twice_and_writing_afterwards(image):

@@ -246,7 +246,7 @@ def test_what_a_server_has_waited_for_in_vain_is_not_waited_for_again(
     with pytest.raises(TreeError, match="it has been waited for, and goes on") as caught:
         tree.close()
     assert caught.value.errno == errno.EAGAIN
-    assert not asked
+    assert not any(asked)
 
 
 def test_what_has_ended_since_is_flushed_when_it_is_closed(left: tuple[Tree, LateMedium]) -> None:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -108,19 +108,40 @@ def _identity(name: str, field: str, limit: int) -> attribute:
     return attribute(show, store)
 
 
-def flush_medium(medium: Medium) -> None:
+def close_all(devices: Collection[DeviceDirectory]) -> None:
+    """Put what was written on their media, on all at once, and let go of them. The first error is raised in the end.
+
+    Not on what another server has now, nor where a server that has stopped waits for it in vain: that it has told.
+    """
+    ours = [each.backend for each in devices if not getattr(each.backend, "away", False)]
+    became = flush([each for each in ours if not goes_on(each)], None, FLUSHING)
+    problems: list[OSError] = []
+    for medium in ours:
+        error = became.get(medium, StillUnderWay("it has been waited for, and goes on"))
+        if error is not None:
+            problems.append(_not_flushed(medium, error))
+    for device in devices:
+        try:
+            device.let_go()
+        except OSError as problem:
+            problems.append(problem)
+    if problems:
+        raise problems[0]
+
+
+def flush_medium(medium: Backend | Medium) -> None:
     """Put what was written on it. Raises TreeError; EAGAIN: it takes longer than we wait, and goes on."""
     if (error := flush([medium], None, FLUSHING)[medium]) is not None:
         raise _not_flushed(medium, error)
 
 
-def _not_flushed(medium: Medium, error: Exception) -> TreeError:
+def _not_flushed(medium: Backend | Medium, error: Exception) -> TreeError:
     if isinstance(error, (StillUnderWay, Busy)):
         code, why = errno.EAGAIN, str(error)
     else:
         code = (error.errno if isinstance(error, OSError) else None) or errno.EIO
         why = "what was written last may be lost"
-    trouble = medium.trouble()
+    trouble = medium.trouble() if isinstance(medium, Medium) else ""
     return refuse(code, f"putting on {medium!r} what was written: {why}{trouble and f'; {trouble}'}")
 
 
@@ -233,23 +254,17 @@ class DeviceDirectory(Directory):
 
     def close(self) -> None:
         """Put what was written on its medium and let go of it."""
+        close_all([self])
+
+    def let_go(self) -> None:
+        """Close its medium, and the files beside it."""
         for store in self._stores():
             store.close()
-        try:
-            if not getattr(self.backend, "away", False):  # else another server flushes it
-                # As a server that stopped has told.
-                if isinstance(self.backend, Medium) and goes_on(self.backend):
-                    raise _not_flushed(self.backend, StillUnderWay("it has been waited for, and goes on"))
-                self.flush()
-        finally:
-            self.backend.close()
+        self.backend.close()
 
     def flush(self) -> None:
         """Put what was written on its medium. EAGAIN: that goes on."""
-        if isinstance(self.backend, Medium):
-            flush_medium(self.backend)
-        else:
-            self.backend.flush()
+        flush_medium(self.backend)
 
     def identify(self, name: str, **changes: Any) -> None:
         """Change the identity for the file ``name``: 3F/03 INQUIRY DATA HAS CHANGED for every nexus."""

@@ -30,7 +30,7 @@ from pysrp.backends import Backend, Null, Ram
 from pysrp.media import open_medium, schemes, split
 from pysrp.media.faulty import Faulty
 from pysrp.media.file import FileMedium
-from pysrp.scst.device import MIB, DeviceDirectory, Parameters, given_flag
+from pysrp.scst.device import MIB, DeviceDirectory, Parameters, close_all, given_flag
 from pysrp.scst.faults import faults
 from pysrp.scst.grammar import CommandText, number, octets, refuse
 from pysrp.scst.nodes import Directory, Node, Symlink, attribute, line, store_only
@@ -395,16 +395,11 @@ class Devices:
 
     def close(self) -> None:
         """Close them all; the first failure is raised when all have been tried."""
-        problems = []
-        while self.by_name:
-            _, device = self.by_name.popitem()
+        devices = list(self.by_name.values())
+        self.by_name.clear()
+        for device in devices:
             device.leave()
-            try:
-                device.close()
-            except OSError as problem:
-                problems.append(problem)
-        if problems:
-            raise problems[0]
+        close_all(devices)
 
 
 class Handler(Directory):

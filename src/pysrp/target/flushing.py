@@ -24,7 +24,7 @@ _left: WeakSet[Medium] = WeakSet()
 """Media with a flush that has been waited for in vain, and that goes on."""
 
 
-def goes_on(medium: Medium) -> bool:
+def goes_on(medium: Any) -> bool:
     """Whether somebody has waited in vain for a flush of it that has not ended yet."""
     return medium in _left
 
