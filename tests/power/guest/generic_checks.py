@@ -6,12 +6,12 @@ Part of scenario_target.py, which has the disks; :func:`scsi_generic` is called 
 import asyncio
 import os
 import random
-import sys
 from pathlib import Path
 
-from labguest import check, modprobe, record, run, until
+from labguest import check, modprobe, python, record, until
 from scenario_lib import TARGET, disk, host, node, on_first_cpu, queue, rescan, sg
 
+import pysrp.cli  # noqa: F401 - here, so that it is there in each child that runs a command
 from pysrp import scsi
 from pysrp import sg as generic
 from pysrp.errors import CheckCondition, ConfigError, SrpError, TransportError
@@ -154,7 +154,7 @@ def errors(target):
 def as_nobody(line):
     """What a line of Python prints, or how it ends, for a user without rights."""
     code = f"import os; os.setuid(65534)\nfrom pysrp import sg as generic\n{line}"
-    return run(sys.executable, "-c", code).stdout
+    return python("-c", code).stdout
 
 
 def in_asyncio():
@@ -185,7 +185,7 @@ def command_line():
     """pysrp's commands on the nodes, and what they print."""
 
     def pysrp(*words):
-        done = run(sys.executable, "-m", "pysrp.cli", *words)
+        done = python("-m", "pysrp.cli", *words)
         with open("/share/pysrp_sg.txt", "a") as file:
             file.write(f"\n$ pysrp {' '.join(map(str, words))}\n{done.stdout}exit {done.returncode}\n")
         return done.stdout

@@ -14,6 +14,7 @@ A script, from end to end::
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 import time
@@ -29,8 +30,9 @@ _marker = ""
 
 
 def record(name, /, **fields):
-    """Bring a fact back to the host: a line of /share/results.jsonl, an item of Result.records."""
-    _results.write(json.dumps({"name": name, **fields}, default=repr) + "\n")
+    """Bring a fact back to the host: a line of /share/results.jsonl, an item of Result.records; ``at``: seconds since boot."""
+    at = round(time.monotonic(), 2)
+    _results.write(json.dumps({"name": name, **fields, "at": at}, default=repr) + "\n")
 
 
 def check(name, ok, /, **fields):
@@ -79,6 +81,47 @@ def fork(function, *args):
     return pid
 
 
+def python(*words):
+    """What `python3 -m MODULE ARGUMENTS` prints, both streams, and its exit status; or `-c CODE`.
+
+    In a child of this process, as under emulation a Python takes seconds to start.
+    """
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            for stream in 1, 2:
+                os.dup2(write, stream)
+            status = _python(*map(str, words))
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+    os.close(write)
+    with open(read, encoding="utf-8") as file:
+        said = file.read()
+    return subprocess.CompletedProcess(words, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said)
+
+
+def _python(kind, name, *arguments):
+    sys.argv[:] = [name if kind == "-m" else kind, *arguments]
+    try:
+        if kind == "-m":
+            runpy.run_module(name, run_name="__main__", alter_sys=True)
+        else:
+            exec(name, {"__name__": "__main__"})
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            return end.code or 0
+        print(end.code, file=sys.stderr)
+    except BaseException:
+        traceback.print_exc()
+    else:
+        return 0
+    return 1
+
+
 def run(*command, **options):
     """Run a program; CompletedProcess with text stdout, stderr joined to it."""
     return subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -115,19 +158,35 @@ def rmmod(name, **options):
     return done.stdout.strip() or "refused" if done.returncode else ""
 
 
+_kmsg = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
+_log = []
+
+
 def kernel_log(everything=False):
-    """The kernel's log since `main` called the function that is running, or since boot."""
-    log = run("dmesg").stdout
+    """The kernel's log since `main` called the function that is running, or since boot; lines as dmesg has them."""
+    while True:
+        try:
+            head, _, text = os.read(_kmsg, 8192).decode(errors="replace").partition(";")
+        except BlockingIOError:
+            break
+        except BrokenPipeError:  # what comes next has been overwritten; then what is there
+            continue
+        second, part = divmod(int(head.split(",")[2]), 1_000_000)
+        message = text.splitlines()[0]  # the lines below are about the device
+        _log.append(f"[{second:5}.{part:06}] {message}\n")
+    log = "".join(_log)
     return log if everything else log[max(0, log.rfind(_marker)) :]
 
 
-def until(condition, timeout=PATIENCE, step=0.02):
-    """Poll `condition()` until it is true; its value. TimeoutError after `timeout` seconds."""
+def until(condition, timeout=PATIENCE):
+    """Poll `condition()` until it is true, ever more seldom; its value. TimeoutError after `timeout` seconds."""
     end = time.monotonic() + timeout
+    pause = 0.02
     while not (value := condition()):
         if time.monotonic() > end:
             raise TimeoutError(f"not within {timeout} s: {getattr(condition, '__doc__', None) or condition}")
-        time.sleep(step)
+        time.sleep(pause)
+        pause = min(1.5 * pause, 0.3)
     return value
 
 
