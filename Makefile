@@ -129,9 +129,9 @@ bench-smoke: $(VENV)/tools  ## every row once
 # The tenth round of what is killed again and again reaches no line that the third has not.
 COVERAGE = .venv-coverage/bin/python
 TESTS ?= tests
-# What takes long and reaches no line that others do not: artifacts are built of a second tree, models of memory and rows of
-# benchmarks run in processes of their own, and the corpus, which is the same on every Python, is a check by itself.
-UNCOUNTED = tests/test_artifacts.py tests/test_benchmarks.py tests/memory tests/corpus
+# These take long and reach no line that is counted: artifacts are built of a second tree, models of memory and rows of
+# benchmarks run in processes of their own.
+UNCOUNTED = tests/test_artifacts.py tests/test_benchmarks.py tests/memory
 
 coverage:  ## TESTS=tests: lines and branches, against the floors
 	@python='$(or $(BASE_PYTHON),$(shell python3 tools/checks.py --newest))'; \
