@@ -1,4 +1,4 @@
-"""A synchronous backend (:mod:`pysrp.backends`) as a medium: on threads if it can block, else in place."""
+"""A synchronous backend (:mod:`pysrp.backends`) as a medium: called on worker threads if it can block, else in place."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ __all__ = [
 ]  # fmt: skip
 
 PIECES = 16
-"""Into so many a stretch is divided to find the block that cannot be read."""
+"""How many pieces a failed transfer is divided into, in each round, to find the bad block."""
 
 READ, WRITE, FLUSH = Operation.READ, Operation.WRITE, Operation.FLUSH
 
 
 class Backend(Protocol):
-    """What is needed of bytes that are read and written by calls: see :mod:`pysrp.backends`."""
+    """The least that a backend has: bytes that are read and written by calls. See :mod:`pysrp.backends`."""
 
     size: int
     """Size in bytes."""
@@ -54,36 +54,36 @@ class Backend(Protocol):
         """Put the bytes of ``view`` at ``offset``."""
 
     def flush(self) -> None:
-        """Return when what was written is on the medium."""
+        """Return when all data written before is on stable storage."""
 
 
 class Submitted(Protocol):
     """Work that was given to :class:`Workers`."""
 
     def abandon(self) -> bool:
-        """True: it had not begun and never will. False: it runs or is over, and ``ended`` is called as usual.
+        """True: the work had not begun and never will. False: it runs or is over, and ``ended`` is called as usual.
 
         In the second case later work with the same key waits until it is over.
         """
 
 
 class Workers(Protocol):
-    """A pool of threads for what may block."""
+    """A pool of threads for calls that may block."""
 
     def submit(
         self, key: object, work: Callable[[], None], ended: Callable[[Exception | None], None]
     ) -> Submitted:
-        """Call ``work``, then ``ended`` with its exception, on some thread. No key can hold up another.
+        """Call ``work``, then ``ended`` with its exception or None, on some thread. Work of one key never delays that of another.
 
-        Whatever it raises itself, ``work`` will then not be called. RuntimeError: not now.
+        If this method raises, ``work`` will not be called. RuntimeError: there is no thread for it now.
         """
 
     def waiting(self, medium: Medium) -> AbstractContextManager[Callable[[MediumRequest], None]]:
-        """On such a thread: what has a medium do something, and returns when that is over."""
+        """For use on a worker thread: a function that submits a request to ``medium`` and returns when it is over."""
 
 
 class Call(MediumRequest):
-    """Something else that may block, for a backend: ``call()``, whose result is the :attr:`value`."""
+    """Any other call for a backend that may block: ``call()``, whose result becomes :attr:`value`."""
 
     def __init__(self, call: Callable[[], Any]) -> None:
         super().__init__(FLUSH)
@@ -94,13 +94,13 @@ class Call(MediumRequest):
 
 
 def perform(backend: Any, request: MediumRequest) -> None:
-    """Do what is asked for, in place."""
+    """Carry out a request by calls to the backend, in this thread."""
     try:
         operation = request.operation
         if operation is READ and request.flags & FUA:
             backend.flush()
         if operation is READ or operation is WRITE:
-            # A backend refuses what is outside: but not the first of several views.
+            # A backend refuses what is outside, but would not refuse the first of several views.
             if len(request.buffers) > 1 and request.offset + request.length > size_of(backend):
                 raise ValueError(f"{request!r} is not inside a medium of {backend.size} bytes")
             _move(backend.read_into if operation is READ else backend.write_from, request)
@@ -141,15 +141,14 @@ def _search(
     request: MediumRequest,
     error: OSError,
 ) -> None:
-    """Move a view that could not be moved as a whole, or of it the blocks before the first one that cannot be.
+    """Retry a view whose transfer failed: move all of it, or the blocks before the first bad one.
 
-    A backend does not say where it failed. So what failed is tried again in ever smaller pieces, down to that
-    block.
+    A backend does not say where it failed. So the failed part is tried again in ever smaller pieces, down to one block.
     """
     block = request.block
     done, end = 0, len(view)
     size = end
-    # What failed is in more than one block: a view may begin in the middle of one, however short it is.
+    # While the failed piece touches more than one block; even a short view may, as it may begin in the middle of one.
     while (offset + done) // block != (offset + end - 1) // block:
         size = max(size // PIECES // block, 1) * block
         try:
@@ -166,16 +165,16 @@ def _search(
 
 
 class BackendChannel(MediumChannel):
-    """A backend, for one loop, by ``workers``; in place without them.
+    """A backend's channel for one loop. Requests run on ``workers``; without them, in place.
 
-    What is abandoned on a worker is not overtaken: those see to it.
-    ``stragglers`` are told of it, where there are others who wait for its end than those who have the workers.
+    The workers themselves let later work wait for work that was abandoned and still runs.
+    With ``stragglers``, a withdrawn request that still runs is added there too, for waiters that do not use these workers.
     """
 
     __slots__ = ("_backend", "_loop", "_stragglers", "_workers")
 
     busy = False
-    """Whether it has to stay: what it began comes to its end without it."""
+    """Always False: requests that are under way end without this channel, so it may be dropped at any time."""
 
     def __init__(
         self, backend: Any, workers: Workers | None, loop: Loop, stragglers: Stragglers | None = None
@@ -213,7 +212,7 @@ class BackendChannel(MediumChannel):
         if request.channel is None and self._stragglers is not None:
             self._stragglers.over(request)
         request.over(request)
-        request.buffers = ()  # here, not when the worker forgets it: the loop may be about to make others like them
+        request.buffers = ()  # freed now, not when the worker drops the request: the loop may soon allocate as much again
 
     def withdraw(self, request: MediumRequest) -> bool:
         """See :meth:`pysrp.target.medium.MediumChannel.withdraw`."""
@@ -225,7 +224,7 @@ class BackendChannel(MediumChannel):
 
 
 def ask(backend: Any, workers: Workers | None, loop: Loop, request: MediumRequest) -> Later | None:
-    """Have a backend do it, now or later, by a channel that lives no longer than the request."""
+    """Carry out a request on a backend, now or later, by a channel that lives no longer than the request."""
     if workers is None or not backend.blocking:
         perform(backend, request)
         return None
@@ -233,7 +232,7 @@ def ask(backend: Any, workers: Workers | None, loop: Loop, request: MediumReques
 
 
 def features_of(medium: Any) -> Feature:
-    """What a medium can do, or a backend as one."""
+    """The features of a medium, or those that a backend has as one."""
     if isinstance(medium, Medium):
         return medium.features
     found = Feature.FUA
@@ -244,8 +243,8 @@ def features_of(medium: Any) -> Feature:
 
 
 def pieces_of(medium: Any) -> tuple[int, int, int]:
-    """Bytes of its physical blocks, of the pieces that it gives room back in (0: of those), and before the first of these: see
-    :attr:`pysrp.target.medium.Medium.discard_granularity`. A backend need not say.
+    """Bytes of a physical block, ``discard_granularity`` (0: a physical block) and ``discard_alignment``: see
+    :class:`pysrp.target.medium.Medium`, whose defaults hold for a backend that has no such attribute.
     """
     physical, granularity, alignment = (
         index(getattr(medium, name, getattr(Medium, name))) for name in PIECES_OF
@@ -254,7 +253,7 @@ def pieces_of(medium: Any) -> tuple[int, int, int]:
 
 
 def size_of(medium: Any) -> int:
-    """Bytes of a medium, as an integer of Python's own: those of others, as numpy's, count in their own way."""
+    """Bytes of a medium, as a Python ``int``: integers of other types, as numpy's, may overflow."""
     return index(medium.size)
 
 
@@ -262,9 +261,9 @@ PIECES_OF = "physical_block", "discard_granularity", "discard_alignment"
 
 
 def space_of(medium: Any) -> tuple[int | None, int | None]:
-    """What a medium says of the room that it takes, and could have: see :meth:`pysrp.target.medium.Medium.space`. May wait.
+    """Bytes that a medium occupies, and could occupy beside these: see :meth:`pysrp.target.medium.Medium.space`. May wait.
 
-    Raises what that raises; TypeError or ValueError for what is no such answer.
+    Raises what that method raises; TypeError or ValueError if its answer is malformed.
     """
     tells = getattr(medium, "space", None)
     told = None if tells is None else tells()
@@ -283,7 +282,7 @@ BACKENDS_FEATURES = {
     "maps": Feature.EXTENTS,
     "atomic": Feature.ATOMIC,
 }
-"""Attributes of a backend (:class:`pysrp.backends.Backend`), and what they mean."""
+"""Attributes of a backend (:class:`pysrp.backends.Backend`), and the features that they stand for."""
 
 
 class BackendMedium(Medium):
@@ -308,11 +307,11 @@ class BackendMedium(Medium):
 
     @property
     def size(self) -> int:  # type: ignore[override]
-        """The backend's, now."""
+        """The backend's size in bytes now."""
         return size_of(self.backend)
 
     def space(self) -> tuple[int | None, int | None] | None:
-        """The backend's."""
+        """The backend's space (:func:`space_of`)."""
         return space_of(self.backend)
 
     def channel(self, loop: Loop) -> BackendChannel:
@@ -321,6 +320,6 @@ class BackendMedium(Medium):
         return BackendChannel(self.backend, workers, loop, self.stragglers)
 
     def memory(self) -> memoryview | None:
-        """The backend's."""
+        """The backend's memory."""
         found: memoryview | None = self.backend.memory()
         return found

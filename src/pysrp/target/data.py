@@ -1,10 +1,10 @@
-"""The data path: between the initiator's memory and media.
+"""The data path between the initiator's memory and media.
 
-Two ways. A medium that can be over at once is handed the initiator's own memory where the transport shares it
-(:meth:`~pysrp.target.link.InitiatorMemory.reach`). Everything else goes by staged memory, a :class:`Chunk` at a time: it is copied
-between that and the initiator, and the medium works on it, each now or later. So a task can be aborted in the middle, and
-what is still busy with it then reaches nothing of the initiator's, only staged memory that is not used again before it is
-done. :class:`Staging` shares the chunks out, :class:`Media` are what a loop submits to.
+There are two ways. A medium that can complete at once is handed the initiator's own memory, where the transport shares it
+(:meth:`~pysrp.target.link.InitiatorMemory.reach`). All other data is staged, a :class:`Chunk` at a time: the link copies between
+chunk and initiator, and the medium works on the chunk, each now or later. So a task can be aborted in the middle: a medium that
+is still busy then reaches only the chunk, which is not used again before the medium is done with it. :class:`Staging` shares
+the chunks out; :class:`Media` has the channels that a loop submits to.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ CHUNK = 256 << 10
 """Bytes that one task has staged at a time."""
 
 CHUNKS = 16
-"""How many there are at first; one of them is for what cannot hang."""
+"""Chunks that are allocated at first; one of them is reserved for transfers that cannot hang."""
 
 
 class Allocating(Protocol):
-    """What is needed of a :class:`pysrp.fabric.Port`."""
+    """The part of :class:`pysrp.fabric.Port` that staging needs."""
 
     def allocate(self, size: int, /) -> Any:
         """DMA memory."""
@@ -59,28 +59,28 @@ class Chunk:
 
     def __init__(self, memory: Any, offset: int) -> None:
         self.memory, self.offset = memory, offset
-        self.stretch: Stretch = Stretch(memory, offset, CHUNK)  # a medium's thread has views of its own
+        self.stretch: Stretch = Stretch(memory, offset, CHUNK)  # a medium's thread makes its own views of it
         self.view: memoryview = memoryview(self.stretch)
 
 
 class Staging:
-    """Chunks, shared out by owner.
+    """Chunks, shared out by owner: the medium that may hang with them.
 
-    An owner gets a chunk while it has fewer than are free, so one that hangs leaves half of what there was. One
-    that has none gets the first in any case: if none is free, more memory is allocated, as far as the port's
-    window reaches. So only with a window full of hung owners does another one wait. What cannot hang never does: its
-    owner is the staging itself, which one chunk is for alone.
+    An owner gets a chunk while it has fewer than are free, so a medium that hangs leaves half of the free ones. An owner
+    without a chunk always gets its first: if none is free, more memory is allocated, as far as the port's window reaches. So
+    an owner waits for its first only when hung media fill the window. Transfers that cannot hang never wait for media: their
+    owner is the staging itself, for which one chunk is reserved.
     """
 
     def __init__(self, port: Allocating) -> None:
         self._port = port
         self._kept: Chunk | None = None
-        """The chunk that is for that owner, unless it has it."""
+        """The reserved chunk, None while it is in use."""
         self._prepared = self._sharing = False
         self._free: list[Chunk] = []
         self._held: dict[Any, int] = {}
         self._waiting: dict[Any, deque[Staged]] = {}
-        """By owner, who waited first; no empty queues."""
+        """By owner, those that wait for a chunk, oldest first; no empty queues."""
 
     def prepare(self) -> None:
         """Allocate the first chunks, unless they are there. HcallError when the window is full."""
@@ -90,18 +90,18 @@ class Staging:
             self._prepared = True
 
     def retire(self) -> None:
-        """The port is about to be closed. What a worker still has stays readable for it."""
+        """Drop the free chunks, as the port is about to be closed. A chunk that a worker still uses stays readable for it."""
         self._kept = None
         self._free.clear()
 
     @property
     def busy(self) -> int:
-        """Chunks that somebody has."""
+        """Chunks in use."""
         return sum(self._held.values())
 
     @property
     def waiting(self) -> int:
-        """How many wait for one."""
+        """How many transfers wait for a chunk."""
         return sum(map(len, self._waiting.values()))
 
     def ask(self, waiter: Staged) -> None:
@@ -117,7 +117,7 @@ class Staging:
             self._waiting[waiter.owner] = deque((waiter,))
 
     def withdraw(self, waiter: Staged) -> None:
-        """It does not want one any more. ValueError if it does not wait."""
+        """Take a waiter out of its queue. ValueError if it does not wait."""
         queue = self._waiting.get(waiter.owner)
         if queue is None:
             raise ValueError("not waiting")
@@ -126,7 +126,7 @@ class Staging:
             del self._waiting[waiter.owner]
 
     def release(self, owner: Any, chunk: Chunk) -> None:
-        """Take a chunk back. Those who may have one now get it, the longest waiting owner first."""
+        """Take a chunk back, and grant chunks to waiters that may have one now, the longest waiting owner first."""
         if owner is self and self._kept is None:
             self._kept = chunk
         else:
@@ -134,7 +134,7 @@ class Staging:
         self._held[owner] -= 1
         if not self._held[owner]:
             del self._held[owner]
-        if self._sharing:  # what is over at once comes here from within, once for each that waited
+        if self._sharing:  # re-entered by a transfer that was granted a chunk below and is over at once
             return
         self._sharing = True
         try:
@@ -145,7 +145,7 @@ class Staging:
             self._sharing = False
 
     def _next(self) -> tuple[Staged, Chunk] | None:
-        """Who gets a chunk now, and which."""
+        """The waiter that gets a chunk now, and the chunk."""
         for owner, queue in self._waiting.items():
             chunk = self._chunk_for(owner)
             if chunk is not None:
@@ -177,9 +177,9 @@ class Staging:
 
 
 class Staged:
-    """Something of one task that goes on in staged memory, a chunk at a time: in steps, each now or later.
+    """A transfer of one task by staged memory, a chunk at a time, in steps that complete now or later.
 
-    Kinds of it give their steps, of which the last one says whether there is another part. ``then`` follows.
+    A subclass has the steps; after the last part it calls :meth:`end`, which calls ``then``.
     """
 
     __slots__ = (
@@ -187,7 +187,7 @@ class Staged:
     )  # fmt: skip
 
     owner: Any
-    """Who staged memory is shared out to: what hangs is a medium."""
+    """For whom the chunk is counted: the medium that may hang, or the :class:`Staging` itself."""
 
     at: int
     done: int
@@ -201,7 +201,7 @@ class Staged:
         self.at = self.done = 0
         self.chunk: Chunk | None = None
         self.request: MediumRequest | None = None
-        """What a medium does for it."""
+        """The request that a medium is busy with."""
         self.copying: bool = False
         self.cancelled: bool = False
         self.quiet: Callable[[], None] | None = None
@@ -212,9 +212,9 @@ class Staged:
         return min(CHUNK, self.length - self.done)
 
     def cancel(self, quiet: Callable[[], None]) -> bool:
-        """Nothing of this must have an effect on the initiator from now on.
+        """Stop: from now on this must not touch the initiator's memory.
 
-        False: the link is copying, and calls ``quiet`` when it is not any more. What a medium still does reaches
+        False: the link is still copying, and ``quiet`` is called when it has ended. A medium's request that still runs reaches
         staged memory only, and need not be waited for.
         """
         self.cancelled = True
@@ -231,7 +231,7 @@ class Staged:
         return True
 
     def granted(self, chunk: Chunk) -> None:
-        """The first part is staged in ``chunk``."""
+        """Begin, with the chunk that :class:`Staging` has granted."""
         self.chunk = chunk
         self.go_on()
 
@@ -247,7 +247,7 @@ class Staged:
             raise
 
     def leave(self) -> None:
-        """Nothing of this goes on: the task may want something else now."""
+        """Give the chunk back; the task may begin another transfer now."""
         if self.task.transfer is self:
             self.task.transfer = None
         self.mover.release(self)
@@ -265,14 +265,14 @@ class Staged:
         raise NotImplementedError
 
     def fetch(self, segments: Sequence[Segment], size: int) -> Later | None:
-        """Let the link fill the chunk from this part of the segments."""
+        """Let the link fill the chunk with the current part of the segments."""
         assert self.chunk is not None
         later = self.mover.memory.fetch(clip(segments, self.done, size), self.chunk, self.copied)
         self.copying = later is PENDING
         return later
 
     def store(self, segments: Sequence[Segment], size: int) -> Later | None:
-        """Put the chunk into this part of the segments: with the link, where they are not within reach."""
+        """Copy the chunk to the current part of the segments; by the link, where they are not within reach."""
         assert self.chunk is not None
         memory, part = self.mover.memory, clip(segments, self.done, size)
         near = memory.reach(part, FOR_WRITING)
@@ -284,7 +284,7 @@ class Staged:
         return later
 
     def copied(self, error: Exception | None) -> None:
-        """The link has copied."""
+        """The link has ended a copy that was PENDING."""
         self.copying = False
         if not self.cancelled:
             self.resume(error)
@@ -295,7 +295,7 @@ class Staged:
             quiet()
 
     def resume(self, error: Exception | None = None) -> None:
-        """A step is over that took time."""
+        """A step that was PENDING is over."""
         if error is not None:
             self.leave()
             self.task.caught(error)
@@ -331,11 +331,11 @@ class Copy(Staged):
 
     @property
     def owner(self) -> Any:
-        """What no medium has to do with waits for its like alone."""
+        """No medium takes part: only the staging's own queue may delay it."""
         return self.mover.staging
 
     def step(self) -> Later | None:
-        """Copy with the link; go on to the next part."""
+        """Even steps copy between chunk and initiator, odd ones end the part."""
         assert self.chunk is not None
         size = self.size
         part = self.data[self.done : self.done + size]
@@ -353,7 +353,7 @@ class Copy(Staged):
 
 
 class Transfer(Staged):
-    """Data between the initiator and a medium. The first ``done`` bytes have been moved already."""
+    """A :class:`Move` between the initiator and a medium, of which the first ``done`` bytes have been moved already."""
 
     __slots__ = ("_owner", "flush", "move", "moved", "problem")
 
@@ -372,7 +372,7 @@ class Transfer(Staged):
 
     @property
     def owner(self) -> Any:
-        """What hangs, if anything does."""
+        """The medium, if it may hang."""
         return self._owner
 
     def step(self) -> Later | None:
@@ -415,7 +415,7 @@ class Transfer(Staged):
         return None
 
     def _over(self, request: MediumRequest) -> None:
-        """A request is over that took time."""
+        """A request that was PENDING is over."""
         if self.cancelled:
             self.request = None
             self.mover.release(self)
@@ -444,7 +444,7 @@ class Transfer(Staged):
             self.end(self.problem)
 
     def _last(self) -> Later | None:
-        """All has been moved: what was written has to be on the medium perhaps."""
+        """All data has been moved: flush it if the move wants that, then end."""
         if self.flush and self.move.write:
             self.flush = False
             return self._submit(MediumRequest(FLUSH, over=self._over))
@@ -467,10 +467,10 @@ class Errand:
         request.over = self._over
 
     def cancel(self, quiet: Callable[[], None]) -> bool:
-        """Nothing of this must have an effect on the initiator from now on: nothing has."""
+        """Stop. Always True, as this never touches the initiator's memory."""
         self.cancelled = True
         if self.request is not None and self.request.withdraw():
-            self.request = None  # with it goes its memory
+            self.request = None  # frees its buffers
         return True
 
     def _over(self, request: MediumRequest) -> None:
@@ -486,7 +486,7 @@ class Errand:
 
 
 class Adopted(Errand):
-    """What the native lane has begun for a command that is a task now, with memory of its own."""
+    """A request that the native lane has begun, in memory of its own, for a command that has become a task."""
 
     __slots__ = ("mover", "moves")
 
@@ -509,7 +509,7 @@ class Adopted(Errand):
             task.wanted_in = late.size
 
     def begin(self, medium: Any, late: NativeRequest) -> None:
-        """Go on with it."""
+        """Hand the lane's request over to the medium's channel here."""
         request = self.request
         assert request is not None
         self.task.transfer = self
@@ -545,13 +545,13 @@ class Adopted(Errand):
 
 
 class Media:
-    """A channel to each medium, made when it is first used. Backends (:mod:`pysrp.backends`) count as media too.
+    """One loop's channels, one for each medium, made at its first use. Backends (:mod:`pysrp.backends`) count as media too.
 
-    A channel may have threads and descriptors. So :meth:`keep` is told which media the units have: one that was among
-    them, and is no more, loses its channel as soon as nobody waits for anything there.
+    A channel may have threads and file descriptors. So :meth:`keep` is told which media the units have: a medium that no unit
+    has any more loses its channel as soon as no request is awaited there.
 
-    ``workers`` are for backends that block, and for jobs; without them everything is done in place. ``post`` lets the
-    loop call a function soon, from any thread.
+    ``workers`` run calls to backends that block, and jobs; without them all is called in place. ``post`` lets the loop call a
+    function soon, from any thread.
     """
 
     workers: Workers | None
@@ -564,12 +564,12 @@ class Media:
         """Each is a :class:`~pysrp.target.guarded.Guarded`, or a :class:`~pysrp.target.backend_medium.BackendChannel`."""
         self._kept: set[Medium] = set()
         self._gone: WeakSet[Medium] = WeakSet()
-        """Media that have been kept once, and are not now. What is late may use one still."""
+        """Media that units had, and have no more. Late requests may still use one."""
         self.leaving = False
-        """Whether there may be channels to them that :meth:`let_go` could not retire."""
+        """Whether :attr:`_gone` media may have channels that :meth:`let_go` could not retire yet."""
 
     def submit(self, medium: Any, request: MediumRequest) -> Later | None:
-        """Do it, now or later, whole or with an error."""
+        """Submit a request, which is done now or later, whole or with an error."""
         if isinstance(medium, Medium):
             try:
                 channel = self._channel(medium)
@@ -581,7 +581,7 @@ class Media:
         return ask(medium, self.workers, self, request)
 
     def native(self, medium: Medium) -> Any:
-        """What of a medium's channel is in C (:meth:`pysrp.target.medium.MediumChannel.native`), None where there is none."""
+        """The C part of a medium's channel (:meth:`pysrp.target.medium.MediumChannel.native`), None where there is none."""
         try:
             return self._channel(medium).native()
         except Exception:
@@ -594,17 +594,17 @@ class Media:
         return later
 
     def may_hang(self, medium: Any) -> bool:
-        """Whether a request may take for ever."""
+        """Whether a request may never complete."""
         return isinstance(medium, Medium) or (self.workers is not None and medium.blocking)
 
     def tries(self, medium: Any) -> bool:
-        """Whether to try what can be over at once."""
+        """Whether to try a request with NOWAIT first."""
         if isinstance(medium, Medium):
             return Feature.NOWAIT in medium.features
         return not medium.blocking or self.workers is None
 
     def keep(self, media: set[Medium]) -> None:
-        """The units have these from now on. Nothing of the native lane is under way for any other."""
+        """Set the media that units have from now on. The native lane must have nothing under way for any other medium."""
         if media == self._kept:
             return
         self._gone |= self._kept - media
@@ -613,7 +613,7 @@ class Media:
         self.post(self.let_go)
 
     def let_go(self) -> None:
-        """Retire the channels of media that no unit has any more. By the loop, between two turns."""
+        """Retire the channels of media that no unit has any more. The loop calls it, between two turns."""
         self.leaving = False
         for medium, channel in list(self._channels.items()):
             if medium not in self._gone:
@@ -625,7 +625,7 @@ class Media:
                 channel.retire()
 
     def retire(self) -> None:
-        """Nothing more is submitted."""
+        """Retire all channels; no request is submitted any more."""
         channels, self._channels = self._channels, {}
         for channel in channels.values():
             channel.retire()
@@ -633,7 +633,7 @@ class Media:
     def _channel(self, medium: Medium) -> Any:
         found = self._channels.get(medium)
         if found is None:
-            ours = type(medium).channel is BackendMedium.channel  # which needs no guard, and knows of calls
+            ours = type(medium).channel is BackendMedium.channel  # needs no Guarded, and supports Call
             found = medium.channel(self) if ours else Guarded(medium, self.post, self.workers)
             self._channels[medium] = found
             self.leaving |= medium in self._gone
@@ -641,7 +641,7 @@ class Media:
 
 
 def put(data: memoryview, near: Sequence[memoryview]) -> None:
-    """Copy to the initiator's own memory."""
+    """Copy ``data`` to views of the initiator's memory, one after the other."""
     done = 0
     for view in near:
         view[:] = data[done : done + len(view)]
@@ -651,7 +651,7 @@ def put(data: memoryview, near: Sequence[memoryview]) -> None:
 class ImmediateData:
     """:class:`~pysrp.target.link.InitiatorMemory` of one command whose data-out came with it, as private memory.
 
-    Addresses of data-out count from its beginning; data-in goes to ``memory``, the link's.
+    Addresses of data-out count from the beginning of ``data``; data-in goes to ``memory``, the link's.
     """
 
     allocate: Callable[[int], Any]
@@ -668,7 +668,7 @@ class ImmediateData:
         return [self._data[at : at + length] for at, length, _ in segments]
 
     def fetch(self, segments: Sequence[Segment], chunk: Chunk, done: Done, /) -> None:
-        """It is a copy, and over at once."""
+        """Copy at once from the private memory."""
         filled = 0
         for at, length, _ in segments:
             chunk.view[filled : filled + length] = self._data[at : at + length]
@@ -690,12 +690,12 @@ class DataMover:
         self.staging.prepare()
 
     def retire(self) -> None:
-        """The link is about to be closed."""
+        """Release channels and memory, as the link is about to be closed."""
         self.media.retire()
         self.staging.retire()
 
     def release(self, staged: Staged) -> None:
-        """Take its chunk back, if it has one, and give it to who may have one now."""
+        """Return the transfer's chunk, if it has one, to :class:`Staging`, which may grant it to the next waiter."""
         chunk, staged.chunk = staged.chunk, None
         if chunk is not None:
             self.staging.release(staged.owner, chunk)
@@ -703,7 +703,7 @@ class DataMover:
     # pysrp.target.task.Mover
 
     def carrying(self, data: memoryview) -> DataMover:
-        """The same for one command, whose data-out is ``data``: media and staged memory are this one's."""
+        """A mover for one command whose data-out is ``data``. It shares media and staged memory with this one."""
         mover = copy(self)
         mover.memory = ImmediateData(data, self.memory)
         return mover
@@ -711,7 +711,7 @@ class DataMover:
     def fetch(
         self, task: Task, segments: Sequence[Segment], length: int, then: Callable[[memoryview], None]
     ) -> None:
-        """Call ``then`` with the first ``length`` bytes, as private memory: at once where the memory is shared."""
+        """Call ``then`` with a private copy of the first ``length`` bytes: at once where the memory is within reach."""
         data = memoryview(bytearray(length))
         near = self.memory.reach(clip(segments, 0, length), FOR_READING)
         if near is None:
@@ -726,7 +726,7 @@ class DataMover:
     def store(
         self, task: Task, segments: Sequence[Segment], data: memoryview, then: Callable[[], None]
     ) -> None:
-        """Put ``data`` there, from the first segment on, and call ``then``."""
+        """Copy ``data`` to the segments, from the first one on, and call ``then``."""
         near = self.memory.reach(clip(segments, 0, len(data)), FOR_WRITING)
         if near is None:
             self._begin(Copy(self, task, segments, data, True, then))
@@ -743,7 +743,7 @@ class DataMover:
             raise
 
     def transfer(self, task: Task, move: Move, length: int, then: Callable[[], None]) -> None:
-        """Move the first ``length`` bytes of that and call ``then``."""
+        """Move the first ``length`` bytes of ``move`` and call ``then``."""
         if not length:
             then()
             return
@@ -754,11 +754,11 @@ class DataMover:
             self._begin(Transfer(self, task, move, length, done, then))
 
     def adopt(self, task: Task, medium: Medium, late: NativeRequest) -> None:
-        """Go on with what the native lane has begun for a task."""
+        """Go on, for a task, with the request that the native lane has begun."""
         Adopted(self, task, late).begin(medium, late)
 
     def submit(self, task: Task, medium: Any, request: MediumRequest, then: Callable[[Any], None]) -> None:
-        """Let a medium do something, and call ``then`` with the request's value."""
+        """Submit a request to a medium, and call ``then`` with its value."""
         errand = Errand(task, request, then)
         if self.media.submit(medium, request) is PENDING:
             task.transfer = errand
@@ -770,8 +770,8 @@ class DataMover:
             then(request.value)
 
     def _in_place(self, task: Task, move: Move, length: int, then: Callable[[], None]) -> int | None:
-        """Move data straight to and from the initiator's memory. None when that is over, else how much has been moved."""
-        # All of it first: a descriptor that leads nowhere is found before a byte has moved.
+        """Move data straight to or from the initiator's memory. None if the move is over; else the bytes that have been moved."""
+        # All segments are resolved first: a bad descriptor is found before a byte has moved.
         write = move.write
         if write:
             near = self.memory.reach(clip(task.data_out, 0, length), FOR_READING)

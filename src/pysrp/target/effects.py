@@ -1,6 +1,6 @@
-"""What a command's handler wants done: it says so, and the target carries it out.
+"""Effects: what a command's handler asks the target to carry out.
 
-A handler of a logical unit returns one of these effects, which ends the command::
+A handler of a logical unit returns one effect, which ends the command::
 
     @command(cdbs.TestUnitReady)
     def test_unit_ready(self, task, cdb):
@@ -10,8 +10,7 @@ A handler of a logical unit returns one of these effects, which ends the command
     def read(self, task, cdb):
         return Move(self.backend, cdb.lba * 512, cdb.transfer_length * 512, 512)
 
-Or it is a generator, where what it wants comes in steps: it yields effects that give something back, and goes on
-with that::
+A handler with several steps is a generator. It yields effects, and each yield gives the effect's result back::
 
     @command(cdbs.ModeSelect10)
     def mode_select(self, task, cdb):
@@ -19,10 +18,9 @@ with that::
         self.set_pages(data)
         yield Flush(self.backend)
 
-A generator that comes to its end without an effect has ended the command GOOD. An error is raised where the effect
-was yielded: what nobody catches there ends the command. When the command is aborted the generator is closed, so
-``finally`` is the place to undo something. Nothing here calls back: a handler may be in the middle of things only where
-it yields.
+A generator that returns no effect ends the command GOOD. If an effect fails, its error is raised at the yield; an error that the
+generator does not catch ends the command. When the command is aborted the generator is closed, so ``finally`` is the place to
+undo something. There are no callbacks: a handler is interrupted only where it yields.
 """
 
 from __future__ import annotations
@@ -64,17 +62,17 @@ __all__ = [
 
 
 class Effect:
-    """One of the effects below."""
+    """The base of all effects."""
 
     __slots__ = ()
 
 
 Effects = Effect | Generator[Effect, Any, Effect | None] | None
-"""What a handler returns. None: it ends the task itself, with the methods that a task had in version 0.1."""
+"""The type of what a handler returns. None: it has ended, or will end, the task by the methods that a task had in 0.1."""
 
 
 class End(Effect):
-    """End with a SAM status (SAM-5, 5.3.1) and sense data, of which SRP's clients take 96 bytes. For a return.
+    """End with a SAM status (SAM-5, 5.3.1) and sense data, of which SRP's clients take 96 bytes. To be returned.
 
     Raises ValueError for a status that is no byte, TypeError for sense data that is not bytes.
     """
@@ -88,7 +86,7 @@ class End(Effect):
 
 
 def check_status(status: int) -> None:
-    """Raise ValueError for what is no SAM status: it has one byte in an answer."""
+    """Raise ValueError for a SAM status that does not fit into its one byte of an answer."""
     if not 0 <= status <= 0xFF:
         raise ValueError(f"status {status}: it is one byte")
 
@@ -104,9 +102,9 @@ def check(sense: bytes | bytearray | memoryview) -> End:
 
 @dataclass(slots=True, eq=False)
 class Reply(Effect):
-    """Send ``data``, cut to ``allocation`` bytes (ALLOCATION LENGTH) and to the room, and end GOOD. For a return.
+    """Send ``data``, cut to ``allocation`` bytes (ALLOCATION LENGTH) and to the initiator's buffer, and end GOOD. To be returned.
 
-    ``lost`` is called if nothing of it reaches the initiator: what it reports has then not been reported.
+    ``lost`` is called if the answer does not reach the initiator, to restore what it reports, such as a unit attention.
     """
 
     data: Any = field(repr=False)
@@ -119,12 +117,13 @@ class Reply(Effect):
 class Move(Effect):
     """Move ``length`` bytes between the initiator and a medium or a backend, where they begin at ``offset``.
 
-    ``write``: data-out, to the medium; else data-in. ``flush``: and be on the medium (FUA), before it is read. ``offset`` is a multiple
-    of ``block``, in which errors are told: the whole blocks before one have been moved.
+    ``write``: data-out, to the medium; else data-in. ``flush``: FUA, the data is on stable storage at the end of a write, or
+    before a read. ``offset`` is a multiple of ``block``, the block size in bytes that errors are located in: the whole blocks
+    before an error have been moved.
 
-    Of a read, as many bytes as the initiator has room for are moved. When it offers less than a write wants, whole
-    blocks are written of what it offers, and its residual says so; from an initiator that would not understand that
-    (:attr:`~pysrp.target.task.Nexus.overrun`) nothing is written, as FCP-4, 9.4.2 b) has it: 05/0E/03.
+    A read moves as many bytes as the initiator has room for. If the initiator offers less than a write wants, the whole blocks
+    of that are written and the answer has a residual; but if it would not understand this residual
+    (:attr:`~pysrp.target.task.Nexus.overrun`), nothing is written and the command ends with 05/0E/03, as FCP-4, 9.4.2 b) says.
 
     Returned, it ends the command GOOD when it is done; yielded, the handler goes on.
     """
@@ -139,9 +138,9 @@ class Move(Effect):
 
 @dataclass(slots=True, eq=False)
 class Fetch(Effect):
-    """Give the first ``length`` bytes of data-out, copied once; fewer if the initiator offers fewer. For a yield.
+    """Give a private copy of the first ``length`` bytes of data-out; fewer if the initiator offers fewer. To be yielded.
 
-    Raises TransportError where its descriptors lead outside its memory.
+    Raises TransportError where the descriptors lead outside the initiator's memory.
     """
 
     length: int
@@ -149,10 +148,10 @@ class Fetch(Effect):
 
 @dataclass(slots=True, eq=False)
 class MediumEffect(Effect):
-    """Have a medium, or a backend, do something, and give what it gives. Returned, it ends the command GOOD.
+    """Have a medium, or a backend, carry out a request, and give its value. Returned, it ends the command GOOD.
 
-    It runs to its end even if the command is aborted meanwhile, unless it has not begun. ``unit``: whose medium it is, where
-    that is not the command's own unit (:attr:`pysrp.target.task.Task.others`).
+    If the command is aborted, a request that has begun runs to its end. ``unit``: the unit that the medium belongs to, where
+    that is not the command's own (:attr:`pysrp.target.task.Task.others`).
     """
 
     backend: Any
@@ -160,17 +159,16 @@ class MediumEffect(Effect):
     unit: Any = None
 
     def request(self) -> MediumRequest:
-        """What it is to do."""
+        """Make the request."""
         raise NotImplementedError
 
 
 @dataclass(slots=True, eq=False)
 class Work(MediumEffect):
-    """Call ``call()`` where it may block, if ``backend`` can, and give what it returns.
+    """Call ``call()``, on a worker thread if ``backend`` can block or is a :class:`~pysrp.target.medium.Medium`; give its result.
 
-    It must not touch the task. For a :class:`~pysrp.target.medium.Medium` it is called on a thread too; as nobody knows which
-    bytes it is about, it waits for what was aborted there and runs on, and if it is aborted itself all that comes later
-    waits for it.
+    ``call`` must not touch the task. As it is not known which bytes of a Medium it uses, it waits there for aborted requests
+    that still run; and if it is aborted itself and still runs, all later requests wait for it.
     """
 
     call: Callable[[], Any]
@@ -181,7 +179,7 @@ class Work(MediumEffect):
 
 
 class Flush(MediumEffect):
-    """Have all that was written on the medium."""
+    """Have all data written before on stable storage."""
 
     __slots__ = ()
 
@@ -192,9 +190,9 @@ class Flush(MediumEffect):
 
 @dataclass(slots=True, eq=False)
 class AbortTasks(Effect):
-    """End what these nexuses have under way for this unit, but this command, with TASK ABORTED. For a yield.
+    """End all commands of these nexuses for this unit with TASK ABORTED, except this command. To be yielded.
 
-    The handler goes on when nothing of it can reach an initiator's memory any more.
+    The handler goes on when none of them can reach an initiator's memory any more.
     """
 
     nexuses: Sequence[Nexus]
@@ -202,10 +200,10 @@ class AbortTasks(Effect):
 
 @dataclass(slots=True, eq=False)
 class Alone(Effect):
-    """Be alone with ``length`` bytes of the unit's medium from ``offset`` on, until the command is over. For a yield.
+    """Exclusive access to ``length`` bytes of the unit's medium from ``offset`` on, until the command is over. To be yielded.
 
-    The handler goes on when no other command of the unit, from whichever nexus, is at these bytes; those that come later wait
-    (:mod:`.claims`). It may be alone with nothing else before it is over.
+    The handler goes on when no other command of the unit, from any nexus, uses these bytes; later commands wait (:mod:`.claims`).
+    A command may yield this once only.
     """
 
     offset: int
@@ -214,18 +212,18 @@ class Alone(Effect):
 
 @dataclass(slots=True, eq=False)
 class NextTurn(Effect):
-    """Go on in the loop's next turn, so that what takes long with a medium that is called in place holds up nobody.
+    """Go on in the loop's next turn, so that long work on a medium that is called in place does not delay other commands.
 
-    Between two turns the command can be aborted. For a yield.
+    Between two turns the command can be aborted. To be yielded.
     """
 
 
 @dataclass(slots=True, eq=False)
 class Begin(Effect):
-    """Begin what goes on in the unit and reports how far it is (:class:`~pysrp.target.units.jobs.Job`).
+    """Begin a job, which runs in the unit and reports its progress (:class:`~pysrp.target.units.jobs.Job`).
 
-    Returned, it ends the command GOOD now, and what goes wrong is told later. Yielded, the handler goes on when it is
-    over.
+    Returned, it ends the command GOOD now, and an error of the job is reported later. Yielded, the handler goes on when the job
+    is over.
     """
 
     job: Job
@@ -233,10 +231,10 @@ class Begin(Effect):
 
 @dataclass(slots=True, eq=False)
 class Read(MediumEffect):
-    """Give ``length`` bytes of a medium from ``offset`` on, as a bytearray. For a yield.
+    """Give ``length`` bytes of a medium from ``offset`` on, as a bytearray. To be yielded.
 
-    With ``block`` an error says in which of its blocks it is (:class:`~pysrp.target.medium.BadBlock`). ``flush``: they are
-    on the medium before they are read (FUA).
+    With ``block``, a block size in bytes, an error names the bad block (:class:`~pysrp.target.medium.BadBlock`). ``flush``: the
+    bytes are on stable storage before they are read (FUA).
     """
 
     offset: int
@@ -255,8 +253,8 @@ class Read(MediumEffect):
 
 @dataclass(slots=True, eq=False)
 class Zero(MediumEffect):
-    """Have ``length`` bytes from ``offset`` on read as zeros. ``discard``: they are of no use, which leaves zeros only
-    where the medium says so. For a yield.
+    """Have ``length`` bytes from ``offset`` on read as zeros. ``discard``: discard them, which leaves zeros only where the
+    medium says so (DISCARD_ZEROS). To be yielded.
     """
 
     offset: int
@@ -270,9 +268,9 @@ class Zero(MediumEffect):
 
 @dataclass(slots=True, eq=False)
 class Extents(MediumEffect):
-    """Give which of ``length`` bytes from ``offset`` on take room, as :attr:`~pysrp.target.medium.Operation.EXTENTS` has it.
+    """Give which of ``length`` bytes from ``offset`` on are allocated, as :attr:`~pysrp.target.medium.Operation.EXTENTS` does.
 
-    For a yield.
+    To be yielded.
     """
 
     offset: int
@@ -284,7 +282,7 @@ class Extents(MediumEffect):
 
 
 class Write(MediumEffect):
-    """Put ``data`` on a medium at ``offset``; ``flush``: and be on it (FUA). For a yield."""
+    """Write ``data`` to a medium at ``offset``; ``flush``: with FUA. To be yielded."""
 
     __slots__ = ("data", "flush", "offset")
 
@@ -306,8 +304,8 @@ class Write(MediumEffect):
 
 
 class Compare(MediumEffect):
-    """Put ``data`` on a medium at ``offset`` if what is there is ``expected``, which is as long, as
-    :attr:`~pysrp.target.medium.Operation.COMPARE` has it; ``flush``: and be on it (FUA). For a yield.
+    """Write ``data`` to a medium at ``offset`` if the bytes there equal ``expected``, which is as long, as
+    :attr:`~pysrp.target.medium.Operation.COMPARE` does; ``flush``: with FUA. To be yielded.
     """
 
     __slots__ = ("data", "expected", "flush", "offset")

@@ -1,4 +1,4 @@
-"""A medium's channel as a target relies on it, whoever wrote it."""
+"""A checking wrapper around a medium's channel, for media that the target does not trust."""
 
 from __future__ import annotations
 
@@ -22,30 +22,31 @@ READ = Operation.READ
 
 
 class Posted(partial[None]):
-    """What a medium has its loop call."""
+    """A function that a medium posted to its loop."""
 
     guard: Guarded
 
 
 def excused(work: Callable[[], None]) -> bool:
-    """Whether a loop goes on after ``work``, which was posted to it, has raised: the medium that posted it is to blame.
+    """Whether a loop goes on after the posted function ``work`` has raised, as the medium that posted it is to blame.
 
-    To be asked while the exception is handled. The engine's own errors are not excused.
+    Call it while the exception is handled. The engine's own errors are not excused.
     """
     return isinstance(work, Posted) and work.guard.excuses()
 
 
 class Guarded(MediumChannel):
-    """A medium's channel as a target relies on it, whoever wrote it.
+    """A medium's channel with guarantees that the target relies on, even if the medium does not give them.
 
-    A request is whole or has an error: the rest of one that is short is submitted too. FUA is a FLUSH behind it, or before a
-    READ, where the medium does not know it. What is withdrawn and runs on is not overtaken. What raises, or says what cannot be, has
-    failed; a call that the medium posted and that raises is :func:`excused`.
+    A request is done whole or has an error: after a short one, the rest is submitted. Where the medium does not support FUA, a
+    FLUSH is sent after the request, or before a READ. A later request for the same bytes waits until a withdrawn one that still
+    runs has ended. A request fails if the medium raises for it or reports an impossible result. An exception from a function
+    that the medium posted is :func:`excused`.
 
-    A :class:`~pysrp.target.backend_medium.Call` is for ``workers``, and in place without them. Which bytes it is about nobody
-    knows: it waits for all that runs on, and what comes later for it.
+    A :class:`~pysrp.target.backend_medium.Call` runs on ``workers``, in place without them. Its bytes are unknown: it waits for
+    all stragglers, and if it is withdrawn and runs on, every later request waits for it.
 
-    Raises what :meth:`pysrp.target.medium.Medium.channel` does. It is the loop that the medium is given.
+    The medium gets this object as its loop. Raises what :meth:`pysrp.target.medium.Medium.channel` raises.
     """
 
     def __init__(
@@ -55,11 +56,11 @@ class Guarded(MediumChannel):
         self._calls = BackendChannel(medium, workers, self)
         self._stragglers = medium.stragglers
         self._telling = False
-        """Whether what is raised is not the medium's, but of whoever is told."""
+        """Whether a request's ``over`` is being called, so that an exception is not the medium's."""
         self._awaited: set[MediumRequest] = set()
-        """Requests that are under way, or held, and that somebody waits for."""
+        """Requests that are under way or held, and not withdrawn."""
         self._dawdles = False
-        """Whether it has kept a request that it was to do at once, or not at all: it gets no such one any more."""
+        """Whether the medium once returned PENDING for a request with NOWAIT: it gets no more of these."""
         self._channel = medium.channel(self)
 
     def post(self, call: Callable[[], None]) -> None:
@@ -69,7 +70,7 @@ class Guarded(MediumChannel):
         self._post(posted)
 
     def excuses(self) -> bool:
-        """Whether what is being raised by a call that was posted is the medium's; the log says so. To be asked once."""
+        """Whether the exception that a posted function has raised is the medium's, which is then logged. Call it once."""
         if self._telling:
             self._telling = False
             return False
@@ -80,7 +81,7 @@ class Guarded(MediumChannel):
         """See :meth:`pysrp.target.medium.MediumChannel.submit`."""
         try:
             size, block = index(self._medium.size), index(self._medium.block)
-            # Of the last block a read may want a part.
+            # A read may end in the middle of the last block.
             whole = not (request.offset % block or (request.length % block and request.operation is not READ))
         except Exception as error:
             request.fails(error)
@@ -95,15 +96,15 @@ class Guarded(MediumChannel):
 
     @property
     def busy(self) -> bool:
-        """Whether somebody waits for a request: it may have to go on here."""
+        """Whether requests are awaited here, which may still need this channel."""
         return bool(self._awaited)
 
     def native(self) -> Any:
-        """See :meth:`pysrp.target.medium.MediumChannel.native`: who submits there keeps the rules of native.h by himself."""
+        """See :meth:`pysrp.target.medium.MediumChannel.native`. It is not guarded: the caller keeps the rules of native.h."""
         return self._channel.native()
 
     def adopt(self, request: MediumRequest, late: NativeRequest) -> Later | None:
-        """As :meth:`submit`, of a request that the native lane has begun: what became of it is the first part."""
+        """As :meth:`submit`, for a request that the native lane has begun: the lane's part counts as the first one."""
         if not late.begun:
             return self.submit(request)
         request.channel = self
@@ -115,7 +116,7 @@ class Guarded(MediumChannel):
         return None if self._ends(request, part) else self._begin(request)
 
     def _ends(self, request: MediumRequest, part: MediumRequest) -> bool:
-        """A part is over; whether the request is."""
+        """Note that a part is over; whether the whole request is."""
         ended = self._taken(request, part)
         if ended:
             request.own = None
@@ -126,7 +127,7 @@ class Guarded(MediumChannel):
         request.channel = None
         self._awaited.discard(request)
         part = request.own
-        if part is None:  # held, or about to go on
+        if part is None:  # held by a straggler, or just released by one
             self._stragglers.withdraw(request)
             return True
         try:
@@ -159,13 +160,13 @@ class Guarded(MediumChannel):
         return self._begin(request)
 
     def _go_on(self, request: MediumRequest) -> None:
-        """It has been held, and need not wait any more, unless there is another one by now."""
+        """The request was held, and may be submitted now, unless a new straggler holds it again."""
         if request.channel is not None and self._submit(request) is None:
             self._awaited.discard(request)
             request.over(request)
 
     def _begin(self, request: MediumRequest) -> Later | None:
-        """Submit what is left of it, until it is over or takes time."""
+        """Submit what is left of the request, until it is over or a part is PENDING."""
         while True:
             part = self._rest(request)
             part.over = partial(self._over, request)
@@ -179,7 +180,7 @@ class Guarded(MediumChannel):
                 return None
 
     def _later(self, request: MediumRequest) -> Later | None:
-        """It takes time, which it must not with NOWAIT: then it has failed, and runs on, in memory that was lent to it."""
+        """The medium returned PENDING. With NOWAIT it must not: the request fails, but runs on, in memory that is only lent."""
         if not request.flags & NOWAIT:
             self._awaited.add(request)
             return PENDING
@@ -190,7 +191,7 @@ class Guarded(MediumChannel):
         return None
 
     def _over(self, request: MediumRequest, part: MediumRequest) -> None:
-        """A part of it is over that took time; told twice, or after it was withdrawn, it is told once too often."""
+        """A PENDING part is over. A completion told twice, or for a part withdrawn before it began, is logged and ignored."""
         if request.own is not part:
             log.error("%r: %r is over, and nobody waits for that", self._medium, part)
             return
@@ -206,14 +207,14 @@ class Guarded(MediumChannel):
         self._telling = False
 
     def _fua(self, request: MediumRequest) -> bool:
-        """Whether a FLUSH is needed: behind it, or before it."""
+        """Whether a FLUSH is needed after a write, or before a read, as the medium does not support FUA."""
         return bool(request.flags & FUA) and Feature.FUA not in self._medium.features
 
     def _asked(self, part: MediumRequest) -> MediumChannel:
         return self._calls if isinstance(part, Call) else self._channel
 
     def _rest(self, request: MediumRequest) -> MediumRequest:
-        """What is to be submitted of a request that has been done in part."""
+        """The next part to submit of a request, some of which may be done."""
         if isinstance(request, Call):
             return Call(request.call)
         flags = request.flags
@@ -236,7 +237,7 @@ class Guarded(MediumChannel):
         return MediumRequest(request.operation, begin, left, views, flags, request.block)
 
     def _taken(self, request: MediumRequest, part: MediumRequest) -> bool:
-        """Note what became of a part; whether that was all."""
+        """Note the result of a part; whether the request is over."""
         if isinstance(part, Call):
             request.value, request.errno, request.cause = part.value, part.errno, part.cause
             return True
@@ -258,7 +259,7 @@ class Guarded(MediumChannel):
 
 
 def _possible(part: MediumRequest) -> bool:
-    """Whether what a medium says of a request can be true."""
+    """Whether the result that a medium reports for a request is plausible."""
     try:
         errno, done, bad = index(part.errno), index(part.done), part.bad
         return (

@@ -29,7 +29,7 @@ __all__ = ["Export", "LunMap"]
 log: logging.Logger = logging.getLogger("pysrp.target")
 
 LINUX_BUSES = 4
-"""Buses at which ibmvscsi looks (its ``max_channel`` is 3)."""
+"""Buses that ibmvscsi scans (its ``max_channel`` is 3)."""
 
 REPORTED_LUNS_DATA_HAS_CHANGED = 0x3F, 0x0E
 INQUIRY_DATA_HAS_CHANGED = 0x3F, 0x03
@@ -79,14 +79,14 @@ class LunMap:
     ) -> None:
         self._lock = threading.Lock()
         self.exports: dict[int, Export] = {}
-        """The map as it is now; never changed, but replaced by another when the map changes."""
+        """The current map, by LUN. Never modified: a change replaces the whole dictionary."""
         self._draft: dict[int, Export] | None = None
-        """Within :meth:`together`, what the map is going to be."""
+        """Within :meth:`together`, the map to come."""
         self._together = 0
         self._places: dict[int, set[int]] = {}
-        """By the id of a unit, which an export keeps alive: its LUNs."""
+        """Each unit's LUNs, by the ``id()`` of the unit, which an export keeps alive."""
         self._serials: dict[str, int] = {}
-        """The id of the unit that had a serial number last."""
+        """By serial number, the ``id()`` of the unit that was exported with it last."""
         self._server = ""
         self._clock: Callable[[], float] | None = None
         self._nexuses: set[Nexus] = set()
@@ -126,7 +126,7 @@ class LunMap:
         return self._now[lun]
 
     def get(self, lun: int) -> Export | None:
-        """What is exported there, or None: in one step, as another thread may change the map."""
+        """The export at a LUN, or None: in one step, as another thread may change the map."""
         return self._now.get(lun)
 
     def places(self, unit: Unit) -> list[int]:
@@ -137,9 +137,10 @@ class LunMap:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """What is added within is seen, and told, when it ends: thousands of LUNs cost no more than each one.
+        """A context that collects :meth:`add` calls: sessions see them, and get one unit attention, when it ends. So adding
+        thousands of LUNs takes linear time.
 
-        Whatever else changes the map meanwhile is done at once, and brings with it what was added so far.
+        Any other change to the map within takes effect at once, together with the LUNs added so far.
         """
         with self._lock:
             self._together += 1
@@ -160,7 +161,7 @@ class LunMap:
                 self._publish()
 
     def replace(self, lun: int, unit: Unit, *, read_only: bool = False, attention: bool = True) -> None:
-        """Export ``unit`` instead of what is there, or :meth:`add` it. ``attention``: tell the sessions."""
+        """Export ``unit`` in place of the present one, or :meth:`add` it. ``attention``: establish unit attentions."""
         with self._lock:
             self._publish()
             old = self.exports.get(lun)
@@ -174,14 +175,14 @@ class LunMap:
                         unit.attention(*INQUIRY_DATA_HAS_CHANGED, nexus)
 
     def remove(self, lun: int) -> None:
-        """Export it no longer. ConfigError when there is none."""
+        """Remove a LUN. ConfigError if it is not exported."""
         with self._lock:
             if lun not in self._now:
                 raise ConfigError(f"LUN {lun} is not in use")
             self._drop({lun})
 
     def clear(self) -> None:
-        """Remove all; one unit attention."""
+        """Remove all LUNs; one unit attention."""
         with self._lock:
             self._drop(set(self._now))
 
@@ -191,7 +192,7 @@ class LunMap:
             self._drop(set(self._places.get(id(unit), ())))
 
     def _put(self, export: Export) -> None:
-        """Into the draft; :meth:`_publish` makes it the map."""
+        """Put an export into the draft; :meth:`_publish` makes the draft the map."""
         if not 0 <= export.lun <= HIGHEST:
             raise ConfigError(f"LUN {export.lun} is not in 0..{HIGHEST}")
         if export.lun >> 5 & 7 >= LINUX_BUSES:
@@ -209,9 +210,9 @@ class LunMap:
             self._show(nexus, export)
 
     def served(self, server: str, clock: Callable[[], float] | None = None) -> None:
-        """It is served by who calls itself ``server``; the first one goes into the ids of units without identity.
+        """Tell the map the name of a server that serves it. The first such name goes into the ids of units without identity.
 
-        ``clock`` gives seconds since 1970 (UTC), for timestamps.
+        ``clock`` returns seconds since 1970 (UTC), for the units' timestamps.
         """
         with self._lock:
             if not self._server:
@@ -221,7 +222,7 @@ class LunMap:
                     self._name(export)
 
     def _name(self, export: Export) -> None:
-        """Tell a unit where it is, and the administrator if initiators must take it for another one."""
+        """Tell a unit its LUN and server; warn in the log if another unit has the same serial number."""
         unit: Any = export.unit
         if hasattr(unit, "exported"):
             unit.exported(export.lun, self._server)
@@ -285,14 +286,14 @@ class LunMap:
     # Sessions.
 
     def bind(self, nexus: Nexus) -> None:
-        """A session begins. Or it has been told another largest transfer, which changes what it sees."""
+        """A session begins, or another largest transfer was announced to it, which changes the units that it sees."""
         with self._lock:
             self._nexuses.add(nexus)
             for export in self._now.values():
                 self._show(nexus, export)
 
     def _show(self, nexus: Nexus, export: Export) -> None:
-        """Let a session reach a unit, or say why not."""
+        """Let a session reach a unit, or log why it cannot."""
         if self.sees(nexus, export.unit):
             export.unit.attach(nexus)
             return
@@ -307,29 +308,29 @@ class LunMap:
         )
 
     def unbind(self, nexus: Nexus) -> None:
-        """It has ended."""
+        """A session has ended."""
         with self._lock:
             self._nexuses.discard(nexus)
             for export in self._now.values():
                 export.unit.detach(nexus)
 
     def nexuses(self) -> list[Nexus]:
-        """Those that are bound."""
+        """The nexuses that are bound."""
         with self._lock:
             return list(self._nexuses)
 
     @staticmethod
     def sees(nexus: Nexus, unit: Unit) -> bool:
-        """Whether the unit can do what the initiator was promised (LoPAR: others are hidden from it)."""
+        """Whether the unit can move as many bytes at once as were announced to the initiator (LoPAR: other units are hidden)."""
         return not nexus.announced or unit.max_transfer is None or unit.max_transfer >= nexus.max_transfer
 
     def visible(self, nexus: Nexus) -> list[Export]:
-        """What one session sees, in order."""
+        """The exports that one session sees, by LUN."""
         exports = self.exports
         return [exports[lun] for lun in sorted(exports) if self.sees(nexus, exports[lun].unit)]
 
     def find(self, nexus: Nexus, lun: Lun | bytes) -> Export | None:
-        """The unit behind eight bytes of a command, in any of SCST's three methods."""
+        """The export at the LUN in eight bytes of a command, in any of SCST's three methods; None if there is none."""
         try:
             export = self.exports.get(scst_unpack(lun))
         except DecodeError:
@@ -348,7 +349,7 @@ class LunMap:
         # SPC-2 refuses less than 16 bytes, and so do devices since; later editions leave it open.
         if wanted.select_report not in REPORTS or wanted.allocation_length < 16:
             return check(INVALID_FIELD_IN_CDB)
-        # Withdrawn before it is looked at: a change in between is told again, none is lost.
+        # Unit attentions are cleared before the map is read: a change in between is reported again, and none is lost.
         told = [
             export.unit
             for export in self.visible(task.nexus)
@@ -387,6 +388,6 @@ class LunMap:
 
 
 def _serial(unit: Any) -> str | None:
-    """The serial number of a unit that has one."""
+    """The serial number of a unit, None where it has none."""
     found: str | None = getattr(getattr(unit, "identity", None), "serial", None)
     return found

@@ -1,10 +1,10 @@
-"""The words between a target and a medium: bytes that may take time. Neither a transport nor SCSI is in them.
+"""The interface between a target and a medium, whose requests may take time. It knows neither a transport nor SCSI.
 
-Now or later, as in :mod:`.link`: :meth:`MediumChannel.submit` returns :data:`~pysrp.target.link.PENDING`, and then the loop
-that submitted calls the request's ``over``, never from within the call; or the request is over when it returns, and
-``over`` is not called. What became of it stands in the request.
+A request completes now or later, as in :mod:`.link`. If :meth:`MediumChannel.submit` returns :data:`~pysrp.target.link.PENDING`,
+the loop that submitted the request calls its ``over`` later, never from within ``submit``. Otherwise the request is over when
+``submit`` returns, and ``over`` is not called. Either way the result stands in the request.
 
-A medium in memory, with all that it takes::
+A complete medium in memory::
 
     class Bytes(Medium, MediumChannel):
         features = Feature.NOWAIT | Feature.VOLATILE
@@ -15,7 +15,7 @@ A medium in memory, with all that it takes::
             self.bytes = memoryview(bytearray(size))
 
         def channel(self, loop):
-            return self         # nothing here is a loop's own
+            return self         # no state per loop is needed
 
         def submit(self, request):
             at = request.offset
@@ -28,8 +28,8 @@ A medium in memory, with all that it takes::
                 at += len(view)
             request.done = request.length
 
-One that takes longer returns PENDING, and gives ``loop.post`` a function that calls ``request.ends(...)`` and
-``request.over(request)``, from whatever thread it has found out.
+A medium that takes longer returns PENDING from ``submit``. When the request has ended, it gives ``loop.post``, from any thread,
+a function that calls ``request.ends(...)`` and ``request.over(request)``.
 """
 
 from __future__ import annotations
@@ -66,60 +66,61 @@ class Operation(IntEnum):
     READ = 1
     WRITE = 2
     FLUSH = 3
-    """All that was written before is on the medium when it is over."""
+    """All data written before it is on stable storage when it is over."""
     ZERO = 4
     """``length`` bytes read as zeros from then on."""
     DISCARD = 5
-    """``length`` bytes are of no use any more; what they read as afterwards is undefined."""
+    """``length`` bytes are not needed any more; what they read as afterwards is undefined."""
     EXTENTS = 6
-    """Which of ``length`` bytes take room, 1 or more. ``value`` is a list of lengths from ``offset`` on, 1 or more each, with
-    whether these do; what does not reads as zeros. It may end early. For a medium with :attr:`Feature.EXTENTS`.
+    """Tell which of ``length`` bytes, 1 or more, are allocated. ``value`` becomes a list of pairs from ``offset`` on: a length in
+    bytes, 1 or more, and whether these bytes are allocated. Others read as zeros. The list may end early. For a medium with
+    :attr:`Feature.EXTENTS`.
     """
     COMPARE = 7
-    """There are two buffers of ``length`` bytes: if what is on the medium is the first one, the second one takes its place, and
-    nobody who reaches the medium by whatever way comes in between. All of it, or nothing. EILSEQ: it is not. EOPNOTSUPP:
-    it cannot do that with these bytes, and nobody else changes the medium; EXDEV: it cannot, and somebody else may. For a medium with :attr:`Feature.COMPARE`.
+    """Compare and write, atomically against every other user of the medium. There are two buffers of ``length`` bytes: if the
+    medium's bytes equal the first one, the second one is written, all of it or nothing. EILSEQ: they differ. EOPNOTSUPP: the
+    medium cannot do this here, and has no other user; EXDEV: it may have one. For a medium with :attr:`Feature.COMPARE`.
     """
 
 
 READS = frozenset({Operation.READ, Operation.FLUSH, Operation.EXTENTS})
-"""What changes no byte."""
+"""Operations that change no byte."""
 
 FUA = 1
-"""Flag of a WRITE, ZERO or COMPARE: it is on the medium when it is over; of a READ: what of these bytes is only in a volatile cache has
-been put on the medium first. For a medium with :attr:`Feature.FUA`."""
+"""Flag. Of a WRITE, ZERO or COMPARE: its data is on stable storage when it is over. Of a READ: those of its bytes that are only
+in a volatile cache are written to stable storage first. For a medium with :attr:`Feature.FUA`."""
 NOWAIT = 2
-"""Flag: over at once, or EAGAIN for what cannot be; its buffers are not held. More than ``done`` may have been moved by
-then: who goes on moves it again. For a medium with :attr:`Feature.NOWAIT`."""
+"""Flag: the request is over when ``submit`` returns, with EAGAIN if it would have to wait; its buffers are not held. More than
+``done`` bytes may have been moved: a request for the rest moves them again. For a medium with :attr:`Feature.NOWAIT`."""
 
 
 class Feature(IntFlag):
     """What a medium is, or can do. The numbers are those of ``native.h``."""
 
     FUA = 1
-    """Takes the flag; without it a FLUSH follows, or comes before a READ."""
+    """Supports the flag :data:`FUA`. Without it the target sends a FLUSH after a WRITE, or before a READ."""
     DISCARD = 2
-    """Makes use of it."""
+    """DISCARD frees room."""
     ZERO = 4
-    """Writes no zeros for it."""
+    """ZERO does not write the zeros out."""
     NOWAIT = 8
-    """Does some things at once: worth asking."""
+    """Can complete some requests at once, so that the flag :data:`NOWAIT` is worth a try."""
     VOLATILE = 16
-    """What is flushed is gone with the power all the same."""
+    """A loss of power loses even flushed data."""
     ROTATING = 32
     READ_ONLY = 64
     DISCARD_ZEROS = 128
-    """What it has been told to DISCARD reads as zeros."""
+    """Bytes after a DISCARD read as zeros."""
     EXTENTS = 256
-    """Knows them."""
+    """Supports EXTENTS."""
     ATOMIC = 512
-    """What one WRITE brings is there whole or not at all whenever somebody looks: also after a loss of power."""
+    """A WRITE is atomic: a READ, also after a loss of power, sees all of its data or none."""
     COMPARE = 1024
-    """Compares and writes as one, whoever else has it open."""
+    """Supports COMPARE, atomically against every other process that has the medium open."""
 
 
 class BadBlock(OSError):
-    """A medium's error, and where: ``offset`` is the first byte of the first block that it is about.
+    """A medium's error at a known place: ``offset``, in bytes, is where the first bad block begins.
 
     The blocks of the transfer before that one have been moved.
     """
@@ -130,16 +131,16 @@ class BadBlock(OSError):
 
 
 def _nobody(request: MediumRequest) -> None:
-    """Nobody waits for it."""
+    """The default ``over``: nothing waits for the request."""
 
 
 @dataclass(eq=False, repr=False)
 class MediumRequest:
-    """One thing that a medium is to do, and what became of it. It keeps its buffers alive until it is over.
+    """One request to a medium, and its result. It keeps its buffers alive until it is over.
 
-    ``offset`` and ``length`` are bytes; ``buffers`` views of ``length`` bytes together, of a READ or WRITE. ``block`` is what
-    errors are told in: a medium that does not know where it failed may try again down to that, and no further; 0: it
-    need not.
+    ``offset`` and ``length`` are bytes. ``buffers`` of a READ or WRITE are views, of ``length`` bytes together. ``block`` is the
+    block size, in bytes, that errors are located in: a medium that does not know where it failed may retry in pieces, none
+    smaller than a block. 0: it need not locate errors.
     """
 
     operation: Operation
@@ -149,33 +150,33 @@ class MediumRequest:
     flags: int = 0
     block: int = 0
     over: Callable[[MediumRequest], None] = _nobody
-    """Called by the loop that submitted it, when it was PENDING and is over."""
+    """Called by the loop that submitted the request, once a PENDING request is over."""
     value: Any = None
-    """What whoever waits for it is given then."""
+    """What the waiter is given: the caller sets it beforehand, or the operation defines it."""
 
-    # What became of it: attributes of the class until something does.
+    # The result: attributes of the class until the request has one.
 
     errno: int = field(default=0, init=False)
     done: int = field(default=0, init=False)
-    """Bytes that have been moved, from the first on. Fewer than ``length`` without an error: the rest was not tried."""
+    """Bytes moved, from the first on. Fewer than ``length`` without an error: the rest was not tried."""
     bad: int | None = field(default=None, init=False)
-    """The first byte of the medium that the error is about, where that is known."""
+    """The offset on the medium, in bytes, of the first bad byte, where that is known."""
     cause: Exception | None = field(default=None, init=False)
-    """What was raised, where a medium in Python did that."""
+    """The exception, where a medium in Python raised one."""
     channel: Any = field(default=None, init=False)
-    """Where it was submitted."""
+    """The channel that the request was submitted to."""
     own: Any = field(default=None, init=False)
-    """The channel's own word for it."""
+    """The channel's private data for the request."""
 
     def __repr__(self) -> str:
         return f"<{self.operation.name} {self.length} at {self.offset}>"
 
     def ends(self, errno: int = 0, done: int = 0, bad: int | None = None) -> None:
-        """What became of it."""
+        """Set the result."""
         self.errno, self.done, self.bad, self.cause = errno, done, bad, None
 
     def fails(self, error: Exception) -> None:
-        """This was raised; ``done`` and ``bad`` stay as they are."""
+        """Set ``errno`` and ``cause`` from an exception; ``done`` and ``bad`` stay as they are."""
         self.errno = (error.errno if isinstance(error, OSError) else None) or codes.EINVAL
         self.cause = error
 
@@ -186,7 +187,7 @@ class MediumRequest:
 
     @property
     def whole(self) -> int:
-        """Bytes that have been moved: in an error, the blocks before that which it is about."""
+        """Bytes moved; after an error, those of the whole blocks before the bad one."""
         if not self.errno:
             return self.done
         block = self.block or 1
@@ -194,7 +195,7 @@ class MediumRequest:
         return max(end // block * block - self.offset, 0)
 
     def failure(self) -> Exception | None:
-        """The error that it ended with. Busy (BUSY) for EAGAIN: the medium takes nothing now."""
+        """The error that the request ended with, or None. Busy (BUSY) for EAGAIN: the medium accepts no request now."""
         if not self.errno:
             return None
         cause = self.cause
@@ -214,58 +215,59 @@ def _name(errno: int) -> str:
 
 
 class Loop(Protocol):
-    """One thread that submits to media, and waits for what they answer."""
+    """One thread that submits requests to media, and waits for their completions."""
 
     def post(self, call: Callable[[], None], /) -> None:
         """Let the loop call a function soon. From any thread."""
 
 
 class MediumChannel(Protocol):
-    """What one loop submits to. Only its thread calls. Inherit it for the two that most have no use for.
+    """The channel by which one loop submits requests to a medium. Only the loop's thread calls it.
 
-    What a target submits is inside the medium, and in whole blocks.
+    A medium's class inherits it for the methods that it does not need itself. A target submits only requests inside the
+    medium and, but for the end of a READ, in whole blocks.
     """
 
     def submit(self, request: MediumRequest, /) -> Later | None:
-        """Do it, now or later. Raises nothing: what is wrong stands in the request.
+        """Carry out a request, now or later. Raises nothing: errors are set in the request.
 
-        EAGAIN: there are too many already. EOPNOTSUPP: it cannot do that.
+        EAGAIN: too many requests are under way. EOPNOTSUPP: the medium does not support this one.
         """
         raise NotImplementedError
 
     def withdraw(self, request: MediumRequest, /) -> bool:
-        """True: it never began, and never will; ``over`` is not called. False: it runs on, and ``over`` is called."""
+        """Cancel a request. True: it never begins, and ``over`` is not called. False: it runs on, and ``over`` is called."""
         return False
 
     def retire(self) -> None:
-        """The loop submits nothing more. What runs on is over some time."""
+        """The loop submits no more requests. Withdrawn ones that still run end some time."""
         return
 
     def native(self) -> Any:
-        """What READ and WRITE are submitted to in C (:class:`pysrp._fast.medium.NativeChannel`), None where there is no such."""
+        """The channel in C that takes READ and WRITE (:class:`pysrp._fast.medium.NativeChannel`), None where there is none."""
         return None
 
 
 class Medium:
-    """Bytes at any offset, that several loops use at once. Who makes one calls ``Medium.__init__``."""
+    """Bytes at any offset, used by several loops at once. A subclass has to call ``Medium.__init__``."""
 
     size: int
     """Size in bytes. May change."""
     block: int = 1
-    """Offsets and lengths are multiples of this many bytes, 1 or more, and what is done of a request."""
+    """Bytes, 1 or more: every offset, length and ``done`` of a request is a multiple of it."""
     physical_block: int = 4096
-    """Bytes of what it likes to move at least."""
+    """Bytes of the smallest access that is efficient."""
     discard_granularity: int = 0
-    """Bytes of the pieces that room is given back in; 0: physical blocks, as far as is known."""
+    """Bytes of the pieces in which DISCARD frees room; 0: physical blocks, as far as is known."""
     discard_alignment: int = 0
     """Bytes before the first such piece."""
     features: Feature = Feature(0)
     identity: str = ""
-    """Which bytes these are, whichever server has opened them; "": nobody knows."""
+    """A name of the stored bytes that is the same on every server that opens them; "": unknown."""
     reservations: Any = None
-    """Where the persistent reservations of its units are kept with it (:class:`~pysrp.target.units.persistent.SharedStore`)."""
+    """The :class:`~pysrp.target.units.persistent.SharedStore` that keeps its units' persistent reservations with the medium."""
     away: bool = False
-    """Whether another server has it now, so that every request fails with ESHUTDOWN. May change."""
+    """Whether another server owns the medium now, so that every request fails with ESHUTDOWN. May change."""
 
     def __init__(self) -> None:
         self.stragglers: Stragglers = Stragglers()
@@ -276,11 +278,11 @@ class Medium:
         return Feature.READ_ONLY in self.features
 
     def channel(self, loop: Loop) -> MediumChannel:
-        """What this loop submits to."""
+        """Make a channel for this loop."""
         raise NotImplementedError
 
     def look(self) -> None:
-        """Where :attr:`size` may have become larger by itself, see to it that it says so. Must not wait. Any thread."""
+        """Update :attr:`size` where the medium may have grown by itself. Must not wait. Any thread."""
         return
 
     def memory(self) -> memoryview | None:
@@ -288,43 +290,43 @@ class Medium:
         return None
 
     def native(self) -> bool:
-        """Whether the native lane may READ and WRITE by what :meth:`MediumChannel.native` of its channels gives, or, where
-        this is memory, by that, and ask nobody.
+        """Whether the native lane may READ and WRITE past the methods in Python: in :meth:`memory`, where there is that, or by
+        what :meth:`MediumChannel.native` of the channels gives.
 
-        Only who wrote :meth:`channel` and :meth:`memory` knows: a class that replaces one of them says this anew.
+        A class that replaces :meth:`channel` or :meth:`memory` has to replace this method too, as only it knows the answer.
         """
         return False
 
     def space(self) -> tuple[int | None, int | None] | None:
-        """Bytes of room that it takes now, and those that it could have beside them, maybe with others; each None where that is
-        not known. May wait. Any thread.
+        """Bytes that the medium occupies now, and bytes that it could occupy beside these, maybe shared with other users; each
+        None where it is not known. None: neither is. May wait. Any thread.
 
-        A thin disk that is made of it tells from then on what is known at that time; what is not known for a while is left out.
-        None: neither is. While thresholds are watched, writes wait for it now and then: where it takes long, to tell or to fail,
-        remember that for a while.
+        A thin disk over it decides at its creation which of the two it reports, and leaves out a value that is unknown later.
+        While thresholds are watched, writes wait for this call now and then: if its answer or its failure takes long, cache
+        that for a while.
         """
         return None
 
     def trouble(self) -> str:
-        """Why it cannot do now what it is asked for, and what to do about it; empty: nothing is known. Any thread."""
+        """Why requests fail now, and what to do about it, for people; empty: nothing is known. Any thread."""
         return ""
 
     def close(self) -> None:
-        """Let go of it, without a flush. Nothing is submitted any more; harmless when repeated."""
+        """Release its resources, without a flush. No request may be submitted any more. Harmless when repeated."""
 
 
 class Stragglers:
-    """Requests of one medium that nobody waits for any more, and that run on. Safe from any thread.
+    """Requests of one medium that were withdrawn and still run. Safe from any thread.
 
-    What they still put on the medium must not overtake what is written later, by whichever loop: that waits. The native lane
-    knows nothing of them, and so its gates are closed meanwhile.
+    A straggler must not write over later data: a later request for the same bytes, from any loop, waits until it has ended. The
+    native lane does not look at stragglers, so its gates are closed as long as there are any.
     """
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._gates: list[Gate] = []
         self.running: list[MediumRequest] = []
-        """May be looked at without the lock: those that count were added before a request came."""
+        """May be read without the lock: a request need only wait for stragglers that were added before it came."""
         self._waiting: list[tuple[MediumRequest, Callable[[], None]]] = []
         self._asking: list[Callable[[], None]] = []
 
@@ -332,14 +334,14 @@ class Stragglers:
         return len(self.running)
 
     def add(self, request: MediumRequest) -> None:
-        """It runs on."""
+        """A request was withdrawn, and still runs."""
         with self._lock:
             self.running.append(request)
             for gate in self._gates:
                 gate.close(STRAGGLERS)
 
     def guard(self, gate: Gate) -> None:
-        """This is a gate of the native lane before the medium, until it is revoked."""
+        """Close and open this gate of the native lane with the rest, until it is revoked."""
         with self._lock:
             self._gates = [each for each in self._gates if not each.reasons & REVOKED]
             self._gates.append(gate)
@@ -347,7 +349,7 @@ class Stragglers:
                 gate.close(STRAGGLERS)
 
     def hold(self, request: MediumRequest, go_on: Callable[[], None]) -> bool:
-        """Whether it has to wait; ``go_on`` is called then, on any thread, when it need not any more."""
+        """Whether a new request has to wait. If so, ``go_on`` is called, on any thread, when it need not any more."""
         if not self.running:
             return False
         with self._lock:
@@ -357,14 +359,14 @@ class Stragglers:
         return True
 
     def withdraw(self, request: MediumRequest) -> bool:
-        """Whether it has waited here until now; it does not any more."""
+        """Take a waiting request out; whether it was waiting here."""
         with self._lock:
             before = len(self._waiting)
             self._waiting = [each for each in self._waiting if each[0] is not request]
             return len(self._waiting) < before
 
     def over(self, request: MediumRequest) -> None:
-        """It has come to its end."""
+        """A straggler has ended."""
         with self._lock:
             self.running.remove(request)
             ready = [go_on for each, go_on in self._waiting if not self._hinder(each)]
@@ -378,7 +380,7 @@ class Stragglers:
             call()
 
     def when_over(self, done: Callable[[], None]) -> None:
-        """Call ``done`` as soon as none runs, now or on any thread."""
+        """Call ``done`` as soon as no straggler runs: now, or later on any thread."""
         with self._lock:
             if self.running:
                 self._asking.append(done)
@@ -386,7 +388,7 @@ class Stragglers:
         done()
 
     def _hinder(self, request: MediumRequest) -> bool:
-        """Whether one is about the same bytes, and one of the two changes them."""
+        """Whether a straggler overlaps the request, and at least one of the two changes bytes."""
         end = request.offset + request.length
         return any(
             each.offset < end

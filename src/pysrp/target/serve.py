@@ -53,20 +53,20 @@ LAST_WORDS = 5.0
 """Seconds that closing a queue may take when the server stops."""
 
 MAX_CLIENTS = 256
-"""Clients at a time, unless it is said otherwise; each has a thread and half a dozen descriptors.
+"""The default limit of clients at a time; each has a thread and half a dozen file descriptors.
 
-For more of them a process needs more descriptors than most systems give it at first: ``resource.setrlimit`` raises
-RLIMIT_NOFILE, as ``pysrp serve`` does. A server leaves the limits of the process that it is in alone.
+For more clients a process needs more file descriptors than the usual default limit: ``resource.setrlimit`` raises
+RLIMIT_NOFILE, as ``pysrp serve`` does. A server does not change the limits of its process.
 """
 
 TURNED_AWAY = 0.2
-"""Seconds until the next client is looked at when one could not be served."""
+"""Seconds that the server waits before it accepts the next client, after one could not be served."""
 
 FAILED = 1.0
-"""Seconds until a client whose engine failed is told, as it comes again at once."""
+"""Seconds until the port of a client whose engine failed is closed, as the client connects again at once."""
 
 BEFORE_FLUSH = 2 / 3
-"""Of the time that stopping may take: when media are flushed, whatever is still under way."""
+"""The part of the time for stopping after which media are flushed, even if requests are still under way."""
 
 _numbers = itertools.count(1)
 
@@ -74,7 +74,7 @@ LunChoice = LunMap | Callable[[fabric.Identity | None], LunMap]
 
 
 class AdapterThread(threading.Thread):
-    """One port, its adapter, and the thread that owns both. ``target`` may be looked at, not called."""
+    """One port, its adapter, and the thread that owns both. Other threads may read ``target``, but not call it."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class AdapterThread(threading.Thread):
         self.port = port
         self.target: ServerAdapter = ServerAdapter(port, luns, settings, pool)
         self.gone: bool = False
-        """Whether the client has been taken leave of, and the port is closed."""
+        """Whether the session has ended and the port is closed."""
         self._stopping = False
         self._done = done
 
@@ -102,14 +102,14 @@ class AdapterThread(threading.Thread):
         self.port.wake()
 
     def run(self) -> None:
-        """The owner's loop."""
+        """The thread's loop."""
         target, port = self.target, self.port
         end = time.monotonic()
         try:
             while not self._stopping:
                 due = target.process(time.monotonic())
                 if port.ended:
-                    target.process(time.monotonic())  # its last elements
+                    target.process(time.monotonic())  # elements that came before the end
                     log.info("%s: the client has gone", target.name)
                     break
                 port.wait(None if due is None else max(0.0, due - time.monotonic()))
@@ -143,7 +143,7 @@ class AdapterThread(threading.Thread):
 
 
 def machine() -> str:
-    """The id of this machine (machine-id(5)), or else its name."""
+    """The id of this machine (machine-id(5)), or else its host name."""
     for place in "/etc/machine-id", "/var/lib/dbus/machine-id":
         with contextlib.suppress(OSError, ValueError):
             if found := Path(place).read_text("ascii").strip():
@@ -160,33 +160,32 @@ def absolute(url: str) -> str:
 _relative_ports: dict[Server, int] = {}
 """The relative target port identifiers of the servers of this process, until they are stopped."""
 _numbering = threading.Lock()
-"""Held while one is chosen; not by :meth:`Server.stop`, which a signal handler may call then."""
+"""Held while a number is chosen; not by :meth:`Server.stop`, which a signal handler may call in the thread that holds it."""
 
 
 class Deadline:
-    """A limit of time that several things share, one after the other; None: there is none."""
+    """A timeout, in seconds, that several waits share, one after the other; None: no limit."""
 
     def __init__(self, timeout: float | None) -> None:
         self._end = None if timeout is None else time.monotonic() + timeout
 
     @property
     def left(self) -> float | None:
-        """Seconds."""
+        """Seconds left, 0 or more; None: no limit."""
         return None if self._end is None else max(0.0, self._end - time.monotonic())
 
 
 class Server:
-    """Serves ``luns`` to every client that comes to ``url``: a thread per client, until :meth:`stop`.
+    """Serves ``luns`` to every client that connects to ``url``: a thread per client, until :meth:`stop`.
 
-    ``luns`` may be a function that gives each client its map, by its :class:`pysrp.fabric.Identity`. Other
-    keywords go to :func:`pysrp.fabric.listen`. More than ``max_clients`` at a time are turned away. With
-    ``enabled`` False clients find the target disabled until :meth:`enable`. ``wrap`` gets each client's port
-    and gives the one to use instead, such as a :class:`pysrp.fabric.recorder.Recorder`. The server listens
-    when it has been made; ConfigError or TransportError where it cannot. ``identity`` is its own end, as the
-    platform has it.
+    ``luns`` may be a function that returns a client's map for its :class:`pysrp.fabric.Identity`. Other keywords go to
+    :func:`pysrp.fabric.listen`. More than ``max_clients`` clients at a time are turned away. With ``enabled`` False clients find
+    the target disabled until :meth:`enable`. ``wrap`` is called with each client's port and returns the port to use instead,
+    such as a :class:`pysrp.fabric.recorder.Recorder`. The server listens once it is made; ConfigError or TransportError where it
+    cannot. ``identity`` is the server's own :class:`~pysrp.fabric.Identity` on the platform.
 
-    Its adapters are the listening thread's, which others leave word: no lock can be held by a thread that a signal
-    handler interrupts to :meth:`stop`.
+    Only the listening thread changes the list of adapters; other threads send it calls through a queue. So no lock is held
+    that a signal handler, which calls :meth:`stop`, would wait for in vain.
     """
 
     settings: Settings
@@ -215,7 +214,7 @@ class Server:
         self._adapters: tuple[AdapterThread, ...] = ()
         """Replaced as a whole, by the listening thread."""
         self._words: SimpleQueue[Callable[[AdapterThread], None]] = SimpleQueue()
-        """What that thread is to tell every adapter."""
+        """Functions that the listening thread is to call with every adapter."""
         self.ended: bool = False
         self._stopped = Latch()
         self._ending = threading.RLock()  # a signal handler may call stop in the thread that is stopping
@@ -223,11 +222,11 @@ class Server:
         self._listener = fabric.listen(url, **options)
         self.identity: Identity = self._listener.identity
         self.name: str = f"{machine()} {self.identity.system_id} {absolute(url)}"
-        """What it calls itself in the ids of its disks: stays when it starts again, and no other has it."""
+        """The server's name in the ids of its disks: unique, and the same after a restart."""
         if isinstance(luns, LunMap):
             luns.served(self.name, time.time)
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        # Not before: whoever is about to ring would ring at what has its number by then.
+        # Closed only with this object: a thread about to write could otherwise hit a new file with the same descriptor number.
         weakref.finalize(self, os.close, self._bell)
         self._thread = threading.Thread(target=self._accept, name=f"pysrp {url}", daemon=True)
         try:
@@ -267,15 +266,15 @@ class Server:
                         self._welcome(port)
                 except (SrpError, OSError) as error:
                     log.error("%s: a client was turned away: %s", self.url, error)
-                    self._stopped.wait(TURNED_AWAY)  # what is used up now may be so for a while
+                    self._stopped.wait(TURNED_AWAY)  # a resource that is used up now may be so for a while
                 except Exception:
-                    # The fault of a function that was given, or of a machine without threads: no other client's.
+                    # A given function has failed, or no thread could be started: other clients are still served.
                     log.exception("%s: a client was turned away", self.url)
                     self._stopped.wait(TURNED_AWAY)
         self._listener.close()
 
     def _pass_on(self) -> None:
-        """Tell the adapters what was left for them."""
+        """Call the queued functions with every adapter."""
         with contextlib.suppress(Empty):
             while True:
                 word = self._words.get_nowait()
@@ -283,7 +282,7 @@ class Server:
                     word(adapter)
 
     def _tell(self, word: Callable[[AdapterThread], None]) -> None:
-        """Leave word for every adapter that there is, or is just being made. From any thread."""
+        """Have ``word`` called with every adapter, also one that is just being made. From any thread."""
         self._words.put(word)
         self._ring()
 
@@ -302,7 +301,7 @@ class Server:
         luns = self._luns if isinstance(self._luns, LunMap) else self._luns(port.partner)
         luns.served(self.name, time.time)
         adapter = AdapterThread(port, luns, self.settings, self.pool, self._ring)
-        # A platform does not say who; the adapter info will.
+        # Some platforms do not tell the client's identity here; its adapter info comes later.
         log.info("%s: client %s", adapter.target.name, _who(port.partner))
         others = tuple(self.adapters())
         self._adapters = (*others, adapter)
@@ -316,35 +315,35 @@ class Server:
             adapter.target.retire()
             raise
         if self._stopped.is_set():
-            adapter.stop()  # whoever stops may not have waited for this thread
+            adapter.stop()  # stop() may have timed out waiting for this thread, and so missed this adapter
 
     def _ring(self) -> None:
-        """Let the listener's thread look whether it is still of use."""
+        """Wake the listening thread."""
         os.eventfd_write(self._bell, 1)
 
     def adapters(self) -> list[AdapterThread]:
-        """The adapters whose clients are there; ``adapter.target.session`` is a client's login."""
+        """The adapters of the clients that are connected; ``adapter.target.session`` is a client's login."""
         return [each for each in self._adapters if not each.gone]
 
     # For the administrator: any thread.
 
     def enable(self) -> None:
-        """Let clients in. ConfigError if another server that does has the same relative target port identifier."""
+        """Let clients log in. ConfigError if another enabled server has the same relative target port identifier."""
         with _numbering:
             self._only(self.settings.relative_port)
             self.enabled = True
         self._tell(lambda adapter: adapter.call(adapter.target.enable))
 
     def disable(self) -> None:
-        """End the sessions, and let nobody log in until :meth:`enable`; see :meth:`ServerAdapter.disable`."""
+        """End the sessions, and accept no login until :meth:`enable`; see :meth:`ServerAdapter.disable`."""
         self.enabled = False
         self._tell(lambda adapter: adapter.call(adapter.target.disable))
 
     def renumber(self, relative_port: int | None) -> None:
-        """The target port has another relative identifier, for who logs in from now on; see Settings.relative_port.
+        """Change the relative target port identifier, for logins from now on (Settings.relative_port). None: the first free one.
 
-        ConfigError, and nothing has changed, for a number that is none, and, while this one is enabled, for that of
-        another one that is: what is registered there for an initiator port would count here too.
+        ConfigError, without a change, for an invalid number, and, while this server is enabled, for the number of another
+        enabled server: an initiator port's registrations there would count here too.
         """
         with _numbering:
             if relative_port is None:
@@ -359,7 +358,7 @@ class Server:
         self._tell(lambda adapter: adapter.call(partial(setattr, adapter.target, "settings", settings)))
 
     def _only(self, relative_port: int | None) -> None:
-        """Raise ConfigError if another server that is enabled has this number. With the lock."""
+        """Raise ConfigError if another enabled server has this number. The caller holds the lock."""
         if relative_port in (taken := self.relative_ports_of_others()):
             raise ConfigError(
                 f"relative target port identifier {relative_port} is that of {taken[relative_port]}: "
@@ -367,14 +366,14 @@ class Server:
             )
 
     def relative_ports_of_others(self) -> dict[int, str]:
-        """The relative target port identifiers that other servers of this process have and are enabled, and their URLs."""
+        """The relative target port identifiers of the other enabled servers of this process, with their URLs."""
         ports = _relative_ports.copy().items()
         return {number: other.url for other, number in ports if other is not self and other.enabled}
 
     def drain(self, unit: Unit, timeout: float | None = None) -> bool:
-        """Wait until no session has a task for ``unit`` and no worker is busy with it: after it was removed.
+        """Wait, after ``unit`` was removed, until no session has a task for it and no worker is busy with it.
 
-        What goes on in it is stopped if no initiator can reach it any more. False when time is up.
+        Its job is stopped if no initiator can reach the unit any more. False if ``timeout`` seconds pass first.
         """
         deadline = Deadline(timeout)
         for adapter in self.adapters():
@@ -390,9 +389,9 @@ class Server:
         return end_of_stragglers([medium], deadline.left) and self.pool.drain(medium, deadline.left)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Until somebody calls :meth:`stop` or :meth:`interrupt`; False if ``timeout`` seconds passed first.
+        """Wait for a call of :meth:`stop` or :meth:`interrupt`; False if ``timeout`` seconds pass first.
 
-        Returns too when no client can come any more, as the adapter is gone: ``ended`` is then True.
+        Also returns when the platform has removed the adapter, so that no client can connect any more: ``ended`` is then True.
         """
         return self._stopped.wait(timeout)
 
@@ -401,10 +400,10 @@ class Server:
         self._stopped.set()
 
     def stop(self, timeout: float | None = 30.0) -> None:
-        """Take leave of all clients, let what is under way end, and flush, all that within ``timeout`` seconds.
+        """End all sessions, wait for requests that are under way, and flush, all within ``timeout`` seconds.
 
-        A third of them is for the flush: what has not ended by then is told in the log.
-        Harmless when repeated, also by a signal handler that interrupts it: that does not wait.
+        A third of that is for the flush. Requests that have not ended by then are logged.
+        Harmless when repeated, also by a signal handler that interrupts it, whose call returns at once.
         """
         self._stopped.set()
         with self._ending:
@@ -431,7 +430,7 @@ class Server:
             _stop_job(unit)
         media = {getattr(unit, "backend", None) for unit in self._units()}
         ended = end_of_stragglers(media, first.left)
-        # Those that are no stragglers had as long to end. A thread that is late itself has not withdrawn what it waits for.
+        # The pool's other work had as long to end. A thread that is still alive has not withdrawn its requests yet.
         late = any(adapter.is_alive() for adapter in adapters)
         if not self.pool.drain(timeout=first.left) or not ended or late:
             log.error("%s: a backend is still busy: what it was writing may be lost", self.url)
@@ -440,7 +439,7 @@ class Server:
         _relative_ports.pop(self, None)
 
     def _flush(self, timeout: float | None) -> None:
-        """Put what was written on the media; one that hangs is not waited for longer than that."""
+        """Flush the media; wait no longer than ``timeout`` seconds for any that hangs."""
         users: dict[Any, Unit] = {}
         for unit in self._units():
             if (backend := getattr(unit, "backend", None)) is not None:
@@ -457,14 +456,14 @@ class Server:
 
 
 def _stop_job(unit: Unit) -> None:
-    """Let what goes on in a unit end, if that is one of ours."""
+    """Stop the unit's job, if it has one of class :class:`Job`."""
     job = getattr(unit, "job", None)
     if isinstance(job, Job):
         job.stop()
 
 
 def _who(partner: fabric.Identity | None) -> str:
-    """A client for the log."""
+    """A client's name for the log."""
     if partner is None:
         return "unknown yet"
     return f"{partner.partition_name or 'without a name'}, partition {partner.partition_number}"

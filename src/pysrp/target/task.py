@@ -1,12 +1,11 @@
-"""A task: one SCSI command on its way through a target, and the joint between engine and logical units.
+"""A task: one SCSI command on its way through a target, and the interface between engine and logical units.
 
-The session (:mod:`pysrp.target.srp_session`) makes a :class:`Task` of an SRP_CMD and gives it to a logical unit, which is anything that
-has the methods of :class:`Unit`. The unit checks the CDB and says what is to be done (:mod:`.effects`); the task carries
-it out and ends, once.
+The session (:mod:`pysrp.target.srp_session`) makes a :class:`Task` of an SRP_CMD and gives it to a logical unit, which is any
+object with the methods of :class:`Unit`. The unit checks the CDB and returns the effects that the command needs
+(:mod:`.effects`); the task carries them out and ends, once.
 
-Everything here is called in the thread that owns the port; only what media do that take
-time runs elsewhere. A task management function may end a task while a worker is busy with it: then nothing of the task happens any
-more, no byte and no answer.
+All of this runs in the thread that owns the port; only a medium's requests may run elsewhere. A task management function may
+end a task while a worker is busy with it: from then on the task moves no byte to or from the initiator, and has no answer.
 """
 
 from __future__ import annotations
@@ -57,7 +56,7 @@ LARGEST = 1 << 32
 """Bytes of one command: SRP has 32 bits for their number."""
 
 _DESCRIPTORS: dict[bytes, bytes] = {}
-"""What :func:`fixed_sense` has made, in descriptor format (SPC-5, 4.4.2)."""
+"""The descriptor format (SPC-5, 4.4.2) of all that :func:`fixed_sense` has made, by the fixed format."""
 
 
 def fixed_sense(key: int, code: int) -> bytes:
@@ -70,7 +69,7 @@ def fixed_sense(key: int, code: int) -> bytes:
 INVALID_FIELD_IN_CDB = fixed_sense(5, 0x2400)
 LOGICAL_UNIT_NOT_SUPPORTED = fixed_sense(5, 0x2500)
 INVALID_FIELD_IN_IU = fixed_sense(5, 0x0E03)
-"""INVALID FIELD IN COMMAND INFORMATION UNIT: what is wrong with an SRP_CMD rather than its CDB."""
+"""INVALID FIELD IN COMMAND INFORMATION UNIT: an error in the SRP_CMD rather than in its CDB."""
 DATA_PHASE_ERROR = fixed_sense(0xB, 0x4B00)
 """The initiator's descriptors do not lead to memory that it shares."""
 INVALID_MESSAGE = fixed_sense(0xB, 0x4900)
@@ -78,18 +77,17 @@ INTERNAL_TARGET_FAILURE = fixed_sense(4, 0x4400)
 
 
 REFUSALS = frozenset({0x08, 0x18, 0x28})
-"""BUSY, RESERVATION CONFLICT, TASK SET FULL: a unit may have its next answer tell of it (UA_INTLCK_CTRL)."""
+"""BUSY, RESERVATION CONFLICT, TASK SET FULL: with UA_INTLCK_CTRL 11b a unit establishes a unit attention for these."""
 
 
 class Nexus:
     """One I_T nexus: an initiator that is logged in at one adapter. Compared and hashed by identity.
 
-    ``name`` is for people; ``port_id`` the 16 bytes of the initiator port; ``largest`` the bytes that one command may
-    move, as the initiator was told (:class:`~pysrp.target.link.Limits`; None: it was told nothing). They become
-    ``max_transfer``, with ``announced`` for whether it was told. ``overrun`` is whether it can be
-    told that a command wanted more data than it offered: Linux takes that for the opposite. ``relative_port`` is the
-    relative target port identifier of the target port (SAM-5, 4.6.5.2), 1 or more: with ``port_id`` it says which
-    nexus this is to whoever remembers it when it comes back.
+    ``name`` is for people. ``port_id`` is the initiator port identifier, 16 bytes. ``largest`` is the most bytes that one
+    command may move, as announced to the initiator (:class:`~pysrp.target.link.Limits`; None: nothing was announced);
+    ``max_transfer`` and ``announced`` are made from it. ``overrun`` is whether the initiator understands a residual overrun, a
+    command that wants more data than it offers: Linux takes that for an underrun. ``relative_port`` is the relative target
+    port identifier (SAM-5, 4.6.5.2), 1 or more. By ``port_id`` and ``relative_port`` a nexus is recognised when it comes back.
     """
 
     __slots__ = (
@@ -97,11 +95,11 @@ class Nexus:
     )  # fmt: skip
 
     abort: Callable[[Unit, Callable[[], None], Task | None, bool], None]
-    """End its tasks for a unit with TASK ABORTED, but this one, then call a function; True: only those of the unit itself.
-    Owner's thread: see ``post``.
+    """``abort(unit, done, but, own)``: end the nexus's tasks for a unit with TASK ABORTED, except ``but``, then call ``done``.
+    ``own``: only tasks of the unit itself. Only in the owner's thread: see ``post``.
     """
     reaches: Callable[[], Sequence[Any]]
-    """What it sees of its target: each :class:`~pysrp.target.lunmap.Export`. Any thread."""
+    """Each :class:`~pysrp.target.lunmap.Export` of its target that it can reach. Any thread."""
 
     def __init__(
         self,
@@ -133,9 +131,9 @@ def end_tasks(
     but: Task | None = None,
     own: bool = False,
 ) -> None:
-    """End the tasks of these nexuses for a unit, ``but`` one, each in its own thread; ``done`` is called by ``post`` then.
+    """End the tasks that these nexuses have for a unit, except ``but``, each in its nexus's thread; then ``post`` ``done``.
 
-    ``own``: not those of other units that are at its medium. Without any nexus it is called at once.
+    ``own``: spare tasks of other units that are at its medium. Without any nexus ``done`` is called at once.
     """
     if not nexuses:
         done()
@@ -153,97 +151,97 @@ def end_tasks(
 
 
 class Unit(Protocol):
-    """What a session asks of a logical unit (SAM-5, 4.6.19). Several sessions may call, from several threads.
+    """A logical unit (SAM-5, 4.6.19), as a session calls it. Several sessions may call, from several threads.
 
     Each nexus has a task set of its own, unless there is an ``order`` (:mod:`.shared_tasks`).
     """
 
     max_transfer: int | None
-    """Bytes that one command can move, None: any number. A nexus that was told more does not see the unit."""
+    """Bytes that one command can move, None: any number. The unit is hidden from a nexus to which more was announced."""
 
     def execute(self, task: Task) -> Effects:
-        """Say what a command needs. Owner's thread.
+        """Return the effects that a command needs. Owner's thread.
 
-        May raise :class:`~pysrp.target.fault.Fault` or a ScsiError to end it so; any other exception is a bug here,
-        and HARDWARE ERROR there.
+        May raise :class:`~pysrp.target.fault.Fault` or a ScsiError, which the command ends with. Any other exception is a bug
+        in the unit: it is logged, and the initiator gets HARDWARE ERROR.
         """
 
     def failed(self, task: Task, error: Exception) -> None:
-        """A medium, or other work for ``task``, failed with ``error``: end the task with sense. Owner's thread.
+        """A medium, or other work for ``task``, failed with ``error``: end the task with sense data. Owner's thread.
 
-        It is a :class:`BadBlock` where data was to be moved and could not.
+        ``error`` is a :class:`BadBlock` where the medium told which block could not be moved.
         """
 
     def attach(self, nexus: Nexus) -> None:
         """A nexus can reach this unit from now on. Raises no unit attention by itself. May be repeated."""
 
     def detach(self, nexus: Nexus) -> None:
-        """It cannot any more (nexus loss, LUN removed): its reservations and unit attentions are void."""
+        """A nexus cannot reach this unit any more (nexus loss, LUN removed): drop its reservations and unit attentions."""
 
     def nexuses(self) -> Sequence[Nexus]:
-        """A snapshot of those that are attached."""
+        """A snapshot of the nexuses that are attached."""
 
     def reset(self) -> None:
-        """Logical unit reset (SAM-5, 6.3.3), no task is left: modes, reservations, 29/00 for every nexus."""
+        """Logical unit reset (SAM-5, 6.3.3), when no task is left: reset modes and reservations, 29/00 for every nexus."""
 
     def attention(self, asc: int, ascq: int, nexus: Nexus | None = None) -> None:
         """Establish a unit attention for one nexus, or for all."""
 
     def forget(self, nexus: Nexus, asc: int, ascq: int) -> bool:
-        """Take such a unit attention back (REPORT LUNS tells it too); whether it was pending."""
+        """Clear a unit attention, as REPORT LUNS reports its cause too; whether it was pending."""
 
     def plain(self, nexus: Nexus) -> bool:
-        """Whether a READ from this nexus meets nothing special: no unit attention, no reservation of another, a
-        medium that is ready. Cheap, without the lock.
+        """Whether a READ from this nexus can just be done: no unit attention is pending, no other nexus has a reservation, and
+        the medium is ready. Cheap, without the lock.
         """
 
 
 class Underway(Protocol):
-    """Something that goes on for a task (:mod:`.data`)."""
+    """A transfer, a request or a wait that a task has under way (:mod:`.data`, :mod:`.claims`)."""
 
     request: MediumRequest | None
-    """What a medium does for it."""
+    """The request that a medium is busy with, if there is one."""
 
     def cancel(self, quiet: Callable[[], None]) -> bool:
-        """It must have no effect on the initiator from now on. False: it can until it calls ``quiet``."""
+        """Stop: it must not touch the initiator's memory from now on. False: it still may, until it calls ``quiet``."""
 
 
 class Mover(Protocol):
     """Moves the bytes of tasks between initiator, media and units (:class:`pysrp.target.data.DataMover`).
 
-    Each calls ``then`` when it is done, perhaps at once. They raise TransportError, or end the task so, where the
-    initiator's memory is not what it said.
+    Each method calls ``then`` when it is done, perhaps at once. Where a descriptor does not lead to the initiator's memory, it
+    raises TransportError or ends the task with it.
     """
 
     media: Media
-    """What it submits to."""
+    """The channels that it submits to."""
 
     def carrying(self, data: memoryview, /) -> Mover:
-        """The same for one command, whose data-out is ``data``, private memory: a segment's address counts from there."""
+        """A mover for one command whose data-out is ``data``, private memory; a segment's address is an offset in it."""
 
     def fetch(
         self, task: Task, segments: Sequence[Segment], length: int, then: Callable[[memoryview], None]
     ) -> None:
-        """Get the first ``length`` bytes, as private memory."""
+        """Give ``then`` a private copy of the first ``length`` bytes of the segments."""
 
     def store(
         self, task: Task, segments: Sequence[Segment], data: memoryview, then: Callable[[], None]
     ) -> None:
-        """Put ``data`` there, from the first segment on."""
+        """Copy ``data`` to the segments, from the first one on."""
 
     def transfer(self, task: Task, move: Move, length: int, then: Callable[[], None]) -> None:
-        """Move the first ``length`` bytes of what ``move`` says."""
+        """Move the first ``length`` bytes of ``move``."""
 
     def submit(self, task: Task, medium: Any, request: MediumRequest, then: Callable[[Any], None]) -> None:
-        """Let a medium do something, then call ``then`` with the request's value."""
+        """Submit a request to a medium, then call ``then`` with its value."""
 
     def adopt(self, task: Task, medium: Any, late: NativeRequest) -> None:
-        """Go on with what the native lane has begun for the task, and end it."""
+        """Go on with the request that the native lane has begun for the task, then end the task."""
 
 
 @dataclass(slots=True, eq=False, repr=False)
 class Task:
-    """One command: :meth:`attempt` gives it to its unit and carries out what that wants."""
+    """One command: :meth:`attempt` gives it to its unit and carries out the effects that the unit returns."""
 
     nexus: Nexus
     lun: Lun
@@ -266,26 +264,26 @@ class Task:
     """Whether this unit is exported read-only at the LUN that was addressed."""
 
     effect: Effects = field(default=None, init=False)
-    """What :meth:`LogicalUnit.execute` returned: a method of 0.1 in front of it may have dropped that."""
+    """What :meth:`LogicalUnit.execute` returned, in case a subclass's override in the style of 0.1 does not return it."""
     transfer: Underway | None = field(default=None, init=False)
-    """What is being copied, or done by a worker, for it."""
+    """The transfer, request or wait that is under way for it."""
     steps: Steps | None = field(default=None, init=False)
-    """Where a handler is that is a generator."""
+    """The state of a handler that is a generator."""
     claims: Claims | None = field(default=None, init=False)
-    """Those of the unit where it has claimed something: its own, or one of the others."""
+    """The claims of the unit at whose medium it is: its own unit, or one of :attr:`others`."""
     others: tuple[Any, ...] = field(default=(), init=False)
-    """Units of the same target whose media it is at too. What ends all tasks of one of them ends it."""
+    """Units of the same target whose media it uses too. Ending all tasks of one of them ends it too."""
     aborted: bool = field(default=False, init=False)
-    """Whether a task management function or the loss of the nexus has ended it: nothing counts now."""
+    """Whether a task management function or a nexus loss has ended it, without an answer."""
     ended: bool = field(default=False, init=False)
     status: int = field(default=0, init=False)
     sense: bytes = field(default=b"", init=False)
     too_large: bool = field(default=False, init=False)
-    """Whether it wanted to move more than was announced to the initiator."""
+    """Whether it wanted to move more bytes than were announced to the initiator."""
     lost: Callable[[], None] | None = field(default=None, init=False)
-    """Puts back what its answer reports, such as a unit attention: see :meth:`undelivered`."""
+    """Restores what its answer reports and clears, such as a unit attention: see :meth:`undelivered`."""
     wanted_out: int = field(default=0, init=False)
-    """Bytes of data-out that the command means; those that have been moved; and of data-in."""
+    """Bytes of data-out that the command asks for, and those moved; then the same of data-in."""
     moved_out: int = field(default=0, init=False)
     wanted_in: int = field(default=0, init=False)
     moved_in: int = field(default=0, init=False)
@@ -294,13 +292,13 @@ class Task:
         return f"<Task {self.tag:#x} {self.lun} {self.cdb[:10].hex()}>"
 
     def concerns(self, unit: Unit) -> bool:
-        """Whether it is at this unit, its own or another."""
+        """Whether it uses this unit: it is addressed to the unit, or the unit is one of :attr:`others`."""
         return self.unit is unit or any(each is unit for each in self.others)
 
     # What a handler wants.
 
     def attempt(self, call: Callable[..., Effects], *arguments: object) -> None:
-        """Call something that carries this task on, and do what it wants; what it raises ends the task."""
+        """Call a function that continues this task, and carry out the effect that it returns; an exception ends the task."""
         try:
             effect = call(*arguments) or self.effect
             self.effect = None
@@ -312,14 +310,14 @@ class Task:
             self.caught(error)
 
     def caught(self, error: Exception) -> None:
-        """What carries this task on has raised ``error``, which ends the task."""
+        """Code that continues this task has raised ``error``: raise it in the handler that waits, else end the task."""
         if self.steps is None:
             self._end_with(error)
-        else:  # not the handler's, or it would have come to its end: what it waits for cannot be
+        else:  # not raised by the handler, which would be over: the effect that it waits for has failed
             self.attempt(self.steps.fail, error)
 
     def _end_with(self, error: Exception) -> None:
-        """Nobody has caught this."""
+        """End with an error that the handler has not caught."""
         if isinstance(error, Fault):
             self.end(2, error.data(getattr(self.unit, "descriptor_sense", False)))
         elif isinstance(error, ScsiError):
@@ -333,12 +331,12 @@ class Task:
             self.end(2, INTERNAL_TARGET_FAILURE)
 
     def unreachable(self, error: TransportError) -> None:
-        """The initiator's memory is not what its descriptors said: end so."""
+        """The descriptors do not lead to the initiator's memory: end with DATA PHASE ERROR."""
         log.warning("%r: the initiator's memory: %s", self, error)
         self.end(2, DATA_PHASE_ERROR)
 
     def carry_out(self, effect: Effect | Generator[Effect, Any, Effect | None]) -> None:
-        """Do what a handler returned, and then end."""
+        """Carry out the effect that a handler returned, and then end."""
         if self.ended and not isinstance(effect, End):
             log.error("%r: a bug: it has been ended, and then its handler returned %r", self, effect)
         elif isinstance(effect, Move):
@@ -359,7 +357,7 @@ class Task:
             raise TypeError(f"{effect!r} ends no command")
 
     def done(self, result: object = None) -> None:
-        """What was returned has been carried out."""
+        """The effect that the handler returned has been carried out: end GOOD."""
         self.end(0)
 
     def failed(self, error: Exception) -> None:
@@ -370,7 +368,7 @@ class Task:
         self.unit.failed(self, error)
 
     def close(self) -> None:
-        """It has been aborted: its handler goes no further, and what it had to tell has not been told."""
+        """The task has been aborted: close its handler, and restore what its answer would have reported."""
         self.undelivered()
         steps, self.steps = self.steps, None
         if steps is not None:
@@ -405,7 +403,7 @@ class Task:
         self.mover.store(self, self.data_in, room, stored)
 
     def undelivered(self) -> None:
-        """The answer does not reach the initiator: what it reports has not been reported."""
+        """The answer does not reach the initiator: restore what it would have reported, by :attr:`lost`."""
         lost, self.lost = self.lost, None
         if lost is not None:
             try:
@@ -449,8 +447,8 @@ class Task:
             self._wait(claims.wait, begin, length, go_on)
 
     def claim(self, offset: int, length: int, unit: Any = None) -> Claims | None:
-        """It is about to be at these bytes of its unit, or of another one, and nowhere else (:mod:`.claims`). None: it may be.
-        Else it has to ask.
+        """Claim these bytes of its unit, or of ``unit``, in place of earlier ones (:mod:`.claims`). None: the task may go on.
+        Otherwise it has to call :meth:`~pysrp.target.claims.Claims.wait` of the result.
         """
         claims: Claims = (self.unit if unit is None else unit).claims
         if claims is not self.claims:
@@ -460,14 +458,14 @@ class Task:
         return claims if claims.queue else None
 
     def be_alone(self, effect: Alone, then: Callable[[], None]) -> None:
-        """See :class:`~pysrp.target.effects.Alone`; call ``then`` when it is."""
+        """See :class:`~pysrp.target.effects.Alone`; call ``then`` when the task is alone there."""
         self.claims = self.unit.claims
         self._wait(self.unit.want_alone, effect.offset, effect.length, then)
 
     def _wait(
         self, claim: Callable[..., Claim | None], offset: int, length: int, go_on: Callable[[], None]
     ) -> None:
-        """Claim these bytes, and go on as soon as it has them."""
+        """Claim these bytes, and go on as soon as the claim is granted."""
 
         def granted() -> None:
             if waiting is not None and self.transfer is waiting:  # neither ended nor aborted
@@ -481,7 +479,7 @@ class Task:
             self.transfer = waiting
 
     def _leave(self) -> None:
-        """It is at no bytes any more."""
+        """Give up its claim."""
         claims, self.claims = self.claims, None
         if claims is not None:
             claims.shared.pop(self, None)
@@ -493,7 +491,7 @@ class Task:
     def end(self, status: int, sense: bytes | bytearray | memoryview = b"") -> None:
         """End with a SAM status (SAM-5, 5.3.1).
 
-        What is not the unit's own sense data is in the format that its control mode page says (D_SENSE), too.
+        Sense data of :func:`fixed_sense` is converted to the format that the unit's control mode page asks for (D_SENSE).
         """
         if self.ended:
             return
@@ -507,8 +505,8 @@ class Task:
         if self.sense and getattr(self.unit, "descriptor_sense", False):
             self.sense = _DESCRIPTORS.get(self.sense, self.sense)
         steps, self.steps = self.steps, None
-        # Only a handler that has ended its task itself leaves something: nothing follows an answer, which waits for
-        # what the link copies.
+        # Only a handler that has ended its task itself leaves a transfer: it is cancelled, and the answer waits until the
+        # link copies no more.
         waits = self.transfer is not None and not self.transfer.cancel(self._quiet)
         if steps is not None:
             steps.close()
@@ -516,7 +514,7 @@ class Task:
             self._quiet()
 
     def _quiet(self) -> None:
-        """Nothing goes on for it: answer it."""
+        """Nothing is under way any more: answer the command."""
         self.transfer = None
         self._leave()
         self.finish(self)
@@ -529,7 +527,7 @@ class Task:
                 f"{length} bytes wanted, {limit} allowed", status=2, sense=INVALID_FIELD_IN_CDB
             )
 
-    # What a handler of version 0.1 called.
+    # Methods that handlers of version 0.1 called.
 
     def good(self) -> None:
         """Return :data:`~pysrp.target.effects.GOOD` instead."""
@@ -596,7 +594,7 @@ class Task:
 
 
 def _alone(then: Callable[[], object], result: object) -> None:
-    """Call what takes no result, and gives none that counts."""
+    """Call ``then`` without the result, and drop what it returns."""
     then()
 
 
@@ -605,10 +603,10 @@ def _old(call: str, better: str) -> None:
 
 
 class Steps:
-    """A handler that is a generator, and how far it is.
+    """A handler that is a generator, and its state.
 
-    What it wants may be done at once or later. Done at once it is sent on from the loop here, not from within, so that
-    nothing recurses.
+    An effect that it yields is carried out at once or later. If at once, the generator is resumed by the loop in :meth:`go_on`
+    and not by the callback, so that nothing recurses.
     """
 
     __slots__ = ("_error", "_handler", "_ready", "_result", "_running", "_task", "_units")
@@ -621,10 +619,10 @@ class Steps:
         self._result: object = None
         self._error: Exception | None = None
         self._units = False
-        """Whether the error is one of the unit's own work, rather than of the initiator's memory or command."""
+        """Whether the error is from a medium or other work of the unit, not from the initiator's memory or command."""
 
     def go_on(self) -> None:
-        """Let the handler go on as long as what it wants is done at once."""
+        """Resume the handler for as long as its effects are carried out at once."""
         self._running = True
         try:
             while self._ready:
@@ -680,8 +678,8 @@ class Steps:
             self.fail(error)
 
     def done(self, result: object = None) -> None:
-        """What the handler wanted is done."""
-        if self._task.steps is not self:  # aborted: a job of the unit goes on all the same
+        """The effect that the handler yielded has been carried out."""
+        if self._task.steps is not self:  # the task was aborted; this comes from a job, which goes on all the same
             return
         self._result = result
         self._ready = True
@@ -689,17 +687,17 @@ class Steps:
             self.go_on()
 
     def fail(self, error: Exception) -> None:
-        """It failed."""
+        """The effect that the handler yielded failed."""
         self._error = error
         self.done()
 
     def failed(self, error: Exception) -> None:
-        """The work of the unit failed."""
+        """A medium or other work of the unit failed."""
         self._units = True
         self.fail(error)
 
     def close(self) -> None:
-        """The task has been aborted, or ended by its handler itself, which is closed at its next yield then."""
+        """The task has ended: close the handler now, or at its next yield if it is running."""
         self._ready = False
         if not self._running:
             self._close()
