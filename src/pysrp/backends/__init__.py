@@ -1,14 +1,14 @@
-"""Backends: where the bytes of a logical unit are.
+"""Backends: storage for the bytes of a logical unit.
 
-One interface, :class:`Backend`; what a logical unit does with it is the logical unit's affair. No backend
-knows of SCSI: offsets and lengths are in bytes, failures are OSError with the errno of the medium.
+All have one interface, :class:`Backend`, and know nothing of SCSI: offsets and lengths are in bytes, failures are OSError with
+the errno of the medium. ``blocks`` below says whether a call may block.
 
 ==============  =======  ==========================================================
-class           blocks   what it is
+class           blocks   storage
 ==============  =======  ==========================================================
-:class:`Ram`    no       memory of this process, zeroed, taken page by page
-:class:`File`   yes      a file, sparse if it is made here, or a block device
-:class:`Null`   no       zeros of any size; what is written is gone
+:class:`Ram`    no       memory of this process, zeroed, allocated page by page
+:class:`File`   yes      a file, sparse if it is created here, or a block device
+:class:`Null`   no       none, of any size: reads as zeros, whatever is written
 ==============  =======  ==========================================================
 """
 

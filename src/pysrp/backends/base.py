@@ -15,10 +15,10 @@ Self = TypeVar("Self")
 
 
 class Borrower(Protocol):
-    """Who has been lent a backend's memory."""
+    """An object that a backend has lent its memory to."""
 
     def revoke(self) -> None:
-        """Do not use it any more. From any thread; repeated."""
+        """The memory must not be used any more. Called from any thread, perhaps more than once."""
 
 
 class Backend(ABC):
@@ -35,16 +35,16 @@ class Backend(ABC):
     """Size in bytes."""
 
     blocking: bool = False
-    """Whether a transfer or a flush may sleep. If not, it is called in place, else from a pool of threads."""
+    """Whether a transfer or a flush may sleep. If so, they are called on worker threads, else in place."""
 
     read_only: bool = False
     """Whether every :meth:`write_from` would fail."""
 
     physical_block: int = 4096
-    """Bytes of what it likes to move at least."""
+    """Bytes of the smallest access that is efficient."""
 
     discard_granularity: int = 0
-    """Bytes of the pieces that :meth:`discard` gives room back in; 0: physical blocks, as far as is known."""
+    """Bytes of the pieces in which :meth:`discard` frees room; 0: physical blocks, as far as is known."""
 
     discard_alignment: int = 0
     """Bytes before the first such piece."""
@@ -53,18 +53,18 @@ class Backend(ABC):
     """Whether :meth:`zero` is cheaper than to write zeros."""
 
     discards: bool = False
-    """Whether :meth:`discard` gives room back where it can, and leaves zeros."""
+    """Whether :meth:`discard` frees room where it can, and leaves zeros."""
 
     maps: bool = False
-    """Whether :meth:`extents` knows what takes no room."""
+    """Whether :meth:`extents` can tell unallocated bytes."""
 
     stable: bool = False
-    """Whether what is written is on the medium at once, or never will be: nobody need call :meth:`flush`."""
+    """Whether :meth:`flush` has nothing to do and need not be called: written data is stable at once, or never."""
 
     @property
     def atomic(self) -> bool:
-        """Whether what one :meth:`write_from` brings is there whole or not at all, as long as nobody reads or writes the same
-        bytes meanwhile: also after the end of the process, or of the machine.
+        """Whether one :meth:`write_from` is done whole or not at all, also if the process or the machine ends meanwhile,
+        provided that no other transfer touches the same bytes meanwhile.
         """
         return False
 
@@ -74,34 +74,34 @@ class Backend(ABC):
 
     @abstractmethod
     def write_from(self, offset: int, view: memoryview) -> None:
-        """Put the bytes of ``view`` at ``offset``. They need not be on the medium before :meth:`flush`."""
+        """Write the bytes of ``view`` at ``offset``. They need not be on stable storage before :meth:`flush`."""
 
     @abstractmethod
     def flush(self) -> None:
-        """Return when everything written so far is on the medium (or never will be: volatile backends)."""
+        """Return when everything written so far is on stable storage (at once, if the backend is volatile)."""
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of the medium, without flushing. Harmless when repeated, not during a transfer."""
+        """Release the storage, without flushing. Harmless when repeated; must not be called during a transfer."""
 
     def memory(self) -> memoryview | None:
         """All ``size`` bytes as writable memory, or None where they are not memory of this process.
 
-        Valid as long as it is referred to, though nobody finds there what is written after :meth:`close`.
+        Valid as long as it is referenced; data written there after :meth:`close` is lost.
         """
         return None
 
     def lend(self, borrower: Borrower) -> memoryview | None:
-        """:meth:`memory`, for somebody who reads and writes there without asking again; None: ask each time.
+        """:meth:`memory`, for a borrower that reads and writes there without calling the methods; None: it has to call them.
 
-        Who lends has to call ``borrower.revoke()`` when a transfer is more than a copy from now on, or fails: when it is
-        closed. Only the class that wrote ``read_into`` and ``write_from`` knows, so a subclass that replaces one of them
-        and not this one is not asked. The borrower is not kept alive. ValueError after :meth:`close`.
+        The backend has to call ``borrower.revoke()`` as soon as a transfer is more than a copy, or fails, as after
+        :meth:`close`. Only the class that defines ``read_into`` and ``write_from`` knows when: if a subclass replaces one of
+        them and not ``lend``, ``lend`` is not called. Holds no strong reference to the borrower. ValueError after :meth:`close`.
         """
         return None
 
     def native(self) -> object | None:
-        """It as a medium in C, ``struct pysrp_medium`` (``native.h``) in a capsule, or None where there is none."""
+        """This backend as a medium in C: a capsule with ``struct pysrp_medium`` (``native.h``), or None."""
         return None
 
     def zero(self, offset: int, length: int) -> None:
@@ -114,24 +114,25 @@ class Backend(ABC):
             offset += step
 
     def discard(self, offset: int, length: int) -> None:
-        """Say that these bytes are of no use any more; what they read as afterwards is undefined, unless it
-        :attr:`discards`.
+        """Discard these bytes, which are not needed any more. They read as zeros afterwards if the backend :attr:`discards`,
+        else as anything.
 
-        Does nothing where the medium cannot make use of it.
+        Does nothing where the medium does not support it.
         """
         self._inside(offset, length)
 
     def extents(self, offset: int, length: int) -> list[tuple[int, bool]]:
-        """What of these bytes takes room: lengths from ``offset`` on, each with whether it does; some of it at least.
+        """Which of these bytes are allocated: pairs from ``offset`` on, a length and whether it is allocated. The list may end
+        before the last byte, but has at least one pair.
 
-        What takes none reads as zeros. Where that is not known, everything does.
+        Unallocated bytes read as zeros. Where allocation is not known, all bytes count as allocated.
         """
         self._inside(offset, length)
         return [(length, True)] if length else []
 
     def space(self) -> tuple[int | None, int | None] | None:
-        """Bytes of room that it takes now, and those that it could have beside them, maybe with others; each None where that
-        is not known. None: neither is.
+        """Bytes that it occupies now, and bytes that it could occupy beside these, maybe shared with other users; each None
+        where it is not known. None: neither is.
         """
         return None
 

@@ -18,17 +18,17 @@ __all__ = ["File"]
 class File(Backend):
     """A regular file or a block device, read and written at offsets (pread, pwrite).
 
-    Without ``size`` the file must exist, and is as large as it is. With ``size`` (bytes) it is made, mode
-    0600, if it does not exist, and grown if it is shorter, in both cases sparsely; of a longer file the
-    first ``size`` bytes are used. Nothing is ever truncated.
+    Without ``size`` the file must exist, and is used with its own size. With ``size`` (bytes) it is created, mode
+    0600, if it does not exist, and grown if it is shorter, both sparsely; of a longer file the first ``size`` bytes
+    are used. It is never truncated.
 
-    Written bytes are the operating system's until :meth:`flush`, which is fdatasync. When one has failed, every later
-    one fails until the file is opened anew: Linux forgets what it could not write, and says so once. A read-only
-    file is never made or grown. Raises ConfigError for what is neither file nor block device, for a size below 1
-    and for one that a read-only file does not have, OSError as opening does.
+    Written data is in the page cache until :meth:`flush`, which calls fdatasync. After a failed flush every later one fails
+    until the file is opened anew, as Linux drops the data that it could not write, and reports the error once only. A
+    read-only file is never created or grown. Raises ConfigError if the path is neither file nor block device, for a size
+    below 1, and for a size that a read-only file does not have; OSError as opening does.
 
-    It is locked, and OSError EBUSY is raised if somebody else has it (:func:`pysrp.backends.locks.hold`), unless ``lock`` is
-    False.
+    It is locked, unless ``lock`` is False: OSError EBUSY if another process or object has it locked
+    (:func:`pysrp.backends.locks.hold`).
     """
 
     blocking = zeroes = discards = maps = True
@@ -74,7 +74,7 @@ class File(Backend):
         return fd
 
     def read_into(self, offset: int, view: memoryview) -> None:
-        """Read; OSError EIO also where the file has become shorter than it was."""
+        """Read; OSError EIO also where the file has been truncated."""
         self._inside(offset, len(view))
         fd = self._descriptor()
         while view:
@@ -85,7 +85,7 @@ class File(Backend):
             view = view[done:]
 
     def write_from(self, offset: int, view: memoryview) -> None:
-        """Write; OSError ENOSPC where a sparse file finds no room, EROFS where it is read-only."""
+        """Write; OSError ENOSPC where the file system has no room for a sparse file, EROFS where the backend is read-only."""
         self._inside(offset, len(view))
         fd = self._writable()
         while view:
@@ -96,44 +96,44 @@ class File(Backend):
             view = view[done:]
 
     def zero(self, offset: int, length: int) -> None:
-        """Have the file system make zeros, with room for what is written there later; else write them."""
+        """Zero the bytes by fallocate, which keeps room allocated for later writes; where that is not supported, write zeros."""
         self._inside(offset, length)
         fd = self._writable()
         if length and not holes.fallocate(fd, holes.ZERO_RANGE | holes.KEEP_SIZE, offset, length):
             super().zero(offset, length)
 
     def discard(self, offset: int, length: int) -> None:
-        """Make a hole, which is zeros; where there are none, :meth:`zero`."""
+        """Punch a hole, which reads as zeros; :meth:`zero` where the file system has no holes."""
         self._inside(offset, length)
         fd = self._writable()
         if length and not holes.fallocate(fd, holes.PUNCH_HOLE | holes.KEEP_SIZE, offset, length):
             self.zero(offset, length)
 
     def extents(self, offset: int, length: int) -> list[tuple[int, bool]]:
-        """See :meth:`Backend.extents`; what has been zeroed and not written since may be told as either."""
+        """See :meth:`Backend.extents`; bytes zeroed and not written since may count as allocated or not."""
         self._inside(offset, length)
         return holes.extents(self._descriptor(), offset, length)
 
     def space(self) -> tuple[int | None, int | None] | None:
-        """See :meth:`Backend.space`: what the file takes, and what its file system has left. Of a device neither is known."""
+        """See :meth:`Backend.space`: the room that the file takes, and the free room of its file system. None of a device."""
         return holes.space(self._descriptor())
 
     def flush(self) -> None:
-        """Make what was written durable. Fails for good once it has failed: with the error of that time."""
+        """Make written data durable. Once it has failed, it fails for good, with the same error."""
         fd = self._descriptor()
         if not self.read_only:
             self._flushes.flush(fd)
 
     def resize(self, size: int | None = None) -> None:
-        """Look at the file's size again (after somebody else changed it), or grow it to ``size`` bytes.
+        """Read the file's size again (after another process changed it), or grow it to ``size`` bytes.
 
-        Raises what opening it raises, and then is as it was. Whoever serves this backend has to be told.
+        Raises what opening raises, and then changes nothing. Afterwards call ``resized()`` of the disk that uses this backend.
         """
         self._descriptor()
         self.size: int = self._measure(size)
 
     def size_now(self) -> int:
-        """The file's size now, in bytes; :attr:`size` is what it was when it was opened or resized."""
+        """The file's size now, in bytes; :attr:`size` is that of the opening or of the last :meth:`resize`."""
         return os.lseek(self._descriptor(), 0, os.SEEK_END)
 
     def close(self) -> None:
@@ -144,19 +144,19 @@ class File(Backend):
 
 
 def opened(path: str, size: int | None = None, *, read_only: bool = False, flags: int = 0) -> int:
-    """A descriptor of a file for a disk, with these flags too. With a size it is made, mode 0600, if it is not there.
+    """Open a disk's file, with these flags too; the descriptor. With a size it is created, mode 0600, if it does not exist.
 
     Raises ConfigError for a size below 1, OSError as opening does.
     """
     if size is not None and size < 1:
         raise ConfigError(f"{path}: a disk of {size} bytes")
     mode = os.O_RDONLY if read_only else os.O_RDWR | (0 if size is None else os.O_CREAT)
-    # O_NONBLOCK: a FIFO is refused by whoever measures, not waited for.
+    # O_NONBLOCK: opening a FIFO must not wait; measured() refuses it.
     return os.open(path, mode | flags | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
 
 
 def measured(fd: int, path: str, wanted: int | None = None, *, read_only: bool = False) -> int:
-    """The bytes of it that are used: all, or those wanted; a file that is shorter is grown. ConfigError as :class:`File`."""
+    """How many bytes of the file are used: all, or ``wanted``, to which a shorter file is grown. ConfigError as :class:`File`."""
     kind = os.fstat(fd).st_mode
     if not (stat.S_ISREG(kind) or stat.S_ISBLK(kind)):
         raise ConfigError(f"{path} is neither a file nor a block device")
@@ -173,10 +173,10 @@ def measured(fd: int, path: str, wanted: int | None = None, *, read_only: bool =
 
 
 class Flushes:
-    """The flushes of one open file. They share what they can: who comes while one goes on waits for the next.
+    """The flushes of one open file. Callers that come while an fdatasync runs share the next one.
 
-    Linux tells an error of writing back to one caller of fdatasync only, whoever's the bytes were. So no two go on at
-    once, and none after one that failed.
+    Linux reports a writeback error to one caller of fdatasync only, even if another caller wrote the data. So there are no two
+    calls at once, and none after one that failed.
     """
 
     def __init__(self) -> None:
@@ -185,7 +185,7 @@ class Flushes:
         self._failed: int | None = None
 
     def flush(self, fd: int) -> None:
-        """Return when an fdatasync has ended that began after this call. Raises OSError."""
+        """Return when an fdatasync that began after this call has ended. Raises OSError."""
         with self._turn:
             wanted = self._begun + 1
             while self._ended < wanted and self._failed is None:

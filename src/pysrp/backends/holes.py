@@ -19,7 +19,7 @@ PUNCH_HOLE = 0x02
 ZERO_RANGE = 0x10
 
 EXTENTS = 256
-"""So many at most are looked for at once: a file may have millions."""
+"""The most extents that one call looks for: a file may have millions."""
 
 _LIBRARY = ctypes.CDLL(None, use_errno=True)
 
@@ -38,7 +38,7 @@ _fallocate = _found()
 
 
 def fallocate(fd: int, mode: int, offset: int, length: int) -> bool:
-    """Do that to these bytes of a file, 1 or more. False: it is of a kind that cannot. Raises OSError."""
+    """Call fallocate for these bytes of a file, 1 or more. False: the file does not support the mode. Raises OSError."""
     while _fallocate is not None:
         if not _fallocate(fd, mode, offset, length):
             return True
@@ -56,9 +56,9 @@ def fallocate(fd: int, mode: int, offset: int, length: int) -> bool:
 
 
 def extents(fd: int, offset: int, length: int) -> list[tuple[int, bool]]:
-    """What of these bytes takes room: lengths from ``offset`` on, each with whether it does.
+    """Which of these bytes are allocated: pairs from ``offset`` on, a length and whether it is allocated.
 
-    Not all of it, if there are more than :data:`EXTENTS`. A file that does not know is data.
+    At most :data:`EXTENTS` pairs. A file whose holes are not known counts as allocated.
     """
     end = offset + length
     found: list[tuple[int, bool]] = []
@@ -78,8 +78,8 @@ UNIT = 512
 
 
 def space(fd: int) -> tuple[int, int | None] | None:
-    """Bytes that an open file takes of its file system, and those that users may still have there; None for these where it
-    does not say how large it is (FUSE without statfs, a tmpfs without a limit). None: it is a device.
+    """Bytes that an open file occupies in its file system, and the free bytes there that users may have; None for the latter
+    where the file system does not tell its size (FUSE without statfs, a tmpfs without a limit). None: it is a device.
 
     Raises OSError.
     """
@@ -91,8 +91,8 @@ def space(fd: int) -> tuple[int, int | None] | None:
 
 
 def granularity(fd: int) -> tuple[int, int]:
-    """Bytes of the pieces that an open file or device gives room back in, and before the first of these: of a file blocks of its
-    file system, of a device what its driver says; 0: nobody says.
+    """Bytes of the pieces in which an open file or device frees room, and bytes before the first piece: of a file, the block
+    size of its file system; of a device, what its driver says; 0: unknown.
     """
     if stat.S_ISREG(os.fstat(fd).st_mode):
         try:
@@ -105,8 +105,8 @@ def granularity(fd: int) -> tuple[int, int]:
 
 
 def of_device(fd: int, name: str) -> str | None:
-    """What the kernel says of an open block device in this file of its folder under /sys, or for a partition in its disk's; None:
-    nothing, or it is no device.
+    """The text of an attribute of an open block device under /sys, for a partition perhaps its disk's; None where there is none,
+    or the file is no block device.
     """
     found = os.fstat(fd)
     if stat.S_ISBLK(found.st_mode):
@@ -121,7 +121,7 @@ def _seek(fd: int, offset: int, whence: int, end: int) -> int:
     try:
         return min(os.lseek(fd, offset, whence), end)
     except OSError as error:
-        if error.errno == errno.ENXIO:  # nothing but a hole up to the end
+        if error.errno == errno.ENXIO:  # only a hole up to the end
             return end
         if error.errno in (errno.EINVAL, errno.EOPNOTSUPP):
             return offset if whence == os.SEEK_DATA else end

@@ -1,8 +1,8 @@
-"""Who has a file: a lock for whoever serves it, which goes with its last descriptor, however that is closed (fcntl(2)).
+"""Locks on files that are served, released when the last descriptor is closed, however that happens (fcntl(2)).
 
-Of open file descriptions, as QEMU takes them: so one process cannot serve a file twice either, and a file of a QEMU that runs
-is refused. They are of the inode. Another node of the same block device, its partitions, and the file behind a loop device are
-others.
+They are open file description locks, as QEMU takes them: so one process cannot serve a file twice either, and a file that a
+running QEMU uses is refused. A lock belongs to the inode: it does not cover another device node of the same block device, its
+partitions, or the file behind a loop device.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ log: logging.Logger = logging.getLogger("pysrp.media")
 
 F_OFD_GETLK: int = getattr(fcntl, "F_OFD_GETLK", 36)
 F_OFD_SETLK: int = getattr(fcntl, "F_OFD_SETLK", 37)
-"""Python has them if it was built for a C library that has them (linux/fcntl.h)."""
+"""The numbers of linux/fcntl.h, for a Python whose C library did not have these names."""
 FLOCK = "hhqqi4x"
-"""struct flock: type, whence, where it begins, how long it is (0: to the end, wherever that is), whose it is."""
+"""struct flock: l_type, l_whence, l_start, l_len (0: to the end of the file, wherever that is), l_pid."""
 QEMU_WRITES = 101
-"""The byte that QEMU has a lock of while it writes: RAW_LOCK_PERM_BASE and BLK_PERM_WRITE of its block/file-posix.c."""
+"""The byte that QEMU locks while it writes: RAW_LOCK_PERM_BASE and BLK_PERM_WRITE of its block/file-posix.c."""
 LINGERS = 1.0
-"""Seconds for which a lock is waited for: whoever has been killed has it until what was under way has ended."""
+"""Seconds to wait for a lock: a killed process keeps its locks until its requests under way have ended."""
 STEP = 0.01
 UNKNOWN = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
-"""What a file system says that has no such locks, or none now."""
+"""The errors of a file system that does not support such locks, or has none left."""
 
 
 def hold(fd: int, path: str, *, read_only: bool) -> None:
-    """Lock the file as long as ``fd``, or what is made of it by dup or fork, is open. OSError EBUSY: somebody else has it.
+    """Lock the file for as long as ``fd``, or a copy of it by dup or fork, is open. OSError EBUSY: another holder has the lock.
 
-    For who writes there is one; who only reads shares it with others who do.
+    A writer's lock is exclusive; readers (``read_only``) share the lock.
     """
     limit = time.monotonic() + LINGERS
     while True:
@@ -57,7 +57,7 @@ def hold(fd: int, path: str, *, read_only: bool) -> None:
 
 
 def _taken(fd: int, read_only: bool) -> bool:
-    """Lock all of it, unless somebody else has it."""
+    """Lock the whole file; False if another holder has a lock."""
     kind = fcntl.F_RDLCK if read_only else fcntl.F_WRLCK
     try:
         fcntl.fcntl(fd, F_OFD_SETLK, struct.pack(FLOCK, kind, os.SEEK_SET, 0, 0, 0))
@@ -65,7 +65,7 @@ def _taken(fd: int, read_only: bool) -> bool:
         if error.errno in (errno.EAGAIN, errno.EACCES):
             return False
         raise
-    # QEMU's locks are of single bytes, and to be read as ours are, which byte says what for. Who reads as we do has the whole.
+    # QEMU takes shared locks on single bytes, whose numbers say what they are for. Another reader of pysrp has the whole file.
     asked = struct.pack(FLOCK, fcntl.F_WRLCK, os.SEEK_SET, QEMU_WRITES, 1, 0)
     other, _, begin, length, _ = struct.unpack(FLOCK, fcntl.fcntl(fd, F_OFD_GETLK, asked))
     if other == fcntl.F_UNLCK or (begin, length) == (0, 0):

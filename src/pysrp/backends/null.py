@@ -1,4 +1,4 @@
-"""A backend without a medium, for measuring everything else."""
+"""A backend without storage, for measuring everything else."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ class Null(Backend):
             part[:] = memoryview(ZEROS)[: len(part)]
 
     def write_from(self, offset: int, view: memoryview) -> None:
-        """Forget ``view``."""
+        """Drop the data."""
         self._inside(offset, len(view))
 
     def zero(self, offset: int, length: int) -> None:
-        """They are zeros already."""
+        """Do nothing: all bytes are zeros already."""
         self._inside(offset, length)
 
     def extents(self, offset: int, length: int) -> list[tuple[int, bool]]:
-        """Nothing takes room."""
+        """No byte is allocated."""
         self._inside(offset, length)
         return [(length, False)] if length else []
 
@@ -48,5 +48,5 @@ class Null(Backend):
         """Nothing to do."""
 
     def close(self) -> None:
-        """Have no bytes any more."""
+        """Set the size to 0."""
         self.size: int = 0

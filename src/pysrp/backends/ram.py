@@ -19,23 +19,23 @@ __all__ = ["Ram"]
 
 PAGE = mmap.PAGESIZE
 PAGES = 1 << 14
-"""So many pages at most are looked at for extents."""
+"""The most pages that one call of :meth:`Ram.extents` looks at."""
 ZEROS = bytes(PAGE)
 PAGEMAP = Path("/proc/self/pagemap")
 THERE = 0b11 << 62
-"""Of a page's entry there: it is in memory, or swapped out."""
+"""The bits of a page's entry in pagemap: present (63), swapped (62)."""
 TOP = 7 if sys.byteorder == "little" else 0
-"""Where in an entry the byte with these bits is."""
+"""The index in an entry of the byte with these bits."""
 OWN = 1 << 56 | 1 << 62
-"""It is this mapping's alone, or swapped out: the zeros that are read where nothing was written are everybody's."""
+"""The bits of a page that was written: exclusively mapped (56), or swapped. The zero page, mapped by reads, is shared."""
 TAKEN = bytes(each for each in range(256) if each & OWN >> 56)
 TRANSFERS = frozenset({"read_into", "write_from"})
 
 
 class Ram(Backend):
-    """``size`` bytes of zeros. The kernel gives a page when it is first written, so size costs nothing.
+    """``size`` bytes of memory, zeros at first. The kernel allocates a page when it is first written, so size costs nothing.
 
-    Raises ConfigError for a size below 1, OSError where the machine will not promise that much.
+    Raises ConfigError for a size below 1, OSError where the kernel refuses to map that much.
     """
 
     zeroes = discards = maps = stable = True
@@ -55,7 +55,7 @@ class Ram(Backend):
 
     @property
     def atomic(self) -> bool:
-        """It is: what ends in the middle of a write ends the memory too. A subclass that writes in its own way has to know."""
+        """True, as the memory ends with the process. False if ``write_from`` was replaced: a subclass has to say it anew."""
         return type(self).write_from is Ram.write_from and "write_from" not in vars(self)
 
     def read_into(self, offset: int, view: memoryview) -> None:
@@ -76,11 +76,11 @@ class Ram(Backend):
         """Nothing to do: the memory is the medium."""
 
     def memory(self) -> memoryview:
-        """The memory itself."""
+        """All ``size`` bytes. ValueError after :meth:`close`."""
         return memoryview(self._opened())
 
     def lend(self, borrower: Borrower) -> memoryview | None:
-        """The memory itself, until it is closed or somebody puts a function of his own in front of a transfer."""
+        """The memory, until :meth:`close`, or until an attribute of the instance replaces a transfer method."""
         self._lent.add(weakref.ref(borrower, self._lent.discard))
         return self.memory() if TRANSFERS.isdisjoint(vars(self)) else None
 
@@ -96,11 +96,11 @@ class Ram(Backend):
             self._call_back()
 
     def native(self) -> object:
-        """See :meth:`Backend.native`; the memory stays as long as the capsule does."""
+        """See :meth:`Backend.native`; the capsule keeps the memory alive."""
         return RamTable(self._opened()).capsule
 
     def zero(self, offset: int, length: int) -> None:
-        """Zero it; whole pages are given back to the kernel instead."""
+        """Zero the bytes; whole pages are given back to the kernel instead."""
         self._inside(offset, length)
         end = offset + length
         first, last = -(-offset // PAGE) * PAGE, end // PAGE * PAGE
@@ -111,7 +111,7 @@ class Ram(Backend):
             super().zero(offset, length)
 
     def _give_back(self, offset: int, length: int) -> bool:
-        """Let the kernel have these pages; whether it takes them: not those that are locked (mlockall)."""
+        """Give these pages back to the kernel; False if it refuses, as for locked pages (mlockall)."""
         try:
             self._map.madvise(mmap.MADV_DONTNEED, offset, length)
         except OSError:
@@ -124,16 +124,16 @@ class Ram(Backend):
 
     def _opened(self) -> Stretch:
         memory = self._memory
-        if memory is None:  # though somebody may hold it
+        if memory is None:  # even if views of it still exist
             raise ValueError(f"{self!r} is closed")
         return memory
 
     def discard(self, offset: int, length: int) -> None:
-        """As :meth:`zero`: pages that hold nothing cost nothing."""
+        """As :meth:`zero`, which frees whole pages."""
         self.zero(offset, length)
 
     def extents(self, offset: int, length: int) -> list[tuple[int, bool]]:
-        """See :meth:`Backend.extents`: pages, as Linux tells. One of zeros takes no room: it may only have been read."""
+        """See :meth:`Backend.extents`: pages, by pagemap. A page of zeros counts as unallocated: it may only have been read."""
         self._inside(offset, length)
         page = offset // PAGE
         count = min(-(-(offset + length) // PAGE) - page, PAGES) if length else 0
@@ -152,8 +152,8 @@ class Ram(Backend):
         return found
 
     def space(self) -> tuple[int | None, int | None] | None:
-        """See :meth:`Backend.space`: its pages that have been written, as Linux tells; while a child that was forked has them too
-        they do not count. What more there may be nobody knows.
+        """See :meth:`Backend.space`: the pages that have been written, by pagemap; pages that a forked child shares do not count.
+        The free room is unknown.
 
         It looks at every page: a GiB of them takes some milliseconds.
         """
@@ -168,13 +168,13 @@ class Ram(Backend):
         return taken * PAGE, None
 
     def _holds(self, page: int) -> bool:
-        """Whether there is anything but zeros in it."""
+        """Whether the page has a byte other than zero."""
         at = page * PAGE
         found = bytes(self.memory()[at : at + PAGE])
         return found != ZEROS[: len(found)]
 
     def _entries(self, page: int, count: int) -> memoryview:
-        """What the kernel says of so many pages. Raises OSError."""
+        """The pagemap entries of so many pages. Raises OSError."""
         page += self._opened().address // PAGE
         with PAGEMAP.open("rb", buffering=0) as file:
             file.seek(8 * page)
@@ -184,7 +184,7 @@ class Ram(Backend):
         return memoryview(told).cast("Q")
 
     def close(self) -> None:
-        """Give the memory back, as soon as nobody holds a view of it."""
+        """Free the memory, as soon as no view of it is left."""
         self._memory = None
         self._call_back()
         with contextlib.suppress(BufferError):  # memory() is in use: then the last view frees it

@@ -1,13 +1,13 @@
-"""Media by URL: where the bytes of a disk are, in one line of text.
+"""Media by URL: the place of a disk's bytes in one line of text.
 
 ======================================  ========================================================================
-URL                                     what it is
+URL                                     medium
 ======================================  ========================================================================
 ``ram:64M``                             memory of this process, zeros at first
-``null:1G``                             zeros; what is written is gone
-``file:/PATH[?size=1G]``, or a path     a file or a block device; with a size it is made, or grown;
-                                        with ``direct=1`` past the page cache; with ``lock=off`` though
-                                        somebody else has it
+``null:1G``                             reads as zeros, whatever is written
+``file:/PATH[?size=1G]``, or a path     a file or a block device; with a size it is created, or grown;
+                                        with ``direct=1`` past the page cache; with ``lock=off`` even if
+                                        another process has locked it
 ``nbd://HOST/EXPORT``, ``nbds://...``,  an export of an NBD server (:mod:`.nbd`): by TCP, with TLS,
 ``nbd+unix:///EXPORT?socket=/PATH``     by a Unix socket
 ``rbd:POOL/IMAGE``                      an image of a Ceph cluster (:mod:`.rbd`), or with ``@SNAPSHOT`` one of its
@@ -16,8 +16,8 @@ URL                                     what it is
 ``power-cut:[seed=N:]URL``              any of these, with a cache that is lost with the power (:mod:`.power_cut`)
 ======================================  ========================================================================
 
-``docs/media/`` has a page for each. What a scheme needs is imported when a URL of it is opened. Other distributions may bring
-more (:mod:`.installed`).
+``docs/media/`` has a page for each. The module of a scheme is imported when the first such URL is opened. Other distributions
+may add schemes (:mod:`.installed`).
 """
 
 from __future__ import annotations
@@ -46,18 +46,16 @@ SCHEMES = {
     "ram": "pysrp.media.plain.open_ram",
     "rbd": "pysrp.media.rbd.open_rbd",
 }
-"""A scheme, and the function for it: module and name. It is called with what follows the colon, and ``read_only``.
-
-Who adds one here has one more kind of URL.
+"""By scheme, the module and name of the function that opens it. The function is called with the text behind the colon, and
+``read_only=``. An entry added here is one more kind of URL.
 """
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
 
 
 def split(url: str) -> tuple[str, str]:
-    """The scheme, in lower case, and what follows the colon. A path (/, ., or no colon) has the scheme ``path``.
-
-    What is a path stays as it is, where of ``file:`` a ``?`` begins the options. ``file:///PATH`` is ``file:/PATH``.
+    """The scheme, in lower case, and the text behind the colon. A path (begins with / or ., or has no colon) has the scheme
+    ``path``, and is returned unchanged: only after ``file:`` does a ``?`` begin options. ``file:///PATH`` is ``file:/PATH``.
     """
     found = _SCHEME.fullmatch(url)
     if not url or url[0] in "/." or found is None:
@@ -67,10 +65,9 @@ def split(url: str) -> tuple[str, str]:
 
 
 def open_medium(url: str, *, read_only: bool = False) -> Medium | Backend:
-    """What a :class:`~pysrp.target.disk.Disk` is put on. Whoever opens it closes it.
+    """Open the medium of a URL, for a :class:`~pysrp.target.disk.Disk`. The caller has to close it.
 
-    Raises ConfigError for what is no such URL, for a scheme that nobody knows or whose library is missing; OSError as
-    opening does.
+    Raises ConfigError for a malformed URL, an unknown scheme or a missing library; OSError as opening the medium does.
     """
     scheme, rest = split(url)
     if scheme == "path":
@@ -94,7 +91,7 @@ def open_medium(url: str, *, read_only: bool = False) -> Medium | Backend:
 
 
 def schemes() -> list[str]:
-    """Ours, and those of installed media that a URL can begin with."""
+    """The schemes that a URL can begin with: the built-in ones, and those of installed media."""
     return sorted({*SCHEMES, *(each for each in installed.schemes() if _SCHEME.fullmatch(f"{each}:"))})
 
 

@@ -1,4 +1,4 @@
-"""What a medium is that stands around another one: it says what that says, where it has nothing to add."""
+"""The base class of a medium that wraps another one, and passes on all that it does not change."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["Around"]
 
 
 class Around(Medium):
-    """Around ``medium``, a Medium or a backend. What is left to do is ``features``, ``channel`` and ``close``.
+    """A wrapper around ``medium``, a Medium or a backend. A subclass adds ``features``, ``channel`` and ``close``.
 
-    Its size, its blocks, where its reservations are, whether it is away and its room are those of the other one.
+    Size, block sizes, identity, reservations, ``away`` and space are those of the inner medium.
     """
 
     def __init__(self, medium: Medium | Backend) -> None:
@@ -29,7 +29,7 @@ class Around(Medium):
         self.discard_alignment: int = alignment
         self.identity: str = getattr(medium, "identity", "")
         self.workers: Pool = Pool()
-        """For what of the other one blocks."""
+        """Threads for calls of the inner medium that block."""
 
     @property
     def size(self) -> int:  # type: ignore[override]

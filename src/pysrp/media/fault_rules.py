@@ -1,4 +1,4 @@
-"""What a medium is to do wrong, as rules: a line of text each.
+"""Rules for the faults that a medium injects, each a line of text.
 
 A rule is an action and words ``NAME=VALUE``, with blanks or commas between them: ``error op=read lba=100-107 count=2``.
 ``docs/media/fault.md`` has a table of all.
@@ -27,14 +27,16 @@ ALL = frozenset(Operation)
 
 @dataclass(frozen=True)
 class FaultKind:
-    """A kind of fault: of which operations it can be, of which it is where none are named, and its own words."""
+    """A kind of fault: the operations ``of`` that it can affect, those that it ``usually`` affects if a rule names none, and the
+    words that only it takes, with those that it ``needs``.
+    """
 
     of: frozenset[Operation]
     usually: frozenset[Operation]
     words: frozenset[str] = frozenset()
     needs: str = ""
     waits: bool = False
-    """It takes time; what becomes of the request is for another rule to say."""
+    """Whether it only delays the request, whose result another rule may decide."""
 
 
 TIME = frozenset({"constant", "uniform", "exponential"})
@@ -51,11 +53,11 @@ ACTIONS = {
     "busy": FaultKind(ALL, ALL),
     "task-set-full": FaultKind(ALL, ALL),
 }
-"""What a rule can do, by the word that it begins with."""
+"""The kinds of fault, by the first word of a rule."""
 
 
 def _time(value: float) -> str:
-    """A time that :func:`seconds` reads as just this one."""
+    """A time as text, which :func:`seconds` reads back as exactly this value."""
     for unit, scale in ("s", 1.0), ("ms", 1e-3), ("us", 1e-6):
         text = f"{value / scale:.12f}".rstrip("0").rstrip(".")
         if (value >= scale or unit == "us") and seconds(f"{text}{unit}") == value:
@@ -65,14 +67,14 @@ def _time(value: float) -> str:
 
 @dataclass(frozen=True)
 class Delay:
-    """How long something takes, by a distribution: constant, uniform from low to high, exponential with a mean."""
+    """A distribution of seconds: constant ``low``, uniform from ``low`` to ``high``, or exponential with the mean ``low``."""
 
     kind: str
     low: float
     high: float = 0.0
 
     def draw(self, random: Random) -> float:
-        """Seconds."""
+        """A random time, in seconds."""
         if self.kind == "constant":
             return self.low
         if self.kind == "uniform":
@@ -97,11 +99,11 @@ class Delay:
 
 @dataclass(frozen=True)
 class FaultRule:
-    """One rule. ConfigError for one that cannot be.
+    """One rule. ConfigError for an impossible one.
 
-    It is about requests of ``operations`` (empty: those of the action) that touch a block from ``first`` to ``last`` (None:
-    all; a FLUSH is about none), of ``block`` bytes. The first ``after`` of them it leaves alone; then it happens
-    with ``probability``, ``count`` times at most.
+    It matches requests of ``operations`` (empty: the action's usual ones) that touch a block from ``first`` to ``last`` (None:
+    all blocks; a FLUSH touches none), of ``block`` bytes each. It spares the first ``after`` matching requests, and then strikes
+    with ``probability``, ``count`` times at most (None: without limit).
     """
 
     action: str
@@ -113,17 +115,17 @@ class FaultRule:
     count: int | None = None
     probability: float = 1.0
     errno: int = codes.EIO
-    """Of ``error``."""
+    """For ``error``: the errno."""
     delay: Delay | None = None
-    """Of ``delay``, and of ``hang``: None is until it is released."""
+    """For ``delay`` and ``hang``: the time; None, for ``hang``: until the rule is released."""
     withdraw: bool = False
-    """Whether who aborts what waits can take it back; if not it runs on, as it does at most media."""
+    """Whether a waiting request can be withdrawn; if not it runs on when it is aborted, as with most media."""
     keep: int | None = None
-    """Of ``torn``: so many bytes reach the medium; None: as many blocks as chance wants."""
+    """For ``torn``: how many bytes reach the medium; None: a random number of blocks."""
     by: int | None = None
-    """Of ``misdirected``: so many bytes further on; None: one block."""
+    """For ``misdirected``: by how many bytes the offset is shifted; None: one block."""
     fill: str = ""
-    """Of ``no-space``: bytes, or a share of the size in per cent."""
+    """For ``no-space``: the bytes that can be written, or a percentage of the size."""
 
     def __post_init__(self) -> None:
         action = ACTIONS.get(self.action)
@@ -150,18 +152,18 @@ class FaultRule:
 
     @property
     def waits(self) -> bool:
-        """Whether it takes time, and says nothing of what becomes of the request."""
+        """Whether it only delays requests: see :attr:`FaultKind.waits`."""
         return ACTIONS[self.action].waits
 
     @property
     def bytes(self) -> tuple[int, int]:
-        """The first byte that it is about, and the one behind the last."""
+        """The first byte that it covers, and the one behind the last."""
         if self.first is None or self.last is None:
             return 0, 1 << 64
         return self.first * self.block, (self.last + 1) * self.block
 
     def about(self, request: MediumRequest) -> bool:
-        """Whether it is about that request, now or at another time."""
+        """Whether it matches the request, whether or not it strikes this time."""
         if request.operation not in self.operations:
             return False
         if self.action == "lying" and request.operation is WRITE and not request.flags & FUA:
@@ -172,7 +174,7 @@ class FaultRule:
         return request.offset < end and begin < request.offset + request.length
 
     def level(self, total: int) -> int:
-        """Bytes of a medium of ``total`` that can be written, of ``no-space``."""
+        """For ``no-space``: how many of a medium's ``total`` bytes can be written."""
         if not self.fill.endswith("%"):
             return size(self.fill)
         try:
@@ -187,7 +189,7 @@ class FaultRule:
         return self.text()
 
     def text(self, block: int = 512) -> str:
-        """What :meth:`parse` makes this rule of, with the same ``block``."""
+        """The text of this rule, which :meth:`parse` reads back with the same ``block``."""
         return " ".join((self.action, *self._words(block)))
 
     def _words(self, block: int) -> Iterator[str]:
@@ -214,7 +216,7 @@ class FaultRule:
 
     @classmethod
     def parse(cls, text: str, block: int = 512) -> FaultRule:
-        """The rule in a line of text; ``block``: bytes of a block where it does not say so. ConfigError."""
+        """Parse a line of text; ``block``: bytes of a block if the text has no ``block=``. Raises ConfigError."""
         action, *words = re.split(r"[\s,]+", text.strip())
         if action not in ACTIONS:
             raise ConfigError(f"no fault is called {action!r}: {', '.join(ACTIONS)}")
@@ -236,7 +238,7 @@ COMMON = frozenset({"op", "lba", "block", "after", "count", "probability"})
 
 
 def _value(name: str, text: str) -> dict[str, object]:
-    """What a word of a rule sets."""
+    """The attributes that a word of a rule sets."""
     match name:
         case "op":
             return {"operations": frozenset(map(_operation, text.split("+")))}
@@ -292,14 +294,14 @@ def _sorted(names: frozenset[str]) -> str:
 
 
 class FillLevel:
-    """Which bytes of a medium are in use: those that have been written, and not been discarded since."""
+    """The bytes of a medium that are in use: written, and not discarded since."""
 
     used: int
 
     def __init__(self) -> None:
         self.used = 0
         self._stretches: list[tuple[int, int]] = []
-        """First byte and the one behind the last, in order, with a gap between any two."""
+        """Pairs of the first byte and the one behind the last, in order, with a gap between any two."""
 
     def new(self, begin: int, end: int) -> int:
         """How many bytes of these are not in use."""
@@ -307,7 +309,7 @@ class FillLevel:
         return end - begin - sum(min(e, end) - max(b, begin) for b, e in self._stretches[first:last])
 
     def take(self, begin: int, end: int) -> None:
-        """They are in use."""
+        """Mark these bytes as in use."""
         if begin < end:
             self.used += self.new(begin, end)
             first, last = self._range(begin - 1, end + 1)
@@ -315,7 +317,7 @@ class FillLevel:
             self._stretches[first:last] = [(min(b for b, _ in joined), max(e for _, e in joined))]
 
     def free(self, begin: int, end: int) -> None:
-        """They are not."""
+        """Mark these bytes as not in use."""
         first, last = self._range(begin, end)
         inside = self._stretches[first:last]
         if inside and begin < end:
@@ -324,7 +326,7 @@ class FillLevel:
             self._stretches[first:last] = [(b, e) for b, e in rest if b < e]
 
     def _range(self, begin: int, end: int) -> tuple[int, int]:
-        """Where the stretches are that have a byte of these."""
+        """The slice of the stretches that overlap these bytes."""
         first = bisect_left(self._stretches, (begin, begin))
         if first and self._stretches[first - 1][1] > begin:
             first -= 1

@@ -1,4 +1,4 @@
-"""``fault:``: a medium around another one, that does wrong what its rules say (:mod:`.fault_rules`).
+"""``fault:``: a medium around another one that injects faults by rules (:mod:`.fault_rules`).
 
 ::
 
@@ -7,8 +7,8 @@
     ...
     medium.release()
 
-Who submits the same requests in the same order sees the same faults, for the same seed: each rule has its own chance, so
-that one more rule changes nothing of the others. No thread waits with what waits.
+The same requests in the same order meet the same faults, for the same seed. Each rule has its own random numbers, so that an
+added rule does not change the others. No thread is blocked while a request hangs or is delayed.
 """
 
 from __future__ import annotations
@@ -37,25 +37,25 @@ __all__ = ["ActiveRule", "Faulty", "open_fault"]
 
 WRITE, FLUSH, ZERO, DISCARD = Operation.WRITE, Operation.FLUSH, Operation.ZERO, Operation.DISCARD
 TAKING = WRITE, ZERO
-"""What takes room."""
+"""Operations that allocate room."""
 
 REFUSALS: dict[str, tuple[type[ScsiError], Status]] = {
     "busy": (Busy, Status.BUSY),
     "task-set-full": (TaskSetFull, Status.TASK_SET_FULL),
 }
-"""Actions after which nothing has been done, and what an initiator is told."""
+"""Actions that refuse a request, with the error that it gets and the status that the initiator sees."""
 
 
 class Fate(NamedTuple):
-    """What becomes of a request, when it has waited."""
+    """The decided outcome of a request, which takes effect when it has waited."""
 
     action: str = ""
     amount: int = 0
-    """Bytes that are moved before the error, or reach the medium; or where it is misdirected to."""
+    """Bytes that are moved before the error, or that reach the medium; of ``misdirected`` the new offset."""
     errno: int = 0
 
     def reaches(self, request: MediumRequest) -> tuple[int, int]:
-        """The first byte of the medium that it comes to, and of how many."""
+        """The offset and the number of bytes of the medium that the request reaches."""
         match self.action:
             case "error" | "torn":
                 return request.offset, self.amount
@@ -68,37 +68,37 @@ class Fate(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What the rules say of one request."""
+    """What the rules decide for one request."""
 
     fate: Fate
     seconds: float
-    """How long it waits first."""
+    """How long the request waits first."""
     hangs: tuple[ActiveRule, ...]
-    """Whose release it waits for."""
+    """The rules whose release it waits for."""
     withdraw: bool
 
     @property
     def waits(self) -> bool:
-        """Whether it is not done at once."""
+        """Whether the request has to wait."""
         return bool(self.seconds or self.hangs)
 
 
 class ActiveRule:
-    """A rule of a medium, and what it has done so far."""
+    """A rule of a medium, with its counters."""
 
     seen: int
     happened: int
 
     def __init__(self, number: int, rule: FaultRule, seed: int) -> None:
         self.number = number
-        """Its name, from 1 on; none is used twice."""
+        """Its number, from 1 on; none is used twice."""
         self.rule = rule
         self.seen = 0
-        """Requests that it has been about."""
+        """Requests that it has matched."""
         self.happened = 0
-        """How often it has happened."""
+        """Requests that it has struck."""
         self.holds = 0
-        """Requests that hang for it."""
+        """Requests that hang until it is released."""
         self._random = Random(f"{seed} {number}")
         self._fill = FillLevel()
 
@@ -106,12 +106,12 @@ class ActiveRule:
         return self.text()
 
     def text(self, block: int = 512) -> str:
-        """Its number, itself as who counts in blocks of that many bytes writes it, and what it has done."""
+        """Its number, its text with ``lba=`` in blocks of ``block`` bytes, and its counters."""
         held = f", {self.holds} held" if self.holds else ""
         return f"{self.number} {self.rule.text(block)} # {self.happened} of {self.seen}{held}"
 
     def strikes(self, request: MediumRequest, total: int) -> bool:
-        """Whether it happens to this request, of a medium of ``total`` bytes. That is counted."""
+        """Whether it strikes this request, of a medium of ``total`` bytes; the counters are updated."""
         rule = self.rule
         if rule.fill and self._has_room(request, total):
             return False
@@ -126,14 +126,14 @@ class ActiveRule:
         return True
 
     def _has_room(self, request: MediumRequest, total: int) -> bool:
-        """Whether it fits below the level."""
+        """Whether the request fits below the level of ``no-space``."""
         if request.operation not in TAKING:
             return True
         new = self._fill.new(request.offset, request.offset + request.length)
         return not new or self._fill.used + new <= self.rule.level(total)
 
     def note(self, request: MediumRequest, fate: Fate) -> None:
-        """What becomes of a request, where it counts which bytes are in use."""
+        """For ``no-space``: update the bytes in use with the outcome of a request."""
         if not self.rule.fill:
             return
         begin, length = fate.reaches(request)
@@ -143,12 +143,12 @@ class ActiveRule:
             self._fill.free(begin, begin + length)
 
     def seconds(self) -> float:
-        """How long a request waits that it happens to."""
+        """How long a request that it strikes waits."""
         delay = self.rule.delay
         return 0.0 if delay is None else delay.draw(self._random)
 
     def fate(self, request: MediumRequest, total: int) -> Fate:
-        """What becomes of a request that it happens to."""
+        """The outcome of a request that it strikes."""
         rule, block = self.rule, self.rule.block
         match rule.action:
             case "error":
@@ -162,7 +162,7 @@ class ActiveRule:
                 to = (request.offset + (block if rule.by is None else rule.by)) % total
                 return Fate("misdirected", min(to, (total - request.length) // block * block))
             case "misdirected":
-                return Fate()  # it has no other place
+                return Fate()  # the request covers the whole medium
             case "no-space":
                 return Fate("error", 0, codes.ENOSPC)
             case action:
@@ -170,10 +170,10 @@ class ActiveRule:
 
 
 class Faulty(Around):
-    """``medium``, which is a Medium or a backend, with faults. Closing it closes that.
+    """``medium``, a Medium or a backend, with faults. Closing it closes ``medium``.
 
-    ``rules`` are :class:`FaultRule` or their text; ``block``, bytes, is what ``lba=`` counts in where a text does not say. Rules are
-    added and removed at any time, from any thread. Raises ConfigError for a rule that cannot be.
+    ``rules`` are :class:`FaultRule` or their text; ``block`` is the unit of ``lba=``, in bytes, for a text without ``block=``.
+    Rules may be added and removed at any time, from any thread. Raises ConfigError for an impossible rule.
     """
 
     seed: int
@@ -191,8 +191,8 @@ class Faulty(Around):
         super().__init__(medium)
         self.seed, self.timers = seed, timers
         self.rule_block = block
-        """Of rules that are added as text."""
-        # It sees every request once, and with its FUA; what compares and writes is a read and a write.
+        """The default block size, in bytes, of rules that are added as text."""
+        # So each request comes once (no NOWAIT) and with its FUA, and COMPARE AND WRITE comes as a read and a write.
         self.features: Feature = (features_of(medium) | Feature.FUA) & ~(
             Feature.NOWAIT | Feature.ATOMIC | Feature.COMPARE
         )
@@ -208,11 +208,11 @@ class Faulty(Around):
 
     @property
     def rules(self) -> tuple[ActiveRule, ...]:
-        """Those there are, with what they have done; earlier ones are asked first."""
+        """The rules, with their counters, in the order in which they are applied."""
         return self._rules
 
     def add(self, rule: FaultRule | str) -> ActiveRule:
-        """One more, behind the others."""
+        """Add a rule behind the others. ConfigError for an impossible one."""
         if isinstance(rule, str):
             rule = FaultRule.parse(rule, self.rule_block)
         with self._lock:
@@ -222,7 +222,7 @@ class Faulty(Around):
         return active
 
     def remove(self, rule: ActiveRule) -> None:
-        """What hangs for it goes on. ValueError: it is not there."""
+        """Remove a rule; requests that hang for it go on. ValueError if it is not a rule of this medium."""
         with self._lock:
             if rule not in self._rules:
                 raise ValueError(f"no rule of this medium: {rule}")
@@ -230,20 +230,20 @@ class Faulty(Around):
         self.release(rule)
 
     def clear(self) -> None:
-        """No rules any more; what hangs or is delayed goes on."""
+        """Remove all rules; requests that hang or are delayed go on."""
         with self._lock:
             self._rules = ()
         self.release()
 
     def release(self, rule: ActiveRule | None = None) -> None:
-        """What hangs for that rule goes on, or all that hangs or is delayed. Rules stay."""
+        """Let requests go on: those that hang for ``rule``, or (None) all that hang or are delayed. The rules stay."""
         with self._lock:
             waiting = [each for each in self._waiting if rule is None or each.lets_go(rule)]
         for each in waiting:
             each.go()
 
     def close(self) -> None:
-        """Let what waits go on, and close the other one."""
+        """Let waiting requests go on, and close the inner medium."""
         self.clear()
         self.medium.close()
 
@@ -254,12 +254,12 @@ class Faulty(Around):
     # For its channels.
 
     def judge(self, request: MediumRequest) -> Verdict:
-        """What the rules say: of those that say what becomes of it the first one, of those that wait all."""
+        """Apply the rules to a request: all rules that delay it, and the first one that decides its outcome."""
         fate, seconds = None, 0.0
         waits = []
         total = self.size
         if request.offset + request.length > total:
-            return Verdict(Fate(), 0.0, (), False)  # the other medium says so
+            return Verdict(Fate(), 0.0, (), False)  # out of range: the inner medium refuses it
         with self._lock:
             for each in self._rules:
                 if each.rule.waits:
@@ -274,7 +274,7 @@ class Faulty(Around):
         return Verdict(fate or Fate(), seconds, hangs, all(each.rule.withdraw for each in waits))
 
     def wait(self, waiting: Waiting) -> None:
-        """Keep it until its time, or its release. RuntimeError: there is no thread for that."""
+        """Keep a request until its time has come, or it is released. RuntimeError: the timer thread cannot be started."""
         verdict = waiting.verdict
         with self._lock:
             if all(each.rule.delay is not None for each in verdict.hangs):
@@ -284,7 +284,7 @@ class Faulty(Around):
                 each.holds += 1
 
     def ends(self, waiting: Waiting) -> bool:
-        """It waits no more; False: it did not."""
+        """End a wait; False if it had ended already."""
         with self._lock:
             if waiting not in self._waiting:
                 return False
@@ -307,10 +307,10 @@ class Waiting:
         self.channel, self.request, self.verdict = channel, request, verdict
         self.timer: Timer | None = None
         self.hangs: tuple[ActiveRule, ...] = verdict.hangs
-        """Whose release it waits for."""
+        """The rules whose release it still waits for."""
 
     def lets_go(self, rule: ActiveRule) -> bool:
-        """It waits for this rule no more; whether it waits for nothing then but the time. With the medium's lock."""
+        """Stop waiting for ``rule``; whether no other rule holds the request now. The caller holds the medium's lock."""
         if rule not in self.hangs:
             return False
         self.hangs = tuple(each for each in self.hangs if each is not rule)
@@ -320,13 +320,13 @@ class Waiting:
         )
 
     def go(self) -> None:
-        """It goes on, in the loop that submitted it. From any thread."""
+        """Let the request go on, in the loop that submitted it. From any thread."""
         if self.channel.medium.ends(self):
             self.channel.loop.post(partial(self.channel.go_on, self))
 
 
 class FaultyChannel(MediumChannel):
-    """For one loop."""
+    """The channel of one loop."""
 
     medium: Faulty
     loop: Loop
@@ -377,10 +377,10 @@ class FaultyChannel(MediumChannel):
             self._media.retire()
 
     def go_on(self, waiting: Waiting) -> None:
-        """It has waited."""
+        """The wait of a request is over: begin it."""
         request = waiting.request
         if request.own is not waiting:
-            return  # it has been withdrawn
+            return  # withdrawn meanwhile
         request.own = None
         later = self._begin(request, waiting.verdict.fate)
         self._ended()
@@ -393,7 +393,7 @@ class FaultyChannel(MediumChannel):
             self._media.retire()
 
     def _begin(self, request: MediumRequest, fate: Fate) -> Later | None:
-        """Have it done, as far as it is."""
+        """Submit to the inner medium what the request's fate leaves of it."""
         action, amount = fate.action, fate.amount - fate.amount % self.medium.block
         offset, length, flags = request.offset, request.length, request.flags
         if action in REFUSALS:
@@ -440,7 +440,7 @@ def _first(buffers: Iterable[memoryview], length: int) -> list[memoryview]:
 
 
 def _over(request: MediumRequest, fate: Fate, part: MediumRequest) -> None:
-    """Tell of a request what became of the part of it that was done."""
+    """Set the result of a request, from its fate and from the part that the inner medium has done."""
     request.value = part.value
     if part.errno:
         request.ends(part.errno, part.done, part.bad if part.offset == request.offset else None)

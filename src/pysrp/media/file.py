@@ -1,4 +1,4 @@
-"""``file:``: a regular file or a block device as a medium. ``_fast/file_medium.h`` does what is asked of it."""
+"""``file:``: a regular file or a block device as a medium. Requests are carried out in C, by ``_fast/file_medium.h``."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ BLKSSZGET, BLKPBSZGET = 0x1268, 0x127B
 
 PAGE = 4096
 ALIGNS = 512, 1024, 2048, PAGE
-"""What O_DIRECT may want offsets, lengths and addresses to be multiples of."""
+"""The alignments of offsets, lengths and addresses that O_DIRECT may require, in bytes."""
 
 ALWAYS = Feature.FUA | Feature.ZERO | Feature.DISCARD | Feature.DISCARD_ZEROS | Feature.EXTENTS
 
 
 class FileMedium(NativeMedium):
-    """A regular file or a block device, as large as it is; what is in the page cache is read at once.
+    """A regular file or a block device, with its own size; data in the page cache is read at once.
 
-    With ``size`` (bytes) it is made, mode 0600, if it is not there, and grown if it is shorter, in both cases sparsely; of
-    a longer one the first ``size`` bytes are used. Nothing is ever truncated. It is locked, unless ``lock`` is False: OSError EBUSY
-    if somebody else has it (:func:`pysrp.backends.locks.hold`). ``direct``: past the page cache (O_DIRECT),
-    also for what does not fit the device's units; what is past the last whole one is not used. ``uring``: whether to use
-    io_uring (None: where it is better, and the kernel lets us).
+    With ``size`` (bytes) the file is created, mode 0600, if it does not exist, and grown if it is shorter, both sparsely; of a
+    longer one the first ``size`` bytes are used. It is never truncated. It is locked, unless ``lock`` is False: OSError EBUSY
+    if another process or object has it locked (:func:`pysrp.backends.locks.hold`). ``direct``: past the page cache (O_DIRECT),
+    also for requests that are not aligned to the device's units; bytes past the last whole unit are not used. ``uring``: whether
+    to use io_uring (None: where it is better, and the kernel permits it).
 
-    When a flush has failed, every later one fails until the file is opened anew: Linux forgets what it could not write, and
-    says so once. Raises ConfigError for what is neither file nor block device, for a size below 1 and for one that a
-    read-only file does not have, and where there is no O_DIRECT; OSError as opening does.
+    After a failed flush every later one fails until the file is opened anew, as Linux drops the data that it could not write,
+    and reports the error once only. Raises ConfigError if the path is neither file nor block device, for a size below 1, for a
+    size that a read-only file does not have, and where O_DIRECT is not supported; OSError as opening does.
     """
 
     features: Feature
@@ -70,21 +70,21 @@ class FileMedium(NativeMedium):
         self._as_large_as_it_is = size is None
         self._fd = fd = opened(self.path, size, read_only=read_only)
         try:
-            if lock:  # before it is made longer
+            if lock:  # before it is grown
                 hold(fd, self.path, read_only=read_only)
             length = measured(fd, self.path, size, read_only=read_only)
             if direct:
                 self._fd = fd = _direct(fd, self.path, read_only)
                 if lock:
                     hold(fd, self.path, read_only=read_only)
-            os.set_blocking(fd, True)  # io_uring would give up where it had to wait
+            os.set_blocking(fd, True)  # with O_NONBLOCK, io_uring would fail where it has to wait
             self._align = _alignment(fd, self.path, length) if direct else 1
             length = self._whole(length)
             unit, self.physical_block = _blocks(fd)
             self.discard_granularity, self.discard_alignment = holes.granularity(fd)
             at_once = not direct and _reads_at_once(fd)
             features = ALWAYS | (Feature.READ_ONLY if read_only else 0) | (Feature.NOWAIT if at_once else 0)
-            if holes.of_device(fd, "queue/rotational") == "1":  # a file does not turn
+            if holes.of_device(fd, "queue/rotational") == "1":  # never of a regular file
                 features |= Feature.ROTATING
             wanted = (direct or at_once) if uring is None else uring
             refused = _refused() if wanted else 0
@@ -102,33 +102,33 @@ class FileMedium(NativeMedium):
         return f"FileMedium({self.path!r}, {self.size}{words})"
 
     def _whole(self, length: int) -> int:
-        """What of it can be reached."""
+        """The bytes in whole O_DIRECT units. ConfigError if there is none."""
         if length < self._align:
             raise ConfigError(f"{self.path} has {length} bytes; O_DIRECT moves {self._align} at a time")
         return length // self._align * self._align
 
     def size_now(self) -> int:
-        """The file's size now, in bytes; :attr:`size` is what it was when somebody last looked. ValueError: closed."""
+        """The file's size now, in bytes; :attr:`size` is that of the last :meth:`look` or :meth:`resize`. ValueError: closed."""
         with self._opened() as fd:
             return os.lseek(fd, 0, os.SEEK_END)
 
     def look(self) -> None:
-        """See :meth:`pysrp.target.medium.Medium.look`: where it was opened as large as it is. One that shrank is left as it was."""
+        """See :meth:`pysrp.target.medium.Medium.look`. Only if it was opened without ``size``. A smaller size is ignored."""
         length = self._file.measure() // self._align * self._align
         if self._as_large_as_it_is and length > self._file.size:
             self._file.size = length
 
     def space(self) -> tuple[int | None, int | None] | None:
-        """See :meth:`pysrp.target.medium.Medium.space`: what the file takes, and what its file system has left. Of a device
-        neither is known.
+        """See :meth:`pysrp.target.medium.Medium.space`: the room that the file takes, and the free room of its file system. Of a
+        device neither is known.
         """
         with self._opened() as fd:
             return holes.space(fd)
 
     def resize(self, size: int | None = None) -> None:
-        """Look at the file's size again (after somebody else changed it), or grow it to ``size`` bytes.
+        """Read the file's size again (after another process changed it), or grow it to ``size`` bytes.
 
-        Raises what opening it raises, and then is as it was. Whoever serves this medium has to be told.
+        Raises what opening raises, and then changes nothing. Afterwards call ``resized()`` of the disk that uses this medium.
         """
         with self._opened() as fd:
             self._file.size = self._whole(measured(fd, self.path, size, read_only=self.read_only))
@@ -136,7 +136,7 @@ class FileMedium(NativeMedium):
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[int]:
-        """A descriptor that another thread's :meth:`close` leaves open."""
+        """A duplicate file descriptor, which stays open if another thread calls :meth:`close`."""
         fd = self._duplicate()
         try:
             yield fd
@@ -150,13 +150,13 @@ class FileMedium(NativeMedium):
             raise ValueError(f"{self.path} is closed") from None
 
     def close(self) -> None:
-        """See :meth:`pysrp.target.medium.Medium.close`. Closed when nothing is under way there any more."""
+        """See :meth:`pysrp.target.medium.Medium.close`. The file is closed when no request is under way any more."""
         self._fd = -1
         self._file.close()
 
 
 def _direct(fd: int, path: str, read_only: bool) -> int:
-    """The same file, past the page cache."""
+    """Open the same file with O_DIRECT, and close ``fd``; the new descriptor."""
     try:
         found = opened(path, read_only=read_only, flags=os.O_DIRECT)
     except OSError as error:
@@ -168,7 +168,7 @@ def _direct(fd: int, path: str, read_only: bool) -> int:
 
 
 def _alignment(fd: int, path: str, size: int) -> int:
-    """What O_DIRECT wants offsets, lengths and addresses to be multiples of: what the kernel takes."""
+    """The alignment, in bytes, that O_DIRECT requires here: the smallest with which the kernel accepts a read."""
     with mmap.mmap(-1, 2 * PAGE) as memory, memoryview(memory) as view:
         for align in ALIGNS if size >= 2 * PAGE else ():
             with contextlib.suppress(OSError), view[align : 2 * align] as part:
@@ -178,7 +178,7 @@ def _alignment(fd: int, path: str, size: int) -> int:
 
 
 def _reads_at_once(fd: int) -> bool:
-    """Whether what is in the page cache can be read without waiting for what is not (RWF_NOWAIT)."""
+    """Whether a read of cached data never waits, and one of other data fails with EAGAIN (RWF_NOWAIT)."""
     flag = getattr(os, "RWF_NOWAIT", None)
     if flag is None:
         return False
@@ -190,7 +190,7 @@ def _reads_at_once(fd: int) -> bool:
 
 
 def _blocks(fd: int) -> tuple[int, int]:
-    """Bytes that can be zeroed without being written, and of a physical block; a file's are what its file system has."""
+    """The unit in which room can be zeroed without writing, and a physical block, in bytes; for a file 1 and a page."""
     if not stat.S_ISBLK(os.fstat(fd).st_mode):
         return 1, PAGE
     logical, physical = (
@@ -201,13 +201,13 @@ def _blocks(fd: int) -> tuple[int, int]:
 
 @cache
 def _refused() -> int:
-    """Why this process has no io_uring, an errno; 0: it has."""
+    """The errno with which the kernel refuses io_uring to this process; 0: it permits it."""
     return uring_refused()
 
 
 @cache
 def _say(direct: bool, at_once: bool, rings: bool, refused: int) -> None:
-    """How files are read and written, once for each way."""
+    """Log how files are read and written, once for each way."""
     kind = (
         "files with O_DIRECT"
         if direct

@@ -1,10 +1,10 @@
-"""Media that other distributions bring: entry points of the group ``pysrp.media``, each named as the scheme of its URLs.
+"""Media of other distributions: entry points of the group ``pysrp.media``, each named as the scheme of its URLs.
 
-In the ``pyproject.toml`` of such a distribution stands ``[project.entry-points."pysrp.media"]``, and below that
-``mirror = "mirror_medium:open_mirror"``. The function is called as those of :data:`pysrp.media.SCHEMES` are. What is installed is
-looked at for a scheme that is not there, and nothing else of it is imported.
+The ``pyproject.toml`` of such a distribution has ``[project.entry-points."pysrp.media"]``, and below that
+``mirror = "mirror_medium:open_mirror"``. The function is called as those of :data:`pysrp.media.SCHEMES` are. Entry points are
+searched only for a scheme that is not built in, and only that scheme's module is imported.
 
-What is broken there is one medium that cannot be opened, whoever it is of, and no more.
+A broken distribution makes only its own media fail to open.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ log: logging.Logger = logging.getLogger("pysrp.media")
 GROUP = "pysrp.media"
 
 NUMBERS = "size", "block", "physical_block", "discard_granularity", "discard_alignment"
-"""What a medium says of itself in bytes."""
+"""Attributes of a medium that are in bytes."""
 
 
 def _all() -> dict[str, dict[str, EntryPoint]]:
-    """By scheme and by the name of the distribution, of which the first on the path counts, as it does for what is imported."""
+    """All entry points, by scheme and distribution. Of one installed twice the first on the path counts, as for imports."""
     from importlib.metadata import distributions
 
     found: dict[str, dict[str, EntryPoint]] = {}
@@ -63,10 +63,10 @@ def schemes() -> list[str]:
 
 
 def open_installed(scheme: str, rest: str, *, read_only: bool = False) -> Medium | Backend:
-    """The medium of another distribution whose scheme this is. What it raises that is neither SrpError nor OSError is a ConfigError.
+    """Open the medium of another distribution. KeyError if no distribution has the scheme.
 
-    So is what cannot be imported, what ends the program, what is no medium or says what none can, and two distributions that
-    have the same scheme; KeyError: none has it.
+    ConfigError if two have it, if the module cannot be imported, if the function raises SystemExit or anything but SrpError,
+    OSError and MemoryError, and if it returns no medium or one with impossible attributes.
     """
     points = _all()[scheme]
     places = " and ".join(f"{point.value} of {name}" for name, point in points.items())
@@ -92,7 +92,7 @@ def open_installed(scheme: str, rest: str, *, read_only: bool = False) -> Medium
 
 
 def _lie(medium: Medium | Backend) -> str:
-    """What it says of itself that cannot be."""
+    """Describe an impossible attribute of a medium; empty if there is none."""
     for name in NUMBERS:
         try:
             value = getattr(medium, name, 0)

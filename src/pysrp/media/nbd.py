@@ -1,6 +1,7 @@
-"""``nbd:`` and its like: an export of an NBD server as a medium, by libnbd. ``_fast/nbd_medium.h`` does what is asked of it.
+"""``nbd:`` and its variants: an export of an NBD server as a medium, by libnbd. Requests are carried out in C, by
+``_fast/nbd_medium.h``.
 
-The URLs are those of the NBD project (NBD's ``doc/uri.md``), as libnbd takes them, with two words of ours in the query:
+The URLs are those of the NBD project (NBD's ``doc/uri.md``), as libnbd takes them, with two parameters of pysrp in the query:
 ``limit=`` and ``keep=``.
 """
 
@@ -26,10 +27,10 @@ __all__ = ["KEEP", "LIMIT", "NbdMedium", "NbdStatus"]
 log: logging.Logger = logging.getLogger("pysrp.media")
 
 LIMIT = 60.0
-"""Seconds that a request may wait for a server that is away or says nothing."""
+"""Seconds that a request may wait for a server that is disconnected or does not respond."""
 
 KEEP = 64 << 20
-"""Bytes of writes that are kept until they are flushed."""
+"""Bytes of acknowledged writes that are kept until they are flushed."""
 
 NbdStatus = dict[str, Any]
 """What :meth:`NbdMedium.status` returns."""
@@ -38,11 +39,11 @@ NbdStatus = dict[str, Any]
 class NbdMedium(NativeMedium):
     """An export of an NBD server, by its URI, as large as the server says.
 
-    ``limit`` (seconds): a request that has waited so long for a server that is away, or silent, fails with ETIMEDOUT.
-    ``keep`` (bytes): writes that the server has acknowledged, and that nobody has flushed yet, are kept, up to so much, and
-    written again when another server takes its place; 0: nothing is.
+    ``limit`` (seconds): a request that has waited so long for a server that is disconnected or silent fails with ETIMEDOUT.
+    ``keep`` (bytes): up to this many bytes of acknowledged writes are kept until they are flushed, and written again when the
+    connection is made anew, as that may be another server. 0: none are kept.
 
-    Raises ConfigError where libnbd is missing, for what is no URI, and for an export that cannot be a medium; OSError as
+    Raises ConfigError where libnbd is missing, for a malformed URI, and for an export that cannot be a medium; OSError as
     connecting does.
     """
 
@@ -91,15 +92,15 @@ class NbdMedium(NativeMedium):
         self._export.limit = int(limit * 1e9)
 
     def size_now(self) -> int:
-        """Bytes, as the server told when it was connected last; :attr:`size` is what it was when it was opened or resized."""
+        """The size in bytes that the server told when it was last connected to; :attr:`size` changes only by :meth:`resize`."""
         return self._export.size_now
 
     def resize(self) -> None:
-        """:attr:`size` is :meth:`size_now` from now on. Whoever serves this medium has to be told."""
+        """Set :attr:`size` to :meth:`size_now`. Afterwards call ``resized()`` of the disk that uses this medium."""
         self._export.resize()
 
     def status(self) -> NbdStatus:
-        """Whether it is connected, how often it was, what has been sent again, and why there was no connection last."""
+        """Whether it is connected, how often it was, how much was sent and written again, and the last connection error."""
         status = self._export.status()
         return {**status, "trouble": _plain(status["trouble"])}
 
@@ -109,17 +110,17 @@ class NbdMedium(NativeMedium):
         return "" if status["connected"] else f"the server is away ({status['trouble']}), and has to be there"
 
     def close(self) -> None:
-        """See :meth:`pysrp.target.medium.Medium.close`. What is under way fails."""
+        """See :meth:`pysrp.target.medium.Medium.close`. Requests that are under way fail."""
         self._export.close()
 
 
 def _plain(words: str) -> str:
-    """libnbd's own words, without the name of the call."""
+    """An error message of libnbd, without the name of the call."""
     return re.sub("^(nbd_[a-z_]+: )+", "", words)
 
 
 def _told(uri: str, up: bool, status: NbdStatus) -> None:
-    """The server is gone, or back."""
+    """Log that the connection was lost, or made again."""
     if up:
         log.warning(
             "%s: connected again; %d requests sent again, %d writes written again so far",
@@ -132,7 +133,7 @@ def _told(uri: str, up: bool, status: NbdStatus) -> None:
 
 
 def _opened(scheme: str, rest: str, *, read_only: bool = False) -> NbdMedium:
-    """``SCHEME:REST``; the words of ours are taken out of the query."""
+    """Open ``SCHEME:REST``, after the parameters of pysrp are taken out of the query."""
     place, _, query = rest.partition("?")
     given = options(query, OURS | LIBNBDS)
     theirs = {name: given.pop(name) for name in [*given] if name not in OURS}
@@ -142,7 +143,7 @@ def _opened(scheme: str, rest: str, *, read_only: bool = False) -> NbdMedium:
 
 OURS: dict[str, Any] = {"limit": seconds, "keep": size}
 LIBNBDS: dict[str, Any] = {"socket": str, "tls-": str}
-"""What NBD's URIs have (the NBD project's uri.md); libnbd says nothing of others."""
+"""Parameters of NBD's URIs (the NBD project's uri.md). Others are refused here, as libnbd ignores them silently."""
 
 open_nbd: partial[NbdMedium] = partial(_opened, "nbd")
 open_nbds: partial[NbdMedium] = partial(_opened, "nbds")
@@ -150,4 +151,4 @@ open_nbd_unix: partial[NbdMedium] = partial(_opened, "nbd+unix")
 open_nbds_unix: partial[NbdMedium] = partial(_opened, "nbds+unix")
 open_nbd_vsock: partial[NbdMedium] = partial(_opened, "nbd+vsock")
 open_nbds_vsock: partial[NbdMedium] = partial(_opened, "nbds+vsock")
-"""What :mod:`pysrp.media` calls, by scheme."""
+"""The functions that :mod:`pysrp.media` calls, by scheme."""

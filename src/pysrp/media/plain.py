@@ -1,4 +1,4 @@
-"""``ram:``, ``null:``, ``file:``: the media that a few words describe."""
+"""``ram:``, ``null:``, ``file:``: how their URLs are parsed, and options in the query of any URL."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ T = TypeVar("T")
 
 
 def options(text: str, known: Mapping[str, Callable[[str], T]]) -> dict[str, T]:
-    """What follows a ``?``: ``NAME=VALUE&NAME=VALUE``. ConfigError for other names, and for two of one.
+    """Parse the text behind a ``?``: ``NAME=VALUE&NAME=VALUE``. ConfigError for an unknown or repeated name.
 
-    What is known with a hyphen at its end is how names begin.
+    ``known`` has a parser by name; a name that ends with a hyphen stands for all that begin with it.
     """
     words = ", ".join(f"{name}..." if name.endswith("-") else name for name in sorted(known))
     try:

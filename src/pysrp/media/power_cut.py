@@ -8,10 +8,9 @@
     medium.cut()            # and then, as when the power is back:
     medium = PowerCut(disk)
 
-What is written stays in the cache until a FLUSH, or its own FUA, has put it on the medium below. Some of it goes there
-earlier, sector by sector, in an order that the seed says and nobody else. So what a power cut leaves of a write may be
-all of it, nothing, or some of its sectors, and it may leave a later write and not an earlier one. Whoever kills the
-process has cut the power too.
+Written data stays in the cache until a FLUSH, or the write's own FUA, puts it on the medium below. Some sectors go there
+earlier, in a random order that only the seed decides. So after a power cut a write may be there whole, not at all, or with some
+of its sectors, and a later write may be there without an earlier one. Killing the process is a power cut too.
 """
 
 from __future__ import annotations
@@ -42,17 +41,17 @@ __all__ = ["PowerCut", "open_power_cut"]
 READ, WRITE, FLUSH, ZERO = Operation.READ, Operation.WRITE, Operation.FLUSH, Operation.ZERO
 
 AT_ONCE = 0.25
-"""How likely a sector that is written goes to the medium below before anybody asks for it; and another one, older."""
+"""The probability that a written sector goes to the medium below at once, and then that another cached one does."""
 
 MOST = 1 << 16
-"""Sectors that are kept; of more, some go to the medium below."""
+"""Sectors in the cache at most; beyond that, random ones go to the medium below."""
 
 
 class PowerCut(Around):
-    """``medium``, a Medium or a backend, behind a cache. Closing it loses the cache, and closes that.
+    """``medium``, a Medium or a backend, behind a volatile cache. Closing it loses the cache, and closes ``medium``.
 
-    ``sector``, bytes, is what reaches the medium below whole or not at all. It does one thing at a time, on threads of
-    its own. After :meth:`cut` everything fails with ENXIO. Raises ConfigError for sectors that are no whole blocks.
+    A sector of ``sector`` bytes reaches the medium below whole or not at all. Requests are done one at a time, on threads of its
+    own. After :meth:`cut` every request fails with ENXIO. Raises ConfigError if a sector is not a whole number of blocks.
     """
 
     seed: int
@@ -70,7 +69,7 @@ class PowerCut(Around):
         self._cache: dict[int, bytes] = {}
         """Sectors that are not on the medium below, by number."""
         self._order: list[int] = []
-        """Their numbers, and some that are there no more, to choose from."""
+        """Numbers to choose cached sectors from; some of these sectors may have left the cache."""
         self._dead = False
 
     def __repr__(self) -> str:
@@ -78,7 +77,7 @@ class PowerCut(Around):
 
     @property
     def kept(self) -> int:
-        """Bytes that would be lost now, or some of them."""
+        """Bytes in the cache, which a power cut may lose now."""
         return sum(map(len, self._cache.values()))
 
     def channel(self, loop: Loop) -> PowerCutChannel:
@@ -86,7 +85,7 @@ class PowerCut(Around):
         return PowerCutChannel(self, loop)
 
     def cut(self) -> None:
-        """The power goes: of the cache some sectors still reach the medium below, and the others are lost."""
+        """Cut the power: some sectors of the cache still reach the medium below, and the others are lost."""
         with self._lock:
             for number in list(self._cache):
                 if self._random.random() < 0.5:
@@ -95,7 +94,7 @@ class PowerCut(Around):
             self._lose()
 
     def close(self) -> None:
-        """Let go of it, and of the other one."""
+        """Lose the cache, and close the medium below."""
         with self._lock:
             self._lose()
             self._below.retire()
@@ -107,7 +106,7 @@ class PowerCut(Around):
         self._order.clear()
 
     def perform(self, request: MediumRequest) -> None:
-        """Do what is asked for. On a thread that may wait."""
+        """Carry out a request. On a thread that may wait."""
         with self._lock:
             if self._dead:
                 request.ends(codes.ENXIO)
@@ -135,17 +134,17 @@ class PowerCut(Around):
                 self._put(list(self._cache))
                 self._below.move(FLUSH)
             case Operation.DISCARD:
-                return  # it makes no use of that
+                return  # DISCARD does nothing here
             case _:
                 raise OSError(codes.EOPNOTSUPP, "no such thing on this medium")
 
     def _settle(self, request: MediumRequest) -> None:
-        """The sectors that it is about are on the medium below."""
+        """Put the request's sectors on the medium below, and flush that."""
         self._put(number for number, _, _ in self._pieces(request))
         self._below.move(FLUSH)
 
     def _pieces(self, request: MediumRequest) -> Iterator[tuple[int, int, int]]:
-        """The sectors that it is about: number, and of its bytes the first one and the one behind the last."""
+        """The request's sectors: the number, and within the sector the first byte and the one behind the last."""
         at, end = request.offset, request.offset + request.length
         while at < end:
             number, begin = divmod(at, self.sector)
@@ -154,7 +153,7 @@ class PowerCut(Around):
             at = number * self.sector + stop
 
     def _whole(self, number: int, begin: int, data: memoryview) -> bytes:
-        """A sector, with some of its bytes new."""
+        """The bytes of a sector after ``data`` is written into it at ``begin``."""
         first = number * self.sector
         size = min(self.sector, self.size - first)
         if len(data) == size:
@@ -182,7 +181,7 @@ class PowerCut(Around):
             done += len(view)
 
     def _keep(self, number: int, data: bytes) -> None:
-        """A sector has been written: keep it, and perhaps put it or another one where it belongs."""
+        """Put a written sector into the cache, and perhaps it or another one on the medium below."""
         chance = self._random
         if number not in self._cache:
             self._order.append(number)
@@ -195,7 +194,7 @@ class PowerCut(Around):
             self._put((self._order.pop(),))
 
     def _put(self, numbers: Iterable[int]) -> None:
-        """Those of these sectors that are in the cache go to the medium below."""
+        """Move those of these sectors that are in the cache to the medium below."""
         for number in numbers:
             data = self._cache.get(number)
             if data is not None:
@@ -204,7 +203,7 @@ class PowerCut(Around):
 
 
 class Below:
-    """The medium below, for one who waits, on whatever thread; one at a time, as a channel has one loop."""
+    """Blocking access to the medium below, from any thread, but one call at a time, as its channel has one loop."""
 
     def __init__(self, medium: Medium | Backend) -> None:
         self._medium = medium
@@ -214,7 +213,7 @@ class Below:
         self.retire: Callable[[], None] = self._media.retire
 
     def move(self, operation: Operation, offset: int = 0, view: memoryview | None = None) -> None:
-        """Have it done. OSError: it was not."""
+        """Carry out one request, and wait for its end. OSError if it fails."""
         over: list[Any] = []
         views = [] if view is None else [view]
         request = MediumRequest(operation, offset, sum(map(len, views)), views, over=over.append)
@@ -231,7 +230,7 @@ class Below:
 
 
 class PowerCutChannel(MediumChannel):
-    """For one loop."""
+    """The channel of one loop."""
 
     medium: PowerCut
     loop: Loop

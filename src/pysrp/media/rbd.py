@@ -1,4 +1,4 @@
-"""``rbd:``: an image of a Ceph cluster as a medium, by librbd. ``_fast/rbd_medium.h`` does what is asked of it."""
+"""``rbd:``: an image of a Ceph cluster as a medium, by librbd. Requests are carried out in C, by ``_fast/rbd_medium.h``."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ LIMIT = 60.0
 """Seconds that a request may wait for the cluster."""
 
 FRESH = 1.0
-"""Seconds that it is believed what room there is: the cluster itself counts every few seconds."""
+"""Seconds for which an answer about space is cached at least: the cluster itself counts every few seconds."""
 
 STALE = 60.0
-"""Seconds after which it is asked again, however long that took: after an outage it took a request's limit."""
+"""Seconds for which it is cached at most, even if it took long: after an outage it takes a request's limit."""
 
 RbdStatus = dict[str, Any]
 """What :meth:`RbdMedium.status` returns."""
@@ -37,17 +37,17 @@ _PLACE = re.compile(r"(?P<pool>[^/@]+)/(?:(?P<space>[^/@]+)/)?(?P<image>[^/@]+)(
 
 
 class RbdMedium(NativeMedium):
-    """An image of a Ceph cluster: ``POOL[/NAMESPACE]/IMAGE[@SNAPSHOT]``, as large as it is.
+    """An image of a Ceph cluster: ``POOL[/NAMESPACE]/IMAGE[@SNAPSHOT]``, with the image's size.
 
-    ``conf`` is the file of Ceph's configuration (None: where Ceph looks for one), ``id`` the client without ``client.``
-    (None: admin). ``limit`` (seconds): a request that the cluster has not done by then fails with ETIMEDOUT.
+    ``conf`` is the path of Ceph's configuration (None: Ceph's default), ``id`` the client without ``client.`` (None: admin).
+    ``limit`` (seconds): a request that the cluster has not done by then fails with ETIMEDOUT.
 
-    ``lock`` says what to do about somebody else who has the image's exclusive lock: ``wait`` until he has it no more, and be
-    :attr:`away` meanwhile; ``take`` it, once, by shutting him out of the cluster; ``refuse`` to be opened. Whoever is dead has it
-    no more when Ceph has noticed that. When the lock is lost, it is waited for, whatever was said. An image without that
-    feature is for all who open it, and ``lock`` must not be given. A snapshot, or what is ``read_only``, needs none.
+    ``lock`` says what to do if another client has the image's exclusive lock: ``wait`` until that client releases it, and be
+    :attr:`away` meanwhile; ``take`` it, once, by blocklisting that client; ``refuse`` to open. A dead client loses the lock when
+    Ceph has noticed its death. A lock that is lost later is always waited for. An image without the exclusive-lock feature may
+    be open in several clients, and ``lock`` must not be given. A snapshot, or a ``read_only`` image, needs no lock.
 
-    Raises ConfigError where librbd is missing and for what names no image; OSError as opening does.
+    Raises ConfigError where librbd is missing and for a malformed place; OSError as opening does.
     """
 
     def __init__(
@@ -105,27 +105,27 @@ class RbdMedium(NativeMedium):
 
     @property
     def away(self) -> bool:  # type: ignore[override]
-        """Whether another client has the image's lock, or we have lost the cluster: every request fails with ESHUTDOWN."""
+        """Whether another client has the image's lock, or the cluster is lost, so that every request fails with ESHUTDOWN."""
         return self._image.away
 
     def size_now(self) -> int:
-        """Bytes, as the cluster told last; :attr:`size` is what it was when somebody last looked."""
+        """The size in bytes that the cluster told last; :attr:`size` is that of the last :meth:`look` or :meth:`resize`."""
         return self._image.size_now
 
     def look(self) -> None:
-        """See :meth:`pysrp.target.medium.Medium.look`. One that became smaller is left as it was."""
+        """See :meth:`pysrp.target.medium.Medium.look`. A smaller size is ignored."""
         self._image.resize(grown=True)
 
     def resize(self) -> None:
-        """:attr:`size` is :meth:`size_now` from now on. Whoever serves this medium has to be told."""
+        """Set :attr:`size` to :meth:`size_now`. Afterwards call ``resized()`` of the disk that uses this medium."""
         self._image.resize()
 
     def space(self) -> tuple[int | None, int | None]:
         """See :meth:`pysrp.target.medium.Medium.space`: whole objects of the image, where it has a map of them (``fast-diff``),
-        without those of its snapshots; and what the pool that has them could take, as ``ceph df`` says, up to its quota.
+        without those of its snapshots; and the free room of its data pool, as ``ceph df`` says, up to the pool's quota.
 
-        It is asked again after a second, or ten times as long as that takes, up to a minute. Raises OSError as the cluster does, and
-        likewise the same until then. Each question of which this is made takes no longer than ``limit``.
+        The answer, or the OSError that the cluster gave, is cached for a second, or for ten times as long as it took, up to a
+        minute. Each of the requests that it needs takes no longer than ``limit``.
         """
         if (begun := time.monotonic()) >= self._fresh:
             try:
@@ -139,16 +139,16 @@ class RbdMedium(NativeMedium):
         return room
 
     def status(self) -> RbdStatus:
-        """Whether the image is ours, how often it was lost, and why last."""
+        """Whether this process owns the image, how often it lost it, and why it did last."""
         return self._image.status()
 
     def close(self) -> None:
-        """See :meth:`pysrp.target.medium.Medium.close`. Waits until others can have the lock, some seconds at most."""
+        """See :meth:`pysrp.target.medium.Medium.close`. Waits until the lock is released, some seconds at most."""
         self._image.close()
 
 
 def _available(df: Any, pool: int) -> int | None:
-    """Bytes that a pool could take yet, None: no manager has counted them."""
+    """Free bytes of a pool, up to its quota; None: no manager has counted them."""
     found = [each["stats"] for each in df["pools"] if each["id"] == pool]
     if not found or not df["stats"]["total_bytes"]:
         return None
@@ -159,7 +159,7 @@ def _available(df: Any, pool: int) -> int | None:
 
 
 def _told(url: str, up: bool, status: RbdStatus) -> None:
-    """The image is lost, or ours again."""
+    """Log that this process has lost the image, or owns it again."""
     if up:
         log.warning("%s: it is ours", url)
     else:

@@ -1,4 +1,4 @@
-"""Persistent reservations in the metadata of a Ceph image: whichever server has the image finds them there."""
+"""Persistent reservations in the metadata of a Ceph image, where each server that gets the image finds them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ Told = Callable[[Persistent | None], None]
 class ImageReservations:
     """The store of the units of one image (:class:`~pysrp.target.units.persistent.SharedStore`).
 
-    Only who has the image's exclusive lock changes it, so that what one server has read is what there is until it loses the
-    image. In the text stands which image it is about: the copy or clone of one takes its metadata along, and reserves nothing.
+    Only the owner of the image's exclusive lock changes them, so that a server's copy is valid until it loses the image. The
+    text names its image: a copy or clone of the image has the same metadata, but the reservations do not count for it.
     """
 
     durable = True
@@ -47,11 +47,11 @@ class ImageReservations:
         return self._image.away
 
     def load(self) -> Persistent | None:
-        """What was saved last. OSError with ESHUTDOWN where the image is not ours, ConfigError if it is not as it was written."""
+        """The state that was saved last. OSError ESHUTDOWN while another server owns the image, ConfigError if it is corrupt."""
         return self._read(self._image.read_text())
 
     def save(self, state: Persistent | None) -> None:
-        """Keep this. OSError where that cannot be: ESHUTDOWN when the image is not ours any more."""
+        """Save a state. OSError if that fails: ESHUTDOWN if another server owns the image now."""
         if state is None:
             self._image.write_text(None)
             return
@@ -66,7 +66,7 @@ class ImageReservations:
                 told(self.load())
 
     def _taken(self, text: bytes | None) -> None:
-        """The image is about to be ours."""
+        """This process is about to own the image: tell the units the reservations in it."""
         with self._lock:
             found = self._read(text)
             for each in self._told:

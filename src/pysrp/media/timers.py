@@ -1,4 +1,4 @@
-"""Functions that are called at their time, however many, on one thread."""
+"""Timers: any number of functions that are called after a delay, on one thread."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log: logging.Logger = logging.getLogger("pysrp.media")
 
 
 FEW = 64
-"""Timers that may wait though they were cancelled."""
+"""Up to this many cancelled timers are left in the queue."""
 
 
 def nothing() -> None:
@@ -23,7 +23,7 @@ def nothing() -> None:
 
 
 class Timer:
-    """One function that waits for its time."""
+    """One function that is to be called later."""
 
     __slots__ = ("call",)
 
@@ -31,23 +31,23 @@ class Timer:
         self.call: Callable[[], None] = call
 
     def cancel(self) -> None:
-        """Do not call it, if it has not begun. The function is let go at once."""
+        """Do not call the function, if it has not begun. Its reference is dropped at once."""
         self.call = nothing
 
 
 class Timers:
-    """Calls functions at their time. The thread is there only while something waits. Safe from any thread."""
+    """Calls functions after a delay. Its thread runs only while a timer waits. Safe from any thread."""
 
     def __init__(self) -> None:
         self._turn = threading.Condition()
         self._waiting: list[tuple[float, int, Timer]] = []
         self._most = FEW
-        """So many wait at most before those that were cancelled are thrown away."""
+        """When so many timers wait, the cancelled ones are removed."""
         self._numbers = itertools.count()
         self._thread: threading.Thread | None = None
 
     def after(self, seconds: float, call: Callable[[], None]) -> Timer:
-        """Call it in so many seconds, on that thread. It must not wait. RuntimeError: there is no thread to be had."""
+        """Call a function in so many seconds, on the timer thread. It must not wait. RuntimeError: no thread can be started."""
         timer = Timer(call)
         with self._turn:
             entry = (time.monotonic() + seconds, next(self._numbers), timer)
@@ -88,4 +88,4 @@ class Timers:
 
 
 TIMERS = Timers()
-"""Those of this process."""
+"""The timers of this process."""

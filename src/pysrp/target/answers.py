@@ -1,4 +1,4 @@
-"""What an SRP_RSP says of a command or of a task management function (SRP r16a, 6.9)."""
+"""The SRP_RSP that answers a command or a task management function (SRP r16a, 6.9)."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ SCSOLNT, UCSOLNT = int(SolNot.SCSOLNT), int(SolNot.UCSOLNT)
 def pack_command(buffer: Any, task: SrpTask, credits: int, sense: bytes) -> int:
     """Write the answer to a command that has ended into ``buffer``; its length in bytes.
 
-    ``sense`` is what there is room for. Residuals: UNDER is set where fewer bytes
-    moved than the descriptors allow, OVER where the command wanted more, with the difference, as SRP has it.
-    An initiator that does not understand overruns (:attr:`~pysrp.target.task.Nexus.overrun`) looks at the OVER flags alone and
-    takes the count for bytes that did *not* move: for the first case it finds both flags (who looks for UNDER first reads
-    the same count), for the second none.
+    ``sense`` is already cut to the room in the answer. Residuals, as in SRP: UNDER is set if fewer bytes moved than the
+    descriptors allow, OVER if the command wanted more, each with the difference.
+    An initiator that does not understand overruns (:attr:`~pysrp.target.task.Nexus.overrun`) looks at the OVER flags only and
+    takes the count for bytes that did *not* move. So it gets both flags in the first case (an initiator that looks for UNDER
+    first reads the same count), and none in the second.
     """
     both_flags = not task.nexus.overrun
     flags = out_residual = in_residual = 0
@@ -68,7 +68,8 @@ def pack_function(buffer: Any, tag: int, sol_not: int, credits: int, code: int) 
 def residual(offered: int, wanted: int, moved: int, status: int, both_flags: bool) -> tuple[bool, bool, int]:
     """Whether UNDER and OVER are set for one direction, and the count with them.
 
-    Of a command that failed it matters more how much has been moved than how much would not have been.
+    A failed command that moved less than offered reports UNDER, even if it wanted more than offered: how much was moved matters
+    more.
     """
     if wanted > offered and (not status or moved == offered):
         return (False, False, 0) if both_flags else (False, True, min(wanted - offered, 0xFFFFFFFF))

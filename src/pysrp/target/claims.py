@@ -1,11 +1,11 @@
-"""Which bytes of a unit's medium its commands are at, and who is alone with some of them.
+"""Claims: the byte ranges of a unit's medium that its commands use, shared or exclusively.
 
-COMPARE AND WRITE reads, compares and writes, and nobody may come in between (SBC-4, 5.3). So each command that moves bytes
-claims them before it does, and keeps them until it wants others or is over. It shares them with all others, but a
-command that wants to be alone: that waits for whoever was there before, and whoever comes later waits for it.
+COMPARE AND WRITE reads, compares and writes, and no other command may come in between (SBC-4, 5.3). So each command that moves
+bytes claims them first, and keeps the claim until it claims other bytes or is over. Claims are shared, except that of a command
+that wants to be alone: this command waits for all earlier claims on its bytes, and later claims wait for it.
 
-As long as nobody wants to be alone, a claim costs an entry in a dictionary, and no lock. What the native lane does is
-not claimed: its gates are closed while somebody wants to be alone, who also waits until nothing is under way behind them.
+As long as no command wants to be alone, a claim costs an entry in a dictionary, and no lock. The native lane makes no claims:
+its gates are closed while a command wants to be alone, which also waits until nothing is under way behind them.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ EVERYTHING = 1 << 64
 
 
 class Claim:
-    """What a task waits for, or is alone with: the bytes from ``begin`` to before ``end``.
+    """A claim in the queue: a task waits for the bytes from ``begin`` to before ``end``, or is alone with them.
 
-    While the task waits it is what is under way for it (:class:`pysrp.target.task.Underway`).
+    While the task waits, the claim is the task's ``transfer`` (:class:`pysrp.target.task.Underway`).
     """
 
     __slots__ = ("alone", "begin", "claims", "end", "go_on", "granted", "job", "lanes", "refusal", "task")
 
     request: MediumRequest | None = None
-    """Nothing that a medium does."""
+    """Always None: no medium is busy with it."""
 
     alone: bool
     begin: int
@@ -51,55 +51,58 @@ class Claim:
     ) -> None:
         self.claims, self.go_on, self.alone = claims, go_on, alone
         self.task: Any = task
-        """Whose it is: a job's, where it is not waited for any more."""
+        """The owner: the task, or the job that has taken the claim over."""
         self.job: Job | None = None
-        """The job that has it."""
+        """The job that has taken it over."""
         self.refusal: Fault | None = None
-        """Why it is not granted: a job has begun that refuses what waits."""
+        """Why it is refused: a job has begun that does not let other commands wait."""
         self.begin, self.end = offset, offset + length
         self.granted: bool = False
         self.lanes: int = 0
-        """Gates behind which the native lane has had commands under way since before it came."""
+        """Gates behind which the native lane still has commands under way that are older than the claim."""
 
     def overlaps(self, begin: int, end: int) -> bool:
-        """Whether some of these bytes are among its own."""
+        """Whether it shares a byte with the range from ``begin`` to before ``end``."""
         return self.begin < end and begin < self.end
 
     def refuse(self) -> None:
-        """Raise why it is not granted."""
+        """Raise the refusal, if there is one."""
         if self.refusal is not None:
             raise self.refusal
 
     def cancel(self, quiet: Callable[[], None]) -> bool:
-        """The task does not want it any more: nothing has begun."""
+        """The task gives up waiting. Always True, as nothing has begun."""
         self.claims.leave(self.task)
         return True
 
 
 class Claims:
-    """Those of one unit. Any thread; a task's own claims are its owner's thread's.
+    """The claims of one unit. Safe from any thread; but the claims of one task only from its owner's thread.
 
-    ``over`` is called, without a lock, when nobody is alone any more, or wants to be.
+    ``over`` is called, without a lock, when the queue has become empty: no command is alone or wants to be.
     """
 
     def __init__(self, over: Callable[[], None]) -> None:
         self._over = over
         self._lock = Lock()
         self.shared: dict[Task, tuple[int, int]] = {}
-        """Where tasks are. A task that is about to be somewhere puts itself here, and then looks at the queue: so it is seen by
-        who wants to be alone, or sees that. Each of that is one step, and takes no lock.
+        """Shared claims: the first byte of each task, and the one behind its last. A task puts itself here, and then looks at
+        the queue: so either a command that wants to be alone sees the task, or the task sees the command. Each step is atomic
+        without a lock.
         """
         self.queue: list[Claim] = []
-        """Who is alone or wants to be, and who waits for them, in order of arrival. Replaced, with the lock."""
+        """Claims of commands that are alone or want to be, and of those that wait for them, oldest first. Replaced under the
+        lock.
+        """
 
     @property
     def alone(self) -> bool:
-        """Whether somebody is alone with some bytes, or wants to be."""
+        """Whether a command is alone with some bytes, or wants to be."""
         return bool(self.queue)
 
     def wait(self, task: Task, offset: int, length: int, go_on: Callable[[], None]) -> Claim | None:
-        """What a task in :attr:`shared` that has found a queue has to wait for: its nexus is posted ``go_on`` then. None: it
-        need not. Raises Fault, as :meth:`want`, where a job refuses it.
+        """The claim that a task in :attr:`shared` has to wait for, as it has found a queue: ``go_on`` is posted to its nexus
+        once that is granted. None: it need not wait. Raises Fault, as :meth:`want` does, where a job refuses it.
         """
         claim = Claim(self, task, offset, length, go_on, False)
         with self._lock:
@@ -122,7 +125,9 @@ class Claims:
         go_on: Callable[[], None],
         gates: Callable[[], Iterable[tuple[Nexus, Gate]]],
     ) -> Claim | None:
-        """Let a task be alone with these bytes until it leaves: as :meth:`wait`. ``gates`` gives those before the unit."""
+        """Let a task be alone with these bytes until it leaves; returns and raises as :meth:`wait`. ``gates`` returns the gates
+        before the unit.
+        """
         claim = Claim(self, task, offset, length, go_on, True)
         claim.lanes = 1  # until all gates are closed
         with self._lock:
@@ -132,7 +137,7 @@ class Claims:
         for nexus, gate in gates():
             with self._lock:
                 claim.lanes += 1
-            # What the lane hands over becomes tasks, with claims, before its loop calls what is posted.
+            # Requests that the lane hands over become tasks with claims before its loop calls the posted function.
             if gate.close(ALONE, partial(nexus.post, partial(self._drained, claim))):
                 self._drained(claim)
         with self._lock:
@@ -142,14 +147,14 @@ class Claims:
         return None if claim in ready else claim
 
     def _drained(self, claim: Claim) -> None:
-        """Of what was under way behind one gate nothing is any more."""
+        """Behind one more gate nothing is under way any more."""
         with self._lock:
             claim.lanes -= 1
             ready = self._ready()
         _call(ready)
 
     def leave(self, task: Task | Job) -> None:
-        """A task that is not in :attr:`shared` any more is nowhere. Harmless when repeated."""
+        """Drop the claims of a task that is not in :attr:`shared`. Harmless when repeated."""
         with self._lock:
             self.queue = [each for each in self.queue if each.task is not task]
             ready = self._ready()
@@ -159,8 +164,8 @@ class Claims:
         _call(ready)
 
     def keep(self, task: Task, job: Job) -> None:
-        """What a task is alone with a job is alone with from now on, until that leaves: who waits for it already is refused
-        as who comes later is. It might take hours, and leave nothing there that was meant.
+        """A job takes a task's exclusive claims over, until it leaves. Commands that wait for them already are refused as later
+        ones are: the job might take hours, and overwrite the data that they were meant for.
         """
         refused = []
         with self._lock:
@@ -176,12 +181,12 @@ class Claims:
         _call(refused)
 
     def _admit(self, claim: Claim) -> None:
-        """Raise what refuses a claim at once. With the lock."""
+        """Raise the Fault of a job that refuses this claim at once. With the lock."""
         claim.refusal = self._refusal(claim)
         claim.refuse()
 
     def _refusal(self, claim: Claim) -> Fault | None:
-        """What a job says to a claim that would wait for it. With the lock."""
+        """The Fault of a job that does not let this claim wait for it; None: there is none. With the lock."""
         for each in self.queue:
             job = each.job
             if job is not None and each.overlaps(claim.begin, claim.end) and job.turns_away(claim.task):
@@ -189,7 +194,7 @@ class Claims:
         return None
 
     def _ready(self) -> list[Claim]:
-        """Grant what waits for nobody any more. With the lock."""
+        """Grant the claims that need not wait any more; these claims. With the lock."""
         found: list[Claim] = []
         kept: list[Claim] = []
         for claim in self.queue:
@@ -204,7 +209,7 @@ class Claims:
         return found
 
     def _meets(self, claim: Claim) -> bool:
-        """Whether somebody is there still who was before."""
+        """Whether an older command still uses these bytes."""
         return claim.lanes > 0 or any(claim.overlaps(*where) for where in list(self.shared.values()))
 
 
@@ -214,6 +219,6 @@ def _free(claim: Claim, before: Iterable[Claim]) -> bool:
 
 
 def _call(ready: Iterable[Claim]) -> None:
-    """Let these go on, each in its own thread."""
+    """Let the tasks of these claims go on, each in its own thread."""
     for claim in ready:
         claim.task.nexus.post(claim.go_on)

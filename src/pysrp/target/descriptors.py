@@ -1,4 +1,4 @@
-"""An indirect table that does not stand in the IU: it is fetched from the initiator's memory (SRP r16a, 6.8 and 5.6.2)."""
+"""Indirect tables that are not wholly in the IU: the rest is fetched from the initiator's memory (SRP r16a, 6.8 and 5.6.2)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ LARGEST_TABLE = 65536
 
 
 class IndirectTable(NamedTuple):
-    """What is still to be known of an indirect descriptor: where the rest of its table is, and what is known."""
+    """An indirect descriptor whose table is incomplete: where the ``rest`` of the table is, the segments ``known`` from the IU,
+    and the total ``length`` in bytes that the descriptor claims.
+    """
 
     rest: Segment
     known: Sequence[Segment]
     length: int
 
     def segments(self, data: Any) -> tuple[list[Segment], int]:
-        """What it allows, the rest of the table being ``data``."""
+        """All segments, with ``data`` as the rest of the table, and the bytes that they allow."""
         found = [srp.DirectBuf(data[at : at + 16]) for at in range(0, len(data), 16)]
         every = [*self.known, *((entry.va, entry.len, entry.key) for entry in found)]
         return every, min(sum(length for _, length, _ in every), self.length)

@@ -1,7 +1,6 @@
 """A disk: a direct access block device over a medium (SBC-4).
 
-Linux ``sd``, sg3_utils, SLOF and AIX are the readers that its answers have been made for. Its commands are in
-:mod:`pysrp.target.units`.
+Its answers are made for Linux ``sd``, sg3_utils, SLOF and AIX. Its commands are in :mod:`pysrp.target.units`.
 """
 
 from __future__ import annotations
@@ -49,10 +48,10 @@ __all__ = ["Disk", "ThinDisk"]
 
 
 SBC_3 = 0x04C0
-"""All that SBC-3 says a disk has to have is there, and no version of it is claimed (SPC-5, annex F.8)."""
+"""Version descriptor of SBC-3, no version claimed (SPC-5, annex F.8): a disk has all that is mandatory there."""
 
 GRANTED = frozenset({"__class__", "backend", "block_size", "blocks", "execute", "max_transfer", "read_only"})
-"""What a grant has been made of, and is not true of any more when somebody sets another."""
+"""Attributes that a grant depends on: setting one of them revokes the grants."""
 
 TELLS = frozenset(
     {
@@ -60,16 +59,16 @@ TELLS = frozenset(
         "version_descriptors", "vpd_pages",
     }
 )  # fmt: skip
-"""What INQUIRY and LOG SENSE are made of: whatever they tell, READ and WRITE are what they were."""
+"""Attributes that only INQUIRY and LOG SENSE use: a subclass may replace them without a change to READ and WRITE."""
 
 LOOKED_UP = frozenset({"__delattr__", "__eq__", "__getattr__", "__getattribute__", "__hash__", "__setattr__"})
-"""Of the names that Python gives a meaning to, those by which something of a disk may become another."""
+"""The special methods by which a subclass could change how a disk's attributes are found."""
 
 
 def adds_only(kind: type[Disk]) -> bool:
-    """Whether a subclass replaces nothing of a disk but what INQUIRY tells.
+    """Whether a subclass replaces nothing of a disk but :data:`TELLS`.
 
-    It may have commands, state, and an ``__init__`` of its own.
+    It may add commands, state, and an ``__init__`` of its own.
     """
     disk = ThinDisk if issubclass(kind, ThinDisk) else Disk
     for each in kind.__mro__:
@@ -97,23 +96,22 @@ class Disk(
     CapacityCommands,
     StopCommands,
 ):
-    """A disk with blocks of ``block_size`` bytes: 512, 1024, 2048 or 4096. What is past the last is not used.
+    """A disk with blocks of ``block_size`` bytes: 512, 1024, 2048 or 4096. Bytes past the last whole block are not used.
 
-    ``read_only`` protects it even if the backend does not. ``write_through``: a write is on the medium
-    before it is GOOD (initiators see and may change that as WCE). ``physical_block_size`` (bytes; None: as the
-    medium says) and ``rotation_rate`` (0 not reported, 1 no rotation, else per minute) are hints to initiators. The other
-    keywords are :class:`~pysrp.target.unit.LogicalUnit`'s; ``max_transfer`` is rounded down to whole blocks.
+    ``read_only`` protects it even if the backend is writable. ``write_through``: a write is on stable storage before it ends
+    GOOD (initiators see and may change that as WCE). ``physical_block_size`` (bytes; None: as the medium says) and
+    ``rotation_rate`` (0 not reported, 1 no rotation, else per minute) are hints to initiators. The other keywords are
+    :class:`~pysrp.target.unit.LogicalUnit`'s; ``max_transfer`` (bytes) is rounded down to whole blocks.
 
-    It is fully provisioned, whatever its medium is: for one that takes blocks back see :class:`ThinDisk`.
+    The disk reports full provisioning, whatever its medium is; for UNMAP see :class:`ThinDisk`.
 
     The native lane copies from and to a backend that lends its memory (:meth:`pysrp.backends.Backend.lend`), and submits to
-    a medium in C (:class:`pysrp.target.native_medium.NativeMedium`), as long as nothing in :meth:`execute` would stand in
-    the way. A subclass that replaces anything of a disk, but for what INQUIRY tells, is always asked.
+    a medium in C (:class:`pysrp.target.native_medium.NativeMedium`), as long as :meth:`execute` would refuse or delay nothing.
+    If a subclass replaces anything of a disk but the answers to INQUIRY, its ``execute`` is always called.
 
-    ``backend`` is a :class:`pysrp.backends.Backend` or a :class:`pysrp.target.medium.Medium`, and the caller's: nothing
-    here closes it. Raises ConfigError for a block size that is none of
-    these, a physical one that is no multiple by a power of two, a medium smaller than a block, or in blocks that are
-    no part of these.
+    ``backend`` is a :class:`pysrp.backends.Backend` or a :class:`pysrp.target.medium.Medium`; the caller has to close it. Raises
+    ConfigError for another block size, for a physical block size that is not the block size times a power of two, and for a
+    medium smaller than a block, or whose own blocks do not divide the block size.
     """
 
     device_type = PeripheralDeviceType.DIRECT_ACCESS_BLOCK
@@ -156,11 +154,11 @@ class Disk(
             self.revoke()
 
     def grant(self, nexus: Nexus, lun: int, read_only: bool = False) -> Grant | None:
-        """Its medium, if READ and WRITE are copies from and to that and nothing else."""
+        """Grant its medium, if READ and WRITE only copy from and to that; else None."""
         if not adds_only(type(self)) or not speaks_for_all(self.backend):
             return None
         gate = self._gate(nexus, lun)
-        # Only now is looked at what is granted: whoever changes it later finds the gate.
+        # The attributes are read only after the gate is registered: a later change of them finds and revokes the gate.
         backend, size = self.backend, self.blocks * self.block_size
         memory, medium = (None, None) if "execute" in vars(self) else lent(backend, self)
         if (memory is None and medium is None) or (memory is not None and len(memory) < size):
@@ -177,7 +175,7 @@ class Disk(
         return Grant(lun, memory, self.block_size, limit, gate, medium, size, needs_no_flush(backend))
 
     def vpd_pages(self) -> dict[int, Callable[[], Vpd]]:
-        """Those of every unit, Power Condition, Block Limits and Block Device Characteristics."""
+        """The VPD pages of every unit, Power Condition, Block Limits and Block Device Characteristics."""
         return {
             **super().vpd_pages(),
             VpdPage.POWER_CONDITION: lambda: PowerConditions.build(standby_z=True, idle_a=True),
@@ -200,18 +198,18 @@ class Disk(
         )
 
     def extended_inquiry_data(self) -> ExtendedInquiryData:
-        """VPD page 86h: V_SUP, as there is a volatile cache unless it is off."""
+        """VPD page 86h: V_SUP is set while the write cache is on."""
         data = super().extended_inquiry_data()
         data.v_sup = self._write_cache
         return data
 
 
 class ThinDisk(ThinCommands, ThresholdUnit, Disk):
-    """A disk that takes blocks back (SBC-4, 4.7.3.3): UNMAP, WRITE SAME with UNMAP, GET LBA STATUS; and where its medium
-    tells of its room, how much there is, and thresholds.
+    """A thin provisioned disk (SBC-4, 4.7.3.3): UNMAP, WRITE SAME with UNMAP, GET LBA STATUS; and, where its medium tells its
+    space, the used and available space, and thresholds.
 
-    The keywords are :class:`Disk`'s. What is unmapped reads as zeros, and gives its room back where the medium can. Raises
-    ConfigError too for a medium that cannot leave zeros without writing them.
+    The keywords are :class:`Disk`'s. Unmapped blocks read as zeros, and their room is freed where the medium can. Also raises
+    ConfigError for a medium that cannot make zeros without writing them.
     """
 
     def __init__(self, backend: Backend | Medium, name: str | None = None, **given: Any) -> None:
@@ -223,7 +221,7 @@ class ThinDisk(ThinCommands, ThresholdUnit, Disk):
             )
 
     def vpd_pages(self) -> dict[int, Callable[[], Vpd]]:
-        """Those of a disk, and Logical Block Provisioning."""
+        """The VPD pages of a disk, and Logical Block Provisioning."""
         return {
             **super().vpd_pages(),
             VpdPage.LOGICAL_BLOCK_PROVISIONING: lambda: LogicalBlockProvisioning.build(
@@ -248,8 +246,9 @@ class ThinDisk(ThinCommands, ThresholdUnit, Disk):
         return data
 
     def _unmap_granularity(self) -> tuple[int, int | None]:
-        """Blocks of the pieces that the medium gives room back in, physical blocks at least, and before the first one (SBC-4,
-        6.6.4); None: that is within a block. Physical blocks if they are none, or too many for the page.
+        """Blocks of the pieces in which the medium frees room, at least a physical block, and blocks before the first piece
+        (SBC-4, 6.6.4); None: the first piece begins within a block. A physical block and 0 if a piece is not whole blocks, or
+        too large for the page.
         """
         _, granularity, alignment = pieces_of(self.backend)
         blocks, part = divmod(granularity, self.block_size)
@@ -260,7 +259,7 @@ class ThinDisk(ThinCommands, ThresholdUnit, Disk):
 
 
 def lent(backend: Backend | Medium, unit: Any) -> tuple[memoryview | None, Medium | None]:
-    """The memory of a medium, or itself where it is no memory and can be submitted to; neither where it is asked."""
+    """For the native lane: a medium's memory, or the medium itself if it is in C; neither if each command has to be executed."""
     if isinstance(backend, Medium):
         if not backend.native():
             return None, None
@@ -276,13 +275,13 @@ LEND, NATIVE = ("lend", "read_into", "write_from"), ("native", "channel", "memor
 
 
 def speaks_for_all(backend: Backend | Medium) -> bool:
-    """Whether what says how to do without the others is theirs: written by who wrote those, or later."""
+    """Whether ``lend`` or ``native`` is valid for the other methods: defined by the same class as these, or a subclass of it."""
     first, *others = NATIVE if isinstance(backend, Medium) else LEND
     return by_its_author(backend, first, *others)
 
 
 def needs_no_flush(backend: Backend | Medium) -> bool:
-    """Whether a backend's flush has nothing to do, by the word of who wrote it, or later."""
+    """Whether a backend's flush has nothing to do: ``stable`` is set by the class that defines ``flush``, or a subclass of it."""
     return (
         getattr(backend, "stable", False)
         and "flush" not in vars(backend)
@@ -291,10 +290,10 @@ def needs_no_flush(backend: Backend | Medium) -> bool:
 
 
 def by_its_author(backend: Backend | Medium, first: str, *others: str) -> bool:
-    """Whether the first name is theirs who wrote the others, or wrote later."""
+    """Whether the first name is defined by the class that defines the others, or by a subclass of it."""
 
     def author(name: str) -> int:
-        """How far from the class its author is."""
+        """The position in the method resolution order of the class that defines a name."""
         return next((at for at, each in enumerate(type(backend).__mro__) if name in vars(each)), 1 << 30)
 
     return all(author(first) <= author(each) < 1 << 30 for each in others)

@@ -15,12 +15,12 @@ byte, and its highest bit where it is not whole bytes."""
 
 
 class Fault(Exception):
-    """Ends a command with CHECK CONDITION: sense key, ``asc << 8 | ascq``, the field in error if one is.
+    """Ends a command with CHECK CONDITION: sense key, ``asc << 8 | ascq``, and the field in error, if there is one.
 
-    ``information`` is the INFORMATION field, of up to 64 bits (SBC-3, 4.18.1): an LBA, or the offset of a
-    miscompare. In fixed format what needs more than 32 bits is left out, with VALID 0. ``progress`` is how far
-    what goes on is, from 0 to 1 (SPC-5, 4.4.2.4.4). ``command_specific`` is the COMMAND-SPECIFIC INFORMATION field, of up
-    to 64 bits: of COPY ABORTED the number of the segment. ``deferred`` is set of what an earlier command has led to.
+    ``information`` is the INFORMATION field, of up to 64 bits (SBC-3, 4.18.1): an LBA, or the offset of a miscompare. Fixed
+    format leaves out a value of more than 32 bits, with VALID 0. ``progress`` is the PROGRESS INDICATION of a job, from 0 to 1
+    (SPC-5, 4.4.2.4.4). ``command_specific`` is the COMMAND-SPECIFIC INFORMATION field, of up to 64 bits: for COPY ABORTED the
+    segment number. ``deferred`` is set for the deferred error of an earlier command.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Fault(Exception):
         self.deferred = False
 
     def data(self, descriptor: bool = False) -> bytes:
-        """The sense data, in descriptor format or in fixed."""
+        """The sense data, in descriptor format or in fixed format."""
         specific: FieldPointer | ProgressIndication | SegmentPointer | None = None
         if self.pointer is not None:
             where, byte, bit = self.pointer

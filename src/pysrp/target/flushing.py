@@ -1,4 +1,4 @@
-"""Waiting for media in a thread that is no loop of theirs: until what was written is on them, until nothing runs on."""
+"""Blocking waits for media, in any thread: until written data is flushed, and until no straggler runs any more."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ __all__ = ["StillUnderWay", "WaitingLoop", "end_of_stragglers", "flush", "goes_o
 
 
 class StillUnderWay(Exception):
-    """It takes longer than somebody waits, and goes on."""
+    """A flush has timed out, and is still running."""
 
 
 _left: WeakSet[Medium] = WeakSet()
-"""Media with a flush that has been waited for in vain, and that goes on."""
+"""Media with a flush that timed out and is still running."""
 
 
 def goes_on(medium: Any) -> bool:
-    """Whether somebody has waited in vain for a flush of it that has not ended yet."""
+    """Whether a flush of ``medium`` timed out and is still running."""
     return medium in _left
 
 
 def flush(
     media: Iterable[Any], workers: Workers | None, timeout: float | None
 ) -> dict[Any, Exception | None]:
-    """Put what was written on these media and backends. What became of each: None, or the error.
+    """Flush these media and backends. The result of each: None, or the error.
 
-    StillUnderWay for what takes longer than ``timeout`` seconds: that goes on.
+    The error is StillUnderWay for a flush that takes longer than ``timeout`` seconds; it is not cancelled.
     """
     loop = WaitingLoop()
     channels = Media(workers, loop.post)
@@ -66,7 +66,7 @@ def flush(
 
 
 def end_of_stragglers(media: Iterable[Any], timeout: float | None) -> bool:
-    """Wait for what nobody else waits for any more on media; False if ``timeout`` seconds pass first."""
+    """Wait until media have no stragglers (:class:`~pysrp.target.medium.Stragglers`); False if ``timeout`` seconds pass first."""
     loop = WaitingLoop()
     busy = {each for each in media if isinstance(each, Medium)}
     for medium in list(busy):

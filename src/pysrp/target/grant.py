@@ -1,8 +1,8 @@
-"""What a unit lets the native lane (:mod:`pysrp._fast.lane`) do without asking: its medium, and the gate before it.
+"""Grants: a unit's medium, which the native lane (:mod:`pysrp._fast.lane`) may use without calls to the unit, and its gates.
 
-A unit that grants its medium keeps the gates, one for each nexus and LUN, and closes them while a READ or WRITE there
-could be told from one that :meth:`~pysrp.target.task.Unit.execute` does. So do the session, while it has tasks of its
-own for the unit, and the map, when it takes the unit away.
+A unit that grants its medium keeps the gates, one for each nexus and LUN. It closes them while
+:meth:`~pysrp.target.task.Unit.execute` would treat a READ or WRITE differently. The session closes them too, while it has tasks
+for the unit, and so does the map when it removes the unit.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ __all__ = ["Gates", "Grant"]
 
 
 class Grant(NamedTuple):
-    """What one nexus may reach of a unit at one LUN, as long as ``gate`` is open."""
+    """What one nexus may use of a unit at one LUN, as long as ``gate`` is open."""
 
     lun: int
     memory: memoryview | None
-    """All its blocks. None: what is moved is submitted to ``medium``."""
+    """The memory with all blocks. None: requests are submitted to ``medium``."""
     block_size: int
     limit: int
     """Bytes that one command may move."""
     gate: Gate
     medium: Any = None
-    """A :class:`~pysrp.target.medium.Medium` in C, where that is so."""
+    """The :class:`~pysrp.target.medium.Medium` in C, if ``memory`` is None."""
     size: int = 0
-    """Bytes of all blocks, likewise."""
+    """Bytes of all blocks."""
     stable: bool = False
-    """Of memory: it is the medium, so that there is nothing to flush."""
+    """Whether ``memory`` needs no flush."""
 
 
 class Gates(dict[Nexus, tuple[tuple[int, Gate], ...]]):
     """The gates of one unit: by nexus, each with its LUN.
 
-    The unit's lock is held where one is added or dropped, not where they are revoked.
+    The caller holds the unit's lock when it adds or drops gates, but need not when it revokes them.
     """
 
     __slots__ = ("_gone", "_moved")
@@ -44,9 +44,9 @@ class Gates(dict[Nexus, tuple[tuple[int, Gate], ...]]):
     def __init__(self) -> None:
         super().__init__()
         self._gone: list[tuple[Nexus, Gate]] = []
-        """Those that were dropped while commands were under way behind them."""
+        """Gates that were dropped while commands were under way behind them."""
         self._moved = [0, 0, 0, 0]
-        """What went through those that are no more."""
+        """The sum of :attr:`Gate.moved` of all gates that were dropped and forgotten."""
 
     def all(self) -> list[tuple[Nexus, Gate]]:
         """Every gate behind which something may be under way, and its nexus."""
@@ -69,7 +69,7 @@ class Gates(dict[Nexus, tuple[tuple[int, Gate], ...]]):
         return tuple(map(sum, zip(self._moved, *(gate.moved for gate in gates), strict=True)))
 
     def add(self, nexus: Nexus, lun: int, gate: Gate) -> None:
-        """One more. That of an earlier grant to the nexus for the LUN is revoked."""
+        """Add a gate. The gate of an earlier grant to the nexus for the same LUN is revoked."""
         kept = []
         for each in self.get(nexus, ()):
             if each[0] == lun:
@@ -79,18 +79,18 @@ class Gates(dict[Nexus, tuple[tuple[int, Gate], ...]]):
         self[nexus] = (*kept, (lun, gate))
 
     def drop(self, nexus: Nexus) -> None:
-        """The nexus cannot reach the unit any more."""
+        """Revoke and drop the gates of a nexus that cannot reach the unit any more."""
         for _, gate in self.pop(nexus, ()):
             self._drop(nexus, gate)
 
     def set(self, nexus: Nexus, owned: int, reasons: int) -> None:
-        """Of the reasons that the unit owns, these are there now."""
+        """Close or open the nexus's gates: of the unit's own reasons, ``owned``, only ``reasons`` hold now."""
         for _, gate in self[nexus]:
             gate.close(reasons)
             gate.open(owned & ~reasons)
 
     def revoke(self, lun: int | None = None) -> None:
-        """What was granted, at this LUN or at all of them, is not so any more."""
+        """Revoke the grants at this LUN, or at all LUNs."""
         for gates in list(self.values()):
             for where, gate in gates:
                 if lun is None or where == lun:

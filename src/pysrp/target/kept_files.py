@@ -1,10 +1,10 @@
-"""Files that keep something of one unit each across restarts: written as a whole, durably, or not at all.
+"""Files that keep a unit's state across restarts, one unit each, written atomically and durably.
 
-A new file beside it, ``.new``, is written, reaches the medium and takes its name, and the folder reaches the medium. So after a
-crash it is the one before or the one after. ``.lock`` beside it is locked while the store is open: one unit has a file.
+To save, a new file ``.new`` beside the old one is written and synced, then renamed, and the folder is synced. So after a crash
+there is the old file or the new one. A file ``.lock`` beside it is locked while the store is open: only one unit uses a file.
 
-It has one line with what it is and the CRC-32 (zlib's) of all that follows, and then JSON: :class:`KeptFile` has the rest in
-common, a kind of it says what its state is in JSON.
+The file has one line with its kind and the CRC-32 (zlib's) of all that follows, and then JSON. :class:`KeptFile` is the common
+part; a subclass converts its state to JSON and back.
 """
 
 from __future__ import annotations
@@ -24,31 +24,31 @@ from pysrp.errors import ConfigError
 __all__ = ["UNREADABLE", "KeptFile", "file_name", "packed", "unpacked"]
 
 LARGEST = 1 << 20
-"""Bytes that are read."""
+"""Bytes of the largest file that is accepted."""
 LONGEST_NAME = 255 - len(".saved.lock")
-"""Characters that a file system takes of the name of a unit, in percent-encoding."""
+"""Characters of the longest percent-encoded unit name that fits into a file name."""
 CUT_NAME = 200
-"""What is left of a longer one, before a checksum of it."""
+"""Characters that are kept of a longer name, before its checksum."""
 
 UNREADABLE = ValueError, TypeError, KeyError, AttributeError, RecursionError
-"""What reading raises of bytes that are not as they were written."""
+"""The exceptions that decoding a corrupt file may raise."""
 
 State = TypeVar("State")
 Self = TypeVar("Self", bound="KeptFile[Any]")
 
 
 class KeptFile(Generic[State]):
-    """One such file. ConfigError if another unit has it, OSError as opening raises it.
+    """One such file. ConfigError if another unit uses it, OSError as opening raises it.
 
-    ``unit`` is what the unit calls itself, such as its :attr:`~pysrp.target.units.identity.UnitIdentity.t10_dev_id`, and may
-    be replaced before a :meth:`save`: it stands in the file, and a file that names another unit is refused. None: the one
-    that :meth:`load` finds there, as whoever gave the path knows whose it is.
+    ``unit`` is the unit's name, such as its :attr:`~pysrp.target.units.identity.UnitIdentity.t10_dev_id`, and may be replaced
+    before a :meth:`save`. It is written to the file, and a file that names another unit is refused. None: the name that
+    :meth:`load` finds in the file, as the caller who gave the path knows which unit's it is.
     """
 
     magic: ClassVar[bytes]
-    """What the file begins with."""
+    """The first bytes of the file."""
     what: ClassVar[str]
-    """What is in it, for people."""
+    """The contents in words, for error messages."""
 
     def __init__(self, path: str | os.PathLike[str], unit: str | None = None) -> None:
         self.path: Path = Path(path).absolute()
@@ -75,15 +75,15 @@ class KeptFile(Generic[State]):
         self.close()
 
     def close(self) -> None:
-        """Let another unit have the file. Nothing can be saved any more. Harmless when repeated."""
+        """Release the file for another unit. No more :meth:`save` is possible. Harmless when repeated."""
         lock, self._lock = getattr(self, "_lock", -1), -1
         if lock >= 0:
             os.close(lock)
 
     def load(self) -> State | None:
-        """What was saved last; None where there is no file. ConfigError if it is not as it was written, or another unit's."""
+        """The state saved last; None where there is no file. ConfigError if the file is corrupt, or another unit's."""
         try:
-            # O_NONBLOCK: a FIFO is refused, not waited for.
+            # O_NONBLOCK: opening a FIFO must not wait; it is refused below.
             descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except FileNotFoundError:
             return None
@@ -109,13 +109,13 @@ class KeptFile(Generic[State]):
         return state
 
     def save(self, state: State | None) -> None:
-        """Keep this; it is on the medium when this returns. OSError where that cannot be."""
+        """Save a state, durably (None: remove the file). OSError if that fails."""
         if self._lock < 0:
             raise OSError(f"{self.path}: it has been closed")
         if state is None:
             self.path.unlink(missing_ok=True)
         else:
-            # Never what is there: that may be a FIFO, or lead elsewhere.
+            # An existing ".new" is never opened: it may be a FIFO or a symbolic link.
             self._new.unlink(missing_ok=True)
             descriptor = os.open(self._new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with os.fdopen(descriptor, "wb") as file:
@@ -130,7 +130,7 @@ class KeptFile(Generic[State]):
             os.close(folder)
 
     def _read(self, raw: bytes) -> tuple[str | None, State]:
-        """Whose it is and what it says; one of UNREADABLE if it is none of ours."""
+        """The unit's name and the state; raises one of UNREADABLE if the bytes are no such file."""
         found = unpacked(self.magic, raw)
         unit = found["unit"]
         if not isinstance(unit, str | None):
@@ -138,22 +138,22 @@ class KeptFile(Generic[State]):
         return unit, self._decode(found)
 
     def _encode(self, state: State) -> dict[str, Any]:
-        """What there is in the file beside ``unit``, for JSON."""
+        """The state for JSON, beside ``unit``."""
         raise NotImplementedError  # pragma: no cover: the kinds of it have it
 
     def _decode(self, found: dict[str, Any]) -> State:
-        """The state that JSON tells; raises as :meth:`_read`."""
+        """The state from JSON; raises as :meth:`_read`."""
         raise NotImplementedError  # pragma: no cover: the kinds of it have it
 
 
 def packed(magic: bytes, found: dict[str, Any]) -> bytes:
-    """That line and that JSON, in ASCII."""
+    """The contents of a file: the line and the JSON, in ASCII."""
     body = json.dumps(found, indent=1).encode() + b"\n"
     return b"%s%08x\n%s" % (magic, zlib.crc32(body), body)
 
 
 def unpacked(magic: bytes, raw: bytes) -> Any:
-    """The JSON; ValueError or RecursionError if it is none, or has changed."""
+    """The JSON of a file's contents; ValueError or RecursionError if they are malformed, or the checksum is wrong."""
     head, _, body = raw.partition(b"\n")
     if not head.startswith(magic):
         raise ValueError("it does not begin as such a file does")
@@ -164,7 +164,7 @@ def unpacked(magic: bytes, raw: bytes) -> Any:
 
 def file_name(unit: str, extension: str) -> str:
     """The name of a unit's file."""
-    # No name is that of another one's lock or new file, "." or "..".
+    # An encoded name with an extension is never another unit's ".lock" or ".new" file, "." or "..".
     quoted = quote(unit, safe="", errors="surrogateescape")
     if len(quoted) > LONGEST_NAME:
         # In percent-encoding there is no "%-".

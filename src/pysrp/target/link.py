@@ -1,7 +1,7 @@
-"""The words between an SRP session and what carries it: IUs and memory, on any transport.
+"""The interface between an SRP session and the adapter that carries it: IUs and memory, on any transport.
 
-Now or later: what may take time returns :data:`PENDING`, and then ``done`` is called by the loop that owns the session,
-never from within the call; or it is over when it returns, and ``done`` is not called. So nothing recurses.
+A call that may take time completes now or later. If it returns :data:`PENDING`, the loop that owns the session calls ``done``
+later, never from within the call. Otherwise it is over when it returns, and ``done`` is not called. So nothing recurses.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ Segment = tuple[int, int, int]
 """Address, length in bytes and memory key of one stretch of the initiator's memory."""
 
 FOR_READING, FOR_WRITING = 1, 2
-"""What the initiator's memory is wanted for. The numbers are those of :class:`pysrp.fabric.Access`."""
+"""The access that is needed to the initiator's memory. The numbers are those of :class:`pysrp.fabric.Access`."""
 
 Done = Callable[["Exception | None"], None]
-"""Told that something is over, or what went wrong."""
+"""Called when an operation is over, with the error or None."""
 
 
 class Later(Enum):
@@ -46,41 +46,41 @@ class Later(Enum):
 
 
 PENDING: Final = Later.PENDING
-"""What is not over yet: ``done`` is called when it is."""
+"""Returned by a call that is not over yet: ``done`` is called when it is."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a link carries: the largest IU each way and the most sense data in an answer, in bytes; buffer formats."""
+    """The limits of a link: the largest IU each way and the most sense data in an answer, in bytes; buffer formats."""
 
     iu_in: int
     iu_out: int
     sense: int
     formats: int = int(SupportedFormats.DIRECT | SupportedFormats.INDIRECT)
     channels: bool = False
-    """Whether a session may have several."""
+    """Whether a session may have several channels."""
     immediate: bool = False
-    """Whether an SRP_CMD may have its data-out in itself (SRP2); the initiator says at login where in it."""
+    """Whether an SRP_CMD may contain its data-out (SRP2); the initiator sets the offset at login."""
     largest: int | None = None
-    """Bytes that one command may move, where initiators are told so."""
+    """Bytes that one command may move, if that is announced to initiators; None: it is not."""
 
 
 class InitiatorMemory(Protocol):
-    """The initiator's memory, as a link reaches it. Segments come from the initiator: every one may be a lie.
+    """The initiator's memory, as a link reaches it. Segments come from the initiator and are not to be trusted.
 
-    Raises, or gives ``done``, TransportError for what is not the initiator's, or not for this.
+    Raises TransportError, or passes it to ``done``, if a segment is not the initiator's memory or does not permit the access.
     """
 
     def allocate(self, size: int, /) -> Any:
-        """Memory of ours that the transport reaches, as a buffer. HcallError, MemoryError when there is none."""
+        """Memory of the target that the transport can use, as a buffer. HcallError or MemoryError when there is none."""
 
     def reach(self, segments: Sequence[Segment], access: int, /) -> list[memoryview] | None:
         """The initiator's memory itself, segment by segment, where all of it is shared; else None.
 
         ``access`` is :data:`FOR_READING` or :data:`FOR_WRITING`.
 
-        For what is over before the caller returns to the loop: an initiator whose command was aborted, or whose
-        connection was reset, has given that memory to something else already.
+        The views must not be used after the caller has returned to the loop: once its command is aborted, or its connection is
+        reset, the initiator uses the memory for something else.
         """
 
     def fetch(self, segments: Sequence[Segment], chunk: Chunk, done: Done, /) -> Later | None:
@@ -91,15 +91,15 @@ class InitiatorMemory(Protocol):
 
 
 class Link(Protocol):
-    """What a channel needs of the adapter that carries its IUs.
+    """The adapter that carries a channel's IUs, as the channel uses it.
 
-    ``where`` is the adapter's own word for a request, as it gave it to :meth:`Channel.arrived`.
+    ``where`` is the adapter's private handle of a request, which it passed to :meth:`Channel.arrived`.
     """
 
     def answer(self, task: SrpTask, credits: int, /) -> bool:
-        """Answer a command, and give ``credits`` back; False if the answer could not be written.
+        """Answer a command, with ``credits`` as REQUEST LIMIT DELTA; False if the answer could not be written.
 
-        The request is outstanding until :meth:`Channel.sent`.
+        The request is outstanding until the adapter calls :meth:`Channel.sent`.
         """
 
     def answer_function(
@@ -110,11 +110,11 @@ class Link(Protocol):
     def send_credits(self, channel: Channel, tag: int, credits: int, /) -> bool:
         """Give ``credits`` without an answer: an SRP_CRED_REQ (SRP r16a, 6.10), whose SRP_CRED_RSP then arrives.
 
-        False where a target sends no IU that was not asked for: they come with the next answer.
+        False where a target must not send an IU unasked: the credits come with the next answer.
         """
 
     def flush(self) -> None:
-        """Send the answers that wait for that, as far as there is room."""
+        """Send the answers that have been written, as far as there is room in the queue."""
 
     def violated(self, reason: str, code: int = 0, /) -> None:
         """The initiator broke the protocol: end the connection. ``code`` is the reason of a T_LOGOUT."""

@@ -1,4 +1,4 @@
-"""Logging in to a target port: what is accepted, and what a nexus is told then (SRP r16a, 6.2 to 6.4; SAM-5, 5.14)."""
+"""Login to a target port: which logins are accepted, and the unit attentions after them (SRP r16a, 6.2 to 6.4; SAM-5, 5.14)."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from pysrp.target.srp_session import TargetSession
 __all__ = ["Acquaintance", "accept", "immediate_offset", "refusal", "reject"]
 
 SMALLEST_LOGIN = 64
-"""Bytes that the initiator's IUs must be able to have: an SRP_CMD with one descriptor."""
+"""The smallest REQUESTED INITIATOR TO TARGET IU LENGTH that is accepted, in bytes: an SRP_CMD with one descriptor."""
 
 MULTICHANNEL = 3
-"""The bits of REQ_FLAGS that say what becomes of the channels that there are."""
+"""The bits of REQ_FLAGS that say what is done with existing channels."""
 
 POWER_ON = 0x29, 0x00
 NEXUS_LOSS = 0x29, 0x07
 
 
 def refusal(request: srp.LoginReq, limits: Limits, target_port_id: bytes) -> LoginRejReason | None:
-    """Why a login cannot be accepted over such a link; None if it can."""
+    """Why a login is rejected over a link with these limits; None if it is accepted."""
     size = request.req_it_iu_len
     if size > limits.iu_in:
         return LoginRejReason.REQ_IT_IU_LENGTH_TOO_LARGE
-    if 0 < size < SMALLEST_LOGIN:  # 0 is FreeBSD's, which has it elsewhere
+    if 0 < size < SMALLEST_LOGIN:  # 0 comes from FreeBSD, which has the length in another field
         return LoginRejReason.UNABLE_ESTABLISH_CHANNEL
     if request.req_buf_fmt & 0xFF & ~limits.formats:
         return LoginRejReason.UNSUPPORTED_DESCRIPTOR_FMT
@@ -36,9 +36,9 @@ def refusal(request: srp.LoginReq, limits: Limits, target_port_id: bytes) -> Log
 
 
 def immediate_offset(request: srp.LoginReq, limits: Limits) -> int:
-    """Where the SRP_CMDs of a channel that logs in so may have immediate data, in bytes from their start; 0: nowhere.
+    """The granted offset of immediate data in the SRP_CMDs of a channel, in bytes from their start; 0: it may have none.
 
-    An offset that is none, inside the shortest command or past the largest IU, is not granted.
+    An invalid offset, inside the shortest command or past the largest IU, is not granted.
     """
     offset = request.imm_data_offset
     asked = limits.immediate and request.req_flags & ReqFlags.IMMED_REQUESTED
@@ -60,15 +60,15 @@ def accept(request: srp.LoginReq, limits: Limits, credits: int, flags: int = 0) 
 
 
 def reject(request: srp.LoginReq, limits: Limits, reason: LoginRejReason) -> srp.LoginRej:
-    """The answer to one that is not."""
+    """The answer to a login that is rejected."""
     return srp.LoginRej.build(reason=reason, tag=request.tag, buf_fmt=limits.formats)
 
 
 class Acquaintance:
-    """Which initiator port was here last, and so what the next one is told (SAM-5, 5.14 and 6.3.4).
+    """Remembers which initiator port was here last, which decides the next one's unit attention (SAM-5, 5.14 and 6.3.4).
 
-    A new one: power on. One that comes back: nexus loss, as its reservations are void. Firmware does not log in, and may
-    not expect the first; so what it is told takes nothing from the operating system that logs in after it.
+    A new initiator port gets POWER ON; one that comes back gets I_T NEXUS LOSS, as its reservations are void. Firmware does not
+    log in, and may not expect POWER ON; its unit attention does not replace that of the operating system which logs in later.
     """
 
     def __init__(self) -> None:

@@ -40,7 +40,7 @@ FUNCTIONS = (
 
 
 class Awaited:
-    """Who waits until no task of some kind is among those that ``under_way`` gives."""
+    """Functions that are called once no task of some kind is among those that ``under_way`` returns."""
 
     __slots__ = ("_under_way", "waiting")
 
@@ -49,23 +49,23 @@ class Awaited:
         self.waiting: list[tuple[Callable[[SrpTask], bool], Callable[[], None]]] = []
 
     def when(self, concerned: Callable[[SrpTask], bool], done: Callable[[], None]) -> None:
-        """Call ``done`` as soon as there is none that is concerned: now, or from :meth:`tell`."""
+        """Call ``done`` as soon as ``concerned`` is true of no task under way: now, or from :meth:`tell`."""
         if any(map(concerned, self._under_way())):
             self.waiting.append((concerned, done))
         else:
             done()
 
     def tell(self) -> None:
-        """Call those who need not wait any more."""
+        """Call the functions that need not wait any more."""
         for each in [each for each in self.waiting if not any(map(each[0], self._under_way()))]:
-            if each in self.waiting:  # not told from within another one
-                # First, and one by one: what one of them raises keeps the others waiting, and is told once.
+            if each in self.waiting:  # not called yet by a nested tell()
+                # Removed first, and one by one: if it raises, it is not called again, and the others still wait.
                 self.waiting.remove(each)
                 each[1]()
 
 
 class Management:
-    """Carries out the functions that one session's initiator asks for, and the resets of others."""
+    """Carries out the task management functions of one session's initiator, and the effects here of other nexuses' functions."""
 
     def __init__(self, session: TargetSession, post: Callable[[Callable[[], None]], None]) -> None:
         self._session = session
@@ -90,7 +90,7 @@ class Management:
         unit = export.unit if export else None
         session.take_over(unit)
 
-        # Also those of what was at this LUN when they came, and has been replaced or removed since.
+        # Also tasks of a unit that was at this LUN when they came, and has been replaced or removed since.
         def concerned(task: SrpTask) -> bool:
             return bytes(task.lun) == lun or (unit is not None and task.concerns(unit))
 
@@ -107,7 +107,7 @@ class Management:
         session.abort(tasks)
         aborted = 0
         for task in tasks:
-            # Now: what comes next may count it, though the answer to this function waits.
+            # Now, as the client may count the credit before the answer to this function is sent.
             task.channel.allow(1)
             if task.channel is channel:
                 aborted += 1
@@ -117,12 +117,12 @@ class Management:
             other.settle()
         done = partial(answer, RspCode.NO_FAILURE, aborted)
         if function == TskMgmtFunc.LUN_RESET and unit is not None:
-            # What a command of another unit does here ends too, and that is answered: nobody has asked for its end.
+            # Commands of other units that use this unit end too, with an answer: the initiator has not aborted them.
             copies = [task for task in session.tasks if task.concerns(unit)]
             session.take_back(copies)
             done = partial(self._aborted, copies, partial(self._reset, unit, done))
         elif function == TskMgmtFunc.CLEAR_TASK_SET and getattr(unit, "order", None) is not None:
-            # Else it is ABORT TASK SET: each nexus has a task set of its own.
+            # Without a shared task set, CLEAR TASK SET is ABORT TASK SET: each nexus has a task set of its own.
             done = partial(self.clear_others, unit, done)
         session.quiet.when(concerned, done)
         for each in {unit, *(task.unit for task in tasks)}:
@@ -132,7 +132,7 @@ class Management:
     def _answer(
         self, channel: Channel, where: Any, tag: int, sol_not: int, code: int, aborted: int = 0
     ) -> None:
-        """Answer a function; with it, the credits of the commands that it aborted."""
+        """Answer a function; the answer also returns the credits of the commands that were aborted."""
         if self._session.over or channel not in self._session.channels:
             return
         channel.outstanding -= aborted
@@ -141,12 +141,12 @@ class Management:
         channel.owed = 0 if written else credits
 
     def clear_others(self, unit: Any, done: Callable[[], None]) -> None:
-        """The tasks that the other nexuses have in the task set of all end; then ``done`` is called."""
+        """End the tasks of the other nexuses in the shared task set, then call ``done``."""
         others = [nexus for nexus in unit.nexuses() if nexus is not self._session.nexus]
         end_tasks(unit, others, self._post, done, own=True)
 
     def _reset(self, unit: Unit, answer: Callable[[], None]) -> None:
-        """LOGICAL UNIT RESET: the tasks of every nexus end before it is done."""
+        """LOGICAL UNIT RESET: reset the unit after the tasks of every nexus have ended."""
         others = [nexus for nexus in unit.nexuses() if nexus is not self._session.nexus]
         end_tasks(unit, others, self._post, partial(self._reset_done, unit, answer))
 
@@ -158,10 +158,10 @@ class Management:
     def end_tasks(
         self, unit: Unit, done: Callable[[], None], but: Task | None = None, own: bool = False
     ) -> None:
-        """Another nexus resets the unit, or one preempts and aborts, or clears the task set, whose are only the unit's ``own``:
-        our tasks, ``but`` that which does so, end TASK ABORTED.
+        """End this nexus's tasks for a unit with TASK ABORTED, except ``but``, then call ``done``: another nexus resets the unit
+        or clears the task set, or a nexus preempts and aborts. ``own``: only tasks of the unit itself, as for CLEAR TASK SET.
 
-        So they cost no credit. Without TAS they end without an answer, and the next command is told so (06/2F/00).
+        Their answers return the credits. Without TAS they end without an answer, and a unit attention follows (06/2F/00).
         """
         session = self._session
         session.take_over(unit)
@@ -178,7 +178,7 @@ class Management:
         session.quiet.when(lambda task: task.concerns(unit), partial(self._aborted, tasks, done))
 
     def _aborted(self, tasks: Sequence[SrpTask], done: Callable[[], None]) -> None:
-        """Nothing of the tasks can reach the initiator any more."""
+        """The tasks cannot touch the initiator's memory any more: answer them."""
         for task in tasks:
             task.end(TASK_ABORTED)
         for channel in self._session.channels:

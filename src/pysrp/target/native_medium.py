@@ -1,6 +1,6 @@
-"""A medium in C: ``struct pysrp_medium`` of ``native.h``, in the folder that ``pysrp.get_include()`` says.
+"""A medium in C: ``struct pysrp_medium`` of ``native.h``, in the folder that ``pysrp.get_include()`` returns.
 
-``examples/medium/`` has a small one.
+``examples/medium/`` has a small example.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class NativeMedium(Medium):
 
     @property
     def size(self) -> int:  # type: ignore[override]
-        """What it says now."""
+        """The size in bytes that the medium reports now."""
         return self._table.size
 
     def channel(self, loop: Loop) -> MediumChannel:

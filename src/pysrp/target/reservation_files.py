@@ -1,4 +1,4 @@
-"""Persistent reservations in files, one for each unit: what APTPL asks for (SPC-5, 5.14.5).
+"""Persistent reservations in files, one for each unit, so that they survive a power loss as APTPL demands (SPC-5, 5.14.5).
 
 ::
 
@@ -23,11 +23,11 @@ from pysrp.target.units.persistent import ALL_REGISTRANTS, MOST, TYPES, Persiste
 __all__ = ["MAGIC", "ReservationFile", "ReservationFolder", "decoded", "encoded"]
 
 MAGIC = b"pysrp persistent reservations 1 "
-"""What they begin with, wherever they are kept."""
+"""The first bytes of saved reservations, in a file or elsewhere."""
 
 
 class ReservationFile(KeptFile[Persistent]):
-    """The store of one unit: a file that is there as long as there is something to keep."""
+    """The store of one unit: a file that exists as long as there is a registration to keep."""
 
     durable = True
     blocking = True
@@ -42,7 +42,7 @@ class ReservationFile(KeptFile[Persistent]):
 
 
 class ReservationFolder:
-    """A folder with files for each unit by its name. It is made, mode 0700, if it is not there."""
+    """A folder with the files of each unit, by the unit's name. It is created, mode 0700, if it does not exist."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path: Path = Path(path).absolute()
@@ -53,7 +53,7 @@ class ReservationFolder:
         return ReservationFile(self.path / file_name(name, ".pr"))
 
     def saved(self, name: str) -> SavedFile:
-        """Where it keeps what else outlasts the power."""
+        """The store of the unit's other state that survives a power loss."""
         return SavedFile(self.path / file_name(name, ".saved"))
 
 
@@ -71,7 +71,7 @@ def encoded(state: Persistent) -> dict[str, Any]:
 
 
 def decoded(found: dict[str, Any]) -> Persistent:
-    """What JSON says, kept as it is; one of UNREADABLE (:mod:`~pysrp.target.kept_files`) if that is no such state."""
+    """The state from JSON, with ``kept`` set; raises one of UNREADABLE (:mod:`~pysrp.target.kept_files`) if it is malformed."""
     keys: dict[Registrant, int] = {}
     for one in found["registrants"]:
         port, target, key = bytes.fromhex(one["initiator_port"]), one["target_port"], int(one["key"], 16)

@@ -1,4 +1,4 @@
-"""What a unit keeps beside its persistent reservations, in a file for each unit.
+"""Saved parameters and other lasting state of a unit, beside its persistent reservations, in a file for each unit.
 
 ::
 
@@ -19,11 +19,11 @@ from pysrp.target.units.saved import DAMAGES, LONGEST, Saved
 __all__ = ["SavedFile"]
 
 NAMES = {code.name.lower(): code for code in DAMAGES}
-"""What a damage is called in the file."""
+"""The names in the file of the kinds of damage."""
 
 
 class SavedFile(KeptFile[Saved]):
-    """The store of one unit: a file that is there as soon as something has been saved."""
+    """The store of one unit: a file that exists once something has been saved."""
 
     blocking = True
     magic = b"pysrp saved parameters 1 "
@@ -52,7 +52,7 @@ class SavedFile(KeptFile[Saved]):
 
 
 def _is_page(code: int, page: bytes) -> bool:
-    """Whether a saved page is one with this code (:attr:`pysrp.target.units.pages.PageValues.code`), whole."""
+    """Whether these bytes are a whole mode page with this code (:attr:`pysrp.target.units.pages.PageValues.code`)."""
     head = 4 if code > 0x3F else 2
     if len(page) <= head or page[0] & 0x80 or code_of(page) != code:
         return False

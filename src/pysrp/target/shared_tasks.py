@@ -1,8 +1,8 @@
 """One task set for all nexuses of a unit (TST 000b; SPC-5, 7.5.9; SAM-6, 8.6 to 8.8).
 
-It is an :class:`Order`, of which each session has its own tasks as a :class:`SharedTaskSet`. Where each nexus has a task
-set, which is so by default, that is a :class:`~pysrp.target.srp_session.TaskSet`, which its session's thread alone knows:
-then no lock is taken for a command.
+The task set is an :class:`Order`; each session has its own tasks in it as a :class:`SharedTaskSet`. By default each nexus has a
+task set of its own instead, a :class:`~pysrp.target.srp_session.TaskSet`: it is used by its session's thread only, so that a
+command takes no lock.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ SIMPLE, HEAD_OF_QUEUE, ORDERED = TaskAttribute.SIMPLE, TaskAttribute.HEAD_OF_QUE
 
 
 class Order:
-    """The tasks of all nexuses of one unit, where those have one task set together. Any thread.
+    """The tasks of all nexuses of one unit, where these share one task set. Any thread.
 
-    The rules are those of :class:`~pysrp.target.srp_session.TaskSet`. While there is a task that has to wait, or that others
-    have to wait for, the gates of all nexuses are closed (ALONE): who is at the engine is here, and what is under way behind
-    a gate came before.
-    ``gates`` gives those that there are, and ``over`` is called, without a lock, when they may open again.
+    The rules are those of :class:`~pysrp.target.srp_session.TaskSet`. While a task has to wait, or others have to wait for it,
+    the gates of all nexuses are closed (ALONE): so all later commands come to the engine and into this set, and commands that
+    are under way behind a gate are older.
+    ``gates`` returns the unit's gates; ``over`` is called, without a lock, when they may open again.
     """
 
     def __init__(self, gates: Callable[[], Iterable[tuple[Nexus, Gate]]], over: Callable[[], None]) -> None:
@@ -38,15 +38,17 @@ class Order:
         self._barriers = 0
         self._dormant: deque[tuple[Task, SharedTaskSet]] = deque()
         self._lanes = 0
-        """Gates behind which commands are under way that came before a task that waits."""
+        """Gates behind which commands are under way that are older than a waiting task."""
 
     @property
     def bars(self) -> bool:
-        """Whether a command that comes now may have to wait."""
+        """Whether a new command may have to wait."""
         return bool(self._barriers or self._dormant)
 
     def add(self, task: Task, part: SharedTaskSet) -> bool:
-        """A task arrives; whether it may begin now. If not, or while this goes on, ``part`` is told, in the thread of its nexus."""
+        """Add a task that has arrived; whether it may begin now. If not, :meth:`SharedTaskSet.begin` of ``part`` is posted to the
+        task's nexus when it may, perhaps before this returns.
+        """
         special = task.attribute != SIMPLE
         with self._lock:
             if task.attribute == HEAD_OF_QUEUE or not (special or self.bars):
@@ -59,7 +61,7 @@ class Order:
         for nexus, gate in self._gates():
             with self._lock:
                 self._lanes += 1
-            # What the lane hands over becomes tasks, and is here, before its loop calls what is posted.
+            # Requests that the lane hands over become tasks in this set before its loop calls the posted function.
             if gate.close(ALONE, partial(nexus.post, self._drained)):
                 with self._lock:
                     self._lanes -= 1
@@ -70,7 +72,7 @@ class Order:
         return self._may_begin(task)
 
     def adopt(self, task: Task) -> None:
-        """A task is with the unit already."""
+        """Add a task that has begun already."""
         with self._lock:
             self._enable(task)
 
@@ -79,7 +81,7 @@ class Order:
             return task in self._enabled
 
     def discard(self, task: Task) -> None:
-        """A task has ended, or been aborted, or belongs elsewhere now."""
+        """Remove a task that has ended, was aborted, or has moved to another task set."""
         with self._lock:
             barred = self.bars
             if task in self._enabled:
@@ -94,7 +96,7 @@ class Order:
         self._tell(ready)
 
     def _drained(self) -> None:
-        """Of what was under way behind one gate nothing is any more."""
+        """Behind one more gate nothing is under way any more."""
         with self._lock:
             self._lanes -= 1
             ready = self._ready()
@@ -105,7 +107,7 @@ class Order:
         self._barriers += task.attribute != SIMPLE
 
     def _ready(self) -> list[tuple[Task, SharedTaskSet]]:
-        """Those that may begin now: they are not dormant any more. With the lock."""
+        """Take the dormant tasks that may begin now out of the queue. With the lock."""
         found = []
         while self._dormant:
             task = self._dormant[0][0]
@@ -117,35 +119,35 @@ class Order:
 
     @staticmethod
     def _tell(ready: Iterable[tuple[Task, SharedTaskSet]]) -> None:
-        """Let these begin, each in its own thread."""
+        """Let these tasks begin, each in its nexus's thread."""
         for task, part in ready:
             task.nexus.post(partial(part.begin, task))
 
 
 class SharedTaskSet:
-    """The tasks that one nexus has in the task set of all: in its session what :class:`~pysrp.target.srp_session.TaskSet` is.
+    """One nexus's tasks in the shared task set. Its session uses it in place of a :class:`~pysrp.target.srp_session.TaskSet`.
 
-    ``call`` begins one. All of it is for the session's thread.
+    ``call`` begins a task. Only the session's thread may call the methods.
     """
 
     __slots__ = ("_call", "_gates", "_tasks", "beginning", "order")
 
     dormant: tuple[()] = ()
-    """Whoever waits here is begun when it is told to."""
+    """Always empty: the :class:`Order` has the waiting tasks, and lets them begin."""
 
     def __init__(self, order: Order, call: Callable[[Task], None], gates: Sequence[Gate] = ()) -> None:
         self.order: Order = order
         self._call = call
         self._gates = gates
         self._tasks: dict[Task, bool] = {}
-        """Whether each has begun: the order may let one begin some time before its thread hears of it."""
+        """Whether each task has begun here: the order may let it begin some time before the posted call comes."""
         self.beginning: bool = False
 
     def __len__(self) -> int:
         return len(self._tasks)
 
     def guard(self, gates: Sequence[Gate]) -> None:
-        """From now on these are its gates."""
+        """Replace the gates, which are closed while there are tasks."""
         self._gates = gates
         if len(self):
             self._close()
@@ -155,20 +157,20 @@ class SharedTaskSet:
             gate.close(TASKS)
 
     def add(self, task: Task) -> bool:
-        """A task arrives; whether it begins at once."""
+        """Add a task that has arrived; whether it begins at once."""
         self._close()
         self._tasks[task] = False
         self._tasks[task] = self.order.add(task, self)
         return self._tasks[task]
 
     def adopt(self, task: Task) -> None:
-        """A task is with the unit already."""
+        """Add a task that has begun already."""
         self._close()
         self._tasks[task] = True
         self.order.adopt(task)
 
     def discard(self, task: Task) -> None:
-        """A task has ended or been aborted."""
+        """Remove a task that has ended or was aborted."""
         if task not in self._tasks:
             return
         del self._tasks[task]
@@ -182,13 +184,13 @@ class SharedTaskSet:
         return None
 
     def begin(self, task: Task) -> None:
-        """The order lets a task begin: it does, unless it has begun or been aborted since."""
+        """Begin a task, as the order permits it, unless it has begun or was aborted meanwhile."""
         if self._tasks.get(task) is False:
             self._tasks[task] = True
             self._call(task)
 
     def leave(self) -> tuple[list[Task], list[Task]]:
-        """Its tasks, which belong into another set from now on: those that have begun, and those that have not."""
+        """Remove all tasks, as they move to another set: those that have begun, and those that have not."""
         begun = [task for task, has_begun in self._tasks.items() if has_begun]
         dormant = [task for task, has_begun in self._tasks.items() if not has_begun]
         self._tasks = {}

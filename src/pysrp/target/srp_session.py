@@ -1,16 +1,16 @@
-"""One SRP session of a target port: credits, commands, answers, on whatever carries the IUs (SRP r16a, clauses 5 and 6).
+"""One SRP session of a target port: credits, commands, answers, on any transport (SRP r16a, clauses 5 and 6).
 
 A :class:`TargetSession` is an I_T nexus that is logged in. It has one :class:`Channel` for each connection, and a channel has a
-:class:`~pysrp.target.link.Link`: the adapter that brought the IU, and that writes the answer. All of a session's channels belong to one
-thread.
+:class:`~pysrp.target.link.Link`: the adapter that delivers the IUs and writes the answers. All channels of a session belong to
+one thread.
 
-What is out of place is answered so (drivers differ much in this):
+Errors are answered as follows (drivers differ much in this):
 
 ====================================================  ======================================================
 IU                                                    answer
 ====================================================  ======================================================
-more requests than credits; an opcode that only       the link is told of a violation
-targets send, or that nobody knows
+more requests than credits; an opcode that only       Link.violated() is called
+targets send, or an unknown one
 CMD with bad descriptors or too short for what        CHECK CONDITION, 05/0E/03 INVALID FIELD IN COMMAND
 it claims; immediate data that was not agreed on      INFORMATION UNIT
 descriptors that lead outside the client's memory     CHECK CONDITION, 0B/4B/00 DATA PHASE ERROR
@@ -18,8 +18,8 @@ task attribute ACA; unassigned ones                   CHECK CONDITION, 0B/49/00;
 ====================================================  ======================================================
 
 Credits. Every answer to a CMD or TSK_MGMT gives one back. An aborted command has no answer: the answer to the function
-that aborted it gives its credit back too. Linux counts such commands itself and so counts them twice; that many more than
-the limit are not held against a client.
+that aborted it gives its credit back too. Linux takes such a credit back by itself as well, and so counts it twice; so a client
+may exceed the limit by as many requests.
 """
 
 from __future__ import annotations
@@ -66,13 +66,13 @@ MOST_FOUND = 1024
 
 CHECK_CONDITION = 0x02
 ALL_OF_THE_SET = 1
-"""QERR: CHECK CONDITION ends the commands of the task set, whosever they are."""
+"""QERR 01b: CHECK CONDITION ends all commands of the task set, of every nexus."""
 REPORT_LUNS = 0xA0
 CMD, TSK_MGMT, CRED_RSP = int(srp.Opcode.CMD), int(srp.Opcode.TSK_MGMT), int(srp.Opcode.CRED_RSP)
 DATA_OUT, DATA_IN = srp.Cmd.data_out.segments, srp.Cmd.data_in.segments
 IMMEDIATE = int(srp.BufferFormat.IMMEDIATE)
 Data = tuple[Sequence[Segment], int, Any]
-"""What an SRP_CMD says of its data in one direction: segments, bytes, and what there is of a table that is not all there."""
+"""An SRP_CMD's data in one direction: segments, bytes, and the arguments of an IndirectTable if its table is incomplete."""
 NO_DATA: Data = (), 0, None
 SIMPLE, HEAD_OF_QUEUE, ORDERED = TaskAttribute.SIMPLE, TaskAttribute.HEAD_OF_QUEUE, TaskAttribute.ORDERED
 ATTRIBUTES = SIMPLE, HEAD_OF_QUEUE, ORDERED
@@ -80,7 +80,7 @@ ATTRIBUTES = SIMPLE, HEAD_OF_QUEUE, ORDERED
 
 @dataclass(slots=True, eq=False, repr=False, kw_only=True)
 class SrpTask(Task):
-    """A task, and what its answer needs to know of its request."""
+    """A task, with what its answer needs from the SRP_CMD."""
 
     where: Any
     sol_not: int
@@ -88,23 +88,24 @@ class SrpTask(Task):
     tables: list[tuple[bool, IndirectTable]] | None = field(default=None, init=False)
     """Indirect tables that have to be fetched before it can begin, and whether they are for data-out."""
     begins: tuple[Any, ...] | None = field(default=None, init=False)
-    """What begins then, if it may."""
+    """The call that begins the task then, once its task set permits it."""
 
     def unreachable(self, error: TransportError) -> None:
-        """A table that cannot be fetched is an error of the IU."""
+        """As :meth:`Task.unreachable`; while a table is fetched, end with an error of the IU."""
         if self.tables is None:
             Task.unreachable(
                 self, error
-            )  # the class is made anew for its slots, and super() means the old one
+            )  # not super(): dataclass(slots=True) makes a new class, and super() means the old one
         else:
             log.warning("%r: %s", self, error)
             self.end(CHECK_CONDITION, INVALID_FIELD_IN_IU)
 
 
 class Arrivals:
-    """How many requests there were when IUs were last taken from the link, and how many were among those.
+    """How many requests were outstanding ``before`` IUs were last taken from the link, and how many of the IUs taken were
+    requests (``seen``).
 
-    What a session knows of a native lane (:class:`pysrp._fast.lane.Lane`); here is none.
+    This is the part of a native lane (:class:`pysrp._fast.lane.Lane`) that a session uses, for a link without a lane.
     """
 
     __slots__ = ("before", "seen")
@@ -118,7 +119,7 @@ class Arrivals:
         self.before = self.seen = 0
 
     def hand_over(self, luns: Collection[int] | None = None) -> Sequence[NativeRequest]:
-        """Nothing."""
+        """No requests: there is no lane."""
         return ()
 
 
@@ -128,8 +129,8 @@ class Channel:
     ``immediate`` is where in an SRP_CMD immediate data begins, in bytes, as agreed at login
     (:func:`~pysrp.target.login.immediate_offset`); 0: there is none.
 
-    ``arrivals`` counts the requests that came together, for a link that takes many at once: they were all outstanding,
-    whether answered by now or not. Without it the requests that are outstanding now are counted.
+    ``arrivals`` counts requests that were taken together, for a link that takes many at once: they were all outstanding
+    at that time, even if some are answered by now. Without it the requests that are outstanding now are counted.
     """
 
     __slots__ = (
@@ -167,15 +168,15 @@ class Channel:
         self.arrivals: Any = arrivals
         self.immediate: int = immediate
         self.allowed: int = credits
-        """How many requests may be outstanding: the limit, and what a client may have counted twice."""
+        """How many requests may be outstanding: the limit, and the credits that a client may have counted twice."""
         self.outstanding = 0
         """Requests whose answer has not been sent."""
         self.owed = 0
-        """Credits that have not been given back: an answer could not be written, or there was none on this channel."""
+        """Credits still to be given back: an answer could not be written, or there was none on this channel."""
         self.told = 0
         """How many times credits were given without an answer, which is the tag of the last SRP_CRED_REQ."""
         self.asked = False
-        """Whether that one has no SRP_CRED_RSP yet: a target has one request at a time."""
+        """Whether the last SRP_CRED_REQ has no SRP_CRED_RSP yet: a target has one request at a time."""
         session.channels.append(self)
 
     def arrived(self, where: Any, iu: bytes) -> None:
@@ -201,20 +202,20 @@ class Channel:
             self.session.management.request(self, where, iu)
 
     def sent(self) -> None:
-        """An answer has been sent: its request is outstanding no longer."""
+        """An answer has been sent: its request is not outstanding any more."""
         self.outstanding -= 1
 
     def allow(self, more: int) -> None:
-        """Do not hold it against the client if it has counted that many credits twice."""
+        """Permit ``more`` requests beyond the limit, as the client may have counted that many credits twice."""
         self.allowed = min(self.allowed + more, self.limit + EXTRA_CREDITS)
 
     def forgive(self) -> None:
-        """A request of this channel was aborted through another one: it has no answer to give its credit back."""
+        """A request of this channel was aborted through another channel: without an answer here, its credit is owed."""
         self.outstanding -= 1
         self.owed += 1
 
     def settle(self) -> None:
-        """Give back what is owed, where that needs no answer; else the next one does."""
+        """Give owed credits back by an SRP_CRED_REQ, if the link can send one; else the next answer has them."""
         if not self.owed or self.asked:
             return
         credits, self.owed, self.asked = self.owed, 0, True
@@ -228,21 +229,21 @@ class TaskSet:
 
     Tasks in order of arrival: dormant ones wait, enabled ones are with the unit.
 
-    HEAD OF QUEUE begins at once. ORDERED begins when nothing older is left. SIMPLE begins when no ORDERED
-    one that is older is left and no HEAD OF QUEUE one. So the oldest dormant task decides: if it has to wait,
-    all behind it do. ``gates`` are closed while there are tasks: what goes through them knows no order.
+    HEAD OF QUEUE begins at once. ORDERED begins when no older task is left. SIMPLE begins when no older ORDERED task
+    and no HEAD OF QUEUE task is left. So the oldest dormant task decides: if it has to wait, all behind it do.
+    ``gates`` are closed while there are tasks, as the native lane keeps no order.
     """
 
     __slots__ = ("_barriers", "_enabled", "_gates", "beginning", "dormant")
 
     order = None
-    """It is nobody else's."""
+    """None: it is not shared with other nexuses."""
 
     def __init__(self, gates: Sequence[Gate] = ()) -> None:
         self._gates = gates
         self.dormant: deque[Task] = deque()
         self.beginning: bool = False
-        """Whether somebody is beginning dormant tasks: what ends meanwhile need not see to it."""
+        """Whether :meth:`TargetSession.pump` is beginning dormant tasks: a task that ends meanwhile need not call it."""
         self._enabled: set[Task] = set()
         self._barriers = 0
 
@@ -250,14 +251,14 @@ class TaskSet:
         return len(self.dormant) + len(self._enabled)
 
     def guard(self, gates: Sequence[Gate]) -> None:
-        """From now on these are its gates."""
+        """Replace the gates."""
         self._gates = gates
         if len(self):
             for gate in gates:
                 gate.close(TASKS)
 
     def add(self, task: Task) -> bool:
-        """A task arrives; whether it begins at once."""
+        """Add a task that has arrived; whether it begins at once."""
         for gate in self._gates:
             gate.close(TASKS)
         if task.attribute == SIMPLE and not self.dormant and not self._barriers:
@@ -270,17 +271,17 @@ class TaskSet:
         return True
 
     def adopt(self, task: Task) -> None:
-        """A task is with the unit already: it came before whatever there is an order with."""
+        """Add a task that has begun already: it is older than any task that has to keep an order with it."""
         for gate in self._gates:
             gate.close(TASKS)
         self._enable(task)
 
     def leave(self) -> tuple[list[Task], list[Task]]:
-        """Its tasks, which belong into another set from now on: those that have begun, and those that have not."""
+        """Its tasks, as they move to another set: those that have begun, and those that have not."""
         return list(self._enabled), list(self.dormant)
 
     def discard(self, task: Task) -> None:
-        """A task has ended or been aborted. What waited for it is given by :meth:`next`."""
+        """Remove a task that has ended or was aborted. :meth:`next` then gives the tasks that waited for it."""
         if task in self._enabled:
             self._enabled.remove(task)
             self._barriers -= task.attribute != SIMPLE
@@ -291,7 +292,7 @@ class TaskSet:
                 gate.open(TASKS)
 
     def next(self) -> Task | None:
-        """The next dormant task, if it may begin; it is not dormant then."""
+        """Take the next dormant task out, if it may begin; else None."""
         if not self.dormant or not self._ready(self.dormant[0]):
             return None
         task = self.dormant.popleft()
@@ -330,20 +331,20 @@ class TargetSession:
         self.tasks: dict[SrpTask, None] = {}
         self.sets: dict[Unit, TaskSet | SharedTaskSet] = {}
         self._granted: dict[int, tuple[Any, Grant]] = {}
-        """By LUN: what the native lane may do there, and the export that it is for."""
+        """By LUN: the export, and what it grants to the native lane."""
         self._gates: dict[Unit, tuple[Gate, ...]] = {}
         self.over: bool = False
         self.told = False
-        """Whether a login has told what it means for the units that this is a new nexus."""
+        """Whether a login has established the unit attentions of a new nexus."""
         self.management: Management = Management(self, post)
         nexus.abort = self.management.end_tasks
         nexus.reaches = partial(luns.visible, nexus)
         self._copying: dict[Underway, SrpTask] = {}
-        """Copies of aborted tasks that are not over, and the tasks."""
+        """Transfers of aborted tasks that the link still copies for, and the tasks."""
         self.idle: Awaited = Awaited(lambda: self.tasks)
-        """For who waits until there is no task of some kind."""
+        """Waits until there is no task of some kind."""
         self.quiet: Awaited = Awaited(self._copying.values)
-        """For who waits until no link copies for a task of some kind that has been aborted."""
+        """Waits until no link copies for an aborted task of some kind."""
         self._found: dict[bytes, Any] = {}
         self._exports: Any = None
         luns.bind(nexus)
@@ -363,17 +364,17 @@ class TargetSession:
         return sum(channel.outstanding for channel in self.channels)
 
     def told_limits(self) -> None:
-        """The initiator has been told another largest transfer, which changes what it sees."""
+        """Another largest transfer was announced to the initiator, which changes the units that it sees."""
         self.take_over()
         self._exports = None
         self._granted = {}
         self.luns.bind(self.nexus)
 
     def find(self, lun: bytes) -> Any:
-        """What is at a LUN; asked for each command, so remembered until the map changes."""
+        """The export at a LUN, None where there is none. Called for each command, so cached until the map changes."""
         if self.luns.exports is not self._exports:
             self._exports, self._found = self.luns.exports, {}
-            # Of what is not there any more too: this may be the last that holds on to a unit.
+            # Empty task sets are dropped, also of removed units: this may be the last reference to a unit.
             self.sets = {unit: tasks for unit, tasks in self.sets.items() if len(tasks)}
         try:
             return self._found[lun]
@@ -384,7 +385,7 @@ class TargetSession:
             return export
 
     def grants(self) -> list[Grant]:
-        """What its units let the native lane do now, instead of what they did; the gates follow the task sets."""
+        """Renew the grants of its units to the native lane, and tie the gates to the task sets; the grants."""
         self.take_over()
         before, self._granted, self._gates = self._granted, {}, {}
         for export in self.luns.visible(self.nexus):
@@ -402,13 +403,13 @@ class TargetSession:
         return [grant for _, grant in self._granted.values()]
 
     def media(self) -> set[Medium]:
-        """What its units have now, and what the native lane has been granted, which another thread may be changing."""
+        """The media of its units now, and those granted to the native lane; another thread may be changing the former."""
         found = [getattr(export.unit, "backend", None) for export in self.luns.exports.values()]
         found += [grant.medium for _, grant in self._granted.values()]
         return {each for each in found if isinstance(each, Medium)}
 
     def drop(self, channel: Channel) -> None:
-        """A channel is closed: its tasks are aborted, nobody can be told how they end."""
+        """A channel is closed: abort its tasks, as they cannot be answered any more."""
         self.take_over()
         self.channels.remove(channel)
         self.abort([task for task in self.tasks if task.channel is channel])
@@ -420,12 +421,12 @@ class TargetSession:
         self.take_over(unit)
         self.idle.when(lambda task: task.concerns(unit), done)
 
-    # What the native lane does.
+    # The native lane's requests.
 
     def take_over(self, unit: Unit | None = None) -> None:
-        """What it has under way, for one unit or for all, is tasks from now on.
+        """Make tasks of the requests that the native lane has under way, for one unit or for all.
 
-        Also what it has for units that are not at their LUN any more: a function for that LUN is about it too.
+        Also of those for units that are not at their LUN any more: a task management function for that LUN concerns them too.
         """
         there = self.luns.exports
         for channel in self.channels:
@@ -442,7 +443,7 @@ class TargetSession:
                     self.adopt(channel, late)
 
     def adopt(self, channel: Channel, late: NativeRequest) -> None:
-        """One of them is a task from now on."""
+        """Make a task of one request of the native lane."""
         export, grant = self._granted[late.lun]
         raw = late.iu
         iu = srp.Cmd(raw)
@@ -457,7 +458,7 @@ class TargetSession:
         )
         channel.outstanding += 1
         self._set_of(export.unit).adopt(task)
-        task.claim(late.offset, late.size)  # it is there already: who wants to be alone waits for it
+        task.claim(late.offset, late.size)  # it runs already: a command that wants to be alone waits for it
         task.mover.adopt(task, grant.medium, late)
 
     # Commands.
@@ -541,7 +542,7 @@ class TargetSession:
             if task.attribute not in ATTRIBUTES:
                 task.attribute = ORDERED
             unit = export.unit
-            if task.attribute == ORDERED:  # what it waits for has to be seen
+            if task.attribute == ORDERED:  # it has to wait for the native lane's requests too
                 self.take_over(unit)
             tasks = self.sets.get(unit)
             if tasks is None or tasks.order is not getattr(unit, "order", None):
@@ -550,7 +551,7 @@ class TargetSession:
                 self._begin(task, unit.execute, task)
 
     def _set_of(self, unit: Unit) -> TaskSet | SharedTaskSet:
-        """Where its tasks are: with those of other nexuses, if the unit has one task set for all (TST)."""
+        """The task set for a unit: shared with other nexuses, if the unit's TST says so."""
         order = getattr(unit, "order", None)
         before = self.sets.get(unit)
         if before is not None and before.order is order:
@@ -563,7 +564,7 @@ class TargetSession:
             for task in begun:
                 tasks.adopt(task)
             for task in dormant:
-                if tasks.add(task):  # whoever it waited for is not in its task set any more
+                if tasks.add(task):  # the task that it waited for may be in another task set now
                     self._begin_shared(task)
         return tasks
 
@@ -572,7 +573,7 @@ class TargetSession:
 
     @staticmethod
     def _begin(task: Any, *call: Any) -> None:
-        """Begin a command, or let it begin when its tables have come."""
+        """Begin a command, or have it begin when its tables have been fetched."""
         if task.tables is None:
             task.attempt(*call)
         else:
@@ -581,11 +582,11 @@ class TargetSession:
     def _fetch_table(self, task: SrpTask) -> None:
         assert task.tables
         table = task.tables[0][1]
-        # Never in the IU, wherever the data is.
+        # By the channel's own mover: a table is never immediate data.
         task.channel.mover.fetch(task, [table.rest], table.rest[1], partial(self._table, task))
 
     def _table(self, task: SrpTask, data: memoryview) -> None:
-        """A table has come."""
+        """A table has been fetched."""
         assert task.tables
         outward, table = task.tables[0]
         if outward:
@@ -601,7 +602,7 @@ class TargetSession:
             task.attempt(*task.begins)
 
     def _malformed(self, channel: Channel, where: Any, raw: bytes) -> None:
-        """An SRP_CMD that is too short for what it says."""
+        """Answer an SRP_CMD that is too short for what it claims."""
         task = SrpTask(
             self.nexus,
             Lun(),
@@ -639,7 +640,7 @@ class TargetSession:
             self.idle.tell()
 
     def _clear_affected(self, unit: Any) -> None:
-        """CHECK CONDITION ends the other commands: of this nexus, and of all in its task set where QERR is 01b."""
+        """QERR: after CHECK CONDITION, end the other commands of this nexus, and with 01b those of the whole task set."""
         self.take_over(unit)
         self.clear([each for each in self.tasks if each.unit is unit])
         if unit.qerr == ALL_OF_THE_SET and unit.order is not None:
@@ -647,8 +648,8 @@ class TargetSession:
 
     @staticmethod
     def pump(tasks: TaskSet | SharedTaskSet) -> None:
-        """Begin what may begin."""
-        if tasks.beginning:  # a task that ends at once comes here from within
+        """Begin all dormant tasks that may begin."""
+        if tasks.beginning:  # re-entered by a task that has ended at once
             return
         tasks.beginning = True
         try:
@@ -660,9 +661,9 @@ class TargetSession:
     # Aborting.
 
     def take_back(self, tasks: Sequence[SrpTask]) -> None:
-        """Nothing more happens in these tasks, and they stand in nobody's way; see :attr:`quiet`."""
+        """Cancel these tasks and take them out of their task sets. The link may still copy for some: see :attr:`quiet`."""
         ending = [(task.transfer, task) for task in tasks if task.transfer is not None]
-        # Those that wait for staged memory first: what a running one gives back must not start them.
+        # Tasks that wait for staged memory first: a chunk that a running one returns must not start them.
         for transfer, task in sorted(ending, key=lambda each: each[0].request is not None):
             if not transfer.cancel(partial(self._copied, transfer)):
                 self._copying[transfer] = task
@@ -675,17 +676,17 @@ class TargetSession:
     def abort(self, tasks: Sequence[SrpTask]) -> None:
         """End tasks without an answer."""
         for task in tasks:
-            task.aborted = task.ended = True  # whatever a handler does as it is closed, there is no answer
+            task.aborted = task.ended = True  # so that a handler that is closed cannot send an answer
         self.take_back(tasks)
         for task in tasks:
             del self.tasks[task]
         self.idle.tell()
 
     def clear(self, tasks: Sequence[SrpTask]) -> None:
-        """End tasks without an answer that no function of this nexus aborts: their credits come back all the same."""
+        """End tasks without an answer, other than by a function of this nexus: give their credits back separately."""
         self.abort(tasks)
         for task in tasks:
-            task.channel.allow(1)  # the client may count it, too
+            task.channel.allow(1)  # the client may count this credit by itself, too
             task.channel.forgive()
         for channel in dict.fromkeys(task.channel for task in tasks):
             channel.settle()

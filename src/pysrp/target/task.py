@@ -679,7 +679,7 @@ class Steps:
 
     def done(self, result: object = None) -> None:
         """The effect that the handler yielded has been carried out."""
-        if self._task.steps is not self:  # the task was aborted; this comes from a job, which goes on all the same
+        if self._task.steps is not self:  # aborted: a job that the handler waited for goes on all the same
             return
         self._result = result
         self._ready = True

@@ -1,9 +1,9 @@
 """A logical unit: what every device type has in common (SAM-5, SPC-4, and SPC-2 for RESERVE and RELEASE).
 
-:class:`LogicalUnit` is put together from the parts in :mod:`pysrp.target.units`: what several nexuses share, behind one
-lock (unit attentions, the reservation, mode pages, what goes on, whether the unit is started), and the commands of every
-unit. A device type is a subclass whose methods, marked with :func:`~pysrp.target.units.commands.command`, handle one kind
-of CDB each::
+:class:`LogicalUnit` is put together from the parts in :mod:`pysrp.target.units`: the state that several nexuses share,
+behind one lock (unit attentions, reservations, mode pages, the job, whether the unit is started), and the commands of
+every unit. A device type is a subclass whose methods, marked with :func:`~pysrp.target.units.commands.command`, handle one
+kind of CDB each::
 
     class Printer(LogicalUnit):
         device_type = PeripheralDeviceType.PRINTER
@@ -46,14 +46,13 @@ class LogicalUnit(
 ):
     """One logical unit. Several sessions may call it from several threads; it calls none of them.
 
-    ``identity`` is what INQUIRY tells and may be replaced at any time (tell the nexuses with
-    ``attention(0x3F, 0x03)``), ``removable`` its RMB bit, ``max_transfer`` the most bytes that one READ or
-    WRITE moves (None: any number), ``pages`` the mode pages that it has beside those of every unit. Without an identity
-    the unit has the ids of a device named ``name`` of the server where it is exported first, and without a name those
-    of the LUN that it has there. ``reservations`` keeps persistent reservations
-    (:class:`~pysrp.target.units.persistent.ReservationStore`); without it they end with the unit. ``saved`` keeps what else
-    outlasts the power (:class:`~pysrp.target.units.saved.SavedStore`); without it nothing does.
+    ``identity`` is the unit's INQUIRY data and may be replaced at any time (then call ``attention(0x3F, 0x03)``),
+    ``removable`` its RMB bit, ``max_transfer`` the most bytes that one READ or WRITE moves (None: any number), ``pages`` its
+    mode pages beside those of every unit. Without an identity the unit's ids are made of ``name`` and of the first server
+    that exports it; without a name, of its LUN there. ``reservations`` keeps persistent reservations
+    (:class:`~pysrp.target.units.persistent.ReservationStore`); without it they end with the unit. ``saved`` keeps the other
+    state that survives a power loss (:class:`~pysrp.target.units.saved.SavedStore`); without it there is no such state.
 
-    The rest of what a subclass may replace is in the parts: ``inquiry_data``, ``vpd_pages``, ``block_descriptor``,
+    The other methods that a subclass may replace are in the parts: ``inquiry_data``, ``vpd_pages``, ``block_descriptor``,
     ``device_specific_parameter``, ``modes_selected``, ``failed``, every handler.
     """

@@ -1,4 +1,4 @@
-"""Threads for backends that block, and for who waits for media."""
+"""Worker threads for backends that block, and a loop for threads that wait for media."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Pool", "WaitingLoop"]
 log: logging.Logger = logging.getLogger("pysrp.target")
 
 THREADS = 4
-"""For one backend: enough to keep a disk busy, and no other backend waits for them."""
+"""Threads for one backend: enough to keep a disk busy. Backends do not share them, so that none waits for another."""
 
 
 def nothing(*arguments: object) -> None:
@@ -41,7 +41,7 @@ class Submission:
         self.ended: Callable[[Exception | None], None] = ended
 
     def forget(self) -> None:
-        """It is over: hold on to nothing, as what holds on to this may live long."""
+        """Drop the references to the functions, as this object may be kept for long after its end."""
         self.call = nothing
         self.ended = nothing
 
@@ -51,9 +51,9 @@ class Submission:
 
 
 class Crew:
-    """The work of one backend, and up to :data:`THREADS` threads that come and go with it.
+    """The work of one backend, and up to :data:`THREADS` threads, which are started and ended by need.
 
-    ``over`` is called when the last of them has gone.
+    ``over`` is called when a thread ends.
     """
 
     threads: int
@@ -67,13 +67,13 @@ class Crew:
         self.threads = 0
 
     def submit(self, work: Submission) -> None:
-        """Begin it, or let it wait. What raises has no effect: the work will not begin."""
+        """Begin the work, or queue it. If this raises, the work will not begin."""
         with self.lock:
             self.waiting.append(work)
             if self.threads >= THREADS or self.threads - len(self.running) >= len(self.waiting):
                 self.lock.notify()
                 return
-            # Nobody takes the work before the lock is free.
+            # No thread takes the work before the lock is released.
             thread = threading.Thread(target=self._serve, name="pysrp backend", daemon=True)
             self.threads += 1
             try:
@@ -90,7 +90,7 @@ class Crew:
                 raise
 
     def abandon(self, work: Submission) -> bool:
-        """What nobody wants any more either never begins, or goes before everything that comes after it."""
+        """Cancel work; True if it had not begun. Running work becomes a straggler, for which all later work waits."""
         with self.lock:
             if work in self.waiting:
                 self.waiting.remove(work)
@@ -103,13 +103,13 @@ class Crew:
             return False
 
     def drain(self, timeout: float | None) -> bool:
-        """Wait until there is nothing to do."""
+        """Wait until there is no work; False if ``timeout`` seconds pass first."""
         with self.lock:
             return self.lock.wait_for(lambda: not self.waiting and not self.running, timeout)
 
     def _next(self) -> Submission | None:
         with self.lock:
-            # What an abandoned write still puts on the medium must not overtake what is written later.
+            # An abandoned write that still runs must not overwrite the data of a later one.
             while not self.waiting or self.stragglers:
                 if not self.lock.wait(IDLE) and not self.waiting:
                     self.threads -= 1
@@ -147,20 +147,20 @@ IDLE = 5.0
 
 
 class WaitingLoop:
-    """The loop of who waits for media: :class:`pysrp.target.medium.Loop`."""
+    """The loop (:class:`pysrp.target.medium.Loop`) of a thread that waits for media."""
 
     def __init__(self) -> None:
         self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._left = False
 
     def post(self, call: Callable[[], None]) -> None:
-        """Let whoever waits call it. From any thread."""
+        """Have a function called by the waiting thread, or here once that has left. From any thread."""
         self._calls.put(call)
         if self._left:
-            self._call_all()  # nobody else will; each is taken once, whoever takes it
+            self._call_all()  # the waiting thread has left; the queue gives each function to one thread only
 
     def run_while(self, waiting: Collection[object], timeout: float | None) -> bool:
-        """Until nothing is waited for any more; False if ``timeout`` seconds pass first."""
+        """Call posted functions until ``waiting`` is empty; False if ``timeout`` seconds pass first."""
         end = None if timeout is None else time.monotonic() + timeout
         while waiting:
             try:
@@ -171,7 +171,7 @@ class WaitingLoop:
         return True
 
     def leave(self) -> None:
-        """Nobody waits any more: what is under way goes on, on the threads that post."""
+        """Stop waiting: from now on posted functions are called on the threads that post them."""
         self._left = True
         self._call_all()
 
@@ -234,7 +234,7 @@ class Pool:
             loop.leave()
 
     def _forget(self, key: object) -> None:
-        """Let go of a backend that has had nothing to do for a while."""
+        """Drop the crew of a backend that has no threads any more."""
         with self._lock:
             crew = self._crews.get(key)
             if crew is not None and not crew.threads:
@@ -248,5 +248,5 @@ class Pool:
         for crew in crews:
             left = None if end is None else max(0.0, end - time.monotonic())
             if not crew.drain(left):
-                return False  # the others had as long
+                return False  # the timeout is over for the other crews too
         return True

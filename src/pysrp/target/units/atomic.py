@@ -1,4 +1,4 @@
-"""Commands that are one with their blocks: COMPARE AND WRITE, ORWRITE, WRITE ATOMIC (SBC-4, 4.30, 5.3, 5.7 and 5.45)."""
+"""Atomic commands: COMPARE AND WRITE, ORWRITE, WRITE ATOMIC (SBC-4, 4.30, 5.3, 5.7 and 5.45)."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ __all__ = ["AtomicCommands"]
 log: logging.Logger = logging.getLogger("pysrp.target")
 
 MAX_COMPARE = 255
-"""Blocks of one COMPARE AND WRITE: its count has one byte."""
+"""Blocks of one COMPARE AND WRITE: the field for their number has one byte."""
 
 LIES = 16
-"""How often a medium may say that blocks differ which are equal when they are read."""
+"""How often a medium may report that blocks differ which turn out equal when they are read."""
 
 MAX_ATOMIC = 1 << 20
 """Bytes of one WRITE ATOMIC."""
 
 
 class AtomicCommands(Comparing):
-    """COMPARE AND WRITE, ORWRITE(16), WRITE ATOMIC(16): no other command of the unit comes in between, from whichever nexus."""
+    """COMPARE AND WRITE, ORWRITE(16), WRITE ATOMIC(16): atomic against all other commands of the unit, from any nexus."""
 
     @property
     def max_compare(self) -> int:
@@ -44,7 +44,7 @@ class AtomicCommands(Comparing):
 
     @property
     def max_atomic(self) -> int:
-        """Blocks that one WRITE ATOMIC writes at most; 0 where the medium does not promise what that needs."""
+        """Blocks that one WRITE ATOMIC writes at most; 0 if the medium has no atomic writes."""
         if Feature.ATOMIC not in features_of(self.backend):
             return 0
         most = MAX_ATOMIC if self.max_transfer is None else min(MAX_ATOMIC, self.max_transfer)
@@ -52,7 +52,7 @@ class AtomicCommands(Comparing):
 
     @command(cdbs.WriteAtomic16, medium=True, when="max_atomic")
     def write_atomic(self, task: Task, cdb: cdbs.WriteAtomic16) -> Generator[Effect, Any, Effect]:
-        """WRITE ATOMIC(16), as one operation, of up to :attr:`max_atomic` blocks: there are no boundaries."""
+        """WRITE ATOMIC(16), as one operation, of up to :attr:`max_atomic` blocks: ATOMIC BOUNDARY must be 0."""
         blocks = cdb.transfer_length
         if cdb.atomic_boundary:
             raise invalid(cdbs.WriteAtomic16, "atomic_boundary")
@@ -69,9 +69,9 @@ class AtomicCommands(Comparing):
 
     @command(cdbs.CompareAndWrite, medium=True)
     def compare_and_write(self, task: Task, cdb: cdbs.CompareAndWrite) -> Generator[Effect, Any, Effect]:
-        """COMPARE AND WRITE: what is there is compared with the first half of data-out, the second takes its place.
+        """COMPARE AND WRITE: if the blocks equal the first half of data-out, the second half is written.
 
-        Whoever sends more or less means other blocks than its CDB says, and would compare or write the wrong half.
+        Refused if data-out is not twice the blocks of the CDB: the halves would not be the ones that the initiator means.
         """
         blocks = cdb.number_of_logical_blocks
         start, length = self._start(cdb, blocks), blocks * self.block_size
@@ -95,10 +95,10 @@ class AtomicCommands(Comparing):
     def _compare_and_put(
         self, start: int, expected: memoryview, data: memoryview, fua: bool
     ) -> Generator[Effect, Any, bool]:
-        """Let the medium do it, alone among all who reach it. False: it cannot, and nobody else does.
+        """Let the medium compare and write, atomically against its other users. False: it cannot, and has no other users.
 
-        Raise Fault where it says :data:`LIES` times that they differ where they do not: nobody changes blocks back so often
-        just in between.
+        Raise Fault if it reports :data:`LIES` times that the blocks differ when a READ finds them equal: another user would
+        hardly change them back in time so often.
         """
         for _ in range(LIES):
             try:
@@ -111,15 +111,15 @@ class AtomicCommands(Comparing):
                     raise invalid(cdbs.CompareAndWrite, "number_of_logical_blocks") from error
                 if error.errno != errno.EILSEQ:
                     raise
-            # Where do they differ? If they do not any more, another server has changed them back.
+            # Raises the miscompare, with its place. If the blocks are equal now, another server has changed them back.
             yield from self._compare(start, len(data), expected, False)
-            yield NextTurn()  # a medium that errs at once can be aborted, and stops nobody else
+            yield NextTurn()  # even if the medium fails at once, others have their turn, and an abort is seen
         log.error("%s: %r says that blocks differ which do not", self.name, self.backend)
         raise Fault(SenseKey.HARDWARE_ERROR, SenseCode.INTERNAL_TARGET_FAILURE)
 
     @command(cdbs.OrWrite16, medium=True)
     def or_write(self, task: Task, cdb: cdbs.OrWrite16) -> Generator[Effect, Any, Effect]:
-        """ORWRITE(16): the bits of data-out are set beside those that are there."""
+        """ORWRITE(16): the blocks become the bitwise OR of their data and data-out."""
         blocks = cdb.transfer_length
         start, length = self._start(cdb, blocks), self._length(cdb, blocks)
         self._writable(task)

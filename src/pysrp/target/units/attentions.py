@@ -1,4 +1,4 @@
-"""Unit attentions: what each nexus is still to be told (SAM-5, 5.14)."""
+"""The pending unit attention conditions of each nexus (SAM-5, 5.14)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pysrp.target.task import Nexus
 __all__ = ["RESET", "Attentions"]
 
 RESET = 0x29
-"""The ASC of those that come before the rest, and before a reservation conflict."""
+"""The ASC of resets, which are reported before the other conditions, and before a reservation conflict."""
 
 
 class Attentions:
-    """The conditions of one unit, ``information << 16 | asc << 8 | ascq`` each. The unit's lock is held where they change."""
+    """The conditions of one unit, ``information << 16 | asc << 8 | ascq`` each. A caller that changes them holds the unit's lock."""
 
     __slots__ = ("_pending",)
 
@@ -22,17 +22,17 @@ class Attentions:
         return nexus in self._pending
 
     def of(self, nexus: Nexus) -> list[int]:
-        """What is pending for a nexus, the next one first."""
+        """The conditions that are pending for a nexus, the next one first."""
         return self._pending.get(nexus, [])
 
     def establish(self, code: int, nexus: Nexus) -> None:
-        """One more for a nexus. One that is pending already stays where it is; resets come before the rest."""
+        """Add a condition for a nexus. One that is pending already keeps its place; resets come before the rest."""
         pending = self.of(nexus)
         if code not in pending:
             self._pending[nexus] = sorted([*pending, code], key=lambda each: each >> 8 != RESET)
 
     def withdraw(self, code: int, nexus: Nexus) -> bool:
-        """It has been told, or is not true any more; whether it was pending."""
+        """Clear a condition, as it was reported or is not true any more; whether it was pending."""
         pending = self.of(nexus)
         if code not in pending:
             return False
@@ -44,5 +44,5 @@ class Attentions:
         return True
 
     def drop(self, nexus: Nexus) -> None:
-        """The nexus is lost: there is nobody to tell."""
+        """Clear all conditions of a nexus that is lost."""
         self._pending.pop(nexus, None)

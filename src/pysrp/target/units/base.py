@@ -1,4 +1,4 @@
-"""What a logical unit keeps, behind one lock, and what stands in the way of a command (SAM-5, 5.3.3)."""
+"""The state of a logical unit, behind one lock, and the checks before a command is carried out (SAM-5, 5.3.3)."""
 
 from __future__ import annotations
 
@@ -48,19 +48,19 @@ MENDS: dict[SenseCode, frozenset[type[cdbs.Cdb]]] = {
     SenseCode.MEDIUM_FORMAT_CORRUPTED: frozenset({cdbs.FormatUnit, cdbs.Sanitize}),
     SenseCode.SANITIZE_COMMAND_FAILED: frozenset({cdbs.Sanitize}),
 }
-"""What may be done with a medium that is damaged so."""
+"""The commands that are allowed while a medium is damaged so."""
 
 
 class UnitBase(NexusStates):
-    """A unit without commands. Those are in classes that inherit this one; :class:`~pysrp.target.unit.LogicalUnit` has
-    what every unit must.
+    """A unit without commands. Commands are in classes that inherit this one; :class:`~pysrp.target.unit.LogicalUnit` has
+    those of every unit.
 
-    What several nexuses share is changed within :meth:`_changing`, which holds the lock.
+    State that several nexuses share is changed within :meth:`_changing`, which holds the lock.
     """
 
     device_type: ClassVar[PeripheralDeviceType] = PeripheralDeviceType.UNKNOWN_OR_NO_DEVICE
     commands: ClassVar[CommandTable]
-    """What it supports."""
+    """The commands that it supports."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -84,35 +84,35 @@ class UnitBase(NexusStates):
         self._identity = identity or UnitIdentity.named(self.name)
         self.removable = removable
         self.max_transfer = max_transfer
-        self._mode_reasons = 0  # what the mode pages have against writes in the native lane
+        self._mode_reasons = 0  # gate reasons of the mode pages, which stop the native lane
         self._reservation = Spc2Reservation()
         self._store = reservations or Memory()
         self._persistent = Persistent()
         if not isinstance(self._store, SharedStore):
             self._persistent = replace(self._store.load() or Persistent(), generation=0)
         self._registering = threading.Lock()
-        """Held while the persistent reservation changes and is kept, which may take long. Before the other lock."""
+        """Held while the persistent reservation changes and is saved, which may take long. Taken before the other lock."""
         self._stale = False
-        """Whether what the store holds may be another state than the unit's, as saving failed."""
+        """Whether the store may hold another state than the unit's, as saving failed."""
         self._load(saved)
         self._job: Job | None = None
         self.claims: Claims = Claims(self._gates_may_open)
-        """Which bytes of its medium commands are at."""
+        """The byte ranges of its medium that commands use."""
         self._order = Order(self._all_gates, self._gates_may_open)
         self.order: Order | None = None
-        """Where all nexuses have one task set together (TST 000b): that."""
+        """The task set that all nexuses share (TST 000b); None: each has its own."""
         self._not_ready: SenseCode | None = None
         self._damage = self._saved.damage
-        """What is wrong with the medium until it is formatted or sanitized."""
+        """The damage of the medium, until it is formatted or sanitized."""
         self._restricted = self._saved.restricted
-        """Whether only SANITIZE mends that."""
+        """Whether only SANITIZE ends the damage."""
         self._low_power: SenseCode | None = None
-        """IDLE or STANDBY, which the next command for the medium ends."""
+        """The IDLE or STANDBY power condition, which the next command for the medium ends."""
         self._port_groups: PortGroups | None = None
         self.descriptor_sense: bool = False
         """Whether sense data is in descriptor format: D_SENSE of the control mode page."""
         self.task_aborted: bool = True
-        """TAS: tasks that another nexus has aborted are answered so."""
+        """TAS: tasks that another nexus has aborted end with TASK ABORTED."""
         self.qerr: int = 0
         """QERR: whether CHECK CONDITION ends the other tasks of its nexus."""
         self.modes: ModePages = ModePages([*common_pages(), *pages])
@@ -122,14 +122,14 @@ class UnitBase(NexusStates):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
 
-    # What stands in the way.
+    # Reasons to refuse or delay a command.
 
     def _reasons(self, nexus: Nexus) -> int:
-        """What may stand in the way of this nexus' commands, or of its writes (:mod:`pysrp._fast.gate`). With the lock."""
+        """Why this nexus' commands, or its writes, may be refused or delayed (:mod:`pysrp._fast.gate`). With the lock."""
         reasons = self._mode_reasons
         if nexus in self._attentions or nexus in self._deferred:
             reasons |= ATTENTION
-        # Asked whenever anything changes: what is there without reservations costs no call.
+        # Evaluated at every change: without reservations it makes no call for them.
         if self._reservation.holder is not None and self._reservation.closes(nexus):
             reasons |= RESERVED
         if self._persistent.type is not None and self._persistent.closes(nexus):
@@ -145,37 +145,37 @@ class UnitBase(NexusStates):
         return reasons
 
     def grant(self, nexus: Nexus, lun: int, read_only: bool = False) -> Grant | None:
-        """What an attached nexus may reach at a LUN without :meth:`execute`: nothing, unless a device type knows better."""
+        """What an attached nexus may use at a LUN without :meth:`execute`: nothing, unless the device type overrides this."""
         return None
 
     def _left(self, nexus: Nexus) -> None:
         super()._left(nexus)
         self._reservation.left(nexus)
 
-    # Who is alone with some of its bytes.
+    # Exclusive claims.
 
     def want_alone(self, task: Task, offset: int, length: int, go_on: Callable[[], None]) -> Claim | None:
         """Let a task be alone with these bytes: see :meth:`~pysrp.target.claims.Claims.want`."""
         return self.claims.want(task, offset, length, go_on, self._all_gates)
 
     def _all_gates(self) -> list[tuple[Nexus, Gate]]:
-        """Those there are. Any later one is closed from the beginning while somebody wants to be alone."""
+        """All gates. A later gate is made closed while a command is alone or wants to be."""
         with self._lock:
             return self._gates.all()
 
     def _gates_may_open(self) -> None:
         with self._changing():
-            """They do, unless somebody wants to be alone again, or a task is in the way."""
+            """Opens the gates for which no reason is left."""
 
-    # What goes on in it.
+    # Its job.
 
     @property
     def job(self) -> Job | None:
-        """What goes on, if anything does."""
+        """The job that is under way, if there is one."""
         return self._job
 
     def job_begins(self, job: Job) -> None:
-        """It goes on from now on. Raises Fault if another one does that does not give way to it."""
+        """Register a job that begins. Raises Fault if another one is under way that does not give way to it."""
         with self._changing():
             if self._job is not None and not (self._job.gives_way and job.closes):
                 raise Fault(SenseKey.NOT_READY, self._job.code, progress=self._job.progress)
@@ -183,22 +183,22 @@ class UnitBase(NexusStates):
             self._job = job
 
     def _end_what_gives_way(self) -> None:
-        """A command has come that nothing goes on beside. With the lock."""
+        """Stop a job that gives way to a command that has come. With the lock."""
         if self._job is not None and self._job.gives_way:
             self._job.stop()
 
     def job_ends(self, job: Job, nexus: Nexus | None = None, fault: Fault | None = None) -> None:
-        """It is over; ``fault``, if there is one, is told to that nexus with its next command."""
+        """A job is over; ``fault``, if there is one, becomes a deferred error of that nexus."""
         with self._changing():
-            if self._job is job:  # else it has given way to another
+            if self._job is job:  # else it has given way to another job
                 self._job = None
             if nexus is not None and fault is not None:
                 self._defer(nexus, fault)
 
-    # What outlasts the power.
+    # State that survives a power loss.
 
     def _damaged(self, damage: SenseCode | None, restricted: bool = False) -> None:
-        """The medium is so from now on; None: it is mended. On a worker."""
+        """Set the damage of the medium, and save it; None: there is none any more. On a worker."""
         with self._saving:
             self._keep(damage=damage, restricted=restricted)
             with self._changing():
@@ -213,7 +213,7 @@ class UnitBase(NexusStates):
             self._establish(Attention.POWER_ON_OR_RESET, self._nexuses)
 
     def _was_reset(self) -> None:
-        """Everything is as after power on. With the lock."""
+        """Reset the state to that after power on. With the lock."""
         self._reservation.reset()
         self._deferred.clear()
         self.modes.reset()
@@ -225,7 +225,7 @@ class UnitBase(NexusStates):
             self._job.stop()
 
     def _modes_changed(self) -> None:
-        """Note what the current values of the mode pages say. With the lock."""
+        """Apply the current values of the mode pages. With the lock."""
         control = ControlPage(self.modes[ModePage.CONTROL].current)
         self.descriptor_sense = control.d_sense
         self.task_aborted = control.tas
@@ -236,7 +236,9 @@ class UnitBase(NexusStates):
     # Commands.
 
     def execute(self, task: Task) -> Effects:
-        """What a command needs. Raises Fault, ReservationConflict, or what the handler raises."""
+        """Check a command and call its handler; the effects that the command needs. Raises Fault, ReservationConflict, or what
+        the handler raises.
+        """
         cdb = task.cdb
         found = self.commands.by_opcode.get(cdb[0])
         if type(found) is dict:
@@ -256,7 +258,7 @@ class UnitBase(NexusStates):
                 )
             raise invalid(actions[0].cdb, "service_action")
         size = entry.cdb.SIZE
-        # 7Fh says itself how long it is (SPC-4, 4.2.3): more would be what nobody looks at.
+        # A CDB with 7Fh has its own length (SPC-4, 4.2.3): bytes beyond it would be ignored.
         if len(cdb) < size or (cdb[0] == VARIABLE_LENGTH and cdb[7] != size - 8):
             raise invalid(entry.cdb, "additional_cdb_length")
         bits = int.from_bytes(cdb, "little")
@@ -273,7 +275,9 @@ class UnitBase(NexusStates):
         return effect
 
     def _admit(self, task: Task, entry: SupportedCdb | None) -> None:
-        """Raise what comes before the command itself, in the order of SAM-5, 5.3.3."""
+        """Raise unit attentions, conflicts and other conditions that are reported instead of the command, in the order of SAM-5,
+        5.3.3.
+        """
         nexus = task.nexus
         told = entry is None or entry.reports_attention
         with self._changing(nexus):
@@ -288,7 +292,7 @@ class UnitBase(NexusStates):
                 self._let(nexus, entry, task.cdb)
 
     def _let(self, nexus: Nexus, entry: SupportedCdb, cdb: bytes) -> None:
-        """Raise what refuses a command that nothing has to be told before. With the lock."""
+        """Raise the Fault that refuses a command, unit attentions and reservations aside. With the lock."""
         if self._port_groups is not None:
             self._port_groups.check(nexus.relative_port, entry, cdb)
         if self._job is not None and self._job.refuses(entry):
@@ -303,8 +307,8 @@ class UnitBase(NexusStates):
             self._low_power = None
 
     def let(self, nexus: Nexus, cdb: bytes) -> None:
-        """Raise what stands in the way of a command (16-byte CDB) that another unit of the target does here for a nexus: Fault,
-        or ReservationConflict. No unit attention does: it is for the initiator itself.
+        """Raise Fault or ReservationConflict if a command (16-byte CDB) is refused that another unit of the target does here for
+        a nexus. Unit attentions do not count: they are for the initiator's own commands.
         """
         entry = self.commands.by_opcode.get(cdb[0])
         if not isinstance(entry, SupportedCdb):
@@ -315,11 +319,11 @@ class UnitBase(NexusStates):
             self._let(nexus, entry, cdb)
 
     def _unready(self) -> SenseCode | None:
-        """Why commands for the medium fail, if they do."""
+        """Why commands for the medium are NOT READY, if they are."""
         return self._not_ready
 
     def failed(self, task: Task, error: Exception) -> None:
-        """Work for the task raised ``error``: end it with sense."""
+        """Work for the task raised ``error``: end the task with sense data."""
         if isinstance(error, ScsiError):
             task.end(error.status, error.sense)
             return
@@ -328,7 +332,7 @@ class UnitBase(NexusStates):
         task.end(Status.CHECK_CONDITION, self.fault_of(error).data(self.descriptor_sense))
 
     def fault_of(self, error: Exception) -> Fault:
-        """What an error of a backend, or of other work, is to an initiator: HARDWARE ERROR, if it is no Fault."""
+        """The Fault by which an error of a backend, or of other work, is reported: HARDWARE ERROR, if it is no Fault itself."""
         if isinstance(error, Fault):
             return error
         return Fault(SenseKey.HARDWARE_ERROR, SenseCode.INTERNAL_TARGET_FAILURE)

@@ -1,4 +1,4 @@
-"""A medium in blocks: how many, which of them a command means, whether they may be written, what errors are to an initiator."""
+"""A medium in blocks: capacity, the range of a command, write protection, and errors of the medium as sense data."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ DOING = {
     Opcode.SERVICE_ACTION_IN_16: READING,
     Opcode.LOG_SENSE: OTHER,
 }
-"""The page that counts what the medium fails of a command, where that is not :data:`WRITING`; of VERIFY those that the native
-lane may have begun. LOG SENSE may ask how much room there is."""
+"""The log page that counts medium errors of a command, where that is not :data:`WRITING`; of the VERIFY commands, those that the
+native lane may have begun. LOG SENSE is here as it may ask the medium for its space."""
 
 UNCORRECTED = 0x0006
 """Total uncorrected errors: the one counter of an error page that is known here (SPC-4, 7.3.6)."""
@@ -72,11 +72,11 @@ MEDIUM = frozenset(
 
 
 OF_A_BACKEND = "size", "blocking", "read_only", "read_into", "write_from", "flush"
-"""What there has to be of a backend that is no :class:`pysrp.backends.Backend`."""
+"""The attributes that a backend must have if it is no :class:`pysrp.backends.Backend`."""
 
 
 def _is_one(backend: object) -> None:
-    """Raise ConfigError for what is neither a backend nor a medium, with what would be."""
+    """Raise ConfigError for an object that is neither a backend nor a medium; the message says how to make one."""
     if not isinstance(backend, Medium):
         for name in OF_A_BACKEND:
             if not hasattr(backend, name):
@@ -93,7 +93,7 @@ def _is_one(backend: object) -> None:
 class BlockUnit(LogicalUnit):
     """A unit over a medium, in blocks of ``block_size`` bytes, without the commands for them.
 
-    The keywords are those of :class:`~pysrp.target.disk.Disk`, and the errors.
+    The keywords and the errors are those of :class:`~pysrp.target.disk.Disk`.
     """
 
     thin: ClassVar[bool] = False
@@ -155,27 +155,27 @@ class BlockUnit(LogicalUnit):
         )
 
     def block_pages(self) -> list[PageValues]:
-        """The mode pages that it has beside those of every unit. Asked once, when the unit is made."""
+        """The mode pages that it has beside those of every unit. Called once, when the unit is made."""
         return [PageValues(*one) for one in _pages(self._write_cache, self.read_only)]
 
     @property
     def write_cache(self) -> bool:
-        """WCE: whether a write may be GOOD before it is on the medium."""
+        """WCE: whether a write may end GOOD before its data is on stable storage."""
         return self._write_cache
 
     def _unready(self) -> SenseCode | None:
-        """Also when another server has the medium."""
+        """As :meth:`UnitBase._unready`; also NOT READY while another server owns the medium."""
         away = isinstance(self.backend, Medium) and self.backend.away
         return super()._unready() or (SenseCode.PORT_IN_STANDBY if away else None)
 
     def failed(self, task: Task, error: Exception) -> None:
-        """The medium failed with ``error``, or work of ours with a Fault: end the task with sense."""
+        """The medium failed with ``error``, or other work with a Fault: end the task with sense data."""
         if isinstance(error, OSError):
             error = self.fault_of(error, doing(task.cdb))
         super().failed(task, error)
 
     def fault_of(self, error: Exception, doing: LogPage = WRITING) -> Fault:
-        """What an error of the medium is to an initiator; ``doing``: the page that counts it, if it is the medium's."""
+        """The Fault by which an error of the medium is reported; ``doing``: the log page that counts it, if it is a medium error."""
         if isinstance(error, OSError):
             number = error.errno
             lba = error.offset // self.block_size if isinstance(error, BadBlock) else None
@@ -205,8 +205,8 @@ class BlockUnit(LogicalUnit):
             self._errors[page] += 1
 
     def log_pages(self) -> LogPages:
-        """Log pages by page code: what gives their parameters, in order of their codes, or an effect that does. Each part
-        adds what it knows.
+        """Log pages by page code: a function that returns the page's parameters, in order of their codes, or an effect that gives
+        them. Each part of the unit adds its pages.
         """
         return {
             WRITING: partial(self._counter, WRITING, UNCORRECTED),
@@ -222,9 +222,9 @@ class BlockUnit(LogicalUnit):
         return [LogParameter.build(parameter_code=code, parameter_value=value)]
 
     def resized(self) -> None:
-        """The backend has another size: say so to every nexus (06/2A/09).
+        """Take over the backend's new size, with a unit attention for every nexus (06/2A/09).
 
-        Raises ConfigError, and stays as it was, if it is smaller than a block now.
+        Raises ConfigError, and changes nothing, if the backend is smaller than a block now.
         """
         blocks = size_of(self.backend) // self.block_size
         if not blocks:
@@ -235,10 +235,10 @@ class BlockUnit(LogicalUnit):
                 self._establish(Attention.CAPACITY_CHANGED, self._nexuses)
 
     def has_grown(self) -> bool:
-        """Look whether the backend has become larger by itself; then as :meth:`resized`. Does not wait.
+        """Check whether the backend has grown by itself, and then do as :meth:`resized`; whether it has. Does not wait.
 
-        Asked when somebody wants to know, or asks for blocks that are not there. One that became smaller is another
-        matter: whoever did that has to say so.
+        Called by READ CAPACITY, and for blocks past the end. A backend that shrank is not noticed here: whoever shrinks it has
+        to call :meth:`resized`.
         """
         try:
             if isinstance(self.backend, Medium):
@@ -253,7 +253,7 @@ class BlockUnit(LogicalUnit):
         return grown
 
     def _start(self, cdb: Any, blocks: int) -> int:
-        """Where the command's blocks begin, in bytes, if all of them are on the disk."""
+        """The offset of the command's blocks, in bytes. Raises Fault if one of them is past the end."""
         lba: int = cdb.lba
         while lba >= self.blocks or blocks > self.blocks - lba:
             if not self.has_grown():
@@ -266,7 +266,7 @@ class BlockUnit(LogicalUnit):
         return lba * self.block_size
 
     def _length(self, cdb: Any, blocks: int, name: str = "transfer_length") -> int:
-        """Bytes that the command moves, if that is not too much at once."""
+        """Bytes that the command moves. Raises Fault if they are more than ``max_transfer``."""
         length = blocks * self.block_size
         if self.max_transfer is not None and length > self.max_transfer:
             raise invalid(type(cdb), name)
@@ -277,7 +277,7 @@ class BlockUnit(LogicalUnit):
         self.let_write(task.read_only)
 
     def let_write(self, read_only: bool) -> None:
-        """Raise Fault where nobody may write, nor who is shown it ``read_only``."""
+        """Raise Fault if the unit is write protected, or ``read_only``, as it is exported, is true."""
         if self.read_only or read_only:
             raise Fault(SenseKey.DATA_PROTECT, SenseCode.WRITE_PROTECTED)
         if self._software_protected:
@@ -300,7 +300,7 @@ class BlockUnit(LogicalUnit):
         )
 
     def modes_selected(self, task: Task) -> Effect:
-        """Without WCE, what was cached before has to reach the medium too."""
+        """Without WCE, flush the data that was cached before."""
         return GOOD if self._write_cache else Flush(self.backend)
 
 
@@ -310,7 +310,7 @@ def in_binary(code: int, value: bytes) -> LogParameter:
 
 
 def doing(cdb: bytes) -> LogPage:
-    """The log page that counts what the medium fails of a command."""
+    """The log page that counts medium errors of a command."""
     if cdb[0] == Opcode.VARIABLE_LENGTH and cdb[8:10] == bytes((0, VariableLengthAction.READ_32)):
         return READING
     return DOING.get(cdb[0], WRITING)  # type: ignore[call-overload,no-any-return]
@@ -318,8 +318,8 @@ def doing(cdb: bytes) -> LogPage:
 
 @cache
 def _pages(write_cache: bool, read_only: bool) -> tuple[tuple[bytes, bytes | None], ...]:
-    """Read-Write Error Recovery; Caching, of which RCD can change, and WCE where anything can be written; Power Condition,
-    without timers.
+    """The mode pages Read-Write Error Recovery; Caching, with changeable RCD, and changeable WCE unless read-only; and Power
+    Condition, without timers.
     """
     changeable = CachingPage.build(wce=not read_only, rcd=True)
     return (

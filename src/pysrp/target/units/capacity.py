@@ -1,4 +1,4 @@
-"""How many blocks there are: READ CAPACITY, and the mode parameter block descriptor."""
+"""The capacity: READ CAPACITY, and the mode parameter block descriptor."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class CapacityCommands(BlockUnit):
 
     @command(cdbs.ReadCapacity10, medium=True, conflicts=Conflict.RESERVE)
     def read_capacity_10(self, task: Task, cdb: cdbs.ReadCapacity10) -> Effect:
-        """READ CAPACITY(10); a last LBA of FFFFFFFFh says: ask with READ CAPACITY(16)."""
+        """READ CAPACITY(10); a last LBA of FFFFFFFFh means that READ CAPACITY(16) has to be used."""
         if cdb.lba and not cdb.pmi:
             raise invalid(cdbs.ReadCapacity10, "lba")
         self.has_grown()
@@ -46,7 +46,7 @@ class CapacityCommands(BlockUnit):
         return Reply(bytes(data), cdb.allocation_length)
 
     def block_descriptor(self, long: bool) -> bytes:
-        """Number and length of the blocks: the long one where it is allowed and needed."""
+        """Number and length of the blocks: the long descriptor where it is allowed and needed."""
         if long and self.blocks > 0xFFFFFFFF:
             data: Any = LongBlockDescriptor.build(
                 number_of_logical_blocks=self.blocks, logical_block_length=self.block_size
@@ -58,11 +58,11 @@ class CapacityCommands(BlockUnit):
         return bytes(data)
 
     def check_block_descriptor(self, descriptor: bytes, base: int) -> None:
-        """Refuse another block length, and a number of blocks that is neither all, nor 0 (as it is)."""
+        """Raise Fault for another block length, and for a number of blocks that is neither all nor 0 (no change)."""
         kind: Any = LongBlockDescriptor if len(descriptor) == 16 else BlockDescriptor
         asked = kind(descriptor)
         field = kind.number_of_logical_blocks
-        everything = 1 << 8 * field.size  # all ones: as many as there are
+        everything = 1 << 8 * field.size  # all ones: the maximum capacity
         wrong = None
         if asked.number_of_logical_blocks not in (0, self.blocks, everything - 1):
             wrong = field

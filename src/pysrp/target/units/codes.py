@@ -1,4 +1,4 @@
-"""Sense codes and unit attentions of the units here (SPC-5, annex F.2), and faults that point at a field."""
+"""Sense codes and unit attentions of pysrp's units (SPC-5, annex F.2), and Faults with a field pointer."""
 
 from __future__ import annotations
 
@@ -96,5 +96,5 @@ def unfit(byte: int, bit: int | None = None) -> Fault:
 
 
 def short() -> Fault:
-    """PARAMETER LIST LENGTH ERROR: it ends in the middle of something."""
+    """PARAMETER LIST LENGTH ERROR: the list is truncated."""
     return Fault(SenseKey.ILLEGAL_REQUEST, SenseCode.PARAMETER_LIST_LENGTH_ERROR)

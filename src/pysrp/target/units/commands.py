@@ -1,7 +1,7 @@
 """The command table of a logical unit: one entry per CDB, one handler each.
 
-A handler is a method marked with :func:`command`. What a class handles, with what is inherited, is its
-``commands``, a :class:`CommandTable`; REPORT SUPPORTED OPERATION CODES is read from it.
+A handler is a method marked with :func:`command`. All commands of a class, with the inherited ones, are in its
+``commands``, a :class:`CommandTable`; REPORT SUPPORTED OPERATION CODES is made from it.
 """
 
 from __future__ import annotations
@@ -36,24 +36,24 @@ IGNORED = frozenset(
         "reservation_identification",  # of extents and third parties, both refused
         "third_party_device_id",
         "extent_list_length",
-        # What protection information is compared with: a command that asks for that is refused.
+        # Values to compare protection information with: commands that ask for that are refused.
         "expected_initial_logical_block_reference_tag",
         "expected_logical_block_application_tag",
         "logical_block_application_tag_mask",
     }
 )
-"""CDB fields that may hold anything: hints of no use here, and what old initiators leave behind."""
+"""CDB fields that are ignored: hints without use here, and fields that old initiators fill in."""
 
 REFUSED = frozenset(
     {"naca", "control_obsolete", "reladr", "rdprotect", "wrprotect", "vrprotect", "orprotect"}
 )
-"""CDB fields that ask for what no unit here does: ACA, linked commands and addresses relative to them, and
-protection information (SBC-3, 5.8 and its siblings: INVALID FIELD IN CDB from a unit without any).
+"""CDB fields that must be zero, as no unit here supports ACA, linked commands, relative addresses, or protection
+information (SBC-3, 5.8 and its siblings: INVALID FIELD IN CDB from a unit without any).
 """
 
 
 class Conflict(IntEnum):
-    """With which reservations of another nexus a command conflicts; each member with those of the ones before it too.
+    """With which reservations of another nexus a command conflicts; each member includes the ones before it.
 
     The tables of SPC-2, 5.5.1 (RESERVE), and SPC-5, 5.14.1, and SBC-4, 4.17 (persistent reservations), have these four
     kinds of rows, and no other.
@@ -64,20 +64,20 @@ class Conflict(IntEnum):
     RESERVE = 1
     """With RESERVE of SPC-2, but with no persistent reservation: TEST UNIT READY."""
     EXCLUSIVE_ACCESS = 2
-    """With the types Exclusive Access too, as it tells what is in the unit: READ."""
+    """With the types Exclusive Access too, as the command reads from the unit: READ."""
     ALWAYS = 3
-    """With the types Write Exclusive too, as it changes something: WRITE."""
+    """With the types Write Exclusive too, as the command changes something: WRITE."""
 
 
 SHORT = 60
-"""Seconds for a command that moves what an initiator asks for at once: as Linux' ibmvscsi gives."""
+"""Recommended timeout, in seconds, of a command for one transfer: the timeout of Linux' ibmvscsi."""
 
 LONG = 3600
-"""Seconds for one that may be about all blocks, or all that is cached."""
+"""Recommended timeout, in seconds, of a command that may affect all blocks, or all cached data."""
 
 
 def pointer(field: Any, base: int | None = None) -> Pointer:
-    """To a field of a CDB, or of a structure that stands ``base`` bytes into the data-out."""
+    """A pointer to a field of a CDB, or of a structure that begins ``base`` bytes into the data-out."""
     at: tuple[int, int | None] = (field.offset, None)
     if isinstance(field, Int) and field.width != 8 * field.size:
         top = field.shift + field.width - 1
@@ -92,20 +92,20 @@ class SupportedCdb:
     cdb: type[Cdb]
     handler: Callable[[Any, Task, Any], Effects]
     medium: bool = False
-    """Needs the unit started and its medium there."""
+    """Whether it needs the unit started and its medium present."""
     reports_attention: bool = True
-    """A pending unit attention is reported instead of executing it (SAM-5, 5.14)."""
+    """Whether a pending unit attention is reported instead of executing it (SAM-5, 5.14)."""
     conflicts: Conflict | Callable[[bytes], Conflict] = Conflict.ALWAYS
     """RESERVATION CONFLICT while another nexus has such a reservation; a function decides by the CDB."""
     refuses: frozenset[str] = frozenset()
     ignores: frozenset[str] = frozenset()
-    """Fields that may hold anything, beside those that always may."""
+    """Fields that are ignored, beside :data:`IGNORED`."""
     timeout: int = SHORT
     """Seconds that an initiator should give it (RECOMMENDED COMMAND TIMEOUT; SPC-4, 6.35.4)."""
     when: str | None = None
-    """The attribute of a unit that says whether it has the command; None: each of its kind has."""
+    """The name of a unit's attribute that is true if the unit has the command; None: every unit of the class has it."""
     only: int | None = None
-    """The service action, where the CDB's class has those of several commands."""
+    """The service action, if the CDB's class is used for several."""
     refused: int = field(default=0, repr=False)
     """Mask over the CDB, as one integer of its bytes from the first up, of the bits that must be zero."""
 
@@ -117,23 +117,23 @@ class SupportedCdb:
 
     @property
     def action(self) -> int | None:
-        """Service action, None for a command without."""
+        """Service action, None for a command without one."""
         if self.only is not None:
             return self.only
         found = getattr(self.cdb, "service_action", None)
         return None if found is None else int(found.must)
 
     def there(self, unit: object) -> bool:
-        """Whether this unit has it."""
+        """Whether this unit has the command."""
         return self.when is None or bool(getattr(unit, self.when))
 
     def conflict(self, cdb: bytes) -> Conflict:
-        """With which reservations this one conflicts."""
+        """The reservations that this CDB conflicts with."""
         return self.conflicts(cdb) if callable(self.conflicts) else self.conflicts
 
     @property
     def usage(self) -> bytes:
-        """CDB usage data (SPC-5, 6.35.3): the opcode and service action, ones for what else is looked at."""
+        """CDB usage data (SPC-5, 6.35.3): the opcode and service action, and ones for all other bits that are evaluated."""
         mask = 0
         for f in _fields(self.cdb):
             if f.name == "service_action":
@@ -143,7 +143,7 @@ class SupportedCdb:
         return mask.to_bytes(self.cdb.SIZE, "little")
 
     def first_refused(self, bits: int) -> Pointer:
-        """The field that is not zero though it must be."""
+        """A pointer to the first field that must be zero and is not."""
         for f in sorted((f for f in self.cdb.FIELDS if f.name in self.refuses), key=lambda f: f.offset):
             if bits & _mask(f):
                 return pointer(f)
@@ -174,11 +174,11 @@ def command(
     when: str | None = None,
     strict: bool = False,
 ) -> Callable[[Handler], Handler]:
-    """Mark a method ``handler(self, task, cdb)`` as the one for these CDB classes.
+    """Mark a method ``handler(self, task, cdb)`` as the handler of these CDB classes.
 
-    ``refuses`` names fields that must be zero in addition to those that always must; with ``strict`` reserved ones must
-    too, which a device server may check (SPC-4, 4.3.2). ``actions`` are the service
-    actions, of a CDB class that has several (PERSISTENT RESERVE IN). The other keywords are :class:`SupportedCdb`'s; of ``conflicts`` True is ALWAYS and False is NEVER.
+    ``refuses`` names fields that must be zero in addition to :data:`REFUSED`; with ``strict`` reserved fields must be zero too,
+    which a device server may check (SPC-4, 4.3.2). ``actions`` are the service actions, for a CDB class that has several
+    (PERSISTENT RESERVE IN). The other keywords are :class:`SupportedCdb`'s; for ``conflicts``, True is ALWAYS and False NEVER.
     """
     conflicting = _by_cdb(conflicts) if callable(conflicts) else _conflict(conflicts)
     ignored = frozenset(ignores)
@@ -229,7 +229,7 @@ def _by_cdb(decide: Callable[[bytes], Conflict | bool]) -> Callable[[bytes], Con
 
 
 class CommandTable:
-    """What a class of logical units supports: opcode to :class:`SupportedCdb`, or to a dictionary by action."""
+    """The commands of a class of logical units, by opcode: a :class:`SupportedCdb`, or a dictionary by service action."""
 
     def __init__(self, cls: type) -> None:
         self.by_opcode: dict[int, SupportedCdb | dict[int, SupportedCdb]] = {}
@@ -240,7 +240,7 @@ class CommandTable:
                     handlers[name] = value.__scsi__
         for name, marked in handlers.items():
             for entry in marked:
-                # An overriding method is the handler without a mark of its own.
+                # A method that overrides a marked one is the handler, even if it is not marked itself.
                 self._add(replace(entry, handler=getattr(cls, name)))
 
     def _add(self, entry: SupportedCdb) -> None:
