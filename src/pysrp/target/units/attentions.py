@@ -11,7 +11,7 @@ RESET = 0x29
 
 
 class Attentions:
-    """The conditions of one unit, ``information << 16 | asc << 8 | ascq`` each. A caller that changes them holds the unit's lock."""
+    """The conditions of one unit, ``information << 16 | asc << 8 | ascq`` each. They are changed under the unit's lock."""
 
     __slots__ = ("_pending",)
 

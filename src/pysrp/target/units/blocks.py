@@ -175,7 +175,7 @@ class BlockUnit(LogicalUnit):
         super().failed(task, error)
 
     def fault_of(self, error: Exception, doing: LogPage = WRITING) -> Fault:
-        """The Fault by which an error of the medium is reported; ``doing``: the log page that counts it, if it is a medium error."""
+        """The Fault by which an error of the medium is reported; ``doing``: the log page that counts medium errors."""
         if isinstance(error, OSError):
             number = error.errno
             lba = error.offset // self.block_size if isinstance(error, BadBlock) else None

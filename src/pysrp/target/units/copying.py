@@ -1,8 +1,8 @@
 """EXTENDED COPY(LID1) and RECEIVE COPY RESULTS (SPC-4, 5.17, 6.5, 6.22, 6.23 and 6.25): blocks from one unit to another.
 
-A disk copies between the disks that the initiator sees at the same target, itself among them, and does there what the
-initiator might do itself: reservations, write protection and jobs of each unit count as they do for its READs and WRITEs.
-Unit attentions do not, which are for the initiator.
+A disk copies between the disks that the initiator sees at the same target, itself included, and may do there only what the
+initiator may: reservations, write protection and jobs of each unit count as for READs and WRITEs of the initiator itself.
+Unit attentions are not reported by the copy: they are for the initiator's own commands.
 """
 
 from __future__ import annotations
@@ -46,23 +46,23 @@ __all__ = ["CopyCommands"]
 MAX_CSCDS = 16
 MAX_SEGMENTS = 64
 MAX_LIST = MAX_CSCDS * IdentificationCscd.SIZE + MAX_SEGMENTS * BlockToBlock.SIZE
-"""Bytes of descriptors."""
+"""Bytes of all descriptors of a parameter list."""
 MAX_SEGMENT = 0xFFFF * 4096
-"""Bytes of one segment: no more can be said."""
+"""Bytes of one segment: the most that its field can express."""
 COPIES, IDENTIFIED = 0xFFFF, 0xFF
-"""Copies at once, and those of them that one initiator can ask about: no more have names."""
+"""Concurrent copies, and those with a list identifier, of which one initiator has no more."""
 GRANULARITY = 9
 """Exponent of the smallest piece that can be copied: a block of 512 bytes."""
 
 LARGEST = 1 << 17
-"""Bytes of a parameter list that are looked at, be they too many descriptors."""
+"""Bytes of the longest parameter list that is fetched, to tell which limit its descriptors exceed."""
 
 CHUNK = 1 << 20
-"""Bytes that are read and then written, before others have their turn."""
+"""Bytes that are read and then written before other commands have their turn."""
 
 HOLD, NO_IDENTIFIER = 0b00, 0b11
 RESERVED_USAGE = 0b01
-"""LIST ID USAGE (SPC-4, 6.4.3.2); the fourth, 10b, holds nothing."""
+"""LIST ID USAGE (SPC-4, 6.4.3.2); the fourth value, 10b: no result is held."""
 
 IMPLEMENTED = bytes((0x02, 0xE4))
 """Descriptor types: block to block, identification."""
@@ -88,16 +88,16 @@ class CopyState(IntEnum):
 
 @dataclass(slots=True)
 class CopyProgress:
-    """How far one EXTENDED COPY is, or how it ended."""
+    """The progress of one EXTENDED COPY, and its result."""
 
     state: CopyState = CopyState.IN_PROGRESS
     segments: int = 0
     moved: int = 0
-    """Bytes that have been written."""
+    """Bytes written."""
     status: int = 0
     sense: bytes = b""
     told: bool = False
-    """Whether RECEIVE COPY STATUS has told how it ended, which it does once."""
+    """Whether RECEIVE COPY STATUS has reported its end, which it does once."""
 
 
 class CopyCommands(BlockUnit):
@@ -106,7 +106,7 @@ class CopyCommands(BlockUnit):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._copies: dict[Nexus, dict[int, CopyProgress]] = {}
-        """By nexus and list identifier: what is under way, and what is held of what is over."""
+        """By nexus and list identifier: copies that are under way, and held results."""
 
     def _left(self, nexus: Nexus) -> None:
         super()._left(nexus)
@@ -117,18 +117,18 @@ class CopyCommands(BlockUnit):
         self._copies.clear()
 
     def inquiry_data(self) -> Inquiry:
-        """With 3PC."""
+        """Standard INQUIRY data with 3PC."""
         data = super().inquiry_data()
         data.third_party_copy = True
         return data
 
     def vpd_pages(self) -> dict[int, Callable[[], Vpd]]:
-        """With Third-party Copy."""
+        """The VPD pages, with Third-party Copy."""
         return {**super().vpd_pages(), VpdPage.THIRD_PARTY_COPY: third_party_copy}
 
     @command(cdbs.ExtendedCopyLid1, timeout=LONG)
     def extended_copy(self, task: Task, cdb: cdbs.ExtendedCopyLid1) -> Generator[Effect, Any, Effect]:
-        """EXTENDED COPY(LID1): all of the list is checked before anything is copied; GOOD comes when it is done."""
+        """EXTENDED COPY(LID1): the whole list is checked before anything is copied; it ends GOOD when all is copied."""
         length = cdb.parameter_list_length
         if length > LARGEST:
             raise invalid(cdbs.ExtendedCopyLid1, "parameter_list_length")
@@ -154,7 +154,7 @@ class CopyCommands(BlockUnit):
             self._copy_ends(task.nexus, header, copy)
         return GOOD
 
-    # What is held.
+    # Held results.
 
     def _copy_begins(self, nexus: Nexus, header: CopyList) -> CopyProgress:
         copy, usage, name = CopyProgress(), header.list_id_usage, header.list_identifier
@@ -188,9 +188,9 @@ class CopyCommands(BlockUnit):
 
     @command(cdbs.ReceiveCopyStatusLid1)
     def receive_copy_status(self, task: Task, cdb: cdbs.ReceiveCopyStatusLid1) -> Effect:
-        """RECEIVE COPY STATUS(LID1): also of one that is under way; in KiB what is too much for bytes.
+        """RECEIVE COPY STATUS(LID1), also of a copy under way. TRANSFER COUNT is in KiB if 32 bits cannot count the bytes.
 
-        That it is over is told once, and then the list identifier means nothing to this command (SPC-4, 6.25).
+        The end is reported once; then the list identifier is invalid for this command (SPC-4, 6.25).
         """
         found = self._held(task, cdb)
         with self._lock:
@@ -208,7 +208,7 @@ class CopyCommands(BlockUnit):
 
     @command(cdbs.ReceiveCopyFailureDetailsLid1)
     def receive_copy_failure_details(self, task: Task, cdb: cdbs.ReceiveCopyFailureDetailsLid1) -> Effect:
-        """RECEIVE COPY FAILURE DETAILS(LID1): of one that ended with sense data; else no data are available."""
+        """RECEIVE COPY FAILURE DETAILS(LID1), of a copy that ended with sense data; else AVAILABLE DATA is 0."""
         found = self._held(task, cdb)
         if not found.sense:
             return Reply(bytes(4), cdb.allocation_length)
@@ -219,7 +219,7 @@ class CopyCommands(BlockUnit):
     def receive_copy_operating_parameters(
         self, task: Task, cdb: cdbs.ReceiveCopyOperatingParameters
     ) -> Effect:
-        """RECEIVE COPY OPERATING PARAMETERS: what an EXTENDED COPY may ask for."""
+        """RECEIVE COPY OPERATING PARAMETERS: the limits of EXTENDED COPY."""
         data = CopyOperatingParameters.build(
             snlid=True,
             maximum_cscd_descriptor_count=MAX_CSCDS,
@@ -243,7 +243,7 @@ class CopyCommands(BlockUnit):
         segment: BlockToBlock,
         cscds: Sequence[IdentificationCscd],
     ) -> Generator[Effect, Any, None]:
-        """Copy the blocks of one segment; raises Fault COPY ABORTED that names it."""
+        """Copy the blocks of one segment; raises Fault COPY ABORTED with the segment's number."""
         aborted = partial(Fault, SenseKey.COPY_ABORTED, command_specific=number)
         source = _at(task, segment, BlockToBlock.source_cscd_descriptor_id, cscds, aborted)
         target = _at(task, segment, BlockToBlock.destination_cscd_descriptor_id, cscds, aborted)
@@ -271,7 +271,7 @@ class CopyCommands(BlockUnit):
 
 
 class Unreachable(Exception):
-    """The initiator does not see this unit any more."""
+    """The initiator cannot reach this unit any more."""
 
 
 def _in_segment(field: Any) -> Pointer:
@@ -280,7 +280,7 @@ def _in_segment(field: Any) -> Pointer:
 
 
 def _reached(task: Task) -> dict[BlockUnit, bool]:
-    """The disks that the initiator sees, and whether they are read-only to it: that which was asked is one of them."""
+    """The disks that the initiator can reach, the addressed one included, and whether they are read-only to it."""
     found = {task.unit: task.read_only}
     for export in task.nexus.reaches():
         if isinstance(export.unit, BlockUnit):
@@ -295,7 +295,7 @@ def _at(
     cscds: Sequence[IdentificationCscd],
     aborted: Callable[..., Fault],
 ) -> BlockUnit:
-    """The one disk that a segment names by this field; raises what ``aborted`` makes where it is none."""
+    """The disk that a segment names by this field; raises ``aborted(...)`` if it does not name exactly one."""
     which = getattr(segment, field.name)
     units = [unit for unit in _reached(task) if _is(unit, cscds[which])] if which < len(cscds) else []
     if len(units) != 1:
@@ -321,9 +321,9 @@ def _is(unit: Any, cscd: IdentificationCscd) -> bool:
 def _let(
     task: Task, unit: BlockUnit, kind: type[cdbs.Read16 | cdbs.Write16], start: int, length: int
 ) -> None:
-    """Raise what stands in the way of a READ(16) or WRITE(16) of the initiator there: Unreachable, Fault, ScsiError.
+    """Raise Unreachable, Fault or ScsiError if a READ(16) or WRITE(16) of the initiator would be refused there.
 
-    Asked before each: the map, and what others do, change meanwhile.
+    Called before each read and write, as the map and the units' state may change meanwhile.
     """
     found = _reached(task)
     if unit not in found:
@@ -351,11 +351,11 @@ def _write(task: Task, unit: BlockUnit, start: int, data: bytearray) -> Generato
         raise unit.fault_of(error) from error
 
 
-# The parameter list, and what is told of it.
+# The parameter list, and the VPD page.
 
 
 def parsed(data: bytes) -> tuple[list[IdentificationCscd], list[BlockToBlock]]:
-    """The descriptors of a parameter list of 16 bytes or more. Raises Fault for what is not there or not known."""
+    """The descriptors of a parameter list of 16 bytes or more. Raises Fault if they are incomplete or not supported."""
     header = CopyList(data)
     targets, segments = header.cscd_descriptor_list_length, header.segment_descriptor_list_length
     if targets % IdentificationCscd.SIZE:
@@ -402,7 +402,7 @@ def _segment(data: bytes, at: int) -> BlockToBlock:
 
 
 def third_party_copy() -> ThirdPartyCopy:
-    """VPD page 8Fh: what RECEIVE COPY OPERATING PARAMETERS says, and which commands there are (SPC-4, 7.8.17)."""
+    """VPD page 8Fh: the values of RECEIVE COPY OPERATING PARAMETERS, and the supported commands (SPC-4, 7.8.17)."""
     commands = b"".join(bytes((opcode, len(actions), *actions)) for opcode, actions in COMMANDS.items())
     return ThirdPartyCopy.build(
         descriptors=[

@@ -22,13 +22,13 @@ from pysrp.target.units.verifying import CHUNK, Comparing
 __all__ = ["BUFFER", "ECHO", "DiagnosticCommands"]
 
 ECHO = 4096
-"""Bytes of the echo buffer, of which each nexus has one: so nobody overwrites another's (EBOS)."""
+"""Bytes of the echo buffer. Each nexus has its own, which no other nexus overwrites (EBOS)."""
 
 BUFFER = 64 << 10
-"""Bytes of the buffer with number 0, which all have together."""
+"""Bytes of the buffer with number 0, which all nexuses share."""
 
 SUPPORTED_PAGES = bytes((0, 0, 0, 1, 0))
-"""The one diagnostic page that there is, which lists itself (SPC-4, 7.2.14)."""
+"""The only diagnostic page, the list of supported pages (SPC-4, 7.2.14)."""
 
 ENTIRE = frozenset({SelfTestCode.FOREGROUND_EXTENDED, SelfTestCode.BACKGROUND_EXTENDED})
 BACKGROUND = frozenset({SelfTestCode.BACKGROUND_SHORT, SelfTestCode.BACKGROUND_EXTENDED})
@@ -38,16 +38,17 @@ RESULTS = 20
 """Self-tests whose results are kept (SPC-4, 7.3.16)."""
 
 PASSED, STOPPED, ABORTED, FIRST_FAILED, GOES_ON = 0, 1, 2, 5, 15
-"""SELF-TEST RESULTS: without an error; aborted by SEND DIAGNOSTIC, or otherwise; the first stretch failed, 6: the second."""
+"""SELF-TEST RESULTS: without an error; aborted by SEND DIAGNOSTIC, or otherwise; the first segment failed (6: the second); in
+progress."""
 
 NOWHERE = 0xFFFFFFFFFFFFFFFF
-"""ADDRESS OF FIRST FAILURE of a test that found none."""
+"""ADDRESS OF FIRST FAILURE of a test without a failure."""
 
 
 class SelfTest(Job):
-    """A self-test in the background: what other commands ask for is done beside it (SPC-5, 5.15.4).
+    """A self-test in the background: other commands are carried out meanwhile (SPC-5, 5.15.4).
 
-    But for other self-tests, which are refused, and what ends it: FORMAT UNIT, SANITIZE, START STOP UNIT.
+    Except other self-tests, which are refused. FORMAT UNIT, SANITIZE and START STOP UNIT end it.
     """
 
     closes = False
@@ -57,10 +58,10 @@ class SelfTest(Job):
         super().__init__(backend, steps, SenseCode.SELF_TEST_IN_PROGRESS)
         self.test = code
         self.told_to = False
-        """Whether SEND DIAGNOSTIC has said that it is to stop."""
+        """Whether SEND DIAGNOSTIC has asked it to stop."""
 
     def _run(self, do: Do) -> None:
-        next(self._steps)  # so that the steps know how they end, even where none is taken
+        next(self._steps)  # into the generator's try: it notes the result even if it is closed at once
         super()._run(do)
 
 
@@ -71,12 +72,12 @@ class DiagnosticCommands(Comparing):
         super().__init__(*arguments, **options)
         self._echoes: dict[Nexus, bytes] = {}
         self._buffer = b""
-        """What has been written there; zeros follow."""
+        """The data written to buffer 0, up to the last byte written; zeros follow."""
         self._tests: deque[bytes] = deque(maxlen=RESULTS)
-        """The last ones, as their log parameters have them: the latest first."""
+        """The results of the last self-tests as log parameter values, the latest first."""
 
     def log_pages(self) -> LogPages:
-        """The last self-tests, and those of the others. Each page has all of its parameters, be they empty."""
+        """The Self-Test Results page, with all of its parameters even if some are empty, and the pages of the other parts."""
         return {**super().log_pages(), LogPage.SELF_TEST_RESULTS: self._test_results}
 
     def _test_results(self) -> list[LogParameter]:
@@ -98,10 +99,10 @@ class DiagnosticCommands(Comparing):
 
     @command(cdbs.SendDiagnostic, ignores=["obsolete_lun", "devoffl", "unitoffl"], timeout=LONG)
     def send_diagnostic(self, task: Task, cdb: cdbs.SendDiagnostic) -> Generator[Effect, Any, Effect]:
-        """SEND DIAGNOSTIC: the default self-test, those in the foreground and in the background, which read; the list of pages.
+        """SEND DIAGNOSTIC: the default self-test, foreground and background self-tests, which only read; the list of pages.
 
-        The short ones read the first block and the last, the extended ones all. While one goes on in the background there is
-        no other one (02/04/09). 100b ends it, and so do FORMAT UNIT, SANITIZE and START STOP UNIT (SPC-5, 5.15.4).
+        A short test reads the first and the last block, an extended one all blocks. While one runs in the background no other
+        one begins (02/04/09). 100b ends it, and so do FORMAT UNIT, SANITIZE and START STOP UNIT (SPC-5, 5.15.4).
         """
         code, length = cdb.self_test_code, cdb.parameter_list_length
         if code == SelfTestCode.ABORT_BACKGROUND and not cdb.selftest and not length:
@@ -136,7 +137,7 @@ class DiagnosticCommands(Comparing):
         return GOOD
 
     def _test_beside(self, code: int) -> Generator[Any, Any, None]:
-        """The steps of one in the background, whose end the log page tells alone."""
+        """The steps of a background self-test, whose result only the log page reports."""
         try:
             yield 0.0
         except GeneratorExit:
@@ -150,9 +151,9 @@ class DiagnosticCommands(Comparing):
         return STOPPED if isinstance(job, SelfTest) and job.told_to else ABORTED
 
     def _test(self, code: int, pause: Callable[[float], Any]) -> Generator[Any, Any, None]:
-        """Raise Fault where a block cannot be read. How it ended is kept, but of the default self-test.
+        """Read the blocks of a self-test; raise Fault where one cannot be read. The result is kept, except of the default test.
 
-        ``pause``: what it yields between two pieces, of how much is done, from 0 to 1.
+        ``pause`` makes of the progress, from 0 to 1, what this generator yields between two pieces.
         """
         size = self.block_size
         ends = [(0, size), ((self.blocks - 1) * size, size)]
@@ -166,7 +167,7 @@ class DiagnosticCommands(Comparing):
             ended = PASSED
         except Fault as fault:
             cause = fault
-            if fault.key == SenseKey.NOT_READY:  # a SANITIZE has begun, say: that is no failure
+            if fault.key == SenseKey.NOT_READY:  # for example, a SANITIZE has begun: no failure of the medium
                 ended = ABORTED
                 raise
             raise Fault(
@@ -182,7 +183,7 @@ class DiagnosticCommands(Comparing):
                 self._note_test(code, ended, cause)
 
     def _note_test(self, code: int, ended: int, cause: Fault) -> None:
-        """Keep how a self-test ended. Its hour is 0: nothing here counts those that a medium has been in use."""
+        """Keep the result of a self-test. Its TIMESTAMP is 0, as power on hours are not counted."""
         where = NOWHERE if cause.information is None else cause.information
         sense = bytes((cause.key, cause.code >> 8, cause.code & 0xFF, 0))
         with self._lock:
@@ -190,14 +191,14 @@ class DiagnosticCommands(Comparing):
 
     @command(cdbs.ReceiveDiagnosticResults, ignores=["obsolete_lun"])
     def receive_diagnostic_results(self, task: Task, cdb: cdbs.ReceiveDiagnosticResults) -> Effect:
-        """RECEIVE DIAGNOSTIC RESULTS: the list of pages, whatever was sent last."""
+        """RECEIVE DIAGNOSTIC RESULTS: always the list of supported pages."""
         if cdb.page_code:
             raise invalid(cdbs.ReceiveDiagnosticResults, "page_code")
         return Reply(SUPPORTED_PAGES, cdb.allocation_length)
 
     @command(cdbs.WriteBuffer10, refuses=["mode_specific"])
     def write_buffer(self, task: Task, cdb: cdbs.WriteBuffer10) -> Generator[Effect, Any, Effect]:
-        """WRITE BUFFER: into the echo buffer, or the one buffer that there is. There is no microcode."""
+        """WRITE BUFFER: data to the echo buffer or to buffer 0. Microcode modes are refused."""
         offset, length = cdb.buffer_offset, cdb.parameter_list_length
         if cdb.mode == WriteBufferMode.WRITE_DATA_TO_ECHO_BUFFER:
             room, offset = ECHO, 0
@@ -220,7 +221,7 @@ class DiagnosticCommands(Comparing):
 
     @command(cdbs.ReadBuffer10, conflicts=Conflict.EXCLUSIVE_ACCESS, refuses=["mode_specific"])
     def read_buffer(self, task: Task, cdb: cdbs.ReadBuffer10) -> Effect:
-        """READ BUFFER: what was written into a buffer, or how large it is."""
+        """READ BUFFER: a buffer's data, or its size."""
         if cdb.mode == ReadBufferMode.ECHO_BUFFER_DESCRIPTOR:
             data = bytes((1, 0, *ECHO.to_bytes(2, "big")))  # EBOS
         elif cdb.mode == ReadBufferMode.DESCRIPTOR:
@@ -241,7 +242,7 @@ class DiagnosticCommands(Comparing):
 
     @staticmethod
     def _room(cdb: Any) -> int:
-        """How much of the buffer there is from the offset on."""
+        """Bytes of buffer 0 from BUFFER OFFSET on. Raises Fault for another buffer, and for an offset past its end."""
         if cdb.buffer_id:
             raise invalid(type(cdb), "buffer_id")
         if cdb.buffer_offset > BUFFER:
@@ -250,5 +251,5 @@ class DiagnosticCommands(Comparing):
 
 
 def _result(code: int, ended: int, where: int, sense: bytes) -> bytes:
-    """What a log parameter tells of a self-test (SPC-4, 7.3.16)."""
+    """The log parameter value for a self-test (SPC-4, 7.3.16)."""
     return bytes((code << 5 | ended, 0, 0, 0)) + where.to_bytes(8, "big") + sense

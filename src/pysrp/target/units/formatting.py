@@ -18,10 +18,10 @@ from pysrp.target.units.provisioning import WriteSameCommands
 __all__ = ["FormatCommands", "Going", "first"]
 
 PIECE = 16 << 20
-"""Bytes that are filled at most before it can be told how far it is."""
+"""The most bytes that are filled between two progress reports."""
 
 PIECES = 256
-"""At least so many of a disk, if they are no smaller than a block each."""
+"""A disk is filled in at least so many pieces, of a block or more each."""
 
 Going = Generator[float | MediumEffect, Any, None]
 """The steps of a job over a medium."""
@@ -33,15 +33,15 @@ DESCRIPTOR = 4
 """Bytes of an initialization pattern descriptor before its pattern (SBC-4, 5.4.2.3)."""
 
 OF_A_LIST = "longlist", "cmplist", "defect_list_format"
-"""What means nothing without FMTDATA."""
+"""Fields that are refused without FMTDATA."""
 
 FOV, IP, IMMED = 0x80, 0x08, 0x02
 OPTIONS = 0x70
-"""DPRY, DCRT, STPF: what there is to verify or to spare is nothing here, so each may be asked for, with FOV."""
+"""DPRY, DCRT, STPF: accepted with FOV and ignored, as there is no defect list and no certification."""
 
 
 class FormatCommands(WriteSameCommands):
-    """FORMAT UNIT: all blocks are zeros, or a pattern, when it is over."""
+    """FORMAT UNIT: fills all blocks with zeros, or with a pattern."""
 
     @command(
         cdbs.FormatUnit,
@@ -51,9 +51,9 @@ class FormatCommands(WriteSameCommands):
         timeout=LONG,
     )
     def format_unit(self, task: Task, cdb: cdbs.FormatUnit) -> Generator[Effect, Any, Effect]:
-        """FORMAT UNIT: alone with all blocks. Meanwhile others are told so (02/04/04), and how far it is.
+        """FORMAT UNIT: with exclusive access to all blocks. Meanwhile other commands get 02/04/04 with the progress.
 
-        From its beginning until one has come to its end the medium is corrupted (03/31/00).
+        From its beginning until a FORMAT UNIT has succeeded, the medium is corrupted (03/31/00).
         """
         self._writable(task)
         block, immed = bytes(self.block_size), False
@@ -64,7 +64,7 @@ class FormatCommands(WriteSameCommands):
                 if getattr(cdb, name):
                     raise invalid(cdbs.FormatUnit, name)
         yield Alone(0, self.blocks * self.block_size)
-        self.let(task.nexus, task.cdb)  # a SANITIZE may have failed since it came
+        self.let(task.nexus, task.cdb)  # checked again: a SANITIZE may have failed while it waited
         job = Job(self.backend, self._format(block), SenseCode.FORMAT_IN_PROGRESS)
         if immed:
             return Begin(job)
@@ -91,7 +91,7 @@ class FormatCommands(WriteSameCommands):
         yield Zero(self.backend, start, length, discard)
 
     def _pattern(self, longlist: bool) -> Generator[Effect, Any, tuple[bytes, bool]]:
-        """What each block holds, and IMMED, as the parameter list says; raises Fault for all else that it asks for."""
+        """The contents of each block, and IMMED, from the parameter list; raises Fault for anything else that it asks for."""
         header = LONG_HEADER if longlist else SHORT_HEADER
         data = yield from first(header)
         if data[0] & 7:  # PROTECTION FIELD USAGE
@@ -127,7 +127,9 @@ class FormatCommands(WriteSameCommands):
         fill: Callable[[int, int], Generator[Any, Any, None]],
         least: int = PIECES,
     ) -> Going:
-        """Fill all blocks, in ``least`` pieces or more: where that begins, how far the whole is, and what it makes of that."""
+        """Fill all blocks by ``fill(offset, length)``, in ``least`` pieces or more. After each piece the job's progress is
+        yielded: from ``begun`` on, of which this is ``share``.
+        """
         size = self.blocks * self.block_size
         piece = min(PIECE, max(size // least // self.block_size, 1) * self.block_size)
         for start in range(0, size, piece):
@@ -136,7 +138,7 @@ class FormatCommands(WriteSameCommands):
 
 
 def first(length: int) -> Generator[Effect, Any, bytes]:
-    """So much of the parameter list, which has it."""
+    """The first ``length`` bytes of the parameter list; raises Fault if it is shorter."""
     data = bytes((yield Fetch(length)))
     if len(data) < length:
         raise short()

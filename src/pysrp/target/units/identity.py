@@ -1,8 +1,8 @@
-"""Who a logical unit says it is: standard INQUIRY data and the identification pages of VPD.
+"""The identity of a logical unit: standard INQUIRY data and the identification pages of VPD.
 
-The defaults are what AIX and IBM i look for in a virtual disk; the numbers are those that SCST gives a
-device of that name in a setup. Names must differ, or multipath takes two disks for one: SCST leaves it to the
-administrator to give each server a ``setup_id`` of its own, here one is made of what the server is.
+The defaults are what AIX and IBM i look for in a virtual disk; the numbers are those that SCST gives a device of that name
+in a setup. They must differ between disks, or multipath takes two disks for one. SCST leaves it to the administrator to give
+each server its own ``setup_id``; here it is made of the server's name.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pysrp.scsi.inquiry import (
 __all__ = ["UnitIdentity", "device_number", "server_setup_id"]
 
 _NUMBER = re.compile("([0-9a-f]{9,16})(-|$)")
-"""A generated number of more than the 8 digits that an EUI-64 has characters for."""
+"""A generated number with more than 8 digits, so that its text does not fit into the 8 bytes of an EUI-64."""
 
 _LIMITS = {
     "vendor": 8,
@@ -38,7 +38,7 @@ _LIMITS = {
 
 
 def device_number(name: str, setup_id: int = 0) -> int:
-    """The number that SCST makes ids of: ``setup_id << 32``, and a CRC-32C of the name with its final NUL.
+    """The number from which SCST makes ids: ``setup_id << 32``, and a CRC-32C of the name with its final NUL.
 
     The CRC starts at 0 and is not inverted at the end.
     """
@@ -50,7 +50,7 @@ def device_number(name: str, setup_id: int = 0) -> int:
 
 @cache
 def _crc32c() -> list[int]:
-    """What each byte makes of the CRC."""
+    """The CRC table, by byte."""
     table = list(range(256))
     for _ in range(8):
         table = [crc >> 1 ^ (0x82F63B78 if crc & 1 else 0) for crc in table]
@@ -58,22 +58,21 @@ def _crc32c() -> list[int]:
 
 
 def server_setup_id(server: str) -> int:
-    """A ``setup_id`` for a server by what it calls itself; 0, as SCST has it, for one that says nothing."""
+    """A ``setup_id`` for a server by its name; 0, SCST's default, for an empty name."""
     return (device_number(server) or 1) if server else 0
 
 
 @dataclass(frozen=True)
 class UnitIdentity:
-    """What INQUIRY tells. Texts are ASCII; ``dataclasses.replace`` makes a changed one.
+    """The identifying fields of INQUIRY data. Texts are ASCII; ``dataclasses.replace`` makes a changed copy.
 
-    ``serial`` is page 80h (SCST's usn); ``vendor_specific`` what standard INQUIRY data has from byte 36 on
-    or, if it is longer than 20 bytes, from byte 96 on (None: the serial). ``t10_dev_id`` and
-    ``vendor_specific_id`` name the unit in page 83h, as do ``naa`` (8 or 16 bytes) and ``eui64`` (8, 12 or
-    16), or in place of these two the first 8 characters of ``t10_dev_id``, or the number that it begins with
-    if that has a ``setup_id`` in it (SCST cuts that too, so that little is left of the name).
-    ``scsi_name`` names the device that the unit is in.
+    ``serial`` is page 80h (SCST's usn). ``vendor_specific`` is in the standard INQUIRY data from byte 36 on or, if it is longer
+    than 20 bytes, from byte 96 on (None: the serial). ``t10_dev_id`` and ``vendor_specific_id`` name the unit in page 83h, as do
+    ``naa`` (8 or 16 bytes) and ``eui64`` (8, 12 or 16 bytes). Without these two an EUI-64 is made of the first 8 characters of
+    ``t10_dev_id``, or of the number that it begins with if that contains a ``setup_id`` (SCST truncates the text there too, so
+    that little is left of the name). ``scsi_name`` names the target device that the unit is in.
 
-    Raises ConfigError for what does not fit.
+    Raises ConfigError for a field that is too long or malformed.
     """
 
     vendor: str = "IBM"
@@ -104,8 +103,8 @@ class UnitIdentity:
 
     @classmethod
     def of_medium(cls, identity: str, **given: Any) -> UnitIdentity:
-        """With ids made of which bytes these are (:attr:`pysrp.target.medium.Medium.identity`): the same on every server,
-        whatever it calls the device. Keywords are fields, and win.
+        """With ids made of the medium's identity (:attr:`pysrp.target.medium.Medium.identity`): the same on every server,
+        whatever name the device has there. Keywords are fields, and take precedence.
         """
         number = f"{int.from_bytes(sha256(identity.encode()).digest()[:8], 'big') | 1 << 63:x}"
         t10 = f"{number}-{identity.partition(':')[0]}"[:25]
@@ -113,7 +112,7 @@ class UnitIdentity:
 
     @classmethod
     def named(cls, name: str, *, setup_id: int = 0, **given: Any) -> UnitIdentity:
-        """With the ids that SCST generates for a device of that name; keywords are fields, and win.
+        """With the ids that SCST generates for a device of that name; keywords are fields, and take precedence.
 
         They differ between servers only where ``setup_id`` does: see :func:`server_setup_id`.
         """
@@ -123,14 +122,14 @@ class UnitIdentity:
 
     @property
     def inquiry_tail(self) -> dict[str, Any]:
-        """Where the vendor specific bytes go: keywords for ``Inquiry.build``."""
+        """The vendor specific bytes, as keywords for ``Inquiry.build``."""
         own = self.serial.encode() if self.vendor_specific is None else self.vendor_specific
         if len(own) > 20:
             return {"vendor_specific_parameters": own}
         return {"vendor_specific": own.ljust(20, b" " if self.vendor_specific is None else b"\0")}
 
     def designators(self, relative_port: int = 1) -> list[Designator]:
-        """Page 83h, in SCST's order, as it is seen through this target port."""
+        """The designators of page 83h, in SCST's order, for the target port with this relative identifier."""
         found: list[Designator] = []
         if self.scsi_name:
             found.append(ScsiNameDesignator.build(association=Association.TARGET_DEVICE, name=self.scsi_name))

@@ -18,15 +18,15 @@ from pysrp.target.units.saved import LONGEST
 __all__ = ["InformationCommands"]
 
 TEXT, TYPES = 2, 0x7F
-"""IDENTIFYING INFORMATION TYPE: peripheral device identifying information as text; which types there are."""
+"""IDENTIFYING INFORMATION TYPE: peripheral device text identifying information; the list of supported types."""
 
 
 class InformationCommands(UnitBase):
-    """REPORT and SET IDENTIFYING INFORMATION, of units that keep it: an administrator's own words for a unit."""
+    """REPORT and SET IDENTIFYING INFORMATION, of units with a store for it: an administrator's name for the unit."""
 
     @command(cdbs.ReportIdentifyingInformation, conflicts=Conflict.NEVER, when="keeps")
     def report_identifying_information(self, task: Task, cdb: cdbs.ReportIdentifyingInformation) -> Effect:
-        """REPORT IDENTIFYING INFORMATION: empty where nobody has set any."""
+        """REPORT IDENTIFYING INFORMATION: empty until it is set."""
         kind = cdb.identifying_information_type
         if kind == TYPES:
             types = [
@@ -47,7 +47,7 @@ class InformationCommands(UnitBase):
     def set_identifying_information(
         self, task: Task, cdb: cdbs.SetIdentifyingInformation
     ) -> Generator[Effect, Any, Effect]:
-        """SET IDENTIFYING INFORMATION: GOOD when it is kept; nothing takes it away. 3F/05 for the other nexuses."""
+        """SET IDENTIFYING INFORMATION: GOOD when it is saved; no reset clears it. 3F/05 for the other nexuses."""
         kind, length = cdb.identifying_information_type, cdb.parameter_list_length
         if kind not in LONGEST:
             raise invalid(cdbs.SetIdentifyingInformation, "identifying_information_type")
@@ -62,7 +62,7 @@ class InformationCommands(UnitBase):
         return GOOD
 
     def _inform(self, nexus: Nexus, kind: int, data: bytes) -> None:
-        """On a worker."""
+        """Save the information and establish 3F/05. On a worker."""
         with self._saving:
             left = {each: said for each, said in self._saved.information.items() if each != kind}
             said = {**left, kind: data} if data else left
@@ -74,7 +74,7 @@ class InformationCommands(UnitBase):
 
 
 def _is_text(data: bytes) -> bool:
-    """Whether it is UTF-8 that ends with a NUL, and has no other."""
+    """Whether the data is UTF-8 that ends with a NUL, and has no other NUL."""
     try:
         return data.decode().find("\0") == len(data.decode()) - 1
     except UnicodeDecodeError:

@@ -33,20 +33,20 @@ from pysrp.target.units.identity import UnitIdentity, server_setup_id
 __all__ = ["InquiryCommands"]
 
 IMPLICIT, EXPLICIT = 1, 2
-"""TPGS: states change by themselves, and by SET TARGET PORT GROUPS."""
+"""TPGS: implicit changes of state, and explicit ones by SET TARGET PORT GROUPS."""
 
 VERSION_DESCRIPTORS = [0x008B, 0x0955, 0x0463]
-"""SAM-4, SRP revision 16a, SPC-4 (SPC-5, annex F.8). A device type adds its standard when it has all of that."""
+"""SAM-4, SRP revision 16a, SPC-4 (SPC-5, annex F.8). A device type adds its standard if it has all that is mandatory there."""
 
 
 class InquiryCommands(UnitBase):
-    """INQUIRY, and who the unit is."""
+    """INQUIRY, and the unit's identity."""
 
     version_descriptors: ClassVar[list[int]] = VERSION_DESCRIPTORS
 
     @property
     def identity(self) -> UnitIdentity:
-        """What INQUIRY tells."""
+        """The identity in the INQUIRY data; may be replaced."""
         return self._identity
 
     @identity.setter
@@ -54,9 +54,10 @@ class InquiryCommands(UnitBase):
         self._identity, self._place = identity, None
 
     def exported(self, lun: int, server: str = "") -> None:
-        """It is exported there. The first LUN and the first server go into the ids of a unit without an identity.
+        """Tell the unit that it is exported at ``lun``. The ids of a unit without an identity are made of its first server, and
+        of its first LUN if it has no name.
 
-        ``server`` is what the server calls itself, empty while that is not known.
+        ``server`` is the server's name, empty while it is not known.
         """
         with self._lock:
             if self._place is None:
@@ -86,14 +87,14 @@ class InquiryCommands(UnitBase):
         return Reply(bytes(data), cdb.allocation_length)
 
     def _seen_through(self, port: int, page: DeviceIdentification) -> DeviceIdentification:
-        """VPD page 83h with this target port, and its group."""
+        """VPD page 83h with the designators of this target port and its group."""
         found: list[Designator] = []
         for one in page.designators:
             found += self._of_port(port) if isinstance(one, RelativeTargetPortDesignator) else [one]
         return DeviceIdentification.build(designators=found)
 
     def _ports(self, port: int) -> ScsiPorts:
-        """VPD page 88h: the target port that is asked through, and those in the target port groups."""
+        """VPD page 88h: the target port that the command came through, and those in the target port groups."""
         ports = {port}.union(*(each.ports for each in self._port_groups or ()))
         return ScsiPorts.build(
             ports=[
@@ -103,7 +104,7 @@ class InquiryCommands(UnitBase):
         )
 
     def _of_port(self, port: int) -> list[Designator]:
-        """What names a target port: its relative identifier, and its group, if it is in one."""
+        """The designators of a target port: its relative identifier, and its group, if it is in one."""
         found: list[Designator] = [
             RelativeTargetPortDesignator.build(
                 association=Association.TARGET_PORT, relative_target_port_identifier=port
@@ -149,11 +150,11 @@ class InquiryCommands(UnitBase):
         }
 
     def extended_inquiry_data(self) -> ExtendedInquiryData:
-        """VPD page 86h: the task attributes, and that a reset clears unit attentions of nobody else."""
+        """VPD page 86h: the supported task attributes; LUICLR is 0."""
         return ExtendedInquiryData.build(headsup=True, ordsup=True, simpsup=True)
 
 
 def mode_page_policy() -> ModePagePolicy:
-    """VPD page 87h: all nexuses of a unit have every page and subpage together, and no other unit has (SPC-5, 7.7.9)."""
+    """VPD page 87h: all nexuses of a unit share every page and subpage (SPC-5, 7.7.9)."""
     every = ModePagePolicyEntry.build(policy_page_code=0x3F, policy_subpage_code=0xFF)
     return ModePagePolicy.build(descriptors=[every])

@@ -25,10 +25,10 @@ UNKNOWN_TEMPERATURE = 0xFF
 
 
 class LogCommands(TrafficCounts):
-    """LOG SENSE, LOG SELECT; READ DEFECT DATA(10) and (12). Nothing is saved, and no value has a threshold."""
+    """LOG SENSE, LOG SELECT; READ DEFECT DATA(10) and (12). No parameter is saved, and none has a threshold."""
 
     def log_pages(self) -> LogPages:
-        """Those of the errors, and those that any disk may be asked for: no temperature is known, and no exception."""
+        """The error pages; and Temperature and Informational Exceptions, which report that nothing is known."""
         return {
             **super().log_pages(),
             LogPage.TEMPERATURE: lambda: [in_binary(0, bytes((0, UNKNOWN_TEMPERATURE)))],
@@ -37,7 +37,7 @@ class LogCommands(TrafficCounts):
 
     @command(cdbs.LogSense, conflicts=Conflict.NEVER, refuses=["sp"], ignores=["obsolete_lun", "ppc"])
     def log_sense(self, task: Task, cdb: cdbs.LogSense) -> Generator[Effect, Any, Effect]:
-        """LOG SENSE: cumulative values, from the parameter on that PARAMETER POINTER says."""
+        """LOG SENSE: cumulative values, from the parameter that PARAMETER POINTER names."""
         if cdb.pc != LogPageControl.CUMULATIVE:
             raise invalid(cdbs.LogSense, "pc")
         code, subpage, first = cdb.page_code, cdb.subpage_code, cdb.parameter_pointer
@@ -61,8 +61,8 @@ class LogCommands(TrafficCounts):
 
     @command(cdbs.LogSelect, refuses=["sp"], ignores=["obsolete_lun"])
     def log_select(self, task: Task, cdb: cdbs.LogSelect) -> Effect:
-        """LOG SELECT without a list: PCR, or PC with default cumulative values, begins to count anew, on one page or on
-        all, and tells the other nexuses (06/2A/02). What is no counter stays.
+        """LOG SELECT without a list: PCR, or PC with default cumulative values, resets the counters of one page or of all
+        pages, with 06/2A/02 for the other nexuses. Other parameters do not change.
         """
         if cdb.parameter_list_length:
             raise invalid(cdbs.LogSelect, "parameter_list_length")
@@ -78,7 +78,7 @@ class LogCommands(TrafficCounts):
         return GOOD
 
     def _count_anew(self, page: int) -> bool:
-        """Forget the counts of a page, of 0 of all; whether there were any. With the lock."""
+        """Reset the counters of a page, or with page 0 of all; whether any was not 0. With the lock."""
         gone = [each for each, count in self._errors.items() if count and page in (SUPPORTED, each)]
         for each in gone:
             del self._errors[each]
@@ -93,7 +93,7 @@ class LogCommands(TrafficCounts):
         ignores=["obsolete_lun"],
     )
     def read_defect_data(self, task: Task, cdb: Any) -> Effect:
-        """READ DEFECT DATA: a medium here has no list of its defects, so both are empty, in any format."""
+        """READ DEFECT DATA: both lists are empty, in any format, as media have no defect lists."""
         listed = cdb.defect_list_format
         if not isinstance(listed, DefectListFormat) or listed == DefectListFormat.VENDOR_SPECIFIC:
             raise invalid(type(cdb), "defect_list_format")
@@ -102,7 +102,7 @@ class LogCommands(TrafficCounts):
 
 
 def _list(pages: list[int], code: int, subpage: int) -> SupportedLogPages | SupportedLogSubpages:
-    """The pages that there are, or with their subpages; of one page only those."""
+    """The list of supported pages; or of pages and subpages, for one page or for all."""
     if not subpage:
         return SupportedLogPages.build(ds=True, supported_page_list=bytes((SUPPORTED, *pages)))
     found = [(SUPPORTED, 0), (SUPPORTED, ALL_SUBPAGES), *((page, 0) for page in pages)]

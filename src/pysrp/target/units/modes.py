@@ -21,10 +21,10 @@ __all__ = ["ModeCommands"]
 
 
 class ModeCommands(UnitBase):
-    """MODE SENSE, MODE SELECT. A device type says what its header and block descriptor have."""
+    """MODE SENSE, MODE SELECT. A device type defines parts of the header, and the block descriptor."""
 
     def device_specific_parameter(self, task: Task) -> int:
-        """The byte of that name in the mode parameter header; the device type knows."""
+        """DEVICE-SPECIFIC PARAMETER of the mode parameter header; a device type overrides it."""
         return 0
 
     def block_descriptor(self, long: bool) -> bytes:
@@ -69,9 +69,9 @@ class ModeCommands(UnitBase):
 
     @command(cdbs.ModeSelect6, cdbs.ModeSelect10, refuses=["rtd"])
     def mode_select(self, task: Task, cdb: Any) -> Generator[Effect, Any, Effect]:
-        """MODE SELECT(6) and (10): all of the list, or nothing of it, and 2A/01 for the other nexuses.
+        """MODE SELECT(6) and (10): applies the whole list or nothing, with 2A/01 for the other nexuses.
 
-        With SP all pages that can be are saved, and it is GOOD when they are.
+        With SP all savable pages are saved, and it ends GOOD when they are.
         """
         if cdb.sp and not self.keeps:
             raise invalid(type(cdb), "sp")
@@ -90,7 +90,7 @@ class ModeCommands(UnitBase):
         return self.modes_selected(task)
 
     def _start_of_pages(self, data: bytes, length: int, long: bool) -> int:
-        """Where the pages begin in a parameter list whose header and block descriptor are acceptable."""
+        """Check the header and the block descriptor of a parameter list; the offset of the pages."""
         header = 8 if long else 4
         if len(data) < min(length, header) or length < header:
             raise short()
@@ -108,7 +108,7 @@ class ModeCommands(UnitBase):
         return start
 
     def _select(self, nexus: Nexus, selected: list[tuple[PageValues, bytes]]) -> None:
-        """These are the current values from now on. With the lock."""
+        """Make these the current values. With the lock."""
         changed = False
         for page, values in selected:
             head = page.header
@@ -119,7 +119,7 @@ class ModeCommands(UnitBase):
             self._establish(Attention.MODE_PARAMETERS_CHANGED, self._nexuses, but=nexus)
 
     def _select_and_save(self, nexus: Nexus, data: bytes, start: int) -> None:
-        """Save, and then let it be so. On a worker."""
+        """Save the pages, then make them current. On a worker."""
         with self._saving:
             with self._lock:
                 selected = self._selected(data, start)
@@ -133,7 +133,7 @@ class ModeCommands(UnitBase):
                 self._select(nexus, selected)
 
     def _selected(self, data: bytes, at: int) -> list[tuple[PageValues, bytes]]:
-        """The pages in a parameter list from byte ``at`` on, each of them acceptable."""
+        """The pages in a parameter list from byte ``at`` on, with their new values. Raises Fault for an unacceptable one."""
         found = []
         while at < len(data):
             if len(data) - at < (4 if data[at] & SPF else 2):
@@ -141,7 +141,7 @@ class ModeCommands(UnitBase):
             page = self.modes.meant(data[at:])
             if page is None:
                 raise unfit(at, 6)
-            length = slice(page.header // 2, page.header)  # a byte, or two
+            length = slice(page.header // 2, page.header)  # PAGE LENGTH: a byte, or two
             if data[at:][length] != page.default[length]:
                 raise unfit(at + length.start)
             values = data[at : at + len(page.default)]
@@ -155,5 +155,5 @@ class ModeCommands(UnitBase):
         return found
 
     def modes_selected(self, task: Task) -> Effect:
-        """MODE SELECT has set the pages: what ends it."""
+        """The effect that ends a MODE SELECT which has set the pages."""
         return GOOD

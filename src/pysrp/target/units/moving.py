@@ -1,4 +1,4 @@
-"""READ and WRITE, PRE-FETCH, and SYNCHRONIZE CACHE (SBC-4, 5); how much has been read and written (SPC-4, 7.3.9)."""
+"""READ and WRITE, PRE-FETCH, and SYNCHRONIZE CACHE (SBC-4, 5); the counts of what was read and written (SPC-4, 7.3.9)."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ NONE = 0, 0, 0, 0
 
 
 class TrafficCounts(BlockUnit):
-    """Counts READs and WRITEs and their blocks: here those of the engine, at the gates those of the native lane. UNMAP is
-    a write command that receives no blocks; READ(6) and WRITE(6) do not count (SPC-4, 7.3.9).
+    """Counts READs and WRITEs and their blocks: those of the engine here, those of the native lane in its gates. UNMAP counts
+    as a write command without blocks; READ(6) and WRITE(6) do not count (SPC-4, 7.3.9).
 
-    Each nexus has counts of its own, which its thread alone changes, without a lock. A command counts when it may
-    begin, however it ends. Nobody looks at the clock for it: intervals are 0, and so is how long one takes.
+    Each nexus has its own counts, which only its thread changes, without a lock. A command counts when it may begin, however it
+    ends. No times are measured: the intervals and processing times are 0.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._traffic: dict[Nexus, list[int]] = {}
         self._traffic_left = [0, 0, 0, 0]
-        """What nexuses had when they went."""
+        """The counts of nexuses that were lost."""
         self._traffic_from: Sequence[int] = NONE
-        """What there was when LOG SELECT last began to count anew."""
+        """The counts when LOG SELECT last reset them."""
         super().__init__(*arguments, **options)
 
     def log_pages(self) -> LogPages:
-        """Commands and blocks, and those of the others."""
+        """The page with commands and blocks, and the pages of the other parts."""
         return {**super().log_pages(), STATISTICS: self._statistics}
 
     def _statistics(self) -> list[LogParameter]:
@@ -51,23 +51,23 @@ class TrafficCounts(BlockUnit):
         ]
 
     def _count(self, task: Task, write: bool, blocks: int) -> None:
-        """A READ or WRITE begins."""
+        """Count a READ or WRITE that begins."""
         counts = self._traffic.get(task.nexus)
         if counts is None:
             counts = [0, 0, 0, 0]
             with self._lock:
-                if task.nexus in self._nexuses:  # else nobody would take them away again
+                if task.nexus in self._nexuses:  # of a lost nexus they would never be removed
                     self._traffic[task.nexus] = counts
         counts[write] += 1
         counts[2 + write] += blocks
 
     def _moved(self) -> list[int]:
-        """READs, WRITEs, blocks read, blocks written, from the beginning on. With the lock."""
+        """READs, WRITEs, blocks read, blocks written, since the unit was made. With the lock."""
         every = (self._traffic_left, self._gates.moved(), *self._traffic.values())
         return [sum(each) for each in zip(*every, strict=True)]
 
     def _count_traffic_anew(self) -> bool:
-        """Whether there was any since it was counted anew last. With the lock."""
+        """Reset the counts; whether any was not 0. With the lock."""
         before, self._traffic_from = self._traffic_from, self._moved()
         return any(now != then for now, then in zip(self._traffic_from, before, strict=True))
 
@@ -93,9 +93,9 @@ class MoveCommands(TrafficCounts):
         cdbs.Read10, cdbs.Read12, cdbs.Read16, cdbs.Read32, medium=True, conflicts=Conflict.EXCLUSIVE_ACCESS
     )
     def read(self, task: Task, cdb: Any) -> Effect:
-        """READ(10), (12), (16), (32). With FUA what was written is on the medium before it is read (SBC-4, 5.13); DPO is a hint.
+        """READ(10), (12), (16), (32). With FUA cached writes are put on the medium first (SBC-4, 5.13); DPO is ignored.
 
-        There is no non-volatile cache (NV_SUP), so FUA_NV of SBC-3 asks for nothing.
+        There is no non-volatile cache (NV_SUP), so FUA_NV of SBC-3 is ignored.
         """
         start, length = self._extent(cdb, cdb.transfer_length)
         self._count(task, False, cdb.transfer_length)
@@ -126,7 +126,7 @@ class MoveCommands(TrafficCounts):
         return Move(self.backend, start, length, self.block_size, True, flush)
 
     def _extent(self, cdb: Any, blocks: int) -> tuple[int, int]:
-        """Where the blocks that a command moves begin, and how long they are, in bytes."""
+        """The offset and the length, in bytes, of the blocks that a command moves."""
         lba, limit = cdb.lba, self.max_transfer
         length = blocks * self.block_size
         if lba >= self.blocks or blocks > self.blocks - lba or (limit is not None and length > limit):
@@ -137,12 +137,12 @@ class MoveCommands(TrafficCounts):
 
     @command(cdbs.PreFetch10, cdbs.PreFetch16, medium=True, conflicts=Conflict.EXCLUSIVE_ACCESS)
     def pre_fetch(self, task: Task, cdb: Any) -> Effect:
-        """PRE-FETCH(10) and (16): there is no cache of ours that would have room for the blocks, which GOOD says."""
+        """PRE-FETCH(10) and (16): checks the range only. GOOD, not CONDITION MET: no cache has room for the blocks."""
         self._start(cdb, cdb.blocks)
         return GOOD
 
     @command(cdbs.SynchronizeCache10, cdbs.SynchronizeCache16, medium=True, timeout=LONG)
     def synchronize_cache(self, task: Task, cdb: Any) -> Effect:
-        """SYNCHRONIZE CACHE(10) and (16): all of the disk. With IMMED too, GOOD comes when it is done."""
+        """SYNCHRONIZE CACHE(10) and (16): flushes the whole disk. It ends GOOD after that, even with IMMED."""
         self._start(cdb, cdb.blocks)
         return Flush(self.backend)

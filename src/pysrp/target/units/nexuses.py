@@ -1,4 +1,4 @@
-"""The nexuses of a logical unit: which may go on, and what each is still to be told (SAM-5, 5.14; SPC-5, 4.4.7)."""
+"""The nexuses of a logical unit: which may go on, and their unit attentions and deferred errors (SAM-5, 5.14; SPC-5, 4.4.7)."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ PREVIOUS = {
     Status.TASK_SET_FULL: Attention.PREVIOUS_TASK_SET_FULL,
     Status.RESERVATION_CONFLICT: Attention.PREVIOUS_CONFLICT,
 }
-"""What follows a status where UA_INTLCK_CTRL is 11b."""
+"""The unit attention that follows a status if UA_INTLCK_CTRL is 11b."""
 
 OWN_REASONS = ATTENTION | RESERVED | NOT_READY | JOB | ALONE | UNCACHED | SWP | NO_CACHE | WATCHED
-"""Why a unit closes its gates, and opens them again."""
+"""The reasons for which a unit closes its gates, and opens them again."""
 
 
 class NexusStates(Keeping):
-    """What a unit keeps for each nexus, and the lock. Why a command cannot go on the unit itself says (:meth:`_reasons`)."""
+    """A unit's state of each nexus, and its lock. A subclass has the reasons that close the gates (:meth:`_reasons`)."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._nexuses: dict[Nexus, None] = {}
         self._open: set[Nexus] = set()
-        """Those of them whose commands meet nothing special. Read without the lock."""
+        """Nexuses whose READs need no further checks. Read without the lock."""
         self._gates = Gates()
         self._attentions = Attentions()
         self._deferred: dict[Nexus, Fault] = {}
@@ -57,17 +57,17 @@ class NexusStates(Keeping):
         """UA_INTLCK_CTRL of the control mode page."""
 
     def _reasons(self, nexus: Nexus) -> int:
-        """Why a command of this nexus cannot go on. With the lock."""
+        """The reasons (:mod:`pysrp._fast.gate`) for which the gates of this nexus are closed. With the lock."""
         raise NotImplementedError
 
     def _left(self, nexus: Nexus) -> None:
-        """What is kept for this nexus is void. With the lock."""
+        """Drop the state of a lost nexus. With the lock."""
         self._attentions.drop(nexus)
         self._deferred.pop(nexus, None)
 
     @contextmanager
     def _changing(self, *nexuses: Nexus) -> Iterator[None]:
-        """Hold the lock, and see at the end for which nexuses the way is open: for these, or for all."""
+        """Hold the lock; at the end evaluate the reasons again, and open or close the gates, of these nexuses or of all."""
         with self._lock:
             try:
                 yield
@@ -82,15 +82,15 @@ class NexusStates(Keeping):
                         self._gates.set(nexus, OWN_REASONS, reasons)
 
     def plain(self, nexus: Nexus) -> bool:
-        """Whether a READ of this nexus meets nothing special. Takes no lock."""
+        """Whether a READ of this nexus needs no further checks. Takes no lock."""
         return nexus in self._open
 
     def revoke(self, lun: int | None = None) -> None:
-        """What was granted, at this LUN or at all, is not so any more. Any thread; takes no lock."""
+        """Revoke the grants at this LUN, or at all LUNs. Any thread; takes no lock."""
         self._gates.revoke(lun)
 
     def _gate(self, nexus: Nexus, lun: int) -> Gate:
-        """A gate for a nexus and a LUN, which is closed and opened from now on."""
+        """Make a gate for a nexus and a LUN, which the unit closes and opens from now on; a revoked one if the nexus is lost."""
         with self._lock:
             if nexus not in self._nexuses:
                 return Gate(REVOKED)
@@ -99,12 +99,12 @@ class NexusStates(Keeping):
             return gate
 
     def attach(self, nexus: Nexus) -> None:
-        """A nexus can reach this unit from now on: attentions for all are for it too. May be repeated."""
+        """A nexus can reach this unit from now on, and gets the unit attentions for all nexuses. May be repeated."""
         with self._changing(nexus):
             self._nexuses[nexus] = None
 
     def detach(self, nexus: Nexus) -> None:
-        """It cannot any more: its reservation, attentions and wish to keep the medium are void."""
+        """A nexus cannot reach this unit any more: drop its reservation, attentions and prevention of medium removal."""
         with self._changing():
             self._nexuses.pop(nexus, None)
             self._open.discard(nexus)
@@ -112,44 +112,45 @@ class NexusStates(Keeping):
             self._left(nexus)
 
     def nexuses(self) -> list[Nexus]:
-        """Those attached now."""
+        """The nexuses attached now."""
         with self._lock:
             return list(self._nexuses)
 
-    # What it has to tell.
+    # Unit attentions and deferred errors.
 
     def attention(self, asc: int, ascq: int, nexus: Nexus | None = None) -> None:
         """Establish a unit attention for one attached nexus, or for all (SAM-5, 5.14).
 
-        One that is pending already stays where it is. Resets (29h) come before the rest.
+        One that is pending already keeps its place. Resets (29h) come before the rest.
         """
         nexuses = () if nexus is None else (nexus,)
         with self._changing(*nexuses):
             self._establish(asc << 8 | ascq, nexuses or self._nexuses)
 
     def forget(self, nexus: Nexus, asc: int, ascq: int) -> bool:
-        """Take a unit attention back; whether it was pending."""
+        """Clear a unit attention; whether it was pending."""
         with self._changing(nexus):
             return self._attentions.withdraw(asc << 8 | ascq, nexus)
 
     def attentions(self, nexus: Nexus) -> list[int]:
-        """What is pending for a nexus, ``asc << 8 | ascq`` each, the next one first.
+        """The pending unit attentions of a nexus, ``information << 16 | asc << 8 | ascq`` each, the next one first.
 
-        Of one that says more, its INFORMATION is above that.
+        ``information`` is the INFORMATION field, 0 if there is none.
         """
         with self._lock:
             return list(self._attentions.of(nexus))
 
     def _establish(self, code: int, nexuses: Iterable[Nexus], but: Nexus | None = None) -> None:
-        """A unit attention for those of these that are attached. With the lock."""
+        """Establish a unit attention for those of these nexuses that are attached, except ``but``. With the lock."""
         for nexus in nexuses:
             if nexus is not but and nexus in self._nexuses:
                 self._attentions.establish(code, nexus)
 
     def _tell_attention(self, task: Task) -> Fault | None:
-        """The next unit attention of a task's nexus: told with it, unless the answer is lost. With the lock.
+        """The next unit attention of a task's nexus, as the Fault to end the task with. It is cleared, but established again if
+        the answer is lost. With the lock.
 
-        Where it is interlocked only REQUEST SENSE clears it (UA_INTLCK_CTRL; SPC-5, 7.5.9).
+        With UA_INTLCK_CTRL only REQUEST SENSE clears it (SPC-5, 7.5.9).
         """
         pending = self._attentions.of(task.nexus)
         if not pending:
@@ -162,13 +163,13 @@ class NexusStates(Keeping):
         return _attention(code)
 
     def refused(self, nexus: Nexus, status: int) -> None:
-        """A command of this nexus has ended with this status: an attention where they are interlocked so."""
+        """A command of this nexus has ended with this status: establish a unit attention if UA_INTLCK_CTRL is 11b."""
         if self._interlock == 3 and status in PREVIOUS:
             with self._changing(nexus):
                 self._establish(PREVIOUS[Status(status)], [nexus])
 
     def defer(self, nexus: Nexus, fault: Fault) -> None:
-        """What an earlier command of this nexus has led to: its next one tells it (SPC-5, 4.4.7). The last one counts."""
+        """Set a deferred error, which the next command of the nexus reports (SPC-5, 4.4.7). It replaces an earlier one."""
         with self._changing(nexus):
             self._defer(nexus, fault)
 
@@ -178,7 +179,7 @@ class NexusStates(Keeping):
             self._deferred[nexus] = fault
 
     def _tell_deferred(self, task: Task) -> Fault | None:
-        """What was deferred for a task's nexus, likewise. With the lock."""
+        """The deferred error of a task's nexus, cleared and restored likewise. With the lock."""
         fault = self._deferred.pop(task.nexus, None)
         if fault is not None:
             task.lost = partial(self.defer, task.nexus, fault)

@@ -12,19 +12,19 @@ from pysrp.scsi.mode import ControlPage, InformationalExceptionsPage
 __all__ = ["ModePages", "PageValues", "common_pages"]
 
 PS, SPF = 0x80, 0x40
-"""In the first byte of a page: it can be saved; it has a subpage code."""
+"""Bits in the first byte of a page: it can be saved; it has a subpage code."""
 
 ALL, ALL_SUBPAGES = 0x3F, 0xFF
-"""Page codes of MODE SENSE that mean several (SPC-5, 6.14)."""
+"""The page code of MODE SENSE for all pages, and the subpage code for all subpages (SPC-5, 6.14)."""
 
 Where = tuple[int, int] | None
-"""Byte and bit of what is wrong with a page."""
+"""Byte and bit of an error in a page; None: there is none."""
 
 
 class PageValues:
-    """One mode page, or subpage. ``default`` is all of it with its header, ``changeable`` ones for the bits that MODE
-    SELECT may change, of the same length. ``wrong`` gives byte and bit of the first value that means nothing in a page
-    that changes no other bits; None: each is acceptable.
+    """One mode page, or subpage. ``default`` is the whole page with its header; ``changeable``, of the same length, has ones for
+    the bits that MODE SELECT may change. ``wrong`` returns byte and bit of the first invalid value in a page whose unchangeable
+    bits are as they were; None: every value is valid.
     """
 
     __slots__ = ("changeable", "code", "current", "default", "header", "saved", "wrong")
@@ -41,7 +41,7 @@ class PageValues:
         self.changeable: bytes = self.default[: self.header] + mask[self.header :]
         self.current: bytearray = bytearray(default)
         self.saved: bytes | None = None
-        """What was saved last, of a page that can be."""
+        """The saved values, None if there are none."""
         self.wrong: Any = wrong
 
     def values(self, control: ModePageControl, savable: bool = False) -> bytes:
@@ -60,11 +60,13 @@ class PageValues:
 
     @property
     def changes(self) -> bool:
-        """Whether anything of it can be changed."""
+        """Whether any of its bits can be changed."""
         return any(self.changeable[self.header :])
 
     def refused(self, new: bytes) -> Where:
-        """Byte and bit of the first difference to the current values that must not be; None: acceptable."""
+        """Byte and bit of the first unchangeable bit that differs from the current values, or of an invalid value; None:
+        acceptable.
+        """
         for i in range(self.header, len(new)):
             wrong = (new[i] ^ self.current[i]) & ~self.changeable[i]
             if wrong:
@@ -72,7 +74,7 @@ class PageValues:
         return None if self.wrong is None else self.wrong(new)
 
     def restore(self, saved: bytes) -> None:
-        """It was saved so once; what cannot be changed any more, or means nothing, is as it is by default."""
+        """Take over values that were saved once: changeable bits only, and nothing if they are invalid."""
         if len(saved) != len(self.default):
             return
         bits = zip(self.default, saved, self.changeable, strict=True)
@@ -82,12 +84,12 @@ class PageValues:
             self.saved = found
 
     def reset(self) -> None:
-        """As after power on."""
+        """Set the current values to the saved ones, or to the defaults."""
         self.current[:] = self.default if self.saved is None else self.saved
 
 
 def code_of(header: bytes) -> int:
-    """The code of a page, as :attr:`PageValues.code` has it, from its first bytes; -1 of a subpage of page 0, which has none."""
+    """The code of a page, as :attr:`PageValues.code`, from its first bytes; -1 for a subpage of page 0, which does not exist."""
     page = header[0] & ALL
     return page if not header[0] & SPF else page << 8 | header[1] if page else -1
 
@@ -103,11 +105,11 @@ class ModePages:
         return self._pages[code]
 
     def meant(self, header: bytes) -> PageValues | None:
-        """The page that these first bytes of one in MODE SELECT data name, or None."""
+        """The page that a header in MODE SELECT data names, or None."""
         return self._pages.get(code_of(header))
 
     def asked(self, page: int, subpage: int) -> list[PageValues]:
-        """Those that MODE SENSE means by a page code and a subpage code, in order (SPC-5, table 169). None: there are no such."""
+        """The pages that MODE SENSE selects by a page code and a subpage code, in order (SPC-5, table 169); empty if none."""
         return [
             values
             for values, (its, below) in ((values, _in_order(code)) for code, values in self._pages.items())
@@ -115,23 +117,23 @@ class ModePages:
         ]
 
     def restore(self, saved: Mapping[int, bytes]) -> None:
-        """These were saved, and are the values after power on."""
+        """Take over values that were saved, as the values after power on."""
         for code, page in self._pages.items():
             if code in saved:
                 page.restore(saved[code])
         self.reset()
 
     def to_save(self) -> dict[int, bytes]:
-        """The current values of those that can be saved."""
+        """The current values of the savable pages."""
         return {code: bytes(page.current) for code, page in self._pages.items() if page.changes}
 
     def saved(self, pages: Mapping[int, bytes]) -> None:
-        """These have been saved."""
+        """Note that these values have been saved."""
         for code, values in pages.items():
             self._pages[code].saved = values
 
     def reset(self) -> None:
-        """As after power on: saved values, and where there are none those by default."""
+        """Set the current values to the saved ones, or to the defaults where there are none."""
         for page in self._pages.values():
             page.reset()
 
@@ -142,14 +144,14 @@ def _in_order(code: int) -> tuple[int, int]:
 
 
 def common_pages() -> list[PageValues]:
-    """Those of every unit: Control and Informational Exceptions Control."""
+    """The pages of every unit: Control and Informational Exceptions Control."""
     return [PageValues(*each) for each in _common_pages()]
 
 
 @cache
 def _common_pages() -> tuple[tuple[Any, ...], ...]:
-    """Each nexus has its task set, another's reset is told with TASK ABORTED, commands may be reordered,
-    exceptions are not reported. What :class:`PageValues` is made of.
+    """The arguments of :class:`PageValues`. By default each nexus has its own task set, tasks that another nexus aborts end with
+    TASK ABORTED, commands may be reordered, and exceptions are not reported.
     """
     control = ControlPage.build(
         tst=1, gltsd=True, queue_algorithm_modifier=1, tas=True, busy_timeout_period=0xFFFF

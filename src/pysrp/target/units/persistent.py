@@ -1,6 +1,6 @@
-"""Persistent reservations: who is registered, who holds the unit, and what follows from each service action (SPC-5, 5.14).
+"""Persistent reservations: the registrations, the holder, and the result of each service action (SPC-5, 5.14).
 
-Values and rules, nothing else. A :class:`Persistent` never changes: an action gives an :class:`Outcome` with the next one.
+There are only values and rules here. A :class:`Persistent` is immutable: an action returns an :class:`Outcome` with the next one.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ __all__ = [
 ]
 
 ALL_PORTS = 0
-"""In place of a relative target port identifier, of which 0 is none: registered through every target port (ALL_TG_PT)."""
+"""In place of a relative target port identifier, as 0 is no valid one: registered through every target port (ALL_TG_PT)."""
 
 MOST = 1024
-"""Registrations that a unit takes."""
+"""The most registrations of a unit."""
 
 EXCLUSIVE_ACCESS = frozenset(
     {
@@ -59,16 +59,16 @@ TYPES = EXCLUSIVE_ACCESS | REGISTRANTS_ONLY | ALL_REGISTRANTS | {PersistentReser
 
 
 class Registrant(NamedTuple):
-    """An I_T nexus as it is registered: it stays when nobody is logged in."""
+    """The name of a registered I_T nexus: it outlasts the login."""
 
     initiator_port: bytes
-    """Its identifier, 16 bytes."""
+    """The initiator port identifier, 16 bytes."""
     target_port: int
-    """Its relative identifier, or ALL_PORTS."""
+    """The relative target port identifier, or ALL_PORTS."""
 
     @classmethod
     def of(cls, nexus: Nexus) -> Registrant:
-        """What a nexus that is logged in registers as."""
+        """The name under which a logged in nexus registers itself."""
         return cls(nexus.port_id, nexus.relative_port)
 
     @property
@@ -77,47 +77,47 @@ class Registrant(NamedTuple):
         return Registrant(self.initiator_port, ALL_PORTS)
 
     def covers(self, nexus: Nexus) -> bool:
-        """Whether this nexus is, or is one of, what is registered."""
+        """Whether this nexus is registered by this name."""
         return self.initiator_port == nexus.port_id and self.target_port in (ALL_PORTS, nexus.relative_port)
 
 
 class Outcome(NamedTuple):
-    """What a service action leads to."""
+    """The result of a service action."""
 
     state: Persistent
     told: tuple[tuple[Registrant, Attention], ...] = ()
-    """Unit attentions, for whoever is logged in of these, but the one nexus that asked (SPC-5, 5.14.11). Others of the
-    same registrant, which is registered through every target port, are told too."""
+    """Unit attentions, for the logged in nexuses of these registrants, except the nexus that sent the command (SPC-5, 5.14.11).
+    Other nexuses of its own registrant, if that is registered through every target port, get them too."""
     preempted: frozenset[Registrant] = frozenset()
-    """Those that lost their registration to another one: PREEMPT AND ABORT ends their tasks."""
+    """Registrants whose registration was preempted: PREEMPT AND ABORT ends their tasks."""
 
 
 @dataclass(frozen=True)
 class Persistent:
     """The registrations and the reservation of one unit at one moment.
 
-    A registrant that asks is given as :meth:`find` found it, and its key has been compared: :meth:`entitled`.
+    The methods below take the registrant ``mine`` as :meth:`entitled` returned it, so that its key has been compared.
     """
 
     keys: Mapping[Registrant, int] = field(default_factory=lambda: MappingProxyType({}))
-    """The registrants and their reservation keys, in the order in which they came."""
+    """The registrants and their reservation keys, in the order in which they registered."""
     type: PersistentReserveType | None = None
-    """That of the reservation; None: there is none."""
+    """The type of the reservation; None: there is no reservation."""
     holder: Registrant | None = None
-    """Whose it is; None also with the types All Registrants, as it is everybody's who is registered."""
+    """The holder of the reservation; None also for the types All Registrants, which every registrant holds."""
     kept: bool = False
-    """APTPL: it is to outlast a loss of power."""
+    """APTPL: whether it survives a power loss."""
     generation: int = 0
-    """PRGENERATION, modulo 2**32: 0 after a loss of power."""
+    """PRGENERATION, modulo 2**32: 0 after a power loss."""
 
-    # Who may.
+    # Checks.
 
     def find(self, who: Registrant) -> Registrant | None:
-        """As what a nexus is registered."""
+        """The name under which a nexus is registered: its own, or that for all target ports; None if it is not."""
         return next((one for one in (who, who.everywhere) if one in self.keys), None)
 
     def entitled(self, who: Registrant, key: int) -> Registrant:
-        """As what it is registered with this key; raises ReservationConflict if it is not."""
+        """The name under which a nexus is registered with this key; raises ReservationConflict if it is not."""
         found = self.find(who)
         if found is None or self.keys[found] != key:
             raise conflict()
@@ -128,16 +128,16 @@ class Persistent:
         return self.type in ALL_REGISTRANTS or (self.holder is not None and registrant == self.holder)
 
     def passes(self, nexus: Nexus) -> bool:
-        """Whether there is a reservation, and it lets all commands of this nexus pass."""
+        """Whether there is a reservation, and it permits all commands of this nexus."""
         found = None if self.type is None else self.find(Registrant.of(nexus))
         return found is not None and (self.holds(found) or self.type in REGISTRANTS_ONLY)
 
     def closes(self, nexus: Nexus) -> bool:
-        """Whether commands of this nexus can conflict."""
+        """Whether some commands of this nexus conflict."""
         return self.type is not None and not self.passes(nexus)
 
     def check(self, nexus: Nexus, entry: SupportedCdb | None, cdb: bytes) -> None:
-        """Raise ReservationConflict if this command does. One that the unit has not (None) never does."""
+        """Raise ReservationConflict if this command conflicts. A command that the unit does not have (None) never does."""
         if self.type is None or entry is None:
             return
         worst = Conflict.EXCLUSIVE_ACCESS if self.type in EXCLUSIVE_ACCESS else Conflict.ALWAYS
@@ -155,10 +155,10 @@ class Persistent:
         everywhere: bool = False,
         others: Iterable[bytes] = (),
     ) -> Outcome:
-        """REGISTER (SPC-5, 5.14.7), of further initiator ports too; ``key`` None: whatever it is now.
+        """REGISTER (SPC-5, 5.14.7), also of ``others``, further initiator ports; ``key`` None: the present key is ignored.
 
         With ``everywhere`` the registrations of one initiator port through several target ports become one.
-        Raises ReservationConflict where a key is another one, and where one of the others is registered already.
+        Raises ReservationConflict if ``key`` is not the present key, or one of the others is registered already.
         """
         found = self.find(who)
         mine = [
@@ -185,7 +185,9 @@ class Persistent:
 
     @staticmethod
     def _add_others(keys: dict[Registrant, int], others: Iterable[bytes], where: int, new: int) -> None:
-        """Further initiator ports, none of which is registered through this target port, or through any of all."""
+        """Register further initiator ports; raises ReservationConflict if one is registered through this target port already,
+        or, for all target ports, through any.
+        """
         through: dict[bytes, set[int]] = {}
         for port, target in keys:
             through.setdefault(port, set()).add(target)
@@ -197,7 +199,7 @@ class Persistent:
             keys[Registrant(port, where)] = new
 
     def _unregistered(self, gone: Collection[Registrant]) -> Outcome:
-        """These have given up their registrations; nothing, if there are none (SPC-5, 5.14.11.3)."""
+        """These registrants have given up their registrations; without any, nothing changes (SPC-5, 5.14.11.3)."""
         if not gone:
             return Outcome(self)
         left = self._without(gone)
@@ -206,7 +208,7 @@ class Persistent:
         return Outcome(left)
 
     def _without(self, gone: Collection[Registrant]) -> Persistent:
-        """The next state, without these registrations, and without the reservation if nobody left holds it."""
+        """The next state, without these registrations, and without the reservation if no remaining registrant holds it."""
         keys = {one: key for one, key in self.keys.items() if one not in gone}
         if (self.type in ALL_REGISTRANTS and not keys) or self.holder in gone:
             return self._next(keys, type=None, holder=None)
@@ -237,7 +239,7 @@ class Persistent:
     # Reserving.
 
     def reserve(self, mine: Registrant, type: PersistentReserveType) -> Outcome:
-        """RESERVE (SPC-5, 5.14.9): another reservation conflicts, the same one changes nothing."""
+        """RESERVE (SPC-5, 5.14.9). A different reservation conflicts; repeating one's own changes nothing."""
         if self.type is None:
             return Outcome(self._held(mine, type))
         if not self.holds(mine) or type != self.type:
@@ -248,7 +250,7 @@ class Persistent:
         return replace(self, type=type, holder=None if type in ALL_REGISTRANTS else mine)
 
     def release(self, mine: Registrant, type: int | None) -> Outcome:
-        """RELEASE (SPC-5, 5.14.11.2), which does nothing for who does not hold it. ``type`` None: no scope of ours."""
+        """RELEASE (SPC-5, 5.14.11.2); no effect for a registrant that is no holder. ``type`` None: an unsupported scope."""
         if self.type is None or not self.holds(mine):
             return Outcome(self)
         if type != self.type:
@@ -259,18 +261,18 @@ class Persistent:
         return Outcome(free)
 
     def clear(self, mine: Registrant) -> Outcome:
-        """CLEAR (SPC-5, 5.14.11.6): no reservation, and nobody is registered."""
+        """CLEAR (SPC-5, 5.14.11.6): remove the reservation and all registrations."""
         free = self._next({}, type=None, holder=None)
         return Outcome(free, _tell(self.keys, Attention.RESERVATIONS_PREEMPTED))
 
     def takes_over(self, key: int) -> bool:
-        """Whether PREEMPT of this key preempts the reservation, rather than registrations alone (SPC-5, 5.14.11.4)."""
+        """Whether PREEMPT of this key preempts the reservation, rather than registrations only (SPC-5, 5.14.11.4)."""
         if self.type in ALL_REGISTRANTS:
             return not key
         return self.holder is not None and self.keys[self.holder] == key
 
     def preempt(self, mine: Registrant, key: int, type: PersistentReserveType | None) -> Outcome:
-        """PREEMPT (SPC-5, 5.14.11.4); ``type`` is needed where it takes over the reservation."""
+        """PREEMPT (SPC-5, 5.14.11.4); ``type`` is needed if it takes over the reservation."""
         whose = {one for one, value in self.keys.items() if value == key}
         if not self.takes_over(key):
             if not key:
@@ -293,52 +295,51 @@ def _tell(whom: Iterable[Registrant], what: Attention) -> tuple[tuple[Registrant
 
 
 class ReservationStore(Protocol):
-    """Where persistent reservations outlast the unit, and a loss of power where it can. Of one unit.
+    """A store for the persistent reservations of one unit, which outlast the unit, and a power loss if it is ``durable``.
 
-    Called by one thread at a time, of which it may hold up none but with ``blocking``.
+    Called by one thread at a time. Only with ``blocking`` may a call take long.
     """
 
     durable: bool
-    """Whether what is saved outlasts a loss of power: APTPL is refused without."""
+    """Whether a saved state survives a power loss; if not, APTPL is refused."""
     blocking: bool
-    """Whether saving may take long: it is done by a worker then."""
+    """Whether saving may take long, and so is done on a worker."""
 
     def load(self) -> Persistent | None:
-        """What was saved last; None: nothing. ConfigError or OSError where that cannot be told: there is no unit then."""
+        """The state saved last; None: there is none. If it raises ConfigError or OSError the unit cannot be made."""
 
     def save(self, state: Persistent | None) -> None:
-        """Keep this in place of what was saved before; None: keep nothing. It is kept when this returns.
+        """Save a state in place of the one before; None: remove it. It is saved when this returns.
 
-        After an OSError it is one of the two, the command fails, and what is in force does not change.
+        After an OSError the store has either state, the command fails, and the state in force does not change.
         """
 
 
 @runtime_checkable
 class SharedStore(ReservationStore, Protocol):
-    """One that several servers have, one after the other: it is with the medium. It keeps all there is, APTPL or not.
+    """A store beside the medium that several servers own, one after the other. It saves every state, with APTPL or without.
 
-    It says ``kept`` and ``generation`` too, as who takes over is the same unit and has lost no power.
+    It also saves ``kept`` and ``generation``, as a takeover is no power loss: the next server's unit is the same unit.
     """
 
     away: bool
-    """Whether another server has it now. Then nothing can be told of the reservations."""
+    """Whether another server owns it now, so that the reservations are not known."""
 
     def follow(self, told: Callable[[Persistent | None], None]) -> None:
-        """Call this with what was saved when it is this server's again, before the medium does anything: once now, if it is.
-
-        From any thread. What it raises keeps the medium from being used.
+        """Call ``told`` with the saved state, from any thread, each time this server becomes the owner, before the medium serves
+        a request; and once now, if it is the owner. If ``told`` raises, the medium is not used.
         """
 
 
 class Memory:
-    """The store of a unit without another one: it has what the unit has."""
+    """The store of a unit that was given none: it saves nothing."""
 
     durable = False
     blocking = False
 
     def load(self) -> None:
-        """Nothing."""
+        """None: there is no saved state."""
         return
 
     def save(self, state: Persistent | None) -> None:
-        """Nothing to do: APTPL has been refused."""
+        """Do nothing: APTPL has been refused."""

@@ -53,13 +53,13 @@ Out: TypeAlias = PersistentReserveOutAction
 TRANSPORT_ID = SrpTransportId.SIZE
 HEADER = PrOut.SIZE
 LISTED = HEADER + 4
-"""Where the TransportIDs of SPEC_I_PT begin."""
+"""The offset of the TransportIDs of SPEC_I_PT in the parameter list."""
 
 LONGEST = LISTED + MOST * TRANSPORT_ID
 """Bytes of the longest parameter list that can be carried out."""
 
 ALLOW_TEST_UNIT_READY_AND_MODE_SENSE = 3
-"""ALLOW COMMANDS: what the table of commands says of these (SPC-5, 6.16.4)."""
+"""ALLOW COMMANDS: these are allowed, as the command table has it (SPC-5, 6.16.4)."""
 
 Decide = Callable[[Persistent, Registrant, cdbs.PersistentReserveOut, bytes], Outcome]
 
@@ -73,7 +73,7 @@ class PersistentCommands(UnitBase):
             self._store.follow(self._taken_over)
 
     def _taken_over(self, found: Persistent | None) -> None:
-        """A store that servers share is this one's now, and what it has is in force. From any thread."""
+        """This server owns a shared store now: put the state in it into force. From any thread."""
         with self._registering, self._changing():
             before, self._persistent, self._stale = self._persistent, found or Persistent(), False
             for registrant in before.keys.keys() - self._persistent.keys.keys():
@@ -82,10 +82,10 @@ class PersistentCommands(UnitBase):
 
     @property
     def persistent(self) -> Persistent:
-        """The persistent reservation and who is registered, as it is now."""
+        """The persistent reservation and the registrations in force now."""
         return self._persistent
 
-    # In. With RESERVE all of them conflict, whoever has that (SPC-2, 5.5.1).
+    # In. All of them conflict with RESERVE, even the holder's own (SPC-2, 5.5.1).
 
     def _registrations(self) -> Persistent:
         if isinstance(self._store, SharedStore) and self._store.away:
@@ -97,7 +97,7 @@ class PersistentCommands(UnitBase):
 
     @command(cdbs.PersistentReserveIn, actions=[In.READ_KEYS], conflicts=Conflict.RESERVE)
     def read_keys(self, task: Task, cdb: cdbs.PersistentReserveIn) -> Effect:
-        """READ KEYS: of all registrants, in the order in which they came."""
+        """READ KEYS: the keys of all registrants, in the order in which they registered."""
         state = self._registrations()
         data = PrKeys.build(prgeneration=state.generation, keys=state.keys.values())
         return Reply(bytes(data), cdb.allocation_length)
@@ -115,7 +115,7 @@ class PersistentCommands(UnitBase):
 
     @command(cdbs.PersistentReserveIn, actions=[In.REPORT_CAPABILITIES], conflicts=Conflict.RESERVE)
     def report_capabilities(self, task: Task, cdb: cdbs.PersistentReserveIn) -> Effect:
-        """REPORT CAPABILITIES: everything but REPLACE LOST RESERVATION, as no unit comes up that has lost its own."""
+        """REPORT CAPABILITIES: all but REPLACE LOST RESERVATION, as a unit that has lost its reservations is not made."""
         data = ReportCapabilities.build(
             crh=True,
             sip_c=True,
@@ -153,7 +153,7 @@ class PersistentCommands(UnitBase):
         data = PrFullStatus.build(prgeneration=state.generation, descriptors=descriptors)
         return Reply(bytes(data), cdb.allocation_length)
 
-    # Out. Who may do what is the business of each service action: no reservation refuses them in advance.
+    # Out. Each service action checks its own rights: no persistent reservation refuses them in advance.
 
     @command(
         cdbs.PersistentReserveOut,
@@ -169,7 +169,7 @@ class PersistentCommands(UnitBase):
     def persistent_reserve_out(
         self, task: Task, cdb: cdbs.PersistentReserveOut
     ) -> Generator[Effect, object, Effect]:
-        """PERSISTENT RESERVE OUT: GOOD when it is kept, and no task that it has aborted can do anything any more."""
+        """PERSISTENT RESERVE OUT: ends GOOD when the state is saved, and the aborted tasks cannot have any effect any more."""
         length, action = cdb.parameter_list_length, cdb.service_action
         if not HEADER <= length <= LONGEST:
             raise short()
@@ -190,7 +190,7 @@ class PersistentCommands(UnitBase):
         return GOOD
 
     def _check_list(self, action: int, data: bytes) -> None:
-        """What a parameter list must be whatever is registered (SPC-5, 6.17.3)."""
+        """Check the parts of a parameter list that do not depend on the registrations (SPC-5, 6.17.3). Raises Fault."""
         if action == Out.REGISTER_AND_MOVE:
             return
         if data[20] & 8:
@@ -202,7 +202,7 @@ class PersistentCommands(UnitBase):
             raise short()
 
     def _asks_to_keep(self, action: int, data: bytes) -> bool | None:
-        """APTPL, of the actions that have it; None: as it was."""
+        """APTPL, for the actions that have it; None: it stays as it was."""
         if action not in (Out.REGISTER, Out.REGISTER_AND_IGNORE_EXISTING_KEY, Out.REGISTER_AND_MOVE):
             return None
         at = 17 if action == Out.REGISTER_AND_MOVE else 20
@@ -212,7 +212,7 @@ class PersistentCommands(UnitBase):
         return kept
 
     def _change(self, task: Task, decide: Callable[[Persistent], Outcome], kept: bool | None) -> Outcome:
-        """Decide, keep it, and let it be so: one after the other of all nexuses. On a worker, if keeping takes long."""
+        """Decide, save the new state, and put it into force; one at a time. On a worker, if saving may take long."""
         with self._registering:
             before = self._registrations()
             outcome = decide(before)
@@ -236,20 +236,20 @@ class PersistentCommands(UnitBase):
             return outcome
 
     def _save(self, state: Persistent) -> None:
-        self._stale = True  # what failed half way may have replaced what was kept, or not
+        self._stale = True  # until it has succeeded: a failed save may have replaced the old state, or not
         some = bool(state.keys) if isinstance(self._store, SharedStore) else state.kept
         self._store.save(state if some else None)
         self._stale = False
 
     def keep(self) -> None:
-        """Save what is kept once more: the store says more of the unit than this, and that has changed. May raise OSError."""
+        """Save the state again, as other contents of the store, such as the unit's name, have changed. May raise OSError."""
         with self._registering:
             if self._persistent.kept:
                 self._save(self._persistent)
 
 
 def _type(cdb: cdbs.PersistentReserveOut) -> PersistentReserveType:
-    """The type of the reservation asked for."""
+    """The requested type of a reservation. Raises Fault for an unsupported scope or type."""
     if cdb.scope != PersistentReserveScope.LOGICAL_UNIT:
         raise invalid(cdbs.PersistentReserveOut, "scope")
     if cdb.type not in TYPES:
@@ -263,7 +263,7 @@ def _keys(data: bytes) -> tuple[int, int]:
 
 
 def _initiator_port(data: bytes, at: int) -> bytes:
-    """What a TransportID of SRP at this byte names (SPC-5, 7.6.4.4)."""
+    """The initiator port in the SRP TransportID at this offset (SPC-5, 7.6.4.4)."""
     found = SrpTransportId(data[at : at + TRANSPORT_ID])
     if found.format_code or found.protocol_identifier != ProtocolIdentifier.SRP:
         raise unfit(at)
@@ -271,7 +271,7 @@ def _initiator_port(data: bytes, at: int) -> bytes:
 
 
 def _initiator_ports(data: bytes) -> Iterable[bytes]:
-    """Those of SPEC_I_PT (SPC-5, 6.17.3)."""
+    """The initiator ports of SPEC_I_PT (SPC-5, 6.17.3)."""
     length = int.from_bytes(data[HEADER:LISTED], "big")
     if length > len(data) - LISTED:
         raise short()
@@ -291,7 +291,7 @@ def _register(state: Persistent, who: Registrant, cdb: cdbs.PersistentReserveOut
         if (0 if found is None else state.keys[found]) != key:
             raise conflict()
         if found is not None:
-            raise unfit(20, 3)  # it is for who registers itself (SPC-5, table 60)
+            raise unfit(20, 3)  # SPEC_I_PT is only for a nexus that is not registered yet (SPC-5, table 60)
         others = _initiator_ports(data)
     return state.register(who, known, new, everywhere=bool(data[20] & 4), others=others)
 
@@ -341,4 +341,4 @@ DECISIONS: dict[int, Decide] = {
     Out.PREEMPT: _preempt,
     Out.PREEMPT_AND_ABORT: _preempt,
 }
-"""What each service action makes of the state."""
+"""By service action, the function that makes the next state."""

@@ -28,11 +28,11 @@ EXTENDED = 1
 
 
 class PortGroupCommands(UnitBase):
-    """REPORT and SET TARGET PORT GROUPS, of units that have such groups: without them TPGS is 0, and there are no such commands."""
+    """REPORT and SET TARGET PORT GROUPS, of units with such groups; without, TPGS is 0 and the commands are not supported."""
 
     @property
     def port_groups(self) -> PortGroups | None:
-        """Its target port groups; None: every port is the same. Others may be set at any time: 3F/03 for every nexus."""
+        """Its target port groups; None: all ports are equal. May be set at any time, with 3F/03 for every nexus."""
         return self._port_groups
 
     @port_groups.setter
@@ -47,13 +47,13 @@ class PortGroupCommands(UnitBase):
             self._establish(Attention.INQUIRY_DATA_CHANGED, self._nexuses)
 
     def access_changed(self, but: Nexus | None = None) -> None:
-        """Its groups are others, or in other states: 2A/06 for each nexus, ``but`` the one that has asked for it."""
+        """Its groups or their states have changed: 2A/06 for each nexus, except ``but``, which sent the command."""
         with self._changing():
             self._establish(Attention.ACCESS_STATE_CHANGED, self._nexuses, but=but)
 
     @command(cdbs.ReportTargetPortGroups, conflicts=Conflict.NEVER, when="port_groups")
     def report_target_port_groups(self, task: Task, cdb: cdbs.ReportTargetPortGroups) -> Effect:
-        """REPORT TARGET PORT GROUPS, with the short header or the extended one, which says that changes take no time."""
+        """REPORT TARGET PORT GROUPS, with the short header or the extended one, whose IMPLICIT TRANSITION TIME is 0."""
         if cdb.parameter_data_format > EXTENDED:
             raise invalid(cdbs.ReportTargetPortGroups, "parameter_data_format")
         groups = [_descriptor(each) for each in self._port_groups or ()]
@@ -67,7 +67,7 @@ class PortGroupCommands(UnitBase):
     def set_target_port_groups(
         self, task: Task, cdb: cdbs.SetTargetPortGroups
     ) -> Generator[Effect, Any, Effect]:
-        """SET TARGET PORT GROUPS: all of the list, or nothing of it; GOOD when it is so."""
+        """SET TARGET PORT GROUPS: applies the whole list or nothing, and then ends GOOD."""
         length = cdb.parameter_list_length
         if not length:
             return GOOD

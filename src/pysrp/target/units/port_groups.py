@@ -33,7 +33,7 @@ State = AsymmetricAccessState
 
 ACTIVE = frozenset({State.ACTIVE_OPTIMIZED, State.ACTIVE_NON_OPTIMIZED})
 SETTABLE = ACTIVE | {State.STANDBY, State.UNAVAILABLE}
-"""What SET TARGET PORT GROUPS may ask for."""
+"""The states that SET TARGET PORT GROUPS may set."""
 STATES = SETTABLE | {State.OFFLINE, State.TRANSITIONING}
 
 Commands = frozenset[type[cdbs.Cdb]]
@@ -59,7 +59,7 @@ LIMITED: dict[State, tuple[SenseCode, Commands]] = {
     State.OFFLINE: (SenseCode.PORT_OFFLINE, IN_UNAVAILABLE),
     State.TRANSITIONING: (SenseCode.PORT_IN_TRANSITION, IN_TRANSITION),
 }
-"""What all other commands end with, NOT READY, and which do not (SPC-5, 5.16.2.4)."""
+"""By state, the commands that are carried out, and the NOT READY sense code of all others (SPC-5, 5.16.2.4)."""
 
 ECHO: dict[type[cdbs.Cdb], frozenset[int]] = {
     cdbs.ReadBuffer10: frozenset(
@@ -67,22 +67,22 @@ ECHO: dict[type[cdbs.Cdb], frozenset[int]] = {
     ),
     cdbs.WriteBuffer10: frozenset({WriteBufferMode.WRITE_DATA_TO_ECHO_BUFFER}),
 }
-"""The echo buffer is there in every state."""
+"""The modes of the echo buffer, which are carried out in every state."""
 
 BY_COMMAND, BY_ITSELF = 1, 2
-"""STATUS CODE: who has changed the state last; 0: nobody."""
+"""STATUS CODE: the state was last changed by SET TARGET PORT GROUPS, or implicitly; 0: never."""
 
 
 @dataclass(frozen=True)
 class PortGroup:
-    """Target ports whose access to a unit is the same: its identifier, the relative identifiers of the ports, the state."""
+    """Target ports with the same access to a unit: the group's identifier, the ports' relative identifiers, the state."""
 
     number: int
     ports: tuple[int, ...] = ()
     state: AsymmetricAccessState = State.ACTIVE_OPTIMIZED
     preferred: bool = False
     status_code: int = 0
-    """Who has changed the state last, as REPORT TARGET PORT GROUPS tells it."""
+    """STATUS CODE of REPORT TARGET PORT GROUPS: how the state was last changed."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.number <= 0xFFFF:
@@ -97,13 +97,13 @@ class Grouped(Protocol):
     """A unit that has target port groups."""
 
     def access_changed(self, but: Nexus | None = None, /) -> None:
-        """They are others, or in other states; ``but`` is who knows."""
+        """The groups or their states have changed; no unit attention for the nexus ``but``."""
 
 
 class PortGroups:
     """The groups of any number of units, which may change at any time, from any thread.
 
-    A port that is in no group is active. ConfigError for a port that is in two, or an identifier that is there twice.
+    A port that is in no group is active. ConfigError for a port in two groups, or an identifier that two groups have.
     """
 
     def __init__(self, groups: Iterable[PortGroup] = ()) -> None:
@@ -123,23 +123,23 @@ class PortGroups:
         return self._by_port.get(port)
 
     def active(self, port: int) -> bool:
-        """Whether every command is carried out that comes through this port."""
+        """Whether all commands that come through this port are carried out."""
         group = self._by_port.get(port)
         return group is None or group.state in ACTIVE
 
     def add(self, group: PortGroup) -> None:
-        """One more."""
+        """Add a group."""
         with self._lock:
             self._replace((*self._groups, group))
 
     def remove(self, number: int) -> None:
-        """It is no more. KeyError if there is none."""
+        """Remove a group. KeyError if there is none of that number."""
         with self._lock:
             self._find(number)
             self._replace(tuple(each for each in self._groups if each.number != number))
 
     def change(self, number: int, **fields: Any) -> None:
-        """Let a group have another state, or other ports. KeyError if there is none."""
+        """Change the state, the ports or other fields of a group. KeyError if there is none of that number."""
         if "state" in fields:
             fields.setdefault("status_code", BY_ITSELF)
         self.changed({number: fields})
@@ -147,7 +147,7 @@ class PortGroups:
     def changed(
         self, groups: dict[int, dict[str, Any]], unit: Grouped | None = None, but: Nexus | None = None
     ) -> None:
-        """Several at once; ``but`` is the nexus that has asked ``unit`` for it."""
+        """Change several groups at once; ``but`` is the nexus that sent SET TARGET PORT GROUPS to ``unit``."""
         with self._lock:
             for number in groups:
                 self._find(number)
@@ -164,7 +164,7 @@ class PortGroups:
     def _replace(
         self, groups: tuple[PortGroup, ...], unit: Grouped | None = None, but: Nexus | None = None
     ) -> None:
-        """These are the groups from now on, and each nexus is told. With the lock."""
+        """Replace the groups, and establish unit attentions. With the lock."""
         by_port = {port: each for each in groups for port in each.ports}
         if len(by_port) != sum(len(each.ports) for each in groups):
             raise ConfigError("a target port is in one group")
@@ -176,17 +176,17 @@ class PortGroups:
             each.access_changed(but if each is unit else None)
 
     def join(self, unit: Grouped) -> None:
-        """These are that unit's too."""
+        """Tell a unit of changes from now on."""
         with self._lock:
             self._units.add(unit)
 
     def leave(self, unit: Grouped) -> None:
-        """They are not any more."""
+        """Tell a unit of changes no longer."""
         with self._lock:
             self._units.discard(unit)
 
     def check(self, port: int, entry: SupportedCdb, cdb: bytes) -> None:
-        """Raise Fault if a command is not carried out that comes through this port."""
+        """Raise Fault if a command that comes through this port is not carried out in its state."""
         group = self._by_port.get(port)
         if group is None or group.state in ACTIVE:
             return

@@ -1,4 +1,4 @@
-"""WRITE SAME, and what a thin disk has beside it: UNMAP and GET LBA STATUS (SBC-4, 4.7, 5.6, 5.35, 5.49 to 5.51)."""
+"""WRITE SAME; UNMAP and GET LBA STATUS of thin disks (SBC-4, 4.7, 5.6, 5.35, 5.49 to 5.51)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CHUNK = 256 << 10
 """Bytes of a pattern that are written at a time."""
 
 PIECE = 64 << 20
-"""Bytes that are unmapped at a time: they end at a multiple of it, and others have their turn in between."""
+"""Bytes that are unmapped at a time, up to a multiple of this; other commands have their turn in between."""
 
 OBSOLETE = "pbdata", "lbdata"
 
@@ -50,9 +50,9 @@ class WriteSameCommands(BlockUnit):
         timeout=LONG,
     )
     def write_same(self, task: Task, cdb: Any) -> Generator[Effect, Any, Effect]:
-        """WRITE SAME: the one block of data-out, or with NDOB one of zeros, over and over. 0 blocks are refused (WSNZ).
+        """WRITE SAME: writes the block of data-out, or with NDOB a block of zeros, to each LBA. 0 blocks are refused (WSNZ).
 
-        The medium makes zeros itself where it can, or with UNMAP a hole.
+        Zeros are left to the medium where it supports ZERO, or, with UNMAP, DISCARD that leaves zeros.
         """
         blocks = cdb.number_of_logical_blocks
         start, length = self._start(cdb, blocks), blocks * self.block_size
@@ -61,7 +61,7 @@ class WriteSameCommands(BlockUnit):
         self._writable(task)
         block = bytes(self.block_size)
         if cdb.data_length(self.block_size):
-            if task.data_out_length != self.block_size:  # more than one block are meant for a WRITE
+            if task.data_out_length != self.block_size:  # not one block: the initiator may mean a WRITE
                 raise invalid(type(cdb), "number_of_logical_blocks")
             block = bytes((yield Fetch(self.block_size)))
         features = features_of(self.backend)
@@ -81,9 +81,9 @@ class WriteSameCommands(BlockUnit):
 
 
 class ThinCommands(WriteSameCommands, TrafficCounts):
-    """UNMAP, GET LBA STATUS(16), and WRITE SAME with UNMAP. Nothing is ever anchored.
+    """UNMAP, GET LBA STATUS(16), and WRITE SAME with UNMAP. No block is ever anchored.
 
-    What is unmapped reads as zeros (LBPRZ): the medium has to see to that.
+    Unmapped blocks read as zeros (LBPRZ), which the medium has to guarantee.
     """
 
     thin = True
@@ -97,12 +97,12 @@ class ThinCommands(WriteSameCommands, TrafficCounts):
         timeout=LONG,
     )
     def write_same(self, task: Task, cdb: Any) -> Generator[Effect, Any, Effect]:
-        """WRITE SAME, which may say UNMAP too; what is no zeros is written then, as it has to read as it is."""
+        """WRITE SAME, with UNMAP too. A block that is not zeros is written even then, as it must read back unchanged."""
         return super().write_same(task, cdb)
 
     @command(cdbs.Unmap, medium=True, timeout=LONG, refuses=["anchor"])
     def unmap(self, task: Task, cdb: cdbs.Unmap) -> Generator[Effect, Any, Effect]:
-        """UNMAP: all of the list is checked before anything is unmapped."""
+        """UNMAP: the whole list is checked before anything is unmapped."""
         self._writable(task)
         self._count(task, True, 0)
         announced = cdb.parameter_list_length
@@ -119,8 +119,8 @@ class ThinCommands(WriteSameCommands, TrafficCounts):
         return GOOD
 
     def _to_unmap(self, data: bytes) -> list[tuple[int, int]]:
-        """Which bytes a parameter list means: offsets and lengths, no two of which touch. Descriptors that are cut off mean
-        nothing.
+        """The bytes that a parameter list names, as offsets and lengths, no two of which touch. A truncated descriptor is
+        ignored.
         """
         if not data:
             return []
@@ -143,9 +143,9 @@ class ThinCommands(WriteSameCommands, TrafficCounts):
 
     @command(cdbs.GetLbaStatus16, medium=True, conflicts=Conflict.EXCLUSIVE_ACCESS, refuses=["report_type"])
     def get_lba_status(self, task: Task, cdb: cdbs.GetLbaStatus16) -> Generator[Effect, Any, Effect]:
-        """GET LBA STATUS(16): what the medium says, up to where it says it; 0h where it does not know.
+        """GET LBA STATUS(16): the medium's extents, as far as one request returns them; 0h where the medium does not know.
 
-        A block is deallocated when none of it takes room.
+        A block is deallocated if no byte of it is allocated.
         """
         start, lba = self._start(cdb, 0), cdb.lba
         blocks = min(self.blocks - lba, 0xFFFFFFFF)
@@ -168,12 +168,12 @@ class ThinCommands(WriteSameCommands, TrafficCounts):
 def _wrong(
     field: Any, base: int, code: int = SenseCode.INVALID_FIELD_IN_PARAMETER_LIST, lba: int | None = None
 ) -> Fault:
-    """Of the structure that stands ``base`` bytes into the parameter list, this field is."""
+    """A Fault that points to a field of the structure ``base`` bytes into the parameter list."""
     return Fault(SenseKey.ILLEGAL_REQUEST, code, pointer(field, base), information=lba)
 
 
 def _joined(stretches: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """The same bytes, in order, in as few stretches as there can be."""
+    """The same bytes in as few stretches as possible, in order."""
     begin = end = 0
     for start, length in sorted(stretches):
         if start > end:
@@ -196,11 +196,11 @@ def _pieces(stretches: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
 
 
 def _in_blocks(extents: Iterable[tuple[int, bool]], block: int, blocks: int) -> Iterator[tuple[int, bool]]:
-    """Extents in bytes as extents in blocks, no two neighbours alike: 1 block at least, and up to ``blocks``."""
+    """Extents in bytes as extents in blocks: alternately mapped and not, and 1 to ``blocks`` blocks together."""
     run, kind, at, done = 0, True, 0, 0
     for length, mapped in extents:
         begin, at = at, min(at + length, blocks * block)
-        # A block that is in both is mapped.
+        # A block that is in a mapped and in an unmapped extent is mapped.
         steps = [(-(-at // block), True)] if mapped else [(-(-begin // block), True), (at // block, False)]
         for until, state in steps:
             if until <= done:

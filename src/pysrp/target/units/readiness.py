@@ -19,7 +19,7 @@ class ReadinessCommands(UnitBase):
 
     @command(cdbs.TestUnitReady, medium=True, conflicts=Conflict.RESERVE)
     def test_unit_ready(self, task: Task, cdb: cdbs.TestUnitReady) -> Effect:
-        """TEST UNIT READY: what else makes it not GOOD has been seen to."""
+        """TEST UNIT READY. Other reasons for NOT READY have been checked before (:meth:`UnitBase.execute`)."""
         why = self._unready()
         if why is not None:
             raise Fault(SenseKey.NOT_READY, why)
@@ -27,11 +27,11 @@ class ReadinessCommands(UnitBase):
 
     @command(cdbs.RequestSense, reports_attention=False, conflicts=Conflict.NEVER)
     def request_sense(self, task: Task, cdb: cdbs.RequestSense) -> Effect:
-        """REQUEST SENSE: a pending unit attention, a deferred error, what goes on, why the unit is not ready or its medium
-        not fit, or that it saves power.
+        """REQUEST SENSE: a pending unit attention, a deferred error, the progress of a job, why the unit is not ready, the damage
+        of its medium, or its power condition.
 
-        An attention is cleared when it has arrived (SAM-5, 5.14; SPC-4, 6.39), not by a command that fails or
-        has no room for it. The sense data of a command has gone with its status and is not kept.
+        A unit attention is cleared when its report arrives (SAM-5, 5.14; SPC-4, 6.39), not by a command that fails or
+        has no room for it. The sense data of other commands came with their status and is not kept.
         """
         with self._changing(task.nexus):
             fault = self._tell_attention(task) or self._tell_deferred(task)

@@ -28,7 +28,7 @@ class ReportCommands(UnitBase):
 
     @command(cdbs.ReportLuns, reports_attention=False, conflicts=Conflict.NEVER)
     def report_luns(self, task: Task, cdb: cdbs.ReportLuns) -> Effect:
-        """REPORT LUNS, of a unit on its own: the LUN it was asked at. A target answers for all its units."""
+        """REPORT LUNS, of a unit without a target: the LUN that was addressed. A target answers for all its units itself."""
         if cdb.select_report not in (SelectReport.ADDRESSABLE, SelectReport.WELL_KNOWN, SelectReport.ALL):
             raise invalid(cdbs.ReportLuns, "select_report")
         luns = [] if cdb.select_report == SelectReport.WELL_KNOWN else [task.lun]
@@ -67,14 +67,14 @@ class ReportCommands(UnitBase):
     def report_supported_task_management_functions(
         self, task: Task, cdb: cdbs.ReportSupportedTaskManagementFunctions
     ) -> Effect:
-        """REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS: those of SRP, but CLEAR ACA; without timeouts."""
+        """REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS: those of SRP except CLEAR ACA; without timeouts."""
         extended = bytes(12) if cdb.repd else b""
         data = SupportedTaskManagement.build(ats=True, atss=True, ctss=True, lurs=True, extended=extended)
         return Reply(bytes(data), cdb.allocation_length)
 
 
 NOMINAL = 1
-"""Seconds after which it is worth asking how far a command is."""
+"""NOMINAL COMMAND PROCESSING TIMEOUT, in seconds: after it an initiator may ask for a command's progress."""
 
 
 def _timeouts(entry: SupportedCdb, wanted: bool) -> list[CommandTimeouts]:

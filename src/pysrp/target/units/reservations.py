@@ -1,4 +1,4 @@
-"""Who holds a unit, and whose commands conflict with that."""
+"""The holder of a unit by RESERVE, and which commands conflict with that."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Spc2Reservation"]
 
 
 class Spc2Reservation:
-    """What RESERVE has (SPC-2): one holder of the whole unit. The unit's lock is held where it changes.
+    """The reservation of RESERVE (SPC-2): one holder of the whole unit. It is changed under the unit's lock.
 
     Another kind of reservation is another class with these methods.
     """
@@ -22,16 +22,16 @@ class Spc2Reservation:
         self.holder: Nexus | None = None
 
     def closes(self, nexus: Nexus) -> bool:
-        """Whether commands of this nexus can conflict."""
+        """Whether some commands of this nexus conflict."""
         return self.holder is not None and self.holder is not nexus
 
     def check(self, nexus: Nexus, entry: SupportedCdb | None, cdb: bytes) -> None:
-        """Raise ReservationConflict if this command does; ``entry`` is None for one that the unit has not."""
+        """Raise ReservationConflict if this command conflicts; ``entry`` is None for a command that the unit does not have."""
         if self.closes(nexus) and (entry is None or entry.conflict(cdb) >= Conflict.RESERVE):
             raise conflict()
 
     def left(self, nexus: Nexus) -> None:
-        """The nexus gives up what it has, or is lost."""
+        """The nexus releases the unit, or is lost."""
         if self.holder is nexus:
             self.holder = None
 

@@ -21,13 +21,15 @@ class ReservationCommands(UnitBase):
 
     @property
     def reserved_by(self) -> Nexus | None:
-        """Who holds the unit with RESERVE (SPC-2), if anybody does."""
+        """The nexus that holds the unit with RESERVE (SPC-2), or None."""
         return self._reservation.holder
 
     @command(cdbs.Reserve6, refuses=["third_party", "extent_bit"])
     @command(cdbs.Reserve10, refuses=["third_party", "longid", "extent_bit"])
     def reserve(self, task: Task, cdb: Any) -> Effect:
-        """RESERVE(6) and (10): another nexus' reservation has been seen to."""
+        """RESERVE(6) and (10). Raises ReservationConflict if another nexus holds the unit, Busy while a persistent reservation
+        is changing.
+        """
         with self._changing():
             if self._registering.locked():
                 raise Busy("a persistent reservation is changing", status=Status.BUSY)
@@ -42,16 +44,16 @@ class ReservationCommands(UnitBase):
     @command(cdbs.Release6, conflicts=Conflict.NEVER, refuses=["third_party", "extent_bit"])
     @command(cdbs.Release10, conflicts=Conflict.NEVER, refuses=["third_party", "longid", "extent_bit"])
     def release(self, task: Task, cdb: Any) -> Effect:
-        """RELEASE(6) and (10): GOOD, and nothing else, for whoever does not hold the unit."""
+        """RELEASE(6) and (10): GOOD, without effect, for a nexus that does not hold the unit."""
         with self._changing():
             if not self._is_persistent(task.nexus):
                 self._reservation.left(task.nexus)
         return GOOD
 
     def _is_persistent(self, nexus: Nexus) -> bool:
-        """Whether persistent reservations have taken the place of these, and are as good (CRH; SPC-5, 5.14.3).
+        """Whether there are persistent registrations and the command so has no effect, but ends GOOD (CRH; SPC-5, 5.14.3).
 
-        Raises ReservationConflict where they do not let all commands of this nexus pass. With the lock.
+        Raises ReservationConflict if they do not permit all commands of this nexus. With the lock.
         """
         state = self._persistent
         if not state.keys:

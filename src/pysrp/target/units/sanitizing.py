@@ -27,12 +27,12 @@ FAILED = SenseCode.SANITIZE_COMMAND_FAILED
 
 
 class SanitizeCommands(FormatCommands):
-    """SANITIZE: every block is written, and on the medium, by OVERWRITE with a pattern and by BLOCK ERASE with zeros.
+    """SANITIZE: every block is written and flushed, by OVERWRITE with a pattern and by BLOCK ERASE with zeros.
 
-    Written, not just discarded, nor zeroed by the medium, which may leave what was there where it was. What is under a
-    medium, such as a file system that copies on write, is beyond it. BLOCK ERASE, of thin disks, gives the blocks back when
-    they are zeros on the medium. There are no keys, so there is no CRYPTOGRAPHIC ERASE. As nothing of it can be undone,
-    no bit may be set that has no meaning here.
+    Blocks are written, and neither discarded nor zeroed by the medium, which might leave the old data in place. Layers below the
+    medium, such as a copy-on-write file system, may still keep old data. BLOCK ERASE, of thin disks, discards the blocks after
+    the zeros are flushed. Without encryption there is no CRYPTOGRAPHIC ERASE. As SANITIZE cannot be undone, a CDB with a
+    reserved bit set is refused.
     """
 
     @command(
@@ -53,10 +53,10 @@ class SanitizeCommands(FormatCommands):
         when="thin",
     )
     def sanitize(self, task: Task, cdb: cdbs.Sanitize) -> Generator[Effect, Any, Effect]:
-        """OVERWRITE, BLOCK ERASE: alone with all blocks, until the end whatever becomes of the nexus, the unit or the command.
+        """OVERWRITE, BLOCK ERASE: with exclusive access to all blocks. It runs on after a nexus loss, a reset or an abort.
 
-        Meanwhile others are told so (02/04/1B). If it fails the medium is of no use (03/31/03) until another one has come to
-        its end, or, with AUSE, EXIT FAILURE MODE.
+        Meanwhile other commands get 02/04/1B. If it fails the medium cannot be used (03/31/03) until another SANITIZE has
+        succeeded, or, if AUSE was set, EXIT FAILURE MODE.
         """
         passes = [bytes(self.block_size)]
         erase = cdb.service_action == SanitizeAction.BLOCK_ERASE
@@ -85,13 +85,13 @@ class SanitizeCommands(FormatCommands):
             yield Flush(self.backend)
         if erase:
             discard = Feature.DISCARD_ZEROS in features_of(self.backend)
-            # In few pieces: what is smaller than a page, or across two, a medium cannot give back.
+            # In few pieces: a medium cannot free pieces that do not cover a whole page.
             yield from self._pieces(1 - share, share, partial(self._zero, discard=discard), least=1)
             yield Flush(self.backend)
         self._damaged(None)
 
     def _passes(self, length: int) -> Generator[Effect, Any, list[bytes]]:
-        """What each pass of OVERWRITE writes into every block."""
+        """The block that each pass of OVERWRITE writes."""
         if not HEADER < length <= HEADER + self.block_size:
             raise invalid(cdbs.Sanitize, "parameter_list_length")
         data = yield from first(length)
@@ -119,7 +119,7 @@ class SanitizeCommands(FormatCommands):
         strict=True,
     )
     def exit_failure_mode(self, task: Task, cdb: cdbs.Sanitize) -> Generator[Effect, Any, Effect]:
-        """EXIT FAILURE MODE: what is in the blocks is as it is. Refused after a SANITIZE without AUSE."""
+        """EXIT FAILURE MODE: the medium may be used again, with undefined data. Refused after a SANITIZE without AUSE."""
         if cdb.parameter_list_length:
             raise invalid(cdbs.Sanitize, "parameter_list_length")
         with self._lock:

@@ -1,4 +1,4 @@
-"""What a unit keeps across restarts beside its persistent reservations: saved mode pages, and what else outlasts the power."""
+"""A unit's state that survives restarts, beside persistent reservations: saved mode pages, identifying information, damage."""
 
 from __future__ import annotations
 
@@ -19,41 +19,41 @@ __all__ = ["DAMAGES", "LONGEST", "Keeping", "Saved", "SavedStore"]
 log: logging.Logger = logging.getLogger("pysrp.target")
 
 DAMAGES = frozenset({SenseCode.MEDIUM_FORMAT_CORRUPTED, SenseCode.SANITIZE_COMMAND_FAILED})
-"""What can be wrong with a medium until it is formatted, or sanitized."""
+"""The kinds of damage that a medium may have until it is formatted, or sanitized."""
 
 LONGEST: Mapping[int, int] = MappingProxyType({0: 64, 2: 256})
-"""Bytes of identifying information at most, by its type: that of the peripheral device, the same as text."""
+"""The most bytes of identifying information, by type: peripheral device identifying information, and the same as text."""
 
 
 @dataclass(frozen=True)
 class Saved:
-    """That of one unit at one moment."""
+    """The saved state of one unit."""
 
     pages: Mapping[int, bytes] = field(default_factory=lambda: MappingProxyType({}))
     """Saved mode pages by their codes, subpages by ``page << 8 | subpage``, each whole, with its header."""
     information: Mapping[int, bytes] = field(default_factory=lambda: MappingProxyType({}))
     """Identifying information by its type (SPC-5, 6.44)."""
     damage: SenseCode | None = None
-    """One of :data:`DAMAGES`: FORMAT UNIT or SANITIZE has begun, and has not come to its end."""
+    """One of :data:`DAMAGES`: FORMAT UNIT or SANITIZE has begun, and has not succeeded."""
     restricted: bool = False
-    """Whether that was a SANITIZE whose failure only another one ends (AUSE 0)."""
+    """Whether it was a SANITIZE with AUSE 0, whose failure only another SANITIZE ends."""
 
 
 class SavedStore(Protocol):
-    """Where a unit's :class:`Saved` outlasts a loss of power. Of one unit; called by one thread at a time."""
+    """A store in which the :class:`Saved` of one unit survives a power loss. Called by one thread at a time."""
 
     blocking: bool
-    """Whether saving may take long: it is done by a worker then."""
+    """Whether saving may take long, and so is done on a worker."""
 
     def load(self) -> Saved | None:
-        """What was saved last; None: nothing. ConfigError or OSError where that cannot be told: there is no unit then."""
+        """The state saved last; None: there is none. If it raises ConfigError or OSError the unit cannot be made."""
 
     def save(self, state: Saved) -> None:
-        """Keep this in place of what was saved before; it is kept when this returns. After an OSError it is one of the two."""
+        """Save a state in place of the one before; it is saved when this returns. After an OSError the store has either one."""
 
 
 class Keeping:
-    """What of a unit has to do with that."""
+    """The part of a unit that saves its state."""
 
     name: str
 
@@ -65,15 +65,15 @@ class Keeping:
         self._keeper = store
         self._saved = (store.load() if store is not None else None) or Saved()
         self._saving = Lock()
-        """Held while that changes, which may take long. Before the unit's other lock."""
+        """Held while the saved state changes, which may take long. Taken before the unit's other lock."""
 
     @property
     def keeps(self) -> bool:
-        """Whether anything does, but for persistent reservations."""
+        """Whether the unit has a :class:`SavedStore`."""
         return self._keeper is not None
 
     def _keep(self, **changes: Any) -> None:
-        """Keep this too, where anything is kept. On a worker, with :attr:`_saving`; raises Fault where that cannot be."""
+        """Save these changes, if there is a store. On a worker, with :attr:`_saving` held; raises Fault if saving fails."""
         if self._keeper is None:
             return
         state = replace(self._saved, **changes)
@@ -85,7 +85,7 @@ class Keeping:
         self._saved = state
 
     def keep_saved(self) -> None:
-        """Save what is kept once more: the store says more of the unit than this, and that has changed. May raise OSError."""
+        """Save the state again, as other contents of the store, such as the unit's name, have changed. May raise OSError."""
         with self._saving:
             if self._keeper is not None and self._saved != Saved():
                 self._keeper.save(self._saved)

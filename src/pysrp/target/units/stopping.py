@@ -20,7 +20,7 @@ __all__ = ["StopCommands"]
 log: logging.Logger = logging.getLogger("pysrp.target")
 
 ACCUMULATED_CYCLES = 0x0004
-"""Accumulated start-stop cycles: what is known of a medium that has neither a date nor an end (SPC-4, 7.3.17)."""
+"""Accumulated start-stop cycles, the only parameter: the dates and the lifetime are not known (SPC-4, 7.3.17)."""
 
 
 CONDITIONS: dict[int, SenseCode | None] = {
@@ -29,16 +29,16 @@ CONDITIONS: dict[int, SenseCode | None] = {
     PowerCondition.STANDBY: SenseCode.STANDBY_BY_COMMAND,
     PowerCondition.LU_CONTROL: None,
 }
-"""The power conditions that START STOP UNIT may ask for, and what REQUEST SENSE says in each."""
+"""The power conditions that START STOP UNIT may set, and the sense code of REQUEST SENSE in each."""
 
 
 def _starting(cdb: bytes) -> Conflict:
-    """START STOP UNIT: to start is allowed where nothing is stopped or changed by it (SBC-4, 4.17)."""
+    """START STOP UNIT: no conflict with persistent reservations if it only starts the unit (SBC-4, 4.17)."""
     return Conflict.RESERVE if cdb[4] & 1 and not cdb[4] & 0xF0 else Conflict.ALWAYS
 
 
 def _preventing(cdb: bytes) -> Conflict:
-    """PREVENT ALLOW MEDIUM REMOVAL: to allow it is."""
+    """PREVENT ALLOW MEDIUM REMOVAL conflicts unless it allows removal."""
     return Conflict.ALWAYS if cdb[4] & 3 else Conflict.NEVER
 
 
@@ -49,10 +49,10 @@ class StopCommands(BlockUnit):
         super().__init__(*arguments, **options)
         self._preventing: set[Nexus] = set()
         self._cycles = 0
-        """How many times it has been stopped."""
+        """How many times the unit has been stopped."""
 
     def log_pages(self) -> LogPages:
-        """How many times it has been stopped, and those of the others."""
+        """The Start-Stop Cycle Counter page, and the pages of the other parts."""
         return {
             **super().log_pages(),
             LogPage.START_STOP_CYCLE_COUNTER: lambda: [
@@ -72,9 +72,9 @@ class StopCommands(BlockUnit):
     def start_stop_unit(self, task: Task, cdb: cdbs.StartStopUnit) -> Generator[Effect, Any, None]:
         """START STOP UNIT: flushes and stops, starts; ejects and loads a removable medium (LOEJ).
 
-        It is one state for all: who stops it stops it for every initiator, whose commands for the medium are
-        NOT READY until one of them starts it. So are the power conditions, which the next command for the medium
-        ends. With IMMED too, GOOD comes when it is done. A self-test in the background ends.
+        All initiators share one state: after one has stopped the unit, every initiator's commands for the medium are NOT READY
+        until one of them starts it. The power conditions are shared too; the next command for the medium ends them. It ends
+        GOOD when all is done, even with IMMED. It ends a self-test in the background.
         """
         if cdb.power_condition_modifier:
             raise invalid(cdbs.StartStopUnit, "power_condition_modifier")
@@ -95,8 +95,8 @@ class StopCommands(BlockUnit):
         self._stop_unit(task.nexus, bool(cdb.loej))
 
     def _save_power(self, cdb: cdbs.StartStopUnit) -> Generator[Effect, Any, None]:
-        """ACTIVE, IDLE, STANDBY, whatever START and LOEJ say. LU CONTROL changes nothing, as no timer runs, and there is none to
-        be forced to its end.
+        """ACTIVE, IDLE, STANDBY; START and LOEJ are ignored. LU CONTROL changes nothing, and forcing a timer to zero neither, as
+        there are no timers.
         """
         condition = cdb.power_condition
         if condition not in CONDITIONS:
@@ -144,7 +144,7 @@ class StopCommands(BlockUnit):
 
     @command(cdbs.PreventAllowMediumRemoval, conflicts=_preventing)
     def prevent_allow_medium_removal(self, task: Task, cdb: cdbs.PreventAllowMediumRemoval) -> Effect:
-        """PREVENT ALLOW MEDIUM REMOVAL: while one nexus prevents it, nobody ejects the medium."""
+        """PREVENT ALLOW MEDIUM REMOVAL: while one nexus prevents removal, no initiator can eject the medium."""
         if cdb.prevent > 1:
             raise invalid(cdbs.PreventAllowMediumRemoval, "prevent")
         with self._lock:

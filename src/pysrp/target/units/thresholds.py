@@ -1,4 +1,4 @@
-"""How much room there is behind a thin disk, and thresholds of it (SBC-4, 4.7.3.7, 6.4.5, 6.5.9 and 6.6.7)."""
+"""The used and available space of a thin disk's medium, and thresholds of it (SBC-4, 4.7.3.7, 6.4.5, 6.5.9 and 6.6.7)."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ AVAILABLE = ProvisioningResource.AVAILABLE_LBA_MAPPING_RESOURCES
 USED = ProvisioningResource.USED_LBA_MAPPING_RESOURCES
 
 ARMING = {AVAILABLE: 0, USED: 1}
-"""THRESHOLD ARMING: what is available decreases, what is used increases (SBC-4, table 7)."""
+"""THRESHOLD ARMING: the available space triggers when it decreases, the used space when it increases (SBC-4, table 7)."""
 
 SCOPE = {AVAILABLE: 2, USED: 1}
-"""SCOPE: others may take what is available; what is used is this unit's (SBC-4, table 199)."""
+"""SCOPE: the available space may be shared with other units; the used space is this unit's (SBC-4, table 199)."""
 
 PAGE = ModePage.INFORMATIONAL_EXCEPTIONS_CONTROL << 8 | 2
 """The Logical Block Provisioning mode page."""
 
 FIRST, EACH = 16, 8
-"""Where its descriptors begin, and bytes of one."""
+"""The offset of the page's descriptors, and the bytes of one."""
 
 SET = 1 << 20
-"""Bytes of a threshold set, unless the unit is so large that 32 bits could not count them."""
+"""Bytes of a threshold set, unless the unit is so large that 32 bits could not count its sets."""
 
 PLAIN = frozenset({Opcode.WRITE_6, Opcode.WRITE_10, Opcode.WRITE_12, Opcode.WRITE_16})
-"""These write as much as they bring."""
+"""Commands that write as many bytes as their data-out has."""
 
 SELECTS = frozenset({Opcode.MODE_SELECT_6, Opcode.MODE_SELECT_10})
-"""These change what is looked for."""
+"""Commands that may change the thresholds."""
 
 LOOKED_AFTER = (
     PLAIN
@@ -63,56 +63,56 @@ LOOKED_AFTER = (
         Opcode.VARIABLE_LENGTH, Opcode.UNMAP, Opcode.FORMAT_UNIT, Opcode.SANITIZE, Opcode.THIRD_PARTY_COPY_OUT,
     }
 )  # fmt: skip
-"""Behind which there may be more room, or less."""
+"""Commands after which the space may have changed."""
 
 LEAST = 64 << 10
-"""Bytes of room that a short write may take: media have units of their own."""
+"""Bytes of space that even a short write may take, as media allocate in larger units."""
 
 
 class Threshold(NamedTuple):
-    """One that is enabled."""
+    """An enabled threshold."""
 
     at: int
-    """Where its descriptor is in the page, which INFORMATION tells."""
+    """The offset of its descriptor in the page, which is reported in INFORMATION."""
     resource: ProvisioningResource
     sets: int
     """THRESHOLD COUNT."""
 
     def past(self, value: int, size: int) -> int:
-        """How many bytes the resource is past that end of the threshold's range where it is told; less than
-        ``-size``, a set: it has gone back past the other one.
+        """How many bytes the resource is past the end of the threshold's range where it triggers; if less than ``-size``, the
+        bytes of a set, it has gone back past the other end.
         """
         up = value - self.sets * size
         return (up if self.resource == USED else -up) - size // 2
 
 
 class ThresholdUnit(BlockUnit):
-    """What the medium takes and could have: a log page, and thresholds that are told with 06/38/07.
+    """The used and available space of the medium: a log page, and thresholds, which are reported with 06/38/07.
 
-    As far as the medium knows (:meth:`pysrp.target.medium.Medium.space`): a threshold for each resource that it tells of. While
-    they are watched (LBPERE) every WRITE goes through here, and behind what may have changed much is looked.
+    There is a threshold for each resource that the medium reports (:meth:`pysrp.target.medium.Medium.space`). While thresholds
+    are watched (LBPERE) every WRITE goes through here, and the space is checked after commands that may have changed it much.
     """
 
     _resources: tuple[ProvisioningResource, ...] = ()
-    """Those that the medium tells of."""
+    """The resources that the medium reports."""
     _thresholds: tuple[Threshold, ...] = ()
-    """Those that are watched."""
+    """The thresholds that are watched."""
     _to_one: bool = False
-    """SITUA: one nexus is told."""
+    """SITUA: only one nexus gets the unit attention."""
     _reached: frozenset[Threshold] = frozenset()
-    """Those that have been told, and that the resource has not gone back from."""
+    """Thresholds that have been reported, and that the resource has not gone back from."""
     _for_one: tuple[int, ...] = ()
-    """Attentions for whoever comes first."""
+    """With SITUA: attentions for the nexus whose command comes first."""
     _slack: int = 0
-    """Bytes that may be written before it is looked again."""
+    """Bytes that may be written before the space is checked again."""
     _asking: Lock
-    """Who has it asks the medium, for a command that waits for that."""
+    """Held while the medium is asked for its space, for a command that waits for the answer."""
     _awaited: object = None
-    """A look that has not begun, and so is for all that have written before it; a command waits for it."""
+    """A check that has not begun yet, and so covers all writes before it; one command waits for it."""
 
     @property
     def threshold_exponent(self) -> int:
-        """Of 2: how many blocks a threshold set has; 0: there are no thresholds."""
+        """The exponent, to base 2, of the number of blocks in a threshold set; 0: there are no thresholds."""
         if not self._resources:
             return 0
         return max((SET // self.block_size).bit_length() - 1, self.blocks.bit_length() - 32)
@@ -122,10 +122,10 @@ class ThresholdUnit(BlockUnit):
         """Bytes of a threshold set."""
         return self.block_size << self.threshold_exponent
 
-    # What it says of itself.
+    # Mode pages and log page.
 
     def block_pages(self) -> list[PageValues]:
-        """With LBPERE, and Logical Block Provisioning, where the medium tells of its room."""
+        """The mode pages, with LBPERE and Logical Block Provisioning if the medium reports its space."""
         self._asking = Lock()
         try:
             found = self._resources_now()
@@ -154,14 +154,14 @@ class ThresholdUnit(BlockUnit):
         return PageValues(bytes(default), bytes(changeable))
 
     def log_pages(self) -> LogPages:
-        """With Logical Block Provisioning, where the medium tells of its room."""
+        """The log pages, with Logical Block Provisioning if the medium reports its space."""
         pages = super().log_pages()
         if self._resources:
             pages[LogPage.LOGICAL_BLOCK_PROVISIONING] = lambda: Work(self.backend, self._counts)
         return pages
 
     def _counts(self) -> list[LogParameter]:
-        """How many sets there are of each resource; what is used in part counts as used."""
+        """The number of threshold sets of each resource; a partly used set counts as used."""
         told, size = self._look(), self._set
         found = []
         for each in self._resources:
@@ -196,7 +196,7 @@ class ThresholdUnit(BlockUnit):
         super()._was_reset()
 
     def execute(self, task: Task) -> Effects:
-        """See :meth:`~pysrp.target.units.base.UnitBase.execute`; and look for thresholds behind it."""
+        """See :meth:`~pysrp.target.units.base.UnitBase.execute`; then check the thresholds."""
         effect = super().execute(task)
         opcode = task.cdb[0]
         if effect is None or opcode not in LOOKED_AFTER or not (self._thresholds or opcode in SELECTS):
@@ -204,7 +204,7 @@ class ThresholdUnit(BlockUnit):
         return self._and_look(task, effect)
 
     def _and_look(self, task: Task, effect: Any) -> Generator[Effect, Any, Effect]:
-        """Do what a command is, and look whether that has reached a threshold: also when there is no room left for it."""
+        """Carry a command out, then check whether a threshold is reached, also if the command failed for lack of space."""
         try:
             end = (yield from effect) if isinstance(effect, GeneratorType) else effect
             if isinstance(end, Move | MediumEffect):
@@ -221,10 +221,11 @@ class ThresholdUnit(BlockUnit):
         return end or GOOD
 
     def _look_behind(self) -> Generator[Effect, Any, None]:
-        """Look, for a command that is over but for that: what goes wrong there is not the command's, and no thread may be free for it.
+        """Check the thresholds before a finished command ends. A failure of the check, as when no thread is free, does not fail
+        the command.
 
-        However long a medium takes to tell, no more than two commands wait for it: that for which it is asked, and one of those
-        that ended meanwhile.
+        However long a medium takes to answer, no more than two commands wait: the one for which it is asked, and one of those
+        that finished meanwhile.
         """
         look = object()
         with self._lock:
@@ -234,7 +235,7 @@ class ThresholdUnit(BlockUnit):
         try:
             yield Work(self.backend, partial(self._look_for, look))
         except Fault:
-            """A job has begun that turns away what is still to be done: the next write looks."""
+            """A job has begun that refuses the check: the next write repeats it."""
         except Exception:
             log.exception("%s: how much room there is", self.name)
         finally:
@@ -246,26 +247,26 @@ class ThresholdUnit(BlockUnit):
             self._look()
 
     def _look_begins(self, look: object) -> None:
-        """Who comes now has to look again."""
+        """The check begins: it does not cover later writes, which need another check."""
         with self._lock:
             if self._awaited is look:
                 self._awaited = None
 
     def _resources_now(self) -> dict[ProvisioningResource, int]:
-        """How many bytes there are of each resource that the medium tells of now. May wait, and raise whatever that raises."""
+        """The bytes of each resource that the medium reports now. May wait; raises what :func:`space_of` raises."""
         room = zip((USED, AVAILABLE), space_of(self.backend), strict=True)
         return {each: told for each, told in room if told is not None}
 
     def _look(self) -> dict[ProvisioningResource, int]:
-        """Likewise, and tell of the thresholds that have been reached."""
+        """As :meth:`_resources_now`; also establish unit attentions for the thresholds that have been reached."""
         size = self._set
-        # What is written from here on counts; and where this fails, no write tries it again before.
+        # Set first: later writes count from here on, and if this fails the next check is only due after so many bytes.
         with self._lock:
             self._slack = least = size // 2
         found = self._resources_now()
         with self._changing():
             for each in self._thresholds:
-                if each.resource not in found:  # which is no reason for an alarm
+                if each.resource not in found:  # unknown now: no threshold is reached
                     continue
                 past = each.past(found[each.resource], size)
                 if past < -size:
@@ -281,7 +282,7 @@ class ThresholdUnit(BlockUnit):
         return found
 
     def _tell(self, code: int) -> None:
-        """That a threshold is reached: to all nexuses, or to that whose command comes next. With the lock."""
+        """Establish a unit attention for all nexuses, or with SITUA for the one whose command comes next. With the lock."""
         if self._to_one:
             self._for_one += (code,)
         else:

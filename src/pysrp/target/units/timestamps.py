@@ -20,15 +20,15 @@ AT_POWER_ON, SET, OTHERWISE = 0, 2, 3
 
 
 class TimestampCommands(UnitBase):
-    """REPORT TIMESTAMP, SET TIMESTAMP: milliseconds since 1970 (UTC), by the clock of whoever serves the unit."""
+    """REPORT TIMESTAMP, SET TIMESTAMP: milliseconds since 1970 (UTC), by the clock of the server."""
 
     clock: Callable[[], float] | None = None
-    """Seconds since 1970 (UTC); None: nobody has given it one, and its time stands still."""
+    """Returns seconds since 1970 (UTC); None: the unit has no clock, and its time does not advance."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._timestamp: tuple[int, int] | None = None
-        """What SET TIMESTAMP said, and what the clock said then."""
+        """The value of SET TIMESTAMP, and the clock's time then, in milliseconds."""
 
     def _now(self) -> int:
         return 0 if self.clock is None else int(self.clock() * 1000)
@@ -42,13 +42,13 @@ class TimestampCommands(UnitBase):
             origin, time = AT_POWER_ON if self.clock is None else OTHERWISE, now
         else:
             said, then = found
-            origin, time = SET, said + max(now - then, 0)  # the host's may be set back
+            origin, time = SET, said + max(now - then, 0)  # the host's clock may be set back
         data = Timestamp.build(timestamp_origin=origin, timestamp=time & (1 << 48) - 1)
         return Reply(bytes(data), cdb.allocation_length)
 
     @command(cdbs.SetTimestamp)
     def set_timestamp(self, task: Task, cdb: cdbs.SetTimestamp) -> Generator[Effect, Any, Effect]:
-        """SET TIMESTAMP, for all nexuses, until the unit is no more; 2A/10 for the others."""
+        """SET TIMESTAMP, for all nexuses, as long as the unit exists; 2A/10 for the other nexuses."""
         length = cdb.parameter_list_length
         if not length:
             return GOOD

@@ -1,4 +1,4 @@
-"""VERIFY and WRITE AND VERIFY (SBC-4, 5.33 to 5.36 and 5.41 to 5.44), and how what is on a medium is compared."""
+"""VERIFY and WRITE AND VERIFY (SBC-4, 5.33 to 5.36 and 5.41 to 5.44), and comparing data with a medium."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ CHUNK = 1 << 20
 """Bytes that VERIFY reads at a time."""
 
 TURN = 16 << 20
-"""Bytes after which others have their turn."""
+"""Bytes after which other commands have their turn."""
 
 
 class Comparing(TrafficCounts):
-    """What commands have in common that look at what is there."""
+    """The common part of commands that read the medium's data themselves, to compare or combine it."""
 
     def _found(
         self, start: int, length: int, flush: bool = False, doing: LogPage = READING
     ) -> Generator[Effect, Any, bytearray]:
-        """The bytes there; ``flush``: on the medium. That they cannot be read is an error of reading, or of verifying,
-        whatever the command writes.
+        """Read bytes of the medium; ``flush``: with FUA. A failure counts as an error of reading, or of ``doing``, even if the
+        command is a write.
         """
         try:
             found: bytearray = yield Read(self.backend, start, length, self.block_size, flush)
@@ -40,20 +40,20 @@ class Comparing(TrafficCounts):
         return found
 
     def _fetched(self, cdb: Any, length: int, field: str) -> Generator[Effect, Any, memoryview]:
-        """The data-out of a command, all of it; ``field``: what has asked for more than there is."""
+        """The whole data-out of a command. Raises Fault, with a pointer to ``field``, if the initiator offers less."""
         data: memoryview = yield Fetch(length)
         if len(data) < length:
             raise invalid(type(cdb), field)
         return data
 
     def _put(self, start: int, data: memoryview | bytes, fua: bool) -> Effect:
-        """Write it, and be on the medium with it if that is asked."""
+        """Write data, with FUA if ``fua`` is set or there is no write cache."""
         return Write(self.backend, start, data, flush=fua or not self._write_cache)
 
     def _compare(
         self, start: int, length: int, data: memoryview | None, flush: bool, doing: LogPage = READING
     ) -> Generator[Effect, Any, None]:
-        """Read ``length`` bytes; raise Fault where they are not ``data`` over and over."""
+        """Read ``length`` bytes; with ``data``, raise Fault MISCOMPARE unless they equal ``data``, repeated as needed."""
         expected = data
         if expected is not None and len(expected) < length:
             expected = memoryview(bytes(expected) * (min(length, CHUNK) // len(expected)))
@@ -77,14 +77,14 @@ class Comparing(TrafficCounts):
     def _verify(
         self, start: int, length: int, data: memoryview | None, flush: bool
     ) -> Generator[Effect, Any, Effect]:
-        """As :meth:`_compare`. What is called in place has its bytes: without data there is nothing to look at."""
+        """As :meth:`_compare`. Without data, a backend that does not block is not read: its bytes are in memory."""
         if length and (data is not None or getattr(self.backend, "blocking", True)):
             yield from self._compare(start, length, data, flush, VERIFYING)
         return GOOD
 
 
 class VerifyCommands(Comparing):
-    """VERIFY and WRITE AND VERIFY(10), (12), (16) and (32). What is verified is on the medium first (SBC-4, 5.33)."""
+    """VERIFY and WRITE AND VERIFY(10), (12), (16) and (32). The data is put on the medium before it is verified (SBC-4, 5.33)."""
 
     @command(
         cdbs.Verify10,
@@ -96,7 +96,7 @@ class VerifyCommands(Comparing):
         timeout=LONG,
     )
     def verify(self, task: Task, cdb: Any) -> Generator[Effect, Any, Effect]:
-        """VERIFY: that the blocks can be read (BYTCHK 0), are the data-out (1), or are all like the one block of it (3)."""
+        """VERIFY: whether the blocks can be read (BYTCHK 0), equal the data-out (1), or each equal its one block (3)."""
         blocks = cdb.blocks
         start = self._start(cdb, blocks)
         check = cdb.bytchk
@@ -119,7 +119,7 @@ class VerifyCommands(Comparing):
         medium=True,
     )
     def write_and_verify(self, task: Task, cdb: Any) -> Generator[Effect, Any, Effect]:
-        """WRITE AND VERIFY: the blocks are on the medium, and can be read (BYTCHK 0) or are the data-out (1)."""
+        """WRITE AND VERIFY: write with FUA; then check that the blocks can be read (BYTCHK 0) or equal the data-out (1)."""
         if cdb.bytchk not in (ByteCheck.NO_COMPARE, ByteCheck.COMPARE):
             raise invalid(type(cdb), "bytchk")
         start, length = self._start(cdb, cdb.blocks), self._length(cdb, cdb.blocks)
@@ -131,4 +131,4 @@ class VerifyCommands(Comparing):
             yield self._put(start, data, True)
         else:
             yield Move(self.backend, start, length, self.block_size, True, True)
-        return (yield from self._verify(start, length, data, False))  # it is there already
+        return (yield from self._verify(start, length, data, False))  # on the medium already
