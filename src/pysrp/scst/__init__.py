@@ -1,11 +1,11 @@
-"""SCST's face: its sysfs tree, its files' contents, its commands and its errnos.
+"""SCST's management interface: its sysfs tree, with the contents of its files, its commands and its errnos.
 
-:class:`Tree` is reached from Python, from another process (:class:`Control` and :class:`Client`; on the
+:class:`Tree` can be used from Python, from another process (:class:`Control` and :class:`Client`; on the
 command line ``pysrp scst``) and as a FUSE :class:`Mount`, where the shell lines of SCST's documentation work.
 :func:`load` and :func:`save` are for ``scst.conf``.
 
 =================================  ================================================================
-path                               what is there
+path                               contents
 =================================  ================================================================
 ``version`` ``setup_id``           as in SCST
 ``last_sysfs_mgmt_res``
@@ -13,7 +13,7 @@ path                               what is there
 ``devices/<name>/``                a disk
 ``device_groups/<name>/``          which targets reach which devices, and how well (:mod:`.groups`)
 ``targets/ibmvstgt/<target>/``     an adapter: ``enabled``, ``luns/mgmt``, sessions (:mod:`.targets`)
-``class/ibmvstgt/<adapter>/``      what SCST's driver shows in ``/sys/class/ibmvstgt``
+``class/ibmvstgt/<adapter>/``      the files of SCST's driver in ``/sys/class/ibmvstgt``
 =================================  ================================================================
 """
 

@@ -24,10 +24,10 @@ LONGEST_WAIT = 86400
 
 
 def _keep(context: click.Context, _: click.Parameter, server: str | None) -> str:
-    """The server typed here, or before the subcommand, or else the environment's.
+    """The server from the option typed here, or before the subcommand, or else from the environment.
 
-    The environment is asked last and here: as click's ``envvar`` of the subcommand's option it would win
-    over what was typed before the subcommand.
+    The environment is read here, and last: as click's ``envvar`` of the subcommand's option it would take precedence
+    over an option typed before the subcommand.
     """
     context.obj = context.obj if server is None else server
     if context.command is scst:
@@ -76,7 +76,7 @@ def _tree(server: str, path: str = "") -> Iterator[Client]:
 
 
 def _print(text: str) -> None:
-    """Text of the tree, whose bytes may be no UTF-8."""
+    """Print text of the tree, whose bytes may be invalid UTF-8."""
     click.echo(text.encode("utf-8", "surrogateescape"), nl=False)
 
 
@@ -183,7 +183,7 @@ def mount(server: str, directory: str) -> None:
         click.echo(f"{Path(directory).absolute()} is the tree of {server}; Ctrl-C unmounts it")
 
     def refused(path: str, problem: OSError) -> None:
-        # Never may a closed terminal be what an administrator's echo fails with.
+        # A closed terminal here must not make an administrator's echo fail.
         with suppress(OSError):
             click.echo(f"pysrp: {path}: {problem.strerror}", err=True)
 

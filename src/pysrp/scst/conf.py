@@ -1,8 +1,8 @@
 """``scst.conf``: what scstadmin loads into a tree and saves from it (scst.conf(5)).
 
-The file is made of lines: ``NAME value ...``, ``NAME ... {`` which opens a block, and ``}``. ``#`` begins a
-comment **and takes the character before it along**; a backslash makes any character ordinary; a value with
-blanks stands in double quotes. A block may stand on one line, with one value for each name::
+The file consists of lines: ``NAME value ...``, ``NAME ... {`` which opens a block, and ``}``. ``#`` begins a
+comment **and removes the character before it too**; a backslash escapes any character; a value with
+blanks is in double quotes. A block may be on one line, with one value for each name::
 
     HANDLER vdisk_fileio {
         DEVICE payroll {
@@ -63,7 +63,7 @@ class Block:
     inside: list[Block] = field(default_factory=list)
     opens: bool = False
     shares: bool = False
-    """Whether something else is on its line."""
+    """Whether something else is on the same line of the file."""
 
     @property
     def keyword(self) -> str:
@@ -75,7 +75,7 @@ class Block:
         return (one for one in self.inside if one.keyword in keywords)
 
     def attributes(self, *besides: str) -> Iterator[Block]:
-        """The lines inside that set an attribute; what else is not one of ``besides`` is a ConfigError."""
+        """The lines inside that set an attribute. ConfigError for any other line that does not begin with one of ``besides``."""
         for one in self.inside:
             if one.keyword in besides:
                 continue
@@ -91,7 +91,7 @@ class Block:
 
     @property
     def value(self) -> str:
-        """The words behind the first."""
+        """The words after the first."""
         return " ".join(self.words[1:])
 
     def wrong(self, why: str) -> ConfigError:
@@ -103,11 +103,11 @@ _COMMENT = re.compile(r"(?:^|[^\\])#.*")
 _WORD = re.compile(r'[ \t\r\v\f]*(?:"((?:[^"\\]|\\.)*)"|((?:[^ \t\r\v\f"\\]|\\.)+))(?=[ \t\r\v\f]|$)')
 _BLANKS = " \t\r\v\f"
 BATCH = 512
-"""Writes to one file that are one job."""
+"""The most writes to one file in one job."""
 
 
 def parse(text: str) -> Block:
-    """The block that the whole file is. ConfigError, with the line's number, for what is no such file."""
+    """Parse a file into one block. ConfigError, with the line's number, for a syntax error."""
     root = Block([""], opens=True)
     open_blocks = [root]
     for at, whole in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
@@ -165,12 +165,11 @@ def _words(line: str, row: int) -> Iterator[tuple[str, bool]]:
 
 
 def load(tree: Files, text: str, *, stop: Callable[[], bool] = lambda: False) -> list[str]:
-    """Make the tree what ``text`` says, in scstadmin's order: devices, their attributes, LUNs, ``enabled``.
+    """Configure the tree by ``text``, in scstadmin's order: devices, their attributes, LUNs, ``enabled``.
 
-    Returns what was left out: a line of text each, for what is meant for other drivers. Devices and LUNs that
-    are there already stay; nothing is deleted. ConfigError for a file that cannot be understood, before
-    anything is done; a TreeError, whose text names the line, stops it halfway. So does ``stop``, which is
-    asked now and then, when it says so.
+    Returns a line of text for each part that was left out, as it is for other drivers or has no effect here. Existing devices
+    and LUNs stay; nothing is deleted. ConfigError for an invalid file, before anything is done. A TreeError, whose text names
+    the line, ends it halfway; so does ``stop``, which is called now and then, when it returns True.
     """
     job = _Loading(tree, parse(text), stop)
     job.check()
@@ -179,7 +178,7 @@ def load(tree: Files, text: str, *, stop: Callable[[], bool] = lambda: False) ->
 
 
 class _Loading:
-    """One file on its way into a tree."""
+    """The loading of one file into a tree."""
 
     def __init__(self, tree: Files, root: Block, stop: Callable[[], bool]) -> None:
         self.tree = tree
@@ -188,10 +187,10 @@ class _Loading:
         self.left_out: list[str] = []
         self._path = ""
         self._queue: list[tuple[str, Block]] = []
-        """Texts for the file at that path, and the lines they come from."""
+        """Texts to write to the file at ``_path``, and the lines that they come from."""
 
     def check(self) -> None:
-        """Everything in the file has a meaning here, or is another driver's."""
+        """Check that everything in the file has a meaning here, or is for another driver."""
         list(self.root.attributes("HANDLER", "TARGET_DRIVER", "DEVICE_GROUP"))
         named: set[str] = set()
         for handler in self.root.named("HANDLER"):
@@ -248,7 +247,7 @@ class _Loading:
             taken[value] = lun.line
 
     def carry_out(self) -> None:
-        """In scstadmin's order."""
+        """Write everything, in scstadmin's order."""
         for one in self.root.attributes("HANDLER", "TARGET_DRIVER", "DEVICE_GROUP"):
             self.write(one, one.keyword, one.value)
         self.flush()
@@ -287,7 +286,7 @@ class _Loading:
                 self._set(f"{below}/{each.keyword}", each)
 
     def _made(self, place: str, block: Block) -> str:
-        """What a block names is below ``place`` from now on: where."""
+        """Add the name of a block below ``place``, unless it is there; its path."""
         name = _argument(block)
         if not self.stop() and name not in self.tree.ls(place):
             self.write(block, f"{place}/mgmt", f"add {quote(name)}")
@@ -295,7 +294,7 @@ class _Loading:
         return f"{place}/{name}"
 
     def _set(self, path: str, block: Block) -> None:
-        """A file says what its line does; initiators are told of what is written."""
+        """Write an attribute unless it has the value already, as initiators get unit attentions for each write."""
         if self.stop():
             return
         with _blaming(block):
@@ -305,14 +304,14 @@ class _Loading:
             self.flush()
 
     def write(self, block: Block, path: str, text: str) -> None:
-        """One write, for that line of the file; several to one file become one job."""
+        """Queue one write, for that line of the file; several writes to one file become one job."""
         if path != self._path or len(self._queue) >= BATCH:
             self.flush()
         self._path = path
         self._queue.append((text + "\n", block))
 
     def flush(self) -> None:
-        """Carry out what is queued. A TreeError names the line. Nothing more is done when it is time to stop."""
+        """Carry out the queued writes. A TreeError names the line. Does nothing once ``stop`` returns True."""
         queue, self._queue = self._queue, []
         if not queue or self.stop():
             return
@@ -323,7 +322,7 @@ class _Loading:
                 raise
 
     def _devices(self, devices: list[tuple[str, Block]]) -> None:
-        """Make those that are not there, then write the attributes that only a device has."""
+        """Make the devices that do not exist, then write the attributes that an existing device takes."""
         there = set(self.tree.ls("devices"))
         of = {handler: set(self.tree.ls(f"handlers/{handler}")) for handler in {one for one, _ in devices}}
         rest: list[tuple[str, str, Block]] = []
@@ -363,9 +362,9 @@ class _Loading:
                 self.flush()
 
     def _is_set(self, path: str, value: str, numeric: bool) -> bool:
-        """Whether a file says so already: as a value that was set, or as one that cannot be.
+        """Whether a file has this value already, and it was set, or cannot be set.
 
-        It is not written again, as initiators are told of what is written.
+        Then it is not written again, as initiators get unit attentions for each write.
         """
         mode = self.tree.stat(path).mode
         if not mode & 0o400:
@@ -391,7 +390,7 @@ class _Loading:
         self.flush()
 
     def _is(self, place: str, device: str, block: Block) -> bool:
-        """Whether a LUN that is there is what the file says."""
+        """Whether an existing LUN is as the file has it."""
         try:
             if self.tree.readlink(f"{place}/device").rpartition("/")[2] != device:
                 return False
@@ -405,7 +404,7 @@ class _Loading:
 
 
 def save(tree: Files) -> str:
-    """The tree as a file for :func:`load`: of every attribute with a ``[key]`` line, the value."""
+    """The tree as a file for :func:`load`, with the values of all attributes that have a ``[key]`` line."""
     lines = [f"{name} {_quoted(value)}" for name, value in _keys(tree, "")]
     for handler in tree.ls("handlers"):
         lines.append(f"HANDLER {handler} {{")
@@ -457,7 +456,7 @@ def _target_group(tree: Files, place: str, name: str) -> Iterator[str]:
 
 
 def _below(tree: Files, place: str) -> list[str]:
-    """What is in a directory beside its files."""
+    """The names in a directory, without its files."""
     return [name for name in tree.ls(place) if tree.stat(f"{place}/{name}").kind != "file"]
 
 
@@ -468,7 +467,7 @@ def _argument(block: Block) -> str:
 
 
 def _sizes(handler: str) -> frozenset[str]:
-    """What is saved of a size that nobody can set, as it is the file's."""
+    """The size attributes, which are saved but cannot be set, of handlers whose size is that of the file."""
     return frozenset({"size", "size_mb"}) if issubclass(HANDLERS[handler], FileIo) else frozenset()
 
 

@@ -12,9 +12,8 @@ request                                        answer
 anything refused                               ``{"errno": NUMBER, "error": TEXT}``
 =============================================  ========================================================
 
-Lines are UTF-8, at most 64 KiB, answered in order. What is no such request is answered with EINVAL; after a
-line that is too long the connection is closed. Who may connect: the socket's mode is 0600, and the peer's
-user id must be the server's own or root's.
+Lines are UTF-8, at most 64 KiB, answered in order. An invalid request is answered with EINVAL; after a line that is too long
+the connection is closed. Access: the socket's mode is 0600, and the peer's user id must be the server's own or root's.
 """
 
 from __future__ import annotations
@@ -46,16 +45,16 @@ LONGEST = 1 << 16
 CONNECTIONS = 64
 BUSY = float("inf")
 PATIENCE = 30.0
-"""Seconds that a client waits for an answer, if it is not told otherwise."""
+"""Seconds that a client waits for an answer by default."""
 REQUESTS = ("read",), ("write", "text"), ("write", "texts"), ("ls",), ("stat",), ("readlink",)
 """The keys of each kind of request."""
 
 
 def socket_of(address: str | os.PathLike[str]) -> Path:
-    """Where the control socket of a server is: ``unix:PATH`` and ``PATH`` have theirs at ``PATH.scst``.
+    """The path of a server's control socket: ``PATH.scst`` for ``unix:PATH`` and for ``PATH``.
 
-    That of ``vio:UNIT`` is ``/run/pysrp-vio-UNIT.scst``, or in XDG_RUNTIME_DIR for other users than root. A path
-    that ends in ``.scst`` already is itself. ConfigError for the URL of another transport.
+    For ``vio:UNIT`` it is ``/run/pysrp-vio-UNIT.scst``, or in XDG_RUNTIME_DIR for other users than root. A path that ends in
+    ``.scst`` is returned unchanged. ConfigError for the URL of another transport.
     """
     text = os.fspath(address)
     scheme, colon, rest = text.partition(":")
@@ -72,8 +71,8 @@ def socket_of(address: str | os.PathLike[str]) -> Path:
 class Control:
     """Serves a tree at ``path`` (see :func:`socket_of`) from threads of its own until :meth:`close`.
 
-    ``uids`` are the user ids that may use it, by default the own and root's. ConfigError when a server is
-    there already, or something that is no socket; OSError where the socket cannot be made.
+    ``uids`` are the user ids that may use it, by default the process's own and root's. ConfigError if another server listens
+    at ``path``, or something there is no socket; OSError where the socket cannot be made.
     """
 
     def __init__(
@@ -84,8 +83,8 @@ class Control:
         self._uids = {os.geteuid(), 0} if uids is None else set(uids)
         self._lock = threading.Lock()
         self._peers: dict[socket.socket, float] = {}
-        """Who is connected, and since when it has been idle."""
-        start_programs_by_fork()  # somebody may have mounted what we answer for
+        """The connected clients, and the time since which each has been idle (BUSY: it is not)."""
+        start_programs_by_fork()  # another process may have mounted the tree
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._inode = _claim(self._listener, self.path)
@@ -96,7 +95,7 @@ class Control:
         self._thread.start()
 
     def close(self) -> None:
-        """Take the socket away and hang up on everybody. Harmless when repeated."""
+        """Remove the socket and close all connections. Harmless when repeated."""
         with contextlib.suppress(OSError):
             if self.path.lstat().st_ino == self._inode:
                 self.path.unlink()
@@ -124,7 +123,7 @@ class Control:
                 if problem.errno in (errno.ECONNABORTED, errno.EINTR):
                     continue
                 if problem.errno in USED_UP:
-                    threading.Event().wait(0.1)  # until somebody has closed something
+                    threading.Event().wait(0.1)  # until a file descriptor has been closed
                     continue
                 return
             with self._lock:
@@ -136,12 +135,12 @@ class Control:
                 continue
             try:
                 threading.Thread(target=self._serve, args=(peer,), name="scst-peer", daemon=True).start()
-            except RuntimeError as problem:  # a machine without threads: the next one may get one
+            except RuntimeError as problem:  # no thread could be started: a later client may be served
                 log.error("%s: a client was turned away: %s", self.path, problem)
                 self._leave(peer)
 
     def _has_room(self) -> bool:
-        """Whether one more may come; who has said nothing for the longest time goes for it."""
+        """Whether one more client may connect; if need be the client that has been idle longest is disconnected."""
         if len(self._peers) < CONNECTIONS:
             return True
         idle, since = min(self._peers.items(), key=lambda each: each[1])
@@ -189,8 +188,8 @@ class Control:
             return {"ok": getattr(self._tree, verb)(path)}
         except OSError as problem:
             return _refusal(problem)
-        except Exception as problem:  # of whoever brought a medium, or ours: the server is not gone for that
-            # Not what is written, which may be a URL with a password.
+        except Exception as problem:  # a bug, in a medium or in pysrp, must not end the server
+            # Without the written text, which may be a URL with a password.
             asked = {what: path for what, path in request.items() if what not in ("text", "texts")}
             log.exception("%s: %s", self.path, asked)
             return _refusal(
@@ -201,9 +200,9 @@ class Control:
 class Client:
     """The tree of the server whose control socket is at ``path``; the methods of :class:`Files`.
 
-    Any thread may call. UnavailableError when no server is there to begin with; later failures are those of
-    the tree, ENOTCONN when the server has gone, and ETIMEDOUT when it says nothing for ``timeout`` seconds (a write
-    may have been carried out then, or may yet be).
+    Any thread may call. UnavailableError if no server answers when it is made. Later failures are those of the tree, ENOTCONN
+    if the server has gone, and ETIMEDOUT if it does not answer within ``timeout`` seconds (a write may have been carried out
+    then, or may still be).
     """
 
     def __init__(self, path: str | os.PathLike[str], timeout: float = PATIENCE) -> None:
@@ -221,11 +220,11 @@ class Client:
         self._ask({"write": path, "text": text})
 
     def write_all(self, path: str, texts: Sequence[str]) -> None:
-        """As many writes to one file, in their order, as few jobs; see :meth:`Filesystem.write_all`."""
+        """Several writes to one file, in their order, in as few jobs as possible; see :meth:`Filesystem.write_all`."""
         done = 0
         while done < len(texts):
             size, count = len(json.dumps(path)), 0
-            # As many as make a line that the server takes, but one at least, which it can refuse.
+            # As many as fit into a line that the server accepts, but at least one, which the server may refuse.
             while done + count < len(texts) and (not count or size < LONGEST // 2):
                 size += len(json.dumps(texts[done + count])) + 2
                 count += 1
@@ -241,7 +240,7 @@ class Client:
         return [str(name) for name in self._ask({"ls": path})]
 
     def stat(self, path: str) -> Stat:
-        """What ``path`` names, not following a link at its end."""
+        """The kind and mode of what ``path`` names; a link at its end is not followed."""
         kind, mode = self._ask({"stat": path})
         return Stat(str(kind), int(mode))
 
@@ -250,7 +249,7 @@ class Client:
         return str(self._ask({"readlink": path}))
 
     def close(self) -> None:
-        """Hang up. Harmless when repeated; a later call connects again."""
+        """Close the connections. Harmless when repeated; a later call connects again."""
         with self._lock:
             while self._idle:
                 self._idle.pop().close()
@@ -266,7 +265,7 @@ class Client:
     def _connect(self) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            # A socket that is not blocking is refused at once while others queue up before the server.
+            # Not settimeout(), which makes the socket non-blocking: connect would fail while the server's backlog is full.
             seconds, rest = divmod(self.timeout, 1)
             sock.setsockopt(
                 socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(seconds), int(rest * 1e6))
@@ -281,7 +280,7 @@ class Client:
         return sock
 
     def _ask(self, request: dict[str, Any]) -> Any:
-        # A connection each: a write that takes its time must not hold up other threads' reads.
+        # One connection per call under way: a long write must not delay the reads of other threads.
         with self._lock:
             sock = self._idle.pop() if self._idle else None
         message = _encode(request)
@@ -291,7 +290,7 @@ class Client:
                     sock.sendall(message)
                 except TimeoutError:
                     raise
-                except OSError:  # that server is gone, and has not heard: perhaps there is another
+                except OSError:  # the server is gone, and has not got the request: there may be a new one
                     sock.close()
                     sock = None
             if not sock:
@@ -302,7 +301,7 @@ class Client:
                 raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
         except TimeoutError as problem:
             assert sock
-            sock.close()  # its answer would be taken for that to the next request
+            sock.close()  # a late answer would be taken for that to the next request
             raise refuse(
                 errno.ETIMEDOUT, f"the server at {self.path} did not answer within {self.timeout:g} s"
             ) from problem
@@ -321,7 +320,7 @@ class Client:
 
 
 def _request(line: bytes) -> dict[str, Any]:
-    """One of the six requests, else EINVAL."""
+    """Parse one of the six requests; EINVAL for anything else."""
     try:
         request = json.loads(line)
     except (ValueError, RecursionError):
@@ -349,7 +348,7 @@ def _refusal(problem: OSError) -> dict[str, Any]:
 
 
 def _lines(sock: socket.socket, limit: int | None = LONGEST) -> Iterator[bytes | None]:
-    """The lines that come in; None, as the last, for one longer than ``limit`` bytes."""
+    """The lines that arrive; None, as the last, for a line longer than ``limit`` bytes."""
     buffer = bytearray()
     while chunk := sock.recv(1 << 16):
         start = len(buffer)
@@ -364,7 +363,7 @@ def _lines(sock: socket.socket, limit: int | None = LONGEST) -> Iterator[bytes |
 
 
 def _wake(sock: socket.socket) -> None:
-    """Make whoever sleeps in accept or recv return, which closing alone would not."""
+    """Make a thread that sleeps in accept or recv return, which closing the socket would not do."""
     with contextlib.suppress(OSError):
         sock.shutdown(socket.SHUT_RDWR)
 
@@ -375,14 +374,14 @@ def _uid(peer: socket.socket) -> int:
 
 
 def _claim(listener: socket.socket, path: Path) -> int:
-    """Listen at ``path`` with mode 0600 from its first moment on; returns the inode number."""
+    """Listen at ``path``, whose mode is 0600 from the first moment; returns the inode number."""
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISSOCK(path.lstat().st_mode):
             raise ConfigError(f"{path}: there is a file of that name, and it is not a socket")
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             if not probe.connect_ex(str(path)):
                 raise ConfigError(f"{path}: a server answers there already")
-    # Short, because the path of a socket has 107 bytes at most.
+    # A short name, as the path of a socket has 107 bytes at most.
     hidden = path.with_name(f".{os.getpid():x}-{threading.get_ident() & 0xFFFF:x}")
     os.fchmod(listener.fileno(), 0o600)
     listener.bind(str(hidden))

@@ -1,10 +1,10 @@
-"""``devices/<name>/faults``: the rules of a medium that does things wrong (:mod:`pysrp.media.faulty`). **Ours**.
+"""``devices/<name>/faults``: the rules of a medium that injects faults (:mod:`pysrp.media.faulty`). **Not in SCST**.
 
-It shows a rule a line: its number, itself, how often it has happened, and how many requests it was about. A rule without
-``block=`` counts in the device's blocks; those of a URL, which is older than the device, count in 512 bytes. Written to it::
+It shows a rule a line: its number, its text, how many requests it has struck, and how many it has matched. A rule without
+``block=`` counts in the device's blocks; a rule in a URL, which is parsed before the device exists, in 512 bytes. To write::
 
     add error op=read lba=100-107 count=2
-    release 3           what hangs for rule 3 goes on; without a number all that waits
+    release 3           requests that hang for rule 3 go on; without a number all that wait
     del 3
     clear
 """
@@ -21,7 +21,7 @@ __all__ = ["faults"]
 
 
 def faults(medium: Faulty) -> File:
-    """The file of that medium."""
+    """The ``faults`` file of a medium."""
     return File(
         lambda: "".join(f"{rule.text(medium.rule_block)}\n" for rule in medium.rules),
         lambda text: _carry_out(medium, text.strip()),

@@ -1,4 +1,4 @@
-"""Paths, reads and writes: what a tree of :mod:`~pysrp.scst.nodes` looks like from outside."""
+"""Paths, reads and writes: a tree of :mod:`~pysrp.scst.nodes` as files."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ PAGE = 4096
 T = TypeVar("T")
 
 PLACES = {"/sys/kernel/scst_tgt": "", "/sys/class/ibmvstgt": "class/ibmvstgt"}
-"""Where SCST's files are on a machine that runs SCST; paths that begin so are understood."""
+"""The places of SCST's files on a machine that runs SCST, and in the tree; paths that begin so are accepted."""
 
 
 class Stat(NamedTuple):
-    """What a path names: ``kind`` is ``directory``, ``file`` or ``link``, ``mode`` the permission bits."""
+    """The status of a path: ``kind`` is ``directory``, ``file`` or ``link``, ``mode`` the permission bits."""
 
     kind: str
     mode: int
 
 
 class Files(Protocol):
-    """What a tree can be asked, here or in another process."""
+    """The operations on a tree, here or in another process."""
 
     def read(self, path: str) -> str:
         """The text of a file."""
@@ -44,24 +44,24 @@ class Files(Protocol):
         """One write to a file."""
 
     def write_all(self, path: str, texts: Sequence[str]) -> None:
-        """As many writes to one file, in their order, as one job."""
+        """Several writes to one file, in their order, as one job."""
 
     def ls(self, path: str = "") -> list[str]:
         """The names in a directory."""
 
     def stat(self, path: str) -> Stat:
-        """What ``path`` names, not following a link at its end."""
+        """The kind and mode of what ``path`` names; a link at its end is not followed."""
 
     def readlink(self, path: str) -> str:
-        """Where a link leads, relative to its directory."""
+        """The target of a link, relative to the link's directory."""
 
 
 def start_programs_by_fork() -> None:
-    """From now on, starting a program does not keep this process from answering for its tree.
+    """Have :mod:`subprocess` use fork from now on, so that it cannot deadlock with a mounted tree of this process.
 
-    Before 3.11, :mod:`subprocess` holds the interpreter's lock until the new program runs. If that begins in a
-    directory of the mounted tree, or is looked for in one, the kernel asks this process first: both wait for ever.
-    CPython describes this switch; a copy of the page tables is what it costs.
+    Before 3.11, :mod:`subprocess` with vfork holds the interpreter's lock until the new program runs. If the program starts in
+    a directory of the mounted tree, or is searched for in one, the kernel first sends a request to this process: both wait for
+    ever. CPython documents this switch; it costs a copy of the page tables.
     """
     if sys.version_info < (3, 11):
         subprocess._USE_VFORK = False  # type: ignore[attr-defined, unused-ignore]
@@ -70,13 +70,13 @@ def start_programs_by_fork() -> None:
 class Filesystem:
     """The files below a root directory. Any thread may call.
 
-    Paths are relative to the root of the tree; a leading slash, ``.``, ``..`` and links are understood, and
+    Paths are relative to the root of the tree; a leading slash, ``.``, ``..`` and links are accepted, and
     so are the paths of a machine that runs SCST (``/sys/kernel/scst_tgt/...``). Every failure is a
-    :class:`~pysrp.scst.TreeError`, an OSError. ENOENT, ENOTDIR, EISDIR and EACCES are as sysfs has them.
+    :class:`~pysrp.scst.TreeError`, an OSError. ENOENT, ENOTDIR, EISDIR and EACCES are used as in sysfs.
 
-    Writes are carried out one after the other by one thread, as SCST does. A writer waits ``patience``
-    seconds for its turn and its result; then it gets EAGAIN **although the job goes on**, and can poll
-    ``last_sysfs_mgmt_res``: EAGAIN while anything is under way, then ``0`` or minus the errno.
+    One thread carries out the writes, one after the other, as in SCST. A writer waits up to ``patience`` seconds for
+    the result; then it gets EAGAIN **although the job goes on**, and can poll ``last_sysfs_mgmt_res``: EAGAIN while
+    any write is under way, then ``0`` or minus the errno.
     """
 
     def __init__(self, root: Directory, *, patience: float = 15.0) -> None:
@@ -87,7 +87,7 @@ class Filesystem:
         self._result = 0
         self._closed = False
         self._worker = ThreadPoolExecutor(1, "scst-mgmt")
-        # Its thread begins now: a write must not be what finds out that there is none.
+        # Starts its thread now: if none can be started, this fails, and not the first write.
         self._worker.submit(bool)
 
     def read(self, path: str) -> str:
@@ -100,7 +100,7 @@ class Filesystem:
     def write(self, path: str, text: str) -> None:
         """Write ``text``, at most 4096 bytes, to a file in one piece.
 
-        Errnos are those of the file; EAGAIN: still being carried out.
+        Errnos are those of the file; EAGAIN: the write is still being carried out.
         """
         self._writable(path)
         _fits(path, text)
@@ -109,8 +109,8 @@ class Filesystem:
     def write_all(self, path: str, texts: Sequence[str]) -> None:
         """Write each of ``texts`` to a file, in their order, as one job among the writes.
 
-        The first that is refused ends it: the TreeError's ``done`` says how many were carried out. Where there
-        are thousands, this is how it takes no longer than it must: of LUNs, initiators are told once.
+        The first write that is refused ends it: the TreeError's ``done`` says how many were carried out. For thousands
+        of writes this is much faster: for LUNs, initiators get one unit attention.
         """
         self._writable(path)
         self.manage(lambda: self._store(path, texts))
@@ -129,7 +129,7 @@ class Filesystem:
             raise
 
     def manage(self, job: Callable[[], T]) -> T:
-        """Carry out ``job`` among the writes: its result or exception, or EAGAIN when it takes too long."""
+        """Carry out ``job`` in turn with the writes; its result or exception, or EAGAIN when it takes too long."""
         with self._lock:
             if self._closed:
                 raise refuse(errno.ENODEV, "the tree is closed")
@@ -140,7 +140,7 @@ class Filesystem:
         return future.result()
 
     def _carry_out(self, job: Callable[[], T]) -> T:
-        # The result has to be on record before the writer hears of it, or its next read may see the old one.
+        # The result is stored before the writer gets it, as its next read would otherwise see the old one.
         result = -errno.EIO
         try:
             value = job()
@@ -169,19 +169,19 @@ class Filesystem:
         return by_number(node.entries())
 
     def stat(self, path: str) -> Stat:
-        """What ``path`` names, not following a link at its end."""
+        """The kind and mode of what ``path`` names; a link at its end is not followed."""
         node = self._find(path, follow=False)
         return Stat(node.kind, node.mode)
 
     def readlink(self, path: str) -> str:
-        """Where a link leads, relative to the directory it is in; EINVAL for what is no link."""
+        """The target of a link, relative to the link's directory; EINVAL if ``path`` is no link."""
         node = self._find(path, follow=False)
         if not isinstance(node, Symlink):
             raise _at(path, refuse(errno.EINVAL, "this is not a link"))
         return os.path.relpath(f"/{node.target}", Path("/", *_parts(path)).parent)
 
     def close(self) -> None:
-        """Carry out what is queued and take no more writes. Harmless when repeated."""
+        """Carry out the queued writes and accept no more. Harmless when repeated."""
         with self._lock:
             self._closed = True
         self._worker.shutdown()
@@ -260,7 +260,7 @@ def _at(path: str, problem: TreeError) -> TreeError:
 
 
 def _tell(path: str, do: Callable[[], T]) -> T:
-    """Do it, and let whatever goes wrong for a reason name an errno and the file."""
+    """Call ``do``, and turn its exceptions, except bugs, into a TreeError with an errno and the path."""
     try:
         return do()
     except TreeError as problem:

@@ -1,8 +1,8 @@
-"""The tree as a file system: what SCST's documentation does with a shell works below the mount point.
+"""The tree as a file system: the shell commands of SCST's documentation work below the mount point.
 
 The mounting process may be the server, or another one with a :class:`~pysrp.scst.control.Client`. Files
 behave as sysfs files do: no caching, every ``write`` is one store, whatever its offset, and truncating does
-nothing. Only the user who mounted it gets in.
+nothing. Only the user who mounted it has access.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from pysrp.scst.grammar import refuse
 __all__ = ["Mount", "mount"]
 
 SIGNALLED = 7, 8
-"""What fuse_main returns, by its version, when a signal made it unmount."""
+"""The return values of fuse_main, depending on its version, if a signal made it unmount."""
 
 KINDS = {"directory": stat.S_IFDIR, "file": stat.S_IFREG, "link": stat.S_IFLNK}
 
@@ -49,10 +49,11 @@ def _mfusepy() -> Any:
 
 
 def _keep_broken_pipes() -> None:
-    """Let a write to a broken connection stay an error of that write, after the mount too.
+    """Make sure that a write to a broken connection fails with EPIPE, and does not kill the process, after the mount too.
 
-    libfuse sets SIGPIPE to its default as it unmounts where it finds it ignored, and Python ignores it. A handler that
-    does nothing it leaves alone; abs() is one. It stays for good: another mount may last longer than this one.
+    Python ignores SIGPIPE. libfuse, when it unmounts, resets SIGPIPE to its default if it is ignored, but leaves a handler
+    alone. So this installs a C function without effect, abs(), as a handler. It is never removed, as another mount may last
+    longer than this one.
     """
     if signal.getsignal(signal.SIGPIPE) is signal.SIG_IGN:
         libc = ctypes.CDLL(None)
@@ -63,7 +64,7 @@ def _keep_broken_pipes() -> None:
 
 
 def unavailable() -> str:
-    """What this machine lacks for a mount, empty if nothing."""
+    """Why this machine cannot mount; empty if it can."""
     try:
         _mfusepy()
     except UnavailableError as problem:
@@ -72,7 +73,7 @@ def unavailable() -> str:
 
 
 Refused = Callable[[str, OSError], None]
-"""Is told the path of a file, and why a write to it was refused."""
+"""Called with the path of a file, and the error of a refused write to it."""
 
 
 def mount(
@@ -83,9 +84,9 @@ def mount(
 ) -> None:
     """Mount ``tree`` on the directory ``where``; returns when it has been unmounted.
 
-    ``ready`` is called once when the tree is there for everybody to see, ``refused`` for each write that the
-    tree refuses, as who writes to a mounted file gets to know the errno alone; both from libfuse's threads.
-    UnavailableError where FUSE is not to be had, OSError when mounting fails.
+    ``ready`` is called once when the tree is mounted; ``refused`` for each write that the tree refuses, as the process that
+    writes to a mounted file only gets the errno. Both are called from libfuse's threads. UnavailableError where FUSE is not
+    available, OSError when mounting fails.
     """
     fuse = _mfusepy()
     path = Path(where)
@@ -99,8 +100,8 @@ def mount(
     before = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def begin(_: object) -> None:
-        """The kernel's first request, which it makes of what it has mounted."""
-        # libfuse has taken the process to /, where its relative names, a server's socket too, mean something else.
+        """Handle the kernel's first request (FUSE_INIT), which shows that the tree is mounted."""
+        # libfuse has changed the working directory to /: relative paths, such as that of a server's socket, must still work.
         os.fchdir(before)
         if ready:
             ready()
@@ -119,14 +120,14 @@ def mount(
 class Mount:
     """``tree`` mounted on ``where`` by a thread of this process, until the context ends or :meth:`close`.
 
-    As long as it lasts, libfuse unmounts on SIGTERM and SIGHUP if nobody else handles them. This process may use the
-    mounted files as any other may, but no C code of it that keeps the interpreter's lock meanwhile (``dlopen``, ``exec``).
+    As long as it lasts, libfuse unmounts on SIGTERM and SIGHUP unless the process handles them itself. This process may use
+    the mounted files as any other may, but not from C code that holds the interpreter's lock meanwhile (``dlopen``, ``exec``).
     """
 
     def __init__(self, tree: Files, where: str | os.PathLike[str]) -> None:
         self.path: Path = Path(
             where
-        ).absolute()  # it is to be unmounted from wherever this process is by then
+        ).absolute()  # for unmount, as the working directory may have changed by then
         self._problem: BaseException | None = None
         _mfusepy()
         if not self.path.is_dir():
@@ -196,7 +197,7 @@ class _Operations:
         return self._tree.readlink(path)
 
     def open(self, path: str, flags: int) -> int:
-        # Root is not stopped by permission bits, but sysfs stops root.
+        # The kernel does not apply permission bits to root, but sysfs does.
         mode = self._tree.stat(path).mode
         access = flags & os.O_ACCMODE
         if (access != os.O_WRONLY and not mode & 0o400) or (access != os.O_RDONLY and not mode & 0o200):
@@ -204,7 +205,7 @@ class _Operations:
         return next(self._handles)
 
     def read(self, path: str, size: int, offset: int, fh: int) -> bytes:
-        # One text for all reads of an open file, taken anew when it is read from its start again.
+        # All reads of an open file get parts of one text, which is read anew when offset 0 is read again.
         with self._lock:
             text = self._texts.get(fh)
         if text is None or not offset:
@@ -228,7 +229,7 @@ class _Operations:
         return 0
 
     def truncate(self, path: str, length: int, fh: int | None = None) -> int:
-        return 0  # what the shell's > does first
+        return 0  # a shell's > truncates first
 
     def utimens(self, path: str, times: Any = None) -> int:
         return 0
@@ -243,5 +244,5 @@ class _Operations:
 
 
 def _operations(fuse: Any, tree: Files, refused: Refused | None) -> Any:
-    """The callbacks as mfusepy wants them, which is imported where it is needed."""
+    """The callbacks as a subclass of mfusepy's class; a function, as mfusepy is imported late."""
     return type("Operations", (_Operations, fuse.Operations), {})(tree, refused)

@@ -1,4 +1,4 @@
-"""How SCST reads what is written into its files, and how it refuses (SCST ``README``, ``scst_sysfs.c``)."""
+"""The syntax of writes to SCST's files, and the errors for refused ones (SCST ``README``, ``scst_sysfs.c``)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ __all__ = ["CommandText", "TreeError", "flag", "number", "octets", "quote", "ref
 
 
 class TreeError(SrpError, OSError):
-    """A file of the tree refused: ``errno`` as SCST has it, ``strerror`` with what to do instead.
+    """A file of the tree refused an operation: ``errno`` as in SCST, ``strerror`` with advice on what to do instead.
 
-    ``filename`` is the path of the file within the tree; of several writes, ``done`` were carried out before.
+    ``filename`` is the path of the file within the tree; ``done`` is how many of several writes were carried out before.
     """
 
     done: int = 0
@@ -30,7 +30,7 @@ _NUMBER = re.compile(r"([-+]?)(0[xX][0-9a-fA-F]+|[0-9]+)\n?")
 
 
 def number(text: str, what: str = "value", *, signed: bool = False) -> int:
-    """A number as ``kstrtoul`` reads it: decimal, 0x hexadecimal or 0 octal, one newline at its end allowed.
+    """Parse a number as ``kstrtoul`` does: decimal, 0x hexadecimal or 0 octal, with one newline allowed at the end.
 
     EINVAL for anything else, ERANGE beyond 64 bits.
     """
@@ -42,7 +42,7 @@ def number(text: str, what: str = "value", *, signed: bool = False) -> int:
             raise ValueError
         digits = match[2]
         base = 16 if digits[1:2] in ("x", "X") else 8 if digits[0] == "0" else 10
-        # Twenty-two octal digits hold 64 bits; int() must not be made to chew on a page of digits.
+        # Twenty-two octal digits hold 64 bits; int() of a page of digits would take long.
         value = int(digits, base) if len(digits.lstrip("0xX")) <= 22 else 1 << 64
     except ValueError:
         raise refuse(errno.EINVAL, f"{what}: {text.strip()!r} is not a number") from None
@@ -52,7 +52,7 @@ def number(text: str, what: str = "value", *, signed: bool = False) -> int:
 
 
 def octets(text: str, what: str = "size") -> int:
-    """A :func:`number` of bytes, or, which SCST does not understand, one with a unit: 64k, 64M, 1GiB."""
+    """A :func:`number` of bytes, or one with a unit, which SCST itself does not accept: 64k, 64M, 1GiB."""
     found = re.fullmatch(r"([0-9]+[kKmMgGtT](?:i?[bB])?)\n?", text, re.ASCII)
     if not found:
         return number(text, what)
@@ -79,7 +79,7 @@ def flag(text: str, what: str = "value") -> bool:
 
 
 BLANKS = " \t\r\n\v\f="
-"""End a word."""
+"""The characters that end a word."""
 
 _QUOTED = r'"((?:[^"\\\n]|\\[^\n])*)"'
 _WORD = re.compile(rf"[ \t\r\n\v\f=]*(?:{_QUOTED}|([^ \t\r\n\v\f=]*))")
@@ -87,7 +87,7 @@ _PART = re.compile(rf"[ \t\r\v\f=]*(?:{_QUOTED}|([^ \t\r\n\v\f=;]*))")
 
 
 def quote(word: str) -> str:
-    """A word as :class:`CommandText` reads it, in quotes where it needs them. ConfigError: it has a line break."""
+    """A word in the syntax of :class:`CommandText`, in quotes where it needs them. ConfigError if it has a line break."""
     if "\n" in word:
         raise ConfigError(f"{word!r} has a line break")
     if word and word[0] != '"' and not any(c in word for c in BLANKS + ";"):
@@ -96,24 +96,24 @@ def quote(word: str) -> str:
 
 
 class CommandText:
-    """What is written to a ``mgmt`` file, taken apart from the left.
+    """The text of a write to a ``mgmt`` file, parsed from the left.
 
-    Words end at whitespace or ``=``; parameters, at the end of some commands, at ``;`` or newline. A word with
-    such a character in it, or none at all, stands in double quotes, where a backslash makes the next character
-    ordinary. SCST knows no quotes, and so no such words.
+    Words end at whitespace or ``=``; parameters, at the end of some commands, at ``;`` or newline. A word that contains
+    such a character, or is empty, has to be in double quotes, where a backslash escapes the next character. SCST has no
+    quotes, and so no such words.
     """
 
     def __init__(self, text: str) -> None:
         self._rest = text
 
     def word(self) -> str:
-        """The next word as it is, empty when there is none."""
+        """The next word, empty if there is none."""
         return self._next(_WORD, BLANKS) or ""
 
     def _next(self, pattern: re.Pattern[str], ends: str) -> str | None:
-        """The next word, which ``ends`` end; None if there is none."""
+        """The next word, up to one of the characters ``ends``; None if there is none."""
         found = pattern.match(self._rest)
-        assert found  # it matches nothing, too
+        assert found  # the pattern also matches the empty string
         self._rest = self._rest[found.end() :]
         if found[1] is None:
             return found[2] or None
@@ -134,7 +134,7 @@ class CommandText:
             raise refuse(errno.EINVAL, f"{extra!r} is too much")
 
     def parameters(self) -> list[tuple[str, str]]:
-        """What is left, as pairs of a name in lower case and a value; EINVAL unless each has one value."""
+        """The rest of the text, as pairs of a name in lower case and a value; EINVAL unless each name has one value."""
         pairs = []
         while self._rest:
             if (name := self._part()) is not None:

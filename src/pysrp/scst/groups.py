@@ -1,8 +1,8 @@
 """``device_groups/``: which target ports reach which devices, and how well (SCST ``README``, "Asymmetric Logical Unit Access").
 
-A device group has devices and target groups, a target group targets. A target of this tree is a link; any other name is one of
-another server, a directory whose ``rel_tgt_id`` says which port that is. What it means for initiators is
-:mod:`pysrp.target.units.port_groups`.
+A device group has devices and target groups; a target group has targets. A target of this tree is shown as a link. Any other
+name is a target of another server, shown as a directory whose ``rel_tgt_id`` is that port's relative target port identifier.
+:mod:`pysrp.target.units.port_groups` has the meaning for initiators.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ STATES = {
     "offline": State.OFFLINE,
     "transitioning": State.TRANSITIONING,
 }
-"""As SCST writes them."""
+"""The states, by SCST's words."""
 NAMES = {state: name for name, state in STATES.items()}
 
 LONGEST_NAME = 255
 MOST_TARGETS = 255
-"""Of a target group: REPORT TARGET PORT GROUPS has a byte for how many there are."""
+"""The most targets of a target group: REPORT TARGET PORT GROUPS has one byte for their number."""
 
 
 def _new_name(name: str, there: dict[str, Any], taken: Directory) -> str:
-    """A name that something new can have."""
+    """Check the name of a new entry, and return it. EINVAL or EEXIST."""
     if not name or len(name) > LONGEST_NAME or "/" in name or name in (".", "..") or not name.isprintable():
         raise refuse(errno.EINVAL, f"{name!a} is no name: 1 to {LONGEST_NAME} characters without a slash")
     if name in there or name in taken._attributes:
@@ -48,34 +48,34 @@ def _new_name(name: str, there: dict[str, Any], taken: Directory) -> str:
 
 
 class Members(Directory):
-    """A directory with a ``mgmt`` that adds to it and removes from it. ``made`` is the word of SCST for the former, beside ``add``."""
+    """A directory with a ``mgmt`` file that adds and removes entries. ``made`` are the words that add one."""
 
     made: ClassVar[tuple[str, ...]] = ("add", "create")
 
     def members(self) -> dict[str, Any]:
-        """What is there, by name."""
+        """The entries that have been added, by name."""
         raise NotImplementedError
 
     def node(self, name: str) -> Node:
-        """How one of them is shown."""
+        """The node that shows an entry."""
         node: Node = self.members()[name]
         return node
 
     def add(self, name: str) -> None:
-        """One more."""
+        """Add an entry."""
         raise NotImplementedError
 
     def remove(self, name: str) -> None:
-        """One of them is no more."""
+        """Remove an entry."""
         raise NotImplementedError
 
     def entries(self) -> dict[str, Node]:
-        """The files, and what has been added."""
+        """The files, and the entries that have been added."""
         return {**super().entries(), **{name: self.node(name) for name in self.members()}}
 
     @attribute
     def mgmt(self) -> str:
-        """How to use it."""
+        """Usage."""
         return "".join(
             f'{"Usage:" if not at else "      "} echo "{verb} NAME" >mgmt\n'
             for at, verb in enumerate((*self.made, "del"))
@@ -106,12 +106,12 @@ class RemoteTarget(Directory):
 
     @attribute
     def rel_tgt_id(self) -> str:
-        """Its relative target port id, 0 as long as nobody has said it."""
+        """The relative target port id, 0 until it is written."""
         return line(self.id, bool(self.id))
 
     @rel_tgt_id.store
     def rel_tgt_id_store(self, text: str) -> None:
-        """0 to 65535, EBADSLT if a target of this tree has it: two ports would be one."""
+        """0 to 65535, EBADSLT if a target of this tree has it, as two ports cannot have one id."""
         new = within(text, 0, HIGHEST_ID, "rel_tgt_id")
         for name, local in self._targets.by_name.copy().items():
             if new and local.number == new:
@@ -124,7 +124,7 @@ class RemoteTarget(Directory):
 
 
 class TargetGroup(Members):
-    """``target_groups/<name>``: targets through which the devices of the group are reached alike."""
+    """``target_groups/<name>``: targets with the same access state to the devices of the group."""
 
     made: ClassVar[tuple[str, ...]] = ("add",)
 
@@ -136,19 +136,19 @@ class TargetGroup(Members):
         self._targets = targets
         self._renumbered = renumbered
         self.remotes: dict[str, RemoteTarget] = {}
-        """Every target that has been added: what is said of it counts while it is none of this tree."""
+        """Every target that was added, as a remote one, which counts while this tree has no target of that name."""
 
     def members(self) -> dict[str, Any]:
         """The targets."""
         return self.remotes.copy()
 
     def node(self, name: str) -> Node:
-        """A link to a target of this tree, a directory of another."""
+        """A link to a target of this tree, a directory for another server's target."""
         local = self._targets.by_name.get(name)
         return self.remotes[name] if local is None else Symlink(local.path)
 
     def add(self, name: str) -> None:
-        """A target, which may be another server's."""
+        """Add a target, which may be another server's."""
         if len(self.remotes) >= MOST_TARGETS:
             raise refuse(
                 errno.EINVAL, f"the group has {MOST_TARGETS} targets, and can have no more: del one first"
@@ -157,12 +157,12 @@ class TargetGroup(Members):
         self._renumbered()
 
     def remove(self, name: str) -> None:
-        """A target, which is in no group then."""
+        """Remove a target from the group."""
         del self.remotes[name]
         self._renumbered()
 
     def targets(self) -> tuple[list[Target], list[RemoteTarget]]:
-        """Those of this tree, and the others."""
+        """The targets of this tree, and those of other servers."""
         there = self._targets.by_name
         return (
             [there[name] for name in self.remotes if name in there],
@@ -171,17 +171,17 @@ class TargetGroup(Members):
 
     @property
     def group(self) -> PortGroup:
-        """What initiators are told of it."""
-        # Another thread may be about to give it another number.
+        """The target port group that initiators see."""
+        # Without a match, another thread is just changing its number.
         return next((each for each in self._groups if each.number == self.number), PortGroup(self.number))
 
     def change(self, **fields: Any) -> None:
-        """Let that be otherwise, and tell them."""
+        """Change fields of :attr:`group`, with unit attentions."""
         self._groups.change(self.number, **fields)
 
     @attribute
     def group_id(self) -> str:
-        """Its number among the target groups of the device group."""
+        """The target port group identifier, unique in the device group."""
         return line(self.number, True)
 
     @group_id.store
@@ -198,7 +198,7 @@ class TargetGroup(Members):
 
     @attribute
     def preferred(self) -> str:
-        """Whether initiators are to use it, if they can."""
+        """PREF: whether initiators should prefer its targets."""
         return line(int(self.group.preferred), self.group.preferred)
 
     @preferred.store
@@ -208,12 +208,12 @@ class TargetGroup(Members):
 
     @attribute
     def state(self) -> str:
-        """How its targets reach the devices, as it was written here or set by an initiator last."""
+        """The asymmetric access state, as last written here or set by an initiator."""
         return line(NAMES[self.group.state], True)
 
     @state.store
     def state_store(self, text: str) -> None:
-        """One of SCST's six words; every initiator is told."""
+        """One of SCST's six words; every initiator gets a unit attention."""
         command = CommandText(text)
         word = command.word()
         command.end()
@@ -224,7 +224,7 @@ class TargetGroup(Members):
 
 
 class TargetGroups(Members):
-    """``target_groups``: those of a device group."""
+    """``target_groups`` of a device group."""
 
     def __init__(self, targets: Targets) -> None:
         self._targets = targets
@@ -236,7 +236,7 @@ class TargetGroups(Members):
         return self.by_name.copy()
 
     def add(self, name: str) -> None:
-        """A target group without targets, active; its ``group_id`` is the lowest that is free, from 1 on."""
+        """Add a target group without targets, active; its ``group_id`` is the lowest free one, from 1 on."""
         taken = {each.number for each in self.groups}
         number = next((at for at in range(1, 1 << 16) if at not in taken), None)
         if number is None:
@@ -245,11 +245,13 @@ class TargetGroups(Members):
         self.by_name[name] = TargetGroup(number, self.groups, self._targets, self.renumbered)
 
     def remove(self, name: str) -> None:
-        """Its targets are in no group then."""
+        """Remove a target group; its targets are in no group then."""
         self.groups.remove(self.by_name.pop(name).number)
 
     def renumbered(self) -> None:
-        """The numbers of targets are others, or they are in other groups. Who has a number first keeps it: targets of this tree."""
+        """Update the groups' ports, after targets got other ids or other groups. If two targets have one id, the first counts,
+        and targets of this tree come before others.
+        """
         ports: dict[int, list[int]] = {each.number: [] for each in self.by_name.values()}
         seen = {0}
         for which in 0, 1:
@@ -270,7 +272,7 @@ class TargetGroups(Members):
 
 
 class GroupDevices(Members):
-    """``devices``: those of a device group."""
+    """``devices`` of a device group."""
 
     made: ClassVar[tuple[str, ...]] = ("add",)
 
@@ -280,16 +282,16 @@ class GroupDevices(Members):
         self._members: dict[str, DeviceDirectory] = {}
 
     def members(self) -> dict[str, Any]:
-        """The devices that are there still."""
+        """The devices of the group that still exist."""
         there = self._devices.by_name
         return {name: each for name, each in self._members.copy().items() if there.get(name) is each}
 
     def node(self, name: str) -> Node:
-        """A link."""
+        """A link to the device."""
         return Symlink(f"devices/{name}")
 
     def add(self, name: str) -> None:
-        """A device, which must be in no group."""
+        """Add a device; EEXIST if it is in a group already."""
         device = self._devices.by_name.get(name)
         if device is None:
             raise refuse(errno.EINVAL, f"there is no device {name!r}")
@@ -299,12 +301,12 @@ class GroupDevices(Members):
         device.disk.port_groups = self._groups
 
     def remove(self, name: str) -> None:
-        """All targets reach it alike then."""
+        """Remove a device, which has no target port groups then."""
         self._members.pop(name).disk.port_groups = None
 
 
 class DeviceGroup(Folder):
-    """``device_groups/<name>``: devices, and the target groups through which they are reached."""
+    """``device_groups/<name>``: devices, and the target groups through which initiators reach them."""
 
     def __init__(self, targets: Targets) -> None:
         self.target_groups: TargetGroups = TargetGroups(targets)
@@ -325,16 +327,16 @@ class DeviceGroups(Members):
         return self.by_name.copy()
 
     def add(self, name: str) -> None:
-        """A device group with nothing in it."""
+        """Add an empty device group."""
         self.by_name[name] = DeviceGroup(self._targets)
 
     def remove(self, name: str) -> None:
-        """Its devices are in none then."""
+        """Remove a device group; its devices are in no group then."""
         group = self.by_name.pop(name)
         for each in group.devices.members():
             group.devices.remove(each)
 
     def renumbered(self) -> None:
-        """Targets have other numbers, or there are others."""
+        """Update all target groups, after targets were added or removed or got other ids."""
         for group in self.by_name.values():
             group.target_groups.renumbered()

@@ -1,7 +1,7 @@
-"""What the tree is made of: directories, files that show and store one value, links.
+"""The nodes of the tree: directories, files that show and store one value, links.
 
-A directory is a view of an object that lives elsewhere: it has no state to keep in step, but says what is
-there at the moment it is asked. The files of a directory are written as methods::
+A directory is a view of another object: it has no state of its own that could become stale, but makes its entries when they are
+asked for. The files of a directory are written as methods::
 
     class Adapter(Directory):
         @attribute
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 MARK = "[key]\n"
-"""Follows a value that is not the default: what scstadmin has to save (SCST ``SysfsRules``)."""
+"""Follows a value that is not the default, and so has to be saved by scstadmin (SCST ``SysfsRules``)."""
 
 Show = Callable[[], str]
 Store = Callable[[str], None]
@@ -86,7 +86,7 @@ class attribute:
         return store
 
     def bind(self, owner: Directory) -> File:
-        """The file, of one directory."""
+        """The file in one directory."""
         show, store = self.show, self._store
         return File(
             (lambda: show(owner)) if show else None,
@@ -100,7 +100,7 @@ def store_only(store: Callable[[Any, str], None]) -> attribute:
 
 
 class Directory:
-    """A directory. Its attributes are its files; a subclass adds what else there is in :meth:`entries`."""
+    """A directory. Its attributes are its files; a subclass adds other entries in :meth:`entries`."""
 
     kind = "directory"
     mode = 0o755
@@ -113,23 +113,23 @@ class Directory:
         cls._attributes = found
 
     def entries(self) -> dict[str, Node]:
-        """What is there at this moment, by name."""
+        """The entries at this moment, by name."""
         return {name: file.bind(self) for name, file in self._attributes.items()}
 
     def entry(self, name: str) -> Node | None:
-        """One of the entries, or None. A directory that can be large makes just that one."""
+        """One of the entries, or None. A large directory overrides this, to make only that entry."""
         file = self._attributes.get(name)
         return file.bind(self) if file else self.entries().get(name)
 
     def together(self) -> AbstractContextManager[None]:
-        """Around several writes to files of this directory, one behind the other."""
+        """A context around several writes to files of this directory, one after the other."""
         return nullcontext()
 
 
 class Folder(Directory):
-    """A directory without attributes: ``entries`` is a function that says what is there.
+    """A directory without attributes: the function ``entries`` returns its entries.
 
-    ``entry``, if given, finds one by its name.
+    The function ``entry``, if given, returns one by its name.
     """
 
     def __init__(
@@ -139,11 +139,11 @@ class Folder(Directory):
         self._entry = entry
 
     def entries(self) -> dict[str, Node]:
-        """What is there at this moment, by name."""
+        """The entries at this moment, by name."""
         return self._entries()
 
     def entry(self, name: str) -> Node | None:
-        """One of them, or None."""
+        """One of the entries, or None."""
         return self._entry(name) if self._entry else self._entries().get(name)
 
 

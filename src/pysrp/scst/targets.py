@@ -1,7 +1,7 @@
-"""``targets/ibmvstgt/``: the adapters, what they export and who is logged in.
+"""``targets/ibmvstgt/``: the adapters, their LUNs and their sessions.
 
-The driver makes its targets itself, one for each adapter, and names them ``ibmvstgt_target_<n>``, n from 0 on
-and never used again. There is no ``mgmt`` file and there are no initiator groups.
+As with SCST's driver, there is one target for each adapter, named ``ibmvstgt_target_<n>``; n counts from 0 on and is never
+reused. There is no ``mgmt`` file and there are no initiator groups.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ METHODS = ("PERIPHERAL", "FLAT", "LUN")
 
 @contextmanager
 def _one_of_two() -> Iterator[None]:
-    """A server that is in no tree, or in another one, may have the same number."""
+    """Turn a ConfigError into EBADSLT: a server that is in no tree, or in another one, has the same number."""
     try:
         yield
     except ConfigError as problem:
@@ -62,10 +62,10 @@ class Target(Directory):
         return {**super().entries(), "luns": self.exports, "sessions": Folder(self._sessions)}
 
     def _sessions(self) -> dict[str, Node]:
-        """Sessions by the initiator's name, which with VSCSI is the adapter's; further ones get a number."""
+        """Sessions by the initiator's name, which with VSCSI is the adapter's unit address; further ones get a number."""
         there = [one for one in (adapter.target.session for adapter in self.server.adapters()) if one]
         with self._lock:
-            # A session keeps its number, and a new one gets the lowest that is free.
+            # A session keeps its number, and a new session gets the lowest free one.
             self._logins = {i: one for i, one in self._logins.items() if one in there}
             for one in there:
                 if one not in self._logins.values():
@@ -81,7 +81,7 @@ class Target(Directory):
 
     @property
     def number(self) -> int:
-        """The relative target port id that it has, or will have when it is enabled; 0: that is not known."""
+        """The relative target port id that it has, or will have when it is enabled; 0: not known yet."""
         return self._id
 
     @attribute
@@ -91,7 +91,7 @@ class Target(Directory):
 
     @enabled.store
     def enabled_store(self, text: str) -> None:
-        """The first character counts. Enabling gives a relative target port id to a target that has none."""
+        """0 or 1; only the first character counts. Enabling gives a relative target port id to a target that has none."""
         if text[:1] not in ("0", "1"):
             raise refuse(errno.EINVAL, "write 1 to enable the target, 0 to disable it")
         if text[0] == "0":
@@ -111,7 +111,7 @@ class Target(Directory):
                 self._targets.renumbered()
                 self.server.enable()
         except BaseException:
-            self._id = before  # another one was quicker
+            self._id = before  # another server got the number meanwhile
             self._targets.renumbered()
             raise
 
@@ -122,7 +122,7 @@ class Target(Directory):
 
     @rel_tgt_id.store
     def rel_tgt_id_store(self, text: str) -> None:
-        """1 to 65535, or while disabled 0."""
+        """1 to 65535, or, while the target is disabled, 0."""
         new = number(text, "rel_tgt_id")
         if new > HIGHEST_ID or (not new and self.server.enabled):
             raise refuse(
@@ -139,7 +139,7 @@ class Target(Directory):
 
     @attribute
     def comment(self) -> str:
-        """A remark; nothing at all if there is none."""
+        """A remark; an empty file if there is none."""
         return line(self._comment, True) if self._comment else ""
 
     @comment.store
@@ -149,13 +149,13 @@ class Target(Directory):
 
     @attribute
     def addr_method(self) -> str:
-        """How REPORT LUNS writes the LUNs: PERIPHERAL, FLAT or, as ibmvstgt prefers, LUN."""
+        """The addressing method of LUNs in REPORT LUNS data: PERIPHERAL, FLAT or LUN, ibmvstgt's default."""
         method = self.luns.method
         return line(method.name, method is not AddressMethod.LUN)
 
     @addr_method.store
     def addr_method_store(self, text: str) -> None:
-        """The shorter of what is written and a method's name decides, in any case: ``f``, ``lun, please``."""
+        """A method's name in any case, or a prefix of it; text after the name is ignored: ``f``, ``lun, please``."""
         wanted = text.upper()
         for name in METHODS:
             length = min(len(name), len(wanted))
@@ -187,7 +187,7 @@ class Luns(Directory):
         return self._lun(export) if export else None
 
     def together(self) -> AbstractContextManager[None]:
-        """Several LUNs are seen, and told to initiators, at once."""
+        """Several LUNs become visible at once, with one unit attention."""
         return self._luns.together()
 
     def _lun(self, export: Export) -> Node:
@@ -199,18 +199,18 @@ class Luns(Directory):
         return Folder(lambda: files)
 
     def paths(self, unit: Unit) -> list[str]:
-        """Where a unit is exported."""
+        """The paths of a unit's LUNs."""
         return [f"{self._path}/{lun}" for lun in self._luns.places(unit)]
 
     def withdraw(self, unit: Unit) -> None:
-        """Export a unit no longer; returns when nothing of it is under way."""
+        """Remove a unit's LUNs; returns when the unit has no command under way."""
         self._luns.withdraw(unit)
-        # Also if it was exported nowhere any more: what replace took away may still be at work.
+        # Even if it had no LUN any more: after a replace its commands may still run.
         self._server.drain(unit)
 
     @attribute
     def mgmt(self) -> str:
-        """How to use it."""
+        """Usage."""
         return (
             'Usage: echo "add DEVICE LUN [read_only=N]" >mgmt\n'
             '       echo "replace DEVICE LUN [read_only=N]" >mgmt\n'
@@ -267,12 +267,12 @@ class SessionDirectory(Directory):
         self._target = target
 
     def entries(self) -> dict[str, Node]:
-        """The files, and the LUNs it sees."""
+        """The files, and the LUNs that the session sees."""
         return {**super().entries(), "luns": Symlink(f"{self._target}/luns")}
 
     @attribute
     def initiator_name(self) -> str:
-        """The adapter's unit address, which is what ibmvstgt calls every initiator."""
+        """The adapter's unit address, which ibmvstgt uses as the name of every initiator."""
         return line(self._name)
 
     @attribute
@@ -284,7 +284,7 @@ class SessionDirectory(Directory):
 
 
 class ClassDevice(Directory):
-    """``class/ibmvstgt/ibmvstgt-<unit address>``: what ``/sys/class/ibmvstgt`` says of an adapter."""
+    """``class/ibmvstgt/ibmvstgt-<unit address>``: the files of an adapter in ``/sys/class/ibmvstgt``."""
 
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
@@ -296,12 +296,12 @@ class ClassDevice(Directory):
 
     @attribute
     def partition_number(self) -> str:
-        """The server's partition, hexadecimal."""
+        """The number of the server's partition, hexadecimal."""
         return line(f"{self._identity.partition_number:x}")
 
     @attribute
     def unit_address(self) -> str:
-        """The adapter's, hexadecimal."""
+        """The adapter's unit address, hexadecimal."""
         return line(f"{self._identity.unit_address:x}")
 
 
@@ -312,11 +312,11 @@ class Targets:
         self.devices: Devices = Devices(self._exports, self._withdraw)
         self.by_name: dict[str, Target] = {}
         self.renumbered: Callable[[], None] = lambda: None
-        """Called when targets have other relative port ids, or there are others."""
+        """Called after targets were added or removed, or got other relative target port ids."""
         self._next = 0
 
     def add(self, server: Server, luns: LunMap, identity: Identity) -> Target:
-        """One more target."""
+        """Add a target."""
         target = Target(f"{DRIVER}_target_{self._next}", server, luns, identity, self)
         self._next += 1
         self.by_name[target.name] = target
@@ -325,12 +325,12 @@ class Targets:
         return target
 
     def remove(self, name: str) -> None:
-        """One is no more. KeyError if there is none of that name."""
+        """Remove a target. KeyError if there is none of that name."""
         del self.by_name[name]
         self.renumbered()
 
     def ids(self, besides: Target) -> dict[int, str]:
-        """The relative target port ids of the enabled targets, and whose they are."""
+        """The relative target port ids of the enabled targets except ``besides``, with the targets' names."""
         return {
             one.id: one.name for one in self.by_name.values() if one is not besides and one.server.enabled
         }

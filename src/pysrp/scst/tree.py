@@ -21,9 +21,9 @@ __all__ = ["Tree"]
 
 
 class Root(Directory):
-    """What is in ``/sys/kernel/scst_tgt``, and ``class/`` for what is in ``/sys/class/ibmvstgt``.
+    """The root, as ``/sys/kernel/scst_tgt``; ``class/ibmvstgt`` is ``/sys/class/ibmvstgt``.
 
-    SCST's files about its threads, its memory and its tracing have no meaning here and are not there.
+    SCST's files about its threads, its memory and its tracing have no meaning here and do not exist.
     """
 
     def __init__(self, tree: Tree, targets: Targets) -> None:
@@ -45,7 +45,7 @@ class Root(Directory):
 
     @attribute
     def version(self) -> str:
-        """What serves this tree, and on what."""
+        """The versions of pysrp and of Linux, and the machine's architecture."""
         system = os.uname()
         return (
             f"SCST version: pysrp {__version__}\n"
@@ -55,16 +55,16 @@ class Root(Directory):
 
     @attribute
     def setup_id(self) -> str:
-        """Goes into the generated ids of devices: by default a number made of what the first target is.
+        """A part of the generated ids of devices: by default a number made of the first target's server.
 
-        So devices of one name on two servers have ids of their own, unless one ``setup_id`` is written to both.
+        So devices of one name on two servers have different ids, unless the same ``setup_id`` is written to both.
         """
         value = self._targets.devices.setup_id
         return line(f"{value:#x}", value != 0)
 
     @setup_id.store
     def setup_id_store(self, text: str) -> None:
-        """A number, 0 for the default; devices that are there keep their ids."""
+        """A number, 0 for the default; existing devices keep their ids."""
         self._targets.devices.written_setup_id = number(text, "setup_id")
 
     @attribute
@@ -87,8 +87,8 @@ class Tree(Filesystem):
             server.wait()
 
     Paths are relative to ``/sys/kernel/scst_tgt``; see :class:`Filesystem`. ``patience`` is how many seconds
-    a write may take before its writer gets EAGAIN. ``reservations`` is where persistent reservations are kept that are
-    to outlast the server (APTPL), and saved mode pages, in two files for each device.
+    a write may take before its writer gets EAGAIN. ``reservations`` is the folder for persistent reservations that outlast the
+    server (APTPL), and for saved mode pages, in two files for each device.
     """
 
     def __init__(self, *, patience: float = 15.0, reservations: ReservationFolder | None = None) -> None:
@@ -97,14 +97,14 @@ class Tree(Filesystem):
         super().__init__(Root(self, self._targets), patience=patience)
 
     def add_target(self, server: Server, luns: LunMap, identity: Identity | None = None) -> str:
-        """Show a server at ``targets/ibmvstgt/``; returns the name it has there.
+        """Show a server at ``targets/ibmvstgt/``; returns its name there.
 
-        ``luns`` is what it exports, as it was given to it, and ``identity`` who it is, if not what the server says.
+        ``luns`` is the map that was given to the server; ``identity`` replaces the server's own.
         """
         return self.manage(lambda: self._targets.add(server, luns, identity or server.identity).name)
 
     def remove_target(self, name: str) -> None:
-        """The server has gone. KeyError if there is no target of that name, which is never used again."""
+        """Remove the target of a server that has stopped; its name is never reused. KeyError if there is none of that name."""
         self.manage(lambda: self._targets.remove(name))
 
     def __enter__(self) -> Tree:
@@ -116,7 +116,7 @@ class Tree(Filesystem):
         self.close()
 
     def close(self) -> None:
-        """Take no more writes, then flush and close the devices, which nobody may serve any more.
+        """Accept no more writes, then flush and close the devices, which no server may export any more.
 
         Harmless when repeated. Raises OSError when a device could not be flushed.
         """
