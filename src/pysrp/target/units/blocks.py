@@ -237,8 +237,8 @@ class BlockUnit(LogicalUnit):
     def has_grown(self) -> bool:
         """Check whether the backend has grown by itself, and then do as :meth:`resized`; whether it has. Does not wait.
 
-        Called by READ CAPACITY, and for blocks past the end. A backend that shrank is not noticed here: whoever shrinks it has
-        to call :meth:`resized`.
+        Called by READ CAPACITY, and for blocks past the end. A backend that shrank is ignored here: after shrinking it, call
+        :meth:`resized`.
         """
         try:
             if isinstance(self.backend, Medium):

@@ -150,7 +150,7 @@ class InquiryCommands(UnitBase):
         }
 
     def extended_inquiry_data(self) -> ExtendedInquiryData:
-        """VPD page 86h: the supported task attributes; LUICLR is 0."""
+        """VPD page 86h: the supported task attributes. LUICLR is 0: what one unit has reported stays pending in the others."""
         return ExtendedInquiryData.build(headsup=True, ordsup=True, simpsup=True)
 
 

@@ -49,7 +49,7 @@ class NexusStates(Keeping):
         self._lock = threading.Lock()
         self._nexuses: dict[Nexus, None] = {}
         self._open: set[Nexus] = set()
-        """Nexuses whose READs need no further checks. Read without the lock."""
+        """Nexuses for whose commands nothing has to be checked or reported first. Read without the lock."""
         self._gates = Gates()
         self._attentions = Attentions()
         self._deferred: dict[Nexus, Fault] = {}
@@ -82,7 +82,7 @@ class NexusStates(Keeping):
                         self._gates.set(nexus, OWN_REASONS, reasons)
 
     def plain(self, nexus: Nexus) -> bool:
-        """Whether a READ of this nexus needs no further checks. Takes no lock."""
+        """Whether nothing has to be checked or reported before a READ of this nexus. Takes no lock."""
         return nexus in self._open
 
     def revoke(self, lun: int | None = None) -> None:
