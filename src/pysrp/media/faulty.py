@@ -393,7 +393,7 @@ class FaultyChannel(MediumChannel):
             self._media.retire()
 
     def _begin(self, request: MediumRequest, fate: Fate) -> Later | None:
-        """Submit to the inner medium what the request's fate leaves of it."""
+        """Submit the part of the request that its fate lets through to the inner medium."""
         action, amount = fate.action, fate.amount - fate.amount % self.medium.block
         offset, length, flags = request.offset, request.length, request.flags
         if action in REFUSALS:

@@ -149,7 +149,7 @@ class Disk(
         self.rotation_rate = rotation_rate
 
     def __setattr__(self, name: str, value: Any) -> None:
-        object.__setattr__(self, name, value)  # half of what super() costs, at every attribute
+        object.__setattr__(self, name, value)  # half the cost of super(), for every attribute
         if name in GRANTED and hasattr(self, "_gates"):
             self.revoke()
 

@@ -1,4 +1,4 @@
-"""Where the target's engine was in version 0.1: :mod:`pysrp.vscsi.server` has what was here."""
+"""The old place, in version 0.1, of the target's engine, which is in :mod:`pysrp.vscsi.server` now."""
 
 from __future__ import annotations
 

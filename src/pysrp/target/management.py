@@ -5,7 +5,7 @@ request                                               response code
 ====================================================  ======================================================
 TSK_MGMT too short, LUN without a unit and a task     2, REQUEST FIELDS INVALID
 unknown function, CLEAR ACA (there is no ACA)         4, FUNCTION NOT SUPPORTED
-ABORT TASK of a task that is not there                0: it has ended, which is what was asked for
+ABORT TASK of an unknown task                         0: it has ended, which is all that is needed
 ====================================================  ======================================================
 """
 

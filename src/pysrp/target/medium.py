@@ -28,7 +28,7 @@ A complete medium in memory::
                 at += len(view)
             request.done = request.length
 
-A medium that takes longer returns PENDING from ``submit``. When the request has ended, it gives ``loop.post``, from any thread,
+One that takes longer returns PENDING from ``submit``. When the request has ended, it gives ``loop.post``, from any thread,
 a function that calls ``request.ends(...)`` and ``request.over(request)``.
 """
 
@@ -61,7 +61,7 @@ __all__ = [
 
 
 class Operation(IntEnum):
-    """What a medium is asked to do. The numbers are those of ``native.h``."""
+    """The operations of a request. The numbers are those of ``native.h``."""
 
     READ = 1
     WRITE = 2
@@ -95,7 +95,7 @@ NOWAIT = 2
 
 
 class Feature(IntFlag):
-    """What a medium is, or can do. The numbers are those of ``native.h``."""
+    """The properties and abilities of a medium. The numbers are those of ``native.h``."""
 
     FUA = 1
     """Supports the flag :data:`FUA`. Without it the target sends a FLUSH after a WRITE, or before a READ."""

@@ -295,7 +295,7 @@ class Task:
         """Whether it uses this unit: it is addressed to the unit, or the unit is one of :attr:`others`."""
         return self.unit is unit or any(each is unit for each in self.others)
 
-    # What a handler wants.
+    # Carrying out the effects of a handler.
 
     def attempt(self, call: Callable[..., Effects], *arguments: object) -> None:
         """Call a function that continues this task, and carry out the effect that it returns; an exception ends the task."""

@@ -126,7 +126,7 @@ class Crew:
                 work.call()
             except Exception as raised:
                 error = raised
-            except BaseException as raised:  # SystemExit: a backend ends no thread of ours
+            except BaseException as raised:  # SystemExit: a backend must not end this thread
                 error = RuntimeError(f"{raised!r} in a backend")
             work.forget()
             with self.lock:

@@ -44,5 +44,5 @@ units with blocks
 ``stopping``             START STOP UNIT, PREVENT ALLOW MEDIUM REMOVAL
 =======================  ==============================================================================
 
-A part with commands is a class to inherit: ``Disk`` is all of them, another device type takes what it needs.
+A part with commands is a class to inherit: ``Disk`` inherits all of them, another device type those that it needs.
 """
