@@ -1,12 +1,12 @@
-"""The initiator: what ibmvscsi is to a Linux client.
+"""The initiator: the counterpart of Linux's ibmvscsi.
 
 ::
 
     from pysrp.initiator import Session
 
-:mod:`.srp_session` is what it does on any transport, :mod:`.units` what a client does with logical units (scan, read,
-write), :mod:`.workload` many reads and writes as columns. :mod:`.session` joins all that and
-:mod:`pysrp.vscsi.client` to a port in plain blocking calls, :mod:`.aio` in asyncio.
+:mod:`.srp_session` is SRP on any transport, :mod:`.units` has what a client does with logical units (scan, read,
+write), :mod:`.workload` has many reads and writes as columns. :mod:`.session` joins them and
+:mod:`pysrp.vscsi.client` to a port, with blocking calls, and :mod:`.aio` does with asyncio.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ _HOMES = {
     "Workload": "session",
     "connect": "hosts",
 }
-"""Where these names live. A program that wants the engines alone loads no threads, clocks or sockets."""
+"""The modules of these names, imported on first use: a program that uses only the engines loads no threads or sockets."""
 
 
 def __dir__() -> list[str]:

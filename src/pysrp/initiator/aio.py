@@ -49,7 +49,7 @@ __all__ = ["Device", "Options", "Session"]
 T = TypeVar("T")
 
 LOOK = 0.1
-"""Seconds after which a workload looks at the clock."""
+"""Seconds after which a workload checks its deadlines."""
 
 
 class Device(ScannedUnit):
@@ -62,15 +62,15 @@ class Device(ScannedUnit):
         return await self.session.run_steps(self.inquiry_steps(vpd))
 
     async def capacity(self) -> Capacity:
-        """Number of blocks and bytes in one."""
+        """READ CAPACITY: the number of blocks, and the bytes in a block."""
         return await self.session.run_steps(self.capacity_steps())
 
     async def test_unit_ready(self) -> None:
-        """Return if the unit can take reads and writes."""
+        """TEST UNIT READY: return if the unit can take reads and writes."""
         await self.session.run_steps(self.ready_steps())
 
     async def read(self, lba: int, blocks: int = 1) -> bytes:
-        """``blocks`` blocks from ``lba`` on."""
+        """Read any number of blocks, from ``lba`` on."""
         pending = self.begin_read(lba, blocks)
         if pending is not None:
             await self.session.awaited(pending)
@@ -104,11 +104,11 @@ class Device(ScannedUnit):
         await self.session.run_steps(self.flush_steps())
 
     async def persistent_reserve_in(self, action: int) -> Any:
-        """What a PersistentReserveInAction tells."""
+        """PERSISTENT RESERVE IN; ``action`` is a PersistentReserveInAction."""
         return await self.session.run_steps(self.persistent_reserve_in_steps(action))
 
     async def persistent_reserve_out(self, action: int, parameters: Any, type: int = 0) -> None:
-        """Carry out a PersistentReserveOutAction with its parameter list."""
+        """PERSISTENT RESERVE OUT; ``action`` is a PersistentReserveOutAction."""
         await self.session.run_steps(self.persistent_reserve_out_steps(action, parameters, type))
 
     async def run(
@@ -139,7 +139,7 @@ class Session(LaneRuns):
         self._signals = self._looped = True
 
     async def connect(self, timeout: float | None = 60) -> None:
-        """Open the queue and log in; raises as the blocking one."""
+        """Open the queue and log in; raises as :meth:`pysrp.initiator.session.Session.connect`."""
         check_timeout(timeout)
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
@@ -172,13 +172,16 @@ class Session(LaneRuns):
                 raise TimedOut(self._not_logged_in(timeout)) from None
 
     async def _change(self, limit: float) -> None:
-        """Wait until something has come, or time has brought something."""
+        """Wait until the session has done some work: elements have come, or a timer has expired.
+
+        Raises asyncio.TimeoutError at ``limit``, a time of :func:`time.monotonic`.
+        """
         watcher: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._watchers.append(watcher)
         await asyncio.wait_for(watcher, None if limit == FOREVER else max(0.0, limit - time.monotonic()))
 
     async def close(self) -> None:
-        """Close the queue, as the blocking one. Harmless when repeated."""
+        """Close the queue, as :meth:`pysrp.initiator.session.Session.close`. Harmless when repeated."""
         try:
             if self._live and self._loop is not None and not self._inside and self.connected:
                 with contextlib.suppress(SrpError, asyncio.TimeoutError):
@@ -223,10 +226,10 @@ class Session(LaneRuns):
     def _readable(self) -> None:
         try:
             if self._lane is not None:
-                return  # what has come is for it; whoever drives it is woken
+                return  # the elements are the lane's; its task waits as a watcher and is woken below
             self._work()
             if self.engine.state is State.CLOSED and self._roster is not None:
-                self._roster.leave(self, self._fd)  # it would stay readable for ever
+                self._roster.leave(self, self._fd)  # the descriptor would stay readable for ever
         finally:
             self._wake_watchers()
             self._schedule()
@@ -256,18 +259,18 @@ class Session(LaneRuns):
     # Commands.
 
     async def wait(self, pending: Pending) -> None:
-        """Wait until a command is done; being cancelled gives it up."""
+        """Wait until a command is done. If the waiting task is cancelled, the command is given up."""
         await self.awaited(pending)
 
     def give_up(self, commands: Iterable[Pending], error: SrpError | None = None) -> None:
-        """As the blocking one; what it aborts may take its time."""
+        """As :meth:`pysrp.initiator.giving_up.GivingUp.give_up`; the loop goes on with the aborts."""
         super().give_up(commands, error)
         self._schedule()
 
     async def gather(self, commands: Iterable[Pending], check: bool = True) -> list[Result]:
-        """Wait for all of them; their results in order. Raises the first error, when all are done.
+        """Wait for all commands and return their results in order. Raises the first error, when all are done.
 
-        Being cancelled gives up all of them.
+        If the waiting task is cancelled, all of them are given up.
         """
         commands = list(commands)
         try:
@@ -280,7 +283,10 @@ class Session(LaneRuns):
         return [pending.outcome(check) for pending in commands]
 
     async def run_steps(self, steps: Steps[T]) -> T:
-        """Carry out a sequence of :mod:`pysrp.initiator.units`. When this ends, nothing of it is under way."""
+        """Carry out a sequence of :mod:`pysrp.initiator.units`, and return its result.
+
+        If this raises, the commands of the sequence that are still under way are given up.
+        """
         with Walk(self, steps) as walk:
             for pending in walk:
                 if not pending.done:
@@ -311,7 +317,7 @@ class Session(LaneRuns):
         replay: bool = False,
         attribute: int = TaskAttribute.SIMPLE,
     ) -> Result:
-        """Any command, and its result; see :meth:`pysrp.initiator.session.Session.execute`."""
+        """Send any command and return its result; see :meth:`pysrp.initiator.session.Session.execute`."""
         pending = self.submit(
             lun, cdb_of(cdb), data_out=data_out, data_in_length=data_in_length, timeout=timeout,
             retries=retries, block_size=block_size, replay=replay, attribute=attribute,
@@ -320,20 +326,23 @@ class Session(LaneRuns):
         return pending.outcome(check)
 
     async def abort(self, pending: Pending, timeout: float = 0) -> bool:
-        """ABORT TASK: then the command is over, see its outcome. TransportError if the target refused."""
+        """ABORT TASK. When it returns True, the command has ended, see its outcome.
+
+        Raises TransportError if the target refused the function.
+        """
         if self._end_unsent(pending):
             return True
         return await self.task_management(TskMgmtFunc.ABORT_TASK, pending.lun, pending, timeout)
 
     async def lun_reset(self, lun: Lun | Device, timeout: float = 0) -> None:
-        """LUN RESET: commands of this session that the unit had end with :class:`Aborted`."""
+        """LUN RESET: commands that this session has sent to the unit end with :class:`Aborted`."""
         where = lun.lun if isinstance(lun, Device) else lun
         await self.task_management(TskMgmtFunc.LUN_RESET, where, None, timeout)
 
     async def task_management(
         self, function: TskMgmtFunc, lun: Lun, task: Command | None = None, timeout: float = 0
     ) -> bool:
-        """Any task management function; TransportError if the target answers anything but success."""
+        """Send any task management function. Raises TransportError if the target answers anything but success."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def done(_: TaskManagement) -> None:
@@ -358,10 +367,11 @@ class Session(LaneRuns):
         fua: bool = False,
         retry: bool = True,
     ) -> Workload:
-        """Many reads and writes as columns; arguments, results and errors are those of the blocking session's.
+        """Carry out many reads and writes; see :meth:`pysrp.initiator.session.Session.run`.
 
-        Commands that other tasks submit meanwhile wait until it is over. Its data has to be left alone until then; being
-        cancelled ends it, and the connection is reset if commands of it are under way.
+        Commands that other asyncio tasks submit meanwhile wait until the workload has ended. The caller must not touch
+        ``data`` until then. If the calling task is cancelled, the workload ends, and the connection is reset if commands
+        of it are under way.
         """
         check_timeout(timeout)
         if not self.connected:
@@ -384,7 +394,7 @@ class Session(LaneRuns):
         return run.work
 
     async def _stay(self, pending: Pending) -> None:
-        """Wait for a command of a workload, which without replay is of one connection."""
+        """Wait for a command of a workload. Without replay, raise PartnerGone when the connection breaks."""
         try:
             while not pending.done:
                 if not (self.connected or self.replay):
@@ -397,7 +407,7 @@ class Session(LaneRuns):
             raise pending.error
 
     async def _run_plain(self, run: WorkloadRun, depth: int) -> None:
-        """A workload on a port that C code does not know."""
+        """A workload on a port without a native link: one command object each."""
         flying: deque[tuple[int, Pending, int]] = deque()
         try:
             for item in range(run.count + depth):
@@ -414,7 +424,7 @@ class Session(LaneRuns):
             raise
 
     async def _carry(self, steps: LaneSteps) -> None:
-        """Carry out what a workload wants, one after the other."""
+        """Carry out what :meth:`_lane_steps` asks for; an exception from it is raised in the generator."""
         with contextlib.closing(steps):
             for wanted in steps:
                 try:
@@ -428,9 +438,9 @@ class Session(LaneRuns):
                     steps.throw(error)
 
     async def _drive_lane(self, lane: ClientLane) -> None:
-        """Let a lane do what can be done without waiting, again and again; between two times the loop has its turn.
+        """Run a lane until its workload is done. After each call of the lane, which does not wait, the event loop has its turn.
 
-        Meanwhile it has all the data memory, and the stage says why commands of others are not sent.
+        Until the end the lane has all the data memory, and ``srp.stage`` keeps other commands from being sent.
         """
         engine, srp, staging, loop = self.engine, self.srp, self.staging, asyncio.get_running_loop()
         chunks, staging.chunks = staging.chunks, []
@@ -462,7 +472,7 @@ class Session(LaneRuns):
                 srp.stage = ""
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Let a workload look at the clock, also when nothing comes."""
+        """Every :data:`LOOK` seconds wake the task that drives the lane, so that it checks its deadlines."""
         self._wake_watchers()
         self._looks = loop.call_later(LOOK, self._look, loop)
 
@@ -470,16 +480,16 @@ class Session(LaneRuns):
         super()._lane_over(lane, slots)
         self.srp.send_waiting()
         if self._loop is not None:
-            self._loop.call_soon(self._readable)  # what others have submitted meanwhile
+            self._loop.call_soon(self._readable)  # sends commands that other tasks have submitted meanwhile
 
     def _lane_interrupted(self, lane: ClientLane | None, slots: list[int], error: BaseException) -> None:
-        if isinstance(error, asyncio.CancelledError):  # between two turns: all is in order
+        if isinstance(error, asyncio.CancelledError):  # between two calls of the lane: consistent
             self._lane_over(lane, slots)
         else:
             super()._lane_interrupted(lane, slots, error)
 
     async def host_reset(self, timeout: float | None = 60) -> None:
-        """Close and reopen the queue and log in again, as the blocking one."""
+        """Close and reopen the queue and log in again; see :meth:`pysrp.initiator.session.Session.host_reset`."""
         check_timeout(timeout)
         self._reset()
         self._readable()

@@ -1,7 +1,7 @@
-"""What a logical unit and the way to some of them offer to a caller, whatever carries the commands.
+"""Protocols of a logical unit and of a host that finds units, independent of the transport.
 
-A tool that is typed against these runs over VSCSI (:mod:`pysrp.initiator.session`), over Linux SCSI generic
-(:mod:`pysrp.sg`), and over what comes next::
+A tool that is typed against these runs over VSCSI (:mod:`pysrp.initiator.session`) and over Linux SCSI generic
+(:mod:`pysrp.sg`)::
 
     def serial_numbers(host: ScsiHost) -> dict[str, str]:
         return {str(device.hctl): device.inquiry(0x80).serial for device in host.scan()}
@@ -28,7 +28,7 @@ class Started(Protocol):
     """Whether :meth:`result` returns at once."""
 
     def result(self, check: bool = True) -> Result:
-        """Wait for its end. Raises what prevented it, with ``check`` a ScsiError for a status that is no success."""
+        """Wait until the command has ended. Raises its error; with ``check`` also a ScsiError for a status other than success."""
 
 
 @runtime_checkable
@@ -69,19 +69,19 @@ class ScsiDevice(Protocol):
 
     @property
     def max_transfer(self) -> int:
-        """Bytes that one command may move."""
+        """The most bytes that one command may move."""
 
     def inquiry(self, vpd: int | None = None) -> Any:
         """Standard INQUIRY data, or VPD page ``vpd``."""
 
     def capacity(self) -> Capacity:
-        """Number of blocks and bytes in one."""
+        """READ CAPACITY: the number of blocks, and the bytes in a block."""
 
     def test_unit_ready(self) -> None:
-        """Return if the unit can take reads and writes."""
+        """TEST UNIT READY: return if the unit can take reads and writes."""
 
     def read(self, lba: int, blocks: int = 1) -> bytes:
-        """``blocks`` blocks from ``lba`` on, however many."""
+        """Read any number of blocks, from ``lba`` on."""
 
     def read_into(self, lba: int, buffer: Any) -> None:
         """Fill ``buffer`` (writable, whole blocks) from ``lba`` on."""
@@ -99,10 +99,10 @@ class ScsiDevice(Protocol):
         """Start one WRITE of at most :attr:`max_transfer` bytes."""
 
     def persistent_reserve_in(self, action: int) -> Any:
-        """What a PersistentReserveInAction tells."""
+        """PERSISTENT RESERVE IN; ``action`` is a PersistentReserveInAction."""
 
     def persistent_reserve_out(self, action: int, parameters: Any, type: int = 0) -> None:
-        """Carry out a PersistentReserveOutAction with its parameter list."""
+        """PERSISTENT RESERVE OUT; ``action`` is a PersistentReserveOutAction."""
 
     def execute(
         self,
@@ -114,7 +114,7 @@ class ScsiDevice(Protocol):
         check: bool = True,
         **more: Any,
     ) -> Result:
-        """Any command, a CDB of :mod:`pysrp.scsi` or its bytes; ``timeout`` in seconds, 0 for none."""
+        """Send any command, a CDB of :mod:`pysrp.scsi` or its bytes; ``timeout`` in seconds, 0 for none."""
 
     def reset(self, timeout: float = 0) -> None:
         """LUN RESET."""
@@ -122,7 +122,7 @@ class ScsiDevice(Protocol):
 
 @runtime_checkable
 class ScsiHost(Protocol):
-    """What leads to logical units: a session with a target, or the devices of this machine."""
+    """A source of logical units: a session with a target, or the SCSI devices of this machine."""
 
     def scan(
         self, channels: Iterable[int] = ..., ids: Iterable[int] = ..., luns: int = ...
@@ -130,7 +130,7 @@ class ScsiHost(Protocol):
         """All logical units, on these channels and ids, with LUN numbers below ``luns``."""
 
     def close(self) -> None:
-        """Let go of them. Harmless when repeated."""
+        """Close the session or the devices. Harmless when repeated."""
 
     def __enter__(self) -> ScsiHost: ...
 

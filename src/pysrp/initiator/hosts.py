@@ -1,4 +1,4 @@
-"""Logical units by URL, whatever carries the commands."""
+"""Logical units by URL, over any transport."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["check", "connect"]
 
 
 def check(url: str) -> None:
-    """ConfigError for a URL that can lead to no units, by how it begins."""
+    """Raise ConfigError for a URL whose scheme is not known."""
     if url.partition(":")[0] not in {*fabric.TRANSPORTS, "sg"} or ":" not in url:
         known = ", ".join(f"{name}:" for name in fabric.TRANSPORTS)
         raise ConfigError(
@@ -23,11 +23,11 @@ def check(url: str) -> None:
 
 
 def connect(url: str, *, timeout: float | None = 60, **options: Any) -> ScsiHost:
-    """What leads to the units that ``url`` names, ready for commands; it is closed by ``with``, or ``close()``.
+    """Open the host that ``url`` names, ready for commands. Use it in a ``with`` statement, or call its ``close()``.
 
-    ``sg:/dev/sg0`` is a device of this machine, ``sg:`` all of them (:class:`pysrp.sg.Session`); every other URL is that
-    of a target, at which a :class:`pysrp.initiator.Session` logs in within ``timeout`` seconds. ``options`` are those of
-    the session's class. Raises what opening it raises.
+    ``sg:/dev/sg0`` is a device of this machine, ``sg:`` all of them (:class:`pysrp.sg.Session`). Every other URL is that
+    of a target: a :class:`pysrp.initiator.Session` logs in within ``timeout`` seconds. ``options`` are those of
+    the session's class. Raises the errors of that class.
 
     ::
 

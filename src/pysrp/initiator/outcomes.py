@@ -1,4 +1,4 @@
-"""What a status and its sense data mean to whoever sent the command."""
+"""What a status and its sense data mean for the caller: error, retry, changed unit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["SUCCESS", "Result", "may_be_repeated", "scsi_error", "tells_of_chang
 class Result(NamedTuple):
     """How a command ended.
 
-    ``data`` are the bytes that came (none if they were read into a buffer of the caller's);
+    ``data`` are the bytes that were read (empty if they were read into a buffer of the caller's);
     ``residual`` and ``overflow`` are those of :class:`~pysrp.initiator.requests.Command`, in bytes.
     """
 
@@ -48,13 +48,13 @@ SUCCESS = frozenset({Status.GOOD, Status.CONDITION_MET})
 CHANGES = frozenset(
     {(0x2A, 0x01), (0x2A, 0x09), (0x3F, 0x01), (0x3F, 0x02), (0x3F, 0x03), (0x3F, 0x05), (0x3F, 0x0E)}
 )
-"""Unit attentions after which nothing that is known of a unit need be so (SPC-5, annex F): mode parameters and
-capacity changed, firmware, definition, INQUIRY data, identifier and LUN inventory changed; and with these all of
-28h, a medium that may have changed, and 29h, power on, reset or nexus loss."""
+"""Unit attentions after which nothing known of a unit can be relied on (SPC-5, annex F): mode parameters and
+capacity changed, firmware, definition, INQUIRY data, identifier and LUN inventory changed. :func:`tells_of_change`
+adds all of 28h, a medium that may have changed, and 29h, power on, reset or nexus loss."""
 
 
 def tells_of_change(sense: bytes) -> bool:
-    """Whether sense data is a unit attention of :data:`CHANGES`."""
+    """Whether sense data is a unit attention that reports a change; see :data:`CHANGES`."""
     try:
         view = parse_sense(sense)
         asc, ascq = int(view.asc), int(view.ascq)
@@ -67,14 +67,14 @@ ONCE = (
     cdbs.CompareAndWrite, cdbs.OrWrite32, cdbs.ExtendedCopy, cdbs.ExtendedCopyLid1, cdbs.PopulateToken,
     cdbs.WriteUsingToken, cdbs.PersistentReserveOut,
 )  # fmt: skip
-"""Commands whose effect depends on what was there before: carried out twice, they do or answer something else."""
+"""Commands whose effect depends on earlier state: carried out twice, they have another effect or another answer."""
 
 
 def may_be_repeated(cdb: bytes) -> bool:
-    """Whether a command that may have been carried out may be sent again; yes for one without a table.
+    """Whether a command that may have been carried out already may be sent again; True for an unknown command.
 
-    Of PERSISTENT RESERVE OUT, REGISTER AND IGNORE EXISTING KEY may: it leaves the same key (SPC-5, 5.14.7). The second
-    REGISTER or PREEMPT meets other keys, and a second RELEASE may end a reservation that was made meanwhile.
+    Of PERSISTENT RESERVE OUT, REGISTER AND IGNORE EXISTING KEY may: it leaves the same key (SPC-5, 5.14.7). A second
+    REGISTER or PREEMPT finds other keys than the first, and a second RELEASE may end a reservation that was made meanwhile.
     """
     command = cdbs.parse_cdb(cdb)
     if isinstance(command, cdbs.PersistentReserveOut):
@@ -102,8 +102,8 @@ def scsi_error(cdb: bytes, status: int, sense: bytes) -> ScsiError:
 
 
 def worth_retrying(cdb: bytes, status: int | None, sense: bytes) -> bool:
-    """Whether to try again: as Linux after a unit attention, becoming ready, busy, none of which begins a command;
-    after an abort, which may come at any point of one, if it may be carried out twice."""
+    """Whether to retry a command, as Linux does: after a unit attention, becoming ready, BUSY or TASK SET FULL, as the
+    command has not begun then; and after an abort, which may come at any point, if :func:`may_be_repeated` says so."""
     if status == Status.TASK_ABORTED:
         return may_be_repeated(cdb)
     if status != Status.CHECK_CONDITION:

@@ -1,4 +1,4 @@
-"""What a client asks of a server: commands, task management functions, what comes before; and how they ended."""
+"""Requests of a client: commands, task management functions, and the login; and the errors that they end with."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 LONGEST_WAIT = 86400 * 365
-"""Seconds that a time limit may have."""
+"""The longest timeout that a caller may give, in seconds."""
 
 Segment = tuple[int, int] | tuple[int, int, int]
 """A stretch of memory that the server can reach: address, length in bytes, and memory handle, as the target's
@@ -34,19 +34,22 @@ Segment = tuple[int, int] | tuple[int, int, int]
 
 
 def check_timeout(timeout: float | None) -> None:
-    """Raise ValueError for a time limit that is none."""
+    """Raise ValueError for a timeout that is negative, not finite, or longer than :data:`LONGEST_WAIT`."""
     if timeout is not None and not (math.isfinite(timeout) and 0 <= timeout <= LONGEST_WAIT):
         raise ValueError(f"a timeout of {timeout} s: from 0 to {LONGEST_WAIT}")
 
 
 def check_attribute(attribute: int) -> None:
-    """Raise ValueError for a task attribute that does not fit its three bits, TypeError for what is no number."""
+    """Raise ValueError for a task attribute that does not fit its three bits, TypeError if it is not an integer."""
     if not 0 <= operator.index(attribute) <= 7:
         raise ValueError(f"task attribute {attribute}: from 0 to 7, as pysrp.srp.TaskAttribute names them")
 
 
 def cdb_of(cdb: Any) -> bytes:
-    """The bytes of a CDB: of what has some, or lists them. TypeError for a number, ValueError for no bytes: zeros are TEST UNIT READY."""
+    """The bytes of a CDB, from a bytes-like object, a structure, or a list of integers.
+
+    TypeError for an integer: ``bytes(6)`` would be six zeros, which are TEST UNIT READY. ValueError for an empty CDB.
+    """
     if hasattr(type(cdb), "__index__"):
         raise TypeError(f"{cdb!r} in place of a CDB")
     found = cdb if type(cdb) is bytes else bytes(cdb)
@@ -56,18 +59,18 @@ def cdb_of(cdb: Any) -> bytes:
 
 
 class TimedOut(TransportError, TimeoutError):
-    """A request was not answered in time, and has been aborted."""
+    """A request was not sent or not answered before its timeout, or a call that waits reached its own."""
 
 
 class Aborted(SrpError):
-    """A task management function of this initiator ended the command; how far it got is not known."""
+    """This initiator ended the command, by task management or by giving it up. How far it was carried out is not known."""
 
 
 class LoginRejected(TransportError):
     """The server does not let this initiator in (SRP_LOGIN_REJ).
 
-    ``reason`` is the number it gave, a :class:`~pysrp.srp.LoginRejReason` where assigned; None if it
-    answered the login with something that is no answer.
+    ``reason`` is the server's reason code, a :class:`~pysrp.srp.LoginRejReason` where assigned; None if the
+    server's IU was not a valid answer to a login.
     """
 
     def __init__(self, message: str, reason: LoginRejReason | int | None = None) -> None:
@@ -78,8 +81,8 @@ class LoginRejected(TransportError):
 class TaskManagement(Request):
     """A task management function (SAM-5, 7). ``task`` is the command that ABORT TASK is about.
 
-    ``code`` is the response code, 0 for success. A server that answers with a SCSI status instead, as
-    ibmvstgt does, has failed if the status is not GOOD: then ``code`` is TSK_MGMT_FUNC_FAILED.
+    ``code`` is the response code, 0 for success. Some servers, such as ibmvstgt, answer with a SCSI status
+    instead; for a status other than GOOD ``code`` is TSK_MGMT_FUNC_FAILED.
     """
 
     __slots__ = ("code", "escalate", "function", "lun", "task")
@@ -102,7 +105,7 @@ class TaskManagement(Request):
 
 
 class Exchange(Request):
-    """What comes before the commands: the login, or a message of the adapter's own. ``what`` is done by it."""
+    """A request that is neither command nor function: the login, or a datagram. ``what`` describes it in messages."""
 
     __slots__ = ("what",)
 

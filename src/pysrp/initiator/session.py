@@ -10,8 +10,9 @@
 A session belongs to one thread. Several commands at a time are started by :meth:`Session.submit` (or the
 ``submit_`` methods of a device) and waited for by :meth:`Session.gather`.
 
-When a call has ended, however it ended, its buffers are the caller's again, and nothing that was not passed to it is
-ever written. What it had sent is aborted; see :mod:`pysrp.initiator.driver`.
+When a call has ended, by a result or by an exception, the session no longer touches the buffers that were passed to it.
+It never writes to other memory of the caller. Commands that are still under way then are aborted; see
+:mod:`pysrp.initiator.giving_up`.
 """
 
 from __future__ import annotations
@@ -68,16 +69,16 @@ __all__ = [
 T = TypeVar("T")
 
 LANE_SLICE = 50_000_000
-"""Nanoseconds that a workload runs in C before Python sees to signals."""
+"""Nanoseconds that a workload runs in C before Python's signal handlers run."""
 
 
 class Device(BlockingUnit, ScannedUnit):
     """A logical unit, in blocking calls. Data is in bytes, addresses and lengths of reads are in blocks.
 
-    All raise ScsiError for a status other than GOOD, after as many retries as Linux grants; TimedOut,
-    PartnerGone and other TransportErrors when there was no answer; UnitChanged when the unit's blocks are not those
-    that a call is meant in; SrpError for less data than was asked for. Long reads and writes go out as several
-    commands: when one of them fails, or the unit changes meanwhile, others have been carried out.
+    All calls raise ScsiError for a status other than GOOD, after as many retries as Linux makes; TimedOut,
+    PartnerGone or another TransportError when there was no answer; UnitChanged when the unit's block size has changed
+    since the caller learned it; SrpError when less data was moved than the call asked for. Long reads and writes are
+    sent as several commands: when one of them fails, or the unit changes meanwhile, others may have been carried out.
     """
 
     session: Session
@@ -87,15 +88,15 @@ class Device(BlockingUnit, ScannedUnit):
         return self.session.run_steps(self.inquiry_steps(vpd))
 
     def capacity(self) -> Capacity:
-        """Number of blocks and bytes in one."""
+        """READ CAPACITY: the number of blocks, and the bytes in a block."""
         return self.session.run_steps(self.capacity_steps())
 
     def test_unit_ready(self) -> None:
-        """Return if the unit can take reads and writes."""
+        """TEST UNIT READY: return if the unit can take reads and writes, else raise as any call does."""
         self.session.run_steps(self.ready_steps())
 
     def read(self, lba: int, blocks: int = 1) -> bytes:
-        """``blocks`` blocks from ``lba`` on, however many."""
+        """Read any number of blocks, from ``lba`` on."""
         data = self.read_now(lba, blocks)
         return self.session.run_steps(self.read_steps(lba, blocks, None)) if data is None else data
 
@@ -117,15 +118,19 @@ class Device(BlockingUnit, ScannedUnit):
         self.session.run_steps(self.flush_steps())
 
     def persistent_reserve_in(self, action: int) -> Any:
-        """What a PersistentReserveInAction tells: PrKeys, PrReservation, ReportCapabilities or PrFullStatus."""
+        """PERSISTENT RESERVE IN. ``action`` is a PersistentReserveInAction.
+
+        Returns what belongs to it: PrKeys, PrReservation, ReportCapabilities or PrFullStatus.
+        """
         return self.session.run_steps(self.persistent_reserve_in_steps(action))
 
     def persistent_reserve_out(self, action: int, parameters: Any, type: int = 0) -> None:
-        """Carry out a PersistentReserveOutAction with its parameter list: PrOut, PrOutSpecIPt or PrOutMove.
+        """PERSISTENT RESERVE OUT. ``action`` is a PersistentReserveOutAction.
 
-        ``type`` is a PersistentReserveType, of the actions that need one. Raises ReservationConflict. TaskAborted, and
-        CheckCondition with ABORTED COMMAND, leave open whether it was carried out; REGISTER AND IGNORE EXISTING KEY,
-        which may be carried out twice, has been tried again then.
+        ``parameters`` is the parameter list: PrOut, PrOutSpecIPt or PrOutMove. ``type`` is a PersistentReserveType, for
+        the actions that need one. Raises ReservationConflict. After TaskAborted, or CheckCondition with ABORTED COMMAND,
+        it is not known whether the command was carried out. REGISTER AND IGNORE EXISTING KEY may be carried out twice,
+        so it has been retried before one of these is raised.
         """
         self.session.run_steps(self.persistent_reserve_out_steps(action, parameters, type))
 
@@ -167,15 +172,15 @@ class Session(LaneRuns):
     def connect(self, timeout: float | None = 60) -> None:
         """Open the queue and log in.
 
-        Raises LoginRejected, or TimedOut when it takes more than ``timeout`` seconds (then it goes on in the
-        background of later calls).
+        Raises LoginRejected, or TimedOut when it takes more than ``timeout`` seconds. After TimedOut, later calls of
+        this session go on with the login.
         """
         check_timeout(timeout)
         self._start()
         self.wait_connected(timeout)
 
     def wait_connected(self, timeout: float | None = 60) -> None:
-        """Wait until the session is logged in (again), if it is not; what has come meanwhile counts."""
+        """Wait until the session is logged in (again), after looking at what has arrived. Raises as :meth:`connect`."""
         check_timeout(timeout)
         if not self._opened:
             raise self._not_open()
@@ -195,8 +200,9 @@ class Session(LaneRuns):
     def close(self) -> None:
         """Close the queue. Harmless when repeated.
 
-        What is under way is aborted first, and as long as the options' ``give_up`` this waits for the target to say
-        so: some answer a request whose queue was closed, into memory that somebody else may have by then (QEMU).
+        Commands under way are aborted first, and this waits for the target's answers, at most the options' ``give_up``
+        seconds. Some targets (QEMU) answer a request even after its queue was closed, and would then write to memory
+        that another client may have by then.
         """
         try:
             if self._live and self._opened and not self._inside and self.connected:
@@ -222,11 +228,11 @@ class Session(LaneRuns):
         self.close()
 
     def poll(self) -> None:
-        """Do what can be done without waiting: for callers that wait elsewhere, on ``port.fileno()``."""
+        """Do what can be done without waiting, for a caller that itself waits for ``port.fileno()``."""
         self._work()
 
     def wait(self, pending: Pending | Request, timeout: float | None = None) -> None:
-        """Wait until a request is done. TimedOut after ``timeout`` seconds; the request then goes on."""
+        """Wait until a request is done. Raises TimedOut after ``timeout`` seconds; the request then stays under way."""
         check_timeout(timeout)
         limit = FOREVER if timeout is None else time.monotonic() + timeout
         command = isinstance(pending, Pending)
@@ -236,9 +242,9 @@ class Session(LaneRuns):
             self._once(limit)
 
     def gather(self, commands: Iterable[Pending], check: bool = True) -> list[Result]:
-        """Wait for all of them; their results in order. Raises the first error, when all are done.
+        """Wait for all commands and return their results in order. Raises the first error, when all are done.
 
-        If the waiting is interrupted, all of them are given up.
+        If an exception such as KeyboardInterrupt ends the wait, all of them are given up.
         """
         commands = list(commands)
         try:
@@ -251,7 +257,10 @@ class Session(LaneRuns):
         return [pending.outcome(check) for pending in commands]
 
     def run_steps(self, steps: Steps[T]) -> T:
-        """Carry out a sequence of :mod:`pysrp.initiator.units`. When this ends, nothing of it is under way."""
+        """Carry out a sequence of :mod:`pysrp.initiator.units`, and return its result.
+
+        If this raises, the commands of the sequence that are still under way are given up.
+        """
         with Walk(self, steps) as walk:
             for pending in walk:
                 while not pending.done:
@@ -285,9 +294,9 @@ class Session(LaneRuns):
         replay: bool = False,
         attribute: int = TaskAttribute.SIMPLE,
     ) -> Result:
-        """Any command, and its result; ``cdb`` is a CDB of :mod:`pysrp.scsi` or its bytes.
+        """Send any command and return its result; ``cdb`` is a CDB of :mod:`pysrp.scsi` or its bytes.
 
-        With ``check`` a status other than GOOD raises a ScsiError. The rest is as in :meth:`submit`.
+        With ``check`` a status other than GOOD raises a ScsiError. The other arguments are those of :meth:`submit`.
         """
         pending = self.submit(
             lun, cdb_of(cdb), data_out=data_out, data_in_length=data_in_length, timeout=timeout,
@@ -297,13 +306,16 @@ class Session(LaneRuns):
         return pending.outcome(check)
 
     def abort(self, pending: Pending, timeout: float = 0) -> bool:
-        """ABORT TASK: then the command is over, see its outcome. TransportError if the target refused."""
+        """ABORT TASK. When it returns True, the command has ended, see its outcome.
+
+        Raises TransportError if the target refused the function.
+        """
         if self._end_unsent(pending):
             return True
         return self.task_management(TskMgmtFunc.ABORT_TASK, pending.lun, pending, timeout)
 
     def lun_reset(self, lun: Lun | Device, timeout: float = 0) -> None:
-        """LUN RESET: commands of this session that the unit had end with :class:`Aborted`."""
+        """LUN RESET: commands that this session has sent to the unit end with :class:`Aborted`."""
         self.task_management(
             TskMgmtFunc.LUN_RESET, lun.lun if isinstance(lun, Device) else lun, None, timeout
         )
@@ -311,7 +323,7 @@ class Session(LaneRuns):
     def task_management(
         self, function: TskMgmtFunc, lun: Lun, task: Pending | None = None, timeout: float = 0
     ) -> bool:
-        """Any task management function; TransportError if the target answers anything but success."""
+        """Send any task management function. Raises TransportError if the target answers anything but success."""
         request = self._task(function, lun, task, timeout)
         while not request.ended:
             self._once(FOREVER)
@@ -333,20 +345,19 @@ class Session(LaneRuns):
         """Carry out many reads and writes of one unit, ``depth`` at a time, without an object for each.
 
         Columns: ``ops`` (``pysrp.initiator.READ`` or ``WRITE``), ``lbas``, ``blocks``; ``ops`` and ``blocks`` may be one value for
-        all. ``data`` holds the data of all commands one behind the other: what is written, and where reads
-        go; without it the data stays behind in the session's memory. With ``retry`` commands that Linux
-        would try again are, in the usual way, at the end. On shared-memory transports the loop runs in C
-        without the GIL.
+        all. ``data`` has the bytes of all commands, in order: writes take them from there, reads put them there. Without it,
+        what is read is not given to the caller. With ``retry`` the commands that Linux would try again are tried again
+        at the end. On shared-memory transports the loop runs in C without the GIL.
 
-        Nothing else may be under way (ValueError). Raises ValueError for other operations than READ and WRITE,
-        for writes without data, for a ``depth`` below 1, and for a command of more than :attr:`max_transfer` bytes. A session that is not logged
-        in waits for its server first, as :meth:`submit` does: TimedOut after ``timeout`` seconds. If the connection
-        breaks, PartnerGone, or TimedOut after ``timeout`` seconds without an answer, or without credit to send a
-        command; but with the session's ``replay`` what was not answered is sent again, until the connection
-        breaks ``timeout`` seconds after the last answer.
+        Raises ValueError if other commands are under way, for other operations than READ and WRITE, for writes without
+        data, for a ``depth`` below 1, and for a command of more than :attr:`max_transfer` bytes. A session that is not
+        logged in waits for its login first, as :meth:`submit` does, and raises TimedOut after ``timeout`` seconds.
+        Raises PartnerGone if the connection breaks, and TimedOut after ``timeout`` seconds without an answer, or
+        without a credit to send a command. With the session's ``replay``, commands without an answer are sent again on the
+        next connection instead, until a connection breaks more than ``timeout`` seconds after the last answer.
         """
         check_timeout(timeout)
-        if not self.connected:  # after a login the unit is asked again what its blocks are
+        if not self.connected:  # after a login READ CAPACITY is sent again
             self.wait_connected(timeout or 60)
         self._staying = not self.replay
         try:
@@ -358,7 +369,7 @@ class Session(LaneRuns):
         self, unit: ScannedUnit, ops: Any, lbas: Any, blocks: Any, depth: int, data: Any, timeout: float,
         fua: bool, retry: bool,
     ) -> Workload:  # fmt: skip
-        """A run from when the session is logged in."""
+        """The part of :meth:`run` that needs a login."""
         size = self.run_steps(unit.block_size_steps(min(timeout or SHORT_TIMEOUT, SHORT_TIMEOUT)))
         run = WorkloadRun(unit, size, ops, lbas, blocks, data, timeout, fua)
         self._check_run(run, depth)
@@ -379,7 +390,7 @@ class Session(LaneRuns):
         return run.work
 
     def _carry(self, steps: LaneSteps) -> None:
-        """Carry out what a workload wants, one after the other."""
+        """Carry out what :meth:`_lane_steps` asks for; an exception from it is raised in the generator."""
         with contextlib.closing(steps):
             for wanted in steps:
                 try:
@@ -394,11 +405,11 @@ class Session(LaneRuns):
                     steps.throw(error)
 
     def _drive_lane(self, lane: ClientLane) -> bool:
-        """One slice of a workload. True when it is over, be it that the connection is."""
+        """Run the lane for one slice. True when the workload is done, or the session is not logged in any more."""
         return self._heed(lane, lane.run(LANE_SLICE))
 
     def _run_plain(self, run: WorkloadRun, depth: int) -> None:
-        """The same for ports that C code does not know."""
+        """A workload on a port without a native link: one command object each."""
         flying: deque[tuple[int, Pending, int]] = deque()
         scope = self._scope = []
         try:
@@ -424,7 +435,7 @@ class Session(LaneRuns):
     def host_reset(self, timeout: float | None = 60) -> None:
         """Close and reopen the queue and log in again, as Linux does when nothing else helps.
 
-        What the server had got ends with PartnerGone, or is sent again where ``replay`` was set.
+        Commands that were sent end with PartnerGone, or are sent again if they were submitted with ``replay``.
         """
         check_timeout(timeout)
         self._reset()

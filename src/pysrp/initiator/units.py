@@ -1,7 +1,7 @@
 """What a client does with logical units: commands with results, and sequences of commands.
 
-The sequences are generators, so that they are written once for blocking callers and for asyncio: each
-``yield`` hands out commands that have been submitted, and goes on when all of them are done.
+A sequence is a generator, written once for blocking callers and for asyncio: each ``yield`` gives the caller
+commands that have been submitted, and the caller resumes the sequence when all of them are done.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = [
 
 T = TypeVar("T")
 Steps = Generator["Iterable[Pending]", None, T]
-"""A sequence of commands; see the module."""
+"""A sequence of commands, whose result is a ``T``; see the module."""
 
 SCAN_TIMEOUT = 20
 """Seconds for an INQUIRY during a scan (Linux, ``inq_timeout``)."""
@@ -64,25 +64,25 @@ class Capacity(NamedTuple):
 
 
 class UnitChanged(SrpError):
-    """The unit's blocks are not those that a call was meant in: it has been replaced, or formatted.
+    """The unit's block size is not the one that the caller was last told: the unit has been replaced, or formatted.
 
-    Nothing of the call was moved, unless parts of it had been carried out before. :meth:`Device.capacity` tells
-    what the unit is now; the call then means that.
+    No data was moved, unless some commands of a long call had been carried out before the change. Call
+    :meth:`Device.capacity`; from then on LBAs and lengths are taken in the new block size.
     """
 
 
 class Commander(Protocol):
-    """What sequences need of a session."""
+    """What sequences need from a session."""
 
     host: int
     replay: bool
 
     def changed(self, lun: Lun) -> int:
-        """The epoch in which a unit was last heard to have changed; see :attr:`Pending.epoch`."""
+        """The epoch in which a unit last reported a change; see :attr:`Pending.epoch`."""
 
     @property
     def max_transfer(self) -> int:
-        """Bytes that one command may move."""
+        """The most bytes that one command may move."""
 
     def submit(
         self,
@@ -101,17 +101,17 @@ class Commander(Protocol):
 
 
 class Walker(Protocol):
-    """What carries out sequences: a session, or what is one to its units."""
+    """What carries out sequences: a session of any transport."""
 
     _scope: list[Pending] | None
-    """Commands of the call that is just submitting some, so that it can give them up."""
+    """The list to which commands are added as they are submitted, so that a call that fails can give them up."""
 
     def give_up(self, commands: Iterable[Pending]) -> None:
-        """Nobody waits for these commands any more."""
+        """End these commands, for which no caller waits any more."""
 
 
 class Walk(Generic[T]):
-    """A sequence on its way: gives each command that has to be waited for, and has the ``result`` afterwards.
+    """A sequence that is being carried out. Iterating gives each command to wait for; then ``result`` is set.
 
     ::
 
@@ -120,7 +120,7 @@ class Walk(Generic[T]):
                 ...  # wait for it
         return walk.result
 
-    When the block ends early, however it does, what the sequence has submitted is given up.
+    If an exception ends the block, the commands that the sequence has submitted are given up.
     """
 
     result: T
@@ -168,12 +168,12 @@ class ScannedUnit(CalledUnit):
         self.inquiry_data = data
         """Standard INQUIRY data, from the scan."""
         self._asked = session.changed(lun)
-        """The epoch in which the unit was last asked what it is. ``_capacity`` is what it said, ``_meant`` the bytes of the
-        blocks in which calls are meant: what the caller was told last."""
+        """The epoch of the last READ CAPACITY. ``_capacity`` is its answer, ``_meant`` the block size that the caller was
+        last told, in which its LBAs and lengths count."""
 
     @property
     def known_capacity(self) -> Capacity | None:
-        """The last answer to READ CAPACITY; None if there was none since the unit last said that it has changed."""
+        """The last answer to READ CAPACITY; None if the unit has reported a change since."""
         return self._capacity if self._asked >= self.session.changed(self.lun) else None
 
     @known_capacity.setter
@@ -222,9 +222,9 @@ class ScannedUnit(CalledUnit):
         return session.submit(self.lun, bytes(cdb), data_in_length=length, replay=session.replay, **options)
 
     def inquiry_steps(self, vpd: int | None) -> Steps[Any]:
-        """INQUIRY; of a VPD page that has more than 252 bytes the rest in a second one.
+        """INQUIRY, and a second one with a larger allocation length if there are more than 255 bytes.
 
-        Raises DecodeError for another page than the one that was asked for.
+        Raises DecodeError if the unit returns another VPD page than the one that was asked for.
         """
         length = 255
         while True:
@@ -242,13 +242,13 @@ class ScannedUnit(CalledUnit):
             length = min(need, 0xFFFF)
 
     def capacity_steps(self) -> Steps[Capacity]:
-        """Number of blocks and bytes in one; later calls are meant in these."""
+        """The number of blocks, and the bytes in a block; LBAs and lengths of later calls are in these blocks."""
         capacity = yield from self._what_it_is(SHORT_TIMEOUT)
         self._meant = capacity.block_size
         return capacity
 
     def _what_it_is(self, timeout: float) -> Steps[Capacity]:
-        """Ask for the capacity; and for INQUIRY data, if the unit may be another one than it was."""
+        """READ CAPACITY, after an INQUIRY if the unit has reported a change."""
         if self._asked < self.session.changed(self.lun):
             self.inquiry_data = yield from self.inquiry_steps(None)
         modern = int(self.inquiry_data.version) & 7 >= 5
@@ -256,7 +256,7 @@ class ScannedUnit(CalledUnit):
         return self._capacity
 
     def block_size_steps(self, timeout: float = SHORT_TIMEOUT) -> Steps[int]:
-        """Bytes in a block, asked for once. Raises UnitChanged if the caller was last told of others."""
+        """Bytes in a block, by READ CAPACITY unless known. Raises UnitChanged if the caller was last told another size."""
         known = self.known_capacity
         if known is None:
             known = yield from self._what_it_is(timeout)
@@ -269,7 +269,7 @@ class ScannedUnit(CalledUnit):
         return known.block_size
 
     def _within(self, lba: int, blocks: int, size: int, moved: str) -> Steps[None]:
-        """Refuse what takes several commands, of which a later one would run over the end."""
+        """Raise ValueError for a call of several commands that would run over the end of the unit."""
         known = self.known_capacity
         if known is None or lba + blocks > known.blocks:
             known = yield from self._what_it_is(SHORT_TIMEOUT)
@@ -279,7 +279,7 @@ class ScannedUnit(CalledUnit):
             raise ValueError(f"{blocks} blocks at {lba}, the unit has {known.blocks}; nothing was {moved}")
 
     def read_steps(self, lba: int, blocks: int, into: memoryview | None) -> Steps[bytes]:
-        """Read, in parts that the server and the CDB can take."""
+        """Read with as many commands as the server and the CDB need."""
         size = yield from self.block_size_steps()
         if into is not None and into.nbytes != blocks * size:
             raise ValueError(f"a buffer of {into.nbytes} bytes for {blocks} blocks of {size} bytes")
@@ -298,7 +298,7 @@ class ScannedUnit(CalledUnit):
         return results[0].data if len(results) == 1 else b"".join(result.data for result in results)
 
     def write_steps(self, lba: int, data: Any, fua: bool) -> Steps[None]:
-        """Write, in parts that the server and the CDB can take."""
+        """Write with as many commands as the server and the CDB need."""
         size = yield from self.block_size_steps()
         view = memoryview(data).cast("B")
         blocks, rest = divmod(view.nbytes, size)
@@ -328,7 +328,7 @@ class ScannedUnit(CalledUnit):
         pending.outcome()
 
     def persistent_reserve_in_steps(self, action: int) -> Steps[Any]:
-        """PERSISTENT RESERVE IN; what has more than 4 KiB in a second one."""
+        """PERSISTENT RESERVE IN, and a second one with a larger allocation length if there are more than 4 KiB."""
         length = 4096
         while True:
             cdb = cdbs.PersistentReserveIn.build(service_action=action, allocation_length=length)
@@ -344,7 +344,7 @@ class ScannedUnit(CalledUnit):
             length = min(need, 0xFFFF)
 
     def persistent_reserve_out_steps(self, action: int, parameters: Any, type: int) -> Steps[None]:
-        """PERSISTENT RESERVE OUT: again after a unit attention or BUSY; see :func:`may_be_repeated` for an abort."""
+        """PERSISTENT RESERVE OUT, retried after a unit attention or BUSY; for aborts see :func:`may_be_repeated`."""
         data = bytes(parameters)
         cdb = cdbs.PersistentReserveOut.build(
             service_action=action, type=type, parameter_list_length=len(data)
@@ -363,7 +363,7 @@ class ScannedUnit(CalledUnit):
 
 
 def block_size_changed(meant: int, now: int) -> UnitChanged:
-    """What to say to a call that was meant in other blocks."""
+    """The error of a call that was made for blocks of ``meant`` bytes."""
     return UnitChanged(
         f"the unit has changed: its blocks have {now} bytes, not {meant}; ask for its capacity, then try again"
     )
@@ -372,7 +372,7 @@ def block_size_changed(meant: int, now: int) -> UnitChanged:
 def ask_capacity(
     session: Commander, lun: Lun, modern: bool = True, timeout: float = SHORT_TIMEOUT
 ) -> Steps[tuple[Capacity, int]]:
-    """READ CAPACITY, and the epoch of its answer: (16) first if ``modern``, as Linux does, else (10) first."""
+    """READ CAPACITY: its answer, and the answer's epoch. (16) is tried first if ``modern``, as in Linux, else (10)."""
     data: params.ReadCapacity10 | params.ReadCapacity16
     options: dict[str, Any] = {"retries": SCAN_RETRIES, "timeout": timeout, "replay": session.replay}
 
@@ -423,8 +423,8 @@ def scan(
 ) -> Steps[list[T]]:
     """Look for units as Linux does: INQUIRY to LUN 0 of every id, then REPORT LUNS, else LUN after LUN.
 
-    A LUN in REPORT LUNS counts if its number, as Linux reads it, is below ``luns``. Beyond Linux, so does
-    one in the logical unit method that names the very channel and id (SCST lists its LUNs like that).
+    A LUN in REPORT LUNS is used if its number, as Linux reads it, is below ``luns``. Unlike Linux, this also uses
+    a LUN in the logical unit method that names this channel and id (SCST lists its LUNs like that).
     """
     found: list[T] = []
     ids = tuple(ids)
@@ -450,14 +450,14 @@ def scan(
 
 
 def _is_present(data: Inquiry) -> bool:
-    """Whether Linux makes a device of it: not for qualifier 3, nor for 1 and 2 with an unknown type."""
+    """Whether Linux makes a device of the unit: not for qualifier 3, nor for 1 and 2 with an unknown type."""
     return data.peripheral_qualifier != PeripheralQualifier.NOT_CAPABLE and not (
         data.peripheral_qualifier and data.peripheral_device_type == 0x1F
     )
 
 
 def _probe(session: Commander, address: Hctl) -> Steps[Inquiry | None]:
-    """INQUIRY: 36 bytes, then all there are. None for anything but an answer."""
+    """INQUIRY for 36 bytes, then for all that the unit has. None if the first one gives no usable data."""
     length = 36
     data = b""
     while True:
@@ -486,7 +486,7 @@ def _probe(session: Commander, address: Hctl) -> Steps[Inquiry | None]:
 
 
 def _report(session: Commander, channel: int, target: int, luns: int) -> Steps[list[int] | None]:
-    """The LUNs of one target but 0, by REPORT LUNS to its LUN 0; None if it cannot tell."""
+    """The LUNs of one target except 0, by REPORT LUNS to its LUN 0; None if that command fails."""
     length = 4096
     while True:
         cdb = bytes(cdbs.ReportLuns.build(allocation_length=length))

@@ -1,4 +1,4 @@
-"""Workloads: many reads and writes of one unit as columns, and what came of them."""
+"""Workloads: many reads and writes of one unit as columns, and their results."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ PAGE = 4096
 
 @dataclass
 class Workload:
-    """What came of many commands: columns with a value for each, in the order given.
+    """The results of many commands: columns with a value for each, in the order given.
 
     ``status`` are SCSI statuses (:data:`NO_ANSWER`, FFh: none), ``latency`` nanoseconds from sending to
-    answer, ``errors`` what went wrong, by the command's number; ``seconds`` the time that all took.
+    answer, ``errors`` the exceptions by the command's number, ``seconds`` the time that all took together.
     """
 
     status: array[int]
@@ -37,18 +37,18 @@ class Workload:
     seconds: float = 0.0
 
     def __repr__(self) -> str:
-        """How many there are: a million values tell nobody anything."""
+        """Counts only: there may be a million values."""
         return f"<Workload: {len(self.status)} commands, {len(self.errors)} errors, {self.seconds:.6f} s>"
 
 
 def check_depth(depth: int) -> None:
-    """How many commands are to be under way at a time: ValueError below 1, TypeError for what is no integer."""
+    """Raise ValueError for a number of commands at a time below 1, TypeError if it is not an integer."""
     if operator.index(depth) < 1:
         raise ValueError(f"depth {depth}: so many commands at a time, at least 1")
 
 
 class WorkloadRun:
-    """A workload on its way. ``todo`` are the numbers of the commands that have not been answered.
+    """A workload that is being carried out. ``todo`` are the numbers of the commands that have not been answered; None: all.
 
     Arguments as in :meth:`pysrp.initiator.session.Session.run`; ``size`` is the unit's block size. Raises
     ValueError for operations that are neither READ nor WRITE, writes without data, columns of different lengths
@@ -95,13 +95,13 @@ class WorkloadRun:
         self.stride: int = max(PAGE, -(-most * size // PAGE) * PAGE)
         self.work: Workload = Workload(array("B", bytes(count)), array("Q", bytes(8 * count)))
         self.troubled: dict[int, Pending] = {}
-        """Commands that were answered, but not by plain success, and may be tried again."""
+        """By number: commands that were answered with anything but GOOD alone; some of them may be retried."""
         self.todo: list[int] | None = None
         self._part: WorkloadRun | None = None
         self._offsets: list[int] | None = None
 
     def view(self, item: int) -> memoryview | None:
-        """Where the data of one command is."""
+        """The part of ``data`` that belongs to one command."""
         if self.data is None:
             return None
         if self._offsets is None:
@@ -109,7 +109,7 @@ class WorkloadRun:
         return self.data[self._offsets[item] : self._offsets[item + 1]]
 
     def submit(self, item: int, retries: int) -> Pending:
-        """Start one command in the usual way."""
+        """Start one command as an object of its own, without a lane."""
         view = self.view(item)
         lba, blocks = self.lbas[item], self.blocks[item]
         if self.ops[item]:
@@ -117,14 +117,14 @@ class WorkloadRun:
         return self.unit.start_read(lba, blocks, self.size, into=view, retries=retries)
 
     def ended(self, item: int, pending: Pending) -> None:
-        """One command has ended that was submitted by itself: account for it, unless it may be tried again at the end."""
+        """Note the result of a command that was started by :meth:`submit`, or keep it for a retry at the end."""
         if pending.error is None and pending.worth_retrying():
             self.troubled[item] = pending
         else:
             self.account(item, pending)
 
     def account(self, item: int, pending: Pending) -> None:
-        """Write down how one command ended."""
+        """Enter the result of one command in the columns."""
         self.work.status[item] = NO_ANSWER if pending.status is None else pending.status
         self.work.errors.pop(item, None)
         try:
@@ -140,7 +140,7 @@ class WorkloadRun:
     ) -> ClientLane:  # fmt: skip
         """A lane for all commands, or for those that are left."""
         part = self if self.todo is None else self._rest(self.todo)
-        # Never itself: the cycle would keep all the data until the garbage collector comes by.
+        # None for self: a reference cycle would keep all the data until the garbage collector runs.
         self._part = None if part is self else part
         return ClientLane(
             capsule, iu, iu_address, slots, data, data_address, self.stride,
@@ -150,7 +150,7 @@ class WorkloadRun:
         )  # fmt: skip
 
     def _rest(self, items: list[int]) -> WorkloadRun:
-        """Some of the commands as a workload: writes keep their data, reads get new room for it."""
+        """Some of the commands as a workload of their own, with data copied into a new buffer."""
         data = None
         if self.data is not None:
             data = bytearray().join(self.view(item) or b"" for item in items)
@@ -160,7 +160,7 @@ class WorkloadRun:
         )  # fmt: skip
 
     def take(self, lane: ClientLane) -> int:
-        """Take over what a lane has come to; how many commands are left."""
+        """Take over the results of a lane; returns how many commands are left."""
         numbers = range(self.count) if self.todo is None else self.todo
         part = self._part or self
         if part is not self:
@@ -176,7 +176,7 @@ class WorkloadRun:
         return len(self.todo)
 
     def _explain(self, item: int, tag: int, answer: bytes, status: int) -> Pending:
-        """A command of a lane as if it had been submitted."""
+        """A command of a lane as an object, as if it had been started by :meth:`submit`, with its result."""
         blocks = self.blocks[item]
         length = blocks * self.size
         short = self.lbas[item] + blocks <= 0xFFFFFFFF and blocks <= 0xFFFF  # as the lane has it
@@ -189,7 +189,7 @@ class WorkloadRun:
             pending.data_in = ((0, length),)
         rsp, _ = read_answer(answer, tag, element_fault(status, Format.SRP))
         conclude(pending, rsp, strict=True)
-        # The CDB asked for what the buffer takes: whatever is left over has not been moved.
+        # The CDB asks for exactly the buffer's length, so an overflow here means data that was not moved.
         pending.residual = pending.residual or min(pending.overflow, length)
         pending.done = True
         return pending
