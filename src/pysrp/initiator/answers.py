@@ -1,4 +1,4 @@
-"""What a server's answers say: to a command, a task management function, a login."""
+"""Reads a server's answers to commands, task management functions and logins."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pysrp.srp import LoginRejReason, RspFlags
 __all__ = ["conclude", "conclude_function", "read_answer", "read_login"]
 
 LEAST_IU = 64
-"""Bytes of a command with one buffer."""
+"""Bytes of an SRP_CMD with one direct descriptor."""
 
 _RSP = int(srp.Opcode.RSP)
 _UNDER = {True: int(RspFlags.DIUNDER), False: int(RspFlags.DOUNDER)}
@@ -22,7 +22,7 @@ _SNSVALID = int(RspFlags.SNSVALID)
 
 
 def _asked(command: Command) -> int | None:
-    """Bytes that the CDB asks for, None if that is not known."""
+    """The data length that the CDB asks for in bytes, None if that is not known."""
     try:
         cdb = parse_cdb(command.cdb)
         return cdb.data_length(command.block_size) if command.block_size or cdb.blocks is None else None
@@ -31,10 +31,10 @@ def _asked(command: Command) -> int | None:
 
 
 def read_answer(answer: bytes, tag: int, fault: SrpError | None = None) -> tuple[srp.Rsp | SrpError, int]:
-    """The SRP_RSP that answers tag ``tag``, or what is wrong with it; and the credits that it brings.
+    """The SRP_RSP that answers tag ``tag``, or the error that says what is wrong with it; and its credits.
 
-    ``fault`` is what the transport says against it. Answered is answered: where there is no delta to be read, one
-    credit has come back.
+    ``fault`` is an error that the transport reports for this answer. Where REQUEST LIMIT DELTA cannot be read, one
+    credit has come back, as the request has been answered.
     """
     if len(answer) < 36:
         return fault or ProtocolError(f"an answer of {len(answer)} bytes, SRP_RSP has 36"), 1
@@ -48,7 +48,10 @@ def read_answer(answer: bytes, tag: int, fault: SrpError | None = None) -> tuple
 
 
 def conclude(command: Command, rsp: srp.Rsp | SrpError, strict: bool = False) -> None:
-    """Write what an answer says into its command; ``strict``: an overrun is never taken for a shortfall."""
+    """Write status, sense data and residual of an answer into its command.
+
+    ``strict``: a DOOVER or DIOVER flag is never read as an underflow.
+    """
     if isinstance(rsp, SrpError):
         command.error = rsp
         return
@@ -62,7 +65,7 @@ def conclude(command: Command, rsp: srp.Rsp | SrpError, strict: bool = False) ->
             try:
                 command.sense = bytes(rsp.sense)
             except DecodeError:
-                # It claims more than it sent: what there is, is what there is.
+                # The length field is larger than the answer: take the bytes that are there.
                 skip = rsp.resp_data_len if flags & _RSPVALID else 0
                 command.sense = bytes(answer[min(36 + skip, len(answer)) :])
         if flags & _RESIDUALS:
@@ -85,7 +88,7 @@ def _residual(command: Command, rsp: srp.Rsp, flags: int, strict: bool) -> None:
 
 
 def conclude_function(function: TaskManagement, rsp: srp.Rsp | SrpError) -> None:
-    """Write what an answer says into its task management function."""
+    """Write the response code of an answer into its task management function."""
     if isinstance(rsp, SrpError):
         function.error = rsp
         return
@@ -95,12 +98,12 @@ def conclude_function(function: TaskManagement, rsp: srp.Rsp | SrpError) -> None
     elif rsp.resp_data_len < 4 or len(answer) < 40:
         function.error = ProtocolError(f"{rsp.resp_data_len} bytes of response data, not 4")
     else:
-        # The code is the last byte. ibmvscsi takes anything in the four for a failure.
+        # The code is the last byte. ibmvscsi takes any nonzero byte of the four as a failure; so do we.
         function.code = int.from_bytes(answer[36:40], "big")
 
 
 def read_login(answer: bytes, tag: int) -> srp.LoginRsp | LoginRejected:
-    """The SRP_LOGIN_RSP that answers a login of that tag, or why it is none."""
+    """The SRP_LOGIN_RSP that answers the login with this tag, or the error if the answer is anything else."""
     if answer[:1] == bytes((srp.Opcode.LOGIN_REJ,)) and len(answer) >= srp.LoginRej.SIZE:
         reason = srp.LoginRej(answer).reason
         text = reason.name if isinstance(reason, LoginRejReason) else "unknown reason"

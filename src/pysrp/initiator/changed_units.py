@@ -1,7 +1,7 @@
-"""Commands that end, are tried again, or have to wait until it is known what their unit is now.
+"""Commands that end, are retried, or wait until READ CAPACITY has told the block size of a changed unit.
 
-When a unit says that it has changed, commands in blocks are sent (again) only if its blocks are still those that
-they are meant in: READ CAPACITY tells.
+When a unit reports a change, reads and writes are sent (again) only if READ CAPACITY says that its block size is still
+the one that they were made for.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ class ChangedUnits(Turns):
     """A session that does not write the blocks of one unit to another."""
 
     def changed(self, lun: Lun) -> int:
-        """The epoch in which a unit last said that it has changed, or the session logged in again.
+        """The epoch in which a unit last reported a change, or the session logged in again.
 
-        What a command found out in an earlier one (:attr:`Pending.epoch`) may not be so any more.
+        The answer of a command from an earlier epoch (:attr:`Pending.epoch`) may be out of date.
         """
         return max(self._changed.get(bytes(lun), 0), self._login_epoch)
 
     def _finish_command(self, pending: Pending) -> None:
         status = pending.status
         if pending.abandoned is not None and status is not None:
-            # Its answer was faster than the abort: not to be tried again, nor with a place for what it read.
+            # The answer came before the abort: no retry, and no success if the caller's read buffer was taken back.
             if pending.into is TAKEN_BACK or (status and pending.retries and pending.worth_retrying()):
                 pending.error, pending.status = pending.abandoned, None
             pending.retries = 0
@@ -70,7 +70,7 @@ class ChangedUnits(Turns):
             and status in SUCCESS
             and pending.epoch < self.changed(pending.lun)
         ):
-            # Sent before the news of a change came: it may have been carried out after the change.
+            # Sent before the unit reported a change, so perhaps carried out after the change.
             self._doubt(pending)
             return
         if pending.chunks:
@@ -83,13 +83,13 @@ class ChangedUnits(Turns):
 
     @staticmethod
     def _has_time(pending: Pending) -> bool:
-        """Whether its limit leaves time for another try, which begins after :data:`BUSY_WAIT` at the latest."""
+        """Whether the timeout leaves time for another try, which begins after :data:`BUSY_WAIT` at the latest."""
         return not pending.timeout or time.monotonic() + BUSY_WAIT < pending.began + pending.timeout
 
     # Units that have changed.
 
     def _heard(self, pending: Pending) -> bool:
-        """Whether an answer says that its unit has changed; what is known of it is forgotten then."""
+        """Whether an answer says that its unit has changed. If so, a new epoch begins, so its known capacity is out of date."""
         if not tells_of_change(pending.sense):
             return False
         self._epoch += 1
@@ -97,9 +97,9 @@ class ChangedUnits(Turns):
         return True
 
     def _doubt(self, pending: Pending) -> None:
-        """The unit says that it has changed: are its blocks still those that this command is meant in?
+        """Let a command wait until READ CAPACITY has told whether its unit still has the block size that it was made for.
 
-        What has not been sent of the same kind waits too.
+        Reads and writes of the same unit that have not been sent wait with it.
         """
         key = bytes(pending.lun)
         doubted = self._doubted.get(key)
@@ -122,7 +122,7 @@ class ChangedUnits(Turns):
         )
 
     def _ask_again(self, key: bytes, steps: Steps[tuple[Capacity, int]], _: Pending | None = None) -> None:
-        """The next command of READ CAPACITY, or what came of it."""
+        """Send the next command of READ CAPACITY, or use its result."""
         scope, self._scope, self._asking = self._scope, None, True
         try:
             (pending,) = next(steps)
@@ -137,7 +137,7 @@ class ChangedUnits(Turns):
             self._scope, self._asking = scope, False
 
     def _undoubt(self, key: bytes, size: int, error: SrpError | None) -> None:
-        """Send the commands that are meant in blocks of ``size`` bytes, end the others."""
+        """Send the waiting commands that were made for blocks of ``size`` bytes, end the others."""
         if self._inside:
             self.recover()
             return

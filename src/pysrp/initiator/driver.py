@@ -1,8 +1,8 @@
 """The client's adapter joined to a port: what blocking and asyncio sessions share.
 
-:class:`Base` is the uppermost of four layers: it submits; :mod:`pysrp.initiator.giving_up` ends what nobody waits for,
-:mod:`pysrp.initiator.changed_units` what has been answered, :mod:`pysrp.initiator.turns` passes on what comes and goes.
-:mod:`pysrp.initiator.staging` has the memory.
+:class:`Base` is the uppermost of four layers and submits commands. :mod:`pysrp.initiator.giving_up` ends commands early,
+:mod:`pysrp.initiator.changed_units` ends answered commands or retries them, :mod:`pysrp.initiator.turns` passes elements
+to and from the port. :mod:`pysrp.initiator.staging` has the memory.
 """
 
 from __future__ import annotations
@@ -27,19 +27,22 @@ class Base(GivingUp):
 
     ``port`` is an open client port, or the URL of one, which is then opened here and closed with the
     session. ``identity`` is this end (for a URL; a port has its own). ``host`` is the host number in the
-    addresses of devices. ``options`` are the engine's. ``max_requests`` bounds what is under way at a time
-    (ibmvscsi: 100; 1 to 65531), ``max_transfer`` the bytes of one command, ``buffers`` the bytes of data memory for
-    all of them, which a command gets in pieces of ``chunk`` bytes (512 to 1 MiB; 64 KiB, as in Linux's scatter lists),
-    each a segment of its IU (ConfigError for names that are not ASCII, HcallError for memory that the port does not have).
-    As many bytes again, and 128 results at most, are kept of those from 1 KiB on that nobody has any more, to be filled again.
-    ``replay``: sequences of this package send again what a dying partner has left unanswered,
-    which is right as long as nobody else writes. Further arguments go to :func:`pysrp.fabric.connect`.
+    addresses of devices. ``options`` are the engine's. ``max_requests`` is how many requests may be under way at a time
+    (ibmvscsi: 100; 1 to 65531), ``max_transfer`` the most bytes of one command, ``buffers`` the bytes of data memory for
+    all commands. A command gets data memory in chunks of ``chunk`` bytes (512 to 1 MiB; 64 KiB, as in Linux's scatter
+    lists), each a segment of its IU. Raises ConfigError for names that are not ASCII, HcallError for memory that the port
+    does not have.
+
+    Result objects of 1 KiB and more that have no other reference any more are kept and filled again: at most 128, and at
+    most ``buffers`` bytes of them. ``replay``: the calls of this package send a command again that a partner left
+    unanswered when its connection broke, which is right as long as no other initiator writes. Further arguments go to
+    :func:`pysrp.fabric.connect`.
     """
 
     def _start_command(self, pending: Pending) -> None:
         """Begin a command that is not plain, or cannot be sent just now.
 
-        What no IU can carry is refused before the bookkeeping is begun: there it would cost the connection.
+        CDB and attribute are checked before the bookkeeping changes: an error in the middle would cost the connection.
         """
         pending.cdb = cdb_of(pending.cdb)
         check_attribute(pending.attribute)

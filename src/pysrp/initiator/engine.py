@@ -1,6 +1,6 @@
-"""Where the parts of the client's state machine were before they had files of their own; for one release.
+"""Old names of the client's state machine, which have modules of their own now; kept for one release.
 
-What a client sends and how it ends is in :mod:`pysrp.initiator.requests`, the session in
+The requests are in :mod:`pysrp.initiator.requests`, the session in
 :mod:`pysrp.initiator.srp_session`, the adapter in :mod:`pysrp.vscsi.client`.
 """
 

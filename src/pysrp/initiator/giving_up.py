@@ -1,10 +1,10 @@
-"""Giving up, written once.
+"""Ending commands whose caller does not wait for them any more.
 
-However a call ends that has submitted commands (an error, a time limit, a cancelled task, Ctrl-C),
-:meth:`GivingUp.give_up` takes the caller's buffers back and has the commands aborted; their memory is used again when
-the target has answered, or cannot reach it any more. An exception that comes in the middle of the bookkeeping itself,
-as one of a signal handler can, is seen by the next who looks (:meth:`GivingUp.recover`): the connection is reset, and
-every command that was under way ends with PartnerGone.
+When a call that has submitted commands ends early (an error, a timeout, a cancelled task, Ctrl-C),
+:meth:`GivingUp.give_up` drops the references to the caller's buffers and aborts the commands. Their DMA memory is used
+again when the target has answered, or cannot reach it any more. A signal handler may raise in the middle of the
+bookkeeping itself. The next call sees that by ``_inside`` and calls :meth:`GivingUp.recover`: the connection is reset,
+and every command that was under way ends with PartnerGone.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ __all__ = ["GivingUp"]
 
 
 class GivingUp(ChangedUnits):
-    """A session whose calls end in order, however they end."""
+    """The layer of a session that ends commands early, and recovers after an exception in its bookkeeping."""
 
     def give_up(self, commands: Iterable[Pending], error: SrpError | None = None) -> None:
-        """Nobody waits for these commands any more: take their buffers back, and end them.
+        """End commands that no caller waits for any more, and drop the references to their buffers.
 
-        What the target has not got is not sent; what it has is aborted, in the time that the options' ``give_up``
-        says. They end with ``error`` (:class:`~pysrp.initiator.requests.Aborted`), unless their answer was faster.
+        Commands that have not been sent are not sent. Those that the target has are aborted, within the options'
+        ``give_up`` seconds. They end with ``error`` (:class:`~pysrp.initiator.requests.Aborted` by default), unless the
+        answer arrives first.
         """
         error = error or Aborted("the command was given up")
         if self._inside:
@@ -51,12 +52,15 @@ class GivingUp(ChangedUnits):
             self._flush()
             self._finish()
         except OURS:
-            pass  # the connection's own fault, which the next call will see
+            pass  # a fault of the connection, which the next call will see
         self._inside = False
         self._tell()
 
     def _abandon(self, pending: Pending, error: Exception) -> bool:
-        """End a command that the engine does not have: it waits for memory, or to be tried again."""
+        """End a command that the engine has not got: one that waits for memory, for READ CAPACITY, or for a retry.
+
+        False if the engine has it.
+        """
         doubted = self._doubted.get(bytes(pending.lun), ())
         if pending in self._staged:
             self._staged.remove(pending)
@@ -76,9 +80,9 @@ class GivingUp(ChangedUnits):
         return True
 
     def recover(self) -> None:
-        """Somebody left in the middle of the bookkeeping: begin anew, and trust none of it.
+        """Begin again with empty bookkeeping, after an exception has left it inconsistent.
 
-        Every command that was under way ends with PartnerGone; the connection is reset and its memory changed.
+        Every command that was under way ends with PartnerGone; the connection is reset and goes on in other memory.
         """
         self._inside = True
         live = list(self._live)
@@ -110,7 +114,7 @@ class GivingUp(ChangedUnits):
         self._inside = False
 
     def _shut(self) -> None:
-        """Close the queue and let go of the port. If that is interrupted, the next call does the rest."""
+        """Close the queue, and the port if it is ours. If an exception interrupts this, calling it again does the rest."""
         if self._gone and not self._opened:
             return
         if self._inside:
@@ -149,19 +153,19 @@ class GivingUp(ChangedUnits):
                 return  # closed by its owner already
 
     def _give_up_all(self) -> None:
-        """The session is about to be closed: have all that is under way aborted."""
+        """Abort all commands under way, before the session is closed."""
         commands = [request for request in self._live if isinstance(request, Pending)]
         self.give_up(commands, PartnerGone("the session was closed"))
 
     def _check_own(self, command: Command) -> None:
-        """Raise ValueError for a command of another session, whose tags mean others here; TypeError for what is none."""
+        """Raise ValueError for a command of another session, whose tag would name another one here; TypeError for no command."""
         if not isinstance(command, Command):
             raise TypeError(f"{type(command).__name__} in place of a command")
         if isinstance(command, Pending) and command.session is not self:
             raise ValueError("the command is another session's")
 
     def _end_unsent(self, pending: Pending) -> bool:
-        """End a command that has not been sent, if so it is; True when it is over."""
+        """End a command if it has not been sent. True if it has ended, now or before; False if the target has it."""
         self._check_own(pending)
         if self._inside:
             self.recover()

@@ -18,17 +18,17 @@ _ENTRY = struct.Struct(">QII").pack
 
 
 def _descriptor(segment: Segment) -> Segment:
-    """As :class:`pysrp.srp.DirectBuf` has it: the handle before the length."""
+    """The segment in the order of :class:`pysrp.srp.DirectBuf`: the handle before the length."""
     return (segment[0], segment[2], segment[1]) if len(segment) == 3 else segment
 
 
 class IuMemory(Ius):
-    """Slots with an IU of ``iu_size`` bytes each; behind all of them, for each two tables of ``segments``
-    descriptors, as a command may have data in both directions.
+    """Slots with an IU of ``iu_size`` bytes each. Behind the slots each has two tables of ``segments`` descriptors, as
+    a command may have data in both directions.
 
-    ``view`` is memory that the server can reach, at ``address`` and with memory handle ``key``; more than
-    :meth:`size` bytes of it are somebody else's. At most ``inline`` entries of an indirect descriptor stand beside it
-    in the IU. ``near`` gives the bytes of a segment as this end sees them, None where it does not: without them data
+    ``view`` is memory that the server can reach, at ``address`` and with memory handle ``key``; only its first
+    :meth:`size` bytes are used. At most ``inline`` entries of an indirect descriptor stand beside it
+    in the IU. ``near`` gives the bytes of a segment in this process' memory, or None where it cannot; then the data
     is not sent in the IU.
     """
 
@@ -54,29 +54,29 @@ class IuMemory(Ius):
         """Bytes of a slot, and of the largest IU that the target takes."""
         self.near = near
         self.immediate = 0
-        """Where in an SRP_CMD immediate data begins, as agreed at login; 0: there is none."""
+        """Offset in an SRP_CMD at which immediate data begins, in bytes, as agreed at login; 0: there is none."""
         self._empty = bytes(iu_size)
         self.moved(view, address)
 
     @staticmethod
     def size(slots: int, iu_size: int, segments: int) -> int:
-        """Bytes that so many slots need."""
+        """Bytes of memory that ``slots`` slots need."""
         return slots * (iu_size + 2 * 16 * segments)
 
     def moved(self, view: memoryview, address: int) -> None:
-        """The memory is another from now on. Nothing may be under way."""
+        """Use other memory from now on. No request may be under way."""
         self.view = view
         self.address = address
         self._tables = self.slots * self.iu_size
 
     def clear(self, slot: int) -> int:
-        """Fill the IU of a slot with zeros, in which ibmvscsi's end too; where it begins."""
+        """Fill the IU of a slot with zeros, as ibmvscsi does; returns its offset in ``view``."""
         start = slot * self.iu_size
         self.view[start : start + self.iu_size] = self._empty
         return start
 
     def pack_command(self, slot: int, tag: int, command: Command) -> int:
-        """Write an SRP_CMD, and its table; the length of the IU. Raises EncodeError for values that fit none."""
+        """Write an SRP_CMD and its tables; returns the length of the IU. Raises EncodeError for values that do not fit."""
         start = slot * self.iu_size
         view = self.view
         view[start : start + self.iu_size] = self._empty
@@ -102,7 +102,7 @@ class IuMemory(Ius):
         return self._pack_buffers(command, slot, tag)
 
     def _pack_immediate(self, command: Command, start: int, tag: int) -> int:
-        """Pack a command with its data-out behind it; 0 if it does not fit or is not near, and nothing is written."""
+        """Pack a command with its data-out behind it, and return the length; 0 if that does not fit, or ``near`` gives None."""
         at, segments = self.immediate, command.data_out
         size = sum(segment[1] for segment in segments)
         own = srp.Cmd.SIZE + max(0, len(command.cdb) - 16 + 3 & ~3) + srp.ImmBuf.SIZE
@@ -128,8 +128,8 @@ class IuMemory(Ius):
     def _pack_buffers(self, command: Command, slot: int, tag: int) -> int:
         """Pack a command with indirect descriptors, laid out as ibmvscsi does, or data in both directions.
 
-        As many entries as fit stand in the IU, and the table descriptor points at them there. If there are more,
-        the table descriptor points at a table of all.
+        As many entries as fit stand in the IU. If these are all, the table descriptor points at them in the IU, else at
+        a table of all entries outside it.
         """
         start = slot * self.iu_size
         room = self.inline
@@ -168,7 +168,7 @@ class IuMemory(Ius):
         return length
 
     def _pack_table(self, segments: Sequence[Segment], at: int) -> int:
-        """A table of all entries; its length."""
+        """Write a table of all entries; returns its length."""
         try:
             table = b"".join(
                 _ENTRY(entry[0], entry[2] if len(entry) == 3 else 0, entry[1]) for entry in segments
@@ -179,14 +179,14 @@ class IuMemory(Ius):
         return len(table)
 
     def _pack_head(self, segments: Sequence[Segment], at: int, table: int) -> None:
-        """The head of an indirect descriptor, which points at the table."""
+        """Write the head of an indirect descriptor, which points at the table."""
         total = sum(entry[1] for entry in segments)
         if total >> 32:
             raise EncodeError(f"{total} bytes in all do not fit 32 bits")
         _TABLE(self.view, at, self.address + table, self.key, 16 * len(segments), total)
 
     def pack_function(self, slot: int, tag: int, function: TaskManagement) -> int:
-        """Write an SRP_TSK_MGMT; the length of the IU."""
+        """Write an SRP_TSK_MGMT; returns the length of the IU."""
         return srp.TskMgmt.pack_into(
             self.view,
             self.clear(slot),

@@ -1,4 +1,4 @@
-"""The requests of one client: who has which slot and tag, what credit there is, what waits for it."""
+"""The requests of one client: their slots and tags, the credits, and the requests that wait for a credit."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ __all__ = ["RequestTable"]
 
 
 class RequestTable(RequestSlots):
-    """Up to ``slots`` requests that the server has, and any number that it has not got yet.
+    """Up to ``slots`` requests that have been sent, and any number that wait to be sent.
 
-    Tags go on from ``serial``, below 1 << 48. The lower 16 bits of a tag are the slot.
+    A tag is a serial number, counted on from ``serial`` (below 1 << 48), above 16 bits of slot number.
     """
 
     credits: int
@@ -26,20 +26,20 @@ class RequestTable(RequestSlots):
             raise ValueError(f"{slots} slots: {SPARE_SLOTS + 1} to 65535 are possible")
         self.log = log
         self.stage = "the connection is not open"
-        """What is being waited for before commands can be sent; empty: they can."""
+        """Why commands cannot be sent now, as text for messages; empty when they can."""
         self.refusal: Exception | None = None
-        """Why requests end at once, if they do."""
+        """The error with which requests end at once when they are submitted; None when they are accepted."""
         self.hopeless = ""
-        """Why the connection has to be reset, if it has to."""
+        """Why the connection has to be reset; empty when it has not."""
         self.ended: list[Request] = []
         """Requests that have ended since the driver last emptied this list."""
         self.credits = 0
         self.debits = 0
-        """Commands and task management functions that the server has and has not answered."""
+        """Number of commands and task management functions that were sent and not answered."""
         self.next_deadline = float("inf")
-        """When the session's ``tick`` is wanted at the latest."""
+        """The time at which the session's ``tick`` has to be called at the latest."""
         self.serial = serial
-        """Of the last request sent; the upper bits of its tag."""
+        """Serial number of the last request sent: the upper bits of its tag."""
         self._requests: list[Request | None] = [None] * slots
         self._free: Slots = Slots(slots)
         self._waiting: deque[Command] = deque()
@@ -49,7 +49,7 @@ class RequestTable(RequestSlots):
 
     @property
     def pending(self) -> int:
-        """Commands and task management functions that have not ended."""
+        """Number of commands and task management functions that have not ended."""
         sent = sum(
             request is not None and not request.ended and not isinstance(request, Exchange)
             for request in self._requests
@@ -58,16 +58,16 @@ class RequestTable(RequestSlots):
 
     @property
     def awaited(self) -> bool:
-        """Whether there is an IU that the server may still answer, into memory that it was given."""
+        """Whether an IU was sent that the server may still answer, by a write to this client's memory."""
         return any(request is not None for request in self._requests)
 
     def note(self, deadline: float) -> None:
-        """:meth:`tick` is wanted at that time, or before it."""
+        """Have ``tick`` called at that time, or before it."""
         if deadline < self.next_deadline:
             self.next_deadline: float = deadline
 
     def _take_slot(self, request: Request) -> None:
-        """A free slot and a tag that says which: the serial number above 16 bits of slot."""
+        """Give a request a free slot, and a tag: the serial number above 16 bits of slot number."""
         slot = self._free.popleft()
         self.serial += 1
         request.serial = self.serial
@@ -76,16 +76,17 @@ class RequestTable(RequestSlots):
         self._requests[slot] = request
 
     def release(self, request: Request) -> None:
-        """The slot of a request is free, if it has it."""
+        """Free the slot of a request, if the request still has it."""
         if self._requests[request.slot] is request:
             self._requests[request.slot] = None
             self._free.append(request.slot)
         request.tag = 0
 
     def lost(self, error: Exception, replay: bool | None = None) -> None:
-        """The server has forgotten all it had, which ends with ``error``, or waits to be sent again.
+        """End all requests that were sent with ``error``, as the server has lost them; or queue commands to be sent again.
 
-        ``replay``: whether commands do; None: those that say so. Functions never do: what was to be managed is gone.
+        ``replay``: True to send all commands again, False none, None those whose own ``replay`` is set. Task management
+        functions are never sent again, as the tasks that they were about are gone.
         """
         self.hopeless: str = ""
         again: list[Command] = []
@@ -110,7 +111,7 @@ class RequestTable(RequestSlots):
             self._end(self._urgent.popleft(), error)
 
     def refuse(self, error: Exception) -> None:
-        """End what waits to be sent, and what is submitted from now on."""
+        """End requests that wait to be sent, and those submitted from now on, with ``error``."""
         self.refusal = error
         while self._urgent:
             self._end(self._urgent.popleft(), error)
@@ -118,7 +119,7 @@ class RequestTable(RequestSlots):
             self._end(self._waiting.popleft(), error)
 
     def unsent(self, slot: int) -> None:
-        """What was sent from this slot has not arrived, nor will it: it waits again."""
+        """Queue the request of this slot again: its IU has not reached the server, and never will."""
         request = self._requests[slot]
         if request is None:
             return
@@ -135,11 +136,11 @@ class RequestTable(RequestSlots):
             self._waiting.appendleft(request)
 
     def lend(self, count: int) -> list[int]:
-        """Up to ``count`` slots for a driver that sends commands itself, while nothing else is under way.
+        """Lend up to ``count`` slots to a lane, which sends commands itself while no other request is under way.
 
-        The driver counts on from :attr:`serial` and :attr:`credits`, gives each tag as this session would
-        (``serial << 16 | slot``), hands in what is not for it, and ends with :meth:`settle`.
-        Raises ValueError if something is under way, or nobody is logged in.
+        The lane goes on from :attr:`serial` and :attr:`credits`, makes tags as this session does
+        (``serial << 16 | slot``), and gives back elements that are not for it. :meth:`settle` ends the loan.
+        Raises ValueError if requests are under way, or the session is not logged in.
         """
         if self.stage or self.debits or self._waiting or self._urgent:
             raise ValueError(
@@ -149,7 +150,7 @@ class RequestTable(RequestSlots):
         return [take() for _ in range(min(count, len(self._free) - SPARE_SLOTS))]
 
     def settle(self, slots: Sequence[int], serial: int, credits: int) -> None:
-        """Take back what :meth:`lend` gave; ``serial`` is the last one used, ``credits`` what is left."""
+        """Take back the slots of :meth:`lend`; ``serial`` is the last one used, ``credits`` are those left."""
         self.serial: int = max(self.serial, serial)
         for slot in slots:
             self._free.append(slot)
@@ -157,12 +158,12 @@ class RequestTable(RequestSlots):
             self.credits = credits
 
     def _settle_credit(self, delta: int, request: Request) -> None:
-        """Add what an answer gives back.
+        """Add the credits of an answer.
 
-        The credit of an aborted command has no answer to come back with. ibmvstgt and ibmvscsis add it
-        to the next answer's delta, QEMU never does and counts on ibmvscsi taking it. So it is owed, until
-        either an answer gives more than one, or the target has answered a request that was sent after
-        the abort and gave no more: then it keeps no account of it.
+        An aborted command gets no answer that could return its credit. ibmvstgt and ibmvscsis add the credit
+        to the next answer's delta; QEMU never returns it, and relies on ibmvscsi taking it back by itself. So it counts
+        as owed until an answer brings more than one credit. If the target answers a request that was sent
+        after the abort and brings no more than one, it does as QEMU, and we take the owed credits ourselves.
         """
         if self._owed:
             self._owed -= min(self._owed, max(0, delta - 1))
@@ -172,7 +173,7 @@ class RequestTable(RequestSlots):
         self._add_credit(delta)
 
     def _regain(self, delta: int) -> None:
-        """Add what the server gives without an answer: first what is owed."""
+        """Add credits that the server gives without an answer; they count against owed credits first."""
         self._owed -= min(self._owed, max(0, delta))
         self._add_credit(delta)
 

@@ -1,4 +1,4 @@
-"""A workload on its way through the lane: what blocking sessions and those of asyncio do alike."""
+"""Workloads in the initiator's lane: what blocking and asyncio sessions have in common."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from pysrp.vscsi.client_states import State
 __all__ = ["LaneRuns", "LaneSteps"]
 
 CLOSED_WAIT = 0.01
-"""Seconds that a workload waits for an event after it has found the partner's queue closed."""
+"""Seconds that a workload waits for the transport event after it has found the partner's queue closed."""
 
 LaneSteps: TypeAlias = "Generator[ClientLane | Steps[int] | None, None, None]"
-"""What a workload wants, one after the other: a lane to be driven until it is over, steps to be carried out, or (None) a
-connection. What goes wrong with that is thrown in."""
+"""Each value is something for the session to do: run a lane until it is done, carry out steps, or (None) wait for a login.
+An exception from that is thrown into the generator."""
 
 
 class LaneRuns(Base):
     """A session that lends a lane its memory, slots and credits."""
 
     def _check_run(self, run: WorkloadRun, depth: int) -> None:
-        """ValueError for a workload that this session cannot begin, TypeError for a depth that is no integer."""
+        """Raise ValueError for a workload that this session cannot begin, TypeError for a depth that is no integer."""
         check_depth(depth)
         most = max(run.blocks, default=0) * run.size
         if most > self.max_transfer:
@@ -39,7 +39,7 @@ class LaneRuns(Base):
             raise ValueError("other commands are under way")
 
     def _lane_steps(self, run: WorkloadRun, depth: int, link: object) -> LaneSteps:
-        """Send all of a run, through as many lanes as it takes connections."""
+        """Send all commands of a run. Each connection, and each change of the unit, needs a new lane."""
         self.flush()
         answered = time.monotonic()
         while True:
@@ -52,7 +52,7 @@ class LaneRuns(Base):
             if lane.done:
                 answered = time.monotonic()
             if lane.halted:
-                # Goes on if the unit's blocks are still those that the run is meant in.
+                # block_size_steps raises UnitChanged if the unit has another block size now.
                 for pending in run.troubled.values():
                     self._heard(pending)
                 yield run.unit.block_size_steps()
@@ -69,7 +69,7 @@ class LaneRuns(Base):
     def _one_lane(
         self, run: WorkloadRun, depth: int, link: object
     ) -> Generator[ClientLane, None, ClientLane]:
-        """Send what is left of a run, until all is answered or the connection has broken."""
+        """Send the commands that are left of a run, until all are answered or the connection has broken."""
         lane: ClientLane | None = None
         if self._inside:
             self.recover()
@@ -94,28 +94,28 @@ class LaneRuns(Base):
         return lane
 
     def _lane_over(self, lane: ClientLane | None, slots: list[int]) -> None:
-        """The engine goes on by itself."""
+        """Give slots, serial number and credits back to the engine; reset the connection if commands are unanswered."""
         engine = self.engine
         if lane is None:
             self.srp.settle(slots, self.srp.serial, self.srp.credits)
         else:
-            lane.release()  # a traceback that kept it would keep the session's and the caller's memory
+            lane.release()  # else a traceback with a reference to the lane would keep the session's and the caller's memory
             if lane.in_flight and engine.state is State.LOGGED_IN:
                 engine.host_reset("a workload was not answered", unanswered=True)
             self.srp.settle(slots, lane.serial, lane.credits)
         self._inside = False
 
     def _lane_interrupted(self, lane: ClientLane | None, slots: list[int], error: BaseException) -> None:
-        """Nobody knows at which point: begin anew."""
+        """An exception came at an unknown point of the lane's work: reset the session."""
         if lane is not None:
             lane.release()
         self.recover()
 
     def _heed(self, lane: ClientLane, why: int) -> bool:
-        """See to what a lane has come back for. True when it is over, be it that the connection is."""
+        """Handle the reasons for which a lane has returned, a bit each in ``why``. True when it is done or the login is lost."""
         engine = self.engine
         if why & queue.LOOK:
-            self.port.wait(0)  # sees to what is not an element
+            self.port.wait(0)  # lets the port handle what is not an element, such as a closed socket
         if why & queue.ODD:
             elements = lane.odd[:]
             lane.odd.clear()
@@ -126,5 +126,5 @@ class LaneRuns(Base):
                 raise TimedOut("a command of a workload was not answered in time")
             raise TimedOut("a command of a workload was not sent in time: the target gives no credit for it")
         if why & queue.CLOSED and not why & queue.ODD:
-            self.port.wait(CLOSED_WAIT)  # the event that says why has not come yet
+            self.port.wait(CLOSED_WAIT)  # the transport event that says why has not arrived yet
         return bool(why & queue.FINISHED) or engine.state is not State.LOGGED_IN

@@ -1,7 +1,7 @@
-"""An SRP session as its client has it: credits, tags, commands, task management, and what to do when nobody answers.
+"""The client's end of an SRP session: credits, tags, commands, task management, and timeouts.
 
-It knows no transport. Its adapter (:mod:`pysrp.vscsi.client` is one) logs it in, hands it the answers that arrive, and
-tells it when the server has forgotten everything::
+It knows no transport. Its adapter (:mod:`pysrp.vscsi.client` is one) logs it in, passes it the answers that arrive, and
+tells it when the server has lost all requests::
 
     exchange = session.login(now, 60)               # the SRP_LOGIN_REQ is on its way
     session.login_answered(exchange, answer)        # now commands can be sent: stage = ""
@@ -10,7 +10,7 @@ tells it when the server has forgotten everything::
     session.tick(now)                               # when session.next_deadline has come
 
 The requests that have ended are in ``session.ended``. If ``session.hopeless`` is set after a call, only a reset of the
-connection can end what is under way: the adapter sees to that, and calls :meth:`SrpSession.lost`.
+connection can end the requests under way: the adapter resets it, and calls :meth:`SrpSession.lost`.
 
 The rules are those of SRP r16a and SAM-5; where ibmvscsi of Linux differs in a way that a server can see, the comment
 says which of the two is done and why.
@@ -57,16 +57,16 @@ class Limits(NamedTuple):
     """Where in an SRP_CMD immediate data begins, in bytes from its start, if the server agrees (SRP2); 0: there is none."""
 
     largest: int | None = None
-    """Bytes that one command may move, where the transport says so."""
+    """The most bytes that one command may move; None if the transport has no limit."""
 
 
 class Link(Protocol):
-    """What a session needs of its adapter."""
+    """What a session needs from its adapter."""
 
     limits: Limits
 
     def send(self, slot: int, length: int, seconds: float) -> None:
-        """Send the IU in a slot. ``seconds``: what its answer may take, for transports that can say so (0: nothing)."""
+        """Send the IU in a slot, of ``length`` bytes. ``seconds`` is its timeout, for transports that pass it on (0: none)."""
 
 
 class Patience(Protocol):
@@ -74,27 +74,27 @@ class Patience(Protocol):
 
     @property
     def task_timeout(self) -> int:
-        """Seconds for a task management function that says nothing else."""
+        """Timeout in seconds of a task management function that has none of its own."""
 
     @property
     def patience(self) -> float:
-        """How many times as long as it says a session waits."""
+        """Factor by which the session's own timeouts are longer than the seconds that it states."""
 
     @property
     def give_up(self) -> float:
-        """Seconds that ending a command may take."""
+        """Seconds that aborting a command may take, ABORT TASK and LUN RESET together."""
 
     @property
     def strict(self) -> bool:
-        """Whether an overrun is never taken for a shortfall."""
+        """Whether a DOOVER or DIOVER flag is never read as an underflow."""
 
 
 class SrpSession(RequestTable):
     """One client's end of a session; see the module.
 
-    ``memory`` has a slot for every request at a time (those that wait for a credit need none). Tags go on from
-    ``serial``, below 1 << 48: an adapter gives one that no earlier session on its link has come to, as a target may
-    answer on a new connection what it was asked on an old one (QEMU). The lower 16 bits of a tag are the slot.
+    ``memory`` has a slot for every request under way (those that wait for a credit need none). A tag is a serial
+    number above 16 bits of slot number. Serial numbers go on from ``serial``, below 1 << 48: an adapter passes one that
+    no earlier session on its link has reached, as a target may answer a request of an old connection on the new one (QEMU).
     """
 
     credits: int
@@ -114,18 +114,18 @@ class SrpSession(RequestTable):
         self.options = options
         self._strict = options.strict
         self.paused = False
-        """Whether the link takes nothing just now."""
+        """Whether the link accepts no IU just now."""
         self.max_segments: int = memory.segments
         """Segments that a command may have each way; an adapter may lower it."""
         self.largest: int | None = link.limits.largest
-        """Bytes that a command may move each way, if the transport says so; an adapter may lower it."""
+        """The most bytes that a command may move each way; None: no limit. An adapter may lower it."""
 
-    # What a driver asks for.
+    # Called by a driver.
 
     def submit(self, request: Command | TaskManagement, now: float) -> None:
         """Send a command or task management function as soon as state and credits allow it.
 
-        It ends in ``ended`` in any case, also when its values do not fit an IU (EncodeError). Raises
+        The request always ends up in ``ended``, with EncodeError as its error if its values do not fit an IU. Raises
         ValueError for more segments than :attr:`max_segments`, and for more bytes than :attr:`largest`.
         """
         if self.refusal is not None:
@@ -160,7 +160,7 @@ class SrpSession(RequestTable):
                 raise ValueError(f"{size} bytes of data, one command can move {largest}")
 
     def abort(self, command: Command, now: float) -> TaskManagement | None:
-        """ABORT TASK for a command; None if it has ended, or had not been sent and ends so at once."""
+        """ABORT TASK for a command; None if it has ended already, or had not been sent, so that it ends at once."""
         if command.ended:
             return None
         if not command.tag:
@@ -179,7 +179,7 @@ class SrpSession(RequestTable):
         return True
 
     def give_up(self, command: Command, now: float, error: Exception) -> None:
-        """Nobody waits for a command any more: end it with ``error``, as one that is late (:class:`Patience`)."""
+        """Abort a command that no caller waits for, as after a timeout, but end it with ``error``."""
         if command.ended:
             return
         command.deadline = 0.0
@@ -191,7 +191,7 @@ class SrpSession(RequestTable):
             self._try(TskMgmtFunc.ABORT_TASK, command, now)
 
     def tick(self, now: float) -> None:
-        """Time has passed. Ends early when :attr:`hopeless` is set: to be called again after the reset."""
+        """End or abort requests whose deadline has come. Returns early if :attr:`hopeless`; call it again after the reset."""
         if now < self.next_deadline:
             return
         self.next_deadline: float = float("inf")
@@ -213,9 +213,9 @@ class SrpSession(RequestTable):
     # The login, and other messages that take a slot.
 
     def exchange(self, what: str, now: float, seconds: float) -> Exchange:
-        """Take a slot for an IU that is neither a command nor a task management function; it is empty then.
+        """Take a slot for an IU that is neither a command nor a task management function, and fill its IU with zeros.
 
-        Without an answer for ``seconds`` times the options' patience the session is :attr:`hopeless`.
+        Without an answer within ``seconds`` times the options' patience the session becomes :attr:`hopeless`.
         """
         request = Exchange(what)
         self._take_slot(request)
@@ -227,7 +227,7 @@ class SrpSession(RequestTable):
     def login(self, now: float, seconds: float, **fields: Any) -> Exchange:
         """Send an SRP_LOGIN_REQ. ``fields`` are more of its fields: port ids and flags, where a transport has them.
 
-        It asks for immediate data where the link's limits have it.
+        The login asks for immediate data if the link's limits allow it.
         """
         request = self.exchange("logging in", now, seconds)
         limits, memory = self._link.limits, self.memory
@@ -242,7 +242,7 @@ class SrpSession(RequestTable):
         return request
 
     def login_answered(self, request: Exchange, answer: bytes) -> LoginRejected | None:
-        """Read what answers a login, and take the credits; an error if the server does not let this client in."""
+        """Read the answer to a login, and take its credits. Returns an error if the server rejected the login."""
         rsp = read_login(answer, request.tag)
         self.release(request)
         if isinstance(rsp, LoginRejected):
@@ -256,14 +256,14 @@ class SrpSession(RequestTable):
         self.debits = self._owed = 0
         return None
 
-    # What the adapter hears.
+    # Called by the adapter when something arrives.
 
     def answered(self, tag: int, answer: bytes, now: float, fault: SrpError | None = None) -> None:
-        """An answer has come; ``fault`` is what the transport says against it."""
+        """An answer has arrived; ``fault`` is an error that the transport reports for it."""
         slot = tag & 0xFFFF
         request = self._requests[slot] if slot < len(self._requests) else None
         if request is None or request.tag != tag or isinstance(request, Exchange):
-            # Answered already, of an earlier connection, or never sent.
+            # The request was answered already, was sent on an earlier connection, or was never sent.
             self.log.error("returned correlation token 0x%016x is invalid", tag)
             return
         self._requests[slot] = None
@@ -276,7 +276,7 @@ class SrpSession(RequestTable):
         else:
             self.credits += delta
         if request.ended:
-            return  # given up before; its slot and its credit are back now
+            return  # it was given up; only its slot and its credit come back now
         request.ended = True
         request.deadline = 0.0
         self.ended.append(request)
@@ -291,9 +291,9 @@ class SrpSession(RequestTable):
             self._follow_up(request, now)
 
     def asked(self, iu: bytes) -> bytes | None:
-        """The server asks, by an SRP_CRED_REQ or SRP_AER_REQ (SRP r16a, 6.10, 6.12): it gives credits, or tells of an event.
+        """Handle an SRP_CRED_REQ or SRP_AER_REQ of the server (SRP r16a, 6.10, 6.12): it gives credits, or reports an event.
 
-        What to send as an answer, which costs no credit and needs no slot; None for what is neither.
+        Returns the answer to send, which costs no credit and needs no slot; None for any other IU.
         """
         try:
             request = srp.parse(iu)
@@ -309,14 +309,14 @@ class SrpSession(RequestTable):
         return bytes(kind.build(tag=request.tag))
 
     def send_waiting(self) -> None:
-        """Send what can be sent."""
+        """Send waiting requests, as far as credits and slots allow."""
         if self.stage or self.paused:
             return
         if self._urgent:
             self._send_functions()
         waiting, free = self._waiting, self._free
         while waiting and len(free) > SPARE_SLOTS:
-            # With more than two credits in circulation the last two are left to task management.
+            # With more than two credits in all, the last two are kept for task management.
             credits = self.credits
             if credits <= (RESERVED_CREDITS if credits + self.debits > RESERVED_CREDITS else 0):
                 break
@@ -344,10 +344,10 @@ class SrpSession(RequestTable):
             function = self._urgent.popleft()
             task = function.task
             if task is not None and task in self._waiting and function.function is TskMgmtFunc.ABORT_TASK:
-                # It has not been sent, or has not arrived, as the partner's queue was closed.
+                # The command has not been sent, or has not arrived, as the partner's queue was closed.
                 self._withdraw(task, Aborted("the command was aborted before it was sent"))
             if task is not None and task.ended:
-                # Its answer crossed the wish to abort it: nothing is left to be done.
+                # The command was answered before ABORT TASK was sent: nothing is left to abort.
                 function.code = 0
                 function.ended = True
                 self.ended.append(function)
@@ -358,12 +358,12 @@ class SrpSession(RequestTable):
             self.debits += 1
             self._link.send(function.slot, length, int(function.timeout) or self.options.task_timeout)
 
-    # Who does not answer.
+    # Requests without an answer.
 
     def _managed(self, function: TaskManagement, spare: int) -> None:
-        """The commands that a successful function ended get no answer of their own (SAM-5, 5.6).
+        """End the commands that a successful function ended: they get no answer of their own (SAM-5, 5.6).
 
-        ``spare`` credits came with the function's answer beyond its own.
+        ``spare`` credits came with the function's answer in addition to the function's own credit.
         """
         if function.function is TskMgmtFunc.CLEAR_ACA:
             return
@@ -411,7 +411,7 @@ class SrpSession(RequestTable):
         self.submit(TaskManagement(function, command.lun, task, escalate=True), now)
 
     def _follow_up(self, function: TaskManagement, now: float) -> None:
-        """When ending late commands did not work: the next stronger measure, in Linux's order."""
+        """If a function did not end its late command, try the next step, as Linux does: LUN RESET, then a new connection."""
         if not function.escalate or function.code == 0:
             return
         for command in self._requests:

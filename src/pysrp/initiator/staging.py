@@ -1,4 +1,4 @@
-"""Memory of a port that a session uses: for its IUs, and for the data of its commands."""
+"""A session's DMA memory: for its IUs, and for the data of its commands."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ SPARE = 32
 """Bytes of READ CAPACITY data."""
 
 OLD_MEMORY = 2
-"""How many times memory is kept aside that a target may still write to after its queue was closed."""
+"""How many earlier sets of memory are kept, as a target may still write to them after the queue was closed."""
 
 
 def free(memory: Any) -> None:
-    """Give DMA memory back; if a traceback still holds a view of it, it goes with that."""
+    """Free DMA memory; if a traceback still holds a view of it, it is freed with the view."""
     with contextlib.suppress(BufferError):
         memory.free()
 
 
 class SessionMemory(DataMemory):
-    """The memory of one session: IUs for ``slots`` requests of ``segments`` each, and ``buffers`` bytes for data, in pieces
-    of ``chunk``.
+    """The memory of one session: IUs for ``slots`` requests of ``segments`` each, and ``buffers`` bytes for data, in chunks
+    of ``chunk`` bytes.
 
     Raises HcallError for memory that the port does not have.
     """
@@ -43,8 +43,8 @@ class SessionMemory(DataMemory):
         self._port = port
         self._shape = slots, segments
         self.chunk = chunk
-        # One of them is for READ CAPACITY, see `spares`; `buffers` is all that is allocated, in one piece, as a port on
-        # POWER gives no more than 16 MiB in one.
+        # The last chunk is for READ CAPACITY, see `spares`, and counts as part of `buffers`: a port on POWER gives no more
+        # than 16 MiB in one piece.
         self.all_chunks: int = max(-(-buffers // self.chunk) - 1, segments)
         self._old: list[tuple[Any, Any]] = []
         self._ius = port.allocate(ClientAdapter.memory_size(slots, segments))
@@ -55,15 +55,15 @@ class SessionMemory(DataMemory):
         self.begin()
 
     def begin(self) -> None:
-        """Nobody has any of it."""
+        """Make all chunks free."""
         self.chunks: list[int] = list(range(self.all_chunks - 1, -1, -1))
         self.spares: list[int] = list(range(-(self.chunk // SPARE), 0))
-        """Places behind the chunks for READ CAPACITY of units that have changed: commands that wait for what it
-        says may hold all the chunks."""
+        """Room behind the chunks for READ CAPACITY of units that have changed: the commands that wait for its answer
+        may hold all the chunks."""
 
     @property
     def iu_address(self) -> int:
-        """Where the target finds the IUs."""
+        """Bus address of the IUs."""
         address: int = self._ius.address
         return address
 
@@ -81,8 +81,8 @@ class SessionMemory(DataMemory):
     def place(self, pending: Pending) -> bool:
         """Give a command its data memory; False if there is not enough now.
 
-        Room for data-in is zeroed, unless it is for whole blocks: a server may send less and not say so
-        (QEMU answers INQUIRY like that), and what an earlier command left there is not an answer.
+        Room for data-in is zeroed, unless the command reads whole blocks: a server may send less without a residual
+        (QEMU answers INQUIRY like that), and the caller must not see the data of an earlier command.
         """
         length = pending.length
         out = pending.out
@@ -122,7 +122,7 @@ class SessionMemory(DataMemory):
         return True
 
     def place_spare(self, pending: Pending) -> bool:
-        """Give READ CAPACITY its memory, of that which no other command has."""
+        """Give READ CAPACITY memory that is reserved for it."""
         if not self.spares or pending.length > SPARE:
             return False
         spare = self.spares.pop()
@@ -141,10 +141,10 @@ class SessionMemory(DataMemory):
         ]
 
     def move(self, adapter: ClientAdapter, live: Iterable[Request]) -> None:
-        """Go on in other memory: a target may write to the old one though its queue is closed (QEMU does).
+        """Go on in other memory: a target may write to the old one though the queue is closed (QEMU does).
 
-        What is yet to be sent of the requests ``live`` keeps its data. Where the port has no memory left, everything
-        stays where it is.
+        The data of the requests ``live`` is copied, for those that are sent again. Where the port has no memory left,
+        the old memory stays in use.
         """
         while len(self._old) >= OLD_MEMORY:
             self._free_old()

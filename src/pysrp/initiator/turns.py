@@ -1,6 +1,6 @@
-"""A client adapter joined to a port: what comes, what is sent, and what time brings.
+"""A client adapter joined to a port: elements received, elements sent, timeouts.
 
-The bookkeeping of a session is here; what is more than passing things on is in the layers above this one:
+This layer has the bookkeeping of a session. Decisions about its requests are made in the layers above:
 :mod:`pysrp.initiator.changed_units`, :mod:`pysrp.initiator.giving_up`, :mod:`pysrp.initiator.driver`.
 """
 
@@ -34,19 +34,19 @@ BUSY_WAIT = 0.1
 """Seconds until a command is tried again that was answered with BUSY or TASK SET FULL."""
 
 CHUNKS = 512, 1 << 20
-"""Bytes of the smallest and of the largest pieces of data memory."""
+"""The smallest and the largest size of a chunk of data memory, in bytes."""
 
 TAKEN_BACK = memoryview(b"")
-"""In place of a buffer of the caller's that a command was to fill, when the command has been given up."""
+"""Replaces the caller's read buffer in a command that has been given up."""
 
 FOREVER = float("inf")
 
 OURS = SrpError, ValueError
-"""What the session's own parts raise when they are done: after these the bookkeeping is in order."""
+"""Errors that the session's own parts raise only when its bookkeeping is consistent."""
 
 
 class Turns(Bookkeeping):
-    """The lowest layer of a session: adapter, port, and who waits for what. Arguments as of ``Base``."""
+    """The lowest layer of a session: adapter, port, and the lists of waiting commands. Arguments as of ``Base``."""
 
     engine: ClientAdapter
     srp: SrpSession
@@ -96,13 +96,13 @@ class Turns(Bookkeeping):
         self._signals = False
         self._opened = self._closed = self._gone = False
         self._scope: list[Pending] | None = None
-        """Commands of the call that is just submitting some, so that it can give them up."""
+        """The list to which commands are added as they are submitted, so that a call that fails can give them up."""
         self._asking = False
         self._inside = False
-        """Whether the bookkeeping is being changed; still set at the next call, it was left half way."""
+        """Whether the bookkeeping is being changed. If it is still set at the next call, an exception left it inconsistent."""
 
     def _begin(self) -> None:
-        """Fresh bookkeeping: an engine that has nothing, and all memory free."""
+        """Begin with empty bookkeeping: a new engine, and all memory free."""
         slots, segments = self._shape
         own, partner = self.port.identity, self.port.partner
         unit = own.unit_address or (partner.unit_address if partner else 0)
@@ -123,7 +123,7 @@ class Turns(Bookkeeping):
         self._delayed: deque[tuple[float, Pending]] = deque()
         self._told: deque[Callable[[], None]] = deque()
         self._doubted: dict[bytes, list[Pending]] = {}
-        """Commands in blocks that wait until it is known whether their unit's blocks are still the same."""
+        """By LUN: commands that wait until READ CAPACITY has told whether their unit's block size is still the same."""
         self._changed: dict[bytes, int] = {}
         self._epoch = self._login_epoch = self._logins = 0
         self._retry_output = 0.0
@@ -131,7 +131,7 @@ class Turns(Bookkeeping):
 
     @property
     def server(self) -> Host | None:
-        """What the server told of itself; None before the login."""
+        """The server's adapter info; None before the login."""
         return self.engine.host
 
     @property
@@ -139,21 +139,21 @@ class Turns(Bookkeeping):
         """Whether commands can be sent now."""
         return self.engine.state is State.LOGGED_IN
 
-    # What the layers above this one do.
+    # Defined by the layers above.
 
     def recover(self) -> None:
-        """Begin anew; see :class:`~pysrp.initiator.giving_up.GivingUp`."""
+        """Reset the session; see :class:`~pysrp.initiator.giving_up.GivingUp`."""
         raise NotImplementedError  # pragma: no cover: that class has it
 
     def _abandon(self, pending: Pending, error: Exception) -> bool:
-        """End a command that the engine does not have; see :class:`~pysrp.initiator.giving_up.GivingUp`."""
+        """End a command that the engine has not got; see :class:`~pysrp.initiator.giving_up.GivingUp`."""
         raise NotImplementedError  # pragma: no cover: that class has it
 
     def _finish_command(self, pending: Pending) -> None:
-        """A command has ended, or is tried again; see :class:`~pysrp.initiator.changed_units.ChangedUnits`."""
+        """Finish or retry a command that has ended; see :class:`~pysrp.initiator.changed_units.ChangedUnits`."""
         raise NotImplementedError  # pragma: no cover: that class has it
 
-    # What moves.
+    # The queue.
 
     def _start(self) -> None:
         """Register the queue."""
@@ -168,7 +168,7 @@ class Turns(Bookkeeping):
             except HcallError as problem:
                 if problem.code != ReturnCode.H_RESOURCE:
                     raise
-                # Left open by somebody who used this adapter before (kexec, says ibmvscsi).
+                # An earlier user of this adapter left the queue registered (kexec, says ibmvscsi).
                 self.port.free()
                 self.port.register()
             if self._signals:
@@ -177,7 +177,7 @@ class Turns(Bookkeeping):
             self.flush()
 
     def _elements(self) -> list[bytes]:
-        """What has come."""
+        """The elements that have arrived."""
         try:
             return self.port.poll()
         except ValueError as error:
@@ -185,7 +185,7 @@ class Turns(Bookkeeping):
             return []
 
     def _port_closed(self, error: ValueError) -> None:
-        """End the session if the port said so because somebody has closed it; else raise what it said."""
+        """End the session if the ValueError means that the port was closed; else raise it."""
         if not getattr(self.port, "closed", False):
             raise error
         self.engine.closed(PartnerGone("the port was closed"))
@@ -219,20 +219,20 @@ class Turns(Bookkeeping):
         self.engine.opened(now)
 
     def _send(self, pending: Pending) -> None:
-        """Submit a command, perhaps again: its limit of time is that of all its tries together."""
+        """Submit a command, perhaps again: its timeout is for all its tries together."""
         if not pending.began:
             pending.began = time.monotonic()
         self.srp.submit(pending, pending.began)
 
     def _tell(self) -> None:
-        """Call those who wait for what has ended; outside the bookkeeping, as they may do anything."""
+        """Call the callbacks of requests that have ended. They may use the session, so ``_inside`` is False here."""
         while self._told:
             self._told.popleft()()
 
-    # What waits for data memory.
+    # Commands that wait for data memory.
 
     def _stage(self, pending: Pending) -> None:
-        """Let a command wait for data memory, no longer than it may take."""
+        """Let a command wait for data memory, until its timeout."""
         if not pending.began:
             pending.began = time.monotonic()
         if pending.timeout:
@@ -241,7 +241,7 @@ class Turns(Bookkeeping):
         self._staged.append(pending)
 
     def _end_late(self, now: float) -> None:
-        """End what has waited too long for data memory."""
+        """End commands whose timeout passed while they waited for data memory."""
         for pending in list(self._staged):
             if not pending.deadline:
                 continue
@@ -260,11 +260,11 @@ class Turns(Bookkeeping):
 
     @property
     def _is_heard(self) -> bool:
-        """Whether there is a target that may still say of something that it is over."""
+        """Whether requests are under way that a connected target may still answer."""
         return bool(self._live) and self.connected and self.port.connected
 
     def _not_open(self) -> TransportError:
-        """Why a call cannot wait for anything."""
+        """The error of a call on a session that is not open."""
         if self._closed:
             return PartnerGone("the session is closed")
         return TransportError(
@@ -272,7 +272,7 @@ class Turns(Bookkeeping):
         )
 
     def _not_logged_in(self, timeout: float) -> str:
-        """What to say of a login that took too long."""
+        """The message of a login that reached its timeout."""
         state = self.engine.state
         text = f"not logged in within {timeout:g} s: {state.value}"
         if state is State.WAIT_PARTNER:
