@@ -2,7 +2,7 @@
 
 A :class:`Port` is one virtual adapter (LoPAR, chapter "Virtual I/O"): a command/response queue (CRQ)
 for 16-byte elements, DMA memory with bus addresses, and, on the server's side, copies to and from the
-partner's memory. Its words are PAPR's. What the real CRQ cannot do, the interface does not ask for.
+partner's memory. Its terms are PAPR's. The interface has nothing that the real CRQ cannot do.
 
 ===============  ======================  ==============================================================
 URL              module                  what it is
@@ -21,8 +21,8 @@ The client side calls :func:`connect`, the server side :func:`listen` and then
         for element in port.poll():       # 16 bytes each; 0xFF.. are transport events
             ...
 
-or, with a selector or asyncio: ``port.signal(True)``, ``port.poll()`` once (nothing is signalled in
-retrospect), then watch ``port.fileno()`` and call :meth:`Port.poll` until it gives less than it may.
+or, with a selector or asyncio: ``port.signal(True)``, ``port.poll()`` once (elements that came before signal
+nothing), then watch ``port.fileno()`` and call :meth:`Port.poll` until it returns fewer elements than ``max``.
 
 A port belongs to one thread at a time. Only :meth:`Port.wake` may be called from any thread.
 """
@@ -60,7 +60,7 @@ ELEMENT_SIZE = 16
 """Bytes of one CRQ element (LoPAR, "Command/Response Queue")."""
 
 PAGE_SIZE = 4096
-"""Bytes that one TCE maps, whatever the page size of the machine is."""
+"""Bytes that one TCE maps, independent of the machine's page size."""
 
 DEFAULT_WINDOW = 256 << 20
 DEFAULT_QUEUE = 4096
@@ -79,12 +79,12 @@ class Access(enum.IntFlag):
 
 @dataclass(frozen=True)
 class Identity:
-    """Who stands at one end of a connection. What is not known is 0 or empty.
+    """The adapter and partition at one end of a connection. Unknown fields are 0 or empty.
 
     ``unit_address`` is the adapter's (``reg`` in the device tree); ``partition_name`` and
     ``partition_number`` are ``ibm,partition-name`` and ``ibm,partition-no`` (0 means the hypervisor);
     ``location_code`` is ``ibm,loc-code``; ``system_id`` is model and serial number of the machine. Numbers have 32
-    bits, texts at most 96, 96 and 128 ASCII characters; ConfigError for others.
+    bits; the three texts have at most 96, 96 and 128 ASCII characters. ConfigError for other values.
     """
 
     unit_address: int = 0
@@ -112,13 +112,13 @@ class Memory(Protocol):
         """Bus address of the first byte (the ``ioba`` of PAPR), a multiple of 4096."""
 
     def __len__(self) -> int:
-        """Size in bytes as asked for, not rounded."""
+        """Size in bytes as passed to :meth:`Port.allocate`, not rounded."""
 
     def __buffer__(self, flags: int, /) -> memoryview:
         """The bytes themselves."""
 
     def free(self) -> None:
-        """Unmap it and give it back; the partner's copies to it then fail. Harmless when repeated.
+        """Unmap and free it; the partner's copies to it then fail. Harmless when repeated.
 
         Raises BufferError while a memoryview of it is alive. Memory still in use when its port is closed
         stays readable until it is released, but has no bus address any more.
@@ -126,8 +126,8 @@ class Memory(Protocol):
 
 
 Piece = tuple[bool, Any, int, int, int]
-"""One H_COPY_RDMA of :meth:`Port.together`: whether it goes to the partner; memory of this end, and where there in bytes;
-the partner's bus address; how many bytes."""
+"""One H_COPY_RDMA of :meth:`Port.together`: True for a copy to the partner; memory of this end; offset in it in bytes;
+the partner's bus address; length in bytes."""
 
 
 class Port(ABC):
@@ -141,7 +141,7 @@ class Port(ABC):
     # Facts of the platform: plain attributes or properties, fixed while the port is open.
 
     identity: Identity
-    """This end."""
+    """The identity of this end."""
 
     is_server: bool
     """True for ``IBM,v-scsi-host``, False for ``IBM,v-scsi``."""
@@ -153,27 +153,27 @@ class Port(ABC):
     """Bytes of this end's DMA window, bus addresses 0 to ``window_size - 1`` (``ibm,my-dma-window``)."""
 
     max_transfer: int
-    """Bytes that one H_COPY_RDMA may move (``ibm,max-virtual-dma-size``). Copies below split at it."""
+    """The most bytes that one H_COPY_RDMA may move (``ibm,max-virtual-dma-size``). Longer copies below are split."""
 
     # The partner.
 
     @property
     @abstractmethod
     def partner(self) -> Identity | None:
-        """The other end as far as the platform tells (H_VIOCTL GET_PARTNER_INFO); None without a partner."""
+        """The other end's identity, as far as the platform knows it (H_VIOCTL GET_PARTNER_INFO); None without a partner."""
 
     @property
     @abstractmethod
     def connected(self) -> bool:
-        """Whether both queues are registered: sending and copying can work."""
+        """Whether both queues are registered, so that sending and copying can succeed."""
 
     @property
     @abstractmethod
     def ended(self) -> bool:
-        """True when no partner can come to this port any more: take the last elements, then close it.
+        """True when no partner can connect to this port any more: take the last elements, then close it.
 
-        So end the server ports of ``local:`` and ``unix:`` when their client is gone (a new client is a
-        new :meth:`Listener.accept`), and POWER's slots when the platform takes the adapter away. Client ports
+        A server port of ``local:`` and ``unix:`` ends when its client is gone (a new client is a
+        new :meth:`Listener.accept`), a port of ``vio:`` when the platform takes the adapter away. Client ports
         of simulated transports end only by :meth:`close`.
         """
 
@@ -206,66 +206,66 @@ class Port(ABC):
     def signal(self, on: bool) -> None:
         """H_VIO_SIGNAL: whether an arriving element makes :meth:`fileno` readable.
 
-        What is queued already signals nothing: call :meth:`poll` once after switching on.
-        :meth:`wait` needs no signals switched on.
+        Elements that are in the queue already do not signal: call :meth:`poll` once after switching signals on.
+        :meth:`wait` works with signals off, too.
         """
 
     @abstractmethod
     def send(self, element: bytes | bytearray | memoryview) -> None:
         """H_SEND_CRQ: put one element of 16 bytes into the partner's queue.
 
-        Only the header is looked at: its high bit must be set and it must not be FFh, else HcallError
-        H_PARAMETER. PartnerGone when the partner is not registered or is suspended, QueueFull when it has
+        Only the header byte is checked: its high bit must be set and it must not be FFh, else HcallError
+        H_PARAMETER. PartnerGone when the partner is not registered or is suspended, QueueFull when its queue has
         no free slot. ValueError when the element is not 16 bytes.
         """
 
     @abstractmethod
     def send_many(self, elements: Iterable[bytes | bytearray | memoryview]) -> int:
-        """Send in order with one doorbell for all; returns how many the partner's queue took.
+        """Send elements in order, with one doorbell for all; returns how many the partner's queue took.
 
-        Stops at the first that fails. The failure is raised only if it was the first element's and is not
-        a full queue (that is 0): otherwise sending the rest will show it.
+        Stops at the first element that fails. If that is the first of all, its error is raised, except that a full
+        queue returns 0. A later element's error is not raised: sending the rest again will raise it.
         """
 
     @abstractmethod
     def poll(self, max: int = 256) -> list[bytes]:
-        """Take up to ``max`` elements out of the own queue, oldest first, without waiting.
+        """Take up to ``max`` elements out of this end's queue, oldest first, without waiting.
 
-        Each is 16 bytes, as the partner sent them. Header FFh is a transport event of the platform, its
-        second byte the code: 1 partner failed, 2 partner freed its queue, 6 suspended or migrated, 9 and
-        0Ah client about to be suspended and resumed. When an event came to a full queue, it has replaced
-        the last element there.
+        Each has 16 bytes, as the partner sent them. Header FFh is a transport event of the platform, with the
+        code in the second byte: 1 partner failed, 2 partner freed its queue, 6 suspended or migrated, 9 and
+        0Ah client about to be suspended and resumed. An event that finds a full queue replaces
+        the last element in it.
 
-        Fewer than ``max`` means that the queue was seen empty, and only that switches signals on again.
+        Fewer than ``max`` elements mean that the queue was empty. Signals are re-armed only by such a call.
         """
 
     @abstractmethod
     def wait(self, timeout: float | None = None) -> bool:
-        """Sleep until :meth:`poll` has something to give, :meth:`wake` was called or the port ended.
+        """Sleep until :meth:`poll` has elements to return, :meth:`wake` was called or the port ended.
 
-        ``timeout`` in seconds, None for ever, 0 to look only. False if the time has passed. Releases the
-        GIL; may spin for some microseconds before it sleeps. True is a hint: :meth:`poll` may find nothing.
+        ``timeout`` is in seconds, None for ever, 0 to return at once. Returns False after the timeout. Releases the
+        GIL; may spin for some microseconds before it sleeps. True is a hint: :meth:`poll` may still return nothing.
         """
 
     @abstractmethod
     def wake(self) -> None:
-        """Make :meth:`wait` return, now or the next time; :meth:`fileno` too is readable. From any thread."""
+        """Make :meth:`wait` return, now or at its next call, and :meth:`fileno` readable. May be called from any thread."""
 
     @abstractmethod
     def fileno(self) -> int:
         """A file descriptor for select, poll, epoll and asyncio; the same one while the port is open.
 
-        Readable: call :meth:`poll`. That alone clears it.
+        When it is readable, call :meth:`poll`; nothing else makes it unreadable again.
         """
 
     # Memory.
 
     @abstractmethod
     def allocate(self, size: int, access: Access = Access.BOTH) -> Memory:
-        """DMA memory of ``size`` bytes in whole pages, mapped for the partner's ``access``.
+        """Allocate DMA memory of ``size`` bytes, in whole pages, mapped for the partner's ``access``.
 
-        What it shall only read, it cannot write; what it may write, some platforms let it read too.
-        Take few and large pieces and cut them up. Raises HcallError H_NO_MEM when the window is full,
+        The partner cannot write memory that is mapped for reading; some platforms let it read memory that is
+        mapped for writing. Allocate few large pieces and divide them. Raises HcallError H_NO_MEM when the window is full,
         ValueError for a size below 1.
         """
 
@@ -273,28 +273,28 @@ class Port(ABC):
     def copy_in(self, remote: int, local: Memory, offset: int = 0, length: int | None = None) -> None:
         """H_COPY_RDMA from the partner's bus address ``remote`` to ``local[offset:offset+length]``.
 
-        Server only. Any length (None: to the end; 0 does nothing and checks nothing remote), any alignment.
-        HcallError H_SOURCE_PARM: outside the partner's window. H_PERMISSION: a page that the partner has
-        not mapped for reading, or no partner. Chunks of :attr:`max_transfer` before the failing one have
+        Server only. Any length in bytes (None: to the end of ``local``; 0 does nothing and does not check ``remote``),
+        any alignment. HcallError H_SOURCE_PARM: outside the partner's window. H_PERMISSION: a page that the partner has
+        not mapped for reading, or no partner. Parts of :attr:`max_transfer` bytes before the failing one have
         been copied. ValueError: outside ``local``.
         """
 
     @abstractmethod
     def copy_out(self, local: Memory, remote: int, offset: int = 0, length: int | None = None) -> None:
-        """H_COPY_RDMA from ``local[offset:offset+length]`` to ``remote``: as :meth:`copy_in`, other way.
+        """H_COPY_RDMA from ``local[offset:offset+length]`` to ``remote``: :meth:`copy_in` in the other direction.
 
         H_DEST_PARM instead of H_SOURCE_PARM; H_PERMISSION for a page not mapped for writing.
         """
 
     gathers: bool = False
-    """Whether :meth:`together` is one call of the platform, so that it pays to collect for it."""
+    """Whether :meth:`together` is one call of the platform, so that collecting copies and elements for it is faster."""
 
     def together(self, pieces: Sequence[Piece], elements: Sequence[bytes] = ()) -> tuple[int, int]:
-        """Copies, one after the other, and when all are done elements, as :meth:`send_many`.
+        """Make copies in order, and when all are done send elements, as :meth:`send_many`.
 
-        Server only, if there are copies. Gives how many copies are done, and how many elements were accepted. A copy that
-        fails ends it; :meth:`copy_in` or :meth:`copy_out` of it tells why. What :meth:`send_many` raises comes out of this
-        when all copies are done. ValueError as of these.
+        Server only, if there are copies. Returns how many copies are done, and how many elements were accepted. It stops
+        at a copy that fails, without raising: repeat that one by :meth:`copy_in` or :meth:`copy_out` to get the error.
+        Errors of :meth:`send_many` are raised. ValueError as of these three.
         """
         done = 0
         try:
@@ -309,42 +309,46 @@ class Port(ABC):
         return done, self.send_many(elements) if elements else 0
 
     def window(self, remote: int, length: int, access: Access = Access.READ) -> memoryview | None:
-        """The partner's memory itself, as an extra of transports that share it: None where they do not.
+        """A view of the partner's memory itself, on transports that share memory; None on others.
 
         Writable if ``access`` has WRITE. None also where the range is not contiguous in memory; HcallError
-        as in :meth:`copy_in`. The partner can change these bytes at any moment: copy what is to be
-        believed, hand the rest to a backend. Valid as long as it is referred to, though a partner that
-        freed its queue no longer expects it to be used.
+        as in :meth:`copy_in`. The partner can change these bytes at any moment: copy what is interpreted before
+        checking it, and use the view for bulk data only. It stays valid as long as it is referenced, but a partner that
+        has freed its queue does not expect any more access.
         """
         return None
 
     def windows(
         self, stretches: Sequence[tuple[int, ...]], access: Access = Access.READ
     ) -> list[memoryview] | None:
-        """As :meth:`window`, of several stretches: address, length, and whatever follows. None unless all of them are shared."""
+        """:meth:`window` of several stretches, each a tuple of address, length, and further items that are ignored.
+
+        None unless all of them are shared.
+        """
         found = [self.window(stretch[0], stretch[1], access) for stretch in stretches]
         return [view for view in found if view is not None] if None not in found else None
 
     def native(self, tap: Callable[[list[tuple[str, int, bytes]]], object] | None = None) -> Any:
         """A link for the native lane (``native.h``; :class:`pysrp.vscsi.server_queue.NativeLink`), None without one.
 
-        With ``tap``, that is called with notes of what passes through the link, in order: ``took`` or ``sent`` an
-        element, ``fetched`` or ``stored`` memory of the client's; the bus address; the bytes. The link's ``tell()``
-        calls it for what it has not told yet. It takes only so much: more goes by the engine.
+        ``tap`` is called with lists of notes of what passes through the link, in order. A note is ``took`` or ``sent`` (an
+        element) or ``fetched`` or ``stored`` (the client's memory), the bus address, and the bytes. The link's ``tell()``
+        calls it for notes that have not been passed yet. When the link has no room for more notes, the engine does the work.
         """
         return None
 
     def native_client(self, tap: Callable[[str, bytes], object] | None = None) -> Any:
         """A link for the initiator's native lane, whose ``capsule`` is a ``struct pysrp_client_link`` (``native.h``).
 
-        None where there is none. With ``tap``, that is called with each element as it passes: ``sends`` one, has ``sent`` it, or
-        ``took`` one. What it raises the link's ``tell()`` raises, and nothing more is sent until then.
+        None where there is none. ``tap`` is called with each element as it passes: ``sends`` before it is sent, ``sent``
+        after that, ``took`` for one that was received. An exception of ``tap`` is raised by the link's ``tell()``;
+        until then the link sends nothing more.
         """
         return None
 
     @abstractmethod
     def close(self) -> None:
-        """Free the queue and let go of the platform's resources. Never fails; harmless when repeated."""
+        """Free the queue and the platform's resources. Never fails; harmless when repeated."""
 
     def __enter__(self: Self) -> Self:
         return self
@@ -356,33 +360,33 @@ class Port(ABC):
 
 
 class Listener(ABC):
-    """The server's side of a URL: gives one server :class:`Port` for every partner that comes."""
+    """The server's side of a URL: makes one server :class:`Port` for every client that connects."""
 
     identity: Identity
-    """This end: what its ports say of themselves."""
+    """The identity that its ports tell their clients."""
 
     @property
     def ended(self) -> bool:
-        """True when nobody can come any more, as the one adapter is closed or the platform has taken it away."""
+        """True when no client can connect any more, as the only adapter is closed or the platform has taken it away."""
         return False
 
     @abstractmethod
     def accept(self, timeout: float | None = None) -> Port | None:
-        """The port of the next partner, not yet registered; None if none came within ``timeout`` seconds."""
+        """The port for the next client, not yet registered; None if no client connected within ``timeout`` seconds."""
 
     @abstractmethod
     def fileno(self) -> int:
-        """Readable when :meth:`accept` with timeout 0 is worth a call."""
+        """A file descriptor that is readable when :meth:`accept` with timeout 0 may return a port."""
 
     def _wait(self, timeout: float | None) -> bool:
-        """Whether :meth:`fileno` is readable within ``timeout`` seconds. Any number will do: select's end at 1023."""
+        """Whether :meth:`fileno` is readable within ``timeout`` seconds. By poll, as select takes descriptors up to 1023 only."""
         ready = select.poll()
         ready.register(self.fileno(), select.POLLIN)
         return bool(ready.poll(None if timeout is None else max(0.0, timeout * 1000)))
 
     @abstractmethod
     def close(self) -> None:
-        """Accept nobody any more; ports given out live on. Harmless when repeated."""
+        """Accept no more clients. Ports that were accepted stay open. Harmless when repeated."""
 
     def __enter__(self: Self) -> Self:
         return self
@@ -404,14 +408,14 @@ def connect(
 ) -> Port:
     """Open the client adapter at ``url``.
 
-    ``timeout`` seconds may pass until the server has answered, else TransportError says why; with 0 the
-    port is given at once and finds its partner later, as a partition does that boots before its server.
-    ``identity``, ``window_size`` and ``queue_size`` (bytes, multiples of 4096) are what this end says of
-    itself where the platform does not know better; without a unit address a simulated adapter has one that no other is
-    likely to have. ``uids`` are the user ids that the server process may have; by default the caller's own and root's.
+    If the server does not answer within ``timeout`` seconds, TransportError says why. With 0 the port is returned at
+    once and finds its partner later, like a partition that boots before its server. ``identity``, ``window_size``
+    and ``queue_size`` (bytes, multiples of 4096) describe this end, unless the platform has values of its own. A simulated
+    adapter without a unit address gets a random one. ``uids`` are the user ids that the server process may have;
+    by default the caller's own and root's.
 
-    Raises ConfigError for a URL that means nothing, UnavailableError for a transport that this machine
-    does not have, TransportError when nobody answers.
+    Raises ConfigError for an invalid URL, UnavailableError for a transport that this machine does not have,
+    TransportError when no server answers.
     """
     module, address = _transport(url)
     port: Port = module.connect(
@@ -435,11 +439,11 @@ def listen(
     mode: int = 0o600,
     uids: Collection[int] | None = None,
 ) -> Listener:
-    """Be the server at ``url``; what it takes is what :func:`connect` takes.
+    """Be the server at ``url``; the first arguments are those of :func:`connect`.
 
-    ``max_window`` bounds the window that a client may ask this process to map; ``mode`` are the permission
-    bits of a socket; ``uids`` the user ids that clients may have, by default the caller's own and root's.
-    ConfigError when somebody else is the server there already.
+    ``max_window`` is the size in bytes of the largest window that a client may ask this process to map; ``mode`` are the
+    permission bits of the socket; ``uids`` the user ids that clients may have, by default the caller's own and root's.
+    ConfigError when there is a server at ``url`` already.
     """
     module, address = _transport(url)
     listener: Listener = module.listen(
@@ -455,7 +459,7 @@ def listen(
 
 
 def fail(call: str, code: int) -> NoReturn:
-    """Raise what stands for a PAPR return code other than success; ``call`` names the hypervisor call."""
+    """Raise the exception for a PAPR return code other than success; ``call`` names the hypervisor call."""
     message = f"{call}: {name_of(code)} ({code})"
     if code == ReturnCode.H_CLOSED:
         raise PartnerGone(f"{message}: the partner's queue is not open")
@@ -472,7 +476,7 @@ TRANSPORTS: dict[str, str] = {
 
 
 def _transport(url: str) -> tuple[Any, str]:
-    """The module that serves a URL, imported on first use, and the rest of the URL."""
+    """The module for the URL's scheme, imported on first use, and the rest of the URL."""
     scheme, colon, address = url.partition(":")
     if not colon or scheme not in TRANSPORTS:
         known = ", ".join(f"{name}:" for name in TRANSPORTS)

@@ -1,4 +1,4 @@
-"""A client's port through which a function sees each queue element and each IU on its way, and changes what it likes.
+"""A client's port in which a function sees each queue element and each IU that passes, and may change them.
 
 ::
 
@@ -10,10 +10,11 @@
         ...
 
 ``direction`` is ``i2t`` from the initiator to the target, ``t2i`` the other way. ``element`` is a bytearray of 16 bytes.
-``iu`` is one of as many bytes as the element announces (most drivers announce 256, whatever the IU has), an answer of no more than its request: what the function
-leaves there takes the place of what was. It is None where the element has no IU or datagram, or none in this end's memory.
-The function is called once for each element, in their order, by the thread that has the port; what it raises the call of the
-port raises. An answer is found by the tag of the request as it was sent: a function that changes tags has to change them back.
+``iu`` is a bytearray with as many bytes as the element announces (most drivers announce 256, whatever the IU's length), for an
+answer at most as many as its request had. Its content after the call replaces the IU. It is None if the element has no IU or
+datagram, or that is not in this end's memory. The function is called once for each element, in order, in the thread that uses the
+port; its exceptions are raised by the port's method. An answer is found by the tag of the request as it was sent: a function that
+changes tags has to change them back.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ __all__ = ["Edit", "Interposer", "Passage", "Passed"]
 Edit = Callable[[str, bytearray, "bytearray | None"], object]
 WITH_IU = (crq.Format.SRP, crq.Format.MAD)
 MOST_REQUESTS = 1 << 16
-"""Of so many it is known where their answers go: more than are under way at any time."""
+"""The most requests whose addresses are kept for their answers: more than are under way at any time."""
 
 
 class Passed(NamedTuple):
@@ -43,7 +44,10 @@ class Passed(NamedTuple):
 
 
 class Passage:
-    """Shows ``edit`` the elements of one client with their IUs, which ``stretch`` gives by bus address, as far as they are there."""
+    """Calls ``edit`` with the elements and IUs of one client.
+
+    ``stretch`` gives the client's memory by bus address and length, shorter where less is mapped.
+    """
 
     def __init__(self, stretch: Callable[[int, int], memoryview], edit: Edit) -> None:
         self._stretch = stretch
@@ -52,30 +56,30 @@ class Passage:
 
     @staticmethod
     def address(element: bytes) -> int:
-        """Where the IU of an element is, or from the server the tag of its request; -1 for none."""
+        """The bus address of an element's IU, or in an element from the server the request's tag; -1 for none."""
         one = crq.Element(element)
         return one.IU_data_ptr if one.valid == crq.Valid.CMD_RESP and one.format in WITH_IU else -1
 
     def outgoing(self, element: bytes) -> Passed:
-        """An element for the server. ValueError when its length, or that of its IU, has been changed."""
+        """Edit an element for the server. ValueError when ``edit`` has changed the length of the element or its IU."""
         address = self.address(element)
         return self._edited("i2t", element, address, 0xFFFF if address >= 0 else 0)
 
     def sent(self, element: bytes, iu: bytes) -> None:
-        """It went out so: its answer is where it was."""
+        """An element was sent: note by its tag where the answer will be written, which is over the request."""
         if len(iu) >= 16:
             if len(self._places) >= MOST_REQUESTS:
                 del self._places[next(iter(self._places))]
             self._places[int.from_bytes(iu[8:16], "big")] = self.address(element), len(iu)
 
     def incoming(self, element: bytes) -> Passed:
-        """An element for the client. ValueError likewise."""
-        # What a server says of the length beyond its client's room would be somebody else's memory.
+        """Edit an element for the client. ValueError as for :meth:`outgoing`."""
+        # Not more than the request's length: the memory behind it belongs to something else.
         address, room = self._places.pop(self.address(element), (-1, 0))
         return self._edited("t2i", element, address, room)
 
     def clear(self) -> None:
-        """The queue begins anew: no answer comes any more."""
+        """The queue is registered or freed: no answer to earlier requests will come."""
         self._places.clear()
 
     def _edited(self, direction: str, element: bytes, address: int, room: int) -> Passed:
@@ -93,8 +97,8 @@ class Passage:
 class Interposer(Wrapped):
     """Wraps an open client's ``port``; use it instead. ``edit`` is described above.
 
-    ConfigError for a server's port: what a server copies it has to find where its client says. ValueError from whatever
-    sends or polls when ``edit`` has changed the length of an element or an IU.
+    ConfigError for a server's port, as a server copies IUs from its client's memory, which cannot be edited there. Sending
+    and polling raise ValueError when ``edit`` has changed the length of an element or an IU.
     """
 
     def __init__(self, port: Port, edit: Edit) -> None:
@@ -105,7 +109,7 @@ class Interposer(Wrapped):
         self._unsent: dict[bytes, Passed] = {}
 
     def _outgoing(self, element: bytes) -> bytes:
-        """What goes out in place of an element. One that the partner had no room for has been edited."""
+        """The edited element to send. One for which the partner's queue had no room is not edited a second time."""
         if len(element) != crq.Element.SIZE:
             return element
         passed = self._unsent.pop(element, None)

@@ -46,38 +46,38 @@ _numbers = itertools.count(1)
 
 
 class LocalPort(fast.Adapter, Port):
-    """One end. ``peer`` is the other (None: no authorised connection), ``liobn`` names this end's window."""
+    """One end. ``peer`` is the other end (None: no authorised connection), ``liobn`` the number of this end's window."""
 
     peer: LocalPort | None = None
     liobn: int
     riobn: int | None = None
-    """The second pane, the server's way into the client's window; None on the client's side."""
+    """The number by which a server names the client's window (its second window pane); None on the client's side."""
 
     def __init__(self, queue_size: int, window_size: int, region: fast.Region, identity: Identity) -> None:
         self.identity = identity
         self.is_server = False
         self.liobn = 0x10000000 | identity.unit_address & 0xFFFFFF
-        # The queue lies in the partition's own memory, as everything that the hypervisor is told about.
+        # The queue lies in the partition's own memory, as with the real H_REG_CRQ.
         self._queue = self.allocate(queue_size)
         self._beyond: fast.Region | None = None
-        """Where the partner has its queue: it may close in the middle of what is sent there."""
+        """The region with the partner's queue, referenced here as the partner may close while an element is sent to it."""
 
     @property
     def partner(self) -> Identity | None:
-        """The other end."""
+        """The other end's identity; None when it is closed."""
         return self.peer.identity if self.peer and not self.peer.closed else None
 
     @property
     def ended(self) -> bool:
-        """Whether a server's client has been closed."""
+        """Whether this port is closed, or it is a server's whose client has been closed."""
         return self.closed or (self.is_server and (self.peer is None or self.peer.closed))
 
     def fail(self, call: str, code: int) -> None:
-        """Raise what the code stands for."""
+        """Raise the exception for a return code."""
         fail(call, code)
 
     def close(self) -> None:
-        """Free the queue; the partition is gone."""
+        """Free the queue and the window."""
         if self.closed:
             return
         self.inject("H_FREE_CRQ", times=0)
@@ -90,14 +90,14 @@ class LocalPort(fast.Adapter, Port):
     # Hypervisor calls.
 
     def hcall_register(self) -> int:
-        """What :meth:`register` calls: the queue that was allocated with the port."""
+        """Called by :meth:`register`: H_REG_CRQ with the queue that was allocated with the port."""
         return self.h_reg_crq(self.identity.unit_address, self._queue.address, self.queue_size)
 
     def h_reg_crq(self, unit: int, ioba: int, length: int) -> ReturnCode:
         """Open the queue of ``length`` bytes at ``ioba``: H_SUCCESS, or H_CLOSED without a partner.
 
-        H_PARAMETER: another's unit address, a queue not of whole 4 KiB pages, or not all mapped (and in one
-        piece, which is this model's own wish).
+        H_PARAMETER: the unit address of another adapter, a queue that is not whole 4 KiB pages, or not all mapped
+        (this model also requires it to be contiguous).
         H_NOT_FOUND: no connection. H_RESOURCE: registered already.
         """
         if unit != self.identity.unit_address:
@@ -117,7 +117,7 @@ class LocalPort(fast.Adapter, Port):
         return self._for_unit(unit, self.hcall_free)
 
     def h_enable_crq(self, unit: int) -> ReturnCode:
-        """Open it again after a suspension."""
+        """Open the queue again after a suspension."""
         return self._for_unit(unit, self.hcall_enable)
 
     def h_vio_signal(self, unit: int, mode: int) -> ReturnCode:
@@ -125,7 +125,7 @@ class LocalPort(fast.Adapter, Port):
         return self._for_unit(unit, self.hcall_signal, mode)
 
     def h_send_crq(self, unit: int, high: int, low: int) -> ReturnCode:
-        """One element: H_PARAMETER for a header that may not be sent, H_CLOSED, H_DROPPED."""
+        """Send one element, given as two 64-bit numbers: H_PARAMETER for a header that may not be sent, H_CLOSED, H_DROPPED."""
         return self._for_unit(unit, self.hcall_send, high, low)
 
     def _for_unit(self, unit: int, call: Any, *arguments: int) -> ReturnCode:
@@ -136,24 +136,24 @@ class LocalPort(fast.Adapter, Port):
         return H(self.hcall_put_tce(ioba, tce)) if liobn == self.liobn else H.H_PARAMETER
 
     def h_get_tce(self, liobn: int, ioba: int) -> tuple[ReturnCode, int]:
-        """The entry for ``ioba``; H_PARTIAL never comes, as a partition here has no foreign pages."""
+        """The entry for ``ioba``. Never H_PARTIAL, as a partition of this model maps only its own pages."""
         code, tce = self.hcall_get_tce(ioba) if liobn == self.liobn else (H.H_PARAMETER, 0)
         return H(code), tce
 
     def h_stuff_tce(self, liobn: int, ioba: int, tce: int, count: int) -> ReturnCode:
-        """The same ``tce`` in ``count`` entries: H_P4 for more than 512, else all or none."""
+        """Set ``count`` entries to the same ``tce``: H_P4 for more than 512, else all entries are set or none."""
         if count > MAX_TCES:
             return H.H_P4
         return self._put_tces(liobn, ioba, [tce] * count)
 
     def h_put_tce_indirect(self, liobn: int, ioba: int, page: int, count: int) -> ReturnCode:
-        """``count`` entries from a list in this partition's memory, at page-aligned bus address ``page``."""
+        """Set ``count`` entries from a list in this partition's memory, at page-aligned bus address ``page``."""
         if count > MAX_TCES or page % PAGE_SIZE:
             return H.H_PARAMETER
         listed = self.own_memory(page, 8 * count)
         if listed is None:
             return H.H_PARAMETER
-        # Believed only as a copy: the partition could change the list between check and use.
+        # Copied first: the partition could change the list between check and use.
         return self._put_tces(liobn, ioba, list(struct.unpack(f">{count}Q", bytes(listed))))
 
     def _put_tces(self, liobn: int, ioba: int, tces: list[int]) -> ReturnCode:
@@ -167,7 +167,7 @@ class LocalPort(fast.Adapter, Port):
     def h_copy_rdma(
         self, length: int, source_liobn: int, source: int, dest_liobn: int, dest: int
     ) -> ReturnCode:
-        """Copy between windows that are this end's: its own, and as a server the partner's.
+        """Copy between windows that this end may use: its own, and for a server the partner's.
 
         H_PARAMETER: longer than ``max_transfer``. H_SOURCE_PARM, H_DEST_PARM: a window that is not this
         end's, or outside it. H_PERMISSION: a page whose access bits forbid it, or no partner.
@@ -186,7 +186,7 @@ class LocalPort(fast.Adapter, Port):
     def crash(self) -> None:
         """The partition fails: its mappings become invalid, then its partner gets transport event 1.
 
-        Its memory objects stay; registering again is what a reboot does, mapping is up to H_PUT_TCE.
+        Its memory objects stay. To simulate the reboot, register again, and map memory by H_PUT_TCE.
         """
         self.unmap_all()
         if self.is_open:
@@ -241,7 +241,7 @@ class LocalListener(Listener):
         self._bell = os.eventfd(0, os.EFD_SEMAPHORE | os.EFD_CLOEXEC | os.EFD_NONBLOCK)
 
     def offer(self, client: Identity, window_size: int, queue_size: int) -> LocalPort:
-        """A new client's port; its partner waits to be accepted."""
+        """Make the port of a new client, and the server's port, which waits for :meth:`accept`."""
         window, queue = self._sizes
         port, server = pair(
             client,
@@ -256,7 +256,7 @@ class LocalListener(Listener):
         return port
 
     def accept(self, timeout: float | None = None) -> LocalPort | None:
-        """The next client's partner, or None."""
+        """The server's port for the next client, or None after ``timeout`` seconds."""
         if not self._wait(timeout):
             return None
         try:
@@ -272,7 +272,7 @@ class LocalListener(Listener):
         return self._bell
 
     def close(self) -> None:
-        """Give up the name; clients that wait are turned away."""
+        """Free the name, and close the ports of clients that were not accepted."""
         if self._bell < 0:
             return
         with _lock:
@@ -292,7 +292,7 @@ def connect(
     queue_size: int,
     uids: Collection[int] | None,
 ) -> LocalPort:
-    """See :func:`pysrp.fabric.connect`. PartnerGone at once if nobody listens."""
+    """See :func:`pysrp.fabric.connect`. PartnerGone at once if there is no listener in this process."""
     with _lock:
         if name not in _listeners:
             raise PartnerGone(f"local:{name}: nobody listens in this process")

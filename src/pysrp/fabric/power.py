@@ -4,9 +4,8 @@ UNIT is the adapter's unit address in hexadecimal, as in ``/sys/bus/vio/devices`
 (``IBM,v-scsi``) are opened by :func:`connect`, server slots (``IBM,v-scsi-host``) by :func:`listen`,
 whose listener gives the slot's one port. docs/power.md says how to get there.
 
-What the platform does not offer: there is no window into the partner's memory (:meth:`PowerPort.window`
-gives None), and of the partner it tells no name. Whether it is there follows from what
-is sent and received.
+The platform gives no window into the partner's memory (:meth:`PowerPort.window` returns None), and does not tell
+the partner's name. Whether the partner is connected is inferred from elements sent and received.
 """
 
 from __future__ import annotations
@@ -47,24 +46,25 @@ GONE = (1, 2, 6)
 """Transport events after which nothing can be sent: failed, deregistered, suspended."""
 
 LOOK_NS, MISSES, PROBE = 20_000, 3, 64
-"""Nanoseconds for which the queue is looked at before its owner sleeps; after so many looks in vain only every so many times."""
+"""Before its owner sleeps, the queue is polled for ``LOOK_NS`` nanoseconds; after more than ``MISSES`` such polls in a row that
+found nothing, only at every ``PROBE``-th time."""
 
 ACCESS = {
     Access.READ: lib.VSCSI_CRQ_DMA_READ,
     Access.WRITE: lib.VSCSI_CRQ_DMA_WRITE,
     Access.BOTH: lib.VSCSI_CRQ_DMA_READ | lib.VSCSI_CRQ_DMA_WRITE,
 }
-"""Linux maps no memory that nobody may reach, so there is no NONE; and what may be written may be read too."""
+"""Linux maps no memory without access, so there is no NONE; and memory that the partner may write, it may also read."""
 
 
 class PowerMemory(mmap.mmap):
-    """DMA memory of the door. A mapping that Python knows, so that it counts its views, with the door's pages."""
+    """DMA memory of the door: a Python mmap, which counts its views, with the door's pages mapped over it."""
 
     address: int
     _port: PowerPort | None
 
     def free(self) -> None:
-        """Unmap it from the bus and give it back; BufferError while it is viewed."""
+        """Unmap it from the bus and free it; BufferError while there is a memoryview of it."""
         if not self.closed:
             self.close()
             if self._port is not None and not self._port.closed:
@@ -89,9 +89,9 @@ class Gathering:
         self._made = ffi.new("struct vscsi_crq_together *", places)
 
     def run(self, pieces: Sequence[Piece], elements: Sequence[bytes]) -> tuple[int, int, bool]:
-        """How many copies are done, how many elements accepted, and whether that is all there is to say.
+        """Returns how many copies are done, how many elements were accepted, and whether the caller need do no more.
 
-        If not, the calls for one copy and for elements say of the rest why not.
+        If that is False, the caller makes the remaining copies one by one and sends the remaining elements, to get the error.
         """
         copied = sent = 0
         while copied < len(pieces) or sent < len(elements):
@@ -104,7 +104,7 @@ class Gathering:
             copied += made.copied
             sent += made.sent
             if made.hrc:
-                # PartnerGone and its like come out of the call for elements alone.
+                # The call that sends only elements raises PartnerGone and the like.
                 return copied, sent, copied < len(pieces) or sent > 0 or made.hrc == H.H_DROPPED
         return copied, sent, True
 
@@ -123,7 +123,7 @@ class Gathering:
         )
 
     def _goes(self, pieces: Sequence[Piece], elements: Sequence[bytes]) -> bool:
-        """Make the call; False if nothing was done."""
+        """Call the kernel; False if nothing was done."""
         port, made = self._port, self._made
         for at, (outward, local, offset, remote, length) in enumerate(pieces):
             piece = self._pieces[at]
@@ -159,21 +159,21 @@ class PowerPort(Port):
         self._page_size = info.page_size
         self._device = device
         self._fd = device.fileno()
-        self._shut = False  # by the kernel: the adapter is gone
+        self._shut = False  # the kernel has closed it: the adapter is gone
         self._connected = False
         self._queue = ffi.NULL
         self._next = 0
-        self._wanted = False  # signals, by the owner
-        self._armed = False  # the interrupt: True until one has been read
-        self._told = True  # that there is something to read
-        self._watched = False  # by somebody who has the descriptor
-        self._misses = 0  # of looks at the queue before sleeping
+        self._wanted = False  # whether the owner has switched signals on
+        self._armed = False  # whether the interrupt is enabled; until an interrupt has been read
+        self._told = True  # whether the device may have an event to read
+        self._watched = False  # whether fileno() was called, so that its caller may wait for the descriptor
+        self._misses = 0  # polls of the queue before sleeping that found nothing
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._rung = False
         self._epoll = select.epoll()
         self._epoll.register(self._fd, select.EPOLLIN)
         self._epoll.register(self._bell, select.EPOLLIN)
-        # One of each is enough, as a port has one owner; making them takes longer than the calls.
+        # Made once, as making them takes longer than the calls; one of each is enough, as a port has one owner.
         self._result = ffi.new("struct vscsi_crq_result *")
         self._signal = ffi.new("struct vscsi_crq_signal *")
         self._copy = ffi.new("struct vscsi_crq_copy *")
@@ -181,11 +181,11 @@ class PowerPort(Port):
         self._send = ffi.new(
             "struct vscsi_crq_send *", {"elements": int(ffi.cast("uintptr_t", self._elements))}
         )
-        self.gathers: bool = self.is_server  # until an older module says that it cannot
+        self.gathers: bool = self.is_server  # until an older kernel module fails with ENOTTY
         self._gathering = Gathering(self)
 
     def _ioctl(self, request: int, argument: Any, **fields: int) -> Any:
-        """The structure after the call; OSError for errno."""
+        """Make an ioctl; returns the structure. PartnerGone if the adapter is gone, OSError for another errno."""
         self._check()
         for name, value in fields.items():
             setattr(argument, name, value)
@@ -205,7 +205,7 @@ class PowerPort(Port):
 
     @property
     def partner(self) -> Identity | None:
-        """As far as H_VIOCTL GET_PARTNER_INFO tells, which is no name; somebody, where it tells nothing."""
+        """The partner as H_VIOCTL GET_PARTNER_INFO tells it, without a name; with empty fields if that tells nothing."""
         if not self.connected:
             return None
         told = ffi.new("struct vscsi_crq_partner *")
@@ -224,18 +224,18 @@ class PowerPort(Port):
 
     @property
     def connected(self) -> bool:
-        """As far as the last element, event or hypervisor call told."""
+        """Whether the partner is connected, inferred from the last element, event or hypervisor call."""
         return self._connected and bool(self._queue) and not self._shut
 
     @property
     def ended(self) -> bool:
-        """When closed, or when the platform has taken the adapter away."""
+        """True when closed, or when the platform has taken the adapter away."""
         return self.closed or self._shut
 
     # The queue.
 
     def register(self) -> bool:
-        """H_REG_CRQ. A queue that a kernel before kexec has left is freed first."""
+        """H_REG_CRQ. If a kernel before kexec has left the queue registered, it is freed first."""
         new = ffi.new("struct vscsi_crq_register *")
         try:
             self._ioctl(lib.VSCSI_CRQ_REGISTER, new, size=self.queue_size)
@@ -266,7 +266,7 @@ class PowerPort(Port):
     def free(self) -> None:
         """H_FREE_CRQ."""
         code = 0
-        with contextlib.suppress(PartnerGone):  # then the kernel has freed it
+        with contextlib.suppress(PartnerGone):  # the kernel has freed it then
             code = self._ioctl(lib.VSCSI_CRQ_FREE, self._result).hrc
         if code:
             fail("H_FREE_CRQ", code)
@@ -284,7 +284,7 @@ class PowerPort(Port):
             code = self._ioctl(lib.VSCSI_CRQ_ENABLE, self._result).hrc
         if code:
             fail("H_ENABLE_CRQ", code)
-        self._connected = True  # until sending proves the contrary
+        self._connected = True  # until a send fails
 
     def signal(self, on: bool) -> None:
         """H_VIO_SIGNAL."""
@@ -303,7 +303,7 @@ class PowerPort(Port):
 
     @contextlib.contextmanager
     def _registered(self) -> Any:
-        """What needs a queue does nothing without one, nor without an adapter."""
+        """Ignore the errors of a call that needs a registered queue when there is none, or no adapter."""
         try:
             yield
         except PartnerGone:
@@ -318,7 +318,7 @@ class PowerPort(Port):
             fail("H_SEND_CRQ", H.H_DROPPED)
 
     def send_many(self, elements: Iterable[bytes | bytearray | memoryview]) -> int:
-        """H_SEND_CRQ for each, as many in one call of the kernel as it takes."""
+        """H_SEND_CRQ for each element, in as few calls of the kernel as possible."""
         self._check()
         source = iter(elements)
         sent = 0
@@ -354,7 +354,7 @@ class PowerPort(Port):
         return code
 
     def poll(self, max: int = 256) -> list[bytes]:
-        """Take elements out of the mapped queue; when it is empty, be ready for the next interrupt."""
+        """Take elements out of the mapped queue; when it is empty, re-arm the interrupt if signals are on."""
         self._check()
         if self._rung:
             self._rung = False
@@ -362,13 +362,13 @@ class PowerPort(Port):
                 os.eventfd_read(self._bell)
         found = self._take(max)
         if len(found) < max:
-            # An interrupt that is not armed does not come; of anything else the kernel tells who sleeps.
+            # Without an armed interrupt there is nothing to read, unless wait() saw an event or fileno() is in use.
             if (self._armed or self._told or self._watched) and self._interrupted():
                 self._armed = False
             self._told = False
             if self._wanted and not self._armed and not self._shut:
                 self._arm(True)
-            # Elements that came between the first look and now have made no interrupt, or a forgotten one.
+            # An element that came since the first look made no interrupt, or one that has just been read.
             found += self._take(max - len(found))
         return found
 
@@ -377,7 +377,7 @@ class PowerPort(Port):
             return []
         slots = self.queue_size // ELEMENT_SIZE
         max = min(max, slots)
-        # _elements is free: what was sent from there has been sent.
+        # _elements can be used, as each send is over when it returns.
         out = (
             self._elements
             if max <= lib.VSCSI_CRQ_SEND_MAX
@@ -396,7 +396,7 @@ class PowerPort(Port):
         return found
 
     def _interrupted(self) -> bool:
-        """Forget interrupts that have come; whether any had, or the kernel says that some may be lost."""
+        """Read the device's event, which clears it. True if interrupts have come, or the kernel says that some may be lost."""
         event = self._device.read(ffi.sizeof("struct vscsi_crq_event"))
         self._shut = self._shut or event == b""
         return bool(event)
@@ -406,7 +406,7 @@ class PowerPort(Port):
         return bool(self._queue) and self._queue[at] != 0
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Sleep until the interrupt, :meth:`wake`, or the end of the adapter."""
+        """Sleep until an interrupt, :meth:`wake`, or the end of the adapter."""
         self._check()
         if self._available():
             return True
@@ -423,7 +423,7 @@ class PowerPort(Port):
         return bool(ready)
 
     def _looked(self) -> bool:
-        """Look at the queue for a little while, as long as that pays: who answers soon needs no interrupt."""
+        """Poll the queue for :data:`LOOK_NS`, so that a fast answer needs no interrupt. Skipped mostly when it has not helped."""
         self._misses += 1
         if self._misses > MISSES and self._misses % PROBE:
             return False
@@ -434,13 +434,13 @@ class PowerPort(Port):
         return True
 
     def wake(self) -> None:
-        """Ring the bell that :meth:`wait` hears too."""
+        """Write to the eventfd that :meth:`wait` also polls."""
         if self._bell >= 0:
             os.eventfd_write(self._bell, 1)
-            self._rung = True  # after it: a poll in between would forget the bell and leave it ringing
+            self._rung = True  # after the write, or a poll in between would clear it and leave the eventfd readable
 
     def fileno(self) -> int:
-        """An epoll descriptor: the device's interrupts and the bell."""
+        """An epoll descriptor over the device's interrupts and the eventfd of :meth:`wake`."""
         self._check()
         self._watched = True
         return self._epoll.fileno()
@@ -448,7 +448,7 @@ class PowerPort(Port):
     # Memory.
 
     def allocate(self, size: int, access: Access = Access.BOTH) -> Memory:
-        """Whole pages of this machine (64 KiB on most), in one piece of at most 16 MiB.
+        """DMA memory in whole pages of this machine (64 KiB on most), contiguous, at most 16 MiB.
 
         ValueError for :attr:`Access.NONE` too.
         """
@@ -464,7 +464,7 @@ class PowerPort(Port):
             if problem.errno in (errno.ENOMEM, errno.ENOSPC, errno.EINVAL):
                 fail(f"{size} bytes of DMA memory ({problem.strerror}): H_PUT_TCE", H.H_NO_MEM)
             raise
-        # Python maps nothing in particular there, and the door's pages come on top.
+        # An anonymous mapping first; then the door's pages are mapped over it.
         memory = PowerMemory(-1, size)
         memory.address, memory._port = dma.bus, None
         if not lib.power_map(ffi.from_buffer(memory), whole, self._fd, dma.offset):
@@ -475,8 +475,8 @@ class PowerPort(Port):
         return memory
 
     def _unmap(self, address: int) -> None:
-        # In a structure of its own: forgotten memory is freed by whatever thread collects it.
-        with contextlib.suppress(PartnerGone):  # then the kernel has unmapped it
+        # In a structure of its own, as __del__ may run in any thread.
+        with contextlib.suppress(PartnerGone):  # the kernel has unmapped it then
             self._ioctl(lib.VSCSI_CRQ_DMA_FREE, ffi.new("struct vscsi_crq_dma_free *"), bus=address)
 
     def copy_in(self, remote: int, local: Memory, offset: int = 0, length: int | None = None) -> None:
@@ -518,7 +518,7 @@ class PowerPort(Port):
             fail("H_COPY_RDMA", code)
 
     def together(self, pieces: Sequence[Piece], elements: Sequence[bytes] = ()) -> tuple[int, int]:
-        """One call of the kernel for up to 256 copies and elements."""
+        """See :meth:`Port.together`: one call of the kernel for up to 256 copies and elements."""
         self._check()
         copied, sent, over = self._gathering.run(pieces, elements) if self.gathers else (0, 0, False)
         if not over:
@@ -527,7 +527,7 @@ class PowerPort(Port):
         return copied, sent
 
     def close(self) -> None:
-        """Free the queue and the device; the kernel sees to whatever is left."""
+        """Free the queue and close the device; the kernel frees the rest."""
         if self.closed:
             return
         with contextlib.suppress(OSError):
@@ -545,7 +545,7 @@ class PowerPort(Port):
 
 
 class PowerListener(Listener):
-    """The server's side: the port of the slot, once."""
+    """The server's side: it gives out the one port of its slot, once."""
 
     def __init__(self, port: PowerPort) -> None:
         self._port = port
@@ -555,11 +555,11 @@ class PowerListener(Listener):
 
     @property
     def ended(self) -> bool:
-        """When the slot's port is."""
+        """True when the slot's port has ended."""
         return self._port.ended
 
     def accept(self, timeout: float | None = None) -> PowerPort | None:
-        """The port, the first time; then nobody."""
+        """The port at the first call; later calls wait for ``timeout`` and return None."""
         if self._given:
             self._wait(timeout)
             return None
@@ -574,7 +574,7 @@ class PowerListener(Listener):
         return self._bell
 
     def close(self) -> None:
-        """Give the slot back, unless its port has been accepted."""
+        """Close the slot's port, unless it has been accepted."""
         if self._bell >= 0:
             bell, self._bell = self._bell, -1
             os.close(bell)
@@ -591,7 +591,7 @@ def connect(
     queue_size: int,
     uids: Collection[int] | None,
 ) -> PowerPort:
-    """See :func:`pysrp.fabric.connect`. Does not wait for the server: only a registered queue hears of it.
+    """See :func:`pysrp.fabric.connect`. Does not wait for the server, which only a registered queue can notice.
 
     The queue is rounded up to whole pages of the machine; the window is the platform's.
     """
@@ -608,7 +608,7 @@ def listen(
     mode: int,
     uids: Collection[int] | None,
 ) -> PowerListener:
-    """See :func:`pysrp.fabric.listen`. Who may be the client is the platform's configuration, not ours."""
+    """See :func:`pysrp.fabric.listen`. The platform's configuration says which client may connect."""
     return PowerListener(_open(address, identity, queue_size, server=True))
 
 
@@ -652,7 +652,7 @@ def _open_device(url: str, unit: int) -> FileIO:
 
 
 def _missing(url: str, unit: int) -> str:
-    """Why there is no device, and what to do."""
+    """The message for a missing device: why, and what to do."""
     node = SYSTEM / "bus/vio/devices" / f"{unit:x}"
     there = sorted(p.name.partition("-")[2] for p in DEVICES.glob("vscsi_crq-*"))
     if there:
@@ -685,7 +685,7 @@ def _read_info(url: str, device: FileIO) -> Any:
     info = ffi.new("struct vscsi_crq_info *")
     problem = -lib.power_ioctl(device.fileno(), lib.VSCSI_CRQ_INFO, info)
     if problem == errno.ENOTTY:
-        info.version = 0  # its layout, and with it the number of the ioctl, is another
+        info.version = 0  # the structure has another size in that version, and so the ioctl another number
     elif problem:
         raise UnavailableError(f"{url}: {device.name} does not work: {os.strerror(problem)}")
     _check_version(url, info.version)
@@ -702,7 +702,7 @@ def _check_version(url: str, version: int) -> None:
 
 
 def _identify(info: Any, wished: Identity) -> Identity:
-    """What the platform knows of this end, and where it knows nothing what the caller says."""
+    """This end's identity from the platform; fields that it does not know are the caller's."""
 
     def text(array: Any) -> str:
         return bytes(ffi.string(array)).decode(errors="replace")

@@ -1,4 +1,4 @@
-"""A port that writes down what passes through it, both directions, as JSON lines.
+"""A port that records what passes through it in both directions, as JSON lines.
 
 ::
 
@@ -17,14 +17,14 @@ A line is one record, in the form that ``pysrp decode`` and :mod:`pysrp.fabric.r
 ``addr``      bus address in the client's window, hexadecimal
 ``txn``       the same number for all that belongs to one request
 ``note``      for the reader
-``time``      when it was written down, in seconds since the epoch
+``time``      when it was recorded, in seconds since the epoch
 ============  ======================================================================================
 
-On the server's side the records are what was copied. A client's end does not see its partner reach into
-its memory: what a request needs is read when it is sent, what the answer brought when it is taken from
-the queue. :meth:`Recorder.window` gives nothing, so that all data has to be copied, and is seen. What a target
-does by its native path is noted there, and written before anything that comes later: at the latest when the port
-is polled, waited for or closed. What an initiator does by its own is written as it passes.
+On the server's side the records of memory are its copies. A client's port cannot see the server's accesses to
+its memory, so it reads the data of a request when that is sent, and the data of an answer when that is taken from
+the queue. :meth:`Recorder.window` returns None, so that all data has to be copied and can be recorded. The target's
+native path notes what it does; the notes are written before later records, at the latest when the port
+is polled, waited for or closed. What passes through the initiator's native path is recorded at once.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ Notes = list[tuple[str, int, bytes]]
 
 
 class _Exchange:
-    """One request: its number, its element, and, when its IU is known, where its data is."""
+    """One request: its number, its element, and, when its IU is known, the addresses of its data."""
 
     def __init__(self, number: int, element: bytes) -> None:
         self.number = number
@@ -68,7 +68,7 @@ class _Exchange:
 
     @property
     def tag(self) -> bytes:
-        """What its answer's element names it by."""
+        """The tag, by which the element of the answer names the request."""
         return self.iu[8:16]
 
     def holds(self, address: int) -> bool:
@@ -77,7 +77,7 @@ class _Exchange:
         return any(start <= address < start + size for start, size in stretches)
 
     def before(self, address: int) -> int:
-        """Bytes of data in the stretches before the one that begins there."""
+        """Bytes in the data-in stretches before the one that begins at ``address``."""
         total = 0
         for start, size in self.incoming:
             if start == address:
@@ -86,7 +86,7 @@ class _Exchange:
         return total
 
     def brought(self, iu: bytes) -> int:
-        """How many bytes of data came with an answer, as far as it says so."""
+        """How many bytes of data-in the server has written, according to its answer."""
         total = sum(size for _, size in self.incoming)
         if self.format == crq.Format.MAD:
             return total
@@ -105,12 +105,11 @@ class Recorder(Wrapped):
     """Wraps an open ``port``; use it instead. ``file`` is a path, which is written anew (and made with mode 0600),
     or an open text file.
 
-    Closing it closes the port, and the file if it was given as a path. What it does not record, it passes
-    on: attributes of the port's own are reached through the recorder too. Memory allocated through it is
-    kept until it is freed.
+    Closing it closes the port, and the file if it was given as a path. Other attributes of the port can be
+    used through the recorder.
 
-    Where the file cannot be written, the call that was to be recorded ends with an OSError that has its name. With
-    ``failed`` that is called with the OSError instead, once; then no more is recorded, and the calls go on.
+    When the file cannot be written, the call that was to be recorded raises an OSError with the file's name. If there is
+    ``failed``, it is called once with the OSError instead; then recording stops, and the calls go on.
     """
 
     def __init__(
@@ -162,7 +161,7 @@ class Recorder(Wrapped):
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """What becomes of errors. They have the file's name: a write by itself does not say which medium is full."""
+        """Handle errors of writing. The file's name is added to them, as write does not set it."""
         try:
             yield
         except OSError as problem:
@@ -184,12 +183,12 @@ class Recorder(Wrapped):
         self._record("t2i" if self.is_server else "i2t", "hcall", data, f"{name}({text})")
 
     def _request(self, element: bytes) -> _Exchange | None:
-        """What begins with an element from the initiator."""
+        """The request that an element from the initiator begins; None if it begins none."""
         self._transactions += 1
         exchange = _Exchange(self._transactions, element)
         if element[0] != crq.Valid.CMD_RESP or exchange.format not in (crq.Format.SRP, crq.Format.MAD):
             return None
-        # An answer is written over its request: where memory is used anew, none comes any more to the one that had it.
+        # An answer is written over its request: once the memory is used again, the earlier request gets no answer.
         self._forget(self._by_address.get(exchange.address))
         if len(self._by_address) >= MOST_TRANSACTIONS:
             self._forget(next(iter(self._by_address.values())))
@@ -197,13 +196,13 @@ class Recorder(Wrapped):
         return exchange
 
     def _over(self, element: bytes) -> _Exchange | None:
-        """The request that an element from the target answers, which is over."""
+        """The request that an element from the target answers, removed from the tables; None if there is none."""
         exchange = self._by_tag.get(element[8:16]) if element[0] == crq.Valid.CMD_RESP else None
         self._forget(exchange)
         return exchange
 
     def _forget(self, exchange: _Exchange | None) -> None:
-        """Nothing more belongs to it."""
+        """Remove a request from the tables."""
         if exchange is not None:
             if self._by_address.get(exchange.address) is exchange:
                 del self._by_address[exchange.address]
@@ -211,7 +210,7 @@ class Recorder(Wrapped):
                 del self._by_tag[exchange.tag]
 
     def _understand(self, exchange: _Exchange, iu: bytes) -> None:
-        """Read from an IU where its data is; what cannot be read is nobody's."""
+        """Read the addresses of a request's data from its IU; none if the IU cannot be decoded."""
         exchange.iu = iu
         self._by_tag[exchange.tag] = exchange
         exchange.name = name_of(exchange.format, iu)
@@ -236,7 +235,7 @@ class Recorder(Wrapped):
         return [(each.va, each.len) for each in descriptor.segments(fetch)]
 
     def _own(self, address: int, size: int) -> bytes:
-        """The client's memory by bus address, as far as it is there; the server has to copy it first."""
+        """The client's memory by bus address, as far as it is mapped; empty on a server, which has to copy it."""
         if self.is_server:
             return b""
         with self._stretch(address, size) as view:
@@ -250,7 +249,7 @@ class Recorder(Wrapped):
         there = self.port.register()
         self._by_address.clear()
         self._by_tag.clear()
-        # PAPR's second argument, the queue's address, is the port's own business.
+        # PAPR's second argument, the queue's address, is not known here.
         self._call("H_REG_CRQ", self.identity.unit_address, 0, self.queue_size)
         return there
 
@@ -277,7 +276,7 @@ class Recorder(Wrapped):
         """See :meth:`Port.send_many`."""
         self._catch_up()
         batch = [bytes(one) for one in elements]
-        # A target can answer, and overwrite the request, before the call is back.
+        # A target can answer, and so overwrite the request, before the call returns.
         pending = [self._before(one) for one in batch]
         count = self.port.send_many(batch)
         for one, before in zip(batch[:count], pending[:count], strict=True):
@@ -285,7 +284,7 @@ class Recorder(Wrapped):
         return count
 
     def _before(self, element: bytes) -> tuple[_Exchange | None, list[tuple[Stretch, bytes]]]:
-        """On the client's side: the request that an element begins, and the memory that it refers to now."""
+        """On the client's side: the request that an element begins, and a copy of the memory that it refers to."""
         if self.is_server or len(element) != crq.Element.SIZE:
             return None, []
         exchange = self._request(element)
@@ -380,7 +379,7 @@ class Recorder(Wrapped):
         return next((each for each in self._by_address.values() if each.holds(address)), None)
 
     def _learn(self, exchange: _Exchange, address: int, data: bytes) -> None:
-        """A server has fetched the table, or what the IU does not have of it, to know where the data is."""
+        """Read the addresses of the data from a descriptor table, all of it or its rest, that the server has fetched."""
         if exchange.table is None:
             return
         before, rest = divmod(address - exchange.table[0], 16)
@@ -397,7 +396,7 @@ class Recorder(Wrapped):
             setattr(exchange, "outgoing" if name == "data_out" else "incoming", stretches)
 
     def window(self, remote: int, length: int, access: Access = Access.READ) -> memoryview | None:
-        """None: what is copied can be recorded."""
+        """None: so all data is copied, and can be recorded."""
         return None
 
     # The native path.
@@ -415,7 +414,7 @@ class Recorder(Wrapped):
         return self._link
 
     def native_client(self, tap: Callable[[str, bytes], object] | None = None) -> Any:
-        """See :meth:`Port.native_client`: a link that writes down what passes through it, as it passes."""
+        """See :meth:`Port.native_client`: a link that records what passes through it at once."""
         pending: list[tuple[_Exchange | None, list[tuple[Stretch, bytes]]]] = []
 
         def passes(what: str, element: bytes) -> None:
@@ -432,7 +431,7 @@ class Recorder(Wrapped):
         return self._link
 
     def _catch_up(self) -> None:
-        """What has passed by the native path is older than what comes now, and so is what was wrong with it."""
+        """Record what has passed by the native path before anything newer, and raise its errors first."""
         if self._link is not None:
             self._link.tell()
 
@@ -441,7 +440,7 @@ class Recorder(Wrapped):
     def wait(self, timeout: float | None = None) -> bool:
         """See :meth:`Port.wait`."""
         self._catch_up()
-        self._flush()  # who follows the file sees all of it while nothing passes
+        self._flush()  # so that a reader of the file has all records while the port is idle
         return self.port.wait(timeout)
 
     def close(self) -> None:
@@ -455,12 +454,12 @@ class Recorder(Wrapped):
 
 
 def _made(path: str | os.PathLike[str]) -> TextIO:
-    """An empty file, for its owner alone where it is new: what passes is the data of somebody's disks."""
+    """Open an empty file, with mode 0600 if it is new, as it will have the contents of disks."""
     return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w")  # noqa: PTH123
 
 
 def _title(element: bytes) -> str:
-    """A few words on a queue element."""
+    """A short description of a queue element."""
     header, kind = element[0], element[1]
     if header == crq.Valid.INIT:
         return {1: "INIT", 2: "INIT COMPLETE"}.get(kind, f"initialization {kind}")
@@ -476,4 +475,4 @@ NOTED: dict[str, Callable[[Recorder, int, bytes], None]] = {
     "stored": Recorder._stored,
     "sent": lambda recorder, _, element: recorder._sent(element, None, []),
 }
-"""What becomes of a note of the native path's: the same as when the engine does it."""
+"""How each note of the native path is recorded: as if the engine had done the same."""

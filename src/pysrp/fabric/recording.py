@@ -1,4 +1,4 @@
-"""Reading what a :class:`~pysrp.fabric.recorder.Recorder` has written, record by record.
+"""Reads the recordings of a :class:`~pysrp.fabric.recorder.Recorder`, record by record.
 
 ::
 
@@ -7,8 +7,8 @@
         if isinstance(view := record.view(), srp.Cmd):
             print(view.lun, scsi.parse_cdb(view.cdb))
 
-A recording is JSON lines; what stands in one is described in :mod:`pysrp.fabric.recorder`. It may still be written: a last line
-that is not whole yet is left out.
+A recording is JSON lines, which :mod:`pysrp.fabric.recorder` describes. Another process may still be writing it: an incomplete
+last line is left out.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ DATAGRAMS: dict[int, type[View]] = {
     mad.MadType.ADAPTER_INFO: mad.AdapterInfoData,
     mad.MadType.CAPABILITIES: mad.CapabilitiesData,
 }
-"""What is in the buffer of a datagram, by its type."""
+"""The structure in the buffer of a datagram, by the datagram's type."""
 
 SHA256 = re.compile("[0-9a-f]{64}")
 ADDRESS = re.compile("[0-9a-fA-F]{1,16}")
 LATEST = 1 << 44
-"""Seconds since the epoch, of which the microseconds are a number of 64 bits (pcapng)."""
+"""The latest time of a record in seconds since the epoch, so that its microseconds fit in 64 bits (pcapng)."""
 
 
 class Record(NamedTuple):
-    """One line of a recording: bytes that passed, and what they belong to."""
+    """One line of a recording: bytes that passed, and the request that they belong to."""
 
     direction: Direction
     """``i2t`` from the initiator to the target, ``t2i`` the other way."""
@@ -50,23 +50,23 @@ class Record(NamedTuple):
     data: bytes
     """The bytes: all of them, unless :attr:`truncated`."""
     length: int
-    """How many bytes there were."""
+    """How many bytes passed."""
     seq: int | None = None
     """Its number in the recording, from 1."""
     note: str = ""
-    """For the reader."""
+    """A description for human readers."""
     time: float | None = None
-    """When it was written down, in seconds since the epoch."""
+    """When it was recorded, in seconds since the epoch."""
     address: int | None = None
     """Bus address in the client's window."""
     transaction: int | None = None
     """The same number for all that belongs to one request."""
     sha256: str = ""
-    """Of all bytes, in hexadecimal, where the recording has not all of them."""
+    """SHA-256 of all bytes, in hexadecimal, if the recording does not have all of them."""
     format: int = 0
-    """What the element of its transaction says that the IU is: a :class:`pysrp.crq.Format`; 0: not known."""
+    """The format in the element of its transaction, a :class:`pysrp.crq.Format`; 0: not known."""
     cdb: bytes = b""
-    """The CDB of the command that it belongs to, as its SRP_CMD has it, with what follows the first 16 bytes."""
+    """The CDB of the command that it belongs to, as in its SRP_CMD, with the additional CDB."""
     datagram: int = 0
     """The type of the datagram that it belongs to (:class:`pysrp.mad.MadType`); 0: to none, or not known."""
 
@@ -76,9 +76,9 @@ class Record(NamedTuple):
         return len(self.data) < self.length
 
     def view(self) -> View | None:
-        """The structure that the bytes are; None where nothing says which one, and where there are not all of them.
+        """The bytes as a view of their structure; None if the structure is not known, or the record is truncated.
 
-        DecodeError for bytes that cannot be what they are said to be.
+        DecodeError for bytes that are not a valid structure of that kind.
         """
         if self.truncated or not self.data:
             return None
@@ -97,7 +97,7 @@ class Record(NamedTuple):
         return None
 
     def line(self) -> str:
-        """The line of a recording that it is, without the end of the line."""
+        """The record as a line of a recording, without the newline."""
         entry: dict[str, Any] = {
             "seq": self.seq,
             "dir": self.direction,
@@ -119,11 +119,11 @@ class Record(NamedTuple):
 
 
 MOST_TRANSACTIONS = 1 << 16
-"""Of so many what is known is kept: more than are under way at any time, and a live recording has no end."""
+"""The most transactions of which details are kept: more than are under way at any time. A live recording has no end."""
 
 
 class Reader:
-    """Makes records of lines, which it gets in their order: what an IU is, the element before it says.
+    """Makes records of lines, which must come in order, as the element before an IU says what the IU is.
 
     ``name`` is what its errors call the recording.
     """
@@ -136,7 +136,7 @@ class Reader:
         self._datagrams: dict[int | None, int] = {}
 
     def record(self, line: str) -> Record:
-        """The record of the next line. DecodeError, which names file and line, for one that is none; go on with the next."""
+        """The record of the next line. For an invalid line DecodeError, which names file and line; later lines can be read."""
         self._count += 1
         try:
             return self._known(record_of(json.loads(line)))
@@ -148,14 +148,14 @@ class Reader:
         raise DecodeError(f"{where} is no record of a recording: {reason}", offset=self._count)
 
     def blank(self) -> None:
-        """The next line is empty: it counts, and is nothing."""
+        """Skip an empty line, which counts for line numbers."""
         self._count += 1
 
     def _known(self, record: Record) -> Record:
-        """The record with what is known of its transaction; what it says itself is known from now on."""
+        """Add what is known of its transaction to a record, and note what the record says about the transaction."""
         number, data, out = record.transaction, record.data, record.direction == "i2t"
         if record.what == "crq" and out and len(data) == crq.Element.SIZE:
-            # A number may come again, where several recordings stand one behind the other.
+            # A number may come again, if several recordings were concatenated.
             self._forget(number)
             if len(self._formats) >= MOST_TRANSACTIONS:
                 self._forget(next(iter(self._formats)))
@@ -177,9 +177,9 @@ class Reader:
 
 
 def name_of(format: int, iu: bytes) -> str:
-    """What an IU or datagram is called, a command as its CDB is: ``READ(10)``, ``LoginReq``, ``AdapterInfo``; ``unreadable``.
+    """The name of an IU or datagram, for a command that of its CDB: ``READ(10)``, ``LoginReq``, ``AdapterInfo``.
 
-    ``format`` is that of its element, a :class:`pysrp.crq.Format`.
+    ``unreadable`` for what cannot be decoded. ``format`` is that of its element, a :class:`pysrp.crq.Format`.
     """
     try:
         unit = mad.parse(iu) if format == crq.Format.MAD else srp.parse(iu)
@@ -191,7 +191,7 @@ def name_of(format: int, iu: bytes) -> str:
 
 
 def cdb_of(iu: bytes) -> bytes:
-    """The CDB of an SRP_CMD, as far as it is there."""
+    """The CDB of an SRP_CMD; of a truncated one as many bytes as there are."""
     try:
         return bytes(srp.Cmd(iu).cdb)
     except DecodeError:
@@ -199,7 +199,7 @@ def cdb_of(iu: bytes) -> bytes:
 
 
 def number(entry: dict[str, Any], name: str) -> int | None:
-    """A whole number of 64 bits, or nothing; ValueError for anything else."""
+    """The entry ``name``: an integer from 0 to 64 bits, or None if there is none; ValueError for anything else."""
     value = entry.get(name)
     if value is not None and (type(value) is not int or not 0 <= value < 1 << 64):
         raise ValueError(f"{name} is {value!r:.50}")
@@ -207,7 +207,7 @@ def number(entry: dict[str, Any], name: str) -> int | None:
 
 
 def record_of(entry: Any) -> Record:
-    """A record by itself. KeyError for what is not there, ValueError or TypeError for what is something else."""
+    """The record of one line's JSON alone. KeyError for a missing entry, ValueError or TypeError for an invalid one."""
     if not isinstance(entry, dict):
         raise TypeError(f"{type(entry).__name__} in place of an object")
     data = bytes.fromhex(entry["hex"])
@@ -239,14 +239,14 @@ def record_of(entry: Any) -> Record:
 
 
 def is_whole(line: str) -> bool:
-    """False for what may be the first half of a record."""
+    """False for a line that may be the first part of a record."""
     return line.endswith(("\n", "}")) or not line.startswith("{")
 
 
 def each_of(lines: Iterable[str], name: str = "") -> Iterator[tuple[int, Record | DecodeError]]:
-    """Number and record of each line, the first one 1; a line that is no record gives the error that says so.
+    """Number (from 1) and record of each line; for an invalid line its number and the DecodeError.
 
-    Empty lines are left out, and a last line without its end that is no record: it is still being written.
+    Empty lines are left out. So is an incomplete last line, as it is still being written.
     """
     reader = Reader(name)
     for number, line in enumerate(lines, 1):
@@ -261,10 +261,10 @@ def each_of(lines: Iterable[str], name: str = "") -> Iterator[tuple[int, Record 
 
 
 def read(source: str | os.PathLike[str] | Iterable[str], name: str = "") -> Iterator[Record]:
-    """The records of a recording: its path, or its lines, such as an open text file. ``name``: what errors call it.
+    """The records of a recording, given by its path, or by its lines, such as an open text file. ``name`` is for error messages.
 
-    Empty lines are left out, and a last line without its end that is no record: it is still being written. OSError as opening
-    does; DecodeError, which names file and line, for a line that is no record.
+    Empty lines are left out. So is an incomplete last line, as it is still being written. OSError if the file cannot be
+    opened; DecodeError, which names file and line, for an invalid line.
     """
     if isinstance(source, (str, os.PathLike)):
         with open(source, encoding="utf-8", errors="replace") as file:  # noqa: PTH123

@@ -1,4 +1,4 @@
-"""Between clients and a server, in a process of its own: elements are passed on, seen, edited, lost, late, or twice.
+"""A process between clients and a server, which can edit, drop, delay or repeat the elements that it passes on.
 
 ::
 
@@ -9,14 +9,14 @@
     with Relay("unix:/tmp/between", "unix:/tmp/vios", lambda number: edit) as relay:
         relay.run()
 
-``edit`` sees what the one of an :class:`~pysrp.fabric.interposer.Interposer` sees. What it returns says when the element
-goes on: None at once; else it is a list of seconds from now, once for each: ``[]`` never, ``[0, 0]`` twice, ``[0.5]`` late.
+``edit`` has the arguments that it has in an :class:`~pysrp.fabric.interposer.Interposer`. It returns when to pass the element on:
+None for at once, else a list of delays in seconds, one for each time: ``[]`` never, ``[0, 0]`` twice, ``[0.5]`` late.
 
-Nothing of the data is copied. Each client hands over its window as a memfd; the server is given the same one, so it reads
-and writes the client's memory itself, and an IU is edited where it lies. So both ends are ``unix:``.
+The relay does not copy data. Each client passes its window as a memfd, which the relay passes on to the server. So the server
+reads and writes the client's memory itself, and an IU is edited in place. This needs ``unix:`` at both ends.
 
-What one end does with its queue the other end sees: a client that closes its queue, a server that is disabled or gone. Where
-the server is gone, clients wait, as with a server of their own, until there is one again at its URL.
+When one end closes its queue, the relay closes the queue to the other end. When the server is gone, clients wait until there is
+a server at its URL again, as they do without a relay.
 """
 
 from __future__ import annotations
@@ -49,28 +49,28 @@ LOST = 1, 2
 """Transport events: the partner failed; it closed its queue."""
 
 BATCH = 256
-"""Elements that are taken out of a queue at a time."""
+"""The most elements that are taken out of a queue at a time."""
 
 RETRY = 0.001
 """Seconds until a queue that was full is tried again."""
 
 MOST = 4096
-"""Elements that wait for one end; what comes beyond is lost, as in a hypervisor whose queue is full."""
+"""The most elements that wait for one end; more are dropped, as in a hypervisor whose queue is full."""
 
 MAX_CLIENTS = 64
-"""Each needs about 14 descriptors; further ones wait to be accepted."""
+"""The most clients, as each needs about 14 descriptors; more clients wait to be accepted."""
 
 LONGEST = 3600.0
-"""Seconds that an element may be late."""
+"""The longest delay of an element in seconds."""
 
 Self = TypeVar("Self", bound="Relay")
 
 
 class LentPort(shm.ClientPort):
-    """A client's end whose window is that of a client somewhere else, who alone allocates there."""
+    """A client's port over the window of a client in another process, which alone allocates memory there."""
 
     def stretch(self, address: int, size: int) -> memoryview:
-        """The window's memory by bus address, as far as it is mapped and in one piece."""
+        """The window's memory by bus address, as far as it is mapped and contiguous."""
         if (whole := self._reach(address, size)) is not None:
             return whole
         there = bisect.bisect_left(range(size), True, key=lambda less: self._reach(address, less + 1) is None)
@@ -80,7 +80,7 @@ class LentPort(shm.ClientPort):
         return self.own_memory(address, size) if address >= 0 else None
 
     def hcall_register(self) -> int:
-        """H_REG_CRQ before the server is sought: it is told at once, and says INIT where it is open."""
+        """H_REG_CRQ before looking for the server, so that the greeting says at once that the queue is registered."""
         code = int(fast.Adapter.hcall_register(self))
         self._call_again()
         self.attend()
@@ -92,7 +92,7 @@ class LentPort(shm.ClientPort):
 
 
 class _Way:
-    """What is to go to one end, by the time when it is due."""
+    """The elements that wait to be sent to one end, ordered by the time when they are due."""
 
     def __init__(self, port: Port, name: str) -> None:
         self._port = port
@@ -102,7 +102,7 @@ class _Way:
         self._next = 0.0
 
     def add(self, due: float, element: bytes) -> bool:
-        """False if too many wait already."""
+        """Add an element; False if too many wait already."""
         if len(self._waiting) >= MOST:
             return False
         heapq.heappush(self._waiting, (due, next(self._serial), element))
@@ -112,13 +112,13 @@ class _Way:
         self._waiting.clear()
 
     def send(self, now: float) -> float | None:
-        """Send what is due; when the next one is."""
+        """Send the elements that are due; returns the time when the next one is, None if there is none."""
         while self._waiting and max(self._waiting[0][0], self._next) <= now:
             entry = heapq.heappop(self._waiting)
             try:
                 taken = self._port.send_many([entry[2]])
             except PartnerGone:
-                taken = 1  # whoever has closed its queue begins anew
+                taken = 1  # dropped: an end that has closed its queue begins a new connection
             except HcallError as problem:
                 log.warning("%s: %s: %s", self._name, entry[2].hex(" "), problem)
                 taken = 1
@@ -129,7 +129,7 @@ class _Way:
 
 
 class _Joint:
-    """One client, and the connection to the server that is made for it."""
+    """One client, and the connection to the server that the relay has opened for it."""
 
     def __init__(
         self, number: int, near: shm.ServerPort, far: LentPort, port: Port, edit: Edit, grace: float
@@ -142,7 +142,7 @@ class _Joint:
         self._open = False
         self._told = ""
         self._patience = 0.0
-        """When a server that has been called, and has not answered, does not answer."""
+        """The time until which a server may take to answer a greeting before that is reported; 0.0: no greeting is open."""
         self._to_client = _Way(near, f"{self.name} t2i")
         self._to_server = _Way(port, f"{self.name} i2t")
         self._counts: Counter[str] = Counter()
@@ -150,7 +150,7 @@ class _Joint:
         port.signal(True)
 
     def turn(self, now: float) -> float | None:
-        """Pass on what there is; when it is wanted again at the latest."""
+        """Pass elements on; returns the time for the next call at the latest, None if there is none."""
         answers = self.port.poll(BATCH)
         self._follow()
         self._tell(now)
@@ -168,7 +168,7 @@ class _Joint:
                 self._passage.sent(element, passed.iu)
                 self._pass("i2t", passed, self._to_server, now)
         dues = self._to_server.send(now), self._to_client.send(now), self._patience or None
-        # A port signals again when it was seen empty. And waiting brings a recorder's file up to date.
+        # A port signals again only after a poll that found it empty. wait() also makes a recorder flush its file.
         if len(answers) == BATCH or len(asked) == BATCH or self.port.wait(0):
             return now
         return min((due for due in dues if due is not None), default=None)
@@ -196,7 +196,7 @@ class _Joint:
             self._counts["overflowed"] += 1
 
     def _follow(self) -> None:
-        """The client's partner has a queue as long as the server has one."""
+        """Register or free the queue towards the client, as the server has one or not."""
         if self._far.connected and not self._open:
             self._open = True
             self.near.register()
@@ -205,7 +205,7 @@ class _Joint:
             self._close()
 
     def _tell(self, now: float) -> None:
-        """Say once why there is no server; one that is called has its time to answer."""
+        """Log once why there is no server; but not while a server still has time to answer."""
         if self._far.calling and not self._patience and self._far.problem != self._told:
             self._patience = now + self._grace
         if self._far.calling and now < self._patience:
@@ -238,7 +238,7 @@ class _Joint:
             self.port.signal(True)
 
     def close(self) -> str:
-        """Leave both; what there was to see, in words."""
+        """Close both ports; returns the counts of elements as text."""
         self.port.close()
         self.near.close()
         counts = self._counts
@@ -251,7 +251,7 @@ class _Joint:
 
 
 def delays_of(result: object) -> list[float]:
-    """In how many seconds an element goes on, as ``edit`` has said. ValueError for what says nothing of the kind."""
+    """The delays in seconds that ``edit`` has returned. ValueError for an invalid return value."""
     if result is None:
         return [0.0]
     try:
@@ -266,14 +266,14 @@ def delays_of(result: object) -> list[float]:
 
 
 class Relay:
-    """Takes clients at ``here`` and connects each to the server at ``there``; both are ``unix:`` URLs.
+    """Accepts clients at ``here`` and connects each to the server at ``there``; both are ``unix:`` URLs.
 
-    ``edits`` gives for each client, by its number from 1, the function that sees and edits what passes; ``wrap``, likewise, what is
-    put before its port towards the server, such as a :class:`~pysrp.fabric.recorder.Recorder`: it sees what the server gets and
-    says. ``once``: it ends with its first client. ``mode`` are the permission bits of the socket. ``timeout``: a server that has not
-    answered for so many seconds does not answer.
+    ``edits`` is called with the number of each client, from 1, and returns its ``edit`` function. ``wrap`` is called with the
+    number and the port towards the server, and returns the port to use, such as a :class:`~pysrp.fabric.recorder.Recorder`
+    around it, which records what the server receives and sends. ``once``: :meth:`run` returns when its first client has gone.
+    ``mode`` are the permission bits of the socket. ``timeout`` is how many seconds the server may take to answer.
 
-    ConfigError for other transports, or if somebody listens ``here``; TransportError if nobody answers ``there``.
+    ConfigError for other transports, or if there is a server at ``here``; TransportError if no server answers at ``there``.
     """
 
     def __init__(
@@ -306,7 +306,7 @@ class Relay:
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._selector = selectors.DefaultSelector()
         try:
-            # What the server says of itself clients are told here: to them this is it.
+            # Clients get the server's identity, as if they were connected to it.
             self._listener = shm.UnixListener(
                 Path(here.partition(":")[2]), identity=server, window_size=shm.LEAST_WINDOW, queue_size=fabric.DEFAULT_QUEUE,
                 max_window=4 << 30, mode=mode, uids=None,
@@ -320,7 +320,7 @@ class Relay:
         self._selector.register(self._listener, selectors.EVENT_READ)
 
     def run(self) -> None:
-        """Until :meth:`stop`. What ``edit`` raises comes out of this, ValueError too for what it should not do."""
+        """Run until :meth:`stop`. Exceptions of ``edit`` are raised here, and ValueError for an invalid edit or return value."""
         while not self._stopped:
             dues = [due for due in self._joints.values() if due is not None]
             left = max(0.0, min(dues) - time.monotonic()) if dues else None
@@ -333,12 +333,12 @@ class Relay:
                 self._join(near)
 
     def stop(self) -> None:
-        """Let :meth:`run` return soon. From any thread, or a signal's handler."""
+        """Let :meth:`run` return soon. May be called from any thread, or from a signal handler."""
         self._stopped = True
         os.eventfd_write(self._bell, 1)
 
     def close(self) -> None:
-        """Leave all clients and the server. Harmless when repeated."""
+        """Disconnect all clients from the server and close the socket. Harmless when repeated."""
         for joint in list(self._joints):
             self._leave(joint, "is left")
         self._listener.close()

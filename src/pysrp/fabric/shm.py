@@ -1,15 +1,15 @@
-"""``unix:PATH``: two processes, one connection each, no third party.
+"""``unix:PATH``: client and server are two processes, without a third one between them.
 
 The server listens on a Unix socket. Per connection there are two memfds, sealed so that neither side
 can shrink what the other has mapped: the client's window (made by the client, kept while servers come
-and go, as PAPR keeps a window's table), and the two queues (made by the server, new every time, so that
-nothing a former partner still holds can disturb). Two eventfds are the doorbells. After one message
-each way the socket carries nothing: its hang-up is how a side learns that the other died.
+and go, as PAPR keeps a window's table), and the two queues (made by the server for each connection, so that
+a former partner cannot write to them). Two eventfds are the doorbells. After one message in
+each direction the socket carries no data: each side learns from its hang-up that the other has died.
 
-A client whose server is gone tells its owner by transport event 1 and seeks the next server by itself:
+When its server is gone, a client port reports transport event 1 and looks for the next server by itself:
 it tries once, and again whenever a file is moved into the socket's directory, which is how a server
-puts its socket there. What a partner may be lying about is checked here once (sizes, seals, kinds of
-descriptors); what it writes into shared memory is the business of ``_fast/fabric.h``.
+puts its socket there. What a partner says in its message is checked here once (sizes, seals, kinds of
+descriptors); what it writes into shared memory is checked in ``_fast/fabric.h``.
 """
 
 from __future__ import annotations
@@ -43,18 +43,19 @@ FAILED = 1
 """Transport event: the partner's partition failed."""
 
 MAX_PENDING = 64
-"""Clients that have connected and not yet said hello; beyond that the oldest is turned away."""
+"""The most clients that have connected and not sent their greeting; of more, the oldest is disconnected."""
 
 ASIDE = 0.2
-"""Seconds that a partner's descriptors may take to be closed before the others go on. A client whose greeting takes longer, as on
-a busy machine, comes behind them.
+"""Seconds that a listener waits for a client's greeting to be handled in a thread of its own (:class:`_Aside`), before it
+handles other clients. A greeting that takes longer, as on a busy machine, is accepted later.
 """
 
 ANSWER = 2.0
-"""Likewise, where a client looks at a server's answer: nobody else waits, and a busy machine may not run a thread for long."""
+"""The same for a client that handles its server's answer. It is longer, as no other client waits meanwhile, and a busy machine
+may not run the thread for long."""
 
 MAX_PATH = 107 - 20
-"""Bytes: what the kernel takes, less the suffix of a socket that is being set up."""
+"""Bytes of the longest path: those that the kernel takes, less the suffix of a socket that is being set up."""
 
 LEAST_WINDOW = 8192
 """Bytes of the smallest window that a client may have: a page of IUs and one of data."""
@@ -65,9 +66,9 @@ MFD_NOEXEC_SEAL = 8
 
 
 class _Greeting:
-    """The one message that each side sends: who it is, its sizes, or why it refuses.
+    """The one message that each side sends: its identity and sizes, or why it refuses the other side.
 
-    magic, version, whether its queue is registered, queue size, window size, unit address, partition
+    Its fields: magic, version, whether the sender's queue is registered, queue size, window size, unit address, partition
     number, partition name, location code, system id, refusal (text is UTF-8, padded with zeros).
     """
 
@@ -119,7 +120,7 @@ class _Greeting:
 
 
 class _Refusal(Exception):
-    """Why the other side's greeting, or the other side, cannot be accepted."""
+    """The other side, or its greeting, is not acceptable; the text says why."""
 
 
 def _memfd(name: str, size: int) -> int:
@@ -135,7 +136,7 @@ def _memfd(name: str, size: int) -> int:
 
 
 def _map(fd: int, size: int) -> fast.Region:
-    """Map a memfd that the other side has made: it must not be able to take the pages away again."""
+    """Map a memfd that the other side has made; _Refusal unless it is sealed, as a shrunk one would raise SIGBUS here."""
     try:
         seals = fcntl.fcntl(fd, fcntl.F_GET_SEALS)
     except OSError:
@@ -151,7 +152,7 @@ def _map(fd: int, size: int) -> fast.Region:
 
 
 def _check_bell(fd: int) -> None:
-    """Writing into just any descriptor could block, or do harm in this process's name."""
+    """_Refusal for a descriptor that is no eventfd: a write to it could block, or misuse this process's rights."""
     if str(Path(f"/proc/self/fd/{fd}").readlink()) != "anon_inode:[eventfd]":
         raise _Refusal("a doorbell must be an eventfd")
 
@@ -163,17 +164,18 @@ def _check_user(sock: socket.socket, uids: Collection[int] | None) -> None:
 
 
 class _Aside:
-    """Does what a partner can make last as long as it likes, in threads that may be left behind.
+    """Makes calls that a partner can delay without limit in threads of their own, which may be left running.
 
-    Such is to close what it has passed: a connection with SO_LINGER, a file of a file system that does not answer.
-    The kernel closes descriptors, too, for which there was no room, or that nobody had taken from a socket.
+    Closing a descriptor that a partner has passed is such a call: it may be a connection with SO_LINGER, or a file of a
+    file system that does not answer. The kernel also closes descriptors for which there was no room in a receive call, and
+    those in messages that were never received.
     """
 
     def __init__(self) -> None:
         self._left: list[threading.Thread] = []
 
     def full(self) -> bool:
-        """Whether so many are at work still that there should not be more."""
+        """Whether :data:`MAX_PENDING` threads are still running, so that no more should be started."""
         self._left = [thread for thread in self._left if thread.is_alive()]
         return len(self._left) >= MAX_PENDING
 
@@ -183,8 +185,10 @@ class _Aside:
         undo: Callable[[Any], None] = lambda result: None,
         seconds: float | None = None,
     ) -> Any:
-        """What ``work`` returns or raises; _Refusal if that takes longer than so many seconds (None: :data:`ASIDE`), ``undo``
-        then has its late result.
+        """Run ``work`` in a thread, and return or raise what it does.
+
+        _Refusal if it takes longer than ``seconds`` (None: :data:`ASIDE`); its result, if not None, is passed to ``undo``
+        when it comes. OSError if there can be no more threads.
         """
 
         def run(outcome: Future[Any]) -> None:
@@ -193,7 +197,7 @@ class _Aside:
             except BaseException as problem:
                 outcome.set_exception(problem)
             finally:
-                del outcome  # an error would lead through its traceback to itself, and keep a window mapped
+                del outcome  # else an exception and its traceback would be a cycle that keeps a window mapped
 
         def late(done: Future[Any]) -> None:
             if done.exception() is None and done.result() is not None:
@@ -224,13 +228,14 @@ def _close_bells(welcome: tuple[_Greeting, fast.Region, list[FileIO]]) -> None:
 
 
 def _deafen(sock: socket.socket) -> None:
-    """The client has said all: drop what else is there, and let the kernel refuse what would come.
+    """Drop what the client has sent after its greeting, and let the kernel refuse more.
 
-    So there is nothing that would have to be closed with the socket. Only one end may do it: both would hang up.
+    So closing the socket closes no descriptors that the client has passed. Only one end may do this: SHUT_RD on both ends
+    would be a hang-up.
     """
     with contextlib.suppress(OSError):
         sock.shutdown(socket.SHUT_RD)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)  # an empty message is not the end then
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)  # to tell an empty message from the end
         while sock.recvmsg(1, socket.CMSG_SPACE(12), socket.MSG_DONTWAIT)[1]:
             pass
 
@@ -243,7 +248,7 @@ def _events(sock: socket.socket) -> int:
 
 @contextlib.contextmanager
 def _receive(sock: socket.socket) -> Iterator[tuple[bytes, list[int]]]:
-    """A greeting and its descriptors, which are closed at the end unless taken out of the list."""
+    """Receive a greeting and its descriptors, which are closed at the end of the block unless removed from the list."""
     data, fds, _, _ = socket.recv_fds(
         sock, _Greeting.LAYOUT.size + 1, 4, socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
     )
@@ -255,10 +260,11 @@ def _receive(sock: socket.socket) -> Iterator[tuple[bytes, list[int]]]:
 
 
 class _ShmPort(fast.Adapter, Port):
-    """What both sides share: the socket, and what its hang-up means.
+    """What both sides have in common: the socket, and what its hang-up means.
 
-    A signal handler's exception may come between any two steps of it. So descriptors are in objects, which close them
-    once, at the latest when they go; and what is left half way is hung up, or taken up again (``Adapter.tend``).
+    A signal handler may raise between any two steps here. So each descriptor is owned by an object, which closes it
+    once, at the latest when it is deallocated; and a connection that is half made is hung up, or finished by the next call
+    (``Adapter.tend``).
     """
 
     def __init__(self, queue_size: int, window_size: int, region: fast.Region, identity: Identity) -> None:
@@ -270,11 +276,11 @@ class _ShmPort(fast.Adapter, Port):
 
     @property
     def partner(self) -> Identity | None:
-        """The other process, as it introduced itself."""
+        """The other process' identity, from its greeting."""
         return self._partner
 
     def fail(self, call: str, code: int) -> None:
-        """Raise what the code stands for."""
+        """Raise the exception for a return code."""
         fail(call, code)
 
     def close(self) -> None:
@@ -295,7 +301,7 @@ class _ShmPort(fast.Adapter, Port):
         self.link(link, self.is_server, client_queue, server_queue, mine.fileno(), other.fileno())
 
     def _hang_up(self) -> None:
-        """Let go of the partner, who may be dead: its elements, then transport event 1, stay to be polled."""
+        """Disconnect from the partner, which may be dead. Its elements, then transport event 1, can still be polled."""
         sock, self._socket = self._socket, None
         if sock is not None:
             self.unwatch(sock.fileno())
@@ -310,11 +316,11 @@ class _ShmPort(fast.Adapter, Port):
 
 
 class ServerPort(_ShmPort):
-    """The server's end of one connection; ends with it."""
+    """The server's end of one connection; it ends with the connection."""
 
     is_server = True
     client_window: tuple[FileIO, int] | None = None
-    """The memfd of the client's window, and its bytes, where the listener keeps them."""
+    """The memfd of the client's window, and its size in bytes, if the listener has ``keeps_windows``."""
 
     @property
     def ended(self) -> bool:
@@ -322,7 +328,7 @@ class ServerPort(_ShmPort):
         return self._socket is None
 
     def attend(self) -> None:
-        """See whether the client hung up."""
+        """Check whether the client has hung up, and disconnect if so."""
         if self._socket is not None and _events(self._socket) & select.POLLHUP:
             self._hang_up()
 
@@ -351,7 +357,7 @@ class ServerPort(_ShmPort):
 
 
 class ClientPort(_ShmPort):
-    """The client's end; outlives its servers."""
+    """The client's end; it stays open while servers come and go."""
 
     is_server = False
 
@@ -371,23 +377,23 @@ class ClientPort(_ShmPort):
         self._uids = uids
         self._watch: FileIO | None = None
         self.problem: str = ""
-        """Why there is no partner, in words."""
+        """Why there is no partner, as text."""
         self.refused: bool = False
-        """Whether the problem is that one side will not have the other."""
+        """Whether there is no partner because one side refuses the other."""
         self._leaving = False
 
     @property
     def ended(self) -> bool:
-        """Only when closed: another server may come."""
+        """True only when closed: another server may come."""
         return self.closed
 
     @property
     def calling(self) -> bool:
-        """Whether a server has been called that has not answered yet."""
+        """Whether a greeting has been sent to a server that has not answered yet."""
         return self._socket is not None and self._partner is None
 
     def attend(self) -> None:
-        """The next step towards a partner, whatever it is now."""
+        """Do the next step: notice a hang-up, take a server's answer, or look for a server."""
         if self.closed:
             return
         if self._socket is not None:
@@ -398,28 +404,28 @@ class ClientPort(_ShmPort):
                 self.problem = "the server hung up"
                 self._hang_up()
             elif self.available_now:
-                return  # what the last partner sent comes first; the socket stays readable
+                return  # elements of the last partner are to be polled first; the socket stays readable
             else:
                 self._hear_welcome()
         if self._socket is None and not self._leaving:
             self._seek()
 
     def hcall_register(self) -> int:
-        """H_REG_CRQ, also told to a server that has been called and has not answered yet."""
+        """H_REG_CRQ; a server that has not answered the greeting yet gets a new one."""
         self.attend()
         code = super().hcall_register()
         self._call_again()
         return code
 
     def hcall_free(self) -> int:
-        """H_FREE_CRQ, likewise."""
+        """H_FREE_CRQ; a server that has not answered the greeting yet gets a new one."""
         self.attend()
         code = super().hcall_free()
         self._call_again()
         return code
 
     def _call_again(self) -> None:
-        """The greeting says whether the queue is registered, for the server's H_REG_CRQ: say it anew."""
+        """Send a new greeting, as it says whether this queue is registered, which the server's H_REG_CRQ returns."""
         if self.calling and not self._leaving:
             self._hang_up()
             self._seek()
@@ -435,7 +441,7 @@ class ClientPort(_ShmPort):
             self.watch(watch.fileno())
             self._watch = watch
             if self.refused:
-                return  # the same server would say the same: wait for another
+                return  # the same server would refuse again: wait for another one
         else:
             with contextlib.suppress(BlockingIOError):
                 os.read(self._watch.fileno(), 65536)
@@ -459,7 +465,7 @@ class ClientPort(_ShmPort):
         self._stop_watching()
 
     def _hear_welcome(self) -> None:
-        sock, self._socket = self._socket, None  # hung up should this end in between
+        sock, self._socket = self._socket, None  # closed with this local reference if a signal handler raises
         assert sock is not None
         try:
             welcome, link, bells = self._aside.do(lambda: self._take_welcome(sock), _close_bells, ANSWER)
@@ -477,7 +483,7 @@ class ClientPort(_ShmPort):
         self._socket = sock
 
     def _take_welcome(self, sock: socket.socket) -> tuple[_Greeting, fast.Region, list[FileIO]]:
-        """The server's answer, its queues and its doorbells."""
+        """Receive the server's answer: its greeting, the queues and the doorbells. Raises _Refusal or OSError."""
         with _receive(sock) as (data, fds):
             if not data:
                 raise ConnectionResetError("the server hung up")
@@ -500,14 +506,17 @@ class ClientPort(_ShmPort):
             watch.close()
 
     def close(self) -> None:
-        """Free the queue, hang up, give the window back."""
+        """Free the queue, hang up, and close the window."""
         self._leaving = True
         self._stop_watching()
         super().close()
         self._window.close()
 
     def find(self, timeout: float | None) -> None:
-        """Wait until there is a partner; TransportError tells why there is none."""
+        """Wait until there is a partner. After ``timeout`` seconds, or at a refusal, TransportError says why there is none.
+
+        With 0 it returns at once.
+        """
         end = None if timeout is None else time.monotonic() + timeout
         ready = select.poll()
         ready.register(self.fileno(), select.POLLIN)
@@ -522,10 +531,10 @@ class ClientPort(_ShmPort):
 
 
 class UnixListener(Listener):
-    """The server's side of a path. One new :class:`ServerPort`, with queues of its own, for each client."""
+    """The server's side of a path: makes a new :class:`ServerPort`, with queues of its own, for each client."""
 
     keeps_windows = False
-    """Whether its ports have the :attr:`ServerPort.client_window`, so that it can be lent to somebody else."""
+    """Whether its ports have :attr:`ServerPort.client_window`, for a relay, which passes it on to another server."""
 
     def __init__(
         self,
@@ -551,9 +560,9 @@ class UnixListener(Listener):
         self._pending: list[socket.socket] = []
         self._aside = _Aside()
         self._late: list[ServerPort] = []
-        """Those that have introduced themselves when nobody waited any more."""
+        """Ports of clients whose greeting took longer than :data:`ASIDE`."""
         self._lock = threading.RLock()
-        """Of what is late, and of its bell."""
+        """For ``_late`` and its bell."""
         self._bell = FileIO(os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK | os.EFD_SEMAPHORE), "r+")
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
         try:
@@ -567,7 +576,11 @@ class UnixListener(Listener):
         self._selector.register(self._bell, selectors.EVENT_READ)
 
     def accept(self, timeout: float | None = None) -> ServerPort | None:
-        """The next client that has introduced itself properly; the others are told why not."""
+        """The port of the next client with a valid greeting, or None after ``timeout`` seconds.
+
+        Other clients get a refusal that says why.
+        OSError when the process or the machine has no descriptors left; TransportError when too many greetings hang.
+        """
         end = None if timeout is None else time.monotonic() + timeout
         while True:
             left = None if end is None else max(0.0, end - time.monotonic())
@@ -591,7 +604,7 @@ class UnixListener(Listener):
             sock, _ = self._socket.accept()
         except OSError as error:
             if error.errno in USED_UP:
-                raise  # the caller stays readable: whoever looks again at once looks for ever
+                raise  # the socket stays readable, so trying again at once would loop for ever
             return
         sock.setblocking(False)
         if len(self._pending) >= MAX_PENDING:
@@ -610,7 +623,7 @@ class UnixListener(Listener):
         return port
 
     def _comes_late(self, port: ServerPort) -> None:
-        """Its greeting is over, after the others have gone on. From any thread."""
+        """A greeting has been handled after its timeout: keep the port for :meth:`accept`. Called from any thread."""
         with self._lock:
             if not self._bell.closed:
                 self._late.append(port)
@@ -647,7 +660,7 @@ class UnixListener(Listener):
             self._refuse(sock, refusal)
             return None
         except OSError:
-            sock.close()  # the client's trouble, or too many descriptors here: the others go on
+            sock.close()  # an error of this client, or no descriptors left: other clients are not affected
             return None
         return port
 
@@ -672,7 +685,7 @@ class UnixListener(Listener):
             sock.send(_Greeting(Identity(), refusal=str(refusal)).pack())
 
     def fileno(self) -> int:
-        """Readable while somebody calls or introduces himself."""
+        """Readable while a client connects, or has sent its greeting."""
         return self._selector.fileno()
 
     def close(self) -> None:
@@ -686,7 +699,7 @@ class UnixListener(Listener):
         for port in self._late:
             port.close()
         with contextlib.ExitStack() as stack:
-            # Without the lock too: then only a server that starts at this very moment could lose its name.
+            # Also without the lock: then only a server that starts at this very moment could lose its name.
             with contextlib.suppress(FileNotFoundError, ConfigError):
                 stack.enter_context(directory(self._path))
             with contextlib.suppress(FileNotFoundError):
@@ -707,7 +720,7 @@ def connect(
     """See :func:`pysrp.fabric.connect`."""
     path = _socket_path(address)
     if not identity.unit_address:
-        # An adapter of its own, as each client of one server is another initiator port.
+        # A random unit address, as each client of one server is an initiator port of its own.
         number = int.from_bytes(os.urandom(4), "big") & 0x0FFFFFFF
         identity = dataclasses.replace(identity, unit_address=0x70000000 | number)
     window = FileIO(_memfd("pysrp-window", fast.window_bytes(window_size)), "r+")

@@ -1,4 +1,4 @@
-"""The name of a Unix socket, which is one server's at a time: how it appears, and who may have it."""
+"""The name of a listening Unix socket, which belongs to one server at a time: how a server creates and claims it."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ LOCK_PATIENCE = 2.0
 
 @contextlib.contextmanager
 def directory(path: Path) -> Iterator[None]:
-    """Hold the directory of ``path`` against other servers that start or stop there.
+    """Lock the directory of ``path`` against other servers that start or stop there.
 
-    Whoever may read the directory may hold it too, for ever: ConfigError after LOCK_PATIENCE seconds.
+    Any process that may read the directory can hold the lock for ever: ConfigError after LOCK_PATIENCE seconds.
     """
     fd = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -50,8 +50,8 @@ def directory(path: Path) -> Iterator[None]:
 def claim(sock: socket.socket, path: Path, mode: int) -> int:
     """Listen at ``path`` and return the socket file's inode number.
 
-    The name appears by a rename, when the socket has its permissions and listens already: nobody can
-    connect too early, and a waiting client is told by the kernel at the right moment.
+    The name appears by a rename, when the socket has its permissions and listens already. So no client can
+    connect too early, and inotify tells a waiting client at the right moment.
     """
     hidden = path.with_name(f"{path.name}.{os.getpid()}-{next(_serial)}")
     try:

@@ -1,4 +1,4 @@
-"""What a port is that stands in front of another one: it passes on what it has nothing to add to."""
+"""The base class of ports that wrap another one: it passes on the calls that its subclass does not change."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["Wrapped"]
 
 
 class Wrapped(Port):
-    """In front of an open ``port``; use it instead. Closing it closes the port.
+    """Wraps an open ``port``; use it instead. Closing it closes the port.
 
-    Attributes of the port's own are reached through it. Memory allocated through it is looked at as long as somebody
-    has it. All data has to be copied, and all elements pass: it has no windows and no native links.
+    Other attributes of the port can be used through it. Weak references to memory allocated through it let :meth:`_stretch`
+    find it. All data has to be copied, and all elements pass through it: it has no windows and no native links.
     """
 
     def __init__(self, port: Port) -> None:
@@ -64,12 +64,12 @@ class Wrapped(Port):
         return memory
 
     def _stretch(self, address: int, size: int) -> memoryview:
-        """This end's memory by bus address, as far as it is there: what was allocated through it, and what the port itself
-        knows where somebody else allocates (:class:`pysrp.fabric.relay.LentPort`)."""
+        """This end's memory by bus address, as far as it is mapped: memory that was allocated through this port, or that the
+        wrapped port finds if another process allocates it (:class:`pysrp.fabric.relay.LentPort`)."""
         for each in tuple(self._memories):
             memory = each()
             if memory is None:
-                continue  # it is being forgotten
+                continue  # it has been deallocated
             start = address - memory.address
             try:
                 if 0 <= start < len(memory):
