@@ -1,18 +1,18 @@
-"""The adapter of a VSCSI client: what ibmvscsi is to a Linux client, without sockets, threads or clocks.
+"""The adapter of a VSCSI client, the counterpart of Linux's ibmvscsi, without sockets, threads or clocks.
 
 It joins an SRP session (:class:`~pysrp.initiator.srp_session.SrpSession`) to a command/response queue. A driver opens
-the queue and then feeds the :class:`ClientAdapter` with what happens::
+the queue and then passes events to the :class:`ClientAdapter`::
 
     adapter.opened(now)                     # H_REG_CRQ has been called
     adapter.receive(port.poll(), now)       # 16-byte elements
     adapter.srp.submit(Command(...), now)
     adapter.tick(now)                       # when adapter.deadline() has come
 
-and after each call does what the adapter wants: sends ``adapter.output`` in order, does ``adapter.queue_work`` (close and
-reopen the queue, or enable it), and takes the requests in ``adapter.srp.ended``. Times are seconds of any monotonic clock.
+and after each call sends ``adapter.output`` in order, does ``adapter.queue_work`` (close and reopen the queue, or enable
+it), and takes the requests in ``adapter.srp.ended``. Times are seconds of any monotonic clock.
 
 The rules are those of LoPAR (virtual SCSI); where ibmvscsi of Linux differs in a way that a server can see, the comment
-says which of the two is done and why. What happens when is in :mod:`pysrp.vscsi.client_states`.
+says which of the two is done and why. The state machine is in :mod:`pysrp.vscsi.client_states`.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ INLINE_DESCRIPTORS = 10
 """Entries of an indirect descriptor that fit beside it in an IU of 256 bytes (ibmvscsi's limit)."""
 
 DEFAULT_MAX_TRANSFER = 256 * 512
-"""What ibmvscsi assumes of a server that does not say: 256 sectors."""
+"""The largest transfer in bytes that ibmvscsi assumes if the server does not tell one: 256 sectors."""
 
 BACKLOG = 4096
-"""Elements beyond which a PING gets no answer, as the partner fetches none."""
+"""When so many elements wait to be sent, a PING gets no answer, as the partner does not take any."""
 
 RETRY_CLOSED = 0.1
 """Seconds until sending is tried again when the partner's queue was closed and no event has come."""
@@ -57,7 +57,7 @@ RETRY_CLOSED = 0.1
 
 @dataclass(frozen=True)
 class Host:
-    """What the server told of itself in the adapter info; ``max_transfer`` is in bytes."""
+    """The server's adapter info; ``max_transfer`` is in bytes."""
 
     srp_version: str = ""
     partition_name: str = ""
@@ -68,7 +68,7 @@ class Host:
 
     @classmethod
     def of(cls, data: mad.AdapterInfoData) -> Host:
-        """What the datagram says."""
+        """The values in the datagram's buffer, texts made printable."""
         largest = data.port_max_txu[0]
         return cls(
             printable(data.srp_version),
@@ -91,7 +91,7 @@ else:
 
 
 class _Prefix(_Adapter):
-    """Lines begin as ibmvscsi's do in a kernel log. A server is one peer for each connection."""
+    """Lines begin as ibmvscsi's do in a kernel log. For the limit on log lines, each connection is a peer of its own."""
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[str, MutableMapping[str, Any]]:
         kwargs["extra"] = {"peer": self.extra["peer"]}  # type: ignore[index]
@@ -116,7 +116,7 @@ def _capabilities(options: Options) -> mad.CapabilitiesData:
 
 
 def element_fault(status: int, kind: int) -> SrpError | None:
-    """What an element says against the answer to an SRP request that it tells of, by its status and format."""
+    """The error that an element's status and format mean for the answer to an SRP request; None if there is none."""
     if status != 0 and status != Status.OK2:
         try:
             text = Status(status).name
@@ -129,7 +129,7 @@ def element_fault(status: int, kind: int) -> SrpError | None:
 
 
 class Outbox(Elements):
-    """The link of a session: an element for each IU, to be sent in order."""
+    """The link of a session: makes an element for each IU, to be sent in order."""
 
     limits: Limits = Limits(IU_SIZE, INLINE_DESCRIPTORS, SupportedFormats.DIRECT | SupportedFormats.INDIRECT)
 
@@ -172,14 +172,14 @@ class ClientAdapter(Connection):
         self.queue_work: QueueWork | None = None
         self._outbox = Outbox()
         self.output: list[bytes] = self._outbox.elements
-        """Elements to send, first one first. What was sent is taken out by the driver."""
+        """Elements to send, in order. The driver removes those that it has sent."""
         view = memory.cast("B") if memory.format != "B" else memory
         self._memory = view
         ius = IuMemory(
             view, address, slots=slots, iu_size=IU_SIZE, segments=segments, inline=INLINE_DESCRIPTORS
         )
         self.srp: SrpSession = SrpSession(self._outbox, ius, self.options, self.log, serial)
-        """The session: what a driver submits commands to."""
+        """The session, to which a driver submits commands."""
         if memory.nbytes < self.memory_size(slots, segments):
             raise ValueError(f"{memory.nbytes} bytes of memory, {self.memory_size(slots, segments)} needed")
         self._info = IuMemory.size(slots, IU_SIZE, segments)
@@ -187,11 +187,11 @@ class ClientAdapter(Connection):
         self.host: Host | None = None
         self.capabilities: mad.CapabilitiesData | None = None
         self.rejection: LoginRejected | None = None
-        """Why state is REJECTED."""
+        """Why the last login was rejected; None if it was not."""
         self.logins = 0
         """How often the login has succeeded."""
         self.unanswered = False
-        """Whether the queue is to be closed while a target may still write to what it was given."""
+        """Whether the driver has to change the memory when it reopens the queue, as the target may still write to the old one."""
         self._own_info = mad.AdapterInfoData.build(
             partition_name=self.options.partition_name or "UNKNOWN",
             partition_number=self.options.partition_number,
@@ -199,7 +199,7 @@ class ClientAdapter(Connection):
         )
         self._own_capabilities = _capabilities(self.options)
         self.exchange: Exchange | None = None
-        """What the connection waits for, while it is made."""
+        """The datagram or login that the connection waits for, while it is being set up."""
         self._init_wanted = False
         self._migrated = False
         self._closed_until = 0.0
@@ -209,10 +209,10 @@ class ClientAdapter(Connection):
         """Bytes of memory that an adapter with that many slots and segments needs."""
         return IuMemory.size(slots, IU_SIZE, segments) + 2 * IU_SIZE
 
-    # What the driver tells.
+    # Called by the driver.
 
     def moved(self, memory: memoryview, address: int) -> None:
-        """The memory is another, of the same size, from now on. Nothing may be under way."""
+        """Use other memory of the same size from now on. No request may be under way."""
         self._memory = memory.cast("B") if memory.format != "B" else memory
         self.srp.memory.moved(self._memory, address)
         self._outbox.moved(address)
@@ -223,15 +223,15 @@ class ClientAdapter(Connection):
         self._happened(Event.OPENED, now)
 
     def closed(self, error: Exception | None = None) -> None:
-        """The queue has been closed for good: everything that is under way ends with ``error``."""
+        """The queue has been closed for good: all requests end with ``error``."""
         self.unanswered = False
         self._happened(Event.CLOSED, error=error or PartnerGone("the queue has been closed"))
 
     def undelivered(self, now: float) -> None:
-        """The partner's queue is not open: nothing of ``output`` has arrived.
+        """The partner's queue is not open: no element of ``output`` has arrived.
 
-        A transport event or the partner's INIT will say what happened; what stands in the own queue
-        until then may still be answers. Commands go back and wait, as ibmvscsi's do.
+        A transport event or the partner's INIT will say what happened; before it there may still be answers in this
+        end's queue. Commands that were not delivered wait to be sent again, as ibmvscsi's do.
         """
         while self.output:
             slot = self._outbox.slot_of(self.output.pop())
@@ -248,7 +248,7 @@ class ClientAdapter(Connection):
         self.srp.note(self._closed_until)
 
     def receive(self, elements: Iterable[bytes], now: float) -> None:
-        """Take elements of the own queue, in order."""
+        """Process elements from this end's queue, in order."""
         session, memory = self.srp, self._memory
         for element in elements:
             if self.exchange is None and take_plain(session, element):
@@ -259,7 +259,7 @@ class ClientAdapter(Connection):
                 tag = int.from_bytes(element[8:16], "big")
                 claimed = element[6] << 8 | element[7]
                 start = (tag & 0xFFFF) * IU_SIZE
-                # The partner can still write there: copied once, then believed.
+                # Copied once, and only the copy is used: the partner can still write to the memory.
                 answer = bytes(memory[start : start + (claimed if claimed < IU_SIZE else IU_SIZE)])
                 if kind == 1 and not element[3] and self.exchange is None:
                     session.answered(tag, answer, now)
@@ -282,10 +282,10 @@ class ClientAdapter(Connection):
         session.send_waiting()
 
     def host_reset(self, reason: str = "host reset", *, unanswered: bool = False) -> None:
-        """Close and reopen the queue, as ibmvscsi's last resort: :attr:`action` becomes RESET.
+        """Have the queue closed and reopened, as ibmvscsi does as a last resort: :attr:`queue_work` becomes RESET.
 
-        What the server has got ends with PartnerGone or is replayed; what waits goes on waiting. ``unanswered``:
-        it has also got commands that a driver sent itself.
+        Requests that were sent end with PartnerGone or are replayed; requests that wait to be sent go on waiting.
+        ``unanswered``: the server also has commands that a lane sent.
         """
         if Event.RESET in STEPS[self.state]:
             self.unanswered |= unanswered
@@ -294,20 +294,20 @@ class ClientAdapter(Connection):
 
     @property
     def pending(self) -> int:
-        """Commands and task management functions that have not ended."""
+        """Number of commands and task management functions that have not ended."""
         return self.srp.pending
 
     @property
     def credits(self) -> int:
-        """Requests that the server would take now (SRP r16a, 4.7)."""
+        """Number of requests that the server would accept now (SRP r16a, 4.7)."""
         return self.srp.credits
 
     def deadline(self) -> float:
-        """When :meth:`tick` is wanted at the latest; infinity if nothing is pending."""
+        """The time at which :meth:`tick` has to be called at the latest; infinity if nothing is pending."""
         return self.srp.next_deadline
 
     def tick(self, now: float) -> None:
-        """Time has passed."""
+        """Handle deadlines that have come by ``now``."""
         session = self.srp
         if now < session.next_deadline:
             return
@@ -324,7 +324,7 @@ class ClientAdapter(Connection):
     # The machine.
 
     def _happened(self, event: Event, now: float = 0.0, error: Exception | None = None) -> bool:
-        """Take a step of the table; False if it has none for this. ``error`` ends what the step ends."""
+        """Take the step for an event in this state; False if the table has none. Requests that the step ends get ``error``."""
         step = STEPS[self.state].get(event)
         if step is None:
             return False
@@ -380,7 +380,7 @@ class ClientAdapter(Connection):
         self.srp.refuse(self.rejection)
 
     def _go_on(self) -> None:
-        """The partner's queue may be open."""
+        """The partner's queue may be open again: resume sending."""
         self._closed_until = 0.0
         self.srp.paused = False
 
@@ -414,16 +414,16 @@ class ClientAdapter(Connection):
             self.log.warning("the queue was full: the event replaced an element")
 
     def _message(self, element: bytes) -> None:
-        """A message inside the element. LoPAR puts its code at byte 2 in one place, byte 3 in another."""
+        """Handle a message inside the element. LoPAR puts its code at byte 2 in one place, byte 3 in another."""
         if PingCode.PING in element[2:4]:
-            # One that fetches nothing could ask for ever.
+            # A partner that takes no elements could send PINGs for ever.
             if len(self.output) < BACKLOG:
                 self.output.append(_PONG)
         elif PingCode.PING_RESPONSE not in element[2:4]:
             self.log.error("unknown message %s", element.hex())
 
     def _answered(self, tag: int, answer: bytes, status: int, kind: int, now: float) -> None:
-        """An answer that is out of the ordinary, or belongs to the handshake."""
+        """Handle an answer with an error in its element, or one that belongs to the handshake."""
         exchange = self.exchange
         if exchange is None or exchange.tag != tag:
             self.srp.answered(tag, answer if kind == _SRP else b"", now, element_fault(status, kind))
@@ -438,7 +438,7 @@ class ClientAdapter(Connection):
     # The handshake (LoPAR, virtual SCSI; the order is ibmvscsi's).
 
     def _begin(self, what: State, now: float) -> tuple[int, int]:
-        """Take a slot for a datagram: where its IU begins, and its tag."""
+        """Take a slot for a datagram and queue its element; returns the offset of its IU, and its tag."""
         self.exchange = exchange = self.srp.exchange(what.value, now, self.options.mad_timeout)
         self._outbox.send(exchange.slot, IU_SIZE, self.options.mad_timeout, _MAD)
         return exchange.slot * IU_SIZE, exchange.tag
@@ -517,7 +517,7 @@ class ClientAdapter(Connection):
             "host srp version: %s, host partition %s (%d), OS %d, max io %d",
             host.srp_version, host.partition_name, host.partition_number, host.os_type, data.port_max_txu[0],
         )  # fmt: skip
-        # VIO servers of that age cannot fetch a table ("16.a", the usual one, compares greater).
+        # VIO servers with such an old version cannot fetch a table ("16.a", the usual one, compares greater).
         old = host.os_type == OsType.AIX and host.srp_version <= "1.6a"
         segments = self.srp.memory.segments
         self.srp.max_segments = min(segments, INLINE_DESCRIPTORS) if old else segments
@@ -547,7 +547,7 @@ Carry = Callable[[ClientAdapter, float, "Exception | None"], None]
 ACTIONS: dict[Action, Carry] = {
     action: getattr(ClientAdapter, f"_{action.name.lower()}") for action in Action
 }
-"""What carries out each action."""
+"""The method for each action."""
 
 STEPS: dict[State, dict[Event, tuple[State, QueueWork | None, str, tuple[Carry, ...]]]] = {
     state: {
@@ -561,4 +561,4 @@ STEPS: dict[State, dict[Event, tuple[State, QueueWork | None, str, tuple[Carry, 
     }
     for state, steps in TRANSITIONS.items()
 }
-"""The table, with the session's stage and what carries out the actions in their places."""
+"""The transition table with, for each step, the session's stage, and methods in place of actions."""

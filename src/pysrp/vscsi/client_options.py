@@ -15,18 +15,18 @@ __all__ = ["Options"]
 
 @dataclass(frozen=True)
 class Options:
-    """How an initiator presents itself, and how patient it is. Times in seconds.
+    """An initiator's adapter info and timeouts. Times in seconds.
 
-    ``mad_timeout``, ``login_timeout`` and ``task_timeout`` are the hints that the elements carry; the
-    own timers run ``patience`` times as long. ``give_up`` is how long ending a command may take that was not
-    answered in time or that nobody wants any more: half for ABORT TASK, half for LUN RESET, then the connection
-    is reset. A command with a time limit has ended after its limit and this, each time that it is tried.
-    ``fast_fail`` and ``client_reserve`` are what ibmvscsi's parameters of that name say to a server that runs AIX
-    (as VIO servers do). ``strict``
-    turns answers that are only unusual into errors: an answer to a datagram shorter than its header (QEMU,
-    which leaves the request unchanged), an overrun that is really a shortfall (see :class:`~pysrp.initiator.requests.Command`).
+    ``mad_timeout``, ``login_timeout`` and ``task_timeout`` are the timeouts that the elements carry as hints; the
+    session's own timers run ``patience`` times as long. ``give_up`` is how long ending a command may take that was not
+    answered in time or was given up: half for ABORT TASK, half for LUN RESET, then the connection
+    is reset. So a command with a timeout ends at most ``give_up`` seconds after its timeout, each time that it is tried.
+    ``fast_fail`` and ``client_reserve`` are ibmvscsi's parameters of these names; they matter to a server that runs AIX
+    (as VIO servers do). ``strict`` turns unusual answers into errors: an answer to a datagram that is shorter than its
+    header (QEMU, which leaves the request unchanged), and an overrun that is really an underrun (see
+    :class:`~pysrp.initiator.requests.Command`).
 
-    Raises ConfigError for what does not fit the datagrams and elements that carry it.
+    Raises ConfigError for values that do not fit in the datagrams and elements that carry them.
     """
 
     partition_name: str = ""
@@ -45,7 +45,7 @@ class Options:
 
     @classmethod
     def of(cls, identity: Any, host_name: str = "host0", **given: Any) -> Options:
-        """Those of the partition that a port's ``identity`` (:class:`pysrp.fabric.Identity`) says; more may be given."""
+        """Options with the names and numbers of a port's ``identity`` (:class:`pysrp.fabric.Identity`); ``given`` are others."""
         own = {
             "partition_name": identity.partition_name,
             "partition_number": identity.partition_number or cls.partition_number,
@@ -70,7 +70,7 @@ _TEXTS = {
     "host_name": mad.CapabilitiesData.name.size,
     "location_code": mad.CapabilitiesData.loc.size,
 }
-"""Texts of :class:`Options`, and the bytes that their fields have."""
+"""The texts of :class:`Options`, and the sizes of their fields in bytes."""
 
 _SECONDS = 1, 0xFFFF
 _NUMBERS = {
@@ -80,4 +80,4 @@ _NUMBERS = {
     "login_timeout": _SECONDS,
     "task_timeout": _SECONDS,
 }
-"""Numbers of :class:`Options`, and what their fields can say; the time in an element has 16 bits."""
+"""The numbers of :class:`Options`, and the ranges of their fields; the timeout in an element has 16 bits."""

@@ -1,7 +1,7 @@
 """The states of one VSCSI client adapter, as data (after LoPAR virtual SCSI and ibmvscsi).
 
-This file knows neither queues nor sessions: :data:`TRANSITIONS` says where an event leads and which actions
-go with it, in order. What is not in the table is ignored. :func:`diagram` draws it.
+This file knows neither queues nor sessions: for each state and event, :data:`TRANSITIONS` has the next state and the
+actions, in order. An event that the table does not have in a state is ignored. :func:`diagram` draws it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["QUEUE_WORK", "TRANSITIONS", "Action", "Event", "QueueWork", "State",
 
 
 class State(Enum):
-    """Where the connection stands."""
+    """The state of the connection."""
 
     CLOSED = "the queue is not open"
     WAIT_PARTNER = "waiting for the partner's initialization"
@@ -30,14 +30,14 @@ class State(Enum):
 
 
 class QueueWork(Enum):
-    """What the driver has to do to the queue; then it says that it is open."""
+    """What the driver has to do to the queue; then it calls :meth:`ClientAdapter.opened`."""
 
     RESET = "H_FREE_CRQ, then H_REG_CRQ"
     ENABLE = "H_ENABLE_CRQ"
 
 
 QUEUE_WORK = {State.RESETTING: QueueWork.RESET, State.SUSPENDED: QueueWork.ENABLE}
-"""The states that wait for the driver."""
+"""The states in which the driver has to do something to the queue."""
 
 
 class Event(Enum):
@@ -60,27 +60,27 @@ class Event(Enum):
 
 
 class Action(Enum):
-    """What goes with a transition."""
+    """An action of a transition."""
 
-    KEEP_MEMORY = auto()  # the target may still write to what it was given
-    END_REQUESTS = auto()  # what was sent ends, or waits to be sent again where it says so
-    REPEAT_REQUESTS = auto()  # what was sent waits to be sent again
-    END_ALL = auto()  # whatever was submitted, sent or not
-    FORGET_PARTNER = auto()  # what was to be sent to it is not for the next one
-    FORGET_HOST = auto()  # a new one says itself who it is
+    KEEP_MEMORY = auto()  # do not use the memory again: the target may still write to it
+    END_REQUESTS = auto()  # end requests that were sent; those with ``replay`` wait to be sent again
+    REPEAT_REQUESTS = auto()  # let requests that were sent wait to be sent again
+    END_ALL = auto()  # end all requests, sent or not
+    FORGET_PARTNER = auto()  # drop elements to be sent: they were for the old connection
+    FORGET_HOST = auto()  # drop the adapter info: a new partner sends its own
     SEND_INIT = auto()
-    SEND_INIT_LATER = auto()  # when no INIT lies behind, in case the partner is back silently
+    SEND_INIT_LATER = auto()  # if no INIT follows in the queue, as the partner may be back without one
     SEND_INIT_COMPLETE = auto()
     SEND_INFO = auto()
     SEND_FAST_FAIL = auto()
     SEND_CAPABILITIES = auto()
     SEND_LOGIN = auto()
-    LET_GO = auto()  # of what waits
-    REFUSE = auto()  # what waits
+    LET_GO = auto()  # send the requests that wait
+    REFUSE = auto()  # end the requests that wait
 
 
 class Step(NamedTuple):
-    """Where a transition leads, and what goes with it."""
+    """The next state of a transition, and its actions."""
 
     state: State
     actions: tuple[Action, ...] = ()
@@ -91,14 +91,14 @@ S, V, A = State, Event, Action
 _OPENED = Step(S.WAIT_PARTNER, (A.FORGET_PARTNER, A.FORGET_HOST, A.SEND_INIT))
 _CLOSED = Step(S.CLOSED, (A.FORGET_PARTNER, A.END_ALL))
 _INFO = Step(S.ADAPTER_INFO, (A.SEND_INFO,))
-# A new connection of the partner's, whatever was before. ibmvscsi answers and starts over in any state, too; the
-# requests that it leaves hanging would never be answered.
+# The partner begins a new connection, in any state. ibmvscsi also answers and starts over in any state, but leaves its
+# requests under way, though they will never be answered.
 _INIT = Step(S.ADAPTER_INFO, (A.END_REQUESTS, A.FORGET_PARTNER, A.SEND_INIT_COMPLETE, A.SEND_INFO))
-# ibmvscsi closes its queue and opens it again. LoPAR lets a client wait for the partner's INIT instead, which cannot
-# set off a partner that does the same. Should the partner be back without one (it was dropped by a full queue), we ask.
+# ibmvscsi closes its queue and opens it again. LoPAR lets a client wait for the partner's INIT instead, so that two
+# partners do not close in answer to each other's closing. If the partner's INIT was dropped by a full queue, ours asks for it.
 _LOST = Step(S.WAIT_PARTNER, (A.END_REQUESTS, A.FORGET_PARTNER, A.FORGET_HOST, A.SEND_INIT_LATER))
-# The partner's queue is not closed by this: what it has got it would answer to a disabled queue. ibmvscsi asks the
-# block layer for all of it again (DID_REQUEUE); so do we.
+# The partner's queue is not closed by this, and its answers go to a disabled queue. ibmvscsi has the block layer send all
+# requests again (DID_REQUEUE); so do we.
 _MIGRATED = Step(S.SUSPENDED, (A.KEEP_MEMORY, A.REPEAT_REQUESTS, A.FORGET_PARTNER, A.FORGET_HOST))
 _RESET = Step(S.RESETTING, (A.KEEP_MEMORY, A.END_REQUESTS, A.FORGET_PARTNER, A.FORGET_HOST))
 _UNDELIVERED = Step(S.WAIT_PARTNER, (A.FORGET_HOST,))
@@ -111,8 +111,8 @@ _STEP = {**_OPEN, V.UNDELIVERED: _UNDELIVERED}
 TRANSITIONS: dict[State, dict[Event, Step]] = {
     S.CLOSED: {V.OPENED: _OPENED, V.CLOSED: _CLOSED},
     S.WAIT_PARTNER: {**_OPEN, V.INIT_COMPLETE: _INFO},
-    # After crossing INITs the answer to ours comes when the sequence runs already. ibmvscsi then sends its adapter info
-    # a second time; once is enough. None of these steps keeps ibmvscsi from logging in, if the server cannot do it.
+    # When both INITs cross, the INIT COMPLETE for ours arrives during the handshake. ibmvscsi then sends its adapter info
+    # a second time; we ignore it. As in ibmvscsi, the login follows even if the server cannot do one of these steps.
     S.ADAPTER_INFO: {
         **_STEP,
         V.INFO: _LOGIN,
@@ -123,7 +123,7 @@ TRANSITIONS: dict[State, dict[Event, Step]] = {
     S.CAPABILITIES: {**_STEP, V.ANSWERED: _LOGIN},
     S.LOGIN: {**_STEP, V.ACCEPTED: Step(S.LOGGED_IN, (A.LET_GO,)), V.REFUSED: Step(S.REJECTED, (A.REFUSE,))},
     S.LOGGED_IN: _OPEN,
-    # No second try, as in ibmvscsi: the partner's INIT, a transport event or a reset begin anew.
+    # No second try, as in ibmvscsi: only the partner's INIT, a transport event or a reset begins a new connection.
     S.REJECTED: _OPEN,
     S.RESETTING: {V.OPENED: _OPENED, V.CLOSED: _CLOSED, V.RESET: _RESET},
     S.SUSPENDED: {V.OPENED: _OPENED, V.CLOSED: _CLOSED, V.RESET: _RESET, V.MIGRATED: _MIGRATED},

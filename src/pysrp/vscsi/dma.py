@@ -1,4 +1,4 @@
-"""The client's memory as a port reaches it: windows where they are shared, else H_COPY_RDMA, over when it returns."""
+"""The client's memory as a port reaches it: by windows where memory is shared, else by H_COPY_RDMA, which is synchronous."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from pysrp.target.link import FOR_READING, FOR_WRITING, Done, Segment
 __all__ = ["Dma", "DmaPort", "Piece"]
 
 Piece = tuple[bool, Any, int, int, int]
-"""A copy of :meth:`pysrp.fabric.Port.together`: whether it goes to the client; memory, and where there; the client's bus address;
-bytes."""
+"""A copy of :meth:`pysrp.fabric.Port.together`: True for a copy to the client; memory of this end, and the offset in it; the
+client's bus address; length in bytes."""
 
 LARGEST_DATAGRAM = 4096
-"""Bytes of data that go with a datagram, at most."""
+"""The most bytes of data that go with a datagram."""
 
 
 class DmaPort(Protocol):
-    """What is needed of a :class:`pysrp.fabric.Port`."""
+    """The part of :class:`pysrp.fabric.Port` that is used here."""
 
     gathers: bool
-    """Whether :meth:`together` is cheaper than its parts."""
+    """Whether :meth:`together` is faster than its parts."""
 
     def allocate(self, size: int, /) -> Any:
         """DMA memory."""
 
     def copy_in(self, remote: int, local: Any, offset: int, length: int, /) -> None:
-        """From the partner."""
+        """Copy from the partner's memory."""
 
     def copy_out(self, local: Any, remote: int, offset: int, length: int, /) -> None:
-        """To the partner."""
+        """Copy to the partner's memory."""
 
     def windows(self, stretches: Sequence[Segment], access: Any, /) -> list[memoryview] | None:
-        """The partner's memory itself."""
+        """Views of the partner's memory itself; None where it is not shared."""
 
     def together(self, pieces: Sequence[Piece], elements: Sequence[bytes] = ..., /) -> tuple[int, int]:
-        """Several copies, and then elements; how many of each."""
+        """Make several copies, then send elements; returns how many of each were done."""
 
 
 class Dma:
@@ -65,16 +65,16 @@ class Dma:
             pieces.append((outward, chunk.memory, at, address, size))
             at += size
         done = self._port.together(pieces)[0] if len(pieces) > 1 and self._port.gathers else 0
-        for _, memory, at, address, size in pieces[done:]:  # a copy that failed tells here why
+        for _, memory, at, address, size in pieces[done:]:  # a copy that failed is repeated to get its error
             if outward:
                 self._port.copy_out(memory, address, at, size)
             else:
                 self._port.copy_in(address, memory, at, size)
 
-    # What goes with a datagram.
+    # The data of datagrams.
 
     def read(self, address: int, length: int) -> bytes:
-        """Up to 4096 bytes, copied once. Raises TransportError where they are not the client's."""
+        """Copy up to 4096 bytes from the client's memory. Raises TransportError where it is not mapped."""
         near = self.reach(clip([(address, length, 0)], 0, length), FOR_READING)
         if near is not None:
             return b"".join(near)
@@ -82,7 +82,7 @@ class Dma:
         return bytes(memoryview(self._own()).cast("B")[:length])
 
     def write(self, address: int, data: memoryview | bytes) -> None:
-        """Likewise, the other way."""
+        """Copy up to 4096 bytes to the client's memory. Raises TransportError where it is not mapped."""
         length = len(data)
         near = self.reach(clip([(address, length, 0)], 0, length), FOR_WRITING)
         if near is not None:

@@ -1,6 +1,6 @@
-"""What a server adapter does for many commands in one call of the platform, where the port :attr:`gathers`: IUs come, answers go.
+"""Copies of many IUs and answers in one call of the platform, for a port with ``gathers``.
 
-Where it does not, each is copied by itself, at once.
+With other ports each IU and each answer is copied by itself, at once.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ IU_SIZE = 256
 SMALLEST_IU = 16
 
 SLOTS = 256
-"""IUs that are fetched together, or answers that wait to be written, at most: a page of 64 KiB, as POWER has them."""
+"""The most IUs that are fetched together, and answers that wait to be written: as many as fit in POWER's page of 64 KiB."""
 
 SRP_COMMAND = bytes((crq.Valid.CMD_RESP, crq.Format.SRP))
 
 
 class GatheringPort(DmaPort, Protocol):
-    """What is needed of a :class:`pysrp.fabric.Port` besides."""
+    """The part of :class:`pysrp.fabric.Port` that is used here."""
 
     def send_many(self, elements: Sequence[bytes], /) -> int:
         """H_SEND_CRQ."""
 
 
 def slots(port: DmaPort) -> int:
-    """How many IUs there should be memory for."""
+    """The number of answers for which a server link needs memory."""
     return SLOTS if port.gathers else 1
 
 
 class FetchedIus:
-    """IUs of the client's that are copied before their turn, many in one call. Each is made once and then believed."""
+    """IUs that are copied from the client's memory before their turn, many in one call. Each copy is taken once."""
 
     def __init__(self, port: DmaPort) -> None:
         self._port = port
@@ -48,45 +48,45 @@ class FetchedIus:
         self._places: dict[tuple[int, int], int] = {}
 
     def retire(self) -> None:
-        """The port is about to be closed."""
+        """Release the memory before the port is closed."""
         self._places.clear()
         self._view.release()
 
     def expect(self, elements: Sequence[bytes]) -> None:
-        """These have come, and nothing else will be asked for before they have been dealt with."""
+        """Copy the IUs of elements that have come. No other IU is taken before all of these have been processed."""
         wanted: dict[tuple[int, int], int] = {}
         for raw in elements:
             length = int.from_bytes(raw[6:8], "big")
             if raw[:2] == SRP_COMMAND and SMALLEST_IU <= length <= IU_SIZE:
                 wanted.setdefault((int.from_bytes(raw[8:16], "big"), length), len(wanted) * IU_SIZE)
         self._places.clear()
-        if len(wanted) > 1:  # alone it is no cheaper
+        if len(wanted) > 1:  # one alone would not be faster
             pieces = [(False, self._memory, at, address, length) for (address, length), at in wanted.items()]
             done, _ = self._port.together(pieces[:SLOTS])
             self._places.update(list(wanted.items())[:done])
 
     def forget(self) -> None:
-        """What was expected belongs to a connection that is over."""
+        """Drop the copies, as their connection is over."""
         self._places.clear()
 
     def take(self, address: int, length: int) -> bytes | None:
-        """The IU there, once; None if it has to be copied by itself."""
+        """Take the copy of the IU at that address; None if the caller has to copy it itself."""
         at = self._places.pop((address, length), None)
         return None if at is None else bytes(self._view[at : at + length])
 
 
 class Unwritten(NamedTuple):
-    """An answer that goes to the client with the next elements."""
+    """An answer that will be written to the client's memory when the next elements are sent."""
 
     piece: Piece
     element: bytes
-    """What tells the client of it."""
+    """The element that tells the client of the answer."""
     lost: Callable[[TransportError], bytes]
-    """It could not be written: the element that says so."""
+    """Called if the answer cannot be written; returns the element to send in place of ``element``."""
 
 
 class Unwrittens:
-    """Answers that are written when the elements that tell of them are sent, in order."""
+    """Answers that are written in order, in the same call that sends their elements."""
 
     def __init__(self, port: GatheringPort) -> None:
         self._port = port
@@ -98,13 +98,13 @@ class Unwrittens:
         return len(self._waiting)
 
     def send(self, out: deque[tuple[bytes, Any]]) -> int:
-        """Write them, and send what is in ``out``; how many elements were accepted. Raises as ``send_many`` does."""
+        """Write the answers and send the elements in ``out``; returns how many were accepted. Raises as ``send_many``."""
         waiting = self._waiting
         while waiting:
             try:
                 done, sent = self._port.together([each.piece for each in waiting], [raw for raw, _ in out])
             except BaseException:
-                waiting.clear()  # all have been written, or nobody is there to read them
+                waiting.clear()  # all have been written, or the client is gone
                 raise
             if done == len(waiting):
                 waiting.clear()
@@ -115,7 +115,7 @@ class Unwrittens:
         return int(self._port.send_many([raw for raw, _ in out]))
 
     def _write(self, answer: Unwritten, out: deque[tuple[bytes, Any]]) -> None:
-        """By itself, to be told why not."""
+        """Write one answer by itself, to get its error; then replace its element in ``out``."""
         _, local, offset, remote, length = answer.piece
         try:
             self._port.copy_out(local, remote, offset, length)

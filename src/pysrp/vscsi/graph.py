@@ -10,7 +10,7 @@ __all__ = ["graph"]
 
 
 def graph(name: str, transitions: Mapping[Any, Mapping[Any, tuple[Any, tuple[Enum, ...]]]]) -> str:
-    """In Graphviz' language: states with what they mean, events with what is done, which is a step's second part."""
+    """The table in Graphviz' language. States have their meaning as tooltips; events are labelled with the step's actions."""
     lines = [f"digraph {name} {{"]
     for state in transitions:
         lines.append(f'  {state.name} [tooltip="{state.value}"];')

@@ -9,7 +9,7 @@
     while not adapter.removed:
         port.wait(until(adapter.process(time.monotonic())))
 
-What it answers to what is out of place; what is wrong in an IU is the session's business:
+What it does about protocol errors. Errors inside an IU are handled by the session:
 
 ====================================================  ======================================================
 queue element or IU                                   answer
@@ -23,8 +23,8 @@ LOGIN_REQ in a session of the same initiator port     the session goes on; its l
 LOGIN_REQ of another initiator port                   the old session ends, as single channel logins say
 ====================================================  ======================================================
 
-Two logins. When both sides say INIT at once, Linux logs in for each, and between the two it sends commands whose
-answers it waits for. It sets its count of credits to what a login says, whatever has come back meanwhile.
+About a second login: when both sides send INIT at once, Linux logs in twice, and between the two logins it sends commands
+that must be answered. At each login it sets its count of credits to REQUEST LIMIT DELTA of the answer, and forgets its own.
 """
 
 from __future__ import annotations
@@ -72,11 +72,11 @@ EVENTS = {
     crq.TransportEvent.PREPARE_FOR_SUSPEND: Event.SUSPEND,
     crq.TransportEvent.RESUME: Event.RESUME,
 }
-"""Transport events that do not mean that the partner is lost."""
+"""Transport events after which the connection goes on, or can be enabled again."""
 
 
 def _carry_out(inbox: deque[Callable[[], None]]) -> None:
-    """Do what was posted until now. What that posts is for the next turn."""
+    """Call the functions that were posted until now. Those that they post are left for the next turn."""
     for _ in range(len(inbox)):
         try:
             work = inbox.popleft()
@@ -90,11 +90,11 @@ def _carry_out(inbox: deque[Callable[[], None]]) -> None:
 
 
 class ServerAdapter:
-    """The server's end of one adapter. ``workers`` runs what may block; without it, that is done in place.
+    """The server's end of one adapter. ``workers`` runs calls that may block; without it, this thread makes them.
 
-    Plain reads and writes are done by :mod:`pysrp._fast.lane` where the transport shares memory; not with ``fast`` False.
+    Plain reads and writes are done by :mod:`pysrp._fast.lane` where the transport shares memory, unless ``fast`` is False.
 
-    ``state`` says where it is, ``session`` is the login (None without one), ``client`` who the client is.
+    ``state`` is the connection's, ``session`` that of the login (None without one), ``client`` the client's adapter info.
     """
 
     def __init__(
@@ -125,20 +125,20 @@ class ServerAdapter:
         self._acquaintance = Acquaintance()
         self._turned_away = False
         self._opened: Any = None
-        """The map for which the lane has been laid."""
+        """The version of the LUN map that the lane's grants are for; None if it has none."""
 
     def __repr__(self) -> str:
         return f"<ServerAdapter {self.name} {self.state.name}>"
 
-    # For the administrator: owner's thread.
+    # For the administrator; to be called in the owner's thread.
 
     @property
     def client(self) -> ClientInfo:
-        """Who the client is, by its adapter info."""
+        """The client's adapter info; empty until the client has sent it."""
         return self._mads.client
 
     def enable(self) -> None:
-        """Let the client log in: open the queue and greet it. One whose login was rejected begins anew."""
+        """Let the client log in: open the queue and send INIT. After a rejected login, reset the connection for a new one."""
         self.enabled = True
         if self._turned_away:
             self._turned_away = False
@@ -146,20 +146,20 @@ class ServerAdapter:
         self._fire(Event.ENABLE)
 
     def disable(self) -> None:
-        """End the session, whose tasks are aborted. The client sees its server go down.
+        """End the session and abort its tasks. The queue is closed, which the client sees as a transport event.
 
-        It stays down; with ``reject_disabled`` it comes back, but lets nobody log in.
+        It stays closed. With the setting ``reject_disabled`` it is opened again, but logins are rejected.
         """
         self.enabled = False
         for event in (Event.RESTART, Event.ENABLE) if self.settings.reject_disabled else (Event.DISABLE,):
             self._fire(event)
 
     def remove(self) -> None:
-        """Close the queue for good. When that is done the state is REMOVED; closing the port is up to you."""
+        """Close the queue for good. When that is done, the state is REMOVED, and the caller can close the port."""
         self._fire(Event.REMOVE)
 
     def retire(self) -> None:
-        """The port is about to be closed: whatever the state is, the client hears nothing any more."""
+        """Release everything before the port is closed, in any state; nothing more is sent to the client."""
         self._end_session()
         self.queue.retire()
         self.state = State.REMOVED
@@ -183,17 +183,17 @@ class ServerAdapter:
         return self.state is State.REMOVED
 
     def post(self, work: Callable[[], None]) -> None:
-        """Let :meth:`process` call ``work``. From any thread."""
+        """Have :meth:`process` call ``work``. May be called from any thread."""
         self._inbox.append(work)
         if self.state is State.REMOVED:
-            _carry_out(self._inbox)  # nobody else will; each is taken once, whoever takes it
+            _carry_out(self._inbox)  # process() is not called any more; each function is called once
         else:
             self.port.wake()
 
     def process(self, now: float) -> float | None:
-        """Do what is to be done; when to call again even if nothing comes, None if there is no need.
+        """Do what can be done now. Returns the time for the next call even if the port has nothing, None if there is no need.
 
-        ``now`` and the result are seconds of the same clock.
+        ``now`` and the result are seconds of the same monotonic clock.
         """
         queue = self.queue
         queue.now = now
@@ -215,18 +215,18 @@ class ServerAdapter:
             if not more and not self._inbox and (not waiting or queue.backlog or queue.held is not None):
                 break
         else:
-            return now  # there is more, but the caller may have something else to do
+            return now  # there is more to do, but the caller has its turn now
         return queue.due if queue.calling or queue.backlog else queue.rest()
 
     def _receive_some(self) -> bool:
-        """Deal with a batch of elements; False when none are left."""
+        """Process a batch of elements; False when none are left."""
         queue = self.queue
         for _ in range(BATCH):
             if queue.batch:
                 raw: bytes | None = queue.batch.pop()
             else:
                 if queue.out and not queue.backlog:
-                    self.flush()  # answers keep their order: the lane sends its own at once
+                    self.flush()  # before the lane runs, as it sends its answers at once: answers keep their order
                 raw = queue.next(self._channel, self._laid())
             if not raw:
                 return raw is not None
@@ -237,7 +237,7 @@ class ServerAdapter:
         return True
 
     def _laid(self) -> bool:
-        """Whether plain commands may be done on the way; the lane knows the units then."""
+        """Whether the lane may do plain commands now. If so, it has the grants of the current LUN map."""
         session, lane = self.session, self.queue.lane
         if session is None or self.state is not State.SRP_PROCESSING:
             return False
@@ -263,7 +263,7 @@ class ServerAdapter:
             _carry_out(self._inbox)
 
     def flush(self) -> None:
-        """Send what waits, as far as the client's queue has room."""
+        """Send the elements that wait, as far as the client's queue has room."""
         self._fire(self.queue.flush())
 
     def _register(self) -> None:
@@ -302,10 +302,10 @@ class ServerAdapter:
         self._mads.forget()
 
     def violated(self, reason: str, code: int = srp.TLogoutReason.NO_REASON) -> None:
-        """The client broke the protocol."""
+        """The client broke the protocol: log it, send a T_LOGOUT if there is a buffer for it, and reset the connection."""
         log.error("%s: protocol violation: %s", self.name, reason)
         if self.queue.event_ahead():
-            # The client has gone already, so this was its old connection: what follows is the new one.
+            # A transport event follows in the queue: the error belongs to the old connection, which is over.
             self._fire(Event.CLIENT_GONE)
             return
         parked, self._mads.parked = self._mads.parked, None
@@ -336,7 +336,7 @@ class ServerAdapter:
             elif form in MAD_FORMATS:
                 self._mad(address, length, form)
             elif form == crq.Format.MESSAGE_IN_CRQ:
-                # LoPAR has the code in byte 2 and in byte 3.
+                # LoPAR has the code in byte 2 in one place, in byte 3 in another.
                 if crq.PingCode.PING in (reserved, status):
                     self.queue.send((PONG, None))
             else:
@@ -349,7 +349,7 @@ class ServerAdapter:
             self.violated(f"element with header {header:#x}, format {form:#x}")
 
     def _fetch_iu(self, address: int, length: int) -> bytes | None:
-        """The IU as private bytes: copied once, then believed."""
+        """Copy the IU once, as the client can still change its memory; None if there is none, which has been handled."""
         if not SMALLEST_IU <= length <= LIMITS.iu_in:
             self.violated(f"IU of {length} bytes")
             return None
@@ -362,7 +362,7 @@ class ServerAdapter:
             if self.port.connected:
                 self.violated(f"IU at {address:#x}: {error}")
             else:
-                self._fire(Event.CLIENT_GONE)  # its transport event comes next
+                self._fire(Event.CLIENT_GONE)  # the transport event comes next
             return None
         return bytes(self._view[:length])
 
@@ -377,7 +377,7 @@ class ServerAdapter:
         if opcode == srp.Opcode.LOGIN_REQ:
             self._login(raw, address)
         elif self._channel is None and opcode in (CMD, TSK_MGMT) and not self._begun_without_login():
-            pass  # it is a violation, which has been said
+            pass  # _begun_without_login has reported the violation
         elif self._channel is None:
             self.violated(f"an IU with opcode {opcode:#x}", srp.TLogoutReason.INVALID_IU_TYPE)
         elif opcode == srp.Opcode.I_LOGOUT:
@@ -389,7 +389,7 @@ class ServerAdapter:
     # Sessions.
 
     def _begun_without_login(self) -> bool:
-        """Whether a session could begin, for a client that does not log in."""
+        """Begin a session for a client that does not log in. False after reporting a violation, if that is not possible."""
         if self.settings.require_login or not self.enabled:
             self.violated("a command before login")
         elif not prepared(self):
@@ -435,21 +435,21 @@ class ServerAdapter:
         return reason
 
     def _log_in(self, port_id: bytes) -> tuple[Channel, int]:
-        """The channel of an initiator port, begun unless it is there, and the credits that the port has now."""
+        """The channel of an initiator port, in a new session unless it has one, and the credits for the login's answer."""
         session, channel = self.session, self._channel
         if session is None or channel is None or session.nexus.port_id != port_id:
             channel = self._open(port_id, self.settings.report_per_target)
             return channel, channel.limit
-        session.take_over()  # what is outstanding counts
+        session.take_over()  # so that the lane's requests count as outstanding, too
         session.per_target = self.settings.report_per_target
-        # Answers that are on their way arrive before the login's, so their credits are those of the time before.
+        # Answers that wait to be sent arrive before the login's answer, so the client forgets their credits.
         to_come = channel.outstanding - self.queue.waiting(channel)
         channel.allow(channel.limit)
         channel.owed = 0
         return channel, max(channel.limit - to_come, 0)
 
     def _open(self, port_id: bytes, per_target: bool) -> Channel:
-        """Begin a session; one that there is ends."""
+        """Begin a session. The current one, if any, ends."""
         self._fire(Event.LOGIN)
         relative_port = self.settings.relative_port or 1
         nexus = Nexus(self._mads.name(self.port.partner), self.post, port_id, relative_port=relative_port)
@@ -492,7 +492,7 @@ class ServerAdapter:
 
 
 def prepared(adapter: ServerAdapter) -> bool:
-    """Whether there is the memory that a session needs."""
+    """Allocate the memory that a session needs; False if there is none."""
     try:
         adapter.mover.prepare()
     except (HcallError, MemoryError) as error:
@@ -502,13 +502,13 @@ def prepared(adapter: ServerAdapter) -> bool:
 
 
 def port_id(partner: Any, given: bytes = bytes(16)) -> bytes:
-    """An initiator port's id; that of one that gives none, as Linux, is its unit address."""
+    """The initiator port identifier: ``given`` from the login, or if that is zero, as from Linux, the unit address."""
     unit = partner.unit_address if partner else 0
     return given if any(given) else (unit & 0xFFFFFFFF).to_bytes(16, "big")
 
 
 def tag_of(raw: bytes) -> int:
-    """The tag, which stands at the same place in every IU and datagram."""
+    """The tag, which is at the same offset in every IU and datagram."""
     return int.from_bytes(raw[8:16], "big")
 
 
@@ -526,7 +526,7 @@ DEAF = (
     State.ERR_DISCONNECTED,
     State.REMOVED,
 )
-"""States in which the queue is not looked at."""
+"""States in which elements are not taken from the queue."""
 
 ACTIONS: dict[Action, Callable[[ServerAdapter], None]] = {
     Action.REGISTER: ServerAdapter._register,

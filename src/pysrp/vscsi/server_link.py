@@ -1,4 +1,4 @@
-"""Answers of a server adapter: written over the IU that they are for, where the client put that, and told by an element."""
+"""Answers of a server adapter: each is written over its request in the client's memory, and an element announces it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["LIMITS", "ServerLink", "answered"]
 log: logging.Logger = limit(logging.getLogger("pysrp.target"))
 
 SENSE_SIZE = 96
-"""What ibmvscsi has room for."""
+"""Bytes of sense data for which ibmvscsi has room."""
 
 LIMITS = Limits(IU_SIZE, IU_SIZE, SENSE_SIZE)
 
@@ -34,9 +34,9 @@ ADAPTER_FAIL = int(crq.Status.ADAPTER_FAIL)
 
 
 class ServerLink:
-    """The link of a session's channel (:class:`pysrp.target.link.Link`): what it names a request by is its address.
+    """The link of a session's channel (:class:`pysrp.target.link.Link`). It identifies a request by its IU's bus address.
 
-    ``flush`` and ``violated`` are the adapter's.
+    ``flush`` and ``violated`` are methods of the adapter.
     """
 
     flush: Callable[[], None]
@@ -54,10 +54,10 @@ class ServerLink:
         self._view = memoryview(self._iu).cast("B")
         self._rooms = [self._view[at : at + IU_SIZE] for at in range(0, count * IU_SIZE, IU_SIZE)]
         self._at = 0
-        """Where the next answer lies. Those before it may wait to be written."""
+        """Index of the room for the next answer. Answers in other rooms may wait to be written."""
 
     def retire(self) -> None:
-        """The port is about to be closed."""
+        """Release the memory before the port is closed."""
         for room in self._rooms:
             room.release()
         self._view.release()
@@ -67,12 +67,12 @@ class ServerLink:
         return self._rooms[self._at]
 
     def write(self, address: int, answer: bytes) -> int:
-        """Write an answer over its request; the status byte for its element."""
+        """Write an answer over its request; returns the status byte for its element."""
         self._answer[: len(answer)] = answer
         return ANSWERED if self._put(address, len(answer)) else NOT_WRITTEN
 
     def answer(self, task: SrpTask, credits: int) -> bool:
-        """Answer a command, as its client reads it; whether the answer could be written."""
+        """Answer a command; False if the answer could not be written."""
         sense = task.sense[:SENSE_SIZE]
         length = pack_command(self._rooms[self._at], task, credits, sense)
         status = VIOLATES_MAX_XFER if task.too_large else 0
@@ -92,16 +92,16 @@ class ServerLink:
     def answer_function(
         self, channel: Channel, where: Any, tag: int, sol_not: int, credits: int, code: int
     ) -> bool:
-        """Answer a task management function; whether the answer could be written."""
+        """Answer a task management function; False if the answer could not be written."""
         length = pack_function(self._answer, tag, sol_not, credits, code)
         return self._reply(channel, where, length, tag, 0)
 
     def send_credits(self, channel: Channel, tag: int, credits: int) -> bool:
-        """A server answers, and begins nothing (LoPAR): there is no buffer of the client's for it."""
+        """False: a VSCSI server cannot send requests (LoPAR), as there is no buffer for them in the client's memory."""
         return False
 
     def _reply(self, channel: Channel, address: int, length: int, tag: int, status: int) -> bool:
-        """Write the answer that lies in our memory over its request, and tell the client; whether it is written."""
+        """Write the answer in the current room over its request, and queue its element; False if it could not be written."""
         if not self._put(address, length):
             status, length = NOT_WRITTEN, 0
         self._queue.send((answered(crq.Format.SRP, status, length, tag), channel))
@@ -110,7 +110,7 @@ class ServerLink:
     def _reply_later(
         self, unwritten: Unwrittens, task: SrpTask, credits: int, length: int, status: int
     ) -> None:
-        """Have it written when its element is sent."""
+        """Have the answer in the current room written when its element is sent."""
         channel = task.channel
 
         def lost(error: TransportError) -> bytes:
@@ -125,7 +125,7 @@ class ServerLink:
         self._at = (self._at + 1) % len(self._rooms)
 
     def _put(self, address: int, length: int) -> bool:
-        """Copy the answer that lies in our memory to the client's; False, and logged, if that cannot be."""
+        """Copy the answer in the current room to the client's memory; logs an error and returns False if that fails."""
         try:
             self._port.copy_out(self._iu, address, self._at * IU_SIZE, length)
         except TransportError as error:
@@ -135,7 +135,7 @@ class ServerLink:
 
 
 def answered(form: int, status: int, length: int, tag: int) -> bytes:
-    """The element that tells the client of an answer."""
+    """The element that announces an answer."""
     return bytes(
         crq.Element.build(
             valid=crq.Valid.CMD_RESP, format=form, status=status, IU_length=length, IU_data_ptr=tag

@@ -1,4 +1,4 @@
-"""Answers to management datagrams (LoPAR virtual SCSI; what clients make of them: ibmvscsi, FreeBSD)."""
+"""Answers to management datagrams (LoPAR virtual SCSI; for how clients use them: ibmvscsi, FreeBSD)."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ LENGTHS: dict[int, int] = {
     MadType.PHYS_ADAPTER_INFO: 24,
     MadType.TAPE_PASSTHROUGH: 32,
 }
-"""Bytes of each datagram, and so of its answer; the header alone for the rest."""
+"""Bytes of each datagram, and so of its answer; other datagrams are the header alone."""
 
 
 @dataclass(frozen=True)
 class ClientInfo:
-    """What a client said of itself in its adapter info; until it does, nothing is known."""
+    """A client's adapter info; empty until the client has sent it."""
 
     partition_name: str = ""
     partition_number: int = 0
@@ -42,13 +42,13 @@ class ClientInfo:
 
     @property
     def linux(self) -> bool:
-        """Whether it is Linux, which reads residuals in a way of its own."""
+        """Whether the client is Linux, which looks at the OVER flags of residuals alone (:mod:`pysrp.target.answers`)."""
         return self.os_type == OsType.LINUX
 
 
 @dataclass(frozen=True)
 class HostInfo:
-    """What this end says of itself; ``max_transfer`` in bytes."""
+    """This end's adapter info; ``max_transfer`` in bytes."""
 
     partition_name: str
     partition_number: int
@@ -66,9 +66,9 @@ class Parked(NamedTuple):
 
 
 class MadServer:
-    """Answers one client's datagrams and keeps what came of them.
+    """Answers one client's datagrams and keeps their results.
 
-    ``client`` is who it is, ``announced`` the largest transfer that it was told (None before that).
+    ``client`` is the client's adapter info, ``announced`` the largest transfer in bytes that it was told (None before that).
     """
 
     def __init__(self, dma: Dma) -> None:
@@ -76,24 +76,24 @@ class MadServer:
         self.forget()
 
     def forget(self) -> None:
-        """Another client, who has said nothing yet."""
+        """Forget the client's adapter info, as another client may come."""
         self.client: ClientInfo = ClientInfo()
         self.announced: int | None = None
         self._told = b""
         self.reset()
 
     def reset(self) -> None:
-        """The queue was closed: fast fail is off, nothing is parked (LoPAR)."""
+        """The queue was closed: fast fail is off, no buffer is parked (LoPAR)."""
         self.fast_fail: bool = False
         self.parked: Parked | None = None
 
     def name(self, partner: Any) -> str:
-        """What to call the client, for people: its partition, or else its adapter."""
+        """The client's name for messages: its partition's, or else its unit address."""
         unit = partner.unit_address if partner else 0
         return self.client.partition_name or (partner.partition_name if partner else "") or f"{unit:08x}"
 
     def answer(self, raw: bytes, host: HostInfo, logged_in: bool) -> bytes:
-        """The datagram to write over ``raw``, which has 16 bytes at least."""
+        """The answer to write over the datagram ``raw``, which must have at least 16 bytes."""
         request = mad.Mad(bytearray(raw[:16]))
         try:
             request = mad.parse(bytearray(raw))
@@ -134,7 +134,7 @@ class MadServer:
             port_max_txu=[host.max_transfer],
         )
         self._dma.write(request.buffer, memoryview(ours))
-        # Linux says it in the buffer that the answer is written to: the second time, it says what it was told.
+        # Linux uses one buffer for both: the second time it may still have our answer in it, which is not the client's info.
         if raw != self._told:
             theirs = mad.AdapterInfoData(raw)
             self.client = ClientInfo(
@@ -162,7 +162,7 @@ class MadServer:
         for record in data.records:
             if record.length < record.SIZE:
                 return MadStatus.FAILED
-            # RESERVE and RELEASE are the units' own; partition mobility has nothing to move here.
+            # Units support RESERVE and RELEASE. Partition mobility is not supported: there is nothing to migrate here.
             supported = isinstance(record, mad.ReserveCap)
             record.server_support = ServerSupport.SUPPORTED if supported else ServerSupport.NOT_SUPPORTED
         data.flags = int(data.flags) & ~CapFlags.CAP_LIST_SUPPORTED

@@ -1,4 +1,4 @@
-"""The server's end of a command/response queue: what comes out of it, what waits to go in, and the calls that end it."""
+"""The server's end of a command/response queue: elements received, elements to send, and the calls that close the queue."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ BATCH = 256
 BACKLOG = 4096
 
 LANE_MEMORY = 1.0
-"""Seconds without a command in the lane after which it keeps no memory for the next ones."""
+"""Seconds without a command in the lane after which it gives back the memory that it keeps for commands."""
 
 
 class CrqPort(GatheringPort, Protocol):
-    """What is needed of a :class:`pysrp.fabric.CrqPort`."""
+    """The part of :class:`pysrp.fabric.Port` that a server adapter uses."""
 
     identity: Any
     queue_size: int
 
     @property
     def partner(self) -> Any:
-        """The other end."""
+        """The other end's identity."""
 
     @property
     def connected(self) -> bool:
@@ -57,7 +57,7 @@ class CrqPort(GatheringPort, Protocol):
         """Make the owner call :meth:`ServerAdapter.process`."""
 
     def native(self) -> NativeLink | None:
-        """See :meth:`pysrp.fabric.CrqPort.native`."""
+        """See :meth:`pysrp.fabric.Port.native`."""
 
 
 class NativeLink(Protocol):
@@ -65,61 +65,61 @@ class NativeLink(Protocol):
 
     @property
     def capsule(self) -> object:
-        """The table of functions."""
+        """The capsule with the link's table of C functions."""
 
     @property
     def signalled(self) -> bool:
-        """Whether somebody watches the port's descriptor: then :meth:`CrqPort.poll` has to see the queue empty."""
+        """Whether the owner waits for the port's descriptor: then :meth:`CrqPort.poll` must find the queue empty to re-arm it."""
 
     def next(self) -> bytes | None:
         """The next element."""
 
     def unsent(self) -> bytes:
-        """The element of an answer that found no room."""
+        """The element of an answer for which the client's queue had no room."""
 
     def clear(self) -> None:
-        """Throw away what has been taken."""
+        """Drop the elements that have been taken from the queue and not processed."""
 
     def event_ahead(self) -> bool:
-        """Whether a transport event is among that."""
+        """Whether a transport event is among these elements."""
 
 
 class ServerQueue:
-    """Elements of one port, both ways. ``lane`` does plain READs and WRITEs on the way, where there is one."""
+    """Elements of one port in both directions. If there is a ``lane``, it takes them first and does plain READs and WRITEs."""
 
     def __init__(self, port: CrqPort, name: str, *, fast: bool) -> None:
         self.port = port
         self.name = name
         self.link: NativeLink | None = port.native() if fast and hasattr(port, "native") else None
-        """What takes the elements where they lie in memory of this process, and the lane that it feeds."""
+        """The native link, which takes elements in memory of this process, for the lane; None if there is none."""
         self.lane: Lane | None = None if self.link is None else Lane(self.link.capsule)
         self.arrivals: Lane | Arrivals = self.lane or Arrivals()
         self.out: deque[tuple[bytes, Channel | None]] = deque()
-        """What goes with the next :meth:`flush`, or waits for room in the client's queue."""
+        """Elements that wait for the next :meth:`flush`, or for room in the client's queue."""
         self.send: Callable[[Any], None] = self.out.append
-        """Send an element; beside it is the channel whose answer it announces, if it does."""
+        """Queue an element to be sent: a tuple of the element, and the channel whose answer it announces, or None."""
         self.unwritten: Unwrittens | None = Unwrittens(port) if port.gathers else None
-        """The answers of some of these."""
+        """Answers of elements in ``out`` that will be written when these are sent."""
         self.ius: FetchedIus | None = FetchedIus(port) if port.gathers else None
         self.backlog: bool = False
         """Whether the client's queue is full."""
         self.held: list[bytes] | None = None
-        """What came while the client is suspended."""
+        """Elements that came while the client is suspended; None while it is not."""
         self.batch: list[bytes] = []
-        """What has been taken from the queue and waits, the next element last."""
+        """Elements taken from the queue that wait to be processed, in reverse order."""
         self.calling: Callable[[], None] | None = None
         """A hypervisor call that has to be repeated."""
         self.now: float = 0.0
         self.due: float = 0.0
-        """When to repeat that, or to try to send again."""
+        """When to repeat that call, or to try to send again."""
         self._pause = 0.0
         self._total, self._forget = 0, 0.0
-        """Commands that the lane had answered when this was last looked at, and when it may give memory back."""
+        """For :meth:`rest`: how many commands the lane had answered at the last check, and when it may give memory back."""
 
     # To the client.
 
     def flush(self) -> Event | None:
-        """Send what waits, as far as the client's queue has room; what became of the connection."""
+        """Send the elements that wait, as far as the client's queue has room; returns an event if the connection is over."""
         out = self.out
         while out and self.held is None:
             try:
@@ -132,8 +132,8 @@ class ServerQueue:
                 self.clear()
                 return Event.VIOLATION
             if not sent:
-                # H_DROPPED: the answers are written, only the elements wait. A client that takes nothing
-                # for a while is tried ever more rarely.
+                # H_DROPPED: the answers are written, only the elements wait. The pause between tries is doubled, up to
+                # a second.
                 if not self.backlog or self.now >= self.due:
                     self._pause = min(2 * self._pause, 1.0) if self.backlog else 0.001
                     self.due = self.now + self._pause
@@ -152,11 +152,11 @@ class ServerQueue:
         return self.port.send_many([raw for raw, _ in self.out])
 
     def waiting(self, channel: Channel) -> int:
-        """Answers of a channel that wait to be sent."""
+        """Number of answers of a channel that wait to be sent."""
         return sum(each is channel for _, each in self.out)
 
     def clear(self) -> None:
-        """Forget what waits to be sent, and what was held back."""
+        """Drop elements that wait to be sent, and those that were held back."""
         self.out.clear()
         if self.unwritten is not None:
             self.unwritten.clear()
@@ -166,10 +166,10 @@ class ServerQueue:
     # From the client.
 
     def next(self, channel: Channel | None, fast: bool) -> bytes | None:
-        """The next element when :attr:`batch` is empty; None if there is none now, nothing if something else should be
-        done first.
+        """The next element when :attr:`batch` is empty; None if there is none now, ``b""`` if the caller should do other
+        work first and call again.
 
-        ``channel`` is the one that is logged in; ``fast`` whether its plain commands may be done on the way.
+        ``channel`` is the one that is logged in; ``fast`` whether the lane may do its plain commands.
         """
         lane, link = self.lane, self.link
         if lane is None or link is None:
@@ -191,31 +191,32 @@ class ServerQueue:
             channel.outstanding += 1
             self.send((link.unsent(), channel))
         elif said == LATE:
-            # What is over on the media is told to who waits for it: the session, of what the lane has begun for it.
+            # Requests that the lane began for this session have ended on their medium and are not plain any more: the
+            # session makes tasks of them.
             assert channel
             for each in lane.late():
                 channel.session.adopt(channel, each)
         return b""
 
     def rest(self) -> float | None:
-        """There is nothing to do: when there is something all the same, None: never. The lane gives back what it keeps."""
+        """Called when there is nothing to do: let an idle lane give back memory. Returns when to call again, or None."""
         lane = self.lane
         if lane is None or not lane.kept:
             return None
         if lane.total != self._total:
             self._total, self._forget = lane.total, self.now + LANE_MEMORY
         elif self.now >= self._forget:
-            lane.give_back()  # not what is under way: that is looked at again when it is over
+            lane.give_back()  # except that of requests under way, which is given back after they have ended
             return None
         return self._forget
 
     def unbind(self) -> None:
-        """There is no session any more that plain commands could be done for."""
+        """The session has ended: the lane gets no grants any more."""
         if self.lane is not None:
             self.lane.bind(())
 
     def retire(self) -> None:
-        """The port is about to be closed."""
+        """Release memory before the port is closed."""
         self.clear()
         if self.ius is not None:
             self.ius.retire()
@@ -228,16 +229,16 @@ class ServerQueue:
         return self.batch.pop() if self.batch else None
 
     def hold(self) -> None:
-        """Keep what arrives, and what is to be sent."""
+        """From now on keep elements that arrive, and elements to be sent."""
         self.held = []
 
     def let_go(self) -> None:
-        """Go on with it."""
+        """Process and send the elements that were kept."""
         held, self.held = self.held or [], None
         self.batch.extend(reversed(held))
 
     def discard(self) -> None:
-        """What has been taken from the queue belongs to a connection that is over."""
+        """Drop the elements that have been taken from the queue, as their connection is over."""
         self.batch.clear()
         if self.ius is not None:
             self.ius.forget()
@@ -245,7 +246,7 @@ class ServerQueue:
             self.link.clear()
 
     def event_ahead(self) -> bool:
-        """Whether a transport event has been taken from the queue: what follows it is another connection."""
+        """Whether a transport event waits among the elements taken from the queue, so that the current connection is over."""
         return any(raw[0] == crq.Valid.TRANSPORT_EVENT for raw in self.batch) or (
             self.link is not None and self.link.event_ahead()
         )
@@ -253,7 +254,7 @@ class ServerQueue:
     # Hypervisor calls that end the connection, and may have to be repeated.
 
     def begin(self, call: Callable[[], None]) -> Event | None:
-        """Make such a call: what belonged to the connection is void, once answers are sent. As :meth:`call`."""
+        """Send the answers that wait, drop all other elements of the connection, and make a call; returns as :meth:`call`."""
         if self.out:
             with contextlib.suppress(TransportError):
                 self._send()
@@ -263,7 +264,7 @@ class ServerQueue:
         return self.call()
 
     def call(self) -> Event | None:
-        """Make it again; DONE, FAILED, or None if it has to be repeated."""
+        """Make the call of :meth:`begin` again. Returns DONE, FAILED, or None if it has to be repeated."""
         assert self.calling
         event = Event.DONE
         try:

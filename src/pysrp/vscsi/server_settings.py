@@ -1,4 +1,4 @@
-"""What an administrator can say about a server adapter."""
+"""Settings of a server adapter."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from pysrp.vscsi.server_mads import HostInfo
 __all__ = ["Settings"]
 
 SMALLEST_TRANSFER = 4096
-"""Bytes of the largest block: with less a disk could not be read."""
+"""The smallest ``max_transfer``, in bytes: the largest block size, as with less a disk could not be read."""
 
 LEAST_TRANSFER = 0x40000
-"""Bytes that every client may expect (LoPAR)."""
+"""Bytes that every client may expect to move with one command (LoPAR)."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What an administrator can say about a target. Lengths in bytes.
+    """Settings of a target. Lengths in bytes.
 
     ``partition_name`` and ``partition_number`` default to those of the port. ``os_type`` 3 (AIX) makes Linux
     send fast fail and capabilities. ``max_transfer`` is announced as port_max_txu. ``request_limit`` are the
@@ -30,10 +30,10 @@ class Settings:
     SLOF. With ``relogin`` False a login in a session is rejected, as ibmvscsis does. With ``reject_disabled`` a
     disabled target keeps its queue open and rejects logins, as ibmvstgt did; otherwise it closes the queue, as
     ibmvscsis does.
-    ``report_per_target``: as SLOF understands it, see :meth:`LunMap.report_luns`; that is so anyway without
-    login. ``name`` is the adapter's, for capabilities. ``target_port_id`` is what a login may ask for besides
-    zeros. ``relative_port`` is the relative target port identifier, 1 to 65535, that VPD page 83h and persistent
-    reservations have of this target: another one for each target that exports the same units. None: a
+    ``report_per_target``: REPORT LUNS as SLOF expects it, see :meth:`LunMap.report_luns`; clients without a login
+    always get it so. ``name`` is the adapter's, for capabilities. ``target_port_id`` is the target port identifier that a
+    login may name; zeros are accepted, too. ``relative_port`` is the relative target port identifier, 1 to 65535, in VPD
+    page 83h and persistent reservations; targets that export the same units need different ones. None: a
     :class:`~pysrp.target.serve.Server` takes the lowest that no other server of the process has, else it is 1.
     """
 
@@ -64,7 +64,10 @@ class Settings:
             raise ConfigError(f"a target port id of {len(self.target_port_id)} bytes, it has 16")
 
     def host(self, identity: Any, luns: LunMap) -> HostInfo:
-        """What an adapter whose port has ``identity`` says of itself; it promises no more than each unit can move."""
+        """The adapter info of an adapter whose port has ``identity``.
+
+        ``max_transfer`` is at most what each unit can move, except for units that move less than :data:`LEAST_TRANSFER`.
+        """
         limits = [unit.max_transfer for unit in {export.unit for export in luns}]
         least = [limit for limit in limits if limit is not None and limit >= LEAST_TRANSFER]
         return HostInfo(

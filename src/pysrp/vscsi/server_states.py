@@ -1,7 +1,7 @@
 """The states of one VIO server adapter, as data (after LoPAR virtual SCSI and ibmvscsis).
 
-This file knows neither queues nor sessions: :data:`TRANSITIONS` says where an event leads and which actions
-go with it, in order. What is not in the table is ignored. :func:`diagram` draws it.
+This file knows neither queues nor sessions: for each state and event, :data:`TRANSITIONS` has the next state and the
+actions, in order. An event that the table does not have in a state is ignored. :func:`diagram` draws it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["TRANSITIONS", "Action", "Event", "State", "Step", "diagram"]
 
 
 class State(Enum):
-    """Where an adapter is."""
+    """The state of an adapter."""
 
     WAIT_ENABLED = "the queue is closed until an administrator enables the target"
     WAIT_CONNECTION = "the queue is open, the client has not said INIT"
@@ -54,21 +54,21 @@ class Event(Enum):
 
 
 class Action(Enum):
-    """What to do."""
+    """An action of a transition."""
 
-    REGISTER = auto()  # H_REG_CRQ, then INIT; FAILED if that cannot be
-    FREE = auto()  # H_FREE_CRQ, however long it takes: DONE or FAILED
-    ENABLE_QUEUE = auto()  # H_ENABLE_CRQ: the same
+    REGISTER = auto()  # H_REG_CRQ, then INIT if the client is there; the event FAILED if the call fails
+    FREE = auto()  # H_FREE_CRQ, repeated while it is busy; then the event DONE or FAILED
+    ENABLE_QUEUE = auto()  # H_ENABLE_CRQ, likewise
     SEND_INIT = auto()
     SEND_INIT_COMPLETE = auto()
     END_SESSION = auto()  # abort its tasks without answers: I_T nexus loss
-    FORGET_CLIENT = auto()  # a new client says itself who it is
-    HOLD = auto()  # keep what arrives and what is to be sent
-    LET_GO = auto()  # go on with it
+    FORGET_CLIENT = auto()  # drop the adapter info: a new client sends its own
+    HOLD = auto()  # keep elements that arrive and elements to be sent
+    LET_GO = auto()  # process and send what was kept
 
 
 class Step(NamedTuple):
-    """Where a transition leads, and what to do."""
+    """The next state of a transition, and its actions."""
 
     state: State
     actions: tuple[Action, ...] = ()
@@ -80,7 +80,7 @@ S, E, A = State, Event, Action
 # each other's closing never stop. So only VIOLATION closes the queue, not PARTNER_LOST.
 _LOST = Step(S.WAIT_CONNECTION, (A.END_SESSION, A.FORGET_CLIENT))
 _GONE = Step(S.CLIENT_FAILED, (A.END_SESSION, A.FORGET_CLIENT))
-# Who the client is stays known when we reset: some do not repeat the adapter info then.
+# The client's adapter info is kept when we reset the connection: some clients do not send it again.
 _VIOLATION = Step(S.ERR_DISCONNECT_RECONNECT, (A.END_SESSION, A.FREE))
 _DISABLE = Step(S.ERR_DISCONNECT, (A.END_SESSION, A.FREE))
 _REMOVE = Step(S.UNCONFIGURING, (A.END_SESSION, A.FREE))
@@ -117,7 +117,7 @@ TRANSITIONS: dict[State, dict[Event, Step]] = {
     S.CONNECTED: {
         **_OPEN,
         E.RESTART: _RESTART,
-        # Both sides say INIT when they register, so both messages can come after the handshake is done.
+        # Both sides send INIT when they register, so INIT and INIT COMPLETE can both arrive after the handshake.
         E.INIT: Step(S.CONNECTED, (A.SEND_INIT_COMPLETE,)),
         E.INIT_COMPLETE: Step(S.CONNECTED),
         E.LOGIN: Step(S.SRP_PROCESSING),
@@ -148,7 +148,7 @@ TRANSITIONS: dict[State, dict[Event, Step]] = {
         E.DONE: Step(S.WAIT_CONNECTION, (A.SEND_INIT,)),
         E.FAILED: Step(S.ERR_DISCONNECT_RECONNECT, (A.FREE,)),
     },
-    # A heavier wish replaces a lighter one while the queue is being closed.
+    # While the queue is being closed, DISABLE and REMOVE only change what follows.
     S.ERR_DISCONNECT_RECONNECT: {
         E.DISABLE: Step(S.ERR_DISCONNECT),
         E.REMOVE: Step(S.UNCONFIGURING),
