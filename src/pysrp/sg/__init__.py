@@ -1,4 +1,4 @@
-"""The SCSI devices of a Linux machine, with the methods that those behind SRP have.
+"""The SCSI devices of a Linux machine by SG_IO, with the methods that devices of an SRP session have.
 
 ::
 
@@ -8,8 +8,8 @@
         for disk in session.scan():
             print(disk.host, disk.hctl, disk.vendor, disk.product, disk.capacity())
 
-:mod:`.headers` are the tables of SG_IO, :mod:`.call` one command by them, :mod:`.node` the device nodes,
-:mod:`.crew` the commands of a unit, :mod:`.session` and :mod:`.aio` its blocking and its asyncio face.
+:mod:`.headers` has the structures of SG_IO, :mod:`.call` makes one command of them, :mod:`.node` calls the device nodes,
+:mod:`.crew` has the threads for a unit's commands, :mod:`.session` the blocking interface and :mod:`.aio` that of asyncio.
 """
 
 from __future__ import annotations

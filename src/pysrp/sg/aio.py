@@ -1,4 +1,4 @@
-"""The units of this machine's SCSI generic in asyncio: the names of :mod:`pysrp.sg.session`, to be awaited.
+"""The SCSI devices of this machine in asyncio: the classes of :mod:`pysrp.sg.session` with coroutines.
 
 ::
 
@@ -6,7 +6,7 @@
         (disk,) = await session.scan()
         first, second = await asyncio.gather(disk.read(0), disk.read(1))
 
-Cancelling an await gives up what it waits for: the buffers are the caller's again at once.
+If a waiting task is cancelled, its command is given up, and its buffers are not used any more.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ T = TypeVar("T")
 
 
 class SgUnit(UnitCrew):
-    """One logical unit: what a device is to its ``session``, as :class:`pysrp.initiator.aio.Session` is."""
+    """One logical unit: the ``session`` of a device, in the role of :class:`pysrp.initiator.aio.Session`."""
 
     async def wait(self, pending: Pending) -> None:
-        """Wait until a command is done; being cancelled gives it up."""
+        """Wait until a command is done. If the waiting task is cancelled, the command is given up."""
         try:
             await self._done(pending)
         except BaseException:
@@ -60,20 +60,23 @@ class SgUnit(UnitCrew):
     async def execute(
         self, lun: Lun, cdb: Any, *, check: bool = True, timeout: float = 60, **more: Any
     ) -> Result:
-        """Any command, and its result; see :meth:`pysrp.initiator.session.Session.execute`."""
+        """Send any command and return its result; see :meth:`pysrp.initiator.session.Session.execute`."""
         pending = self.submit(lun, cdb_of(cdb), timeout=timeout, **more)
         await self.wait(pending)
         return pending.outcome(check)
 
     async def run_steps(self, steps: Steps[T]) -> T:
-        """Carry out a sequence of :mod:`pysrp.initiator.units`. When this ends, nobody waits for any of it."""
+        """Carry out a sequence of :mod:`pysrp.initiator.units`, and return its result.
+
+        If this raises, the commands of the sequence that are still under way are given up.
+        """
         with Walk(self, steps) as walk:
             for pending in walk:
                 await self._done(pending)
         return walk.result
 
     async def lun_reset(self, lun: Lun, timeout: float = 0) -> None:
-        """LUN RESET by the kernel, which has a time limit of its own; it goes on if this is cancelled."""
+        """LUN RESET by the kernel, which has its own timeout. The reset goes on if the waiting task is cancelled."""
         await asyncio.get_running_loop().run_in_executor(None, self.carrier.reset)
 
 
@@ -84,18 +87,18 @@ class Device(PlacedUnit, aio.Device):
 
 
 class Session(Units[SgUnit]):
-    """The units; the arguments are those of :class:`pysrp.sg.session.Session`."""
+    """The units of this machine; the arguments are those of :class:`pysrp.sg.session.Session`."""
 
     _make = SgUnit
 
     async def scan(
         self, channels: Iterable[int] | None = None, ids: Iterable[int] | None = None, luns: int | None = None
     ) -> list[Device]:
-        """The units, as the kernel found them when it looked for them last; see the blocking one."""
+        """The units that the kernel has found; see :meth:`pysrp.sg.session.Session.scan`."""
         return [Device(*found) for found in self._found(channels, ids, luns)]
 
     async def close(self) -> None:
-        """Let go of all units, as the blocking one."""
+        """Close all units; see :meth:`pysrp.sg.session.Session.close`."""
         self._close()
 
     async def __aenter__(self) -> Session:

@@ -1,7 +1,6 @@
-"""One command by SG_IO: the header that asks for it, what the kernel wrote into it, and what that means.
+"""One command by SG_IO: its header, the results that the kernel writes into it, and their meaning.
 
-Nothing here opens or calls anything: :mod:`pysrp.sg.node` does. What the kernel wrote is checked like what a peer sent:
-a driver fills in most of it.
+The system calls are in :mod:`pysrp.sg.node`. Results are checked like data from a peer, as most of them come from a driver.
 """
 
 from __future__ import annotations
@@ -19,17 +18,17 @@ from pysrp.sg.headers import DriverStatus, HostStatus, SgIoHdr, SgIoV4
 __all__ = ["Answer", "SgCall", "SgCall3", "SgCall4", "failure"]
 
 SENSE = 252
-"""Bytes of sense data that there is room for, as many as it can have (SPC-5, 4.5.1)."""
+"""Bytes of the sense buffer, the most that sense data can have (SPC-5, 4.5.1)."""
 
 LEAST_CDB, MOST_CDB = 6, 252
-"""Bytes of a command that sg takes; a kernel may take fewer."""
+"""The shortest and the longest CDB that sg takes, in bytes; a kernel may take fewer."""
 
 LONGEST = 0x7FFFFFFF
-"""Milliseconds, for no time limit: 24 days."""
+"""The longest timeout in milliseconds, 24 days, used for none."""
 
 
 class Answer(NamedTuple):
-    """How a command ended; ``host`` and ``driver`` are the kernel's bytes, ``residual`` is in bytes and may be below 0."""
+    """How a command ended; ``host`` and ``driver`` are the kernel's status bytes, ``residual`` is in bytes and may be below 0."""
 
     status: int
     sense: bytes
@@ -39,14 +38,14 @@ class Answer(NamedTuple):
 
 
 def milliseconds(timeout: float) -> int:
-    """A time limit as the headers have it; 0 is none."""
+    """A timeout in seconds, 0 for none, as milliseconds for the header."""
     return min(max(1, math.ceil(timeout * 1000)), LONGEST) if timeout else LONGEST
 
 
 class SgCall:
-    """The memory of one command while the kernel has it: header, CDB, sense data, and the data, which is a copy.
+    """The memory of one command while the kernel has it: header, CDB, sense data, and a copy of the data.
 
-    ``data_out`` is what is sent; else ``room`` bytes are made for what comes. ``timeout`` is in seconds.
+    ``data_out`` is the data to send; if it is None, there is a buffer of ``room`` bytes for data-in. ``timeout`` is in seconds.
     """
 
     def __init__(self, cdb: bytes, data_out: Any, room: int, timeout: float) -> None:
@@ -54,7 +53,7 @@ class SgCall:
             raise ValueError(f"a CDB of {len(cdb)} bytes; SG_IO takes {LEAST_CDB} to {MOST_CDB}")
         self.outward: bool = data_out is not None
         size = room if data_out is None else len(data_out)
-        # At the begin of a page, or it would touch one page more: with all pieces that the adapter takes, one too many.
+        # Page-aligned, else the buffer would touch one page more, which may be more segments than the adapter takes.
         self.data: mmap.mmap | bytearray = mmap.mmap(-1, size) if size else bytearray()
         if data_out:
             self.data[:] = data_out
@@ -69,16 +68,16 @@ class SgCall:
         raise NotImplementedError  # pragma: no cover: the versions have it
 
     def answer(self) -> Answer:
-        """What the kernel wrote."""
+        """The results that the kernel wrote into the header."""
         raise NotImplementedError  # pragma: no cover: the versions have it
 
     def _came(self, length: int) -> bytes:
-        """The sense data, of which the kernel says that it wrote so many bytes."""
+        """The sense data, of which the kernel says that it wrote ``length`` bytes."""
         return self._sense.raw[: min(length, SENSE)]
 
 
 class SgCall3(SgCall):
-    """By version 3: ``/dev/sg*`` and block devices."""
+    """A command with the header of version 3, for ``/dev/sg*`` and block devices."""
 
     header: SgIoHdr
 
@@ -99,7 +98,7 @@ class SgCall3(SgCall):
         )
 
     def answer(self) -> Answer:
-        """What the kernel wrote."""
+        """The results that the kernel wrote into the header."""
         header = self.header
         return Answer(
             header.status,
@@ -111,7 +110,7 @@ class SgCall3(SgCall):
 
 
 class SgCall4(SgCall):
-    """By version 4: ``/dev/bsg/*``."""
+    """A command with the header of version 4, for ``/dev/bsg/*``."""
 
     header: SgIoV4
 
@@ -131,7 +130,7 @@ class SgCall4(SgCall):
         return header
 
     def answer(self) -> Answer:
-        """What the kernel wrote."""
+        """The results that the kernel wrote into the header."""
         header = self.header
         return Answer(
             header.device_status & 0xFF,
@@ -152,9 +151,9 @@ _ENDED = HostStatus.ABORT, HostStatus.RESET
 
 
 def failure(cdb: bytes, answer: Answer, timeout: float) -> SrpError | None:
-    """Why a command has no answer of its device; None if it has one.
+    """The error of a command that got no answer from its device; None if it got one.
 
-    A status other than GOOD is the device's: then what the driver says beside it only repeats it.
+    A status other than GOOD comes from the device; the driver's status then only repeats it.
     """
     host, driver = answer.host, answer.driver & 0xF
     if answer.status or (host == HostStatus.OK and driver in (DriverStatus.OK, DriverStatus.SENSE)):
@@ -176,6 +175,6 @@ def failure(cdb: bytes, answer: Answer, timeout: float) -> SrpError | None:
 
 
 def _said(codes: type[HostStatus] | type[DriverStatus], prefix: str, whose: str, code: int) -> str:
-    """A code of the kernel's in words: "host status 07h (DID_ERROR)"."""
+    """A status byte of the kernel as text: "host status 07h (DID_ERROR)"."""
     known = f" ({prefix}_{codes(code).name})" if code in list(codes) else ""
     return f"{whose} status {code:02X}h{known}"

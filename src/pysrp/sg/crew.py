@@ -1,10 +1,10 @@
-"""The commands of one logical unit: threads that carry them out, as SG_IO returns only when one has ended.
+"""The commands of one logical unit: threads that carry them out, as SG_IO returns only when a command has ended.
 
-A :class:`UnitCrew` is the ``Commander`` that the sequences of :mod:`pysrp.initiator.units` need. It makes the promise of the
-other transports about giving up: when a call has ended, however it ended, its buffers are the caller's again, and
-nothing that was not passed is ever written. Data is copied from the caller when its command begins, and to him when it
-has ended. What the kernel cannot do is end a command that it has: one that was given up goes on, unseen, until it is
-answered or its time limit is over. One that had not begun never does.
+A :class:`UnitCrew` is the ``Commander`` that the sequences of :mod:`pysrp.initiator.units` need. As with the
+other transports, when a call has ended, by a result or by an exception, the buffers that were passed to it are not used any
+more. Data is copied from the caller's buffer when its command begins, and to it when the command has ended.
+The kernel cannot end one command of SG_IO: a command that was given up goes on in its thread until it is
+answered or its timeout is over, and its result is dropped. A command that had not begun is not sent.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ from pysrp.srp import TaskAttribute
 __all__ = ["Carrier", "UnitCrew"]
 
 DEPTH = 16
-"""Commands under way at a time: as many as sg takes of one opener."""
+"""The most commands under way at a time: as many as sg accepts for one open file."""
 
 BUSY_WAIT = 0.1
 """Seconds until a command is tried again that was answered with BUSY or TASK SET FULL."""
 
 
 IDLE = 5
-"""Seconds after which a thread that has nothing to do ends."""
+"""Seconds after which a thread without a command ends."""
 
 
 LONGEST_SLEEP = 0.5
-"""Seconds that a caller waits at a time: a signal that comes just before the system call does not end it."""
+"""Seconds that a caller waits at a time, as a signal that comes just before the system call does not interrupt it."""
 
 
 class Carrier(Protocol):
-    """What carries out commands: an open :class:`~pysrp.sg.node.Node`."""
+    """The interface that carries out commands: that of an open :class:`~pysrp.sg.node.Node`."""
 
     max_transfer: int
 
@@ -63,14 +63,14 @@ class Carrier(Protocol):
         """LUN RESET."""
 
     def close(self) -> None:
-        """Begin no more."""
+        """Accept no more commands."""
 
 
 class UnitCrew:
-    """Commands of one logical unit; ``host`` is the number of its SCSI host, ``lun`` what the unit's host calls it."""
+    """Commands of one logical unit; ``host`` is the number of its SCSI host, ``lun`` its LUN at that host."""
 
     replay = False
-    """Nothing is lost here that could be sent again."""
+    """There is no connection here that could lose commands."""
 
     def __init__(self, carrier: Carrier, host: int, lun: Lun, depth: int = DEPTH) -> None:
         self.host = host
@@ -85,15 +85,15 @@ class UnitCrew:
         self._closed = False
         self._epoch = self._changed_at = 0
         self._scope: list[Pending] | None = None
-        """Commands of the call that is just submitting some, so that it can give them up."""
+        """The list to which commands are added as they are submitted, so that a call that fails can give them up."""
 
     @property
     def max_transfer(self) -> int:
-        """Bytes that one command may move."""
+        """The most bytes that one command may move."""
         return self.carrier.max_transfer
 
     def changed(self, lun: Lun) -> int:
-        """The epoch in which the unit last said that it has changed."""
+        """The epoch in which the unit last reported a change."""
         return self._changed_at
 
     def submit(
@@ -112,9 +112,9 @@ class UnitCrew:
     ) -> Pending:
         """Start a command; the arguments are those of :meth:`pysrp.initiator.driver.Base.submit`.
 
-        Raises ConfigError, which is a ValueError, for data both ways; ValueError for another unit's LUN, more data than
-        one command can move, a task attribute other than SIMPLE, a time limit that is none, and an ``into`` of another
-        length or in pieces; TypeError for an ``into`` that cannot be written; PartnerGone when it is closed.
+        Raises ConfigError, which is a ValueError, for data in both directions; ValueError for another unit's LUN, more data
+        than one command can move, a task attribute other than SIMPLE, an invalid timeout, and an ``into`` that has another
+        length or is not contiguous; TypeError for an ``into`` that is read-only; PartnerGone when the device is closed.
         """
         if lun != self.lun:
             raise ValueError(f"LUN {lun}: this node leads to LUN {self.lun} alone")
@@ -150,11 +150,11 @@ class UnitCrew:
                 threading.Thread(target=self._member, name="pysrp-sg", daemon=True).start()
             self._work.notify()
 
-    # What the threads do.
+    # In the threads.
 
     def _member(self) -> None:
-        """Carry out one command after the other, until there is an end."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are for those who wait
+        """A thread: carry out one command after the other, until there is none for :data:`IDLE` seconds, or at the close."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # for the threads that wait
         while True:
             with self._lock:
                 self._idle += 1
@@ -177,7 +177,7 @@ class UnitCrew:
                 waiter(pending)
 
     def _carry_out(self, pending: Pending) -> None:
-        """Try a command, again where that is worth it, and write down how it ended."""
+        """Carry out a command, with retries, and set its result or error."""
         try:
             with self._lock:
                 data_out = None if pending.out is None else bytes(pending.out)
@@ -194,7 +194,7 @@ class UnitCrew:
                     time.sleep(BUSY_WAIT)
         except SrpError as error:
             pending.error, pending.status = error, None
-        except Exception as error:  # memory, or a mistake: not the end of the thread
+        except Exception as error:  # no memory, or a bug: the thread goes on
             pending.error, pending.status = SrpError(f"the command could not be carried out: {error!r}"), None
 
     def _try(self, pending: Pending, data_out: bytes | None) -> None:
@@ -212,7 +212,7 @@ class UnitCrew:
                 self._epoch += 1
                 self._changed_at = self._epoch
             if pending.abandoned is not None:
-                raise pending.abandoned  # while the kernel had it
+                raise pending.abandoned  # it was given up while the kernel had it
             pending.status, pending.sense = answer.status, answer.sense
             pending.residual = min(max(answer.residual, 0), size)
             pending.overflow = max(-answer.residual, 0)
@@ -225,13 +225,13 @@ class UnitCrew:
 
     @staticmethod
     def _has_time(pending: Pending) -> bool:
-        """Whether its limit leaves time for another try."""
+        """Whether the timeout leaves time for another try."""
         return not pending.timeout or time.monotonic() + BUSY_WAIT < pending.began + pending.timeout
 
     def _doubt(self, pending: Pending) -> None:
-        """Raise UnitChanged if the unit has said that it has changed, and its blocks are not those of this command.
+        """Raise UnitChanged if the unit has reported a change, and its block size is not the one that the command was made for.
 
-        One that was carried out may have been so after a change of which another heard.
+        Also for a command that succeeded: another command may have got the report of a change that came before this one.
         """
         while pending.block_size and pending.epoch < self._changed_at:
             capacity, pending.epoch = self._capacity()
@@ -239,7 +239,7 @@ class UnitCrew:
                 raise block_size_changed(pending.block_size, capacity.block_size)
 
     def _capacity(self) -> tuple[Capacity, int]:
-        """What the unit is now, asked for in this thread."""
+        """READ CAPACITY, carried out in this thread; returns its answer and the answer's epoch."""
         steps: Steps[tuple[Capacity, int]] = ask_capacity(_AtOnce(self), self.lun)
         try:
             while True:
@@ -248,10 +248,10 @@ class UnitCrew:
             found: tuple[Capacity, int] = end.value
             return found
 
-    # What callers do.
+    # In the callers' threads.
 
     def complete(self, pending: Pending) -> None:
-        """Wait until a command is done. If that is interrupted, the command is given up."""
+        """Wait until a command is done. If an exception such as KeyboardInterrupt ends the wait, the command is given up."""
         try:
             self._await(pending)
         except BaseException:
@@ -264,7 +264,7 @@ class UnitCrew:
                 self._ended.wait(LONGEST_SLEEP)
 
     def give_up(self, commands: Iterable[Pending], error: SrpError | None = None) -> None:
-        """Nobody waits for these commands any more: their buffers are the caller's again. See the module."""
+        """End commands that no caller waits for any more, and use their buffers no more; see the module."""
         told = []
         with self._lock:
             for pending in commands:
@@ -293,7 +293,7 @@ class UnitCrew:
         return True
 
     def close(self) -> None:
-        """Begin no more, and end what waits; the node is closed when the kernel has no command any more."""
+        """Accept no more commands, and end those that wait. The node is closed when the last command in the kernel has ended."""
         with self._lock:
             self._closed = True
             waiting = list(self._waiting)
@@ -303,7 +303,7 @@ class UnitCrew:
 
 
 class _AtOnce:
-    """A commander for a member of the crew: a command has been carried out when ``submit`` returns."""
+    """A commander for use in a thread of the crew: ``submit`` carries the command out before it returns."""
 
     replay = False
 
@@ -313,7 +313,7 @@ class _AtOnce:
         self.max_transfer = crew.max_transfer
 
     def changed(self, lun: Lun) -> int:
-        """As the crew."""
+        """See :meth:`UnitCrew.changed`."""
         return self._crew.changed(lun)
 
     def submit(

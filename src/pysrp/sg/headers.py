@@ -1,6 +1,6 @@
-"""What SG_IO is called with: the two headers of Linux's user interface as tables, and their codes.
+"""The arguments of SG_IO: the two headers of Linux's user interface as ctypes structures, and their codes.
 
-Everything is in this machine's own byte order and alignment, as the C compiler lays it out. Sources: the user
+They have this machine's byte order and alignment, as the C compiler lays them out. Sources: the user
 interface in ``scsi/sg.h`` (version 3) and ``linux/bsg.h`` (version 4); the host byte is that of ``scsi_status.h``.
 """
 
@@ -20,14 +20,14 @@ class Ioctl(IntEnum):
 
 
 class Reset(IntEnum):
-    """What SG_SCSI_RESET resets; with ``NO_ESCALATE`` nothing larger when that does not help."""
+    """What SG_SCSI_RESET resets; with ``NO_ESCALATE`` the kernel does not go on to a larger reset if that fails."""
 
     DEVICE = 1
     NO_ESCALATE = 0x100
 
 
 class HostStatus(IntEnum):
-    """Host byte: what became of a command on its way, as the adapter's driver says (``DID_`` of Linux)."""
+    """Host byte: how the adapter's driver says that the transport of a command ended (``DID_`` of Linux)."""
 
     OK = 0x00
     NO_CONNECT = 0x01
@@ -53,7 +53,7 @@ class HostStatus(IntEnum):
 
 
 class DriverStatus(IntEnum):
-    """Driver byte, its lower four bits: what the kernel's upper layer says (``DRIVER_`` of Linux; SENSE is no error)."""
+    """Driver byte, its lower four bits: the status of the kernel's SCSI layer (``DRIVER_`` of Linux; SENSE is no error)."""
 
     OK = 0
     BUSY = 1
@@ -67,7 +67,7 @@ class DriverStatus(IntEnum):
 
 
 class SgIoHdr(ctypes.Structure):
-    """``struct sg_io_hdr``, version 3: 88 bytes where pointers have eight, 64 where they have four.
+    """``struct sg_io_hdr``, version 3: 88 bytes with pointers of eight bytes, 64 with pointers of four.
 
     ``timeout`` and ``duration`` are in milliseconds, ``resid`` is in bytes.
     """
@@ -102,7 +102,7 @@ class SgIoHdr(ctypes.Structure):
 
 
 class SgIoV4(ctypes.Structure):
-    """``struct sg_io_v4``: 160 bytes everywhere. Protocol and subprotocol 0 are SCSI commands.
+    """``struct sg_io_v4``: 160 bytes on every machine. Protocol and subprotocol 0 are SCSI commands.
 
     ``timeout`` and ``duration`` are in milliseconds, the residuals in bytes; ``transport_status`` is the host byte.
     """

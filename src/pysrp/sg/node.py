@@ -1,7 +1,7 @@
-"""A device node of Linux that takes SCSI commands: what it is, what it is for, and how it is called.
+"""Device nodes of Linux that take SCSI commands: finding them, opening them, and calling them.
 
-sysfs says what a node leads to, whatever its name is: ``/sys/dev/char/21:0`` is ``scsi_generic/sg0``, whose
-``device`` is ``0:0:1:0``. Linux takes SG_IO there in version 3, at ``/dev/bsg`` in version 4.
+sysfs tells a node's unit by the node's device number, independent of its name: ``/sys/dev/char/21:0`` is
+``scsi_generic/sg0``, whose ``device`` is ``0:0:1:0``. Such nodes take SG_IO of version 3, those in ``/dev/bsg`` version 4.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ VERSIONS: dict[str, type[SgCall]] = {
     "scsi_tape": SgCall3,
     "scsi_changer": SgCall3,
 }
-"""Subsystem of a node: the version of SG_IO that it takes."""
+"""The version of SG_IO that a node takes, by its subsystem."""
 
 TRANSPORTS = "fc", "iscsi", "sas", "spi", "srp"
-"""Transports of which Linux has a class of hosts."""
+"""Transports for which Linux has a class of hosts."""
 
 TRANSFER = 512 << 10
-"""Bytes of one command where the kernel tells no limit."""
+"""The most bytes of one command if the kernel tells no limit."""
 
 _ADDRESS = re.compile(r"(\d+):(\d+):(\d+):(\d+)")
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a logical unit is: a node to call, and the folder that sysfs has for the unit."""
+    """A logical unit of this machine: the path of its node, its version of SG_IO, and its directory in sysfs."""
 
     path: str
     exchange: type[SgCall]
@@ -72,7 +72,7 @@ class Place:
         return sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
 
     def transport(self) -> str:
-        """What carries its commands, and the adapter's driver, as far as the kernel tells: ``srp (ibmvscsi)``."""
+        """The transport and the adapter's driver, as far as the kernel tells: ``srp (ibmvscsi)``; else empty."""
         for folder in self.device.resolve().parents:
             if (folder / "scsi_host").is_dir():
                 kinds = [kind for kind in TRANSPORTS if (folder / f"{kind}_host").is_dir()]
@@ -82,7 +82,7 @@ class Place:
         return ""
 
     def inquiry(self) -> Inquiry:
-        """Standard INQUIRY data as the kernel read it when it found the unit; it takes no rights and no command.
+        """Standard INQUIRY data that the kernel read when it found the unit. Needs no permission, and sends no command.
 
         Raises PartnerGone if the unit has gone.
         """
@@ -92,7 +92,7 @@ class Place:
             raise PartnerGone(f"{self.path}: {_GONE}") from None
 
     def max_transfer(self) -> int:
-        """Bytes that one command may move: what Linux itself sends at most, in as many pieces as the adapter takes."""
+        """The most bytes that one command may move: Linux's own limit, and a page for each segment that the adapter takes."""
         most = TRANSFER
         for name in self.nodes("block"):
             most = _number(self.device / "block" / name / "queue/max_sectors_kb", TRANSFER >> 10) << 10
@@ -104,7 +104,7 @@ class Place:
 
 
 def _number(file: Path, otherwise: int) -> int:
-    """The number in a file of sysfs."""
+    """The number in a file of sysfs; ``otherwise`` if it cannot be read."""
     try:
         return int(file.read_text())
     except (OSError, ValueError):
@@ -112,7 +112,7 @@ def _number(file: Path, otherwise: int) -> int:
 
 
 def find(path: str, sysfs: Path = SYSFS) -> Place:
-    """What the node ``path`` leads to. Raises ConfigError, in words, if it is no SCSI device."""
+    """The unit of the node ``path``. Raises ConfigError if it is no SCSI device."""
     try:
         found = Path(path).stat()
     except (OSError, ValueError) as error:  # ValueError: a zero byte
@@ -133,7 +133,7 @@ def find(path: str, sysfs: Path = SYSFS) -> Place:
 
 
 def places(sysfs: Path = SYSFS) -> list[Place]:
-    """Every unit of this machine that SCSI generic has, in the order of their addresses.
+    """All units of this machine that have a node of SCSI generic, in the order of their addresses.
 
     Raises UnavailableError if this kernel has no SCSI generic.
     """
@@ -151,7 +151,7 @@ def places(sysfs: Path = SYSFS) -> list[Place]:
 
 
 class Node:
-    """An open node. Several threads may have commands under way; the last one to come back closes it, if it is to be."""
+    """A node. Several threads may have commands under way; after :meth:`close` the last one to return closes the descriptor."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -162,7 +162,7 @@ class Node:
         self._closed = False
 
     def open(self) -> None:
-        """Open it, for reading and writing if that is allowed. Raises TransportError, in words."""
+        """Open it, for reading and writing if that is allowed, else for reading. TransportError, or PartnerGone if closed."""
         with self._lock:
             self._open()
 
@@ -172,24 +172,24 @@ class Node:
         for flags in (os.O_RDWR, os.O_RDONLY):
             if self._fd < 0:
                 try:
-                    # Not to wait for a medium, nor for somebody who has opened it alone.
+                    # O_NONBLOCK: do not wait for a medium, nor for a process that has opened the node with O_EXCL.
                     self._fd = os.open(self.place.path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
                 except OSError as error:
                     if flags == os.O_RDONLY or error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
                         raise _error(self.place.path, error, _OPENING) from None
 
     def exchange(self, cdb: bytes, data_out: object, room: int, timeout: float) -> SgCall:
-        """Carry out one command; returns when it has ended. Raises TransportError where the kernel does not take it."""
+        """Carry out one command; returns when it has ended. Raises TransportError if the kernel does not accept it."""
         made = self.place.exchange(cdb, data_out, room, timeout)
         self._call(Ioctl.SG_IO, made.header, f"a CDB of {len(cdb)} bytes with {len(made.data)} bytes of data")
         return made
 
     def reset(self) -> None:
-        """LUN RESET, by the kernel. Raises TransportError where it is refused or fails."""
+        """LUN RESET by the kernel. Raises TransportError if it is refused or fails."""
         self._call(Ioctl.SG_SCSI_RESET, ctypes.c_int(Reset.DEVICE | Reset.NO_ESCALATE), "a reset of the unit")
 
     def _call(self, request: Ioctl, argument: Any, what: str) -> None:
-        """An ioctl, while nobody closes the node."""
+        """Make an ioctl; the descriptor stays open until it returns."""
         with self._lock:
             self._open()
             fd = self._fd
@@ -204,7 +204,7 @@ class Node:
                 self._let_go()
 
     def close(self) -> None:
-        """Close it as soon as no command is under way. Harmless when repeated."""
+        """Close the node as soon as no command is under way. Harmless when repeated."""
         with self._lock:
             self._closed = True
             self._let_go()
@@ -212,7 +212,7 @@ class Node:
     def _let_go(self) -> None:
         if self._closed and not self._users and self._fd >= 0:
             fd, self._fd = self._fd, -1
-            with contextlib.suppress(OSError):  # it is closed all the same: what a tape has to say of its end
+            with contextlib.suppress(OSError):  # a tape's error at its end: it is closed all the same
                 os.close(fd)
 
 
@@ -225,7 +225,7 @@ _OPENING = {
     errno.ENXIO: _GONE,
     errno.ENODEV: _GONE,
 }
-"""What it means that a node cannot be opened."""
+"""Explanations for errors of open(2)."""
 
 _CALLING = {
     errno.EPERM: "the kernel does not let this user send it",
@@ -236,11 +236,11 @@ _CALLING = {
     errno.ENOTTY: "the node takes no such request",
     errno.EBUSY: "the device is being reset, or has been switched off",
 }
-"""What it means that a request is not carried out."""
+"""Explanations for errors of ioctl(2)."""
 
 
 def _error(said: str, error: OSError, meanings: dict[int, str]) -> SrpError:
-    """An exception for an errno, with what it means here."""
+    """An exception for an errno, with its explanation from ``meanings``."""
     meaning = meanings.get(error.errno or 0)
     kind = PartnerGone if error.errno in (errno.ENXIO, errno.ENODEV) else TransportError
     return kind(f"{said}: {error.strerror}" + (f": {meaning}" if meaning else ""))

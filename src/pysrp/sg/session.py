@@ -1,4 +1,4 @@
-"""The units of this machine's SCSI generic in blocking calls."""
+"""The SCSI devices of this machine in blocking calls."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ T = TypeVar("T")
 
 
 class SgUnit(UnitCrew):
-    """One logical unit: what a device is to its ``session``, as :class:`pysrp.initiator.session.Session` is."""
+    """One logical unit: the ``session`` of a device, in the role of :class:`pysrp.initiator.session.Session`."""
 
     def execute(
         self, lun: Lun, cdb: Any, *, data_out: Any = None, data_in_length: int = 0, timeout: float = 60,
         check: bool = True, **more: Any,
     ) -> Result:  # fmt: skip
-        """Any command, and its result; see :meth:`pysrp.initiator.session.Session.execute`."""
+        """Send any command and return its result; see :meth:`pysrp.initiator.session.Session.execute`."""
         pending = self.submit(
             lun, cdb_of(cdb), data_out=data_out, data_in_length=data_in_length, timeout=timeout, **more
         )
@@ -35,14 +35,17 @@ class SgUnit(UnitCrew):
         return pending.outcome(check)
 
     def run_steps(self, steps: Steps[T]) -> T:
-        """Carry out a sequence of :mod:`pysrp.initiator.units`. When this ends, nobody waits for any of it."""
+        """Carry out a sequence of :mod:`pysrp.initiator.units`, and return its result.
+
+        If this raises, the commands of the sequence that are still under way are given up.
+        """
         with Walk(self, steps) as walk:
             for pending in walk:
                 self._await(pending)
         return walk.result
 
     def lun_reset(self, lun: Lun, timeout: float = 0) -> None:
-        """LUN RESET by the kernel, which has a time limit of its own."""
+        """LUN RESET by the kernel, which has its own timeout; ``timeout`` is not used."""
         self.carrier.reset()
 
     def abort(self, pending: Pending, timeout: float = 0) -> bool:
@@ -79,27 +82,27 @@ class SgUnit(UnitCrew):
 
 
 class Device(PlacedUnit, session.Device):
-    """A logical unit, the methods those of :class:`pysrp.initiator.session.Device`."""
+    """A logical unit; the methods are those of :class:`pysrp.initiator.session.Device`."""
 
     session: SgUnit  # type: ignore[assignment]
 
 
 class Session(Units[SgUnit]):
-    """The units in blocking calls. They belong to one thread, as a session's devices do."""
+    """The units of this machine in blocking calls. They belong to one thread, as the devices of an SRP session do."""
 
     _make = SgUnit
 
     def scan(
         self, channels: Iterable[int] | None = None, ids: Iterable[int] | None = None, luns: int | None = None
     ) -> list[Device]:
-        """The units, as the kernel found them when it looked for them last; no command is sent.
+        """The units that the kernel found when it last scanned; no command is sent. The arguments select units; None: all.
 
-        Raises PartnerGone for one that has gone meanwhile, or when this is closed.
+        Raises PartnerGone for a unit that has gone meanwhile, or when the session is closed.
         """
         return [Device(*found) for found in self._found(channels, ids, luns)]
 
     def gather(self, commands: Iterable[Pending], check: bool = True) -> list[Result]:
-        """Wait for commands of any of the units; their results in order. Raises the first error, when all are done."""
+        """Wait for commands of any of the units and return their results in order. Raises the first error, when all are done."""
         commands = list(commands)
         try:
             for pending in commands:
@@ -111,7 +114,7 @@ class Session(Units[SgUnit]):
         return [pending.outcome(check) for pending in commands]
 
     def close(self) -> None:
-        """Let go of all units. Harmless when repeated; what the kernel has under way ends unseen."""
+        """Close all units. Harmless when repeated. The results of commands that the kernel still has are dropped."""
         self._close()
 
     def __enter__(self) -> Session:

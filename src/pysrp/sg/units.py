@@ -1,4 +1,4 @@
-"""Which units a URL of SCSI generic names: what the blocking and the asyncio session share."""
+"""The units that a URL of SCSI generic names: what the blocking and the asyncio session have in common."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ U = TypeVar("U", bound=UnitCrew)
 
 
 class PlacedUnit(ScannedUnit):
-    """What the devices have that others lack."""
+    """A unit of this machine, with its node."""
 
     place: Place
-    """Its node, and what the kernel tells of it."""
+    """Its node, and its directory in sysfs."""
 
     def __init__(self, unit: UnitCrew, place: Place, data: Inquiry) -> None:
         super().__init__(unit, unit.lun, place.hctl, data)
@@ -33,11 +33,11 @@ SCHEME = "sg:"
 
 
 class Units(Generic[U]):
-    """One unit (``sg:/dev/sg0``; or another node of it, as ``/dev/bsg/0:0:1:0``), or with ``sg:`` all of this machine.
+    """One unit (``sg:/dev/sg0``; or another node of it, as ``/dev/bsg/0:0:1:0``), or with ``sg:`` all units of this machine.
 
-    One that is named is opened at once, others when they get their first command: who may not open them can still scan.
-    Raises ConfigError for what is no SCSI device, TransportError for one that cannot be opened, UnavailableError where
-    the kernel has no SCSI generic.
+    A unit that is named is opened at once. With ``sg:`` each is opened at its first command, so that a user without
+    permission can still scan. Raises ConfigError for a node that is no SCSI device, TransportError if it cannot be opened,
+    UnavailableError if the kernel has no SCSI generic.
     """
 
     _make: type[U]
@@ -59,7 +59,7 @@ class Units(Generic[U]):
     def _found(
         self, channels: Iterable[int] | None, ids: Iterable[int] | None, luns: int | None
     ) -> Iterator[tuple[U, Place, Inquiry]]:
-        """Those on these channels and ids, with LUN numbers below ``luns``; None stands for all."""
+        """The units on these channels and ids, with LUN numbers below ``luns``; None stands for all."""
         if self._closed:
             raise PartnerGone("the session is closed")
         for place, unit in self._units:
