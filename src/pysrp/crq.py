@@ -134,7 +134,7 @@ class Element(Structure, size=16):
 
     @property
     def kind(self) -> Format | InitFormat | TransportEvent | None:
-        """What header and format say together, or None where that is not assigned."""
+        """The meaning of header and format together, or None if it is not assigned."""
         meaning = {Valid.CMD_RESP: Format, Valid.INIT: InitFormat, Valid.TRANSPORT_EVENT: TransportEvent}
         try:
             return meaning[self.valid](self.format)  # type: ignore[index, return-value]
@@ -152,7 +152,7 @@ class Element(Structure, size=16):
 
     @classmethod
     def init(cls) -> Element:
-        """INITIALIZE, what each side sends when it has registered its queue."""
+        """INITIALIZE, which each side sends when it has registered its queue."""
         return cls.build(valid=Valid.INIT, format=InitFormat.INIT)
 
     @classmethod
@@ -191,7 +191,7 @@ class Element(Structure, size=16):
 
     @classmethod
     def transport_event(cls, code: TransportEvent | int, status: int = 0) -> Element:
-        """What the platform puts into a queue when something happened to the partner."""
+        """A transport event, which the platform puts into a queue when something has happened to the partner."""
         return cls.build(valid=Valid.TRANSPORT_EVENT, format=code, status=status)
 
     def _check(self) -> Iterator[tuple[str, int, str]]:

@@ -99,13 +99,13 @@ class Element(Structure, size=16):
     def tag(self, value: int) -> None: ...
     @property
     def kind(self) -> Format | InitFormat | TransportEvent | None:
-        """What header and format say together, or None where that is not assigned."""
+        """The meaning of header and format together, or None if it is not assigned."""
     @property
     def ping_code(self) -> PingCode | None:
         """PING or PING_RESPONSE; LoPAR puts the code at byte 2 in one place and byte 3 in another: both count."""
     @classmethod
     def init(cls) -> Element:
-        """INITIALIZE, what each side sends when it has registered its queue."""
+        """INITIALIZE, which each side sends when it has registered its queue."""
     @classmethod
     def init_complete(cls) -> Element:
         """INITIALIZATION COMPLETE, the answer to INITIALIZE."""
@@ -120,7 +120,7 @@ class Element(Structure, size=16):
         """A PING or its answer, with the code where drivers write it (byte 3)."""
     @classmethod
     def transport_event(cls, code: TransportEvent | int, status: int=0) -> Element:
-        """What the platform puts into a queue when something happened to the partner."""
+        """A transport event, which the platform puts into a queue when something has happened to the partner."""
     @classmethod
     def build(cls, **fields: Unpack[_ElementFields]) -> Self: ...  # type: ignore[override]
     @classmethod

@@ -1,9 +1,9 @@
 """Every exception that pysrp raises, in one tree.
 
-The tree says whose fault it is: :class:`DecodeError` bytes that came from elsewhere,
-:class:`EncodeError` a value the caller gave, :class:`ProtocolError` a peer that broke the rules,
-:class:`ScsiError` a device that answered with a status other than GOOD, :class:`TransportError` the
-path between the partners, :class:`ConfigError` a configuration, :class:`UnavailableError` this machine.
+The class says where the fault is: :class:`DecodeError` in bytes that came from elsewhere,
+:class:`EncodeError` in a value that the caller gave, :class:`ProtocolError` in a peer that broke the protocol,
+:class:`TransportError` in the path between the partners, :class:`ConfigError` in a configuration,
+:class:`UnavailableError` in this machine. :class:`ScsiError` is a device's status other than GOOD.
 """
 
 from __future__ import annotations
@@ -139,17 +139,17 @@ class QueueFull(TransportError):
 
 
 USED_UP = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-"""What accept(2) says of a process or a machine that can take nobody more."""
+"""Errors of accept(2) when the process or the machine has no descriptors or memory for another connection."""
 
 
 def check_text(name: str, text: object, most: int) -> None:
-    """Raise ConfigError for what is no text of at most ``most`` ASCII characters, as fields on the wire have it."""
+    """Raise ConfigError unless ``text`` is a string of at most ``most`` ASCII characters without NUL, as wire fields need."""
     if not isinstance(text, str) or not text.isascii() or "\0" in text or len(text) > most:
         raise ConfigError(f"{name} {text!r}: at most {most} ASCII characters are possible")
 
 
 def check_number(name: str, value: object, least: int, most: int) -> None:
-    """Raise ConfigError for what is no whole number from ``least`` to ``most``."""
+    """Raise ConfigError unless ``value`` is an integer from ``least`` to ``most``."""
     if not isinstance(value, int) or not least <= value <= most:
         raise ConfigError(f"{name} {value!r}: a whole number from {least} to {most} is possible")
 

@@ -1,4 +1,4 @@
-"""A latch that a signal handler may set: :class:`threading.Event` may not be, its lock is not reentrant."""
+"""A latch that a signal handler may set. :class:`threading.Event` does not allow that, as its lock is not re-entrant."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import queue
 import time
 
 LOOK = 0.5
-"""Seconds after which a wait lets Python's signal handlers run: a signal that comes just as a thread goes to sleep
-does not wake it, and its handler would run only then."""
+"""The longest sleep in seconds. A signal that comes just before a thread sleeps does not wake it, so its Python handler runs
+only after the sleep."""
 
 
 class Latch:
-    """Set once, for ever.
+    """An event that is set once and cannot be cleared.
 
     :meth:`set` may be called by any thread and by a signal handler, also one that interrupts :meth:`set` or
-    :meth:`wait` of its own thread (``queue.SimpleQueue.put`` is reentrant).
+    :meth:`wait` of its own thread (``queue.SimpleQueue.put`` is re-entrant).
     """
 
     def __init__(self) -> None:
@@ -26,12 +26,12 @@ class Latch:
         return self._set
 
     def set(self) -> None:
-        """Let all threads go that wait, now and later. Harmless when repeated."""
+        """Wake all threads that wait; later calls of :meth:`wait` return at once. Harmless when repeated."""
         self._set = True
         self._wakes.put(None)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Until :meth:`set` is called; False if ``timeout`` seconds passed first. Signal handlers run meanwhile."""
+        """Wait until :meth:`set` is called; False if ``timeout`` seconds passed first. Signal handlers run meanwhile."""
         end = None if timeout is None else time.monotonic() + timeout
         while not self._set:
             left = LOOK if end is None else min(LOOK, end - time.monotonic())
@@ -41,5 +41,5 @@ class Latch:
                 self._wakes.get(timeout=left)
             except queue.Empty:
                 continue
-            self._wakes.put(None)  # there may be another thread
+            self._wakes.put(None)  # for the next thread that waits
         return True

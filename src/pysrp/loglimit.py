@@ -1,4 +1,4 @@
-"""Log lines that a peer can cause: so many a second for each of them, then how many were left out."""
+"""Limits the log lines per second that each peer can cause; the next line then says how many were left out."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import logging
 __all__ = ["LINES", "limit"]
 
 LINES = 10
-"""Lines a second for one peer: a connection, which has a thread of its own."""
+"""Lines per second for one peer. A peer is a connection, which has a thread of its own."""
 
 ALL = 50 * LINES
-"""Lines a second for all peers together, as one may come again and again."""
+"""Lines per second for all peers together, as one peer may connect again and again."""
 
 PEERS = 1024
 
 OURS = "pysrp "
-"""How the names of the threads begin that serve peers; a record may name its ``peer`` itself, beginning so."""
+"""Names of threads that serve peers begin with this. A record may name its ``peer`` itself, with the same beginning."""
 
 
 class Limit(logging.Filter):
-    """Lets :data:`LINES` records of a level through a second for each peer, :data:`ALL` for all.
+    """Passes :data:`LINES` records of a level per second for each peer, and :data:`ALL` for all peers.
 
-    The next record of the same peer in a later second says how many were left out.
+    The peer's first record in a later second says how many were left out.
     """
 
     def __init__(self) -> None:
@@ -29,12 +29,12 @@ class Limit(logging.Filter):
         self._seen: dict[str | None, tuple[int, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a record is written."""
+        """Whether a record passes."""
         peer = getattr(record, "peer", record.threadName) or ""
         if not peer.startswith(OURS):
-            return True  # an engine in somebody's own thread: what it says is theirs to limit
+            return True  # from an engine in a thread of the application, which may limit its lines itself
         mine = self._count(record, f"{peer} {record.levelname}", LINES)
-        # A peer that is named is one that we went to: it does not come again as another.
+        # A record names its peer for a connection that we opened: the peer cannot come again under another name.
         return mine and (hasattr(record, "peer") or self._count(record, None, ALL))
 
     def _count(self, record: logging.LogRecord, who: str | None, most: int) -> bool:
@@ -51,7 +51,7 @@ class Limit(logging.Filter):
 
 
 def limit(log: logging.Logger) -> logging.Logger:
-    """The logger, from now on limited so; harmless when repeated."""
+    """Add a :class:`Limit` to a logger, and return the logger. Harmless when repeated."""
     if not any(isinstance(each, Limit) for each in log.filters):
         log.addFilter(Limit())
     return log

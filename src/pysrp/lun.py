@@ -1,4 +1,4 @@
-"""Logical unit numbers: the SAM-5 value type, and what SCST and Linux make of it.
+"""Logical unit numbers: the SAM-5 value type, and how SCST and Linux number units.
 
 ``Lun`` holds the eight bytes and knows every addressing method. Programs differ in how they number
 units, so each program's way is a function with that program's name.
@@ -63,8 +63,8 @@ def _method(method: AddressMethod | int | str) -> AddressMethod:
 def scst_pack(lun: int, method: AddressMethod | int | str = AddressMethod.PERIPHERAL) -> Lun:
     """SCST's LUN number (14 bits) in an addressing method: PERIPHERAL, FLAT or LUN (scst_lib.c).
 
-    LUN 0 is eight zero bytes in every method; others are ``method << 14 | lun``, whatever the bits then
-    mean. Raises EncodeError above 16383 or for another method.
+    LUN 0 is eight zero bytes in every method; others are ``method << 14 | lun``, even where the method
+    gives these bits another meaning. Raises EncodeError above 16383 or for another method.
     """
     chosen = _method(method)
     if chosen > AddressMethod.LUN:

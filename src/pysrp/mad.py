@@ -1,4 +1,4 @@
-"""VIOSRP management datagrams (LoPAR, virtual SCSI): the IUs, and what stands in the buffers they point to.
+"""VIOSRP management datagrams (LoPAR, virtual SCSI): the IUs, and the structures in the buffers they point to.
 
 Field names are those of Linux ``include/scsi/viosrp.h``; ``parse(buf)`` chooses the class by type.
 A server may answer with the 16-byte header alone, so the fields behind it are read only where they are.
@@ -53,7 +53,7 @@ __all__ = [
 
 
 class MadType(IntEnum):
-    """Type of a datagram; HOST_CONFIG is reserved in LoPAR and lives on in older drivers."""
+    """Type of a datagram; HOST_CONFIG is reserved in LoPAR, and used by older drivers."""
 
     EMPTY_IU = 0x01
     ERROR_LOG = 0x02
@@ -100,14 +100,14 @@ class CapType(IntEnum):
 
 
 class ServerSupport(IntEnum):
-    """What the server says to a record; the client sends SUPPORTED."""
+    """The server's answer to a capability record; the client sends SUPPORTED."""
 
     NOT_SUPPORTED = 0
     SUPPORTED = 1
     DATA_CHANGED = 2
 
 
-# What fields of one name say in several structures.
+# Descriptions of fields that several structures have.
 _TYPE = "Which datagram this is; a server answers one it does not know with status F1h"
 _LENGTH = "Bytes of the data that the buffer holds; where there is no buffer, of the datagram itself"
 _RECORD = "Bytes of the whole record, its header included; the next record begins there"

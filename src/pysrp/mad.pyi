@@ -1,5 +1,5 @@
 # Made from the field tables by tools/stubs.py; do not edit.
-"""VIOSRP management datagrams (LoPAR, virtual SCSI): the IUs, and what stands in the buffers they point to.
+"""VIOSRP management datagrams (LoPAR, virtual SCSI): the IUs, and the structures in the buffers they point to.
 
 Field names are those of Linux ``include/scsi/viosrp.h``; ``parse(buf)`` chooses the class by type.
 A server may answer with the 16-byte header alone, so the fields behind it are read only where they are."""
@@ -17,7 +17,7 @@ from pysrp.fields import Structure
 __all__ = ['AdapterInfo', 'AdapterInfoData', 'Cap', 'CapFlags', 'CapType', 'Capabilities', 'CapabilitiesData', 'EmptyIu', 'EnableFastFail', 'ErrorLog', 'ErrorLogData', 'HostConfig', 'Mad', 'MadStatus', 'MadType', 'MigrationCap', 'OsType', 'PhysAdapterInfo', 'PhysAdapterInfoData', 'ReserveCap', 'ServerSupport', 'TapePassthrough', 'parse', 'record']
 
 class MadType(IntEnum):
-    """Type of a datagram; HOST_CONFIG is reserved in LoPAR and lives on in older drivers."""
+    """Type of a datagram; HOST_CONFIG is reserved in LoPAR, and used by older drivers."""
     EMPTY_IU = 1
     ERROR_LOG = 2
     ADAPTER_INFO = 3
@@ -54,7 +54,7 @@ class CapType(IntEnum):
     RESERVATION_CAPABILITIES = 2
 
 class ServerSupport(IntEnum):
-    """What the server says to a record; the client sends SUPPORTED."""
+    """The server's answer to a capability record; the client sends SUPPORTED."""
     NOT_SUPPORTED = 0
     SUPPORTED = 1
     DATA_CHANGED = 2

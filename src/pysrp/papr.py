@@ -1,4 +1,4 @@
-"""What a hypervisor call answers (PAPR): the return codes, once for Python and C."""
+"""Return codes of hypervisor calls (PAPR), for Python and C."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["ReturnCode", "name_of", "retry_after"]
 
 
 class ReturnCode(enum.IntEnum):
-    """What a hypervisor call answers in r3 (PAPR; numbers as in Linux ``asm/hvcall.h``)."""
+    """The return code of a hypervisor call, from register r3 (PAPR; numbers as in Linux ``asm/hvcall.h``)."""
 
     H_SUCCESS = 0
     H_BUSY = 1
@@ -52,7 +52,7 @@ class ReturnCode(enum.IntEnum):
 
 
 def retry_after(code: int) -> float | None:
-    """Seconds after which a call that answered ``code`` should be made again; None if it does not ask for that."""
+    """Seconds after which a call that returned ``code`` should be made again; None if the code does not ask for that."""
     if code in (ReturnCode.H_BUSY, ReturnCode.H_IN_PROGRESS):
         return 0.0
     if ReturnCode.H_LONG_BUSY_1_MSEC <= code <= ReturnCode.H_LONG_BUSY_100_SEC:
@@ -61,7 +61,7 @@ def retry_after(code: int) -> float | None:
 
 
 def name_of(code: int) -> str:
-    """The name of a return code; "unknown return code" where it has none here."""
+    """The name of a return code; "unknown return code" if it is not in :class:`ReturnCode`."""
     return ReturnCode(code).name if code in _KNOWN else "unknown return code"
 
 

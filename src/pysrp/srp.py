@@ -187,7 +187,7 @@ class RspCode(IntEnum):
     TSK_MGMT_FUNC_FAILED = 5
 
 
-# What fields of one name say in several structures.
+# Descriptions of fields that several structures have.
 _OPCODE = (
     "Which IU this is: with bit 7 the target sends it, with bit 6 it answers another (SRP r16a, table 7)"
 )
@@ -246,7 +246,7 @@ class IndirectBuf(Structure):
         """The stretches of memory, in order (SRP r16a, 6.5; the rule of ibmvstgt and ibmvscsis).
 
         The table has ``table_desc.len / 16`` entries. If as many stand in the IU, those count; otherwise
-        ``fetch(va, length)`` must return the whole table, bytes-like, which is believed as returned.
+        ``fetch(va, length)`` must return the whole table as a bytes-like object, which is used without another copy.
 
         Raises DecodeError for a table that is not whole entries, is longer than ``limit`` bytes, or
         stands elsewhere while there is no ``fetch``.
@@ -311,7 +311,7 @@ class IU(Structure):
 
     def __init_subclass__(cls, opcode: int | None = None, **options: Any) -> None:
         if opcode is not None and "opcode" not in cls.__dict__:
-            # An opcode of one's own is no violation of the standard's list.
+            # A user's own opcode is no violation of the standard's list.
             codes = Opcode if opcode in set(Opcode) else None
             field = U8(0, enum=codes, must=opcode, hex=True, doc=_OPCODE)
             field.__set_name__(cls, "opcode")

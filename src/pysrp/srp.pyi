@@ -157,7 +157,7 @@ class IndirectBuf(Structure):
         """The stretches of memory, in order (SRP r16a, 6.5; the rule of ibmvstgt and ibmvscsis).
 
         The table has ``table_desc.len / 16`` entries. If as many stand in the IU, those count; otherwise
-        ``fetch(va, length)`` must return the whole table, bytes-like, which is believed as returned.
+        ``fetch(va, length)`` must return the whole table as a bytes-like object, which is used without another copy.
 
         Raises DecodeError for a table that is not whole entries, is longer than ``limit`` bytes, or
         stands elsewhere while there is no ``fetch``."""

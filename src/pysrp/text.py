@@ -1,4 +1,4 @@
-"""What people write and read: numbers and bytes, as the tools that they come from print them, and a hint."""
+"""Sizes, times and bytes as users write them, text that is safe to print, and a hint."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def size(text: str) -> int:
 
 
 LONGEST = 1e9
-"""Seconds, of any time that is given."""
+"""The longest time that :func:`seconds` accepts, in seconds."""
 
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 
 
 def seconds(text: str) -> float:
-    """A time such as 30, 30s, 5ms, 200us, 2m. ConfigError for anything else."""
+    """The seconds in a time such as 30, 30s, 5ms, 200us, 2m. ConfigError for anything else."""
     found = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)(us|ms|s|m|h|)", text, re.ASCII)
     value = float(found[1]) * _UNITS[found[2]] if found else math.inf
     if value > LONGEST:
@@ -44,8 +44,8 @@ def seconds(text: str) -> float:
 def octets(text: str) -> bytes:
     """The bytes in hexadecimal text such as ``12 0 0 0 24 0``, ``12:00:00``, ``0x12,0x00`` or ``120000002400``.
 
-    Words end at blanks and ``: , ; _ -``. One of one digit is a byte; of more, two digits are one. Raises
-    ConfigError for an odd number of digits from three on, and for what is not hexadecimal.
+    Words are separated by blanks and ``: , ; _ -``. A word of one digit is one byte; in longer words, each two digits are a
+    byte. Raises ConfigError for an odd number of digits above one in a word, and for text that is not hexadecimal.
     """
     found = bytearray()
     for word in re.split(r"[\s:,;_-]+", text.strip()):
@@ -59,11 +59,11 @@ def octets(text: str) -> bytes:
 
 
 def printable(text: str) -> str:
-    """What a partner calls itself, as a log or a terminal may show it: other characters become question marks."""
+    """Text from a partner, safe for a log or a terminal: characters that are not printable ASCII become question marks."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(each if each.isascii() and each.isprintable() else "?" for each in text)
 
 
 NAME_A_SERVER = "-s unix:PATH, as it was given to 'pysrp serve', or PYSRP_SERVER in the environment"
-"""What every command that needs a server says where none is named."""
+"""The hint of every command that needs a server when none is named."""
