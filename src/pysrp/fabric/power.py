@@ -164,7 +164,7 @@ class PowerPort(Port):
         self._queue = ffi.NULL
         self._next = 0
         self._wanted = False  # whether the owner has switched signals on
-        self._armed = False  # whether the interrupt is enabled; until an interrupt has been read
+        self._armed = False  # whether the interrupt is enabled and none has been read since
         self._told = True  # whether the device may have an event to read
         self._watched = False  # whether fileno() was called, so that its caller may wait for the descriptor
         self._misses = 0  # polls of the queue before sleeping that found nothing
@@ -437,7 +437,7 @@ class PowerPort(Port):
         """Write to the eventfd that :meth:`wait` also polls."""
         if self._bell >= 0:
             os.eventfd_write(self._bell, 1)
-            self._rung = True  # after the write, or a poll in between would clear it and leave the eventfd readable
+            self._rung = True  # after the write: a poll in between would leave the eventfd readable
 
     def fileno(self) -> int:
         """An epoll descriptor over the device's interrupts and the eventfd of :meth:`wake`."""

@@ -6,7 +6,7 @@
 
 :mod:`.srp_session` is SRP on any transport, :mod:`.units` has what a client does with logical units (scan, read,
 write), :mod:`.workload` has many reads and writes as columns. :mod:`.session` joins them and
-:mod:`pysrp.vscsi.client` to a port, with blocking calls, and :mod:`.aio` does with asyncio.
+:mod:`pysrp.vscsi.client` to a port, with blocking calls; :mod:`.aio` does the same with asyncio.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ _HOMES = {
     "Workload": "session",
     "connect": "hosts",
 }
-"""The modules of these names, imported on first use: a program that uses only the engines loads no threads or sockets."""
+"""The modules of these names, imported on first use: a program that uses the engines alone loads no threads, clocks or sockets."""
 
 
 def __dir__() -> list[str]:

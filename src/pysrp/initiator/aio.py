@@ -326,7 +326,7 @@ class Session(LaneRuns):
         return pending.outcome(check)
 
     async def abort(self, pending: Pending, timeout: float = 0) -> bool:
-        """ABORT TASK. When it returns True, the command has ended, see its outcome.
+        """ABORT TASK. Returns True when the command has ended; see its outcome.
 
         Raises TransportError if the target refused the function.
         """

@@ -33,10 +33,10 @@ class Base(GivingUp):
     lists), each a segment of its IU. Raises ConfigError for names that are not ASCII, HcallError for memory that the port
     does not have.
 
-    Result objects of 1 KiB and more that have no other reference any more are kept and filled again: at most 128, and at
-    most ``buffers`` bytes of them. ``replay``: the calls of this package send a command again that a partner left
-    unanswered when its connection broke, which is right as long as no other initiator writes. Further arguments go to
-    :func:`pysrp.fabric.connect`.
+    Data of results, as ``bytes`` of 1 KiB and more, is kept and filled again when the caller has no reference to it any more:
+    at most 128 objects, and at most ``buffers`` bytes. ``replay``: the calls of this package send a command again that was
+    left unanswered when the connection broke, which is right as long as no other initiator writes. Further arguments go
+    to :func:`pysrp.fabric.connect`.
     """
 
     def _start_command(self, pending: Pending) -> None:

@@ -102,8 +102,8 @@ def scsi_error(cdb: bytes, status: int, sense: bytes) -> ScsiError:
 
 
 def worth_retrying(cdb: bytes, status: int | None, sense: bytes) -> bool:
-    """Whether to retry a command, as Linux does: after a unit attention, becoming ready, BUSY or TASK SET FULL, as the
-    command has not begun then; and after an abort, which may come at any point, if :func:`may_be_repeated` says so."""
+    """Whether to retry a command. As Linux does, after a unit attention, becoming ready, BUSY and TASK SET FULL, as the
+    command has not begun then. After an abort, which may come at any point, only if :func:`may_be_repeated` says so."""
     if status == Status.TASK_ABORTED:
         return may_be_repeated(cdb)
     if status != Status.CHECK_CONDITION:

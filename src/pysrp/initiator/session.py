@@ -10,9 +10,9 @@
 A session belongs to one thread. Several commands at a time are started by :meth:`Session.submit` (or the
 ``submit_`` methods of a device) and waited for by :meth:`Session.gather`.
 
-When a call has ended, by a result or by an exception, the session no longer touches the buffers that were passed to it.
-It never writes to other memory of the caller. Commands that are still under way then are aborted; see
-:mod:`pysrp.initiator.giving_up`.
+When a call that waits has ended, by a result or by an exception, the session does not touch the buffers any more that were
+passed to it. It never writes to other memory of the caller. Commands of the call that are still under way then are aborted;
+see :mod:`pysrp.initiator.giving_up`.
 """
 
 from __future__ import annotations
@@ -306,7 +306,7 @@ class Session(LaneRuns):
         return pending.outcome(check)
 
     def abort(self, pending: Pending, timeout: float = 0) -> bool:
-        """ABORT TASK. When it returns True, the command has ended, see its outcome.
+        """ABORT TASK. Returns True when the command has ended; see its outcome.
 
         Raises TransportError if the target refused the function.
         """

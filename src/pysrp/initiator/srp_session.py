@@ -78,7 +78,7 @@ class Patience(Protocol):
 
     @property
     def patience(self) -> float:
-        """Factor by which the session's own timeouts are longer than the seconds that it states."""
+        """Factor by which the session's own timers are longer than the timeouts that it sends."""
 
     @property
     def give_up(self) -> float:

@@ -101,7 +101,7 @@ class Commander(Protocol):
 
 
 class Walker(Protocol):
-    """What carries out sequences: a session of any transport."""
+    """What carries out sequences: an SRP session, or a unit's crew (:mod:`pysrp.sg.crew`)."""
 
     _scope: list[Pending] | None
     """The list to which commands are added as they are submitted, so that a call that fails can give them up."""

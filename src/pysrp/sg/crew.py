@@ -1,10 +1,10 @@
 """The commands of one logical unit: threads that carry them out, as SG_IO returns only when a command has ended.
 
 A :class:`UnitCrew` is the ``Commander`` that the sequences of :mod:`pysrp.initiator.units` need. As with the
-other transports, when a call has ended, by a result or by an exception, the buffers that were passed to it are not used any
-more. Data is copied from the caller's buffer when its command begins, and to it when the command has ended.
-The kernel cannot end one command of SG_IO: a command that was given up goes on in its thread until it is
-answered or its timeout is over, and its result is dropped. A command that had not begun is not sent.
+other transports, when a call that waits has ended, by a result or by an exception, the buffers that were passed to it are not
+used any more, and no other memory of the caller is ever written. Data is copied from the caller's buffer when its command
+begins, and to it when the command has ended. The kernel cannot end one command of SG_IO: a command that was given up goes on
+in its thread until it is answered or its timeout is over, and its result is dropped. A command that had not begun is not sent.
 """
 
 from __future__ import annotations

@@ -191,8 +191,8 @@ class ServerQueue:
             channel.outstanding += 1
             self.send((link.unsent(), channel))
         elif said == LATE:
-            # Requests that the lane began for this session have ended on their medium and are not plain any more: the
-            # session makes tasks of them.
+            # late() tells the engine's waiters of requests that have ended on the media, and returns the lane's requests
+            # that need the engine: the session makes tasks of them.
             assert channel
             for each in lane.late():
                 channel.session.adopt(channel, each)
