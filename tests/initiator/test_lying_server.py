@@ -42,6 +42,10 @@ class Liar:
         self.sent += count
         return count
 
+    def register(self) -> Any:
+        self.sent = self.came = 0  # a reset, after which nothing of before is answered
+        return self._port.register()
+
     def poll(self) -> list[bytes]:
         elements: list[bytes] = self._port.poll()
         self.came += len(elements)
@@ -119,7 +123,8 @@ def test_books_are_kept(seed: int) -> None:
             def answered() -> bool:
                 session.flush()
                 session.poll()
-                return bool(port.came >= port.sent)
+                # A lie may look like a request of the server, to which the session's response has no answer.
+                return bool(port.came >= port.sent or not session._live)
 
             for _ in range(12):
                 port.session, port.sent, port.came = session, 0, 0
