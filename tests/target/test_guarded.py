@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import re
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 from functools import partial
-from threading import Event, get_ident
+from threading import Event, Thread, get_ident
 from typing import Any
 from uuid import uuid4
 
@@ -362,6 +363,197 @@ def test_a_server_stops_whatever_its_media_raise(caplog: pytest.LogCaptureFixtur
     assert "no channel" in caplog.text
     assert [each.operation for each in flushed] == [Operation.FLUSH]
     assert fine.retired == 1
+
+
+class Wicked:
+    """Whatever is asked of it raises."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def raises(self, *arguments: object) -> Any:
+        raise self.error
+
+    __index__ = __bool__ = __lt__ = __gt__ = raises
+
+
+class NoErrno(OSError):
+    @property
+    def errno(self) -> int:  # type: ignore[override]
+        raise RuntimeError("which one?")
+
+
+LATE_LIES: dict[str, Callable[[MediumRequest], None]] = {
+    "done": lambda request: request.ends(0, Wicked(RuntimeError("done"))),  # type: ignore[arg-type]
+    "errno": lambda request: request.ends(Wicked(RuntimeError("errno"))),  # type: ignore[arg-type]
+    "bad": lambda request: request.ends(5, 0, Wicked(RuntimeError("bad"))),  # type: ignore[arg-type]
+    "length": lambda request: setattr(request, "length", None),
+    "shrinks": lambda request: setattr(request, "length", 0),
+    "cancelled": lambda request: request.fails(CancelledError()),
+    "exit": lambda request: request.fails(SystemExit(3)),
+    "stop": lambda request: request.fails(StopIteration(3)),
+    "no errno": lambda request: request.fails(NoErrno(5, "no")),
+    "text": lambda request: request.fails(OSError("text", "for errno")),
+    "nothing": lambda request: request.fails("nothing"),  # type: ignore[arg-type]
+    "no cause": lambda request: (request.ends(5), setattr(request, "cause", "none"))[0],
+}
+
+
+@pytest.mark.parametrize("later", [False, True])
+@pytest.mark.parametrize(
+    "cdb", ["28 00 00000000 00 0001 00", "35 00 00000000 00 0000 00", "2f 00 00000000 00 0001 00"]
+)
+@pytest.mark.parametrize("lie", LATE_LIES.values(), ids=LATE_LIES)
+def test_whatever_it_says_the_command_ends(
+    lie: Callable[[MediumRequest], None], cdb: str, later: bool
+) -> None:
+    """And nothing is left of it, and the other disk goes on."""
+
+    def mistake(medium: Mistaken, request: MediumRequest) -> Later | None:
+        lie(request)
+        if not later:
+            return None
+        assert medium.loop is not None
+        medium.loop.post(lambda: request.over(request))
+        return PENDING
+
+    medium = Mistaken(mistake)
+    medium.features = Feature(0)
+    rig = Rig(LunMap([(256, Disk(medium, "mine")), (512, Disk(Ram(MIB)))]))
+    client = rig.login()
+    tag = client.cmd(256, cdb, data_in=(client.data(), 512))
+    rig.run()
+    rig.run()
+    status = client.answer(tag).status
+    if cdb[:2] != "35" or lie not in (LATE_LIES["length"], LATE_LIES["shrinks"]):  # a FLUSH has no length
+        assert status == 2
+    assert not rig.target.session.tasks
+    assert not rig.target.mover.staging.busy
+    assert not any(channel.busy for channel in rig.target.mover.media._channels.values())
+    tag = client.read(512, 0, 1)
+    rig.run()
+    assert client.answer(tag).status == 0
+    rig.close()
+
+
+class Early(Medium, MediumChannel):
+    """It tells from within the call that a request is over, on this thread or another one."""
+
+    size = MIB
+
+    def __init__(self, apart: bool, later: Later | None) -> None:
+        super().__init__()
+        self.apart, self.later = apart, later
+        self.keeps = False
+
+    def channel(self, loop: Loop) -> Early:
+        return self
+
+    def tells(self, request: MediumRequest) -> None:
+        request.ends(0, request.length)
+        if self.apart:
+            thread = Thread(target=request.over, args=[request])
+            thread.start()
+            thread.join()
+        else:
+            request.over(request)
+
+    def submit(self, request: MediumRequest) -> Later | None:
+        if self.keeps:
+            return PENDING
+        self.tells(request)
+        return self.later
+
+    def withdraw(self, request: MediumRequest) -> bool:
+        self.tells(request)
+        return False
+
+
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("later", [None, PENDING])
+def test_what_is_told_from_within_submit_is_told_once(apart: bool, later: Later | None) -> None:
+    rig = Rig(LunMap([(256, Disk(Early(apart, later)))]))
+    client = rig.login()
+    tags = [client.write(256, 0, bytes(512)), client.cmd(256, "35"), client.read(256, 0, 1)]
+    rig.run()
+    rig.run()
+    assert [client.answer(tag).status for tag in tags] == [0, 0, 0]
+    assert not client.answers
+    (channel,) = rig.target.mover.media._channels.values()
+    assert not channel.busy
+    assert not rig.target.mover.staging.busy
+    rig.close()
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_what_is_told_from_within_withdraw_is_no_straggler_for_ever(apart: bool) -> None:
+    medium = Early(apart, PENDING)
+    medium.keeps = True
+    rig = Rig(LunMap([(256, Disk(medium))]))
+    client = rig.login()
+    tag = client.write(256, 0, bytes(512))
+    rig.run()
+    aborted = client.manage(256, ABORT, tag)
+    rig.run()
+    client.answer(aborted)
+    rig.run()
+    assert not medium.stragglers
+    medium.keeps = False
+    tag = client.write(256, 0, bytes(512))
+    rig.run()
+    rig.run()
+    assert client.answer(tag).status == 0
+    rig.close()
+
+
+def test_whether_it_was_withdrawn_may_raise(caplog: pytest.LogCaptureFixture) -> None:
+    medium = Strange()
+    object.__setattr__(medium, "withdraw", lambda request: Wicked(ValueError("who knows?")))
+    rig = Rig(LunMap([(256, Disk(medium))]))
+    client = rig.login()
+    tag = client.write(256, 0, bytes(512))
+    rig.run()
+    aborted = client.manage(256, ABORT, tag)
+    rig.run()
+    client.answer(aborted)
+    assert "who knows?" in caplog.text
+    assert len(medium.stragglers) == 1, "it may run on"
+    medium.does()
+    rig.run()
+    assert not medium.stragglers
+    rig.close()
+
+
+@pytest.mark.parametrize("after", range(6))
+@pytest.mark.parametrize("name", ["block", "features"])
+def test_what_it_is_asked_in_the_middle_may_raise(name: str, after: int) -> None:
+    """Whichever time: of a request that comes short, and with FUA."""
+    asked: list[bool] = []
+
+    def half(medium: Mistaken, request: MediumRequest) -> None:
+        request.ends(0, min(request.length, 512))
+
+    medium = Mistaken(half)
+    medium.features = Feature(0)
+    disk = Disk(medium, "mine")
+    rig = Rig(LunMap([(256, disk)]))
+    client = rig.login()
+    client.poke(bytes(1024))
+    plain = getattr(medium, name)
+
+    def told(self: Medium) -> Any:
+        asked.append(True)
+        return plain if len(asked) <= after else 1 // 0
+
+    kind = type("Raising", (Mistaken,), {name: property(told)})
+    object.__setattr__(medium, "__class__", kind)
+    tag = client.cmd(256, "2a 08 00000000 00 0002 00", data_out=(client.data(), 1024))
+    rig.run()
+    rig.run()
+    assert client.answer(tag).status == (2 if len(asked) > after else 0)
+    assert len(asked) > min(after, 3), "it is asked so often"
+    assert not rig.target.session.tasks
+    rig.close()
 
 
 class NoInit(Medium):

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from operator import index
-from typing import Any
+from typing import Any, NamedTuple
 
 from pysrp._fast.lane import NativeRequest
 from pysrp.target.backend_medium import BackendChannel, Call, Workers
@@ -19,6 +19,16 @@ __all__ = ["Guarded", "excused"]
 log: logging.Logger = logging.getLogger("pysrp.target")
 
 READ = Operation.READ
+
+
+class Ended(NamedTuple):
+    """The result of a part that is over, as the medium reports it."""
+
+    errno: int
+    done: int
+    bad: int | None
+    value: Any
+    cause: Exception | None
 
 
 class Posted(partial[None]):
@@ -41,7 +51,8 @@ class Guarded(MediumChannel):
     A request is done whole or has an error: after a short one, the rest is submitted. Where the medium does not support FUA, a
     FLUSH is sent after the request, or before a READ. A later request for the same bytes waits until a withdrawn one that still
     runs has ended. A request fails if the medium raises for it or reports an impossible result. An exception from a function
-    that the medium posted is :func:`excused`.
+    that the medium posted is :func:`excused`. A completion told from within ``submit`` or ``withdraw`` counts in the loop's next
+    turn.
 
     A :class:`~pysrp.target.backend_medium.Call` runs on ``workers``, in place without them. Its bytes are unknown: it waits for
     all stragglers, and if it is withdrawn and runs on, every later request waits for it.
@@ -57,6 +68,8 @@ class Guarded(MediumChannel):
         self._stragglers = medium.stragglers
         self._telling = False
         """Whether a request's ``over`` is being called, so that an exception is not the medium's."""
+        self._within = False
+        """Whether ``submit`` or ``withdraw`` of the medium is being called: completions told meanwhile are posted."""
         self._awaited: set[MediumRequest] = set()
         """Requests that are under way or held, and not withdrawn."""
         self._dawdles = False
@@ -108,16 +121,16 @@ class Guarded(MediumChannel):
         if not late.begun:
             return self.submit(request)
         request.channel = self
-        part = self._rest(request)
-        part.over = partial(self._over, request)
+        part, length = self._rest(request)
+        part.over = partial(self._over, request, length)
         request.own = part
         if late.adopt(part):
             return self._later(request)
-        return None if self._ends(request, part) else self._begin(request)
+        return None if self._ends(request, part, length) else self._begin(request)
 
-    def _ends(self, request: MediumRequest, part: MediumRequest) -> bool:
-        """Note that a part is over; whether the whole request is."""
-        ended = self._taken(request, part)
+    def _ends(self, request: MediumRequest, part: MediumRequest, length: int) -> bool:
+        """Note that a part of ``length`` bytes is over; whether the whole request is."""
+        ended = self._taken(request, part, length)
         if ended:
             request.own = None
         return ended
@@ -130,11 +143,14 @@ class Guarded(MediumChannel):
         if part is None:  # held by a straggler, or just released by one
             self._stragglers.withdraw(request)
             return True
+        self._within = True
         try:
-            never_began = self._asked(part).withdraw(part)
+            never_began = bool(self._asked(part).withdraw(part))
         except Exception:
             log.exception("%r: withdrawing a request", self._medium)
             never_began = False
+        finally:
+            self._within = False
         if never_began:
             request.own = None
             return True
@@ -168,15 +184,25 @@ class Guarded(MediumChannel):
     def _begin(self, request: MediumRequest) -> Later | None:
         """Submit what is left of the request, until it is over or a part is PENDING."""
         while True:
-            part = self._rest(request)
-            part.over = partial(self._over, request)
-            request.own = part
             try:
-                if self._asked(part).submit(part) is PENDING:
-                    return self._later(request)
+                part, length = self._rest(request)
+            except Exception as error:
+                request.fails(error)
+                request.own = None
+                return None
+            part.over = partial(self._over, request, length)
+            request.own = part
+            self._within = True
+            try:
+                later = self._asked(part).submit(part) is PENDING
             except Exception as error:
                 part.fails(error)
-            if self._ends(request, part):
+                later = False
+            finally:
+                self._within = False
+            if later:
+                return self._later(request)
+            if self._ends(request, part, length):
                 return None
 
     def _later(self, request: MediumRequest) -> Later | None:
@@ -190,12 +216,21 @@ class Guarded(MediumChannel):
         request.errno = errno.EPROTO
         return None
 
-    def _over(self, request: MediumRequest, part: MediumRequest) -> None:
+    def _over(self, request: MediumRequest, length: int, part: MediumRequest) -> None:
+        """A PENDING part of ``length`` bytes is over. While the medium is being called, by this thread or while another one
+        tells it, it is not known yet what the call returns: then it is posted.
+        """
+        if self._within:
+            self._post(partial(self._part_over, request, length, part))
+        else:
+            self._part_over(request, length, part)
+
+    def _part_over(self, request: MediumRequest, length: int, part: MediumRequest) -> None:
         """A PENDING part is over. A completion told twice, or for a part withdrawn before it began, is logged and ignored."""
         if request.own is not part:
             log.error("%r: %r is over, and nobody waits for that", self._medium, part)
             return
-        ended = self._taken(request, part)
+        ended = self._taken(request, part, length)
         if request.channel is not None and not ended and self._begin(request) is PENDING:
             return
         self._telling = True
@@ -213,16 +248,16 @@ class Guarded(MediumChannel):
     def _asked(self, part: MediumRequest) -> MediumChannel:
         return self._calls if isinstance(part, Call) else self._channel
 
-    def _rest(self, request: MediumRequest) -> MediumRequest:
-        """The next part to submit of a request, some of which may be done."""
+    def _rest(self, request: MediumRequest) -> tuple[MediumRequest, int]:
+        """The next part to submit of a request, some of which may be done, and its length in bytes."""
         if isinstance(request, Call):
-            return Call(request.call)
+            return Call(request.call), 0
         flags = request.flags
         if self._fua(request):
             flags &= ~FUA
             if request.operation is READ or request.done == request.length:
                 request.flags = flags
-                return MediumRequest(Operation.FLUSH, flags=flags)
+                return MediumRequest(Operation.FLUSH, flags=flags), 0
         skip = request.done
         views = []
         for view in request.buffers:
@@ -234,40 +269,50 @@ class Guarded(MediumChannel):
         if more:
             views.append(memoryview(bytearray(more)))
             left += more
-        return MediumRequest(request.operation, begin, left, views, flags, request.block)
+        return MediumRequest(request.operation, begin, left, views, flags, request.block), left
 
-    def _taken(self, request: MediumRequest, part: MediumRequest) -> bool:
-        """Note the result of a part; whether the request is over."""
+    def _taken(self, request: MediumRequest, part: MediumRequest, length: int) -> bool:
+        """Note the result of a part of ``length`` bytes; whether the request is over."""
         if isinstance(part, Call):
             request.value, request.errno, request.cause = part.value, part.errno, part.cause
             return True
-        if not _possible(part):
-            log.error("%r: %r cannot have ended so: done %r, bad %r", self._medium, part, part.done, part.bad)
-            part.ends(errno.EPROTO)
-        done = part.done
-        if done < part.length:
-            done -= done % self._medium.block
-        request.done = min(request.done + done, request.length)
-        if request.operation is Operation.EXTENTS and not part.errno:
-            request.value = [*(request.value or ()), *part.value]
-        if part.errno:
-            request.errno, request.bad, request.cause = part.errno, part.bad, part.cause
-        elif not done and part.length:
+        try:
+            ended = self._said(request, part, length)
+            whole = bool(ended.errno) or not self._fua(request)
+        except Exception:
+            log.exception(
+                "%r: %r cannot have ended so: done %r, bad %r", self._medium, part, part.done, part.bad
+            )
+            ended, whole = Ended(errno.EPROTO, 0, None, None, None), True
+        request.done = min(request.done + ended.done, request.length)
+        if request.operation is Operation.EXTENTS and not ended.errno:
+            request.value = [*(request.value or ()), *ended.value]
+        if ended.errno:
+            request.errno, request.bad, request.cause = ended.errno, ended.bad, ended.cause
+        elif not ended.done and length:
             log.error("%r: %r has ended without an error, and nothing of it is done", self._medium, part)
-            request.errno, request.bad = errno.EIO, part.offset
-        return bool(request.errno) or (request.done == request.length and not self._fua(request))
+            request.errno, request.bad = errno.EIO, request.offset + request.done
+        return bool(request.errno) or (request.done == request.length and whole)
 
+    def _said(self, request: MediumRequest, part: MediumRequest, length: int) -> Ended:
+        """The result of a part, in whole blocks. Raises ValueError for an impossible one, and whatever reading it raises.
 
-def _possible(part: MediumRequest) -> bool:
-    """Whether the result that a medium reports for a request is plausible."""
-    try:
-        errno, done, bad = index(part.errno), index(part.done), part.bad
-        return (
-            errno >= 0
-            and 0 <= done <= part.length
-            and (bad is None or part.offset <= index(bad) < part.offset + part.length)
-            and (part.operation is not Operation.EXTENTS or bool(errno) or isinstance(part.value, list))
-            and (part.operation is not Operation.COMPARE or bool(errno) or done == part.length)
-        )
-    except TypeError:
-        return False
+        Everything is read here, once, and converted to plain integers: the medium may have stored any object.
+        """
+        code, done, bad = index(part.errno), index(part.done), part.bad
+        begin, value = request.offset + request.done, part.value
+        cause = part.cause if isinstance(part.cause, Exception) else None
+        if bad is not None:
+            bad = index(bad)
+        operation = request.operation if length else Operation.FLUSH
+        if (
+            code < 0
+            or not 0 <= done <= length
+            or (bad is not None and not begin <= bad < begin + length)
+            or (operation is Operation.EXTENTS and not code and not isinstance(value, list))
+            or (operation is Operation.COMPARE and not code and done != length)
+        ):
+            raise ValueError(f"errno {code}, done {done}, bad {bad}")
+        if done < length:
+            done -= done % self._medium.block
+        return Ended(code, done, bad, value, cause)

@@ -175,10 +175,26 @@ class MediumRequest:
         """Set the result."""
         self.errno, self.done, self.bad, self.cause = errno, done, bad, None
 
-    def fails(self, error: Exception) -> None:
-        """Set ``errno`` and ``cause`` from an exception; ``done`` and ``bad`` stay as they are."""
-        self.errno = (error.errno if isinstance(error, OSError) else None) or codes.EINVAL
-        self.cause = error
+    def fails(self, error: BaseException) -> None:
+        """Set ``errno`` and ``cause`` from an exception; ``done`` and ``bad`` stay as they are.
+
+        SystemExit and the like, StopIteration, and an OSError whose errno is no integer are wrapped in a RuntimeError.
+        """
+        code: object = None
+        try:
+            sound = isinstance(error, Exception) and not isinstance(error, StopIteration)
+            if isinstance(error, OSError):
+                code = error.errno
+                sound = code is None or isinstance(code, int)
+        except Exception:
+            sound = False
+        self.errno = code if isinstance(code, int) and code > 0 else codes.EINVAL
+        if sound:
+            self.cause = error  # type: ignore[assignment]
+            return
+        self.cause = RuntimeError(f"{type(error).__name__} in a medium")
+        if isinstance(error, BaseException):
+            self.cause.__cause__ = error
 
     def withdraw(self) -> bool:
         """See :meth:`MediumChannel.withdraw`."""
