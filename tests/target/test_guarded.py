@@ -7,6 +7,7 @@ import errno
 import re
 from asyncio import CancelledError
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from threading import Event, Thread, get_ident
 from typing import Any
@@ -554,6 +555,18 @@ def test_what_it_is_asked_in_the_middle_may_raise(name: str, after: int) -> None
     assert len(asked) > min(after, 3), "it is asked so often"
     assert not rig.target.session.tasks
     rig.close()
+
+
+def test_a_medium_that_is_like_another_is_none() -> None:
+    @dataclass
+    class Valued(Ram):
+        number: int = 0
+
+        def __post_init__(self) -> None:
+            super().__init__(MIB)
+
+    with pytest.raises(ConfigError, match="eq=False"):
+        Disk(Valued())
 
 
 class NoInit(Medium):

@@ -111,7 +111,8 @@ class Disk(
 
     ``backend`` is a :class:`pysrp.backends.Backend` or a :class:`pysrp.target.medium.Medium`; the caller has to close it. Raises
     ConfigError for another block size, for a physical block size that is not the block size times a power of two, and for a
-    medium smaller than a block, or whose own blocks do not divide the block size.
+    medium smaller than a block, whose own blocks do not divide the block size, or that has an ``__eq__`` or ``__hash__``
+    of its own: media are compared by identity.
     """
 
     device_type = PeripheralDeviceType.DIRECT_ACCESS_BLOCK

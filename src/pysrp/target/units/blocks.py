@@ -88,6 +88,12 @@ def _is_one(backend: object) -> None:
         raise ConfigError(f"{backend!r} has no size, which a Medium tells in bytes")
     elif not hasattr(backend, "stragglers"):
         raise ConfigError(f"{type(backend).__name__}.__init__ has to call Medium.__init__")
+    kind: Any = type(backend)
+    if kind.__eq__ is not object.__eq__ or kind.__hash__ is not object.__hash__:
+        raise ConfigError(
+            f"{kind.__name__} has an __eq__ or __hash__ of its own, as a dataclass has without eq=False: media and backends "
+            "are compared by identity"
+        )
 
 
 class BlockUnit(LogicalUnit):
