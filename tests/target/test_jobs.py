@@ -14,13 +14,14 @@ import pytest
 from jobs_rig import SENSE, TUR, Pair, code
 from media_rig import LateMedium
 from pysrp.backends import Ram
+from pysrp.errors import Busy
 from pysrp.initiator.session import Session
 from pysrp.scsi import cdb
 from pysrp.scsi.codes import SenseKey, Status
 from pysrp.scsi.sense import parse_sense
 from pysrp.srp import TskMgmtFunc
 from pysrp.target.disk import Disk
-from pysrp.target.effects import GOOD, Begin, Effect, Fetch
+from pysrp.target.effects import GOOD, Begin, Effect, Fetch, Flush
 from pysrp.target.fault import Fault
 from pysrp.target.link import PENDING, Later
 from pysrp.target.lunmap import LunMap
@@ -360,6 +361,34 @@ def test_a_medium_that_takes_its_time_needs_a_worker() -> None:
     with Bench(Disk(medium, "disk")) as bench:
         assert bench(FORMAT).status == Status.BUSY
         assert bench.unit.job is None
+    medium.close()
+
+
+@pytest.mark.parametrize("how", ["busy", "no request"])
+def test_steps_that_cannot_go_on_have_ended_when_the_job_has(how: str) -> None:
+    """Not when somebody collects garbage, who may have the lock of the unit that they take: and they are told why."""
+    told: list[Exception] = []
+
+    class NoRequest(Flush):
+        __slots__ = ()
+
+        def request(self) -> MediumRequest:
+            raise ZeroDivisionError
+
+    def steps() -> Generator[Any, None, None]:
+        try:
+            yield Flush(medium) if how == "busy" else NoRequest(medium)
+        except Exception as error:
+            told.append(error)
+            raise
+
+    medium = LateMedium()
+    with Bench(Formatting(medium, "disk")) as bench:
+        begun = steps()
+        bench.unit.zero = lambda: begun
+        assert bench(FORMAT).status == (Status.BUSY if how == "busy" else Status.CHECK_CONDITION)
+        assert begun.gi_frame is None
+        assert [type(error) for error in told] == [Busy if how == "busy" else ZeroDivisionError]
     medium.close()
 
 

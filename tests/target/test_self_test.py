@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from jobs_rig import Pair, code
+from media_rig import LateMedium
 from pysrp.scsi.cdb import FormatUnit, Sanitize
 from pysrp.scsi.codes import SanitizeAction
 from pysrp.srp import TskMgmtFunc
@@ -172,6 +173,17 @@ def test_one_that_is_stopped_before_its_first_step(pair: Pair, monkeypatch: pyte
     until(lambda: pair.unit.job is None)
     assert began
     assert results(pair.first) == [(BESIDE_SHORT, ABORTED, NOWHERE, bytes(3))]
+
+
+def test_one_that_would_have_to_wait_in_place() -> None:
+    """Without workers: the log page alone tells that it came to no end, and nobody is told of it later."""
+    medium = LateMedium()
+    with Bench(Disk(medium, "d")) as bench:
+        bench.good(send(BESIDE_SHORT))
+        assert bench.unit.job is None
+        bench.good(bytes(6))
+        assert latest(bench.good(RESULTS)) == [(BESIDE_SHORT, ABORTED, NOWHERE, bytes(3))]
+    medium.close()
 
 
 def test_none_begins_while_the_disk_is_formatted(pair: Pair) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator
 from contextlib import suppress
 from typing import Any
 
+from pysrp.errors import Busy
 from pysrp.scsi import cdb as cdbs
 from pysrp.scsi.codes import LogPage, ReadBufferMode, SelfTestCode, SenseKey, WriteBufferMode
 from pysrp.scsi.log import LogParameter
@@ -143,7 +144,7 @@ class DiagnosticCommands(Comparing):
         except GeneratorExit:
             self._note_test(code, self._cut_short(), Fault(SenseKey.NO_SENSE, SenseCode.NONE))
             raise
-        with suppress(Fault):
+        with suppress(Fault, Busy):
             yield from self._test(code, lambda progress: progress)
 
     def _cut_short(self) -> int:
@@ -177,6 +178,9 @@ class DiagnosticCommands(Comparing):
             ) from fault
         except GeneratorExit:
             ended = self._cut_short()
+            raise
+        except Busy:  # the medium, which says nothing of its blocks
+            ended = ABORTED
             raise
         finally:
             if code:

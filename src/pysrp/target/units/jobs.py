@@ -153,19 +153,20 @@ class Job:
     def _run(self, do: Do) -> None:
         result: Any = None
         error: Exception | None = None
-        while not self._stopped:
-            try:
-                step = self._steps.send(result) if error is None else self._steps.throw(error)
-            except StopIteration:
-                return
-            result = error = None
-            if isinstance(step, MediumEffect):
-                request = step.request()
-                do(request)
-                result, error = request.value, request.failure()
-            else:
-                self.progress = step
-        self._steps.close()
+        try:
+            while not self._stopped:
+                try:
+                    step = self._steps.send(result) if error is None else self._steps.throw(error)
+                except StopIteration:
+                    return
+                result = error = None
+                if isinstance(step, MediumEffect):
+                    result, error = _done(do, step)
+                else:
+                    self.progress = step
+        finally:
+            # Not left to garbage collection: the steps' last actions take the unit's lock, which the collecting thread may hold.
+            self._steps.close()
         raise Stopped
 
     def _over(
@@ -197,6 +198,16 @@ class Job:
 
 Do = Callable[[MediumRequest], None]
 """What has the backend do something, and returns when that is over."""
+
+
+def _done(do: Do, step: MediumEffect) -> tuple[Any, Exception | None]:
+    """The result and the error of a step. What ``do`` itself raises, such as Busy, is thrown into the steps too."""
+    try:
+        request = step.request()
+        do(request)
+        return request.value, request.failure()
+    except Exception as error:
+        return None, error
 
 
 def _at_once(media: Media, backend: Any, request: MediumRequest) -> None:
