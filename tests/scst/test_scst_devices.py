@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import shutil
+import threading
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,11 +14,13 @@ import pytest
 
 from loop_device import loop_device
 from media_rig import nbd_server
+from pysrp.backends import Ram
 from pysrp.scst import Tree, TreeError, save
 from pysrp.scst.device import MIB, Parameters
 from pysrp.scst.devices import UrlIo
 from pysrp.target.link import PENDING
 from pysrp.target.medium import Medium
+from waiting import PATIENCE
 
 HANDLERS = ["vdisk_fileio", "vdisk_nbd", "vdisk_nullio", "vdisk_ram", "vdisk_url"]
 """Those that need no device of the machine's."""
@@ -517,6 +520,118 @@ def test_devices_are_flushed_together_when_they_are_closed():
         tree._targets.devices.add(BothIo, name, Parameters)
     tree.close()
     assert len(Both.asked) == 2
+
+
+class Plain(Medium):
+    """What is asked of it may raise, or be put in its place."""
+
+    size = MIB
+
+    def __init__(self, **more):
+        super().__init__()
+        self.flushed = self.closed = 0
+        for name, value in more.items():
+            setattr(self, name, value)
+
+    def channel(self, loop):
+        return SimpleNamespace(submit=self.submit, retire=lambda: None)
+
+    def submit(self, request):
+        self.flushed += 1
+
+    def close(self):
+        self.closed += 1
+
+
+def raising(*arguments):
+    raise ZeroDivisionError
+
+
+class Stuck(Plain):
+    def submit(self, request):
+        super().submit(request)
+        request.ends(errno.EIO)
+
+
+class WithoutRepr(Stuck):
+    __repr__ = raising
+
+
+class Homeless(Plain):
+    away = property(raising)
+
+
+class HangingRam(Ram):
+    """A backend whose flush comes to no end."""
+
+    blocking = True
+
+    def __init__(self):
+        super().__init__(MIB)
+        self.flushed = self.closed = 0
+        self.go = threading.Event()
+
+    def flush(self):
+        self.flushed += 1
+        assert self.go.wait(PATIENCE)
+
+    def close(self):
+        self.closed += 1
+        self.go.set()
+        super().close()
+
+
+def closed_with(first):
+    """Close a tree with this medium between two others; what that raised."""
+    media = [Plain(), first, Plain()]
+    tree = Tree()
+    for name, medium in zip("abc", media, strict=True):
+        kind = type("Io", (UrlIo,), {"open": lambda self, medium=medium: medium})
+        tree._targets.devices.add(kind, name, Parameters)
+    with pytest.raises((OSError, ZeroDivisionError)) as caught:
+        tree.close()
+    assert [each.flushed for each in media[::2]] == [1, 1]
+    assert [each.closed for each in media[::2]] == [1, 1]
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Stuck(trouble=raising),
+        lambda: Plain(close=raising),
+        WithoutRepr,
+        Homeless,
+        lambda: Plain(submit=lambda request: request.fails(OSError("text", "for errno"))),
+    ],
+    ids=["trouble", "close", "repr", "away", "errno"],
+)
+def test_whatever_a_medium_raises_the_others_are_closed(make):
+    medium = make()
+    error = closed_with(medium)
+    assert isinstance(error, ZeroDivisionError) or error.errno == errno.EIO
+    assert medium.closed or medium.close is raising
+
+
+def test_a_backend_whose_flush_hangs_is_left_alone(monkeypatch):
+    monkeypatch.setattr("pysrp.scst.device.FLUSHING", 0.01)
+    backend = HangingRam()
+    error = closed_with(backend)
+    assert error.errno == errno.EAGAIN
+    assert (backend.flushed, backend.closed) == (1, 1)
+
+
+def test_what_leaves_may_raise_and_all_are_closed(tree, monkeypatch):
+    for name in "ab":
+        tree.write("handlers/vdisk_ram/mgmt", f"add_device {name}")
+    devices = list(tree._targets.devices.by_name.values())
+    monkeypatch.setattr(devices[0], "leave", raising)
+    monkeypatch.setattr(devices[1], "_stores", lambda: [SimpleNamespace(close=raising)])
+    with pytest.raises(ZeroDivisionError):
+        tree._targets.devices.close()
+    for device in devices:
+        with pytest.raises(ValueError, match="closed"):
+            device.backend.read_into(0, memoryview(bytearray(1)))
 
 
 def test_closing_twice_and_writing_afterwards(image):

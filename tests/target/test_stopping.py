@@ -16,7 +16,7 @@ import pytest
 from media_rig import LateMedium
 from pysrp import fabric
 from pysrp.backends import Ram
-from pysrp.errors import ConfigError
+from pysrp.errors import ConfigError, SrpError
 from pysrp.initiator.session import Session
 from pysrp.scst import Tree, TreeError, device
 from pysrp.scst.devices import UrlIo
@@ -25,7 +25,7 @@ from pysrp.target.backend_medium import BackendMedium
 from pysrp.target.disk import Disk
 from pysrp.target.flushing import StillUnderWay, flush
 from pysrp.target.lunmap import LunMap
-from pysrp.target.medium import Operation
+from pysrp.target.medium import Loop, Medium, MediumChannel, MediumRequest, Operation
 from pysrp.target.serve import Server
 from pysrp.target.workers import Pool
 from target_rig import MIB, SlowRam
@@ -267,3 +267,46 @@ def test_who_leaves_a_loop_leaves_its_calls_to_others() -> None:
     assert called == [1]
     loop.post(lambda: called.append(2))
     assert called == [1, 2]
+
+
+class Awkward(Medium, MediumChannel):
+    """Its ``raises`` is what each request meets, and what its trouble is."""
+
+    size = MIB
+
+    def __init__(self, raises: BaseException) -> None:
+        super().__init__()
+        self.raises = raises
+
+    def channel(self, loop: Loop) -> MediumChannel:
+        return self
+
+    def submit(self, request: MediumRequest, /) -> None:
+        raise self.raises
+
+    def trouble(self) -> str:
+        raise self.raises
+
+
+def test_a_medium_that_cannot_tell_its_trouble(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The server has stopped all the same, and given its number back."""
+    medium = Awkward(ZeroDivisionError("no trouble"))
+    server = Server(url, LunMap([(256, Disk(medium, "awkward"))]))
+    with Session(url) as session:
+        session.scan()
+    server.stop()
+    assert server not in serve._relative_ports
+    assert "flushing <Disk awkward>: no trouble" in caplog.text
+
+
+def test_a_medium_that_ends_its_thread_is_told_of(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    medium = Awkward(SystemExit(3))
+    with Server(url, LunMap([(256, Disk(medium, "awkward")), (512, Disk(Ram(MIB)))])):
+        with Session(url) as session:
+            disk = session.scan()[0]
+            with pytest.raises(SrpError):
+                disk.read(0, 1)
+            until(lambda: "the adapter's engine failed" in caplog.text)
+        medium.raises = OSError(errno.EIO, "as it happens")
+        with Session(url) as session:
+            assert len(session.scan()) == 2

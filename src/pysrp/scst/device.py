@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -16,11 +17,12 @@ from pysrp.scst.nodes import Directory, Folder, Node, Symlink, attribute, line, 
 from pysrp.scst.nodes import File as Text
 from pysrp.target.backend_medium import size_of
 from pysrp.target.disk import Disk, ThinDisk
-from pysrp.target.flushing import StillUnderWay, flush, goes_on
+from pysrp.target.flushing import StillUnderWay, flush, goes_on, trouble_of
 from pysrp.target.medium import Medium
 from pysrp.target.reservation_files import ReservationFile
 from pysrp.target.saved_files import SavedFile
 from pysrp.target.units.identity import UnitIdentity
+from pysrp.target.workers import Pool
 
 __all__ = ["IGNORED", "MIB", "ONLY", "DeviceDirectory", "Parameters", "given_flag"]
 
@@ -113,25 +115,39 @@ def close_all(devices: Collection[DeviceDirectory]) -> None:
 
     Not on what another server has now, nor where a server that has stopped waits for it in vain: that it has told.
     """
-    ours = [each.backend for each in devices if not getattr(each.backend, "away", False)]
-    became = flush([each for each in ours if not goes_on(each)], None, FLUSHING)
-    problems: list[OSError] = []
-    for medium in ours:
-        error = became.get(medium, StillUnderWay("it has been waited for, and goes on"))
-        if error is not None:
-            problems.append(_not_flushed(medium, error))
+    problems: list[Exception] = []
+    ours: list[Any] = []
     for device in devices:
-        try:
+        with _noting(problems):
+            if not getattr(device.backend, "away", False):
+                ours.append(device.backend)
+    became: dict[Any, Exception | None] = {}
+    with _noting(problems):
+        became = flush([each for each in ours if not goes_on(each)], Pool(), FLUSHING)
+    for medium in ours:
+        with _noting(problems):
+            error = became.get(medium, StillUnderWay("it has been waited for, and goes on"))
+            if error is not None:
+                raise _not_flushed(medium, error)
+    for device in devices:
+        with _noting(problems):
             device.let_go()
-        except OSError as problem:
-            problems.append(problem)
     if problems:
         raise problems[0]
 
 
+@contextmanager
+def _noting(problems: list[Exception]) -> Iterator[None]:
+    """Collect an exception, so that the rest is still done."""
+    try:
+        yield
+    except Exception as problem:
+        problems.append(problem)
+
+
 def flush_medium(medium: Backend | Medium) -> None:
     """Put what was written on it. Raises TreeError; EAGAIN: it takes longer than we wait, and goes on."""
-    if (error := flush([medium], None, FLUSHING)[medium]) is not None:
+    if (error := flush([medium], Pool(), FLUSHING)[medium]) is not None:
         raise _not_flushed(medium, error)
 
 
@@ -139,9 +155,10 @@ def _not_flushed(medium: Backend | Medium, error: Exception) -> TreeError:
     if isinstance(error, (StillUnderWay, Busy)):
         code, why = errno.EAGAIN, str(error)
     else:
-        code = (error.errno if isinstance(error, OSError) else None) or errno.EIO
+        told = error.errno if isinstance(error, OSError) else None
+        code = told if isinstance(told, int) and told else errno.EIO
         why = "what was written last may be lost"
-    trouble = medium.trouble() if isinstance(medium, Medium) else ""
+    trouble = trouble_of(medium)
     return refuse(code, f"putting on {medium!r} what was written: {why}{trouble and f'; {trouble}'}")
 
 
@@ -258,9 +275,9 @@ class DeviceDirectory(Directory):
 
     def let_go(self) -> None:
         """Close its medium, and the files beside it."""
-        for store in self._stores():
-            store.close()
-        self.backend.close()
+        with ExitStack() as stack:
+            for each in (self.backend, *self._stores()):
+                stack.callback(each.close)
 
     def flush(self) -> None:
         """Put what was written on its medium. EAGAIN: that goes on."""

@@ -397,9 +397,10 @@ class Devices:
         """Close them all; the first failure is raised when all have been tried."""
         devices = list(self.by_name.values())
         self.by_name.clear()
-        for device in devices:
-            device.leave()
-        close_all(devices)
+        with ExitStack() as stack:
+            stack.callback(close_all, devices)
+            for device in devices:
+                stack.callback(device.leave)
 
 
 class Handler(Directory):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from functools import partial
 from typing import Any
@@ -13,7 +14,9 @@ from pysrp.target.link import PENDING
 from pysrp.target.medium import Medium, MediumRequest, Operation
 from pysrp.target.workers import WaitingLoop
 
-__all__ = ["StillUnderWay", "WaitingLoop", "end_of_stragglers", "flush", "goes_on"]
+__all__ = ["StillUnderWay", "WaitingLoop", "end_of_stragglers", "flush", "goes_on", "trouble_of"]
+
+log: logging.Logger = logging.getLogger("pysrp.target")
 
 
 class StillUnderWay(Exception):
@@ -22,6 +25,17 @@ class StillUnderWay(Exception):
 
 _left: WeakSet[Medium] = WeakSet()
 """Media with a flush that timed out and is still running."""
+
+
+def trouble_of(medium: Any) -> str:
+    """What :meth:`pysrp.target.medium.Medium.trouble` of a medium returns; empty for a backend, and if it raises."""
+    if not isinstance(medium, Medium):
+        return ""
+    try:
+        return str(medium.trouble())
+    except Exception:
+        log.exception("%r: what its trouble is", medium)
+        return ""
 
 
 def goes_on(medium: Any) -> bool:

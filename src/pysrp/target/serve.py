@@ -35,9 +35,8 @@ from pysrp import fabric
 from pysrp.errors import ConfigError, SrpError
 from pysrp.fabric import Identity
 from pysrp.latch import Latch
-from pysrp.target.flushing import StillUnderWay, end_of_stragglers, flush
+from pysrp.target.flushing import StillUnderWay, end_of_stragglers, flush, trouble_of
 from pysrp.target.lunmap import LunMap
-from pysrp.target.medium import Medium
 from pysrp.target.task import Unit
 from pysrp.target.units.jobs import Job
 from pysrp.target.workers import Pool
@@ -113,7 +112,7 @@ class AdapterThread(threading.Thread):
                     log.info("%s: the client has gone", target.name)
                     break
                 port.wait(None if due is None else max(0.0, due - time.monotonic()))
-        except Exception:
+        except BaseException:  # also SystemExit, as from a medium, which would end the thread without a word
             log.exception("%s: the adapter's engine failed", target.name)
             end = time.monotonic() + FAILED
         finally:
@@ -447,7 +446,7 @@ class Server:
         for backend, error in flush(users, self.pool, timeout).items():
             if error is not None:
                 lost = ": what was written last may be lost" if isinstance(error, StillUnderWay) else ""
-                trouble = backend.trouble() if isinstance(backend, Medium) else ""
+                trouble = trouble_of(backend)
                 why = f"; {trouble}" if trouble else ""
                 log.error("%s: flushing %r: %s%s%s", self.url, users[backend], error, lost, why)
 
