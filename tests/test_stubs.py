@@ -8,6 +8,7 @@ import pkgutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -35,6 +36,7 @@ def tool(*words: object, change: str = "") -> tuple[int, str]:
     """
     program = f"""import sys
 from pathlib import Path
+from types import SimpleNamespace
 sys.path.insert(0, {str(ROOT / "tools")!r})
 import stubs
 {change}
@@ -118,3 +120,37 @@ def test_unions_have_whatever_may_come(name: str) -> None:
                 if not cls.__module__.startswith("pysrp."):
                     continue  # another test's own
                 assert any(base.__name__ in union for base in cls.__mro__), cls
+
+
+MODULE = SimpleNamespace(
+    Ring=SimpleNamespace(
+        take=SimpleNamespace(__doc__="take(self, most: int = -1)\nElements."),
+        every=SimpleNamespace(__doc__="every(cls, *levels, key, plain=MOST[1], **rest)"),
+        dumb=SimpleNamespace(__doc__="Elements (all of them)."),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("stub", "found"),
+    [
+        ("def take(self, most: int = ...) -> bytes: ...", ""),
+        ("def take(self, upmost: int = -1) -> bytes: ...", "ring.Ring.take: the stub has (upmost=), the module (most=)"),
+        ("def take(self, most: int) -> bytes: ...", "ring.Ring.take: the stub has (most), the module (most=)"),
+        ("@classmethod\n def every(cls, *levels: int, key: int, plain: int = 0, **rest: int) -> None: ...", ""),
+        ("def every(cls, *levels: int, key: int = 0, plain: int = 0) -> None: ...", "ring.Ring.every: the stub has (*levels, key=, plain=), the module (*levels, key, plain=, **rest)"),
+        ("def dumb(self, of_which_nothing_is_known: int) -> None: ...", ""),
+        ("@overload\n def take(self) -> bytes: ...", ""),
+    ],
+)  # fmt: skip
+def test_a_stub_with_other_parameters_than_a_cython_module_is_named(stub: str, found: str) -> None:
+    tree = ast.parse(f"class Ring:\n {stub}")
+    assert "\n".join(stubs.lies(tree, MODULE, "ring")) == found
+
+
+def test_cython_says_the_parameters_of_its_functions() -> None:
+    """Where Cython says them in another way, or no longer, nothing would be compared."""
+    ring = ROOT / "src/_fast/crq.pyi"
+    text = ring.read_text().replace("most: int = -1", "upmost: int = -1")
+    said = stubs.lies(ast.parse(text), importlib.import_module("pysrp._fast.crq"), "crq")
+    assert said == ["crq.Ring.take: the stub has (upmost=), the module (most=)"]

@@ -1,12 +1,16 @@
 """Stubs of the codecs, from the field tables: typed keywords for ``build``, unions for what ``parse`` may return.
 
-    python tools/stubs.py            are the stubs in src/ those that the tables make? 1 if not
+    python tools/stubs.py            are the stubs in src/ those that the tables make, and do those of Cython modules
+                                     have the parameters of the modules? 1 if not
     python tools/stubs.py --write    write them
     python tools/stubs.py --sources FOLDER   a copy of the package without them, for who checks the sources themselves
 
 A stub is the module without bodies, and with what only the tables say: for each field its descriptor and its text; for
 each class that nobody inherits, which keywords ``build`` and ``pack_into`` take, and of what types. A class that others
 inherit takes any: a table that a user adds is not known here.
+
+The stubs of Cython modules are written by hand. stubtest sees which names they lack, but no parameters: a builtin function
+has them in the first line of its docstring alone.
 """
 
 from __future__ import annotations
@@ -290,6 +294,41 @@ def sources(folder: Path) -> None:
         (folder / "pysrp" / f"{name.replace('.', '/')}.pyi").unlink()
 
 
+def parameters(given: ast.arguments) -> list[str]:
+    """Names with their stars, and ``=`` where one may be left out; without the first one of a method."""
+    plain = [*given.posonlyargs, *given.args]
+    left_out = len(plain) - len(given.defaults)
+    found = [each.arg + "=" * (number >= left_out) for number, each in enumerate(plain)]
+    found = found[found[:1] in (["self"], ["cls"]) :]
+    found += [f"*{given.vararg.arg}"] if given.vararg else ["*"] if given.kwonlyargs else []
+    found += [
+        each.arg + "=" * (default is not None)
+        for each, default in zip(given.kwonlyargs, given.kw_defaults, strict=True)
+    ]
+    return found + ([f"**{given.kwarg.arg}"] if given.kwarg else [])
+
+
+def lies(stub: ast.Module | ast.ClassDef, owner: Any, where: str) -> list[str]:
+    """Functions and methods of a Cython module whose stub has other parameters than their docstrings."""
+    found = []
+    for node in stub.body:
+        made = getattr(owner, getattr(node, "name", ""), None)
+        if isinstance(node, ast.ClassDef):
+            found += lies(node, made, f"{where}.{node.name}")
+        elif isinstance(node, ast.FunctionDef):
+            said = re.match(rf"{node.name}\(.*\)", (getattr(made, "__doc__", None) or "").partition("\n")[0])
+            overloaded = any(ast.unparse(each) == "overload" for each in node.decorator_list)
+            if said is None or overloaded:
+                continue
+            has = parameters(ast.parse(f"def {said[0]}: ...").body[0].args)  # type: ignore[attr-defined]
+            if has != parameters(node.args):
+                found.append(
+                    f"{where}.{node.name}: the stub has ({', '.join(parameters(node.args))}),"
+                    f" the module ({', '.join(has)})"
+                )
+    return found
+
+
 def main() -> int:
     """See above."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -309,6 +348,11 @@ def main() -> int:
             stub.path.write_text(text)
         else:
             print(f"{stub.path} is not what the tables make: python tools/stubs.py --write")
+            old += 1
+    for path in sorted((SRC / "_fast").glob("*.pyi")):
+        module = importlib.import_module(f"pysrp._fast.{path.stem}")
+        for line in lies(ast.parse(path.read_text()), module, f"{path}: {path.stem}"):
+            print(line)
             old += 1
     return bool(old)
 
