@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,36 @@ def test_a_file_without_a_floor_is_held_against_the_goal() -> None:
     floors = covered.least(config, files)
     assert floors == {"old.py": [90.0, 50.0], "new.py": [95.0, 0.0]}
     assert covered.compare(files, floors, {})[0] == "new.py: 94.0 % of its lines, and not 95.0 % or more"
+
+
+def test_a_new_part_of_a_unit_belongs_to_the_goal() -> None:
+    names = ["scsi/cdb/new.py", "target/serve.py", "target/units/new.py"]
+    assert covered.of_goal(["target/units/*.py", "scsi/*.py", "gone.py"], names) == [names[0], names[2]]
+    patterns = covered.read_config()["goal"]["files"]
+    assert covered.of_goal(patterns, names) == [names[0], names[2]]
+
+
+def test_lines_are_new_since_the_floors_were_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not since somebody gave a reason, or named a file."""
+    monkeypatch.setattr(covered, "ROOT", tmp_path)
+    monkeypatch.setattr(covered, "CONFIG", tmp_path / "coverage.toml")
+    module = tmp_path / "src/pysrp/a.py"
+    module.parent.mkdir(parents=True)
+
+    def commit(lines: str, config: str) -> None:
+        module.write_text(lines)
+        covered.CONFIG.write_text(config)
+        who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        for words in (["add", "."], [*who, "commit", "-qm", "x"]):
+            subprocess.run(["git", *words], cwd=tmp_path, check=True)
+
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    commit("1\n", '[floors]\n"a.py" = [1.0, 2.0]\n')
+    commit("1\n2\n", '[reasons]\n"a.py" = "so"\n[floors]\n"a.py" = [1.0, 2.0]\n')
+    assert covered.written_since() == {"a.py": {2}}
+    commit("1\n2\n", '[floors]\n"a.py" = [2.0, 2.0]\n')
+    module.write_text("1\n2\n3\n")
+    assert covered.written_since() == {"a.py": {3}}
 
 
 def test_floors_only_rise() -> None:
