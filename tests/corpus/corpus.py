@@ -19,6 +19,7 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -129,9 +130,10 @@ def lines_of(base: str) -> Iterator[tuple[str, str, list[str]]]:
         text=True,
     ).stdout.strip()
     tree = ROOT / "build" / "corpus" / revision[:12]
-    python = tree / ".venv" / "bin" / "python"
-    if not python.exists():
+    python, built = tree / ".venv" / "bin" / "python", tree / ".venv" / "built"
+    if not built.exists():  # or not whole
         print(f"building {revision[:12]} in {tree.relative_to(ROOT)}", file=sys.stderr)
+        shutil.rmtree(tree, ignore_errors=True)
         subprocess.run(["git", "worktree", "prune"], cwd=ROOT, check=True)
         subprocess.run(["git", "worktree", "add", "-f", "--detach", str(tree), revision], cwd=ROOT, check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
@@ -141,6 +143,7 @@ def lines_of(base: str) -> Iterator[tuple[str, str, list[str]]]:
         subprocess.run(
             [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", *wanted], check=True
         )
+        built.touch()
     process = subprocess.Popen(
         [str(python), "tests/corpus/corpus.py", "record"], cwd=tree, stdout=subprocess.PIPE, text=True
     )
@@ -169,7 +172,25 @@ def explain(base: str, most: int) -> int:
         if found <= most:
             print(f"{engine}: {name}\n  is gone")
     print(f"{found} sequences differ from {base}")
+    if not found and differences(digests()):
+        print(f"They are not those that were accepted: {base} has the change already. Those are from")
+        print(f"    {command('explain')} --base {accepted_by() or 'REVISION'}")
+        return 1
     return bool(found)
+
+
+def accepted_by() -> str:
+    """The commit that wrote answers.json last; nothing where there is no git."""
+    asked = ["git", "log", "-1", "--format=%h", "--", str(ANSWERS)]
+    return subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def command(verb: str) -> str:
+    """What to type, with this Python: another one may have no pysrp, or another one."""
+    python = Path(sys.executable)
+    return (
+        f"{python.relative_to(ROOT) if python.is_relative_to(ROOT) else python} tests/corpus/corpus.py {verb}"
+    )
 
 
 def first_difference(before: list[str], lines: list[str]) -> str:
@@ -192,7 +213,7 @@ def first_difference(before: list[str], lines: list[str]) -> str:
 def check() -> int:
     """Say which answers are not those that were accepted; 1 if some are."""
     found = differences(digests())
-    print("\n".join([*found, "see: python tests/corpus/corpus.py explain"] if found else ["as accepted"]))
+    print("\n".join([*found, f"see: {command('explain')}"] if found else ["as accepted"]))
     return bool(found)
 
 

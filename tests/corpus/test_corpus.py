@@ -5,8 +5,12 @@ from __future__ import annotations
 import itertools
 import json
 import logging
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from random import Random
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -58,8 +62,8 @@ def test_the_answers_are_those_that_were_accepted(engine: str, number: int) -> N
     assert len(accepted) == len(GROUPS[engine]), "sequences were added or taken away: corpus.py accept"
     played = [(name, play()) for name, play in GROUPS[engine][number]]
     assert corpus.digest(played) == accepted[number], (
-        "an engine answers otherwise than before: `python tests/corpus/corpus.py explain` shows the first difference. "
-        "If it is meant, `python tests/corpus/corpus.py accept`, and the commit says why."
+        "an engine answers otherwise than before: `.venv/bin/python tests/corpus/corpus.py explain` shows the first difference. "
+        "If it is meant, `.venv/bin/python tests/corpus/corpus.py accept`, and the commit says why."
     )
     if engine == "target":
         for at, ((name, lines), (_, play)) in enumerate(zip(played, GROUPS[engine][number], strict=True)):
@@ -94,3 +98,56 @@ def test_a_difference_is_explained_by_the_answer_that_differs() -> None:
     assert f"line {at}" in text
     assert lines[at] in text
     assert "now:    < A c1" in text
+
+
+@pytest.fixture
+def one_sequence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A corpus of one sequence, whose accepted answers are others."""
+    monkeypatch.setattr(corpus, "groups", lambda: {"target": [[("one", lambda: ["< B"])]]})
+    monkeypatch.setattr(corpus, "ANSWERS", tmp_path / "answers.json")
+    corpus.ANSWERS.write_text(json.dumps({"target": [corpus.digest([("one", ["< A"])])]}))
+
+
+@pytest.mark.usefixtures("one_sequence")
+@pytest.mark.parametrize("then", ["< A", "< B"])
+def test_who_has_committed_the_change_is_told_of_an_earlier_commit(
+    then: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(corpus, "lines_of", lambda base: [("target", "one", [then])])
+    monkeypatch.setattr(corpus, "accepted_by", lambda: "1234567")
+    assert corpus.explain("HEAD", 5) == 1
+    said = capsys.readouterr().out
+    if then == "< A":
+        assert "now:    < B" in said
+        assert "--base" not in said
+    else:
+        assert "0 sequences differ from HEAD" in said
+        assert "python tests/corpus/corpus.py explain --base 1234567" in said.replace(
+            Path(sys.executable).name, "python"
+        )
+
+
+def test_a_revision_whose_build_was_cut_off_is_built_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree, installed = tmp_path / "build/corpus/0123456789ab", []
+
+    def run(words: list[str], **_: Any) -> SimpleNamespace:
+        if "venv" in words:
+            (tree / ".venv/bin").mkdir(parents=True)
+            (tree / ".venv/bin/python").touch()
+        if "pip" in words:
+            installed.append(words)
+            if len(installed) == 1:
+                raise KeyboardInterrupt
+        return SimpleNamespace(stdout="0123456789abcdef\n")
+
+    monkeypatch.setattr(corpus, "ROOT", tmp_path)
+    monkeypatch.setattr(corpus.subprocess, "run", run)
+    played = SimpleNamespace(stdout=['["target", "one", []]\n'], wait=lambda: 0)
+    monkeypatch.setattr(corpus.subprocess, "Popen", lambda *_, **__: played)
+    with pytest.raises(KeyboardInterrupt):
+        list(corpus.lines_of("HEAD"))
+    for _ in range(2):
+        assert list(corpus.lines_of("HEAD")) == [("target", "one", [])]
+    assert len(installed) == 2
