@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -58,6 +60,31 @@ def test_what_hangs_is_ended(
     run.run()
     assert run.failed == ["hang"]
     assert "hung: ended after 0.2 s" in capsys.readouterr().out
+
+
+def test_an_interrupt_ends_what_runs_and_says_so(
+    makefile: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    makefile.write_text("hang:\n\t@sleep 1000\n")
+    processes = []
+
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    def begin(*words: Any, **given: Any) -> subprocess.Popen[bytes]:
+        processes.append(Popen(*words, **given))
+        return processes[0]
+
+    Popen = subprocess.Popen
+    monkeypatch.setattr(checks.subprocess, "Popen", begin)
+    monkeypatch.setattr(checks.time, "sleep", interrupted)
+    monkeypatch.setattr(
+        checks, "steps", lambda: ([Step("hang", "hang"), Step("late", "hang", ("hang",))], [])
+    )
+    monkeypatch.setattr(checks.sys, "argv", ["checks.py"])
+    assert checks.main() == 130
+    assert "interrupted; ended: hang; 0 passed, 0 failed" in capsys.readouterr().out
+    assert processes[0].wait() == -signal.SIGKILL
 
 
 def test_steps_share_the_processors_and_one_more(makefile: Path) -> None:

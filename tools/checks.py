@@ -80,9 +80,9 @@ MEND = {
     " (pragma: no cover: REASON)",
     "fuzz": "the input is in fuzz/work/: make it a test, and mend the parser",
     "types": "annotate what is named, pass what its types say, or make it private",
-    "docs": "mend the page or the docstring that is named; python -m sphinx docs build/docs shows it with its context",
+    "docs": "mend the page or the docstring that is named; .venv/bin/python -m sphinx docs build/docs shows it with its context",
     "lint": ".venv/bin/ruff check --fix . && .venv/bin/ruff format ., then what is left by hand",
-    "corpus": "python tests/corpus/corpus.py explain shows the first answer that differs; if it is meant, corpus.py accept,"
+    "corpus": ".venv/bin/python tests/corpus/corpus.py explain shows the first answer that differs; if it is meant, corpus.py accept,"
     " and the reason into the commit",
     "counts": "callgrind_annotate build/counts/NAME shows where they went; if it is meant,"
     ' make counts-accept REASON="why", and the reason into the commit',
@@ -202,6 +202,7 @@ class Checks:
         self._running: list[Running] = []
         self.passed: list[str] = []
         self.failed: list[str] = []
+        self.ended: list[str] = []
 
     def run(self) -> None:
         """All of them; a step whose need has failed is not run, and has failed too."""
@@ -213,6 +214,7 @@ class Checks:
         finally:
             for running in self._running:
                 os.killpg(running.process.pid, signal.SIGKILL)
+                self.ended.append(running.step.name)
 
     def _begin(self) -> None:
         for step in list(self._todo):
@@ -312,7 +314,13 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     start = time.monotonic()
     checks = Checks(todo, options.cores)
-    checks.run()
+    try:
+        checks.run()
+    except KeyboardInterrupt:
+        say(
+            f"interrupted; ended: {', '.join(checks.ended)}; {len(checks.passed)} passed, {len(checks.failed)} failed"
+        )
+        return 130
     for line in left_out:
         say(f"SKIPPED {line}")
     say(
