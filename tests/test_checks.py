@@ -369,3 +369,23 @@ def test_a_release_says_its_version_in_every_package(tmp_path: Path, monkeypatch
     assert release.DKMS.read_text() == 'PACKAGE_NAME="x"\nPACKAGE_VERSION="0.2.0"\n'
     new = "pysrp (0.2.0-1) unstable; urgency=medium\n\n  * New version.\n\n -- A <a@b>  Tue, 01 Dec 2026 03:00:00 +0000\n"
     assert release.DEBIAN.read_text() == f"{new}\n{old}"
+
+
+def test_a_module_that_hangs_while_it_is_imported_ends_as_a_test_does(
+    pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pytest's own timeout is for what runs, not for what is collected."""
+    conftest = pytestconfig.pluginmanager.getplugin(str(ROOT / "tests/conftest.py"))
+    told: list[Any] = []
+    monkeypatch.setattr(
+        conftest.faulthandler, "dump_traceback_later", lambda *given, **more: told.append((given, more))
+    )
+    monkeypatch.setattr(conftest.faulthandler, "cancel_dump_traceback_later", lambda: told.append("over"))
+    stderr = pytestconfig.stash[conftest.fault_handler_stderr_fd_key]
+    config = SimpleNamespace(getini=lambda name: "300", stash=pytestconfig.stash)
+    collecting = conftest.pytest_make_collect_report(SimpleNamespace(config=config))
+    next(collecting)
+    assert told == [((300.0,), {"exit": True, "file": stderr})]
+    with pytest.raises(StopIteration, match="report"):
+        collecting.send("report")
+    assert told[1:] == ["over"]
