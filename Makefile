@@ -20,18 +20,19 @@ help:  ## these lines
 # One build at a time: they share build/.
 LOCKED = mkdir -p build && flock build/lock
 
+# Who had to wait for another make that did the same has nothing left to do.
 $(VENV)/installed: $(sources)
-	@PYTHON="$(BASE_PYTHON)" tools/venv.sh $(VENV)
-	@echo "building and installing pysrp into $(VENV)"
-	@$(LOCKED) sh -c 'rm -rf build/lib* build/bdist* build/temp* && $(PIP) install ".[$(EXTRAS)]"'
-	@touch $@
+	@$(LOCKED) sh -c 'PYTHON="$(BASE_PYTHON)" tools/venv.sh $(VENV) || exit 1; \
+	    make --question $@ 2>/dev/null && exit; \
+	    echo "building and installing pysrp into $(VENV)"; \
+	    rm -rf build/lib* build/bdist* build/temp* && $(PIP) install ".[$(EXTRAS)]" && touch $@'
 
 $(VENV)/test: $(VENV)/installed pyproject.toml
-	@$(PIP) install --group test
+	@$(LOCKED) $(PIP) install --group test
 	@touch $@
 
 $(VENV)/tools: $(VENV)/test
-	@$(PIP) install --group lint --group changes --group bench
+	@$(LOCKED) $(PIP) install --group lint --group changes --group bench
 	@touch $@
 
 environment: $(VENV)/tools  ## .venv with all that the targets below use
@@ -155,7 +156,8 @@ lint: $(VENV)/tools  ## ruff, cython-lint, codespell, the files in changes/
 	$(VENV)/bin/ruff format --check .
 	PATH="$(abspath $(VENV))/bin:$$PATH" cython-lint src/_fast
 	$(VENV)/bin/codespell
-	$(VENV)/bin/towncrier build --draft --version next >build/changes.md 2>build/changes.log || { cat build/changes.log; exit 1; }
+	$(VENV)/bin/towncrier build --draft --version next >build/changes.md 2>build/changes.log || \
+	    { cat build/changes.log; echo 'changes/SLUG.TYPE.md: TYPE is added, changed, fixed or removed'; exit 1; }
 	@echo "lint: nothing to say"
 
 # mypy --strict of the sources, of who uses them by the stubs, and of what they promise; the stubs against the tables and

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -389,3 +393,29 @@ def test_a_module_that_hangs_while_it_is_imported_ends_as_a_test_does(
     with pytest.raises(StopIteration, match="report"):
         collecting.send("report")
     assert told[1:] == ["over"]
+
+
+def test_two_makes_at_once_install_once(tmp_path: Path) -> None:
+    """The other one would take away what the first one is using already."""
+    for name in "Makefile", "setup.py", "pyproject.toml":
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    for name in "src", "tools", "build":
+        (tmp_path / name).mkdir()
+    venv = tmp_path / "tools/venv.sh"
+    venv.write_text(
+        '#!/bin/sh\nmkdir -p $1/bin\nprintf "#!/bin/sh\\necho \\$* >>told\\n" >$1/bin/python\nchmod +x $1/bin/python\n'
+    )
+    venv.chmod(0o755)
+    with (tmp_path / "build/lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        makes = [subprocess.Popen(["make", "-s", ".venv/installed"], cwd=tmp_path) for _ in range(2)]
+        waits = re.compile(rf"-> FLOCK .*:{os.fstat(lock.fileno()).st_ino} ")
+        while len(waits.findall(Path("/proc/locks").read_text())) < 2:
+            assert all(make.poll() is None for make in makes)
+            time.sleep(0.01)
+    assert [make.wait() for make in makes] == [0, 0]
+    told = (tmp_path / "told").read_text()
+    assert told.count(" install ") == 1, told
+    subprocess.run(["touch", "setup.py"], cwd=tmp_path, check=True)
+    subprocess.run(["make", "-s", ".venv/installed"], cwd=tmp_path, check=True)
+    assert (tmp_path / "told").read_text() == 2 * told
