@@ -122,6 +122,17 @@ def test_pythons_are_those_that_are_promised() -> None:
     assert found is None or Path(found).exists()
 
 
+def test_a_pyenv_that_may_not_be_read_has_no_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PYENV_ROOT is root's still, where root has become another user by su."""
+
+    def glob(self: Path, pattern: str) -> list[Path]:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(checks.Path, "glob", glob)
+    monkeypatch.setattr(checks.shutil, "which", lambda name: None)
+    assert checks.find_python("3.13") is None
+
+
 def on_pythons(monkeypatch: pytest.MonkeyPatch, own: tuple[int, int], *here: str) -> list[tuple[str, str]]:
     """Names and commands of the steps where these versions are found; ``own`` runs the checks."""
     monkeypatch.setattr(checks, "supported", lambda: ["3.10", "3.11", "3.12", "3.13"])

@@ -100,10 +100,11 @@ def supported() -> list[str]:
 def find_python(version: str) -> str | None:
     """A CPython of that version that can build extensions, or None."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    candidates = [
-        shutil.which(f"python{version}"),
-        *sorted(pyenv.glob(f"{version}.*/bin/python3"), reverse=True),
-    ]
+    try:
+        built = sorted(pyenv.glob(f"{version}.*/bin/python3"), reverse=True)
+    except OSError:  # PYENV_ROOT is another user's, as after su
+        built = []
+    candidates = [shutil.which(f"python{version}"), *built]
     program = (
         "import pathlib, sys, sysconfig; import ensurepip, venv;"
         f"sys.exit('%d.%d' % sys.version_info[:2] != {version!r}"
