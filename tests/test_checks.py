@@ -430,3 +430,40 @@ def test_two_makes_at_once_install_once(tmp_path: Path) -> None:
     subprocess.run(["touch", "setup.py"], cwd=tmp_path, check=True)
     subprocess.run(["make", "-s", ".venv/installed"], cwd=tmp_path, check=True)
     assert (tmp_path / "told").read_text() == 2 * told
+
+
+def script(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+def environment(tmp_path: Path, python: str) -> tuple[int, str]:
+    """Status of tools/venv.sh, and what it says."""
+    done = subprocess.run(
+        [ROOT / "tools/venv.sh", "v"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHON": python},
+        capture_output=True,
+        text=True,
+    )
+    return done.returncode, done.stderr
+
+
+def test_an_environment_whose_making_was_interrupted_is_made_again(tmp_path: Path) -> None:
+    script(tmp_path / "v/bin/python", 'case "$*" in *"import pip"*) exit 1;; esac; echo "v $*" >>told')
+    python = script(tmp_path / "python", 'echo "$*" >>told')
+    assert environment(tmp_path, str(python)) == (0, "")
+    told = (tmp_path / "told").read_text()
+    assert "\n-m venv v\nv -m pip install" in told
+
+
+def test_an_environment_of_another_python_is_not_taken(tmp_path: Path) -> None:
+    script(tmp_path / "v/bin/python", "echo 3.11")
+    python = script(tmp_path / "python", "echo 3.12")
+    status, said = environment(tmp_path, str(python))
+    assert status == 1
+    assert "v has Python 3.11, and not 3.12: remove it, or give another one" in said
+    assert environment(tmp_path, "") == (0, "")
+    assert environment(tmp_path, str(tmp_path / "v/bin/python")) == (0, "")

@@ -2,8 +2,16 @@
 # Make the virtual environment $1 with a Python that can build extensions; say what is missing otherwise.
 set -eu
 venv=$1
-[ -x "$venv/bin/python" ] && exit 0
 python=${PYTHON:-}
+version='import sys; print("%d.%d" % sys.version_info[:2])'
+# One whose making was interrupted has a python, and no pip or an old one.
+if "$venv/bin/python" -c 'import pip, sys; sys.exit(tuple(map(int, pip.__version__.split(".")[:2])) < (25, 1))' 2>/dev/null; then
+    has=$("$venv/bin/python" -c "$version")
+    wanted=$([ -z "$python" ] || "$python" -c "$version")
+    [ "${wanted:-$has}" = "$has" ] && exit 0
+    echo "$venv has Python $has, and not $wanted: remove it, or give another one, make ... VENV=.venv-$wanted BASE_PYTHON=$python" >&2
+    exit 1
+fi
 if [ -z "$python" ]; then
     for candidate in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do
         if command -v "$candidate" >/dev/null && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then
