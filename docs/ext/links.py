@@ -1,7 +1,8 @@
 """Links between files of the repository, as links between pages of the site.
 
 A page says ``[SECURITY.md](../SECURITY.md)``, which leads to that file where the repository is read. Here it leads to
-the page that shows the file; a file that no page shows keeps its name and loses its link.
+the page that shows the file; a file that no page shows keeps its name and loses its link. A file that is not there is
+warned of. Names of Python are Sphinx's own affair.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
+from sphinx.util import logging
 
 SHOWN = {
     "ARCHITECTURE.md": "architecture",
@@ -24,6 +26,8 @@ SHOWN = {
 
 
 ROOT = Path(__file__).resolve().parents[2]
+
+log = logging.getLogger(__name__)
 
 
 def page(place: str, known: set[str]) -> str | None:
@@ -43,6 +47,8 @@ class Links(SphinxTransform):
         folder = ROOT if here in SHOWN.values() else (ROOT / "docs" / here).parent
         for node in list(self.document.findall(addnodes.pending_xref)):
             target, _, anchor = node["reftarget"].partition("#")
+            if node.get("refdomain") == "py":
+                continue
             if node.get("refdomain") == "doc":  # MyST has found that there is such a page, or file
                 if target in known:
                     continue
@@ -53,6 +59,8 @@ class Links(SphinxTransform):
                 continue
             found = page(place, known)
             if found is None:
+                if node.get("refdomain") != "doc" and not (ROOT / place).exists():
+                    log.warning("%s is no file of the repository", place, location=node)
                 node.replace_self(node.children)
             else:
                 node["refdomain"], node["reftarget"] = "doc", found
