@@ -3,11 +3,13 @@
 For any bytes whatever, a parser returns a view or raises DecodeError; on a view, every field, ``show()``,
 ``repr()``, ``problems()``, ``to_dict()``, ``trailing`` and ``trim()`` give a value or raise DecodeError; the
 fields of ``to_dict()`` rebuild the bytes; the same holds for views over writable memory, and writing a field's
-own value back changes nothing. Nothing outside the bytes is read or written (the sanitizers watch that).
+own value back changes nothing. Nothing outside the bytes is read or written (the sanitizers watch that: so the bytes
+are in memory that ends with them, which that of ``bytes`` and ``bytearray`` does not, as a 0 follows them).
 """
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -18,13 +20,13 @@ from pysrp.fields import Int, View
 def check(parse: Callable[[Any], View], data: bytes) -> None:
     """Raise AssertionError, or whatever else came out, if ``data`` breaks the invariant."""
     try:
-        view = parse(data)
+        view = parse(memoryview(exact(data)).toreadonly())
     except DecodeError:
         return
     look(view)
     rebuilt = type(view).build(**view.to_dict())
     assert bytes(rebuilt) == bytes(view), (bytes(view).hex(), bytes(rebuilt).hex())
-    memory = bytearray(data)
+    memory = exact(data)
     writable = parse(memory)
     for field in writable.FIELDS:
         if isinstance(field, Int) and not writable.readonly:
@@ -32,7 +34,12 @@ def check(parse: Callable[[Any], View], data: bytes) -> None:
                 setattr(writable, field.name, int(getattr(writable, field.name)))
             except DecodeError:
                 continue
-    assert memory == data
+    assert memory.tobytes() == data
+
+
+def exact(data: bytes) -> array[int]:
+    """Memory of its own with these bytes, and not one more: a copy of an array has no room to grow."""
+    return array("B", data)[:]
 
 
 def look(view: View) -> None:

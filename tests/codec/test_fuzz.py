@@ -247,3 +247,21 @@ def test_valid_commands_parse_to_themselves(cdb: scsi.Cdb) -> None:
 def test_every_parser_has_a_fuzz_target() -> None:
     files = {path.stem.removeprefix("fuzz_") for path in Path(targets.__file__).parent.glob("fuzz_*.py")}
     assert files == set(targets.TARGETS)
+
+
+def test_parsers_are_given_memory_that_ends_with_the_input() -> None:
+    """A byte behind it is a 0 in bytes and bytearray, where the sanitizers see nothing wrong in reading it."""
+    seen: list[Any] = []
+
+    def parse(data: Any) -> View:
+        seen.append(data)
+        return srp.parse(data)
+
+    iu = bytes(srp.Cmd.build(tag=1, lun="8100"))
+    invariant.check(parse, iu)
+    arrays = [seen[0].obj, seen[1]]
+    assert [type(each).__name__ for each in arrays] == ["array", "array"]
+    assert seen[0].readonly
+    for each in arrays:
+        assert each.tobytes() == iu
+        assert each.__sizeof__() == type(each)("B").__sizeof__() + len(iu)
