@@ -117,3 +117,16 @@ def test_a_view_or_a_decode_error(raw: bytes) -> None:
         view.show()
         repr(view)
         assert bytes(type(view).build(**view.to_dict())) == raw
+
+
+def test_codes_are_those_of_viosrp_h() -> None:
+    assert {each.name: each.value for each in mad.CapFlags} == {
+        "CLIENT_MIGRATED": 0x01,
+        "CLIENT_RECONNECT": 0x02,
+        "CAP_LIST_SUPPORTED": 0x04,
+        "CAP_LIST_DATA": 0x08,
+    }
+    assert {each.name: each.value for each in mad.CapType} == {
+        "MIGRATION_CAPABILITIES": 1,
+        "RESERVATION_CAPABILITIES": 2,
+    }
