@@ -1,4 +1,4 @@
-"""What the native lane needs of media in C: their channels, and the requests that it hands over with them."""
+"""Channels of media in C, and their requests, as the native lane uses them."""
 
 from libc.stdint cimport uint32_t
 from pysrp._fast.native cimport pysrp_io, pysrp_link, pysrp_medium, pysrp_submitted
@@ -28,35 +28,38 @@ ctypedef bint (*Claim)(void *lane, NativeEnd *end, pysrp_io *io) noexcept nogil
 
 
 cdef struct NativeEnd:
-    # What of a channel is used without the interpreter's lock: by the loop, and after it by who has that lock.
+    # The part of a channel that the loop uses without the interpreter's lock. Others use it under that lock, when the
+    # loop does not.
     const pysrp_medium *medium
     void *channel
     pysrp_bell *bell
-    bint dawdles            # it has kept a request that it was to do at once: it gets no such one any more
-    # The native lane takes what is its own, and nobody looks into a request that neither it nor `pending` knows.
+    bint dawdles            # the medium left a NOWAIT request pending: it gets none any more
+    # The lane claims its own requests when they are reaped. A request that neither the lane nor `pending` knows is not
+    # dereferenced.
     Claim claim
     void *lane
-    # Of a medium that listens, while a loop hears its bell:
-    NativeEnd **busy        # the first of the ends that the loop looks at, else NULL
-    NativeEnd *next         # the one after this
-    bint listed             # whether it is among them
-    bint found              # it has something to reap, and may not have rung
+    # Of a medium that listens, while it is attached to a loop's ear:
+    NativeEnd **busy        # head of the list of ends that the loop has to look at; NULL: the medium rings
+    NativeEnd *next         # next in that list
+    bint listed             # whether this end is in the list
+    bint found              # look() found something to reap, for which the medium may not have rung
     size_t out              # requests that have been submitted and not been reaped
     pysrp_io **others       # requests that are over, and not the lane's
     size_t count, room
-    # The lane's own:
-    IoQueue over            # requests that are,
-    IoQueue stalled         # and those that the medium took no more
-    size_t under_way        # how many it has
-    size_t staged           # bytes of memory for all of these
+    # Used by the lane only:
+    IoQueue over            # its requests that are over
+    IoQueue stalled         # its requests that the medium refused with EAGAIN
+    size_t under_way        # how many of its requests the medium has
+    size_t staged           # bytes of staged memory of all these
 
 
-# Submit, and keep in mind that the loop has to look. Begin what has been, of all of them; whether one has something. If
-# none has the loop sleeps until one rings, or looks again soon.
+# Submit a request; if it is pending, put the end into the list that the loop looks at.
 cdef pysrp_submitted give(NativeEnd *end, pysrp_io *io) noexcept nogil
+# Begin the submitted requests of all ends in the list. True: one has something to reap. False: the loop sleeps until
+# one rings if it `sleeps`, else looks again soon.
 cdef bint look(NativeEnd **busy, bint sleeps) noexcept nogil
 
-# Take what is over, until there is no more.
+# Reap all requests that are over: the lane claims its own, the rest go to `others`.
 cdef void gather(NativeEnd *end) noexcept nogil
 
 
@@ -66,15 +69,15 @@ cdef class MediumTable:
 
 
 cdef class Ear:
-    """A loop's, and what wakes it."""
+    """The ear of a loop (ear.h), and the link that wakes the loop."""
 
     cdef object capsule
     cdef pysrp_ear ear
-    cdef NativeEnd *busy    # ends that it has to look at, as they may have something and not ring
+    cdef NativeEnd *busy    # list of the ends that the loop has to look at: their media may not ring
 
 
 cdef class InFlight:
-    """One request on its way through C."""
+    """A request that a medium in C has, and the MediumRequest that is told the result."""
 
     cdef pysrp_io *io
     cdef object request
@@ -83,7 +86,7 @@ cdef class InFlight:
 
 cdef class _Bell:
     cdef pysrp_bell bell
-    cdef object channel     # a weak reference: whoever rings may be late
+    cdef object channel     # a weak reference: a ring may come when the channel is gone
     cdef Ear ear
 
 
@@ -93,13 +96,13 @@ cdef class NativeChannel:
     cdef NativeEnd end
     cdef object post
     cdef _Bell bell
-    cdef object lane        # kept for `end`
-    cdef dict pending       # requests by their address in C: what the medium says is over is looked up here
-    cdef object untold      # a deque of requests that are over: who waits for them is told next
+    cdef object lane        # the reference that belongs to end.lane
+    cdef dict pending       # InFlight by the address of its pysrp_io, to look up what the medium says is over
+    cdef object untold      # a deque of requests that are over, and whose `over` has not been called yet
     cdef bint retired
-    cdef bint reaping       # somebody is in reap(),
-    cdef bint wanted        # and has to look once more
-    cdef Py_ssize_t busy    # calls that are in this channel: nobody closes it
+    cdef bint reaping       # a thread is in reap(),
+    cdef bint wanted        # and has to reap once more
+    cdef Py_ssize_t busy    # calls that run in this channel; it is not closed meanwhile
     cdef void close(self) noexcept
     cdef keep(self)
     cdef rung(self)

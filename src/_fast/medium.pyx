@@ -1,4 +1,4 @@
-"""A medium that somebody else wrote, in C (native.h), for :class:`pysrp.target.native_medium.NativeMedium`."""
+"""Channels of a medium in C (native.h), for :class:`pysrp.target.native_medium.NativeMedium`."""
 
 cimport cython
 from cpython.buffer cimport (
@@ -30,7 +30,7 @@ cdef extern from "Python.h" nogil:
 
 cdef extern from *:
     """
-    /* Whether this thread is one of a medium's, and rings. */
+    /* Whether this thread is in tell(), called by a medium that rings. */
     static _Thread_local int rings_here;
     """
     bint rings_here
@@ -38,10 +38,10 @@ cdef extern from *:
 _log = logging.getLogger("pysrp.target")
 
 cdef enum:
-    EXTENTS = 256           # that a medium has room to tell at once
+    EXTENTS = 256           # struct pysrp_extent in the buffer of one request
 
 
-@cython.no_gc_clear  # a channel that is garbage with it closes later than that would let go of the capsule
+@cython.no_gc_clear  # a channel collected with this object uses the capsule until its own __dealloc__
 cdef class MediumTable:
     """MediumTable(capsule): a ``struct pysrp_medium`` in a capsule."""
 
@@ -55,33 +55,33 @@ cdef class MediumTable:
 
     @property
     def size(self):
-        """Its size in bytes, now."""
+        """The medium's size in bytes, now."""
         return self.medium.bytes(self.medium.self)
 
     @property
     def block(self):
-        """Offsets and lengths are multiples of it."""
+        """Offsets and lengths are multiples of this, in bytes."""
         return self.medium.block
 
     @property
     def features(self):
-        """See :class:`pysrp.target.medium.Feature`."""
+        """Bits, see :class:`pysrp.target.medium.Feature`."""
         return self.medium.features
 
     def memory(self):
-        """All of it, where it is memory, else None. Valid as long as this is."""
+        """A memoryview of the whole medium if it is memory, else None. The view keeps this object alive."""
         if self.medium.memory is NULL:
             return None
         return memoryview(_Bytes(self))
 
     def channel(self, post):
-        """A channel for the loop that ``post`` gives functions to. Raises MemoryError where there is none."""
+        """A channel for the loop that calls what ``post`` is given. MemoryError if the medium gives none."""
         _sweep()
         return NativeChannel(self, post)
 
 
 cdef class _Bytes:
-    """What exports the medium's bytes, and keeps the medium."""
+    """Exports the medium's bytes as a buffer, and keeps the medium alive."""
 
     cdef MediumTable table
     cdef Py_ssize_t size
@@ -94,9 +94,9 @@ cdef class _Bytes:
         PyBuffer_FillInfo(buffer, self, self.table.medium.memory, self.size, 0, flags)
 
 
-@cython.no_gc_clear  # whoever rings may be at it while it is garbage
+@cython.no_gc_clear  # a medium's thread may still ring it while it is garbage
 cdef class Ear:
-    """Ear(capsule): a loop's, and what wakes it, ``struct pysrp_link`` in a capsule."""
+    """Ear(capsule): the ear of a loop (ear.h), which is woken by the ``struct pysrp_link`` in ``capsule``."""
 
     def __cinit__(self, capsule not None):
         self.capsule = capsule
@@ -104,10 +104,10 @@ cdef class Ear:
 
 
 cdef class InFlight:
-    """One request on its way through C."""
+    """A request that a medium in C has, and the MediumRequest that is told the result."""
 
     cdef object ends(self):
-        """Tell the request what became of it, and let go of it."""
+        """Copy the result into the request, drop the reference to the request, and return the request."""
         cdef object request = self.request
         self.request = None
         request.own = None
@@ -117,7 +117,7 @@ cdef class InFlight:
 
 
 cdef class _Io(InFlight):
-    """One that a Python object submits, with its buffers."""
+    """A request that :meth:`NativeChannel.submit` was given, with its buffers."""
 
     cdef pysrp_io own
     cdef Py_buffer *views
@@ -174,22 +174,22 @@ cdef class _Io(InFlight):
         free(self.buffers)
 
 
-@cython.no_gc_clear  # the same
+@cython.no_gc_clear  # as Ear
 cdef class _Bell:
-    """What a medium rings, from any thread. It outlives the channel, which it does not keep."""
+    """The bell of a channel, rung by a medium from any thread. It does not keep the channel alive, and outlives it."""
 
 
 cdef void ring(void *given) noexcept nogil:
     cdef pysrp_bell *bell = <pysrp_bell *>given
-    # When the process ends, media may still ring, and there is no lock to take any more.
+    # While Python finalizes, media may still ring, but the interpreter's lock cannot be taken any more.
     if pysrp_bell_ring(bell) and Py_IsInitialized():
         tell(bell)
 
 
 cdef void tell(pysrp_bell *bell) noexcept with gil:
     global rings_here
-    cdef bint outer = rings_here    # what is told may ring for another one
-    # The bell is there: who closes the channel waits for who rings. The channel may be about to go.
+    cdef bint outer = rings_here    # rung() below may make another medium ring, in this thread
+    # The bell exists: closing the channel waits for threads that ring. The channel itself may be gone already.
     channel = (<_Bell>bell.owner).channel()
     if channel is not None:
         rings_here = True
@@ -238,7 +238,7 @@ cdef void gather(NativeEnd *end) noexcept nogil:
     cdef void *more
     end.found = False
     while True:
-        if end.count == end.room:       # first: what has been reaped must not get lost
+        if end.count == end.room:       # before reap(): a request that has been reaped must not get lost
             more = realloc(end.others, 2 * (end.room + 32) * sizeof(pysrp_io *))
             if more is NULL:  # pragma: no cover: no test has that little memory
                 pysrp_bell_ring(end.bell)  # pragma: no cover: the same
@@ -253,9 +253,9 @@ cdef void gather(NativeEnd *end) noexcept nogil:
             end.count += 1
 
 
-@cython.no_gc_clear  # what closes it is needed to the end
+@cython.no_gc_clear  # __dealloc__ needs the table and the bell to close the channel
 cdef class NativeChannel:
-    """What one loop submits to: :class:`pysrp.target.medium.MediumChannel`. The native lane does, too, by ``end``."""
+    """One loop's :class:`pysrp.target.medium.MediumChannel` of a medium in C. The native lane uses ``end`` directly."""
 
     def __cinit__(self, MediumTable table not None, post not None):
         cdef const pysrp_medium *medium = table.medium
@@ -281,7 +281,8 @@ cdef class NativeChannel:
             channel = self.end.channel
             self.end.channel = NULL
         if channel is not NULL and not Py_IsInitialized():
-            # Python ends, and whoever rings and asks for its lock goes on no more: who waited for that would for ever.
+            # Python finalizes: a thread that rings and asks for the interpreter's lock never returns, and close()
+            # would wait for it for ever.
             Py_INCREF(self.table)
             Py_INCREF(self.bell)
         elif channel is not NULL:
@@ -289,7 +290,7 @@ cdef class NativeChannel:
                 self.table.medium.close(channel)
 
     cdef attach(self, Ear ear, lane, Claim claim):
-        """From now on a loop reaps when it hears its bell, and :meth:`reap` is for what is not its lane's."""
+        """From now on ``lane`` reaps when its ear is rung; requests that are not its own are for :meth:`reap`."""
         if self.bell.ear is None and not self.retired:
             self.bell.ear, self.lane = ear, lane
             self.end.claim, self.end.lane = claim, <void *>lane
@@ -298,27 +299,27 @@ cdef class NativeChannel:
                 self.listen(&ear.busy, ear.ear.link.epoll(ear.ear.link.self))
 
     cdef void listen(self, NativeEnd **busy, int epoll) noexcept:
-        """The loop looks at this end by itself from now on; NULL: no more."""
+        """From now on the loop looks at this end by itself. ``busy`` NULL: it does not any more."""
         if self.end.listed:
             unlist(&self.end)
         self.end.busy = busy
         if busy is not NULL and self.end.out:
             enlist(&self.end)
-        with nogil:     # where there is no thread it waits
+        with nogil:     # a medium without a thread may wait in listen()
             self.end.medium.listen(self.end.channel, epoll)
 
     cdef detach(self):
-        """No loop hears its bell any more, and none of its requests is a lane's: it posts."""
+        """The opposite of :meth:`attach`: no request is a lane's any more, and a ring posts :meth:`reap`."""
         if self.bell.ear is not None:
             pysrp_bell_take_down(&self.bell.bell)
             if self.end.busy is not NULL:
                 self.listen(NULL, -1)
             self.end.claim, self.end.lane = NULL, NULL
             self.lane = self.bell.ear = None
-            self.rung()     # the loop does not look any more for what it was told
+            self.rung()     # the loop has heard earlier rings, but does not reap for them any more
 
     cdef adopt(self, InFlight io, part):
-        """A request of the lane's that the medium has is ``part`` from now on."""
+        """From now on a request of the lane's that the medium has belongs to ``part``, a MediumRequest or None."""
         io.request = part
         if part is not None:
             part.own = io
@@ -326,13 +327,13 @@ cdef class NativeChannel:
         self.keep()
 
     cdef keep(self):
-        # Not while somebody finds it idle: it would be let go of.
+        # Locked: _sweep() may just find this channel idle, and would remove it.
         with cython.critical_section(self):
             KEPT.add(self)
 
     cdef rung(self):
         cdef bint left
-        # Whatever that does: the medium must not be asked to close this before it has returned.
+        # `busy`: whatever post() does, the medium must not be asked to close this channel before post() has returned.
         with cython.critical_section(self):
             KEPT.add(self)
             self.busy += 1
@@ -342,7 +343,7 @@ cdef class NativeChannel:
             with cython.critical_section(self):
                 self.busy -= 1
                 left = self.retired and not self.busy and not self.pending
-        # Its loop may have reaped and retired it meanwhile, and found it in use.
+        # The loop may have reaped and retired the channel meanwhile; its _sweep() found it busy.
         if left:
             self.post(_sweep)
 
@@ -360,7 +361,7 @@ cdef class NativeChannel:
         except (BufferError, MemoryError, OverflowError, ValueError) as error:
             request.fails(error)
             return None
-        self.pending[<size_t>io.io] = io        # before anything can end it
+        self.pending[<size_t>io.io] = io        # first: the request may be over at once
         with nogil:
             code = give(&self.end, io.io)
             if self.end.busy is not NULL:
@@ -393,19 +394,19 @@ cdef class NativeChannel:
         return bool(gone)
 
     def reap(self):
-        """Tell who waits for them of the requests that are over. Called by the loop."""
+        """Call ``over`` of each request that is over. Called by the loop."""
         cdef size_t i
         cdef bint ended = False
         with cython.critical_section(self):
             self.wanted = True
-            if self.reaping:    # a loop that is over has no thread of its own: one of those who ring does it for all
+            if self.reaping:    # when the loop has ended, post() calls this in threads that ring: one reaps for all
                 return
             self.reaping = True
             self.busy += 1
         try:
             while True:
                 with cython.critical_section(self):
-                    ended = not self.wanted         # also by who comes while a request is told
+                    ended = not self.wanted         # another thread sets it if it comes while this one reaps
                     self.wanted, self.reaping = False, not ended
                 if ended:
                     break
@@ -414,9 +415,9 @@ cdef class NativeChannel:
                         gather(&self.end)
                 for i in range(self.end.count):
                     io = self.pending.pop(<size_t>self.end.others[i], None)
-                    if io is None:  # it has been over before, or is none of ours
+                    if io is None:  # it was over before, or is no request of this channel
                         _log.error("a medium gives a request back that it does not have")
-                    elif (<InFlight>io).request is not None:    # else the lane let go of it, and nobody has taken it
+                    elif (<InFlight>io).request is not None:    # None: the lane handed it over, and nobody adopted it
                         self.untold.append((<InFlight>io).ends())
                 self.end.count = 0
         finally:
@@ -433,7 +434,7 @@ cdef class NativeChannel:
                     break
                 request.over(request)
         finally:
-            if self.untold:     # what one of them raises drops no other
+            if self.untold:     # `over` of one has raised: the others are told in another call
                 self.rung()
 
     def retire(self):
@@ -444,15 +445,15 @@ cdef class NativeChannel:
         _sweep()
 
 
-# Channels with requests under way, or in use: they stay, whoever lets go of them.
+# Channels with requests under way, or busy: this reference keeps them when their owners drop theirs.
 cdef set KEPT = set()
 
 
 def _sweep():
-    """Let go of those that need not stay any more."""
+    """Remove channels from ``KEPT`` that are idle, and close those that are retired."""
     cdef NativeChannel channel
     cdef bint idle
-    if rings_here:      # a loop that is over has no thread of its own; who closes a channel waits for those who ring
+    if rings_here:      # close() waits for threads that ring: this is one of them
         return
     for each in list(KEPT):
         channel = each
@@ -465,7 +466,7 @@ def _sweep():
 
 
 def check_numbers(operation=words.Operation, feature=words.Feature, fua=words.FUA, nowait=words.NOWAIT):
-    """Hold the numbers of native.h against those of :mod:`pysrp.target.medium`; ImportError where they differ."""
+    """Compare the numbers of native.h with those of :mod:`pysrp.target.medium`; ImportError where they differ."""
     for what, here, there in (
         ("READ", PYSRP_READ, operation.READ), ("WRITE", PYSRP_WRITE, operation.WRITE),
         ("FLUSH", PYSRP_FLUSH, operation.FLUSH), ("ZERO", PYSRP_ZERO, operation.ZERO),

@@ -1,15 +1,15 @@
 /*
- * What the native lanes need of a link, and the target of a medium, as tables of functions.
+ * The tables of functions by which the native lanes use a link, and the target uses a medium.
  *
- * A link is what carries the requests of the native lane (lane.pyx): Cython fills one for the simulated
- * queues (crq_link.pyx), cffi's C can fill one for a real one, and so can anybody else.
+ * A link carries the requests of the native lane (lane.pyx). Cython fills in such a table for the simulated
+ * queues (crq_link.pyx), cffi's C can fill in one for a real queue, and any other C can too.
  *
- * A provider puts a struct pysrp_link into a capsule named PYSRP_LINK. The struct, and what `self` is, stay as they are
- * until the capsule is destroyed. All functions are called by the one thread that owns the link, with the interpreter's
- * lock or without, which they must not take. They do not block.
+ * A provider puts a struct pysrp_link into a capsule named PYSRP_LINK. The struct, and the object at `self`, stay as
+ * they are until the capsule is destroyed. Only the thread that owns the link calls the functions, but for wake(). It
+ * may hold the interpreter's lock or not; the functions must not take that lock, and must not block, but for linger().
  *
- * The other side of a link is hostile: every address, length and key that is handed in comes from an IU, and may be
- * anything. What an IU says is believed as peek() copied it.
+ * The initiator is hostile: every address, length and key that is handed in comes from an IU, and may be
+ * anything. The lane reads an IU only in the copy that peek() made.
  */
 #ifndef PYSRP_NATIVE_H
 #define PYSRP_NATIVE_H
@@ -19,44 +19,45 @@
 
 #define PYSRP_LINK "pysrp.link.1"
 
-/* Bytes of an IU that the lane looks at. A longer one is not for it. */
+/* Bytes of the longest IU that the lane takes. Longer ones are the engine's. */
 #define PYSRP_IU 512
 
-/* Bytes of the answers that it writes: an SRP_RSP without sense data. */
+/* Bytes of each answer that the lane writes: an SRP_RSP without sense data. */
 #define PYSRP_RSP 36
 
 struct pysrp_request {
-	uint64_t where;		/* the link's own, given back with the answer */
+	uint64_t where;		/* for the link's own use; answer() and again() get it back */
 	uint64_t tag;		/* the IU's */
-	void *back;		/* the link's own: where the answer goes, perhaps */
-	size_t length;		/* bytes in iu; 0: this one is for the engine, whatever it is */
+	void *back;		/* for the link's own use, for instance where the answer goes */
+	size_t length;		/* bytes in iu; 0: the engine has to take this request, whatever it is */
 	uint8_t iu[PYSRP_IU];
 };
 
 enum pysrp_sent {
 	PYSRP_SENT,		/* the answer is on its way */
-	PYSRP_WAITS,		/* it is written, and the engine has to tell the initiator */
+	PYSRP_WAITS,		/* the answer is written, but the engine has to tell the initiator */
 };
 
 struct pysrp_link {
 	size_t size;		/* sizeof(struct pysrp_link), as the provider knows it */
 	void *self;
 
-	/* Take what has arrived, when nothing is left of what was taken before; how many requests there are. */
+	/* Take the requests that have arrived, and return how many. Called only when left() is 0. */
 	size_t (*take)(void *self);
 
-	/* How many are left. */
+	/* How many of the requests that were taken are left. */
 	size_t (*left)(void *self);
 
-	/* Copy the next one, once. It stays the next one until pass(). An answer of PYSRP_RSP bytes can be written. */
+	/* Copy the next request, once; it stays the next until pass(). `length` 0: no room for an answer there. */
 	void (*peek)(void *self, struct pysrp_request *request);
 
-	/* The next one has been dealt with. */
+	/* The next request has been dealt with. */
 	void (*pass)(void *self);
 
 	/*
-	 * The initiator's memory, NULL unless all of it is shared, in one piece and allowed; to write to it, or read.
-	 * It may be a copy that stands for it until the request is answered, or the next one is looked at.
+	 * The initiator's memory at `address`, to read, or to write if `write`. NULL unless all `length` bytes are
+	 * shared, in one piece and allowed. A link may return a copy that stands for it until answer(), or the next
+	 * peek().
 	 */
 	uint8_t *(*reach)(void *self, uint64_t address, uint64_t length, uint32_t key, int write);
 
@@ -67,81 +68,82 @@ struct pysrp_link {
 	void (*ring)(void *self);
 
 	/*
-	 * What follows is for requests that are answered later, after pass(); NULL for both: there are none, and the
-	 * engine has what takes time.
+	 * again() and wake() are for requests that are answered later, after pass(). Both NULL: the lane begins no such
+	 * request, and the engine takes every command that takes time.
 	 *
-	 * Such a request is to be answered: look anew where its answer goes, and for its memory with reach(). 0: it cannot
-	 * be written, or not now, and the engine has to see to it.
+	 * Called before such a request is answered: find out again where its answer goes. The lane then calls reach()
+	 * again for its memory. 0: the answer cannot be written, or not now, and the engine has to see to the request.
 	 */
 	int (*again)(void *self, struct pysrp_request *request);
 
 	/*
-	 * Make the loop that owns the link look soon for what is over on its media. From any thread, until the loop has
-	 * retired the last channel of one.
+	 * Make the loop that owns the link look soon for requests of its media that are over. Called from any thread,
+	 * until the loop has retired the last channel of a medium.
 	 */
 	void (*wake)(void *self);
 
 	/*
-	 * The lane has nothing to do: wait until requests come, or wanted(of) is not 0, or becomes so by who calls wake() next,
-	 * for no longer than the lane's owner would have slept. Not 0: so it is; 0 as soon as somebody wants that owner. `busy`:
-	 * threads of media, or the kernel's, are at work and will call wake(), and may need this processor: sleep, rather than
-	 * look, but for a millisecond or two alone, as a medium's look() has been told. NULL: the lane's owner sleeps at once.
+	 * The lane has nothing to do: wait until requests come, or wanted(of) is not 0, but no longer than the lane's
+	 * owner would have slept. Call wanted(of) before a sleep, and again after each wake(). Return not 0 if the lane
+	 * has work, 0 if the time is over or the owner itself is wanted. `busy`: threads of media or of the kernel are
+	 * at work, may need this processor, and will call wake(). Then sleep rather than spin, for a millisecond or two
+	 * at most: a medium's look() has been told that the loop looks again by then. NULL: the owner sleeps at once.
 	 */
 	int (*linger)(void *self, int (*wanted)(void *of), void *of, int busy);
 
 	/*
-	 * The epoll(7) instance that the loop sleeps on, for media that have something to be watched there. NULL: there is
-	 * none, and all of them ring.
+	 * The epoll(7) instance that the loop sleeps on; media may have descriptors of theirs watched there. NULL:
+	 * there is none, and all media ring.
 	 */
 	int (*epoll)(void *self);
 };
 
 /*
- * What the initiator's lane (queue.pyx) needs of a link, in a capsule of that name. The rules are those above, but that
- * pause() sleeps, and that put() and next() may take the interpreter's lock where somebody in Python watches. Requests lie
- * in memory that the target reaches too, and their answers are written over them.
+ * What the initiator's lane (queue.pyx) needs of a link, in a capsule named PYSRP_CLIENT_LINK. The rules are those
+ * above, but that pause() sleeps, and that put() and next() may take the interpreter's lock to call a recorder in
+ * Python. Requests lie in memory that the target reaches too, and the target writes each answer over its request.
  */
 #define PYSRP_CLIENT_LINK "pysrp.client_link.1"
 
 struct pysrp_arrival {
 	uint64_t tag;		/* of the request that is answered, as the target says */
-	uint32_t length;	/* bytes of the answer, likewise */
-	uint8_t answer;		/* whether it is one: if not, it is the engine's */
+	uint32_t length;	/* bytes of the answer, as the target says */
+	uint8_t answer;		/* whether this is an answer to an SRP request; if not, it is the engine's */
 	uint8_t good;		/* whether the transport says that the answer was written whole */
-	uint8_t status;		/* the word for that */
-	uint8_t raw[16];	/* all of it, for the engine */
+	uint8_t status;		/* the transport's status, from which `good` follows */
+	uint8_t raw[16];	/* all of the arrival, for the engine */
 };
 
 enum pysrp_put {
 	PYSRP_PUT,
-	PYSRP_FULL,		/* not now */
-	PYSRP_SHUT,		/* there is nobody at the other end */
+	PYSRP_FULL,		/* the queue has no room now */
+	PYSRP_SHUT,		/* there is no target at the other end */
 };
 
-/* What pause() has seen; several may hold. */
-#define PYSRP_ATTEND 1		/* the link's owner is wanted, with the interpreter's lock */
+/* What pause() returns: a sum of these. */
+#define PYSRP_ATTEND 1		/* the link's owner has to be called, with the interpreter's lock */
 #define PYSRP_INTERRUPTED 2	/* a signal came */
 
 struct pysrp_client_link {
 	size_t size;		/* sizeof(struct pysrp_client_link), as the provider knows it */
 	void *self;
 
-	/* Send the request at a bus address; `timeout` in seconds, 0 for none, is for the target. */
+	/* Send the request at a bus address. `timeout` is what the target is told, in seconds; 0: none. */
 	enum pysrp_put (*put)(void *self, uint64_t address, uint32_t length, uint16_t timeout);
 
 	/* Wake the target up for the requests since the last call, if it sleeps. */
 	void (*ring)(void *self);
 
-	/* Take what has arrived, when nothing is left of what was taken before; how many arrivals there are. */
+	/* Take what has arrived, and return how many arrivals there are. Called only when left() is 0. */
 	size_t (*take)(void *self);
 
-	/* How many are left. */
+	/* How many of the arrivals that were taken are left. */
 	size_t (*left)(void *self);
 
-	/* The next one. */
+	/* Copy the next arrival, and pass on to the one after it. */
 	void (*next)(void *self, struct pysrp_arrival *arrival);
 
-	/* Sleep until something arrives, at most so long; bits, see above. */
+	/* Sleep until something arrives, for at most `nanoseconds`. Returns the sum of what it has seen, see above. */
 	int (*pause)(void *self, int64_t nanoseconds);
 
 	/* Nanoseconds of a monotonic clock. */
@@ -149,69 +151,71 @@ struct pysrp_client_link {
 };
 
 /*
- * A medium: bytes at any offset, read and written by requests that are over now or later, in any order. Cython fills one
- * in for memory (ram.pyx), and so can anybody else; pysrp.target.native_medium.NativeMedium makes a disk's medium of it.
+ * A medium: bytes at any offset, read and written by requests that are over at once or later, in any order. Cython
+ * fills in such a table for memory (ram.pyx), and any other C can too; pysrp.target.native_medium.NativeMedium makes a
+ * disk's medium of it.
  *
- * A provider puts a struct pysrp_medium into a capsule named PYSRP_MEDIUM. The struct, what `self` is, and `memory`
- * stay as they are until the capsule is destroyed. Several loops use it at once, each by a channel of its own, which only
- * that loop's thread calls, but for close(). All functions but bytes() are called without the interpreter's lock; none
- * must take it, or block.
+ * A provider puts a struct pysrp_medium into a capsule named PYSRP_MEDIUM. The struct, the object at `self`, and
+ * `memory` stay as they are until the capsule is destroyed. Several loops use a medium at once. Each has a channel of
+ * its own, and only that loop's thread calls the channel's functions, but for close(). All functions but bytes() are
+ * called without the interpreter's lock; none must take it, or block.
  *
- * What a request asks for was inside the medium when it was submitted: sizes that change are the medium's to mind.
+ * A request lay inside the medium when it was submitted. A medium whose size changes has to check it again.
  */
 #define PYSRP_MEDIUM "pysrp.medium.1"
 
 enum pysrp_operation {
 	PYSRP_READ = 1,
 	PYSRP_WRITE,
-	PYSRP_FLUSH,		/* all that was written before is on the medium when it is over */
+	PYSRP_FLUSH,		/* all that was written before is on stable storage when the flush is over */
 	PYSRP_ZERO,		/* `length` bytes read as zeros from then on */
-	PYSRP_DISCARD,		/* `length` bytes are of no use any more */
+	PYSRP_DISCARD,		/* the contents of `length` bytes are of no use any more */
 	/*
-	 * Which of `length` bytes, 1 or more, take room; only with PYSRP_HAS_EXTENTS. The buffer is an array of struct
-	 * pysrp_extent, all zeros: the first ones are filled in, from `offset` on, one at least, and as many as there is room for.
-	 * `done` is how many bytes they are about. It may be fewer than `length`.
+	 * Which of `length` bytes, 1 or more, take room; only with PYSRP_HAS_EXTENTS. The one buffer is an array of
+	 * struct pysrp_extent, all zeros. The medium fills in the first entries, from `offset` on: at least one, at
+	 * most as many as fit. `done` is the number of bytes that these cover together, which may be less than
+	 * `length`.
 	 */
 	PYSRP_EXTENTS,
 	/*
-	 * Only with PYSRP_HAS_COMPARE. There are two buffers of `length` bytes each: if what is on the medium is the first one,
-	 * the second one takes its place, and nobody who reaches the medium by whatever way comes in between. EILSEQ: it is
-	 * not. EOPNOTSUPP: it cannot do that with these bytes, and nobody else changes
-	 * the medium; EXDEV: it cannot, and somebody else may.
+	 * Only with PYSRP_HAS_COMPARE. There are two buffers of `length` bytes each. If the bytes on the medium equal
+	 * the first one, the second one is written there, as one atomic step for everybody who has access to the
+	 * medium. EILSEQ: they are not equal. EOPNOTSUPP: the medium cannot do that with these bytes, but nobody else
+	 * changes the medium. EXDEV: it cannot, and others may change the medium.
 	 */
 	PYSRP_COMPARE,
 };
 
 struct pysrp_extent {
 	uint64_t length;	/* bytes, 1 or more */
-	uint64_t mapped;	/* whether they take room. What does not reads as zeros */
+	uint64_t mapped;	/* whether they take room; bytes that take none read as zeros */
 };
 
 /* Flags of a request. */
 /*
- * Only with PYSRP_HAS_FUA. Of a WRITE, ZERO or COMPARE: on the medium when it is over. Of a READ: what of these bytes is only in a
- * volatile cache has been put on the medium before they are read.
+ * Only with PYSRP_HAS_FUA. WRITE, ZERO, COMPARE: the bytes are on stable storage when the request is over. READ: of
+ * these bytes, those that are only in a volatile cache are put on stable storage before they are read.
  */
 #define PYSRP_FUA 1u
-/* Over at once, or EAGAIN: then it is submitted again. More than `done` may have been moved by then, also of a WRITE. */
+/* Over at once, or EAGAIN: then it is submitted again. More bytes than `done` may have been moved, of a WRITE too. */
 #define PYSRP_NOWAIT 2u
 
 /* Features of a medium. */
 #define PYSRP_HAS_FUA 1u
-#define PYSRP_HAS_DISCARD 2u	/* makes use of it */
-#define PYSRP_HAS_ZERO 4u	/* writes no zeros for it */
-#define PYSRP_HAS_NOWAIT 8u	/* does some things at once */
-#define PYSRP_VOLATILE 16u	/* what is flushed is gone with the power all the same */
+#define PYSRP_HAS_DISCARD 2u	/* makes use of PYSRP_DISCARD */
+#define PYSRP_HAS_ZERO 4u	/* does PYSRP_ZERO without writing zeros */
+#define PYSRP_HAS_NOWAIT 8u	/* does some PYSRP_NOWAIT requests at once */
+#define PYSRP_VOLATILE 16u	/* even flushed data are lost with the power */
 #define PYSRP_ROTATING 32u
 #define PYSRP_READ_ONLY 64u
-#define PYSRP_DISCARD_ZEROS 128u	/* what is discarded reads as zeros */
-#define PYSRP_HAS_EXTENTS 256u	/* knows them */
-#define PYSRP_ATOMIC 512u	/* what one WRITE brings is there whole or not at all, also after a loss of power */
-#define PYSRP_HAS_COMPARE 1024u	/* compares and writes as one, whoever else has it open */
+#define PYSRP_DISCARD_ZEROS 128u	/* discarded bytes read as zeros */
+#define PYSRP_HAS_EXTENTS 256u	/* does PYSRP_EXTENTS */
+#define PYSRP_ATOMIC 512u	/* one WRITE is on the medium whole or not at all, also after a loss of power */
+#define PYSRP_HAS_COMPARE 1024u	/* compares and writes in one atomic step, whoever else has the medium open */
 
 #define PYSRP_NOWHERE UINT64_MAX
 
-/* The epoll_data.u64 of what a medium puts into a loop's epoll instance. */
+/* The epoll_data.u64 of a descriptor that a medium puts into a loop's epoll instance. */
 #define PYSRP_LISTENS UINT64_MAX
 
 struct pysrp_buffer {
@@ -219,26 +223,26 @@ struct pysrp_buffer {
 	size_t length;
 };
 
-/* One request. It and its buffers are the submitter's, and stay where they are until it is over. */
+/* One request. It and its buffers belong to the submitter, and stay where they are until the request is over. */
 struct pysrp_io {
 	uint64_t offset, length;	/* bytes */
 	const struct pysrp_buffer *buffers;	/* of a READ or WRITE: `length` bytes together; of EXTENTS: one; of COMPARE: two */
 	size_t count;
 	uint32_t operation, flags;
 
-	/* What became of it, when it is over. */
+	/* The result, set by the medium when the request is over. */
 	uint64_t done;		/* bytes moved, from the first on; fewer without an error: the rest was not tried */
 	uint64_t bad;		/* the first byte of the medium that the error is about, or PYSRP_NOWHERE */
-	int error;		/* an errno, 0 for none. EAGAIN: there are too many; EOPNOTSUPP: it cannot do that */
+	int error;		/* an errno, 0: none. EAGAIN: too many requests are pending; EOPNOTSUPP: unsupported */
 
-	/* The medium's own while it has it. */
+	/* For the medium's use until the request is over. */
 	struct pysrp_io *next;
 	void *back;
 };
 
 enum pysrp_submitted {
-	PYSRP_OVER,		/* it is over, and reap() does not give it */
-	PYSRP_PENDING,		/* reap() gives it when it is */
+	PYSRP_OVER,		/* the request is over, and reap() does not return it */
+	PYSRP_PENDING,		/* reap() returns the request when it is over */
 };
 
 struct pysrp_medium {
@@ -246,46 +250,48 @@ struct pysrp_medium {
 	void *self;
 	uint32_t block;		/* offsets and lengths are multiples of this */
 	uint32_t features;
-	uint8_t *memory;	/* all of it, where it is memory of this process; else NULL */
+	uint8_t *memory;	/* the whole medium, where it is memory of this process; else NULL */
 
-	/* Its size in bytes, now. */
+	/* The medium's size in bytes, now. */
 	uint64_t (*bytes)(void *self);
 
 	/*
-	 * A channel for one loop, NULL where there is none. The medium calls ring(bell) when there is something to reap
-	 * where there was nothing, from any thread, with no lock held that one of these functions takes.
+	 * A new channel for one loop; NULL: there is none. When a request is over and there was none to reap before,
+	 * the medium calls ring(bell), from any thread, holding no lock that a function of this table takes.
 	 */
 	void *(*open)(void *self, void (*ring)(void *bell), void *bell);
 
 	/*
-	 * No request is pending, nothing more is submitted, and nobody is in another function of the channel: by any
-	 * thread. After this the bell is not rung; a call of ring() that goes on is waited for.
+	 * Called by any thread, when no request is pending, none will be submitted, and no thread is in another
+	 * function of the channel. Wait until a ring() that runs has returned; after close() ring() is not called any
+	 * more.
 	 */
 	void (*close)(void *channel);
 
 	enum pysrp_submitted (*submit)(void *channel, struct pysrp_io *io);
 
-	/* One that is over, NULL when there is none. */
+	/* A request that is over, NULL when there is none. */
 	struct pysrp_io *(*reap)(void *channel);
 
-	/* Not 0: it never began, and never will; reap() does not give it. 0: it runs on, and reap() gives it. */
+	/* Not 0: the request never begins, and reap() does not return it. 0: it runs on, and reap() returns it. */
 	int (*withdraw)(void *channel, struct pysrp_io *io);
 
 	/*
-	 * What follows spares threads, bells and system calls where the loop can look by itself; NULL for both: the medium
-	 * rings, always.
+	 * listen() and look() save threads, bells and system calls where the loop itself can look for requests that are
+	 * over. Both NULL: the medium always rings.
 	 *
-	 * From now on the loop sleeps on this epoll(7) instance, and looks as said below. The medium may put a descriptor there
-	 * that is readable when something is over, with PYSRP_LISTENS and EPOLLET. -1: the loop listens no more, and is rung
-	 * for all that nobody has reaped by then.
+	 * listen(): from now on the loop sleeps on this epoll(7) instance, and calls look(). The medium may add a
+	 * descriptor to it, with PYSRP_LISTENS and EPOLLET, that is readable when a request is over. -1: the loop
+	 * listens no more, and the medium rings for all requests that are over and not reaped by then.
 	 */
 	void (*listen)(void *channel, int epoll);
 
 	/*
-	 * Of a loop that listens, with something pending: begin what has been submitted, which may wait until then, so that
-	 * several go together. Not 0: there is something to reap. 0: from now on the medium rings, or its descriptor is
-	 * readable, when there is, at once if the loop `sleeps`; else it looks again in a millisecond or two, and need be woken
-	 * for what is worth it, or when nothing more is coming. Looking often costs little.
+	 * Called by a loop that listens, while requests are pending. Begin the submitted requests: a medium may leave
+	 * them until then, to begin several together. Not 0: there is something to reap. 0: the medium rings, or makes
+	 * its descriptor readable, when there is. If the loop `sleeps`, the medium has to do so at once. If not, the
+	 * loop looks again in a millisecond or two, and the medium may wait until several requests are over or no more
+	 * are to come. look() is called often, and has to be cheap.
 	 */
 	int (*look)(void *channel, int sleeps);
 };

@@ -1,4 +1,4 @@
-"""Links and a medium: native.h, as Cython has it."""
+"""Declarations of native.h for Cython: links and a medium."""
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
