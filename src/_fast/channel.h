@@ -1,6 +1,6 @@
 /*
- * What every medium in C (native.h) that finishes later has for each of its loops: the requests that are over, until the
- * loop reaps them, and the bell that is rung when there is something to reap where there was nothing.
+ * A channel of a medium in C (native.h) whose requests end later: a queue of the requests that are over, until the loop
+ * reaps them, and the bell, which is rung when that queue was empty and is not any more.
  */
 #ifndef PYSRP_CHANNEL_H
 #define PYSRP_CHANNEL_H
@@ -9,18 +9,18 @@
 
 #include "native.h"
 
-enum { CHANNEL_TOGETHER = 8 };	/* requests that a loop is woken for, if it looks soon anyway and more are coming */
+enum { CHANNEL_TOGETHER = 8 };	/* requests over before a loop is woken that looks again soon, if more are to come */
 
 struct channel {
 	void (*ring)(void *bell);
 	void *bell;
-	int looks;			/* the loop looks again soon; the loop's, which changes it with the lock */
-	pthread_mutex_t lock;		/* of all below */
-	pthread_cond_t quiet;		/* nobody rings */
-	struct pysrp_io *over, **over_last;
-	unsigned untold;		/* requests that nobody has rung for, while the loop looks */
-	int due;			/* somebody is about to ring */
-	unsigned ringing;		/* those who are, or are at it */
+	int looks;			/* the loop looks again soon; only the loop writes it, with the lock */
+	pthread_mutex_t lock;		/* protects all below */
+	pthread_cond_t quiet;		/* `ringing` is 0 */
+	struct pysrp_io *over, **over_last;	/* requests to be reaped */
+	unsigned untold;		/* of these, those that the bell was not rung for, while `looks` */
+	int due;			/* a thread is about to ring */
+	unsigned ringing;		/* threads that are about to ring, or ring */
 };
 
 static void channel_begin(struct channel *channel, void (*ring)(void *bell), void *bell)
@@ -32,8 +32,9 @@ static void channel_begin(struct channel *channel, void (*ring)(void *bell), voi
 }
 
 /*
- * A request is over. It is the loop's then, and may be no more when this returns. `more`: others will be soon. Not 0:
- * channel_ring() has to follow, and the channel stays until it has; it wants no lock held that functions of the table take.
+ * Put a request that is over into the queue. The loop may reap it and free it before this returns. `more`: other
+ * requests will be over soon. Not 0: the caller has to call channel_ring(), and the channel exists until it has; it
+ * must then hold no lock that functions of the medium's table take.
  */
 static inline int channel_put_among(struct channel *channel, struct pysrp_io *io, int more)
 {
@@ -47,7 +48,7 @@ static inline int channel_put_among(struct channel *channel, struct pysrp_io *io
 		rings = !channel->over;
 	if (rings)
 		channel->untold = 0;
-	/* The loop may reap, and there be nothing again, before who has to ring comes to it. */
+	/* Before a thread that has to ring does so, the loop may empty the queue, and another request be put there. */
 	rings &= !channel->due;
 	channel->due |= rings;
 	channel->ringing += rings;
@@ -57,15 +58,15 @@ static inline int channel_put_among(struct channel *channel, struct pysrp_io *io
 	return rings;
 }
 
-/* The same of one by itself. */
+/* The same of a request after which no other is expected. */
 static inline int channel_put(struct channel *channel, struct pysrp_io *io)
 {
 	return channel_put_among(channel, io, 0);
 }
 
 /*
- * By the loop: whether there is something to reap. If not, `looks`: it looks again soon, and is woken for several together;
- * else it is rung from now on as soon as there is.
+ * Called by the loop: whether there is something to reap. `looks`: if not, the loop looks again soon, and the bell is
+ * rung for several requests together. Else the bell is rung for the first one.
  */
 static inline int channel_look(struct channel *channel, int looks)
 {
@@ -74,11 +75,11 @@ static inline int channel_look(struct channel *channel, int looks)
 		channel->looks = looks;
 		pthread_mutex_unlock(&channel->lock);
 	}
-	/* Relaxed: what is put there later is rung for, or found the next time. */
+	/* Relaxed: for a request that is put there later the bell is rung, or the loop finds it the next time. */
 	return __atomic_load_n(&channel->over, __ATOMIC_RELAXED) != NULL;
 }
 
-/* By a loop that looks no more: whether there is something to reap that nobody rings for. Not 0: channel_ring() follows. */
+/* Called when the loop looks no more. Not 0: requests are over, no thread rings for them: call channel_ring(). */
 static inline int channel_owes(struct channel *channel)
 {
 	int rings;
@@ -91,11 +92,11 @@ static inline int channel_owes(struct channel *channel)
 	return rings;
 }
 
-/* Afterwards there may be no channel any more. */
+/* Ring the bell. The channel may be gone when this returns. */
 static void channel_ring(struct channel *channel)
 {
 	pthread_mutex_lock(&channel->lock);
-	channel->due = 0;	/* first: what comes from here on may come when the loop has reaped */
+	channel->due = 0;	/* before the ring: a request put there from now on may come after the loop has reaped */
 	pthread_mutex_unlock(&channel->lock);
 	channel->ring(channel->bell);
 	pthread_mutex_lock(&channel->lock);
@@ -104,7 +105,7 @@ static void channel_ring(struct channel *channel)
 	pthread_mutex_unlock(&channel->lock);
 }
 
-/* One that is over, NULL when there is none. */
+/* Take a request that is over, NULL when there is none. */
 static struct pysrp_io *channel_reap(struct channel *channel)
 {
 	struct pysrp_io *io;
@@ -122,7 +123,7 @@ static struct pysrp_io *channel_reap(struct channel *channel)
 	return io;
 }
 
-/* Nothing is pending: wait for those who ring. Not in a child that was forked, which has none of them. */
+/* End a channel without pending requests; waits for threads that ring. Not in a forked child, which has none. */
 static void channel_end(struct channel *channel)
 {
 	pthread_mutex_lock(&channel->lock);

@@ -1,4 +1,4 @@
-"""The gates between nexuses and LUNs: gate.h, as Cython has it."""
+"""Declarations of gate.h for Cython, and the Gate."""
 
 from libc.stdint cimport uint32_t, uint64_t
 

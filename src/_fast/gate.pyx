@@ -1,6 +1,6 @@
 """The gate between one nexus and one LUN: whether the native lane may do commands by itself (gate.h).
 
-Reasons are bits. Those below 16 close it for every command, the others for what writes.
+Reasons are bits. Bits 0 to 15 stop every command, bits 16 to 31 only commands that write.
 """
 
 cimport cython
@@ -22,7 +22,7 @@ NAMES = {
 
 
 cdef class Gate:
-    """Gate(reasons=0): open where there is no reason. Any thread may close and open it."""
+    """Gate(reasons=0): closed for these reasons, open if there are none. Any thread may close and open it."""
 
     def __cinit__(self, uint32_t reasons=0):
         self.gate = pysrp_gate_new()
@@ -40,14 +40,15 @@ cdef class Gate:
         return f"<Gate closed: {' '.join(names)}>" if names else "<Gate open>"
 
     def close(self, uint32_t reasons, drained=None):
-        """Close it. True: nothing is under way. False: commands are, and their loop calls ``drained`` after the last.
+        """Close the gate for ``reasons``. True: no command is under way. False: some are.
 
-        It is called from the loop's thread, as soon as that can. Commands that find the gate closed are the engine's.
+        If so, the loop calls ``drained()`` after the last command, from its own thread. Commands that find the gate
+        closed are the engine's.
         """
         if not pysrp_gate_close(self.gate, reasons):
             return True
         if drained is not None:
-            # Before the loop can look: it does so with this lock, or the interpreter's.
+            # With the lock that tell() takes: the flag and the list change together.
             with cython.critical_section(self):
                 if not pysrp_gate_await(self.gate):
                     return True
@@ -55,29 +56,29 @@ cdef class Gate:
         return False
 
     def open(self, uint32_t reasons):
-        """These reasons are no more. By who has closed it for them."""
+        """Clear these reasons. Called by the code that closed the gate for them."""
         pysrp_gate_open(self.gate, reasons)
 
     @property
     def reasons(self):
-        """Why it is closed; 0: it is open."""
+        """Why the gate is closed, as bits; 0: it is open."""
         return <uint32_t>pysrp_gate_word(self.gate)
 
     @property
     def under_way(self):
-        """Commands that have gone in and are not over."""
+        """How many commands have entered and are not over."""
         return pysrp_gate_word(self.gate) / PYSRP_ONE
 
     @property
     def moved(self):
-        """READs and WRITEs that have gone in, and the blocks of each."""
+        """READs and WRITEs that have entered, blocks of the READs, blocks of the WRITEs: four numbers."""
         return (
             pysrp_gate_counted(&self.gate.commands[0]), pysrp_gate_counted(&self.gate.commands[1]),
             pysrp_gate_counted(&self.gate.blocks[0]), pysrp_gate_counted(&self.gate.blocks[1]),
         )
 
     cdef void tell(self) noexcept:
-        """Nothing is under way any more: tell those who wait. The loop's."""
+        """No command is under way any more: call those who wait for that. Called by the loop."""
         cdef list waiting
         with cython.critical_section(self):
             waiting = self.waiting
@@ -88,5 +89,5 @@ cdef class Gate:
 
 
 cdef void told(object drained) noexcept:
-    """Call it. What it raises is reported, and stops nobody."""
+    """Call it. An exception is reported as unraisable, and the next one is called all the same."""
     drained()

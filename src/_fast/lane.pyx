@@ -1,10 +1,10 @@
-"""The short way of a READ or WRITE through a target, and of a VERIFY or SYNCHRONIZE CACHE: without Python objects.
+"""The native lane: plain READ, WRITE, VERIFY and SYNCHRONIZE CACHE through a target, without Python objects.
 
-A command takes it when nothing about it is special: it comes from a session with credit, is SIMPLE, is for
-a unit that grants its medium and whose gate is open (gate.h), asks for what the unit has and for exactly the bytes
-that its descriptors offer. Everything else is left to the Python engine as it came, in its place in the order, and
-nothing has been done about it: the engine copies the IU again and judges for itself. What carries the requests
-is a table of functions, and so is a medium (native.h); requests that a medium has are in lane_requests.pxi.
+A command is plain if it comes from a session with credit, is SIMPLE, is for a unit that grants its medium and whose
+gate is open (gate.h), asks for blocks that the unit has, and for exactly as many bytes as its descriptors offer. The
+lane does nothing about any other request and leaves it, in its order, to the Python engine, which copies the IU again
+and checks all of it. The link that carries the requests is a table of functions, and so is a medium (native.h).
+Requests that a medium has are in lane_requests.pxi.
 
 The rules are the engine's (pysrp.target.srp_session, pysrp.vscsi.server); a test gives both the same commands.
 """
@@ -42,7 +42,7 @@ from pysrp._fast.native cimport (
 from pysrp._fast.wire cimport wire_get16, wire_get32, wire_get64, wire_put64
 
 
-# Where things are in an IU: held against the field tables below.
+# Offsets and sizes in an IU: check_layout() compares them with the field tables.
 cdef enum:
     CMD = 48            # the fixed part of SRP_CMD
     CMD_SOL_NOT = 1
@@ -56,7 +56,7 @@ cdef enum:
     DESC = 16           # a memory descriptor
     DESC_KEY = 8
     DESC_LENGTH = 12
-    TABLE = 20          # what stands before the entries of an indirect one
+    TABLE = 20          # the part of an indirect descriptor before its entries
     TABLE_LENGTH = 16
     RSP = 36
     RSP_SOL_NOT = 1
@@ -64,31 +64,31 @@ cdef enum:
     RSP_TAG = 8
 
 cdef enum:
-    BUDGET = 4096       # commands after which others get a turn
-    NAP = 16            # what of that it costs to linger; how long all of it may take is the link's to say
+    BUDGET = 4096       # commands of one call of next(), then other sessions get a turn
+    NAP = 16            # what one linger() takes from the budget; the link bounds the time of all of them
     EAGER = 8           # answers after which the client's doorbell is rung
-    LUNS = 16384        # numbers that SCST's LUNs have
-    DESCRIPTORS = 27    # more than fit the IUs that are looked at
+    LUNS = 16384        # LUN numbers that SCST can express
+    DESCRIPTORS = 27    # more than fit into PYSRP_IU bytes
 
 # What became of a request.
 cdef enum:
     DONE
-    STRANGE             # for the engine
+    STRANGE             # the engine has to do it
     STUCK               # done, but the engine has to tell the initiator
     BEGUN               # it is under way
     LATER               # it cannot be done at once
-    QUIET               # there is none, nor will there be soon
+    QUIET               # there is no request, and none is expected soon
 
-# What `next` says.
+# What `next` returns.
 EMPTY, OTHER, TURN, UNTOLD, LATE = 0, 1, 2, 3, 4
 
-cdef struct Place:
-    uint8_t *memory     # NULL:
-    NativeEnd *end      # what is submitted to
+cdef struct Place:      # a LUN of the lane, and what the unit there has granted
+    uint8_t *memory     # the medium, if it is memory; NULL: requests are submitted to
+    NativeEnd *end
     uint64_t blocks
     uint64_t limit      # bytes that one command may move
     pysrp_gate *gate
-    bint fua            # it knows the flag; of memory: there is nothing to flush
+    bint fua            # the medium knows PYSRP_FUA; of memory: there is nothing to flush
     uint32_t block_size
     uint16_t lun
 
@@ -98,14 +98,14 @@ include "lane_requests.pxi"
 
 @cython.final
 cdef class _Bound:
-    """The places of a lane, and what it holds on to for them."""
+    """The places of a lane, and the Python objects that they need."""
 
     cdef Place *places
     cdef Py_ssize_t count
-    cdef uint16_t *index            # LUN number to place + 1: so many numbers
+    cdef uint16_t *index            # `luns` entries: place + 1 of each LUN number, 0: none
     cdef Py_ssize_t luns
-    cdef list gates                 # one for each place
-    cdef list channels              # likewise, None where it is memory
+    cdef list gates                 # the Gate of each place
+    cdef list channels              # the NativeChannel of each place, None where the medium is memory
     cdef Py_buffer *views
 
     def __cinit__(self, list asked not None, Requests requests not None):
@@ -117,7 +117,7 @@ cdef class _Bound:
         self.channels = [None if isinstance(each[0], memoryview) else each[0] for each in asked]
         self.views = <Py_buffer *>calloc(len(asked) + 1, sizeof(Py_buffer))
         self.places = <Place *>calloc(len(asked) + 1, sizeof(Place))
-        # As long as it has to be: each session has one.
+        # No longer than needed, as each session has an index.
         self.luns = max([each[2] + 1 for each in asked if 0 <= each[2] < LUNS], default=0)
         self.index = <uint16_t *>calloc(self.luns + 1, sizeof(uint16_t))
         if self.views is NULL or self.places is NULL or self.index is NULL:
@@ -145,7 +145,7 @@ cdef class _Bound:
             self.index[lun] = <uint16_t>(i + 1)
 
     cdef Place *find(self, const uint8_t *iu) noexcept nogil:
-        """The unit that an IU is for, by SCST's reading of its LUN."""
+        """The place of an IU's LUN, decoded as SCST does; NULL: there is none."""
         cdef uint64_t lun = wire_get64(iu + CMD_LUN)
         cdef Py_ssize_t number = lun >> 48 & (LUNS - 1)
         cdef uint16_t place
@@ -164,7 +164,7 @@ cdef class _Bound:
 
 
 cdef tuple granted(grant, channel):
-    """What a grant says, asked once."""
+    """The attributes of a grant, each read once."""
     memory = grant.memory
     medium = memoryview(memory) if memory is not None else channel(grant.medium)
     return (
@@ -174,7 +174,7 @@ cdef tuple granted(grant, channel):
 
 
 cdef inline bint decode(const uint8_t *cdb, uint64_t *lba, uint64_t *blocks, bint *fua) noexcept nogil:
-    """Which blocks a READ or WRITE means, and FUA; False for what is none, or asks for more than that."""
+    """LBA, blocks and FUA of a READ or WRITE. False for other commands, other flags, and 0 blocks."""
     cdef int flags
     fua[0] = cdb[1] & 8
     if cdb[0] == 0x28 or cdb[0] == 0x2A:        # READ(10), WRITE(10)
@@ -191,19 +191,19 @@ cdef inline bint decode(const uint8_t *cdb, uint64_t *lba, uint64_t *blocks, bin
         flags, fua[0] = cdb[5], False
     else:
         return False
-    # Of the flags DPO means nothing here. NACA, protection and the rest are the engine's. In the 6-byte ones there is
-    # neither protect field nor FUA: where they would be are the LUN bits of SCSI-2, and the block's address.
+    # DPO has no effect here. NACA, protection and other flags are the engine's. READ(6) and WRITE(6) have neither a
+    # protect field nor FUA: in their place are SCSI-2's LUN bits and bits of the LBA.
     return not flags and blocks[0] > 0
 
 
 cdef inline void count(Place *place, const uint8_t *cdb, bint write, uint64_t blocks) noexcept nogil:
-    """It has gone in. READ(6) and WRITE(6) are not among what the statistics count (SPC-4, 7.3.9)."""
+    """Count a command that has entered the gate. The statistics leave out READ(6) and WRITE(6) (SPC-4, 7.3.9)."""
     if cdb[0] >= 0x20:
         pysrp_gate_count(place.gate, 1 if write else 0, blocks)
 
 
 cdef inline uint32_t decode_unmoved(const uint8_t *cdb, uint64_t *lba, uint64_t *blocks) noexcept nogil:
-    """Which blocks a command without data means, and the operation for it; 0 for what is none, or asks for more."""
+    """LBA and blocks of a VERIFY or SYNCHRONIZE CACHE, and the medium's operation; 0 for others and other flags."""
     if cdb[0] == 0x2F or cdb[0] == 0x35:        # VERIFY(10), SYNCHRONIZE CACHE(10)
         lba[0], blocks[0] = wire_get32(cdb + 2), wire_get16(cdb + 7)
         if cdb[6] | cdb[9]:
@@ -215,15 +215,15 @@ cdef inline uint32_t decode_unmoved(const uint8_t *cdb, uint64_t *lba, uint64_t 
     else:
         return 0
     if cdb[0] & 0xF == 0xF:
-        # DPO means nothing here. BYTCHK has data, and no blocks are nothing to read.
+        # DPO has no effect here. With BYTCHK there is data, and for 0 blocks there is nothing to read.
         return 0 if cdb[1] & 0xEF or not blocks[0] else PYSRP_READ
-    # Nor do IMMED and SYNC_NV; it is all of the disk whatever blocks are meant.
+    # IMMED and SYNC_NV have no effect either. The whole disk is flushed, whatever blocks are named.
     return 0 if cdb[1] & 0xF9 else PYSRP_FLUSH
 
 
 cdef inline Py_ssize_t reach(const pysrp_link *link, const pysrp_request *request, uint64_t wanted, bint write,
                              pysrp_buffer *parts) noexcept nogil:
-    """How many pieces the initiator's memory for a command is in; -1: it is not so many bytes, or not in reach."""
+    """Fill ``parts`` with the initiator's memory; how many pieces. -1: it is not ``wanted`` bytes, or out of reach."""
     cdef const uint8_t *iu = &request.iu[0]
     cdef const uint8_t *descriptor = iu + CMD
     cdef uint32_t form = iu[CMD_FORMATS] >> 4 if write else iu[CMD_FORMATS] & 15
@@ -231,10 +231,10 @@ cdef inline Py_ssize_t reach(const pysrp_link *link, const pysrp_request *reques
     cdef uint64_t total = 0
     cdef Py_ssize_t n = 1, found = 0
     if iu[CMD_FORMATS] & (15 if write else 0xF0) or request.length < CMD + DESC:
-        return -1       # data both ways; none
+        return -1       # data in both directions, or no descriptor
     if form == 2:
         n = iu[CMD_OUT_COUNT] if write else iu[CMD_IN_COUNT]
-        # All entries stand in the IU, and say what the descriptor does.
+        # All entries are in the IU, and their lengths agree with the table descriptor.
         if not n or CMD + TABLE + DESC * n > <Py_ssize_t>request.length:
             return -1
         if wire_get32(descriptor + DESC_LENGTH) != DESC * n or wire_get32(descriptor + TABLE_LENGTH) != wanted:
@@ -259,7 +259,7 @@ cdef inline Py_ssize_t reach(const pysrp_link *link, const pysrp_request *reques
 
 
 cdef inline int answer(const pysrp_link *link, const pysrp_request *request) noexcept nogil:
-    """Answer it GOOD."""
+    """Answer a request with status GOOD."""
     cdef uint8_t iu[RSP]
     memset(iu, 0, RSP)
     iu[0] = 0xC1
@@ -269,7 +269,7 @@ cdef inline int answer(const pysrp_link *link, const pysrp_request *request) noe
     return STUCK if link.answer(link.self, request, iu) == PYSRP_WAITS else DONE
 
 
-@cython.final   # its own methods are called as functions
+@cython.final   # so that its methods are called directly
 cdef class Lane:
     """Lane(capsule): deals with the requests of a link, a ``struct pysrp_link`` in a capsule (native.h)."""
 
@@ -277,17 +277,17 @@ cdef class Lane:
     cdef const pysrp_link *link
     cdef pysrp_request request
     cdef public Py_ssize_t before
-    """Requests that were outstanding when the last ones were taken."""
+    """Requests that were outstanding when the last batch was taken from the link."""
     cdef public Py_ssize_t seen
-    """Requests among those so far: they were all outstanding too, whether answered by now or not."""
+    """Requests of that batch so far, answered or not; the initiator had all of them outstanding at once."""
     cdef readonly uint64_t total
     """Commands answered in all."""
-    cdef Py_ssize_t quiet           # answers since the doorbell
+    cdef Py_ssize_t quiet           # answers since the doorbell was rung
     cdef _Bound bound
     cdef Requests requests
-    cdef Place *places              # its
-    cdef Place *awaited             # whose gate is waited at, and nothing is under way any more
-    cdef bint running               # without the interpreter's lock: nothing here may be changed
+    cdef Place *places              # bound.places
+    cdef Place *awaited             # its last command has left, and somebody waits for that at its gate (Gate.close)
+    cdef bint running               # a thread is in here without the interpreter's lock: others may change nothing
     cdef readonly bint revoked
     """Whether a command has come for a unit whose grant was revoked since :meth:`bind`."""
 
@@ -300,14 +300,14 @@ cdef class Lane:
         self.bound = _Bound([], self.requests)
 
     def bind(self, grants, channel=None):
-        """From now on do the commands for these LUNs: an iterable of what :class:`pysrp.target.grant.Grant` has.
+        """From now on do the commands for the LUNs of these grants: an iterable of :class:`pysrp.target.grant.Grant`.
 
-        ``channel`` gives what is submitted to for a grant's medium that is no memory, None: nothing is. ValueError for
-        a LUN or a block size that is none, while another thread is in :meth:`next`, and while requests are under way
-        (:meth:`hand_over`).
+        ``channel(medium)`` returns the :class:`NativeChannel` for a grant's medium that is no memory, or None: then the
+        grant is left out. ValueError for an invalid LUN or block size, while another thread is in :meth:`next`, and
+        while requests are under way (:meth:`hand_over`).
         """
-        # Everything is asked before anything is kept, and what was kept is let go of last: both may run code that
-        # binds too.
+        # All grants are read before anything changes, and the old ones are dropped last: both may run Python code that
+        # calls bind().
         cdef _Bound bound = _Bound(
             [each for each in [granted(grant, channel) for grant in grants] if each[0] is not None], self.requests
         )
@@ -326,26 +326,26 @@ cdef class Lane:
 
     @property
     def under_way(self):
-        """Requests that have been begun, and are neither answered nor handed over."""
+        """How many requests have been begun, and are neither answered nor handed over."""
         return self.requests.under_way
 
     @property
     def kept(self):
-        """Bytes of memory for the data of requests that take their time: under way, or kept for the next ones."""
+        """Bytes of memory for the data of requests that do not end at once: in use, or kept for the next requests."""
         return self.requests.room
 
     def give_back(self):
-        """Let go of what is kept for the next ones."""
+        """Free the memory that is kept for the next requests. ValueError while another thread is in :meth:`next`."""
         self.check_idle()
         self.requests.give_back()
 
     def next(self, bint fast, Py_ssize_t outstanding, Py_ssize_t allowed):
-        """Deal with requests; EMPTY, or why the engine has to do something.
+        """Deal with requests; returns EMPTY when there are no more, or else what the engine has to do.
 
-        With ``fast`` commands that can are dealt with, as long as not more than ``allowed`` requests were outstanding
-        at once; ``outstanding`` are the engine's. OTHER: the link's next request is the engine's to take. TURN: others
-        should have a turn now. UNTOLD: a command has been dealt with, but the initiator has to be told. LATE: there is
-        something for :meth:`late`.
+        ``fast``: plain commands are done here, as long as not more than ``allowed`` requests were outstanding at once;
+        ``outstanding`` is the number that the engine has. OTHER: the engine has to take the link's next request. TURN:
+        other sessions should have a turn now. UNTOLD: a command has been answered, but the engine has to tell the
+        initiator. LATE: there is something for :meth:`late`. ValueError while another thread is in here.
         """
         cdef int code
         cdef Py_ssize_t budget = BUDGET
@@ -367,7 +367,7 @@ cdef class Lane:
                 self.tell()
                 return LATE
             if self.requests.more:
-                continue    # who waited at a gate has been told; what is over behind others is rung for no more
+                continue    # reap() stopped to tell those who wait at a gate; for the rest no bell rings again
             code = DONE if self.filled(outstanding) or fast and budget < BUDGET else QUIET
             if code == DONE and not fast:
                 self.tell()
@@ -387,7 +387,7 @@ cdef class Lane:
                 return UNTOLD if code == STUCK else OTHER if code == STRANGE else TURN
 
     cdef bint filled(self, Py_ssize_t outstanding) noexcept nogil:
-        """Whether there are requests of the link's: left, or come meanwhile."""
+        """Whether the link has requests: left from the last batch, or a new batch."""
         if self.link.left(self.link.self):
             return True
         self.tell()
@@ -396,14 +396,14 @@ cdef class Lane:
         return self.link.take(self.link.self) > 0
 
     def late(self):
-        """Tell those who wait in Python what is over on the media; give what the engine has to go on with."""
+        """Tell Python's own requests that are over; returns the lane's requests that the engine has to go on with."""
         cdef Requests requests = self.requests
         cdef Slot *slot
         cdef Slot *after
         cdef list found = []
         self.check_idle()
         requests.tell_others()
-        # Last: who is told of something may want what is under way, and this is.
+        # After telling: what is told may call hand_over(), which returns these requests too.
         slot = requests.first
         while slot is not NULL and requests.ended:
             after = slot.after
@@ -413,9 +413,10 @@ cdef class Lane:
         return found
 
     def hand_over(self, luns=None):
-        """Give what is under way for one of these LUNs, None: for all, in order of arrival, as :class:`NativeRequest`.
+        """Hand the engine all requests under way for these LUNs (None: for all), in order of arrival.
 
-        From now on it is the engine's, as if that had begun it.
+        Returns a list of :class:`NativeRequest`. From now on they are the engine's, as if it had begun them.
+        ValueError while another thread is in :meth:`next`.
         """
         cdef Slot *slot = self.requests.first
         cdef Slot *after
@@ -437,7 +438,7 @@ cdef class Lane:
         return found
 
     cdef void tell(self) noexcept nogil:
-        """Let the initiator know what has been answered, and the media what has been submitted."""
+        """Ring the initiator's doorbell for the answers, and have the media begin what has been submitted."""
         if self.quiet:
             self.quiet = 0
             self.link.ring(self.link.self)
@@ -445,24 +446,24 @@ cdef class Lane:
             look(&self.requests.ear.busy, False)
 
     cdef drained(self):
-        """Tell those who wait until nothing is under way behind a gate."""
+        """Call those who wait until no command is under way behind a gate."""
         cdef Gate gate = self.bound.gates[self.awaited - self.places]
         self.awaited = NULL
         gate.tell()
 
     cdef int run(self, Py_ssize_t outstanding, Py_ssize_t allowed, Py_ssize_t *budget) noexcept nogil:
-        """Deal with what comes; QUIET when nothing does. Asleep, too, nobody waits for the interpreter's lock."""
+        """Deal with the requests that come; QUIET when none do. It sleeps without the interpreter's lock, too."""
         cdef int code
         while budget[0] > 0 and self.awaited is NULL and not self.requests.ended:
             if not self.link.left(self.link.self):
                 if WANTED(<void *>self.requests):
-                    return DONE         # something is over on the media
+                    return DONE         # the media have something to reap
                 if not self.filled(outstanding) and not self.requests.lingered(budget):
                     return QUIET
                 if not self.filled(outstanding):
-                    return DONE         # it was that
+                    return DONE         # linger() has returned for the media
             if self.before + self.seen >= allowed:
-                return STRANGE      # more than it has credits for: the engine knows what to do
+                return STRANGE      # more requests than the session has credits: the engine deals with that
             self.link.peek(self.link.self, &self.request)
             code = self.serve(&self.request)
             if code == STRANGE:
@@ -475,7 +476,7 @@ cdef class Lane:
         return DONE
 
     cdef inline bint answered(self, int code) noexcept nogil:
-        """A command has been; whether the engine has to tell the initiator."""
+        """Count a command that has been answered; whether the engine has to tell the initiator."""
         self.total += 1
         if code == STUCK:
             return True
@@ -485,7 +486,7 @@ cdef class Lane:
         return False
 
     cdef int reap(self, bint fast, Py_ssize_t *budget) noexcept nogil:
-        """Answer what is over on the media, and submit what they took no more before."""
+        """Answer the requests that are over on the media, and submit those that the media had refused with EAGAIN."""
         cdef NativeEnd *end
         cdef Slot *slot
         cdef Py_ssize_t i
@@ -548,7 +549,7 @@ cdef class Lane:
             return STRANGE
         if place.memory is NULL:
             code = self.submit(place, request, parts, n, lba * place.block_size, wanted, write, fua)
-            if code != STRANGE:     # else the engine counts it
+            if code != STRANGE:     # the engine counts those itself
                 count(place, cdb, write, blocks)
             return code
         memory = place.memory + lba * place.block_size
@@ -564,16 +565,16 @@ cdef class Lane:
         return code
 
     cdef inline bint has(self, Place *place, uint64_t lba, uint64_t blocks) noexcept nogil:
-        """Whether these are blocks of a unit."""
+        """Whether a unit has these blocks."""
         if lba < place.blocks and blocks <= place.blocks - lba:
             return True
         if pysrp_gate_word(place.gate) & PYSRP_REVOKED:
-            self.revoked = True     # it may have more by now
+            self.revoked = True     # the unit may have more blocks by now
         return False
 
     cdef inline bint enter(self, Place *place, uint32_t stops) noexcept nogil:
-        """Whether a command may go in."""
-        # Here it is decided: from now on whoever closes the gate may have to wait until this command is over.
+        """Whether a command may enter the gate; if so it is under way now."""
+        # From now on Gate.close() may have to wait until this command is over.
         if pysrp_gate_enter(place.gate, stops):
             return True
         if pysrp_gate_word(place.gate) & PYSRP_REVOKED:
@@ -581,13 +582,13 @@ cdef class Lane:
         return False
 
     cdef inline void leave(self, Place *place) noexcept nogil:
-        """A command is over."""
+        """A command is over, and leaves the gate."""
         if pysrp_gate_leave(place.gate):
             self.awaited = place
 
     cdef int submit(self, Place *place, const pysrp_request *request, const pysrp_buffer *parts, Py_ssize_t n,
                     uint64_t offset, uint64_t wanted, bint write, bint fua) noexcept nogil:
-        """A command that has gone in, for a medium that is no memory."""
+        """Do a command that has entered the gate, on a medium that is no memory."""
         cdef Slot *slot = self.requests.prepare(place, request, PYSRP_WRITE if write else PYSRP_READ, offset, wanted)
         cdef uint32_t flags = 0
         cdef int code = LATER
@@ -609,7 +610,7 @@ cdef class Lane:
         return code
 
     cdef int submit_staged(self, Slot *slot, const pysrp_buffer *parts, Py_ssize_t n, uint32_t flags) noexcept nogil:
-        """The same with memory of its own."""
+        """The same with staged memory."""
         if self.requests.stage(slot, parts, n, flags):
             return BEGUN if self.requests.submit(slot) else self.finish(slot, True)
         self.leave(slot.place)
@@ -617,7 +618,7 @@ cdef class Lane:
         return STRANGE
 
     cdef int serve_unmoved(self, const pysrp_request *request) noexcept nogil:
-        """A command without data: VERIFY and SYNCHRONIZE CACHE."""
+        """Do a command without data: VERIFY or SYNCHRONIZE CACHE."""
         cdef const uint8_t *iu = &request.iu[0]
         cdef uint64_t lba, blocks, offset = 0, length = 0
         cdef uint32_t operation = decode_unmoved(iu + CMD_CDB, &lba, &blocks), flags = 0
@@ -628,13 +629,13 @@ cdef class Lane:
                 or not self.has(place, lba, blocks):
             return STRANGE
         if operation == PYSRP_READ:
-            # What is verified is on the medium first (SBC-4, 5.33).
+            # FUA: VERIFY puts the blocks on the medium before it reads them (SBC-4, 5.33).
             offset, length, flags = lba * place.block_size, blocks * place.block_size, PYSRP_FUA
             if not place.fua or length > place.limit:
                 return STRANGE
         if not self.enter(place, PYSRP_STOPS_READS):
             return STRANGE
-        if place.memory is not NULL:    # and it is the medium
+        if place.memory is not NULL:    # the memory is the medium: there is nothing to flush or verify
             code = answer(self.link, request)
             self.leave(place)
             return code
@@ -646,7 +647,7 @@ cdef class Lane:
         return self.submit_staged(slot, NULL, 0, flags)
 
     cdef int finish(self, Slot *slot, bint fast) noexcept nogil:
-        """A request with memory of its own is over: answer it, or let the engine go on with it."""
+        """A request with staged memory is over: answer it, or let the engine go on with it."""
         cdef pysrp_buffer parts[DESCRIPTORS]
         cdef const uint8_t *memory = slot.bytes
         cdef Py_ssize_t n = 0, i
@@ -671,7 +672,7 @@ cdef class Lane:
 
 
 def check_layout(cmd=srp.Cmd, direct=srp.DirectBuf, indirect=srp.IndirectBuf, rsp=srp.Rsp):
-    """Hold the offsets above against the field tables; ImportError where they differ."""
+    """Compare the offsets above with the field tables; ImportError where they differ."""
     for what, here, there in (
         ("SRP_CMD", CMD, cmd.SIZE), ("SRP_RSP", RSP, rsp.SIZE),
         ("SRP_CMD.sol_not", CMD_SOL_NOT, cmd.sol_not.offset), ("SRP_CMD.buf_fmt", CMD_FORMATS, cmd.data_in_fmt.offset),

@@ -1,20 +1,20 @@
 # The lane's requests that a medium has, or has had: part of lane.pyx.
 #
-# A medium that is no memory is submitted to. What it does at once goes straight between it and the initiator's
-# memory (PYSRP_NOWAIT). What waits has memory of its own: a WRITE's bytes are copied there once, before; a READ's are
-# copied to the initiator when it is over, to wherever the descriptors lead then. So nothing here ever holds an
-# initiator's memory over a wait, and a request that is of no interest any more is left to the medium.
+# If a medium is no memory, requests are submitted to it. A request that the medium does at once (PYSRP_NOWAIT) moves
+# data straight between the medium and the initiator's memory. One that takes time has staged memory: a WRITE's bytes
+# are copied there once, before it is submitted; a READ's are copied to the initiator when the request is over, to where
+# the descriptors lead then. So no request that is pending refers to an initiator's memory, and one that nobody wants
+# any more can be left to the medium.
 #
-# What is not plain is the engine's: a request that failed, or came short, or cannot be answered now, and all of a
-# unit's when somebody asks for them, to abort them or to wait for them. It is handed over as it is, with what became
-# of it.
+# The engine goes on with a request that failed, or came short, or cannot be answered now, and with all requests of a
+# unit that the engine wants to abort or to wait for. Each is handed over with its state and result.
 
 cimport cython
 
 
 cdef extern from * nogil:
     """
-    /* A list that any thread puts something on, and one takes all of it. */
+    /* A list: any thread puts an item on it, one thread takes the whole list. */
     static inline void list_put(void **first, void *item, void **next)
     {
         void *before = __atomic_load_n(first, __ATOMIC_RELAXED);
@@ -36,58 +36,58 @@ cdef extern from "<stdlib.h>" nogil:
     void *aligned_alloc(size_t alignment, size_t size)
 
 cdef enum:
-    SLAB = 64               # requests that memory is allocated for at a time
+    SLAB = 64               # slots that are allocated at a time
     SLABS = 16
-    LARGEST = 1 << 20       # bytes of one request that waits: the engine moves more, in chunks
-    STAGED = 32 << 20       # bytes that wait together, more or less
-    KEPT = 16 << 20         # bytes that are kept for the next requests, until there have been none for a while
+    LARGEST = 1 << 20       # bytes that one request may stage; the engine moves more, in chunks
+    STAGED = 32 << 20       # bytes that all requests may stage together, roughly
+    KEPT = 16 << 20         # bytes kept for the next requests; give_back() frees them after a while without any
     ALIGNMENT = 4096
 
-# Where a request is.
+# State of a request.
 cdef enum:
-    IDLE                    # it is none
-    HERE                    # about to be submitted
+    IDLE                    # the slot is free
+    HERE                    # not at the medium: not submitted yet, or over
     OUT                     # the medium has it
-    STALLED                 # the medium took no more: it is submitted when another one is over
+    STALLED                 # the medium refused it with EAGAIN: it is submitted again when another one is over
     ENDED                   # it is over, and the engine goes on with it
     TAKEN                   # it has been handed over
 
 cdef struct Slot:
-    pysrp_io io             # first: a pointer to it is one to this
+    pysrp_io io             # the first member, so that a pointer to it is one to the Slot
     int state
-    bint held               # the medium broke its word, and has the initiator's memory
-    bint unmoved            # nothing of it is the initiator's: VERIFY, SYNCHRONIZE CACHE
+    bint held               # the medium kept a NOWAIT request, and with it the initiator's memory
+    bint unmoved            # no data of the initiator's: VERIFY, SYNCHRONIZE CACHE
     Place *place
     pysrp_buffer buffers[DESCRIPTORS]
     pysrp_request request
-    uint8_t *bytes          # to stage them in
+    uint8_t *bytes          # staged memory, `room` bytes
     size_t room
-    size_t staged           # how much of that is in use
-    Slot *before            # among those that are under way, in order of arrival
-    Slot *after             # there, or among the idle ones
+    size_t staged           # bytes of it in use
+    Slot *before            # list of requests under way, in order of arrival
+    Slot *after             # in that list, or in the list of free slots
 
 
 @cython.final
 cdef class Requests:
-    """The table."""
+    """The lane's requests that media have, or have had."""
 
     cdef const pysrp_link *link
     cdef Ear ear
-    cdef bint waits         # requests may be answered later
-    cdef list channels      # those that have been attached
-    cdef NativeEnd **ends   # theirs
+    cdef bint waits         # the link can answer requests later
+    cdef list channels      # the channels that are attached
+    cdef NativeEnd **ends   # their ends, `count` of them
     cdef Py_ssize_t count
     cdef Slot *slabs[SLABS]
-    cdef Slot *idle
-    cdef Slot *returned     # idle too: by whatever thread lets go of a request
-    cdef Slot *first
+    cdef Slot *idle         # free slots
+    cdef Slot *returned     # free slots too, put here by any thread that drops a NativeRequest
+    cdef Slot *first        # requests under way
     cdef Slot *last
     cdef Py_ssize_t under_way
-    cdef Py_ssize_t ended   # of them, those that the engine has to go on with
+    cdef Py_ssize_t ended   # requests under way that the engine has to go on with
     cdef size_t staged
-    cdef size_t room        # bytes that the slots have to stage them in
-    cdef bint others        # something is over that is not the lane's
-    cdef bint more          # not all that is has been dealt with
+    cdef size_t room        # bytes of staged memory that all slots have, in use or not
+    cdef bint others        # requests are over that are not the lane's
+    cdef bint more          # reap() has not dealt with all requests that are over
 
     def __cinit__(self, capsule not None):
         self.ear = Ear(capsule)
@@ -105,7 +105,7 @@ cdef class Requests:
         free(self.ends)
 
     cdef NativeEnd *attach(self, NativeChannel channel) except NULL:
-        """Reap this channel from now on."""
+        """Reap this channel from now on; its end."""
         cdef NativeEnd **more
         if self.waits and channel.lane is not self:
             more = <NativeEnd **>realloc(self.ends, (self.count + 1) * sizeof(NativeEnd *))
@@ -119,11 +119,11 @@ cdef class Requests:
         return &channel.end
 
     cdef keep(self, list wanted):
-        """Reap no others than these any more. While nothing is under way."""
+        """From now on reap these channels only. Called while no request is under way."""
         cdef NativeChannel channel
         cdef set kept = {id(each) for each in wanted}
         cdef list gone = [each for each in self.channels if id(each) not in kept]
-        # First: what they post may bind the lane again.
+        # Before detach(): what that posts may bind the lane again.
         self.channels = [each for each in self.channels if id(each) in kept]
         self.count = 0
         for channel in self.channels:
@@ -133,14 +133,14 @@ cdef class Requests:
             channel.detach()
 
     cdef tell_others(self):
-        """Tell those who wait in Python what is over."""
+        """Have each channel tell the requests that are over and not the lane's."""
         self.others = False
         for channel in list(self.channels):
             if (<NativeChannel>channel).end.count:
                 channel.reap()
 
     cdef bint lingered(self, Py_ssize_t *budget) noexcept nogil:
-        """The lane has nothing to do, but had: whether it has, soon enough for nobody to be asked meanwhile."""
+        """The lane has nothing to do: wait for a while (link.linger). Whether it has something to do now."""
         if self.link.linger is NULL or budget[0] <= NAP:
             return False
         budget[0] -= NAP
@@ -151,7 +151,7 @@ cdef class Requests:
     # Slots.
 
     cdef Slot *slot(self) noexcept nogil:
-        """A request that is none yet, NULL: there are too many."""
+        """A free slot; NULL: too many are in use, or no memory."""
         cdef Slot *found = self.idle
         cdef Py_ssize_t i, k
         if found is NULL:
@@ -171,7 +171,7 @@ cdef class Requests:
         return found
 
     cdef Slot *find(self, pysrp_io *io) noexcept nogil:
-        """The request that a medium means, NULL: none. What it says is not believed."""
+        """The slot of a request that a medium returns; NULL: it is no slot. The pointer is checked, not trusted."""
         cdef size_t at
         cdef Py_ssize_t i
         for i in range(SLABS):
@@ -183,7 +183,7 @@ cdef class Requests:
         return NULL
 
     cdef void begins(self, Slot *slot) noexcept nogil:
-        """It is under way from now on."""
+        """Put a request at the end of those under way."""
         slot.before, slot.after = self.last, NULL
         if self.last is NULL:
             self.first = slot
@@ -193,7 +193,7 @@ cdef class Requests:
         self.under_way += 1
 
     cdef void leaves(self, Slot *slot) noexcept nogil:
-        """It is under way no more."""
+        """Take a request out of those under way."""
         if slot.before is NULL:
             self.first = slot.after
         else:
@@ -208,7 +208,7 @@ cdef class Requests:
         slot.staged = 0
 
     cdef void drop(self, Slot *slot) noexcept nogil:
-        """It is none any more."""
+        """Make a slot free."""
         slot.state = IDLE
         slot.held = slot.unmoved = False
         if self.room > KEPT:
@@ -217,27 +217,27 @@ cdef class Requests:
         self.idle = slot
 
     cdef void unstage(self, Slot *slot) noexcept nogil:
-        """Let go of the memory that it had."""
+        """Free the staged memory of a slot."""
         free(slot.bytes)
         self.room -= slot.room
         slot.bytes, slot.room = NULL, 0
 
     cdef void give_back(self) noexcept nogil:
-        """Let go of the memory of those that are none."""
+        """Free the staged memory of all free slots."""
         cdef Slot *slot = self.idle
         while slot is not NULL:
             self.unstage(slot)
             slot = slot.after
 
-    # On their way through a medium.
+    # Requests and a medium.
 
     cdef Slot *prepare(self, Place *place, const pysrp_request *request, uint32_t operation, uint64_t offset,
                        uint64_t length) noexcept nogil:
-        """A request that asks for this, NULL where there is none."""
+        """A slot for this request. NULL: no slot is free, or the medium has shrunk."""
         cdef Slot *slot
         cdef uint64_t size = place.end.medium.bytes(place.end.medium.self)
         if offset > size or length > size - offset:
-            return NULL     # it has shrunk
+            return NULL
         slot = self.slot()
         if slot is NULL:
             return NULL
@@ -250,7 +250,7 @@ cdef class Requests:
         return slot
 
     cdef bint out(self, Slot *slot) noexcept nogil:
-        """Submit it: whether the medium has it. If not it is over."""
+        """Submit a request. True: the medium has it. False: it is over."""
         cdef NativeEnd *end = slot.place.end
         slot.io.done, slot.io.bad, slot.io.error = 0, PYSRP_NOWHERE, 0
         slot.state = OUT
@@ -262,28 +262,28 @@ cdef class Requests:
         return False
 
     cdef int now(self, Slot *slot, const pysrp_buffer *parts, Py_ssize_t n, uint32_t flags) noexcept nogil:
-        """Have it done at once with the initiator's own memory: DONE, LATER, or STRANGE."""
+        """Submit with NOWAIT and the initiator's own memory: DONE, LATER, STRANGE, or BEGUN if the medium keeps it."""
         memcpy(slot.buffers, parts, n * sizeof(pysrp_buffer))
         slot.io.buffers, slot.io.count, slot.io.flags = slot.buffers, n, PYSRP_NOWAIT | flags
         if self.out(slot):
-            # It has broken its word, and what it does with that memory is for nobody to say.
+            # The medium must not keep a NOWAIT request. What it does with the initiator's memory is unknown.
             slot.held = slot.place.end.dawdles = True
             self.begins(slot)
             self.ended += 1
             return BEGUN
         if slot.io.error == EAGAIN:
             return LATER
-        # An error is no verdict yet: the engine tries again.
+        # After an error the engine does the command anew.
         return STRANGE if slot.io.error or slot.io.done != slot.io.length else DONE
 
     cdef bint stage(self, Slot *slot, const pysrp_buffer *parts, Py_ssize_t n, uint32_t flags) noexcept nogil:
-        """Give it memory of its own; whether there is some. A medium has no more than half of what is left."""
+        """Stage a request; False: no memory. One medium gets at most half of what the others have left of STAGED."""
         cdef NativeEnd *end = slot.place.end
         cdef size_t length = slot.io.length, at = 0, left = STAGED - self.staged if self.staged < STAGED else 0
         cdef Py_ssize_t i
         if not self.waits or length > LARGEST or end.staged and end.staged + length > left:
             return False
-        # New memory costs more than the copy: a page fault every 4 KiB.
+        # Memory is reused: new memory costs more than the copy, a page fault every 4 KiB.
         if slot.room < length:
             self.unstage(slot)
             slot.bytes = <uint8_t *>aligned_alloc(ALIGNMENT, (length + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT)
@@ -304,12 +304,12 @@ cdef class Requests:
         return True
 
     cdef bint submit(self, Slot *slot) noexcept nogil:
-        """Submit it, or let it wait for those before it. False: it is over."""
+        """Submit a staged request, or put it behind those that are stalled. False: it is over."""
         cdef NativeEnd *end = slot.place.end
         if end.stalled.first is NULL:
             if self.out(slot):
                 return True
-            # Where nothing is under way nothing tells when it may come again.
+            # A stalled request is submitted again when another one is over; without another one it would stay for ever.
             if slot.io.error != EAGAIN or not end.under_way:
                 return False
         slot.state = STALLED
@@ -317,7 +317,7 @@ cdef class Requests:
         return True
 
     cdef void restart(self, NativeEnd *end) noexcept nogil:
-        """Submit those that wait for that."""
+        """Submit the stalled requests, as long as the medium takes them."""
         cdef Slot *slot
         while end.stalled.first is not NULL:
             slot = <Slot *>end.stalled.first
@@ -333,12 +333,12 @@ cdef class Requests:
                 queue(&end.over, &slot.io)
 
     cdef void set_aside(self, Slot *slot) noexcept nogil:
-        """The engine goes on with it."""
+        """The engine goes on with this request: Lane.late() returns it."""
         slot.state = ENDED
         self.ended += 1
 
     cdef void recycle(self) noexcept:
-        """What the engine has let go of."""
+        """Make the slots of dropped NativeRequests free."""
         cdef Slot *slot = <Slot *>list_take(<void **>&self.returned)
         cdef Slot *after
         while slot is not NULL:
@@ -347,7 +347,7 @@ cdef class Requests:
             slot = after
 
     cdef NativeRequest take(self, Slot *slot, NativeChannel channel):
-        """Hand it over."""
+        """Hand a request over to the engine."""
         cdef NativeRequest made = NativeRequest.__new__(NativeRequest)
         cdef NativeEnd *end = slot.place.end
         cdef bint out = slot.state == OUT
@@ -365,13 +365,13 @@ cdef class Requests:
         if out:
             end.under_way -= 1
             if not end.under_way and end.stalled.first is not NULL:
-                self.more = True    # nothing that is over lets these go on
+                self.more = True    # reap() has to restart the stalled ones: no request that ends will do so
             channel.adopt(made, None)
         return made
 
 
 cdef int wanted(Requests self) noexcept nogil:
-    """Whether something is over, or may be; what has been submitted begins."""
+    """Whether a medium has, or may have, something to reap. Media that are looked at begin what has been submitted."""
     return pysrp_rung(&self.ear.ear.rung) or self.ear.busy is not NULL and look(&self.ear.busy, False)
 
 
@@ -384,7 +384,7 @@ cdef bint claim(Requests self, NativeEnd *end, pysrp_io *io) noexcept nogil:
     if slot is NULL or slot.state != OUT or slot.place.end != end:
         return False
     end.under_way -= 1
-    if slot.held:           # the engine has been told to go on with it
+    if slot.held:           # now() has counted it in `ended` already
         slot.state, io.error, io.done, io.bad = ENDED, EPROTO, 0, PYSRP_NOWHERE
     else:
         slot.state = HERE
@@ -414,9 +414,9 @@ cdef void unqueue(IoQueue *of, pysrp_io *io) noexcept nogil:
         of.last = before
 
 
-@cython.no_gc_clear  # the table is needed to the end
+@cython.no_gc_clear  # __dealloc__ needs the table
 cdef class NativeRequest(InFlight):
-    """A request that the lane has begun, and the engine goes on with. Its buffer is what is staged for it."""
+    """A request that the lane has begun, and the engine goes on with. As a buffer it is the request's staged memory."""
 
     cdef Requests table
     cdef Slot *slot
@@ -436,46 +436,46 @@ cdef class NativeRequest(InFlight):
 
     @property
     def where(self):
-        """The link's word for it."""
+        """``where`` of the link's request (native.h)."""
         return self.slot.request.where
 
     @property
     def iu(self):
-        """The SRP_CMD, as it was copied."""
+        """The SRP_CMD as bytes, in the copy that the lane made."""
         return PyBytes_FromStringAndSize(<char *>self.slot.request.iu, self.slot.request.length)
 
     @property
     def operation(self):
-        """What the medium was asked for: READ, WRITE, FLUSH."""
+        """The medium's operation: READ, WRITE or FLUSH."""
         return self.io.operation
 
     @property
     def moves(self):
-        """Whether what is read or written is the initiator's."""
+        """Whether data go to or come from the initiator."""
         return not self.slot.unmoved
 
     @property
     def offset(self):
-        """Where on the medium it begins, in bytes."""
+        """Where on the medium the request begins, in bytes."""
         return self.io.offset
 
     @property
     def size(self):
-        """Bytes that it moves."""
+        """Bytes that the request moves."""
         return self.io.length
 
     @property
     def flags(self):
-        """What it was submitted with: NOWAIT of one that the medium nevertheless has."""
+        """The flags of the submitted request; with NOWAIT it is one that the medium kept nevertheless."""
         return self.io.flags
 
     @property
     def begun(self):
-        """Whether it has been submitted."""
+        """Whether the request has been submitted."""
         return self.state != STALLED
 
     def adopt(self, part):
-        """``part``, a :class:`pysrp.target.medium.MediumRequest`, is told what became of it. True: it is told later."""
+        """Give the result to ``part``, a :class:`pysrp.target.medium.MediumRequest`. True: later; False: done."""
         if self.state == OUT:
             self.channel.adopt(self, part)
             return True
