@@ -1,6 +1,6 @@
 /*
- * Doorbells: eventfds that two processes hold, one to ring and one to hear. Both can put them into any
- * state, full and blocking for instance, so neither may ever write to one and wait.
+ * Doorbells: eventfds that two processes share, one rings and the other listens. Either can put an eventfd into any
+ * state, full and blocking for instance, so a write to one must never be allowed to wait.
  */
 #ifndef PYSRP_BELL_H
 #define PYSRP_BELL_H
@@ -20,7 +20,7 @@
 
 enum { BELL_REQUESTS = 128, BELL_TRIES = 4, BELLS = 32 };
 
-/* What the kernel rings with, one for the process: a context for asynchronous reads, and an empty file. */
+/* How the kernel rings for us: a context for asynchronous reads (io_setup), and an empty file. One for the process. */
 static aio_context_t bell_context;
 static int bell_file = -1;
 
@@ -40,7 +40,7 @@ static void bell_make(void)
 	pthread_atfork(NULL, NULL, bell_context_anew);
 }
 
-/* Before the first ring, by any thread. A forked child has no context of its parent's. */
+/* To be called before the first ring, by any thread. A forked child gets a new context: it has not its parent's. */
 static inline void bell_begin(void)
 {
 	static pthread_once_t begun = PTHREAD_ONCE_INIT;
@@ -49,9 +49,9 @@ static inline void bell_begin(void)
 }
 
 /*
- * Have the kernel ring, BELLS of them at most: for each a read of 0 bytes that tells an eventfd when it is done
- * (io_submit(2), IOCB_FLAG_RESFD). The kernel's own signal never waits, it leaves a full count as it is. How many
- * the kernel has taken.
+ * Have the kernel ring `count` doorbells, BELLS at most: for each an asynchronous read of 0 bytes that signals the
+ * eventfd when it is done (io_submit(2), IOCB_FLAG_RESFD). The kernel never waits for that; it leaves a full count as
+ * it is. Returns how many the kernel has taken.
  */
 static inline int bell_signal(const int *fds, int count)
 {
@@ -74,18 +74,18 @@ static inline int bell_signal(const int *fds, int count)
 			rung += (int)taken;
 		if (rung == count || (taken < 0 && errno != EAGAIN))
 			break;
-		/* Full of reads that are over: take them out. */
+		/* The context is full of reads that are over: take them out. */
 		syscall(SYS_io_getevents, bell_context, 0L, (long)BELL_REQUESTS, done, &now);
 	}
 	return rung;
 }
 
 /*
- * Ring: wake whoever watches one of these edge-triggered; BELLS at most. Where the kernel has no asynchronous reads
- * for us (a container may forbid them, or fs.aio-max-nr be used up) 0 is written, which wakes too as long as the count
- * is not 0 (it starts at 1 and is never read). A write waits where the count is full, so it is looked at first; a
- * partner who fills it between the look and the write makes this thread wait, and whoever waits for a lock that it
- * holds.
+ * Ring these doorbells, BELLS at most: wake the processes that watch them edge-triggered. Where the kernel has no
+ * asynchronous reads for us (a container may forbid them, or fs.aio-max-nr be used up) 0 is written, which wakes too as
+ * long as the count is not 0 (it starts at 1 and is never read). A write waits if the count is full, so poll(2) asks
+ * first. A partner that fills the count between poll and write makes this thread wait, and with it the threads that
+ * wait for a lock that it holds.
  */
 static inline void bell_ring_all(const int *fds, int count)
 {
@@ -112,7 +112,7 @@ static inline int bell_watch(int epoll, int fd)
 	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-/* Any other descriptor, until it is unwatched: HEARD_OTHER for as long as it is readable, or hung up. */
+/* Watch any other descriptor until fd_unwatch(): HEARD_OTHER as long as it is hung up, or with `readable` readable. */
 static inline int fd_watch(int epoll, int fd, int readable)
 {
 	struct epoll_event event = { .events = readable ? EPOLLIN : 0, .data = { .fd = fd } };
@@ -125,10 +125,10 @@ static inline int fd_unwatch(int epoll, int fd)
 	return epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL);
 }
 
-/* A medium's is there for who owns this end in C, and looks (PYSRP_LISTENS in native.h). */
+/* HEARD_MEDIUM: a medium's descriptor (PYSRP_LISTENS in native.h), for the lane, which looks at its media then. */
 enum { HEARD_BELL = 1, HEARD_OTHER = 2, HEARD_SIGNAL = 4, HEARD_MEDIUM = 8 };
 
-/* Wait for descriptors; acknowledges bells. timeout in nanoseconds, below 0 for ever. */
+/* Wait for descriptors: HEARD_... bits, 0 after the timeout. Edges are consumed. `timeout` in ns, below 0: for ever. */
 static inline int bell_hear(int epoll, int bell, int link_bell, int64_t timeout)
 {
 	struct epoll_event events[4];
@@ -137,7 +137,7 @@ static inline int bell_hear(int epoll, int bell, int link_bell, int64_t timeout)
 
 	n = epoll_wait(epoll, events, 4, ms > 0x7fffffff ? 0x7fffffff : (int)ms);
 	if (n < 0 && errno == EINTR) {
-		/* It may have been what the kernel had to do for an io_uring of this thread's. */
+		/* Perhaps no signal: the kernel's work for an io_uring of this thread interrupts a wait, too. */
 		heard = HEARD_SIGNAL;
 		n = epoll_wait(epoll, events, 4, 0);
 	}

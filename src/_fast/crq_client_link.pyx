@@ -25,11 +25,11 @@ cdef extern from "fabric.h" nogil:
 cdef enum:
     BATCH = 256
     OK = 0
-    OK2 = 0x99          # what some servers say instead (LoPAR)
+    OK2 = 0x99          # some servers use this in place of 0 (LoPAR)
 
 
 cdef class CrqClientLink:
-    """CrqClientLink(port): sends and takes the elements of ``port``; :attr:`capsule` is what a lane wants."""
+    """CrqClientLink(port): sends and takes the elements of ``port``; a lane is made from :attr:`capsule`."""
 
     cdef Adapter port
     cdef crq_elem batch[BATCH]
@@ -55,7 +55,7 @@ cdef class CrqClientLink:
 
 
 cdef uint64_t header(uint32_t length, uint16_t timeout) noexcept nogil:
-    """The first half of the element of an IU."""
+    """The first 8 bytes of the element of an IU."""
     return <uint64_t>0x8001 << 48 | <uint64_t>timeout << 16 | length
 
 
@@ -104,8 +104,9 @@ cdef int64_t clock(CrqClientLink self) noexcept nogil:
 cdef class TapClientLink(CrqClientLink):
     """TapClientLink(port, tap): a :class:`CrqClientLink` that calls ``tap`` with each element that passes.
 
-    ``tap(what, element)``: an IU is about to be sent ("sends"), has been ("sent"), an element has come ("took"). What
-    ``tap`` raises :meth:`tell` raises, once; until then nothing is sent, and the link's owner is wanted.
+    ``tap(what, element)`` is called before an IU is sent ("sends"), after it ("sent"), and when an element has come
+    ("took"). An exception of ``tap`` is kept, and :meth:`tell` raises it once. Until then nothing is sent, and
+    ``pause`` returns PYSRP_ATTEND.
     """
 
     cdef object tap, error
@@ -120,14 +121,14 @@ cdef class TapClientLink(CrqClientLink):
         self.tap = tap
 
     def tell(self):
-        """Raise what the tap has raised."""
+        """Raise the exception that the tap has raised, if it has."""
         error, self.error, self.failed = self.error, None, False
         if error is not None:
             raise error
 
 
 cdef bint told(TapClientLink self, str what, const uint8_t *element) noexcept:
-    """Call the tap, with the interpreter's lock; whether it has raised nothing."""
+    """Call the tap, with the interpreter's lock. False if it raises, or has raised before."""
     if not self.failed:
         try:
             self.tap(what, PyBytes_FromStringAndSize(<const char *>element, 16))
@@ -142,7 +143,7 @@ cdef pysrp_put tap_put(TapClientLink self, uint64_t address, uint32_t length, ui
     wire_put64(element, header(length, timeout))
     wire_put64(element + 8, address)
     with gil:
-        # Before it is sent: a target may answer, and write over the request, before put() is back.
+        # Before the IU is sent: the target may answer, and so overwrite the request, before put() returns.
         if not told(self, "sends", element):
             return PYSRP_FULL
     code = put(self, address, length, timeout)

@@ -1,4 +1,4 @@
-"""The native lane's link over a simulated command/response queue, and the queue's elements for the engine."""
+"""The native lane's link (native.h) over a simulated command/response queue, and its elements for the engine."""
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
@@ -13,11 +13,11 @@ from pysrp._fast.wire cimport wire_get64, wire_put64
 cdef enum:
     BATCH = 256
     SMALLEST = 48       # an SRP_CMD without data
-    IU = 256            # the largest of virtual SCSI
+    IU = 256            # the largest IU of virtual SCSI
 
 
 cdef class CrqLink:
-    """CrqLink(port): takes the elements of ``port``; :attr:`capsule` is what a lane wants."""
+    """CrqLink(port): takes the elements of ``port``; a lane is made from :attr:`capsule`."""
 
     cdef Adapter port
     cdef crq_elem batch[BATCH]
@@ -49,11 +49,11 @@ cdef class CrqLink:
 
     @property
     def signalled(self):
-        """Whether somebody watches the port's descriptor: then :meth:`pysrp.fabric.Port.poll` must see it empty."""
+        """Whether a loop watches the descriptor: then :meth:`pysrp.fabric.Port.poll` must find the queue empty."""
         return self.port.signalled
 
     def next(self):
-        """The next element as bytes, None when there is none."""
+        """The next element, 16 bytes; None when there is none."""
         cdef bytes found
         if self.at == self.have and not self.table.take(self.table.self):
             return None
@@ -62,11 +62,11 @@ cdef class CrqLink:
         return found
 
     def clear(self):
-        """Throw away the elements that have been taken and not dealt with."""
+        """Drop the elements that have been taken and not dealt with."""
         self.at = self.have = 0
 
     def event_ahead(self):
-        """Whether one of those is a transport event."""
+        """Whether a transport event is among the elements that have been taken and not dealt with."""
         cdef size_t i
         for i in range(self.at, self.have):
             if self.batch[i].hi >> 56 == 0xFF:
@@ -74,7 +74,7 @@ cdef class CrqLink:
         return False
 
     def unsent(self):
-        """The element of an answer that found no room in the client's queue: the engine has to send it."""
+        """The element of the last answer, when the client's queue had no room for it: the engine has to send it."""
         return element_bytes(&self.waits)
 
 
@@ -97,7 +97,7 @@ cdef void peek(CrqLink self, pysrp_request *request) noexcept nogil:
     request.length = 0
     if element.hi >> 48 != 0x8001 or length < SMALLEST or length > IU or self.port.closed or self.port.faulty:
         return
-    # The answer is shorter, and goes to the same place: mostly both may be done there.
+    # The answer is shorter, and is written over the request. Mostly one piece of memory allows reading and writing.
     near = request.back = self.port.reach(element.lo, length, TCE_READ | TCE_WRITE)
     if near is NULL:
         near = self.port.reach(element.lo, length, TCE_READ)

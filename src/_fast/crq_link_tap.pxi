@@ -1,9 +1,9 @@
-# A link whose requests are on record: part of crq_link.pyx.
+# A link that records all that passes: part of crq_link.pyx.
 #
-# The lane gets no memory of the initiator's but a copy of it, among the notes. So what is noted is what was moved,
-# whatever the initiator writes there meanwhile; and what there is no room to note is not done on this way. The engine
-# does it, after the notes have been taken: nothing is left out, and who does not take them holds the link back.
-# Notes are of one request at a time: one that would be answered later is the engine's.
+# Instead of the initiator's memory the lane gets a copy of it, in the notes. So the notes have exactly the bytes that
+# were moved, whatever the initiator writes there meanwhile. A request for which there is no room left in the notes is
+# left to the engine, which does it after the tap has got the notes. So nothing is left out, and the link waits for the
+# tap. Notes are of one request at a time: a request that would be answered later is the engine's.
 
 from libc.stdlib cimport free, malloc
 
@@ -11,46 +11,47 @@ from pysrp._fast.wire cimport wire_put64
 
 cdef enum:
     NOTES = 1 << 20         # bytes of notes
-    LARGEST = 256 << 10     # data of one command: no more than the engine moves in one piece (target.data)
+    LARGEST = 256 << 10     # bytes of data of one command: no more than the engine moves in one piece (target.data)
 
-# What a note is of.
+# Kinds of notes.
 cdef enum:
     TOOK                    # an element from the initiator
-    FETCHED                 # its memory: an IU, or data
-    STORED                  # likewise: data, or an answer
-    SENT                    # an element to it
+    FETCHED                 # bytes from the initiator's memory: an IU, or data
+    STORED                  # bytes to the initiator's memory: data, or an answer
+    SENT                    # an element to the initiator
 
 WORDS = ("took", "fetched", "stored", "sent")
 
 cdef struct Note:           # the bytes follow
     uint64_t address
     uint64_t length
-    uint8_t *far            # where they go when the request is answered; NULL: nowhere
+    uint8_t *far            # where the bytes are copied to when the request is answered; NULL: nowhere
     uint64_t what
 
 
 cdef size_t room(uint64_t length) noexcept nogil:
-    """Bytes that a note takes."""
+    """Bytes that a note of ``length`` bytes takes."""
     return sizeof(Note) + (length + 7) // 8 * 8
 
 
 cdef size_t kept() noexcept nogil:
-    """Room for the answer of the request in hand, and for what is taken before the next one is looked at."""
+    """Bytes to keep free for the current request's answer, and for a batch of elements before the next request."""
     return room(PYSRP_RSP) + room(16) + BATCH * room(16)
 
 
 cdef class TapLink(CrqLink):
     """TapLink(port, tap): a :class:`CrqLink` that calls ``tap`` with notes of all that passes, in order.
 
-    A note is what it is of ("took" or "sent" an element, "fetched" or "stored" memory of the initiator's), the bus
-    address, and the bytes. ``tap`` is called when the engine takes an element, and by :meth:`tell`.
+    ``tap`` gets a list of notes. A note is a tuple: its kind ("took" or "sent" an element, "fetched" or "stored" memory
+    of the initiator's), the bus address (0 for an element), and the bytes. ``tap`` is called when the engine takes an
+    element, and by :meth:`tell`.
     """
 
     cdef object tap
     cdef uint8_t *notes
-    cdef size_t noted       # bytes of notes that hold
-    cdef size_t tried       # and with those of the request in hand
-    cdef uint64_t data      # bytes of data of that one
+    cdef size_t noted       # bytes of notes that are final
+    cdef size_t tried       # the same with those of the current request, which may be left to the engine yet
+    cdef uint64_t data      # bytes of data of the current request
 
     def __cinit__(self, *_):
         self.notes = <uint8_t *>malloc(NOTES)
@@ -61,7 +62,7 @@ cdef class TapLink(CrqLink):
         self.table.reach = <uint8_t *(*)(void *, uint64_t, uint64_t, uint32_t, int) noexcept nogil>tap_reach
         self.table.answer = <pysrp_sent (*)(void *, const pysrp_request *, const uint8_t *) noexcept nogil>tap_answer
         self.table.again, self.table.wake = NULL, NULL
-        self.table.linger = NULL    # who sleeps tells the tap before: what has passed is on record then
+        self.table.linger = NULL    # the owner calls tell() before it sleeps, so that all that has passed is recorded
 
     def __init__(self, port, tap):
         self.tap = tap
@@ -70,18 +71,18 @@ cdef class TapLink(CrqLink):
         free(self.notes)
 
     def next(self):
-        """The next element as bytes, None when there is none."""
+        """The next element, 16 bytes; None when there is none. Calls the tap."""
         found = CrqLink.next(self)
         self.tell()
         return found
 
     def clear(self):
-        """Throw away the elements that have been taken and not dealt with."""
+        """Drop the elements that have been taken and not dealt with. Calls the tap."""
         CrqLink.clear(self)
         self.tell()
 
     def tell(self):
-        """Give the tap what has been noted since the last time."""
+        """Call the tap with the notes since the last call, if there are any."""
         cdef list found = []
         cdef Note *note
         cdef size_t at = 0
@@ -98,7 +99,7 @@ cdef class TapLink(CrqLink):
 
 
 cdef uint8_t *jot(TapLink self, uint64_t what, uint64_t address, uint64_t length, size_t spare) noexcept nogil:
-    """Room for a note's bytes, NULL where that would not leave ``spare`` bytes."""
+    """Begin a note; where its ``length`` bytes go. NULL if ``spare`` bytes would not be left after it."""
     cdef Note *note = <Note *>(self.notes + self.tried)
     if room(length) + spare > NOTES - self.tried:
         return NULL
@@ -109,7 +110,7 @@ cdef uint8_t *jot(TapLink self, uint64_t what, uint64_t address, uint64_t length
 
 cdef void jot_element(TapLink self, uint64_t what, crq_elem *element) noexcept nogil:
     cdef uint8_t *into = jot(self, what, 0, 16, 0)
-    if into is not NULL:    # always: room was kept for it
+    if into is not NULL:    # always: kept() bytes were left for it
         wire_put64(into, element.hi)
         wire_put64(into + 8, element.lo)
 
@@ -126,7 +127,7 @@ cdef size_t tap_take(TapLink self) noexcept nogil:
 cdef void tap_peek(TapLink self, pysrp_request *request) noexcept nogil:
     cdef uint8_t *into
     peek(self, request)
-    self.tried, self.data = self.noted, 0       # the last one may have been left to the engine half way
+    self.tried, self.data = self.noted, 0       # drop the notes of a previous request that was left to the engine
     if request.length:
         into = jot(self, FETCHED, request.where, request.length, kept())
         if into is NULL:

@@ -1,13 +1,13 @@
 /*
  * The parts of a hypervisor that must be C: queues and translation tables in memory that another
- * process may write at any moment. Nothing in such memory is believed twice, and nothing in it is an
- * index or a length: both ends keep their place in a queue to themselves, and a slot says itself
+ * process may write at any moment. Such memory is read once and only the copy is used; it holds no
+ * indices and no lengths. Each end keeps its place in a queue in private memory, and a slot itself says
  * whether it is free (LoPAR, "Command/Response Queue"), so a partner that scribbles harms its own
  * messages only.
  *
- * One producer, one consumer. The places run on when a queue is registered again, they do not return
- * to slot 0: a send that overlaps the registration then lands where the consumer looks next. tests/memory/ tries every
- * execution of put, take, post, sleeping and waking.
+ * One producer, one consumer. When a queue is registered again, the places of both ends stay where they are and do not
+ * return to slot 0: a send that overlaps the registration then lands where the consumer looks next. tests/memory/ tries
+ * every execution of put, take, post, sleeping and waking.
  */
 #ifndef PYSRP_FABRIC_H
 #define PYSRP_FABRIC_H
@@ -21,7 +21,7 @@
 #include "copy.h"
 #include "wire.h"
 
-/* Held against pysrp.papr when pysrp._fast.fabric is loaded. */
+/* Compared with pysrp.papr when pysrp._fast.fabric is loaded. */
 enum {
 	H_SUCCESS = 0,
 	H_CLOSED = 2,
@@ -45,16 +45,16 @@ enum {
 /* What the owner of a queue tells its partner: a cache line of shared memory. */
 struct crq_ctl {
 	uint32_t state;	/* CRQ_...; the owner writes it, and never reads it back */
-	uint32_t armed;	/* the owner sleeps (or is about to): ring, once */
+	uint32_t armed;	/* the owner sleeps, or is about to: the partner rings once and clears this */
 	uint32_t unused[14];
 };
 
-/* A slot in memory, big-endian. The first word is written last: it carries the header. */
+/* A slot in memory, big-endian. `hi` is written last: it has the header, which makes the slot valid. */
 struct crq_slot {
 	uint64_t hi, lo;
 };
 
-/* The same in registers, as H_SEND_CRQ takes it: the header is hi >> 56. */
+/* The same in registers, as H_SEND_CRQ takes an element: the header is hi >> 56. */
 struct crq_elem {
 	uint64_t hi, lo;
 };
@@ -78,22 +78,22 @@ static inline uint32_t shared_swap(uint32_t *word, uint32_t value)
 }
 
 /*
- * Sleeping. The sleeper sets a flag and then looks for work; the waker leaves work and then looks for
- * the flag. With a full fence between the two steps on both sides at least one sees the other.
+ * Sleeping. The sleeper sets a flag and then looks for work; the waker leaves work and then reads
+ * the flag. With a full fence between the two steps on both sides, at least one sees what the other has done.
  */
 static inline void shared_fence(void)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-/* Who has this flag is about to sleep: what it looks for has to be looked for once more after this. */
+/* The owner of this flag is about to sleep. It has to look for work once more after this. */
 static inline void shared_arm(uint32_t *armed)
 {
 	shared_set(armed, 1);
 	shared_fence();
 }
 
-/* Something has been left for who has this flag: whether it has to be rung for. */
+/* Work has been left for the owner of this flag: whether the caller has to ring the owner's doorbell. */
 static inline int shared_wakes(uint32_t *armed)
 {
 	shared_fence();
@@ -110,7 +110,7 @@ static inline void crq_advance(uint32_t *place, uint32_t slots)
 	*place = *place + 1 == slots ? 0 : *place + 1;
 }
 
-/* Producer: 0 or H_DROPPED. */
+/* Producer: put an element. H_SUCCESS, or H_DROPPED if the queue is full. */
 static inline int crq_put(struct crq_slot *queue, uint32_t slots, uint32_t *place, uint64_t hi, uint64_t lo)
 {
 	struct crq_slot *slot = &queue[*place];
@@ -124,10 +124,10 @@ static inline int crq_put(struct crq_slot *queue, uint32_t slots, uint32_t *plac
 }
 
 /*
- * Producer: a transport event, in the last element's place when the queue is full (H_FREE_CRQ). The
- * owner may be taking that very element: whoever changes the first word decides. If the owner was
- * faster it has emptied the whole queue, as it goes in order, so the second round finds a free slot;
- * an owner that plays tricks gets no event.
+ * Producer: put a transport event; if the queue is full, in the last element's place (H_FREE_CRQ). The
+ * consumer may be taking that very element: the first of the two to change `hi` wins. If the consumer was
+ * faster it has emptied the whole queue, as it takes in order, so the second round finds a free slot.
+ * A consumer that does not keep the order gets no event.
  */
 static inline void crq_post(struct crq_slot *queue, uint32_t slots, uint32_t *place, unsigned int code)
 {
@@ -148,7 +148,7 @@ static inline void crq_post(struct crq_slot *queue, uint32_t slots, uint32_t *pl
 	}
 }
 
-/* Consumer: 1 and the element, copied out once, or 0. The exchange also takes an event that came late. */
+/* Consumer: 1 and the element, copied once, or 0. The exchange gets an event that just replaced the element, too. */
 static inline int crq_take(struct crq_slot *queue, uint32_t slots, uint32_t *place, struct crq_elem *out)
 {
 	struct crq_slot *slot = &queue[*place];
@@ -163,7 +163,7 @@ static inline int crq_take(struct crq_slot *queue, uint32_t slots, uint32_t *pla
 	return 1;
 }
 
-/* Consumer, and nobody produces any more: what an event that comes now does to the queue. */
+/* Consumer, when no producer is left: if the queue is full, drop the last element, as an event does. Whether it was. */
 static inline int crq_drop_last(struct crq_slot *queue, uint32_t slots, uint32_t place)
 {
 	struct crq_slot *last = &queue[place ? place - 1 : slots - 1];
@@ -177,8 +177,8 @@ static inline int crq_drop_last(struct crq_slot *queue, uint32_t slots, uint32_t
 }
 
 /*
- * A DMA window: one TCE for every 4 KiB of bus addresses, saying which page of the partition's memory
- * is there and what the partner may do with it (LoPAR, "Translation Control Entries").
+ * A DMA window: one TCE for every 4 KiB of bus addresses, which says which page of the partition's memory
+ * is mapped there and what the partner may do with it (LoPAR, "Translation Control Entries").
  */
 struct tce_window {
 	uint8_t *memory;
@@ -206,13 +206,13 @@ static inline int tce_inside(const struct tce_window *w, uint64_t ioba, uint64_t
 	return ioba <= size && length <= size - ioba;
 }
 
-/* access 0: mapped for anything */
+/* Whether an entry is valid and allows `access`; 0: any access. */
 static inline int tce_allows(const struct tce_window *w, uint64_t tce, unsigned int access)
 {
 	return tce & 3 && (tce & access) == access && tce >> TCE_SHIFT < w->pages;
 }
 
-/* How many of length bytes from ioba on lie in one piece of memory and are allowed; 0 if the first is not. */
+/* How many of `length` bytes from `ioba` on are in one piece of memory, and allowed; 0 if the first is not allowed. */
 static inline uint64_t tce_run(const struct tce_window *w, uint64_t ioba, uint64_t length,
 			       unsigned int access, uint8_t **at)
 {
@@ -231,7 +231,7 @@ static inline uint64_t tce_run(const struct tce_window *w, uint64_t ioba, uint64
 	return run < length ? run : length;
 }
 
-/* The bytes themselves, or NULL if they are not all allowed or not in one piece; length 0 too is NULL. */
+/* The memory at `ioba`. NULL if not all bytes are allowed and in one piece, and for length 0. */
 static inline uint8_t *tce_reach(const struct tce_window *w, uint64_t ioba, uint64_t length, unsigned int access)
 {
 	uint8_t *at = NULL;
@@ -242,8 +242,9 @@ static inline uint8_t *tce_reach(const struct tce_window *w, uint64_t ioba, uint
 }
 
 /*
- * One H_COPY_RDMA between window and local; H_PARAMETER stands for "outside the window". All pages are
- * looked at before the first byte moves, and again as they are used: the table may change in between.
+ * One H_COPY_RDMA between the window and `local`, to the window if `store`. H_SUCCESS, H_PERMISSION, or H_PARAMETER for
+ * bytes outside the window. All entries are checked before the first byte moves, and each again when it is used: the
+ * table may change in between.
  */
 static inline int tce_copy(const struct tce_window *w, uint64_t ioba, uint8_t *local, uint64_t length, int store)
 {
@@ -282,7 +283,7 @@ static inline void cpu_relax(void)
 #endif
 }
 
-/* Whether fd is an ordinary memfd: pages of a huge page pool can be missing when they are touched. */
+/* Whether fd is an ordinary memfd (tmpfs). A page from a pool of huge pages can be missing at the first access. */
 static inline int is_tmpfs(int fd)
 {
 	struct statfs fs;

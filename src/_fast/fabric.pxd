@@ -1,7 +1,7 @@
-"""The C level of a simulated port: what a batch of an engine calls without Python objects.
+"""The C level of a simulated port, for lanes and others that use no Python objects.
 
-Everything here belongs to the port's owner (one thread at a time) but ``wake``. Return codes are
-PAPR's numbers, 0 for success; nothing raises. A pointer from ``reach`` is good as long as the caller
+Only the port's owner (one thread at a time) may call what is here, but for ``wake``. Return codes are
+PAPR's numbers, 0 for success; no function raises. A pointer from ``reach`` is valid as long as the caller
 holds a reference to ``far_region`` (or ``region``, for ``reach_own``).
 """
 
@@ -41,16 +41,16 @@ cdef extern from "fabric.h" nogil:
         uint64_t entries
 
 
-# What `pause` has seen.
+# Bits that `pause` returns.
 cdef enum:
     READY = 1           # elements, or a transport event
-    WOKEN = 2           # somebody called wake
+    WOKEN = 2           # wake() or stir() was called
     ATTEND = 4          # `attend` must be called, with the GIL
     INTERRUPTED = 8     # a signal: PyErr_CheckSignals, with the GIL
     NOTHING_YET = 16    # a doorbell without an element: pause again for the rest of the time
 
 
-# Calls that a test can make fail (Adapter.inject).
+# Hypercalls that a test can make fail (Adapter.inject).
 cdef enum:
     CALL_REG
     CALL_FREE
@@ -68,7 +68,7 @@ cdef struct Fault:
 
 
 cdef class Region:
-    """Mapped memory, unmapped when nothing refers to it any more."""
+    """Mapped memory; unmapped when the object is freed."""
 
     cdef uint8_t *base
     cdef readonly size_t size
@@ -78,7 +78,7 @@ cdef class Window
 
 
 cdef class Memory:
-    """Pages of a window. ``base`` is NULL when they have been freed; count ``exports`` up while in use."""
+    """Pages of a window. ``base`` is NULL once they are freed; count ``exports`` up while they are in use."""
 
     cdef object __weakref__
     cdef Window port
@@ -89,34 +89,34 @@ cdef class Memory:
     cdef Py_ssize_t exports
 
 
-# Adapter is one class in layers: a class of C has one base. A layer uses those above it here.
+# Adapter is one class in layers, as a cdef class has one base only. A layer uses those above it here.
 
 cdef class Crq:
-    """The queues. ``near`` is this end's, ``far`` the partner's."""
+    """The queues. ``near`` is this end's, which it takes from; ``far`` is the partner's."""
 
     cdef object __weakref__
     cdef crq_ctl *near
     cdef crq_slot *near_slots
     cdef uint32_t near_count
-    cdef uint32_t near_place            # ours alone: the partner cannot write it
+    cdef uint32_t near_place            # private: the partner cannot write it
     cdef crq_ctl *far
     cdef crq_slot *far_slots
     cdef uint32_t far_count
     cdef uint32_t far_place
-    cdef crq_ctl alone_near             # what near and far are without a link
+    cdef crq_ctl alone_near             # near and far point to these while there is no link
     cdef crq_ctl alone_far
-    cdef uint32_t state                 # what near.state says, as we said it
-    cdef uint32_t asleep                # as near.armed, which is for the partner: for threads of this process
-    cdef bint signalled                 # H_VIO_SIGNAL
-    cdef uint32_t event                 # transport event to give after the queue: code | status << 8
-    cdef int bell                       # ours alone, unless it is lent
+    cdef uint32_t state                 # CRQ_..., a private copy of near.state
+    cdef uint32_t asleep                # like near.armed, but for threads of this process
+    cdef bint signalled                 # H_VIO_SIGNAL has switched interrupts on
+    cdef uint32_t event                 # transport event that follows the queue's elements: code | status << 8
+    cdef int bell                       # eventfd of this end; private unless `lent`
     cdef int far_bell
-    cdef bint hushed                    # ring() leaves the doorbell to ring_all()
-    cdef readonly bint owed             # it has
+    cdef bint hushed                    # ring() sets `owed` instead of ringing; ring_all() rings
+    cdef readonly bint owed             # ring_all() has to ring the partner's doorbell
     cdef readonly bint closed
     cdef readonly uint64_t queue_size
-    cdef readonly uint64_t discarded    # elements that no H_SEND_CRQ could have sent
-    cdef uint32_t faulty                # how many entries of faults are armed
+    cdef readonly uint64_t discarded    # elements with a header that H_SEND_CRQ refuses
+    cdef uint32_t faulty                # how many entries of `faults` are armed
     cdef Fault faults[CALLS]
 
     cdef check_open(self)
@@ -127,15 +127,15 @@ cdef class Crq:
     cdef int put16(self, uint64_t hi, uint64_t lo) noexcept nogil
     """H_SEND_CRQ without the doorbell."""
     cdef void ring(self) noexcept nogil
-    """The doorbell, if the partner sleeps. Once after any number of put16."""
+    """Ring the doorbell if the partner sleeps. Once after any number of put16."""
     cdef int send16(self, uint64_t hi, uint64_t lo) noexcept nogil
     """H_SEND_CRQ."""
     cdef bint available(self) noexcept nogil
     cdef Py_ssize_t drain(self, crq_elem *out, Py_ssize_t limit) noexcept nogil
-    """Take up to limit elements; fewer means that the queue was seen empty."""
+    """Take up to ``limit`` elements; fewer means that the queue was seen empty."""
     cdef bint linked(self) noexcept nogil
     cdef void arm(self) noexcept nogil
-    """Who has something for this end rings, once."""
+    """Ask to be rung once for the next element or wake-up."""
     cdef void disarm(self) noexcept nogil
 
 
@@ -147,49 +147,49 @@ cdef class Waiter(Crq):
 
     cdef bint begun
     cdef int epoll
-    cdef bint lent                      # a partner in this process may ring the bell
-    cdef int link_bell                  # the partner rings it
-    cdef uint32_t woken
-    cdef uint32_t stirred               # the same for who owns this end in C, and looks whether a medium has something
+    cdef bint lent                      # a partner in this process may ring `bell`
+    cdef int link_bell                  # eventfd that the partner rings
+    cdef uint32_t woken                 # wake() was called
+    cdef uint32_t stirred               # stir() was called: the lane has to look at its media
     cdef bint untended                  # `attend` has not been carried out to its end
-    cdef public bint crowded            # who works for this end may need its processor
-    cdef public int64_t spin            # nanoseconds to look before sleeping, at most
-    cdef readonly bint soon             # what this end last slept for came within them: to look for so long pays
-    cdef int64_t since                  # when it began to wait
-    cdef uint32_t misses                # sleeps since looking last paid
-    cdef public int64_t patience        # nanoseconds for which the owner would have slept last; 0: it never has
-    cdef int64_t patient_until          # when it is wanted back though commands come: that after a nap; 0: none
-    cdef bint lingered                  # it has looked in vain, and is about to
+    cdef public bint crowded            # there are so few processors that threads of media may need this one
+    cdef public int64_t spin            # nanoseconds to spin before sleeping, at most; 0: never
+    cdef readonly bint soon             # the last event came within twice that time: spinning for so long pays
+    cdef int64_t since                  # when this end began to wait
+    cdef uint32_t misses                # sleeps since spinning last found something
+    cdef public int64_t patience        # nanoseconds of the owner's last pause(), bounded; 0: it has not paused yet
+    cdef int64_t patient_until          # when naps end and the owner gets its turn; 0: no nap since its last pause()
+    cdef bint lingered                  # linger() has spun in vain: pause() need not spin
     cdef uint32_t resting               # a thread without the interpreter's lock is in linger() or wait()
-    cdef uint32_t rested_in             # in which process: `forks` then
-    cdef uint32_t shutting              # nobody is to begin that any more
+    cdef uint32_t rested_in             # the process of that thread: the value of `forks`
+    cdef uint32_t shutting              # no thread may enter linger() or wait() any more
 
     cdef tend(self)
     cdef void rouse(self) noexcept nogil
-    """Make wait return. Nobody closes this end meanwhile."""
+    """Make wait return. The caller sees to it that this end is not closed meanwhile."""
     cdef void stir(self) noexcept nogil
-    """The same for an owner that looks, before it waits, at what it is stirred for: no bell if it is awake."""
+    """The same for an owner that looks at its media before it waits: an owner that is awake is not rung for."""
     cdef bint called(self) noexcept nogil
     cdef int hear(self, int64_t nanoseconds) noexcept nogil
     cdef int64_t looks(self) noexcept nogil
-    """For how many nanoseconds it pays to look before sleeping."""
+    """For how many nanoseconds it pays to spin before sleeping."""
     cdef void learn(self) noexcept nogil
     cdef bint spun(self, int64_t nanoseconds, Wanted wanted, void *of) noexcept nogil
     cdef bint linger(self, Wanted wanted, void *of, bint busy) noexcept nogil
-    """Look whether elements come, or ``wanted(of)`` is so, or what stir() follows: for as long as that pays.
+    """Wait for elements, stir() or ``wanted(of)``: first spin, for as long as that pays, then nap. True: there is work.
 
-    If somebody else is ``busy`` for this end, sleep a while for it, and do not look if he might need the processor.
+    ``busy``: threads of media are at work. Then nap shortly only, and do not spin if they may need this processor.
     """
     cdef bint nap(self, Wanted wanted, void *of, bint busy) noexcept nogil
     cdef bint lingers(self, Wanted wanted, void *of, bint busy) noexcept nogil
     cdef bint rests(self) noexcept nogil
-    """Whether it may: then shut() waits until `resting` is 0 again."""
+    """Set `resting`; part() waits until it is 0 again. Whether this thread may wait: False if part() has begun."""
     cdef void part(self)
-    """Have whoever rests here leave, in another thread."""
+    """Make a thread that is in linger() or wait() leave, and wait until it has."""
     cdef bint due(self) noexcept nogil
-    """Whether somebody has woken this end, without forgetting it."""
+    """Whether wake() or stir() was called; does not clear that."""
     cdef int pause(self, int64_t nanoseconds) noexcept nogil
-    """Look, spin, sleep: the bits above, 0 when the time has passed (below 0: never)."""
+    """Look, spin, then sleep for at most so long (below 0: for ever). Returns the bits above, 0 after that time."""
 
 
 cdef class Window(Waiter):
@@ -207,9 +207,9 @@ cdef class Window(Waiter):
     cdef uint8_t *reach(self, uint64_t ioba, uint64_t length, unsigned int access) noexcept nogil
     """The partner's memory, NULL unless all of it is allowed and in one piece (length 0: NULL)."""
     cdef uint8_t *reach_own(self, uint64_t ioba, uint64_t length) noexcept nogil
-    """This end's memory by bus address, where it is mapped for any access."""
+    """This end's memory by bus address, NULL unless all of it is mapped and in one piece (length 0: NULL)."""
     cdef int copy(self, uint64_t ioba, uint8_t *local, uint64_t length, bint store) noexcept nogil
-    """H_COPY_RDMA as often as max_transfer asks: store to the partner, or fetch from it."""
+    """H_COPY_RDMA in parts of up to max_transfer bytes: to the partner if ``store``, else from it."""
     cdef move(self, uint64_t remote, Memory local, uint64_t offset, object length, bint store)
     cdef uint64_t take_pages(self, uint64_t pages, int access) except 0
     cdef give_back(self, uint64_t first, uint64_t pages)
@@ -223,11 +223,11 @@ cdef class Adapter(Window):
 
     cdef Py_ssize_t send_all(self, elements) except -1
     cdef list taken(self)
-    """What has come, at most a batch of it; the doorbell is left as it is."""
+    """The elements that have come, at most BATCH; leaves the doorbell as it is."""
     cdef int settle(self, bint rung) except -1
-    """Want the doorbell, which is heard if it has ``rung``; whether there is something for :meth:`poll`."""
+    """Clear the doorbell if it has ``rung``, and ask for it again; whether :meth:`poll` has something to do."""
     cdef refused(self, int code)
 
 
-# Ring what these still owe, with few system calls; the list is empty then.
+# Ring the doorbells that these ends owe, with few system calls. Empties the list.
 cdef int ring_all(list ends) except -1

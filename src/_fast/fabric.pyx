@@ -1,7 +1,7 @@
 """Queues, windows and doorbells of the simulated transports (the C level is in fabric.h).
 
 :class:`Adapter` is one end of a connection over memory that both ends map. Its subclasses in
-pysrp.fabric say where that memory comes from and how they learn that the partner is gone.
+pysrp.fabric provide that memory and find out when the partner is gone.
 """
 
 from libc.errno cimport errno
@@ -97,23 +97,23 @@ cdef extern from "bell.h" nogil:
 
 
 cdef enum:
-    SPIN_NS = 100000        # longer does not pay: both ends have gone to sleep and been woken in that time, in a VM too
-    SPIN_ASLEEP = 2         # so many times that long it takes until what would come within it has woken somebody
-    SPIN_SHORT = 5          # where what came last took longer than that: such a part of it
+    SPIN_NS = 100000        # longer does not pay: in that time both ends can sleep and be woken, in a VM too
+    SPIN_ASLEEP = 2         # an event that comes within SPIN_NS has woken a sleeper within this many times SPIN_NS
+    SPIN_SHORT = 5          # if the last event took longer than that, spin for SPIN_NS divided by this
     SPIN_MISSES = 4         # futile spins in a row before spinning stops
-    SPIN_PROBE = 256        # then at powers of 2, and every so many sleeps, one spin, lest the partner has moved
-    PARTING_US = 100        # until who closes an end looks again whether its owner has left
-    NAP_NS = 1000000        # until media are looked at again that may leave it to that
-    PATIENCE_NS = 1000000000    # no longer, however patient the owner is
-    RELEASE_GIL = 1 << 16   # bytes: below this a copy is over sooner than the GIL is back
-    CTL_NEXT = 128          # apart by two cache lines, which processors fetch in pairs
+    SPIN_PROBE = 256        # then one spin at powers of 2 and every so many sleeps, in case the partner has moved
+    PARTING_US = 100        # between two looks of part() whether the waiting thread has left
+    NAP_NS = 1000000        # until the lane looks again at media that need not ring before
+    PATIENCE_NS = 1000000000    # naps are no longer than this, whatever the owner's timeout
+    RELEASE_GIL = 1 << 16   # bytes: a copy of fewer takes less time than releasing and taking the GIL
+    CTL_NEXT = 128          # distance of two crq_ctl: two cache lines, which processors fetch in pairs
     BATCH = 256
 
 HALF_WAY = 0.001
-"""Seconds that a thread is given to go on from one instruction to the next."""
+"""Seconds in which a thread surely gets from one instruction to the next."""
 
 MAX_QUEUE = 1 << 20         # bytes
-MAX_TRANSFER = 128 << 10    # the least that PAPR allows for ibm,max-virtual-dma-size, and everybody's default
+MAX_TRANSFER = 128 << 10    # the least that PAPR allows for ibm,max-virtual-dma-size, and the usual default
 
 cdef tuple CALL_NAMES = (
     "H_REG_CRQ", "H_FREE_CRQ", "H_ENABLE_CRQ", "H_VIO_SIGNAL", "H_SEND_CRQ", "H_COPY_RDMA", "H_PUT_TCE"
@@ -130,14 +130,17 @@ for _name, _code in {
 
 
 def window_bytes(uint64_t window_size):
-    """Bytes of the :class:`Region` for a window of that size: its table in whole pages, then its memory."""
+    """Bytes of the :class:`Region` of a window of ``window_size`` bytes: TCE table in whole pages, then the memory.
+
+    ConfigError for a size that is no multiple of 4096, below 8192 or above 16 TiB.
+    """
     if window_size < 2 * TCE_PAGE or window_size % TCE_PAGE or window_size > <uint64_t>1 << 44:
         raise ConfigError(f"window of {window_size} bytes: a multiple of 4096 from 8192 on is needed")
     return table_bytes(window_size) + window_size
 
 
 def link_bytes(uint64_t client_queue, uint64_t server_queue):
-    """Bytes of the :class:`Region` for two queues and the page that says whether they are open."""
+    """Bytes of the :class:`Region` of two queues, of so many bytes each, and the page of their control words."""
     return TCE_PAGE + client_queue + server_queue
 
 
@@ -146,14 +149,14 @@ cdef uint64_t table_bytes(uint64_t window_size) noexcept:
 
 
 def ordinary_memfd(int fd):
-    """Whether the descriptor's pages come from ordinary memory (not from a pool that can be empty)."""
+    """Whether ``fd`` is a file in ordinary memory (tmpfs), not in a pool of huge pages, which can be empty."""
     return is_tmpfs(fd)
 
 
 def watch_directory(path, int flags=0):
-    """An inotify descriptor, readable when a file is moved into the directory ``path``. OSError if not.
+    """An inotify descriptor that is readable when a file is moved into the directory ``path``. Raises OSError.
 
-    ``flags`` are those of an opener of :class:`io.FileIO`, and mean nothing.
+    ``flags`` is ignored; an opener of :class:`io.FileIO` is given it.
     """
     cdef bytes name = os.fsencode(path)
     cdef int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK)
@@ -166,7 +169,7 @@ def watch_directory(path, int flags=0):
 
 
 def make_bell():
-    """An eventfd that :class:`Adapter` can ring and watch: its count is never 0 and never read."""
+    """An eventfd that :class:`Adapter` can ring and watch; its count starts at 1 and is never read. Raises OSError."""
     cdef int fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK)
     bell_begin()
     if fd < 0:
@@ -179,7 +182,7 @@ cdef object _oserror():
     return OSError(number, os.strerror(number))
 
 
-# One compilation unit. Adapter is one class in layers, each with what it needs of those below.
+# One compilation unit. Adapter is one class in layers; each uses those below it.
 
 include "fabric_memory.pxi"
 include "fabric_crq.pxi"

@@ -1,4 +1,4 @@
-# One end as a whole: its link with the partner, and what pysrp.fabric.Port promises. A part of fabric.pyx.
+# One end as a whole: its link with the partner, and the methods of pysrp.fabric.Port. A part of fabric.pyx.
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -15,8 +15,8 @@ from pysrp.errors import ConfigError
 cdef class Adapter(Window):
     """One end: its queue, its window, its doorbell. Not for direct use; see pysrp.fabric.Port.
 
-    ``queue_size`` and ``window_size`` are bytes; ``region`` holds :func:`window_bytes` of the latter.
-    A subclass gives ``fail(call, code)``, which raises.
+    ``queue_size`` and ``window_size`` are in bytes; ``region`` has ``window_bytes(window_size)`` bytes.
+    A subclass has ``fail(call, code)``, which raises the exception for a PAPR code, and ``ended``.
     """
 
     def __init__(self, queue_size, window_size, region):
@@ -26,11 +26,12 @@ cdef class Adapter(Window):
         self, Region region not None, bint is_server, uint64_t client_queue, uint64_t server_queue, int bell,
         int far_bell,
     ):
-        """Join the two queues in ``region``; ``bell`` (-1: the own one) is what the partner rings.
+        """Use the two queues in ``region``. The partner rings ``bell`` (-1: this end's own), this one ``far_bell``.
 
-        The descriptors stay the caller's and must live until :meth:`unlink`.
+        The descriptors stay the caller's, and must stay open until :meth:`unlink`. Queue sizes are in bytes.
+        ConfigError for one that is too large, ValueError for a region that is too small, OSError.
         """
-        if client_queue > MAX_QUEUE or server_queue > MAX_QUEUE:     # larger ones wrap around in the sum
+        if client_queue > MAX_QUEUE or server_queue > MAX_QUEUE:     # larger ones could overflow the sum
             raise ConfigError(f"queues of {client_queue} and {server_queue} bytes, the limit is {MAX_QUEUE}")
         if region.size < link_bytes(client_queue, server_queue):
             raise ValueError("the region is too small for the queues")
@@ -48,7 +49,8 @@ cdef class Adapter(Window):
             if bell_watch(self.epoll, bell) < 0:
                 raise _oserror()
             self.link_bell = bell
-            # A bell counts from 1 and so begins with a ring that nobody made; our own may be in the same ear.
+            # An eventfd that counts from 1 wakes epoll once without a ring: consume that. If our own bell was heard
+            # with it, ring that again.
             bell_hear(self.epoll, self.bell, bell, 0)
             if shared_get(&self.woken):
                 bell_ring(self.bell)
@@ -58,7 +60,7 @@ cdef class Adapter(Window):
             self.arm()
 
     def unlink(self, int code):
-        """The partner is gone for good; if it was there, transport event ``code`` comes after its elements."""
+        """The partner is gone for good. If both queues were registered, event ``code`` follows its elements."""
         if self.link_bell >= 0:
             fd_unwatch(self.epoll, self.link_bell)
         self.hushed = False
@@ -73,24 +75,24 @@ cdef class Adapter(Window):
             self.note_event(code)
 
     def shut(self):
-        """The end: no calls but :meth:`wake` and memory that is still referred to."""
-        self.part()     # whoever is here without the interpreter's lock leaves before anything goes
+        """Close this end. After this only :meth:`wake` may be called, and views of memory may be used."""
+        self.part()     # a thread that waits without the interpreter's lock leaves before anything is freed
         self.closed = True
         self.state = CRQ_FREE
         shared_set(&self.near.state, CRQ_FREE)
         self.unlink(0)
         self.near, self.near_count, self.event = &self.alone_near, 0, 0
         memset(&self.own, 0, sizeof(self.own))
-        # Not when the collector comes by: a partner's window is as large as it likes. Views keep what they show.
+        # Dropped now, not by the garbage collector: a partner's window may be large. Views keep their Region.
         self.region = self.far_region = self.link_region = None
         c_close(self.epoll)
         self.epoll = -1
-        if not self.lent:       # else a thread that does not hold the interpreter's lock may be about to ring it
+        if not self.lent:       # a lent bell stays open: a thread without the interpreter's lock may be ringing it
             c_close(self.bell)
             self.bell = -1
 
     def place_queue(self, uint64_t ioba, uint64_t length, Adapter partner):
-        """Make ``length`` bytes of this end's window its queue: nothing may be sent meanwhile. False if not whole."""
+        """Make ``length`` bytes of this end's window its queue, while nothing is sent. False if they are not mapped."""
         cdef uint8_t *base = self.reach_own(ioba, length)
         if base is NULL:
             return False
@@ -99,18 +101,18 @@ cdef class Adapter(Window):
             if partner is not None:
                 partner.far_slots, partner.far_count, partner.far_place = self.near_slots, self.near_count, 0
         elif partner is not None and self.state == CRQ_FREE:
-            # The memory is the owner's, who can have had anything written to it, by a partner's H_COPY_RDMA too:
-            # then it has taken elements that nobody sent, and looks elsewhere than where the partner puts the next.
+            # The queue is in the owner's memory, to which anything may have been written, by a partner's H_COPY_RDMA
+            # too. Then the owner has taken elements that were never sent, and its place is not the partner's.
             self.drop_all()
             memset(base, 0, length)
             if self.near_place != partner.far_place:
-                time.sleep(HALF_WAY)    # or a send that began before the queue was freed is not over
+                time.sleep(HALF_WAY)    # or else a send that began before the queue was freed is not over yet
                 if self.near_place != partner.far_place:
                     self.near_place = partner.far_place
         return True
 
     def register(self):
-        """H_REG_CRQ."""
+        """H_REG_CRQ. Whether the partner's queue is registered too."""
         self.check_open()
         code = self.hcall_register()
         if code != H_SUCCESS and code != H_CLOSED:
@@ -139,7 +141,7 @@ cdef class Adapter(Window):
             self.fail("H_VIO_SIGNAL", code)
 
     def send(self, element):
-        """H_SEND_CRQ."""
+        """H_SEND_CRQ of an element, 16 bytes. ValueError for another length."""
         cdef crq_elem words
         cdef int code
         load(element, &words)
@@ -160,14 +162,14 @@ cdef class Adapter(Window):
     cdef refused(self, int code):
         self.check_open()
         if code == H_DROPPED:
-            # Nobody empties the queue of a process that is dead.
+            # The queue is full, perhaps because the partner's process is dead.
             self.tend()
             if not self.linked():
                 code = H_CLOSED
         self.fail("H_SEND_CRQ", code)
 
     def send_many(self, elements):
-        """H_SEND_CRQ for each, and one doorbell."""
+        """H_SEND_CRQ for each element, and one doorbell. How many were sent."""
         return self.send_all(elements)
 
     cdef Py_ssize_t send_all(self, elements) except -1:
@@ -207,7 +209,7 @@ cdef class Adapter(Window):
         return other or self.untended or self.available()
 
     def poll(self, Py_ssize_t max=BATCH):
-        """Take elements."""
+        """Take up to ``max`` elements, a list of bytes."""
         cdef crq_elem batch[BATCH]
         cdef Py_ssize_t got, want
         cdef list found = []
@@ -221,8 +223,8 @@ cdef class Adapter(Window):
             gather(found, batch, got)
             if got == want:
                 continue
-            # Seen empty. The doorbell has to be heard before it can ring again, and a partner that died
-            # rings none: look, but only when there is a reason, as it is a system call.
+            # The queue is empty. The doorbell has to be heard before it can ring again, and a partner that has died
+            # does not ring: so listen, but only when there is a reason, as that is a system call.
             if looked or (found and not (self.signalled and not shared_get(&self.near.armed))):
                 break
             looked = True
@@ -231,7 +233,7 @@ cdef class Adapter(Window):
             if self.signalled:
                 self.arm()
         if self.signalled and (self.available() or shared_get(&self.stirred)):
-            bell_ring(self.bell)    # more than max was there, or a medium has something: stay readable
+            bell_ring(self.bell)    # more than `max` elements, or a medium has something: the descriptor stays readable
         return found
 
 
@@ -241,7 +243,7 @@ cdef int ring_all(list ends) except -1:
     cdef Adapter end
     cdef list some
     while ends:
-        some = ends[:BELLS]     # kept until they have rung: the bells of one that goes are closed
+        some = ends[:BELLS]     # references until the bells have rung: an end that is freed closes its descriptors
         del ends[:BELLS]
         count = 0
         for end in some:

@@ -1,4 +1,4 @@
-# The queue of one end: registration, elements, doorbells; and what tests make fail. A part of fabric.pyx.
+# The queue of one end: registration, elements, doorbells; and faults that tests inject. A part of fabric.pyx.
 
 from libc.stdint cimport uint32_t, uint64_t
 
@@ -6,7 +6,7 @@ from pysrp.errors import ConfigError
 
 
 cdef class Crq:
-    """The queue of one end and what it knows of the partner's. The lowest of the layers of :class:`Adapter`."""
+    """The queue of one end, and the partner's as this end sees it. The lowest layer of :class:`Adapter`."""
 
     def __cinit__(self, uint64_t queue_size, uint64_t window_size, Region region not None, *args, **kwargs):
         self.bell = self.far_bell = -1
@@ -43,7 +43,7 @@ cdef class Crq:
         return H_CLOSED if shared_get(&self.far.state) == CRQ_FREE else H_SUCCESS
 
     cdef void drop_all(self) noexcept nogil:
-        """What came before belongs to the registration before; at most a queue full of it."""
+        """Drop the elements of the previous registration; at most a full queue, as the partner may go on writing."""
         cdef uint32_t left = self.near_count
         cdef crq_elem scrap
         while left and crq_take(self.near_slots, self.near_count, &self.near_place, &scrap):
@@ -114,22 +114,22 @@ cdef class Crq:
         return self.available()
 
     def presume_open(self):
-        """Take the partner for registered, as it said, though it has not seen the queues yet."""
+        """Treat the partner's queue as registered: the partner has said so, but has not mapped the queues yet."""
         shared_set(&self.far.state, CRQ_OPEN)
 
     def abandon(self):
-        """The queue closes as if nobody had done it: no event."""
+        """Close this end's queue without a transport event for the partner."""
         self.state, self.signalled = CRQ_FREE, False
         shared_set(&self.near.state, CRQ_FREE)
 
     def note_event(self, int code):
-        """Transport event in the own queue, when the partner sends no more: after what is there already."""
+        """Put transport event ``code`` into this end's queue, behind its elements. The partner must send no more."""
         cdef bint dropped = self.near_count and crq_drop_last(self.near_slots, self.near_count, self.near_place)
         self.event = code | (CRQ_OVERWRITTEN << 8 if dropped else 0)
         bell_ring(self.bell)
 
     def post_event(self, int code):
-        """Transport event in the partner's queue, if it is registered."""
+        """Put transport event ``code`` into the partner's queue, if that is registered."""
         if shared_get(&self.far.state) != CRQ_FREE and self.far_count:
             crq_post(self.far_slots, self.far_count, &self.far_place, code)
             self.ring()
@@ -146,8 +146,8 @@ cdef class Crq:
     def inject(self, str call, int code=0, uint32_t times=1):
         """Let the next ``times`` calls of ``call`` ("H_SEND_CRQ" …) do nothing and return ``code``.
 
-        With code 0 the caller is told that all is well: an element swallowed, a copy that moved nothing.
-        ValueError for a call that there is not.
+        With code 0 (H_SUCCESS) the caller sees no error, but an element is lost or a copy moves nothing.
+        ValueError for the name of no call.
         """
         cdef int which = CALL_NAMES.index(call)
         self.faulty += (times > 0) - (self.faults[which].left > 0)
@@ -191,7 +191,7 @@ cdef class Crq:
             if out[n].hi >> 63:
                 n += 1
             else:
-                # H_SEND_CRQ lets no such header pass. Bounded: the partner may write them for ever.
+                # H_SEND_CRQ refuses such a header. The loop is bounded, as the partner may write them for ever.
                 self.discarded += 1
                 bad += 1
                 if bad == self.near_count:

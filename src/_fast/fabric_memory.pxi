@@ -1,4 +1,4 @@
-# Memory: what is mapped, what a window gives out, what a view of the partner's holds. A part of fabric.pyx.
+# Memory: mapped regions, pages of a window, views of the partner's window. A part of fabric.pyx.
 
 cimport cython
 from cpython.buffer cimport PyBuffer_FillInfo
@@ -7,7 +7,7 @@ from libc.stdint cimport uint8_t
 
 @cython.final
 cdef class Region:
-    """``size`` bytes of zeroed private memory, or of the file ``fd`` (the descriptor is not kept)."""
+    """``size`` bytes of zeroed private memory, or of the file ``fd`` (which may be closed then). Raises OSError."""
 
     def __cinit__(self, size_t size, int fd=-1):
         cdef int flags = MAP_SHARED if fd >= 0 else MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
@@ -38,7 +38,7 @@ cdef class Memory:
     def __len__(self):
         return self.size
 
-    # Views of it come and go in any thread, as those of a medium's do.
+    # Views are made and released in any thread, hence the critical sections.
 
     def __getbuffer__(self, Py_buffer *view, int flags):
         with cython.critical_section(self):
@@ -52,7 +52,7 @@ cdef class Memory:
             self.exports -= 1
 
     def free(self):
-        """Unmap it for the partner and give the pages back."""
+        """Unmap the pages for the partner and give them back. BufferError while a memoryview of them is alive."""
         with cython.critical_section(self):
             if self.base is NULL:
                 return
@@ -62,15 +62,15 @@ cdef class Memory:
         self.port.give_back(self.address >> TCE_SHIFT, (self.size + TCE_PAGE - 1) >> TCE_SHIFT)
 
     def __del__(self):
-        # The collector may take it together with a memoryview that lives a moment longer; the port gives
-        # its memory back when it closes.
+        # The garbage collector may finalize this before a memoryview of it. Then the pages are given back when the
+        # port closes.
         if not self.exports:
             self.free()
 
 
 @cython.final
 cdef class Slice:
-    """What a memoryview of the partner's window holds on to."""
+    """Exports a part of a window as a buffer, and keeps its Region alive."""
 
     cdef Region region
     cdef uint8_t *base

@@ -1,4 +1,4 @@
-# Sleep until something comes, and be woken. A part of fabric.pyx.
+# Sleeping until something comes, and waking. A part of fabric.pyx.
 
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t, uint32_t, uint64_t
@@ -7,7 +7,7 @@ import os
 
 from pysrp.errors import SrpError
 
-cdef uint32_t forks = 0     # how often this process and those before it were forked
+cdef uint32_t forks = 0     # how many forks there are between the first process and this one
 
 
 cdef void forked() noexcept nogil:
@@ -20,9 +20,9 @@ if pthread_atfork(NULL, NULL, forked):
 
 
 cdef class Waiter(Crq):
-    """How one end waits: a little by looking, then asleep on its doorbells, and on what subclasses watch.
+    """How one end waits: it spins for a while, then sleeps on its doorbells and on descriptors that subclasses watch.
 
-    A subclass may give ``attend()``, which looks after whatever it has put into the epoll descriptor.
+    A subclass may override ``attend()``, which sees to the descriptors that it watches.
     """
 
     def __cinit__(self, uint64_t queue_size, uint64_t window_size, Region region not None, *args, **kwargs):
@@ -30,7 +30,7 @@ cdef class Waiter(Crq):
         self.begun = True
         processors = len(os.sched_getaffinity(0))
         self.spin = SPIN_NS if processors > 1 else 0
-        self.crowded = processors < 3   # the partner has one
+        self.crowded = processors < 3   # the partner needs one of them
         self.epoll = epoll_create1(EPOLL_CLOEXEC)
         if self.epoll < 0:
             raise _oserror()
@@ -41,17 +41,17 @@ cdef class Waiter(Crq):
 
     def __dealloc__(self):
         if not self.begun:
-            return  # a constructor that refused its arguments: its zeros are no descriptors
+            return  # the constructor raised before it set the descriptors, which are 0 then
         if self.epoll >= 0:
             c_close(self.epoll)
         if self.bell >= 0:
             c_close(self.bell)
 
     def attend(self):
-        """Something besides the doorbell wants attention. The default has nothing of that kind."""
+        """Called when a descriptor of :meth:`watch` is ready, or the partner takes no elements. Does nothing here."""
 
     cdef tend(self):
-        """Call :meth:`attend`; the next look does it once more if a signal handler's exception ends it."""
+        """Call :meth:`attend`. If an exception of a signal handler ends it, the next look calls it again."""
         self.untended = True
         try:
             self.attend()
@@ -61,22 +61,22 @@ cdef class Waiter(Crq):
         self.untended = False
 
     def watch(self, int fd, bint readable=True):
-        """Let :meth:`attend` be called while ``fd`` is readable, or only when its other end is gone."""
+        """Have :meth:`attend` called while ``fd`` is readable, or if not ``readable`` only hung up. Raises OSError."""
         if fd_watch(self.epoll, fd, readable) < 0:
             raise _oserror()
 
     def unwatch(self, int fd):
-        """The opposite; before ``fd`` is closed."""
+        """The opposite of :meth:`watch`; to be called before ``fd`` is closed."""
         fd_unwatch(self.epoll, fd)
 
     @property
     def bell_fd(self):
-        """The eventfd that wakes this end, for a partner in this process; stays open as long as this end is there."""
+        """The eventfd that wakes this end, for a partner in this process; open as long as this object exists."""
         self.lent = True
         return self.bell
 
     def wait(self, timeout=None):
-        """Sleep until there is something to do."""
+        """Sleep until there is something to do, for ``timeout`` seconds at most, None: for ever. False: timeout."""
         cdef int64_t left = -1 if timeout is None else max(0, <int64_t>(min(timeout, 1e9) * 1e9))
         cdef int64_t end = clock_ns() + left if left > 0 else 0
         cdef int seen
@@ -104,7 +104,7 @@ cdef class Waiter(Crq):
                 left = max(0, end - clock_ns())
 
     def wake(self):
-        """Make wait return."""
+        """Make :meth:`wait` return. May be called from any thread."""
         self.rouse()
 
     cdef void rouse(self) noexcept nogil:
@@ -113,7 +113,7 @@ cdef class Waiter(Crq):
             bell_ring(self.bell)
 
     def fileno(self):
-        """The epoll descriptor behind all of it."""
+        """The epoll descriptor: readable when there is something to do. ValueError when the port is closed."""
         self.check_open()
         return self.epoll
 
@@ -126,15 +126,15 @@ cdef class Waiter(Crq):
         return self.spin if self.soon else self.spin // SPIN_SHORT
 
     cdef void learn(self) noexcept nogil:
-        """Something has come while this end slept: whether to look for longer will find the next one."""
+        """An event has woken this end: decide whether spinning for `spin` ns would probably find the next one."""
         self.soon = clock_ns() - self.since < SPIN_ASLEEP * self.spin
 
     cdef bint spun(self, int64_t nanoseconds, Wanted wanted, void *of) noexcept nogil:
-        """Look for so long, if it is worth a try; whether something has come."""
+        """Spin for at most so long, if it is worth a try; whether there is something to do now."""
         cdef int64_t end
         cdef uint32_t turn = 0
         self.since = clock_ns()
-        # A partner on the same processor cannot answer while we spin: after a few misses only try now and then.
+        # A partner on the same processor cannot answer while we spin: after a few misses spin only now and then.
         if not self.spin or (
             self.misses >= SPIN_MISSES and self.misses & (self.misses - 1) and self.misses % SPIN_PROBE
         ):
@@ -155,9 +155,10 @@ cdef class Waiter(Crq):
         return not shared_get(&self.shutting)
 
     cdef void part(self):
-        # One says that it rests and then looks here, the other one that it is over and then looks there.
+        # rests() sets `resting` and then reads `shutting`; this sets `shutting` and then reads `resting`. One sees the
+        # other.
         shared_arm(&self.shutting)
-        # A child that was forked has not the thread that rested in its parent.
+        # A forked child does not have the thread that waited in its parent.
         if shared_get(&self.resting) and self.rested_in == forks:
             self.rouse()
             with nogil:
@@ -166,7 +167,8 @@ cdef class Waiter(Crq):
 
     cdef bint linger(self, Wanted wanted, void *of, bint busy) noexcept nogil:
         cdef bint found
-        # Who has woken it waits for no stream of commands to end, and who is signalled sleeps elsewhere.
+        # After wake() the owner must have its turn now, whatever commands come; with `signalled` it sleeps elsewhere,
+        # on the descriptor.
         if not self.patience or self.signalled or shared_get(&self.woken):
             return False
         found = self.rests() and self.lingers(wanted, of, busy)
@@ -174,7 +176,7 @@ cdef class Waiter(Crq):
         return found
 
     cdef bint lingers(self, Wanted wanted, void *of, bint busy) noexcept nogil:
-        # What has stirred it until now is wanted already, and that is seen below, or has been.
+        # Clear earlier stir() calls: wanted() below tells whether their media have something.
         if shared_get(&self.stirred):
             shared_swap(&self.stirred, 0)
         if busy and self.crowded:
@@ -185,12 +187,12 @@ cdef class Waiter(Crq):
         return not self.lingered or self.nap(wanted, of, busy)
 
     cdef bint nap(self, Wanted wanted, void *of, bint busy) noexcept nogil:
-        """Sleep for as long as nobody misses this end; whether it has something to do of its own."""
+        """Sleep, but give the owner its turn in time; whether the lane has something to do."""
         cdef int64_t now = clock_ns(), left
         cdef int heard
         if self.untended:
             return False
-        # The owner has clocks of its own: all naps together are no longer than one sleep of its.
+        # The owner has timers: all naps together are no longer than one sleep of the owner.
         if not self.patient_until:
             self.patient_until = now + self.patience
         left = self.patient_until - now
@@ -202,19 +204,19 @@ cdef class Waiter(Crq):
         self.disarm()
         if heard and not (busy and self.crowded):
             self.learn()
-        # Whoever woke it, or watches something else, is for the owner.
+        # wake() and watched descriptors are for the owner.
         return not heard & HEARD_OTHER and not shared_get(&self.woken) and (self.available() or wanted(of))
 
     cdef bint due(self) noexcept nogil:
         return shared_get(&self.woken) or shared_get(&self.stirred)
 
     cdef bint called(self) noexcept nogil:
-        """Whether somebody has woken this end since the last time."""
+        """Whether wake() or stir() was called since the last time; clears that."""
         cdef bint found = shared_get(&self.woken) and shared_swap(&self.woken, 0)
         return (shared_get(&self.stirred) and shared_swap(&self.stirred, 0)) or found
 
     cdef int hear(self, int64_t nanoseconds) noexcept nogil:
-        """Sleep, at most so long; what has been heard, and is not heard again."""
+        """Sleep, at most so long; HEARD_... bits, each told once."""
         cdef int heard = bell_hear(self.epoll, self.bell, self.link_bell, nanoseconds)
         if heard & HEARD_MEDIUM:
             shared_set(&self.stirred, 1)
@@ -237,14 +239,14 @@ cdef class Waiter(Crq):
                 return READY if self.available() else WOKEN if self.called() else NOTHING_YET
         self.misses += 1
         self.arm()
-        # Between the last look and the flag something may have come: look once more, then sleep.
+        # Something may have come between the last look and arm(): look once more, then sleep.
         heard = self.hear(0 if self.available() or self.due() else nanoseconds)
         if heard and nanoseconds:
             self.learn()
         if not self.signalled:
             self.disarm()
         elif heard:
-            self.arm()      # it may have rung for what was taken before: the next element has to ring, too
+            self.arm()      # the ring may have been for an element that was taken before: the next one has to ring, too
         if self.available():
             seen |= READY
         if self.called():

@@ -1,4 +1,4 @@
-# The windows of both ends: translation entries, memory given out, copies. A part of fabric.pyx.
+# The windows of both ends: translation entries, allocated memory, copies. A part of fabric.pyx.
 
 cimport cython
 from libc.stdint cimport uint8_t, uint64_t
@@ -6,7 +6,7 @@ from libc.string cimport memmove, memset
 
 
 cdef class Window(Waiter):
-    """The memory of one end, by bus address; and the partner's, where this end is the server."""
+    """The memory of one end by bus address, and the partner's if this end is the server."""
 
     def __cinit__(self, uint64_t queue_size, uint64_t window_size, Region region not None, *args, **kwargs):
         if region.size < window_bytes(window_size):
@@ -14,11 +14,11 @@ cdef class Window(Waiter):
         self.window_size, self.max_transfer = window_size, MAX_TRANSFER
         self.region = region
         place_window(&self.own, region, window_size)
-        # Page 0 is never given out: partners take bus address 0 for "none".
+        # Page 0 is never allocated: partners take bus address 0 for "none".
         self.holes, self.used = [[1, (window_size >> TCE_SHIFT) - 1]], TCE_PAGE
 
     def far_window(self, Region region not None, uint64_t window_size):
-        """Give this end, the server, its second pane: the client's window."""
+        """Give this end, the server, its second pane: the client's window of ``window_size`` bytes in ``region``."""
         if region.size < window_bytes(window_size):
             raise ValueError("the region is too small for the window")
         self.far_region = region
@@ -39,13 +39,13 @@ cdef class Window(Waiter):
         return ioba >> TCE_SHIFT < self.own.entries and (not tce & 3 or tce >> TCE_SHIFT < self.own.pages)
 
     def hcall_get_tce(self, uint64_t ioba):
-        """H_GET_TCE: the code and the entry."""
+        """H_GET_TCE: the return code and the entry, 0 after H_PARAMETER."""
         if ioba >> TCE_SHIFT >= self.own.entries:
             return H_PARAMETER, 0
         return H_SUCCESS, tce_get(&self.own, ioba >> TCE_SHIFT)
 
     def hcall_copy(self, uint64_t length, bint from_own, uint64_t source, bint to_own, uint64_t dest):
-        """H_COPY_RDMA between any two of this end's panes, page by page."""
+        """H_COPY_RDMA between any two of this end's panes, page by page. Returns PAPR's code."""
         cdef tce_window *src = &self.own if from_own else &self.other
         cdef tce_window *dst = &self.own if to_own else &self.other
         cdef uint64_t done = 0, part
@@ -72,24 +72,24 @@ cdef class Window(Waiter):
         return H_SUCCESS
 
     def own_memory(self, uint64_t ioba, uint64_t length):
-        """This end's memory by bus address as a memoryview, None unless mapped and in one piece."""
+        """A memoryview of ``length`` bytes of this end's memory, None unless all are mapped and in one piece."""
         cdef uint8_t *at = self.reach_own(ioba, length)
         return None if at is NULL else view_of(self.region, at, length, True)
 
     def unmap_all(self):
         """Make every entry of this end's window invalid."""
-        if self.own.entries:        # C's memset takes no NULL, not even for no bytes
+        if self.own.entries:        # memset(NULL, 0, 0) is undefined in C
             memset(self.own.tce, 0, self.own.entries * sizeof(uint64_t))
 
     def allocate(self, Py_ssize_t size, int access=TCE_READ | TCE_WRITE):
-        """Memory with a bus address."""
+        """``size`` bytes of zeroed memory with a bus address; see :meth:`pysrp.fabric.Port.allocate`."""
         cdef uint64_t pages = (size + TCE_PAGE - 1) >> TCE_SHIFT
         cdef uint64_t first, dirty
         cdef Memory memory
         self.check_open()
         if size < 1:
             raise ValueError(f"{size} bytes of memory")
-        with cython.critical_section(self):     # who lets go of memory does so in any thread
+        with cython.critical_section(self):     # memory is given back in any thread
             first = self.take_pages(pages, access)
         memory = Memory.__new__(Memory)
         memory.port, memory.region, memory.size = self, self.region, size
@@ -102,7 +102,7 @@ cdef class Window(Waiter):
         return memory
 
     cdef uint64_t take_pages(self, uint64_t pages, int access) except 0:
-        """Map so many that are free; the number of the first one."""
+        """Map ``pages`` free pages in a row; the number of the first one."""
         cdef uint64_t first, page
         for at in range(len(self.holes)):
             hole = self.holes[at]
@@ -137,24 +137,24 @@ cdef class Window(Waiter):
         while at < len(self.holes) and self.holes[at][0] < first:
             at += 1
         self.holes.insert(at, [first, pages])
-        for at in (at, at - 1):     # with the one behind it, with the one before it
+        for at in (at, at - 1):     # join it with the hole behind it, then with the one before it
             if 0 <= at < len(self.holes) - 1 and self.holes[at][0] + self.holes[at][1] == self.holes[at + 1][0]:
                 self.holes[at][1] += self.holes[at + 1][1]
                 del self.holes[at + 1]
 
     def copy_in(self, uint64_t remote, Memory local not None, uint64_t offset=0, length=None):
-        """H_COPY_RDMA from the partner."""
+        """H_COPY_RDMA from the partner; see :meth:`pysrp.fabric.Port.copy_in`."""
         self.move(remote, local, offset, length, False)
 
     def copy_out(self, Memory local not None, uint64_t remote, uint64_t offset=0, length=None):
-        """H_COPY_RDMA to the partner."""
+        """H_COPY_RDMA to the partner; see :meth:`pysrp.fabric.Port.copy_out`."""
         self.move(remote, local, offset, length, True)
 
     cdef move(self, uint64_t remote, Memory local, uint64_t offset, object length, bint store):
         cdef uint64_t size, count = 0
         cdef int code
         if length is not None:
-            count = length      # first: a number may run code, which may free the memory or close the port
+            count = length      # before the checks: __index__ may run code that frees the memory or closes the port
         self.check_open()
         if local.base is NULL or local.port is not self:
             raise ValueError("not this port's memory, or freed")
@@ -169,7 +169,7 @@ cdef class Window(Waiter):
             code = self.copy(remote, local.base + offset, count, store)
         else:
             with cython.critical_section(local):
-                local.exports += 1      # nobody frees it meanwhile
+                local.exports += 1      # so that free() is refused meanwhile
             with nogil:
                 code = self.copy(remote, local.base + offset, count, store)
             with cython.critical_section(local):
@@ -178,7 +178,7 @@ cdef class Window(Waiter):
             self.fail("H_COPY_RDMA", code)
 
     def window(self, uint64_t remote, uint64_t length, int access=TCE_READ):
-        """The partner's memory itself."""
+        """A view of the partner's memory, None if it is not in one piece; see :meth:`pysrp.fabric.Port.window`."""
         cdef uint8_t *base
         self.check_open()
         if not length:
@@ -196,7 +196,7 @@ cdef class Window(Waiter):
 
     @cython.boundscheck(True)
     def windows(self, stretches, int access=TCE_READ):
-        """The partner's memory itself, stretch by stretch; None where one is not in one piece."""
+        """A memoryview of the partner's memory for each (address, length); None if one of these is not in one piece."""
         cdef list found = []
         cdef bint whole = True
         for stretch in stretches:
