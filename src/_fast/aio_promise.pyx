@@ -1,8 +1,9 @@
 # cython: nonecheck=True
 """What a task of asyncio awaits while a command is under way.
 
-A Future would have the loop called once for each command. A session has many answers at a time, and wakes all their
-tasks by one call. To a task a :class:`Promise` is a future: it has what Task calls of one (PEP 3156, asyncio.Task).
+With asyncio.Future the loop would make one call for each command. A session gets many answers at a time, and wakes all
+their tasks by one call. A task takes a :class:`Promise` for a future: it has the methods of one that Task calls (PEP
+3156, asyncio.Task).
 """
 
 cimport cython
@@ -10,7 +11,10 @@ cimport cython
 
 @cython.final
 cdef class Alarm:
-    """Alarm(loop): wakes the tasks of ``loop`` whose answers have come, all by one call. :attr:`held`: not yet."""
+    """Alarm(loop): wakes the tasks of ``loop`` whose answers have come, by one callback of the loop.
+
+    While :attr:`held` is set no callback is scheduled; its owner calls :meth:`ring`.
+    """
 
     def __cinit__(self, loop):
         self.loop = loop
@@ -23,7 +27,7 @@ cdef class Alarm:
         return 0
 
     cpdef ring(self):
-        """Let all go on; as a callback of the loop, since no task may run in another one."""
+        """Wake all these tasks. Called by the loop only, as one task must not run inside another."""
         cdef list woken = self.woken
         cdef Py_ssize_t at = 0
         self.held, self.woken = False, []
@@ -32,7 +36,7 @@ cdef class Alarm:
                 at += 1
                 (<Promise>woken[at - 1]).wake()
         finally:
-            if at < len(woken):     # KeyboardInterrupt: the others are not to be forgotten
+            if at < len(woken):     # after KeyboardInterrupt: the remaining ones are woken later
                 self.woken = woken[at:] + self.woken
                 self.loop.call_soon(self.ring)
 
@@ -40,10 +44,10 @@ cdef class Alarm:
 @cython.final
 @cython.freelist(128)
 cdef class Promise:
-    """Promise(alarm, before, pending): of one command, for one task. To be called when the command is done.
+    """Promise(alarm, before, pending): the end of one command, awaited by one task. Called when the command is done.
 
-    ``before`` is called first: it is the command's waiter so far. ``pending`` is the command if it is to be given up
-    when the task does not go on to its end.
+    ``before`` is the command's previous waiter, which is called first. ``pending`` is the command if it has to be given
+    up when the task is cancelled or closed, else None.
     """
 
     def __init__(self, Alarm alarm not None, before=None, pending=None):
@@ -72,7 +76,7 @@ cdef class Promise:
             context.run(callback, self)
         return 0
 
-    # What a task calls.
+    # Methods that a task calls.
 
     def __await__(self):
         return self
@@ -90,14 +94,14 @@ cdef class Promise:
         return self
 
     def throw(self, kind, value=None, traceback=None):
-        """The task goes on with an exception, and so does this."""
+        """An exception is thrown into the task: give up the command and raise it."""
         self.stop()
         if value is None:
             value = kind if isinstance(kind, BaseException) else kind()
         raise value if traceback is None else value.with_traceback(traceback)
 
     def close(self):
-        """The task will not go on."""
+        """The coroutine is closed: give up the command."""
         self.stop()
 
     cdef int stop(self) except -1:
@@ -107,11 +111,11 @@ cdef class Promise:
         return 0
 
     def get_loop(self):
-        """The loop of whoever awaits it."""
+        """The loop of the task that awaits this."""
         return self.alarm.loop
 
     def add_done_callback(self, callback, *, context):
-        """Call ``callback`` when it is over: there is one, as one task awaits it. RuntimeError for another."""
+        """Call ``callback`` when this is over. RuntimeError for a second one: only one task may await a promise."""
         if self.callback is not None:
             raise RuntimeError("a task awaits this answer already")
         self.callback, self.context = callback, context
@@ -119,15 +123,15 @@ cdef class Promise:
             self.alarm.add(self)
 
     def done(self):
-        """Whether it is over."""
+        """Whether the command is done, or this was cancelled."""
         return self.over
 
     def cancelled(self):
-        """Whether it was cancelled."""
+        """Whether this was cancelled."""
         return self.is_cancelled
 
     def cancel(self, msg=None):
-        """Wake the task with CancelledError, unless it is over."""
+        """Wake the task with CancelledError. False, and nothing is done, if this is over."""
         if self.over:
             return False
         self.over = self.is_cancelled = True
@@ -136,7 +140,7 @@ cdef class Promise:
         return True
 
     def result(self):
-        """None, or CancelledError."""
+        """None. Raises CancelledError if this was cancelled."""
         if self.is_cancelled:
-            from asyncio import CancelledError  # a blocking session, which has this module too, needs none of asyncio
+            from asyncio import CancelledError  # here, as blocking sessions load this module and do not need asyncio
             raise CancelledError

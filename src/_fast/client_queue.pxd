@@ -19,7 +19,7 @@ cdef class Connection:
     cdef public object queue_work, exchange
     cdef public Py_ssize_t logins
     cdef object _host
-    cdef Py_ssize_t most        # bytes that one command may move, as the server said
+    cdef Py_ssize_t most        # bytes that one command may move, according to the server
 
 
 cdef bint take_element(RequestSlots table, element) except -1

@@ -1,4 +1,4 @@
-"""A client's end of the command/response queue: elements of requests that are sent, and of answers that have come."""
+"""A client's end of the command/response queue: elements of requests to be sent, and of answers that have come."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
@@ -7,25 +7,25 @@ from pysrp._fast.commands cimport Link, RequestSlots
 from pysrp._fast.wire cimport wire_get16, wire_get32, wire_get64, wire_put16, wire_put32, wire_put64
 
 cdef enum:
-    IU = 256                # viosrp.h; announced in every element
+    IU = 256                # bytes of an IU (viosrp.h), in every element
     VALID = 0x80
     SRP = 0x80010000        # the first half word of an SRP IU's element, status 0
-    OK2 = 0x99              # what some servers say instead (LoPAR)
+    OK2 = 0x99              # some servers use this status in place of 0 (LoPAR)
     LONGEST = 0xFFFF
 
 
 cdef class Elements(Link):
-    """What :class:`pysrp.vscsi.client.Outbox` has: :attr:`elements` to be sent, in order, for IUs at ``address``."""
+    """Base of :class:`pysrp.vscsi.client.Outbox`: :attr:`elements` to be sent, in order, for IUs at ``address``."""
 
     def __cinit__(self):
         self.elements = []
 
     def moved(self, uint64_t address):
-        """The IUs are elsewhere from now on."""
+        """From now on the IUs are at bus address ``address``."""
         self.address = address
 
     def send(self, Py_ssize_t slot, Py_ssize_t length, double seconds, int kind=1):
-        """Send an IU; each is announced with 256 bytes, as ibmvscsi does. ``seconds`` are rounded up, 65535 at most."""
+        """Add the element of an IU. Its length is always 256, as ibmvscsi's. ``seconds``: rounded up, 65535 at most."""
         self.announce(slot, seconds, kind)
 
     cdef int put(self, Py_ssize_t slot, Py_ssize_t length, double seconds) except -1:
@@ -45,11 +45,11 @@ cdef class Elements(Link):
 
 
 cdef class Connection:
-    """What :class:`pysrp.vscsi.client.ClientAdapter` has: how far it is, for who looks with every command."""
+    """Base of :class:`pysrp.vscsi.client.ClientAdapter`: the part of its state that is read for every command."""
 
     @property
     def host(self):
-        """What the server told of itself; None before the login."""
+        """What the server has told about itself; None before the login."""
         return self._host
 
     @host.setter
@@ -59,7 +59,7 @@ cdef class Connection:
 
 
 def take_plain(RequestSlots table not None, element):
-    """Take an answer out of the session's memory, if element and answer are plain. False: nothing was done."""
+    """Take an answer, if its element (16 bytes) and the answer itself are plain. False: nothing was done."""
     return take_element(table, element)
 
 

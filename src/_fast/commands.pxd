@@ -10,13 +10,13 @@ cdef class Request:
     cdef public Py_ssize_t slot
     cdef public bint ended
     cdef public object error, owner
-    cdef Py_ssize_t place           # among those that are under way
+    cdef Py_ssize_t place           # index in Live.items
 
 
 cdef class Command(Request):
     cdef public object lun, cdb, attribute, aborting, why, status, sense
     cdef public Py_ssize_t block_size, residual, overflow
-    cdef object outward, inward     # data_out and data_in; None: the one stretch of `size` bytes at `address`
+    cdef object outward, inward     # data_out and data_in; None: one segment, `size` bytes at `address`
     cdef uint64_t address
     cdef Py_ssize_t size
     cdef public bint replay
@@ -24,7 +24,7 @@ cdef class Command(Request):
 
 cdef class Pending(Command):
     cdef public object session, out, into, data, abandoned, waiter
-    cdef object pieces              # chunks; but for the one in `chunk`, if that is not negative
+    cdef object pieces              # numbers of several chunks; of a single one it is in `chunk`
     cdef Py_ssize_t chunk
     cdef public Py_ssize_t length, retries, epoch
     cdef public double began
@@ -81,7 +81,7 @@ cdef class DataMemory:
     cdef public uint64_t data_address
     cdef public Py_ssize_t all_chunks, chunk
     cdef public list kept
-    cdef Py_ssize_t kept_length, turn, others     # `others`: results of other lengths one after the other
+    cdef Py_ssize_t kept_length, turn, others     # `others`: results in a row that had another length
     cdef bytes room(self, Py_ssize_t length)
     cdef uint64_t place_plain(self, Pending pending, Py_ssize_t outward) except? 0
     cdef const uint8_t *lies(self, Py_buffer *lent, uint64_t address, Py_ssize_t size) except NULL
@@ -108,10 +108,10 @@ cdef class CalledUnit:
     cdef public object lun
     cdef public Py_ssize_t _asked
     cdef object whose
-    cdef Starter direct             # the session, if commands may be begun there without calling its `submit`
+    cdef Starter direct             # the session, if its `submit` is not overridden and need not be called; else None
     cdef object told                # the last answer to READ CAPACITY
-    cdef Py_ssize_t block, meant    # bytes of a block, as told, and as calls mean them; 0: none yet
-    cdef bint own_reads, own_writes     # by a subclass's `start_read` and `start_write`
+    cdef Py_ssize_t block, meant    # block size in bytes, by READ CAPACITY and as calls take it; 0: not known yet
+    cdef bint own_reads, own_writes     # a subclass overrides `start_read`, `start_write`
     cdef Py_ssize_t known(self) except -1
     cdef Pending reading(self, lba, blocks, Py_ssize_t block_size, into, Py_ssize_t retries)
     cdef Pending writing(self, lba, data, Py_ssize_t block_size, bint fua, Py_ssize_t retries)

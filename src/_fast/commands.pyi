@@ -17,16 +17,16 @@ SPARE_SLOTS: int
 """Slots that commands leave to task management and the login."""
 
 RESERVED_CREDITS: int
-"""Requests that commands leave to task management while the server grants more than that (ibmvscsi)."""
+"""Credits that commands leave to task management while the server grants more than that (ibmvscsi)."""
 
 BLOCKS_10: int
-"""Blocks that READ (10) and WRITE (10) can ask for."""
+"""Most blocks that one READ (10) or WRITE (10) can move."""
 
 LAST_LBA_10: int
-"""Where they can reach."""
+"""Last LBA that READ (10) and WRITE (10) can address."""
 
 IO_TIMEOUT: int
-"""Seconds for reads and writes (ibmvscsi sets it for disks)."""
+"""Timeout of reads and writes, in seconds (ibmvscsi sets it for disks)."""
 
 IO_RETRIES: int
 """How often a read or write is tried again (Linux, SD_MAX_RETRIES)."""
@@ -44,14 +44,14 @@ class Request:
 
 @final
 class Live:
-    """Requests that are under way, in the order in which they were begun. A request is in one of these at a time."""
+    """Requests that are under way, in the order in which they were begun. A request may be in one Live only."""
 
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[Request]: ...
     def __contains__(self, request: Request, /) -> bool: ...
     def add(self, request: Request) -> None: ...
     def discard(self, request: Request) -> bool:
-        """Whether it was here."""
+        """Remove a request that has ended. Whether it was here."""
 
 class Command(Request):
     lun: Lun
@@ -114,7 +114,10 @@ class Link: ...
 
 @final
 class Slots:
-    """The free slots of ``count``, first in, first out. IndexError where there is none, or no room for one more."""
+    """The free slots, numbers below ``count``, first in, first out.
+
+    IndexError from :meth:`popleft` if none is free, from :meth:`append` for a number out of range or if all are free.
+    """
 
     def __new__(cls, count: int) -> Slots: ...
     def __len__(self) -> int: ...
@@ -148,9 +151,9 @@ class RequestSlots:
     def take_plain(self, tag: int, length: int) -> bool: ...
 
 def own_view(into: memoryview, size: int) -> memoryview:
-    """A view of a caller's buffer that nothing can be done to: the caller may release theirs meanwhile.
+    """A view of our own of a caller's buffer: the caller may release theirs meanwhile.
 
-    TypeError if it cannot be written, ValueError if it has not ``size`` bytes in one piece.
+    TypeError if it cannot be written, ValueError if it does not have ``size`` bytes in one piece.
     """
 
 class DataMemory:
@@ -162,7 +165,7 @@ class DataMemory:
     all_chunks: int
     chunk: int
     kept: list[bytes] | None
-    """What results of one length were made of: filled again when nobody else has them."""
+    """Earlier results of one length, to be filled again when nothing else refers to them."""
     def give_back(self, pending: Pending) -> None: ...
 
 class Starter:
@@ -189,15 +192,15 @@ class CalledUnit:
     def write_now(self, lba: int, data: Any, fua: bool) -> bool: ...
 
 class BlockingUnit(CalledUnit):
-    """What a unit of a blocking session has besides."""
+    """A unit of a blocking session: the methods that only such a session has."""
 
     def submit_read(self, lba: int, blocks: int = 1, into: Any = None) -> Pending:
-        """Start one READ of what one command can move; :meth:`Session.gather` waits for many.
+        """Start one READ of up to ``max_transfer`` bytes; :meth:`Session.gather` waits for many.
 
-        ``into`` is a writable buffer of that length, which is filled instead of making an object for the data.
+        ``into`` is a writable buffer of that length, which gets the data instead of a new object.
         """
     def submit_write(self, lba: int, data: Any) -> Pending:
-        """Start one WRITE of what one command can move."""
+        """Start one WRITE of up to ``max_transfer`` bytes of ``data``, whole blocks."""
     def _block_size(self) -> int: ...
 
 def data_of(pending: Pending) -> bytes | None: ...

@@ -1,11 +1,10 @@
 # cython: nonecheck=True, boundscheck=True
-"""Commands of an initiator from the call to the answer, as long as nothing is special about them.
+"""Plain commands of an initiator, from the call to the answer.
 
-A command is plain that has a CDB of up to 16 bytes and one stretch of memory at most, and meets a session that is
-logged in, has credit and memory for it, and nobody in front; so is an answer that says GOOD and nothing else. Both
-are dealt with here without anything of Python but the objects that a caller sees. All else is left as it was, and
-goes the way of pysrp.initiator.srp_session and pysrp.initiator.driver; these are made from the classes here, and so
-have the same state.
+A command is plain if it has a CDB of up to 16 bytes and at most one segment of memory, and if its session is logged in,
+has a credit and memory for it, and no other request waits to be sent. An answer is plain if it says GOOD and nothing
+else. Both are dealt with here, without Python objects but those that a caller sees. All others are left untouched for
+pysrp.initiator.srp_session and pysrp.initiator.driver, whose classes inherit from those here and so share their state.
 """
 
 cimport cython
@@ -34,7 +33,7 @@ cdef extern from "Python.h":
 
 cdef extern from *:
     """
-    /* A named tuple of five: its own type's __new__ is given a tuple, and makes another to be given that. */
+    /* A named tuple of five items, made without its type's __new__, which would make two more tuples. */
     static PyObject *five(PyObject *type, PyObject *a, PyObject *b, PyObject *c, PyObject *d, PyObject *e)
     {
         PyObject *made = ((PyTypeObject *)type)->tp_alloc((PyTypeObject *)type, 5), *items[] = {a, b, c, d, e};
@@ -42,7 +41,7 @@ cdef extern from *:
             PyTuple_SET_ITEM(made, i, Py_NewRef(items[i]));
     #if PY_VERSION_HEX >= 0x030E0000
         if (made)
-            ((PyTupleObject *)made)->ob_hash = -1;      /* not known yet; 0 would be one */
+            ((PyTupleObject *)made)->ob_hash = -1;      /* not computed yet; 0 would be taken for a hash */
     #endif
         return made;
     }
@@ -54,13 +53,13 @@ cdef extern from "unshared.h":
     bint unshared(PyObject *bytes)
 
 cdef enum:
-    PIECE = 64 << 10        # of data memory
-    KEEP = 1 << 10          # bytes from which on malloc(3) has to look for them
-    LARGE = 128 << 10       # bytes from which on it asks the kernel
+    PIECE = 64 << 10        # bytes of a chunk of data memory
+    KEEP = 1 << 10          # bytes from which on malloc(3) has to search for memory
+    LARGE = 128 << 10       # bytes from which on malloc(3) asks the kernel
     KEPT = 128              # results that are kept at most
-    OTHERS = 64             # results of another length until these are kept instead
-    TRIES = 4               # earlier results that are looked at for one that nobody has any more
-    BATCH = 32              # places of requests that have ended, before these are left out
+    OTHERS = 64             # results in a row of another length, then that length is kept
+    TRIES = 4               # kept results that are checked for one that nothing else refers to
+    BATCH = 32              # None entries of Live.items that are tolerated before they are removed
     SPARE = 4               # slots left to task management and the login
     RESERVED = 2            # credits left to task management
     LONGEST_CDB = 16
@@ -68,7 +67,7 @@ cdef enum:
     TIMEOUT = 120           # seconds for reads and writes
     RETRIES = 5             # of reads and writes
 
-    LARGEST_BLOCK = 1 << 24  # bytes; more are counted by Python, as a product would not fit
+    LARGEST_BLOCK = 1 << 24  # bytes; with larger blocks Python multiplies, as the product could overflow
 
 cdef int64_t LAST_10 = 0xFFFFFFFF
 

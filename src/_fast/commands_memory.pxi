@@ -1,8 +1,11 @@
-# The memory of the commands' data. A part of commands.pyx.
+# Memory for the data of commands. A part of commands.pyx.
 
 
 cpdef object own_view(object into, Py_ssize_t size):
-    """A view of a caller's buffer that nothing can be done to: the caller may release theirs meanwhile."""
+    """A view of our own of a caller's buffer: the caller may release theirs meanwhile.
+
+    TypeError if it cannot be written, ValueError if it does not have ``size`` bytes in one piece.
+    """
     into = PyMemoryView_FromObject(into)
     if into.readonly:
         raise TypeError("data-in for a buffer that is read-only")
@@ -14,12 +17,12 @@ cpdef object own_view(object into, Py_ssize_t size):
 
 
 cdef class DataMemory:
-    """What :class:`pysrp.initiator.staging.SessionMemory` has: ``data``, in ``chunks`` of ``chunk`` bytes."""
+    """Base of :class:`pysrp.initiator.staging.SessionMemory`: ``data``, in ``chunks`` of ``chunk`` bytes each."""
 
     cdef uint64_t place_plain(self, Pending pending, Py_ssize_t outward) except? 0:
-        """Give a command of up to one piece that piece; there is one. Data-out, of ``outward`` bytes, is copied there.
+        """Give a command a chunk, which must be free; returns its address. Its data must fit into one.
 
-        Its address. Room for data-in is zeroed, unless it is for whole blocks.
+        ``outward`` bytes of data-out are copied there. Room for data-in is zeroed, unless it is for whole blocks.
         """
         cdef Py_buffer lent, out
         cdef uint8_t *p
@@ -44,14 +47,14 @@ cdef class DataMemory:
         return pending.address
 
     cdef const uint8_t *lies(self, Py_buffer *lent, uint64_t address, Py_ssize_t size) except NULL:
-        """Where ``size`` bytes are, of which the server was told that they are at ``address``."""
+        """A pointer to ``size`` bytes at bus address ``address``. ValueError if they are outside the memory."""
         cdef Py_ssize_t start = <Py_ssize_t>(address - self.data_address)
         if start < 0 or size < 0 or start > lent.len - size:
             raise ValueError(f"{size} bytes at {start} are outside the session's memory")
         return <const uint8_t *>lent.buf + start
 
     cdef int collect(self, Pending pending) except -1:
-        """Copy the data out of the memory that the server wrote to."""
+        """Copy data-in from the session's memory into the caller's buffer or a new result."""
         cdef Py_ssize_t length = pending.length - pending.residual, at = 0, size
         cdef Py_buffer lent, into
         cdef uint8_t *target
@@ -87,10 +90,11 @@ cdef class DataMemory:
         return 0
 
     cdef bytes room(self, Py_ssize_t length):
-        """Bytes to be filled: those of an earlier result of that length that nobody has any more, or new ones.
+        """Bytes to be filled: an earlier result of that length that nothing else refers to, or a new object.
 
-        What malloc(3) has to look for, or the kernel to give, costs as much as the copy. Up to KEPT are kept, and no
-        more than the session has for data. Of two lengths by turns the first one is kept.
+        Allocating memory that malloc(3) has to search for, or to get from the kernel, costs as much as the copy. Up to
+        KEPT results are kept, and no more bytes than the session has for data. If two lengths alternate, the first one
+        is kept.
         """
         cdef list kept = self.kept
         cdef Py_ssize_t i, at, count
@@ -121,11 +125,11 @@ cdef class DataMemory:
         return new
 
     def give_back(self, Pending pending not None):
-        """A command needs its memory no more."""
+        """Take a command's memory back; see :meth:`regain`."""
         self.regain(pending)
 
     cdef int regain(self, Pending pending) except -1:
-        """A command needs its memory no more; what has come for it is taken out first, if it was answered."""
+        """Take a command's memory back. If the command was answered, its data-in are copied out first."""
         if pending.status is not None and (pending.inward is None or pending.inward):
             self.collect(pending)
         if pending.chunk >= 0:

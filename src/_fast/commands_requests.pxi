@@ -1,11 +1,11 @@
-# What is asked for, and how it ended. A part of commands.pyx.
+# Requests and how they ended. A part of commands.pyx.
 
 
 cdef class Request:
-    """Something that takes an IU and is answered by one. ``error`` says why it was not, if it was not.
+    """A request that is sent in an IU and answered by one. If it is not answered, ``error`` says why.
 
-    ``tag`` is the tag on the wire, 0 until it is sent; never used twice by one initiator. ``owner`` is the driver's
-    own. ``timeout`` is in seconds, and so is ``deadline``, of the clock that the session is told the time of.
+    ``tag`` is the tag on the wire, 0 until the request is sent; an initiator uses no tag twice. ``owner`` is for the
+    driver's use. ``timeout`` is in seconds, and so is ``deadline``, by the clock whose time the session is given.
     """
 
     def __cinit__(self):
@@ -17,7 +17,7 @@ cdef class Request:
 
 @cython.final
 cdef class Live:
-    """Requests that are under way, in the order in which they were begun. A request is in one of these at a time."""
+    """Requests that are under way, in the order in which they were begun. A request may be in one Live only."""
 
     def __cinit__(self):
         self.items = []     # None where one has ended
@@ -50,33 +50,33 @@ cdef class Live:
         return True
 
     def add(self, Request request not None):
-        """One has begun. ValueError for one that is here already."""
+        """Add a request that has begun. ValueError if it is here already."""
         if request in self:
             raise ValueError("it is under way already")
         self.begin(request)
 
     def discard(self, Request request not None):
-        """One has ended. Returns whether it was here."""
+        """Remove a request that has ended. Whether it was here."""
         return self.end(request)
 
 
 cdef class Command(Request):
     """One SCSI command, and how it ended.
 
-    ``data_out`` and ``data_in`` are stretches of memory, each a :data:`~pysrp.initiator.requests.Segment`; not more
-    than the session has been made for. ``block_size`` in bytes is needed to know what a CDB that
-    counts in blocks asks for (0: not known). ``timeout`` is in seconds: 0 means
-    none, otherwise the command is aborted then, its LUN reset if that does not help, and at last the
-    connection. ``replay``: send it again when the connection comes back, instead of ending it with
-    PartnerGone; right for what may be carried out twice.
+    ``data_out`` and ``data_in`` are sequences of :data:`~pysrp.initiator.requests.Segment`; no more of them
+    than the session has been made for. ``block_size`` in bytes is needed to know how many bytes a CDB that
+    counts in blocks asks for (0: not known). ``timeout`` is in seconds, 0: none. After that time
+    the command is aborted; if that does not help its LUN is reset, and at last the
+    connection. ``replay``: send the command again when the connection comes back, instead of ending it with
+    PartnerGone; right for commands that may be carried out twice.
 
-    Results: ``status`` is the SCSI status, None as long as there is ``error`` instead. ``sense`` is
-    sense data. ``residual`` counts the bytes that were *not* moved, of the direction that has data
-    (data-in if both have), ``overflow`` those that the command had more than the buffer could take.
+    Results: ``status`` is the SCSI status, None if there was no answer (yet) or ``error`` is set. ``sense`` is
+    the sense data. ``residual`` is the number of bytes that were *not* moved, of the direction that has data
+    (data-in if both have), ``overflow`` the number of bytes that the buffer had no room for.
 
     SRP r16a reports a shortfall as DIUNDER or DOUNDER. Servers made for ibmvscsi report it as DIOVER or
-    DOOVER, the only flags that ibmvscsi reads. Both are understood: an overrun of a command whose CDB
-    asked for no more than the buffer holds cannot be one, so it is a shortfall.
+    DOOVER, the only flags that ibmvscsi reads. Both are understood: if the CDB of a command asked for no more
+    than the buffer holds, an overrun is impossible, so it is taken for a shortfall.
     """
 
     def __cinit__(self):
@@ -118,8 +118,8 @@ cdef class Command(Request):
 cdef class Pending(Command):
     """A command that has been submitted; :meth:`Session.submit` makes them.
 
-    ``done`` says whether :meth:`outcome` has something to tell; ``abandoned`` why nobody waits for it
-    any more.
+    ``done``: whether :meth:`outcome` can be called. ``abandoned``: the error for which the caller has given the
+    command up, else None.
     """
 
     def __cinit__(self):
@@ -136,7 +136,7 @@ cdef class Pending(Command):
 
     @property
     def chunks(self):
-        """The pieces of the session's data memory that it has."""
+        """Numbers of the chunks of the session's data memory that the command uses."""
         return self.pieces if self.chunk < 0 else (self.chunk,)
 
     @chunks.setter
@@ -153,15 +153,18 @@ cdef class Pending(Command):
         return five(Result, self.status, self.data, self.sense, self.residual, self.overflow)
 
     def outcome(self, bint check=True):
-        """The result. Raises what prevented it, with ``check`` a ScsiError for a status that is no success."""
+        """The result. Raises ``error`` if there is one, with ``check`` a ScsiError for a status that is no success.
+
+        ValueError if the command has not ended.
+        """
         return self.ending(check)
 
     def result(self, bint check=True):
-        """Wait for the result; otherwise as :meth:`outcome`. For blocking sessions."""
+        """Wait until the command is done; then as :meth:`outcome`. For blocking sessions."""
         if not self.done:
             self.session.complete(self)
         return self.ending(check)
 
     def worth_retrying(self):
-        """Whether to try again; see :func:`pysrp.initiator.outcomes.worth_retrying`."""
+        """Whether to try the command again; see :func:`pysrp.initiator.outcomes.worth_retrying`."""
         return worth_retrying(self.cdb, self.status, self.sense)

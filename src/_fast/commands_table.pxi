@@ -1,12 +1,12 @@
-# Slots and credits: how a plain command is sent, and its answer taken. A part of commands.pyx.
+# Slots and credits: how a plain command is sent and its answer is taken. A part of commands.pyx.
 
 
 cdef class Ius:
-    """What :class:`pysrp.initiator.ius.IuMemory` has: ``view``, which begins with ``slots`` of ``iu_size`` bytes."""
+    """Base of :class:`pysrp.initiator.ius.IuMemory`: ``view`` begins with ``slots`` slots of ``iu_size`` bytes each."""
 
 
 cdef uint8_t *within(object memory, Py_ssize_t start, Py_ssize_t size, Py_buffer *lent) except NULL:
-    """``size`` bytes of memory that can be written, from ``start`` on; ``lent`` has to be released then."""
+    """``size`` writable bytes of ``memory`` from ``start`` on. The caller has to release ``lent``. ValueError."""
     PyObject_GetBuffer(memory, lent, PyBUF_WRITABLE)
     if start < 0 or size < 0 or start > lent.len - size:
         PyBuffer_Release(lent)
@@ -15,7 +15,7 @@ cdef uint8_t *within(object memory, Py_ssize_t start, Py_ssize_t size, Py_buffer
 
 
 cdef class Link:
-    """What sends IUs: :class:`pysrp._fast.client_queue.Elements` does. ``put`` is its ``send``, for SRP."""
+    """Base of :class:`pysrp._fast.client_queue.Elements`. ``put`` is ``send`` of an SRP IU, without Python objects."""
 
     cdef int put(self, Py_ssize_t slot, Py_ssize_t length, double seconds) except -1:   # pragma: no cover: as below
         raise NotImplementedError   # pragma: no cover: Elements has it
@@ -23,8 +23,8 @@ cdef class Link:
 
 @cython.final
 cdef class Slots:
-    """Slots(count): the free slots, all below ``count``. First in, first out: the memory of a request that a dead
-    connection left behind rests longest. IndexError where there is none, or no room for one more."""
+    """Slots(count): the free slots, numbers below ``count``. First in, first out: so the slot of a request that a dead
+    connection left behind is reused as late as possible. IndexError if none is free, or for one that cannot be."""
 
     def __cinit__(self, Py_ssize_t count):
         cdef Py_ssize_t i
@@ -48,7 +48,7 @@ cdef class Slots:
 
     @property
     def first(self):
-        """The one that has been free longest."""
+        """The slot that has been free longest. IndexError if none is free."""
         return self.next()
 
     cdef Py_ssize_t next(self) except -1:
@@ -75,21 +75,21 @@ cdef class Slots:
         return self.take()
 
     def append(self, Py_ssize_t slot):
-        """One is free."""
+        """Make a slot free. IndexError for a number out of range, or if all are free."""
         self.rest(slot)
 
 
 cdef class RequestSlots:
-    """What :class:`pysrp.initiator.request_table.RequestTable` has."""
+    """Base of :class:`pysrp.initiator.request_table.RequestTable`: slots, credits, and the requests in the slots."""
 
     cdef bint is_clear(self, Command command) except -1:
-        """Whether a command could be sent at once, if it is plain, and in front of nobody."""
+        """Whether a command is plain, but for its data, and can be sent at once without overtaking another request."""
         cdef Py_ssize_t size
         if self.refusal is not None or self.paused or self.largest is not None or self.stage:
             return False
         if len(self._waiting) or len(self._urgent) or self._free.count <= SPARE:
             return False
-        # With more than two credits in circulation the last two are left to task management.
+        # If the server has granted more than two credits, the last two are left to task management.
         if self.credits <= (RESERVED if self.credits + self.debits > RESERVED else 0):
             return False
         if type(command.cdb) is not bytes or type(command.lun) is not Lun or command.attribute is not SIMPLE:
@@ -100,7 +100,7 @@ cdef class RequestSlots:
     cdef int send_plain(
         self, Command command, uint64_t address, Py_ssize_t size, bint outward, double now
     ) except -1:
-        """Send a command; :meth:`is_clear` has said that it can be. ``size`` bytes of data are at ``address``."""
+        """Send a command for which :meth:`is_clear` was true. ``size`` bytes of data are at bus address ``address``."""
         cdef Ius ius = <Ius>self.memory
         cdef Py_buffer lent
         cdef Py_ssize_t slot = self._free.take()
@@ -131,7 +131,7 @@ cdef class RequestSlots:
         return self.take(tag, length)
 
     cdef bint take(self, uint64_t tag, Py_ssize_t length) except -1:
-        """Take the answer to ``tag``, of ``length`` bytes over its request, if it is plain. False: nothing was done."""
+        """Take the answer to ``tag``, ``length`` bytes in its request's slot. False: not plain; nothing was done."""
         cdef Py_ssize_t slot = tag & 0xFFFF
         cdef Ius ius
         cdef Py_buffer lent
@@ -147,7 +147,7 @@ cdef class RequestSlots:
         if command.tag != tag or command.ended:
             return False
         ius = <Ius>self.memory
-        # The target can still write there: copied once, then believed.
+        # The target can still write there: copy it once, and use only the copy.
         memcpy(rsp, within(ius.view, slot * ius.iu_size, RSP, &lent), RSP)
         PyBuffer_Release(&lent)
         delta = <int32_t>wire_get32(rsp + RSP_CREDITS)

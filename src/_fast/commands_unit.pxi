@@ -2,7 +2,7 @@
 
 
 cdef bytes short_cdb(int operation, lba, blocks, bint fua):
-    """READ (10) or WRITE (10), None where these cannot say it."""
+    """The CDB of READ (10) or WRITE (10); None if LBA or blocks do not fit."""
     cdef uint8_t cdb[10]
     cdef int64_t at, count
     if type(lba) is not int or type(blocks) is not int:
@@ -22,7 +22,7 @@ cdef bytes short_cdb(int operation, lba, blocks, bint fua):
 
 
 cdef bytes block_cdb(bint write, lba, blocks, bint fua=False):
-    """The CDB of a READ or WRITE: (10) where that can say it, else (16), as Linux does. EncodeError if neither can."""
+    """The CDB of a READ or WRITE: (10) if LBA and blocks fit, else (16), as Linux does. EncodeError if neither does."""
     cdef bytes cdb = short_cdb(0x2A if write else 0x28, lba, blocks, fua)
     if cdb is not None:
         return cdb
@@ -35,12 +35,12 @@ cdef bytes block_cdb(bint write, lba, blocks, bint fua=False):
 
 
 cdef object members(it):
-    """What somebody may have set on an object in place of a method."""
+    """The attributes of an instance, by which a method may have been replaced."""
     return getattr(it, "__dict__", ())
 
 
 cdef class Starter:
-    """What a session begins commands with: :class:`pysrp._fast.turns.Bookkeeping` does."""
+    """Base of :class:`pysrp._fast.turns.Bookkeeping`: what units need of a session to begin commands."""
 
     cdef Pending begin(
         self, lun, cdb, data_out, Py_ssize_t inward, into, double timeout, Py_ssize_t retries, Py_ssize_t block_size,
@@ -56,9 +56,9 @@ cdef class Starter:
 
 
 cdef class CalledUnit:
-    """What :class:`pysrp.initiator.units.ScannedUnit` has: its session, its LUN, and what is known of its blocks.
+    """Base of :class:`pysrp.initiator.units.ScannedUnit`: session, LUN and block size, and plain reads and writes.
 
-    A subclass's own ``start_read`` or ``start_write`` is used for all.
+    If a subclass overrides ``start_read`` or ``start_write``, every read or write goes through that.
     """
 
     def __cinit__(self):
@@ -96,13 +96,13 @@ cdef class CalledUnit:
     cdef Py_ssize_t known(self) except -1:
         if not self.block:
             return 0
-        # No unit has changed since the session's epoch began.
+        # The session counts its epoch up when a unit changes: no change since then, so `changed` need not be asked.
         if (self.direct is None or self._asked < self.direct._epoch) and self._asked < self.whose.changed(self.lun):
             return 0
         return self.block if self.block == self.meant else 0
 
     def size_known(self):
-        """Bytes in a block, if that is known and what calls are meant in; else 0."""
+        """Bytes of a block; 0 if not known, or if the unit's block size is not the one that calls are meant in."""
         return self.known()
 
     cdef Pending reading(self, lba, blocks, Py_ssize_t block_size, into, Py_ssize_t retries):
@@ -130,7 +130,7 @@ cdef class CalledUnit:
             replay=self.whose.replay)
 
     def start_read(self, lba, blocks, block_size, into=None, retries=IO_RETRIES):
-        """Submit one READ: (10) where that can say it, else (16), as Linux does."""
+        """Submit one READ: (10) if LBA and blocks fit, else (16), as Linux does. ``block_size`` is in bytes."""
         return self.reading(lba, blocks, block_size, into, retries)
 
     def start_write(self, lba, data, block_size, fua=False, retries=IO_RETRIES):
@@ -154,14 +154,14 @@ cdef class CalledUnit:
         return 0 < blocks * size <= most
 
     def begin_read(self, lba, blocks, into=None):
-        """One READ that has been submitted; None where one will not do, or it is not known what blocks are."""
+        """Submit one READ. None, and nothing is done, if one command cannot move it or the block size is not known."""
         cdef Py_ssize_t size = self.known()
         if self.direct is None or not size or not self.one_will_do(blocks, size):
             return None
         return self.one_read(lba, blocks, size, into)
 
     def begin_write(self, lba, data, fua):
-        """One WRITE that has been submitted, as :meth:`begin_read`."""
+        """Submit one WRITE, or return None, as :meth:`begin_read`."""
         cdef Py_ssize_t size = self.known()
         if self.direct is None or not size or type(data) is not bytes:
             return None
@@ -170,7 +170,7 @@ cdef class CalledUnit:
         return self.one_write(lba, data, size, fua)
 
     def read_now(self, lba, blocks, into=None):
-        """One READ and its data, in a blocking session. None where one will not do, or it was answered with less."""
+        """The data of one READ, in a blocking session. None as :meth:`begin_read`, or if fewer bytes have come."""
         cdef Pending pending = self.begin_read(lba, blocks, into)
         if pending is None:
             return None
@@ -178,7 +178,7 @@ cdef class CalledUnit:
         return data_of(pending)
 
     def write_now(self, lba, data, fua):
-        """One WRITE, in a blocking session; whether it has been done, which it has not where one will not do."""
+        """Do one WRITE, in a blocking session. False, and nothing is done, where :meth:`begin_write` returns None."""
         cdef Pending pending = self.begin_write(lba, data, fua)
         if pending is None:
             return False
@@ -188,18 +188,18 @@ cdef class CalledUnit:
 
 
 cdef class BlockingUnit(CalledUnit):
-    """What a unit of a blocking session has besides."""
+    """A unit of a blocking session: the methods that only such a session has."""
 
     def submit_read(self, lba, blocks=1, into=None):
-        """Start one READ of what one command can move; :meth:`Session.gather` waits for many.
+        """Start one READ of up to ``max_transfer`` bytes; :meth:`Session.gather` waits for many.
 
-        ``into`` is a writable buffer of that length, which is filled instead of making an object for the data.
+        ``into`` is a writable buffer of that length, which gets the data instead of a new object.
         """
         view = None if into is None else memoryview(into).cast("B")
         return self.one_read(lba, blocks, self.known() or self._block_size(), view)
 
     def submit_write(self, lba, data):
-        """Start one WRITE of what one command can move."""
+        """Start one WRITE of up to ``max_transfer`` bytes of ``data``, whole blocks."""
         return self.one_write(lba, data, self.known() or self._block_size(), False)
 
     def _block_size(self):
@@ -207,14 +207,14 @@ cdef class BlockingUnit(CalledUnit):
 
 
 def data_of(Pending pending not None):
-    """What a READ has read; None if that is less than was asked for. Raises what went wrong."""
+    """The data of a READ, None if they are fewer than was asked for. Raises as :meth:`Pending.outcome`."""
     if pending.status is not GOOD or pending.error is not None:
         pending.outcome()
     return None if pending.residual else pending.data
 
 
 def check_written(Pending pending not None):
-    """Raise what went wrong with a WRITE, SrpError if it has written less."""
+    """Raise as :meth:`Pending.outcome` if a WRITE has failed, SrpError if it has written less than asked for."""
     if pending.status is not GOOD or pending.error is not None:
         pending.outcome()
     if pending.residual:

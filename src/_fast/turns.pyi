@@ -14,20 +14,20 @@ from pysrp.lun import Lun
 from pysrp.vscsi.client import ClientAdapter
 
 SEND_BATCH: int
-"""Elements that are collected before they are sent."""
+"""Elements that are collected and then sent together."""
 
 LONGEST_SLEEP: float
-"""Seconds that a port waits at a time: a signal that comes just before the system call does not end it."""
+"""Seconds of one wait of a port at most, as a signal just before the system call does not end the wait."""
 
 QUEUE_FULL_WAIT: float
 """Seconds until sending is tried again when the partner's queue was full."""
 
 def roster_of(loop: asyncio.AbstractEventLoop) -> Roster:
-    """The roster of an event loop, which is made for the first session that asks."""
+    """The roster of an event loop. It is made for the first session that asks."""
 
 @final
 class Roster:
-    """The sessions of an event loop: one descriptor of it for them all, and one call for what has come for many."""
+    """The sessions of an event loop, which watches one descriptor for all of them and makes one call for a round."""
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop: ...
@@ -35,9 +35,9 @@ class Roster:
     def alarm(self) -> Alarm: ...
     def __new__(cls, loop: asyncio.AbstractEventLoop) -> Roster: ...
     def join(self, session: Bookkeeping, fd: int) -> None:
-        """Look after a session: call its ``_readable`` when ``fd`` is, its port's descriptor. OSError if that cannot be."""
+        """Serve a session: call its ``_readable`` when ``fd``, its port's descriptor, is readable. Raises OSError."""
     def leave(self, session: Bookkeeping, fd: int) -> None:
-        """The opposite. Harmless when repeated."""
+        """The opposite of :meth:`join`. Does nothing if the session has not joined."""
     def heard(self) -> None: ...
     def look(self) -> None: ...
     def send(self) -> None: ...
@@ -63,10 +63,10 @@ class Bookkeeping(Starter):
     _output: list[bytes]
     _watchers: list[asyncio.Future[None]]
     _lane: ClientLane | None
-    """What has the port, the slots and the data memory, while a workload is under way."""
+    """The lane that uses the port, the slots and the data memory while a workload runs."""
     @property
     def _roster(self) -> Roster | None:
-        """Of the loop that the session belongs to, in asyncio."""
+        """The roster of the session's event loop, in asyncio."""
     _login_epoch: int
     _logins: int
     _max_transfer: int
@@ -91,9 +91,10 @@ class Bookkeeping(Starter):
     ) -> Pending: ...
     _alarm: Alarm
     def awaited(self, pending: Pending) -> Awaitable[None]:
-        """What to await, once, until a command is done; it is given up if the task does not go on. For asyncio.
+        """An awaitable, for one use, that ends when a command is done. For asyncio.
 
-        PartnerGone when the session is closed, TransportError when it has not been connected.
+        If the task is cancelled or closed, the command is given up. PartnerGone when the session is closed,
+        TransportError when it has not been connected.
         """
     def _promise(self, pending: Pending) -> Awaitable[None]: ...
     def flush(self) -> None:

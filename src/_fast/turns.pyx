@@ -1,9 +1,9 @@
 # cython: nonecheck=True, boundscheck=True
-"""The bookkeeping of an initiator's session, where it is done for each command: begin, take a turn, end.
+"""The bookkeeping of an initiator's session that every command needs: begin it, take a turn, end it.
 
-:class:`pysrp.initiator.turns.Turns` and the layers above it are made from :class:`Bookkeeping`. What is out of the
-ordinary is theirs: the methods here call them by name. Nothing can interrupt what is here but what it calls; an
-exception that comes out of that leaves ``_inside`` set, as there.
+:class:`pysrp.initiator.turns.Turns` and the layers above it inherit from :class:`Bookkeeping`, and do all that is not
+plain; the methods here call theirs by name. Only what these methods call can interrupt them, with an exception: that
+leaves ``_inside`` set, as it does in the layers above.
 """
 
 from cpython.bytes cimport PyBytes_GET_SIZE
@@ -35,7 +35,7 @@ LONGEST_SLEEP = 0.5
 QUEUE_FULL_WAIT = 0.001
 
 cdef enum:
-    BATCH = 8               # elements that are collected before they are sent
+    BATCH = 8               # elements that are collected and then sent together
 
 SEND_BATCH = BATCH
 
@@ -51,7 +51,7 @@ cdef inline double seconds_now() noexcept nogil:
     return <double>clock_ns() / 1e9
 
 
-# To await what is over.
+# Awaited for a command that is done already.
 cdef Promise NOTHING = Promise(Alarm(None))
 NOTHING.over = True
 
@@ -60,7 +60,7 @@ include "turns_loop.pxi"
 
 
 cdef class Bookkeeping(Starter):
-    """What a session has under way."""
+    """The commands that a session has under way, and their turns."""
 
     cdef public bint _inside, _asking, _opened, _closed, _gone, _signals, _staying, _looped, _flushing
     cdef public object port, _scope, _staged, _delayed, _told
@@ -74,12 +74,12 @@ cdef class Bookkeeping(Starter):
     cdef public Alarm _alarm
     cdef public object _lane
     cdef readonly Roster _roster
-    cdef Adapter near               # the port, where its queue is in reach of the roster
+    cdef Adapter near               # the port, if the roster may use its queue in C
     cdef bint roused, rung
     cdef int idle
 
     def __cinit__(self):
-        # Somebody's own way of submitting is used for all.
+        # A subclass that overrides submit() gets all commands.
         self.direct = type(self).submit is Bookkeeping.submit
         self._timer_at = FOREVER
 
@@ -91,20 +91,20 @@ cdef class Bookkeeping(Starter):
     ):
         """Start a command and return at once; it is sent as soon as credits and memory allow it.
 
-        While others are unanswered up to eight are collected, as each sending may wake the server: they go
-        out when the caller waits for anything, or by :meth:`flush`.
+        As each send may wake the server, up to eight commands are collected while others are unanswered. They are
+        sent when the caller waits for anything, or by :meth:`flush`.
 
-        ``lun`` is a :class:`~pysrp.lun.Lun`, or becomes one.
-        ``data_out`` is bytes-like and copied before it is sent, which may be later: leave it alone until
-        the command is done. ``data_in_length`` is the room for data in bytes; they end in the result, or in
-        ``into``, a writable memoryview of bytes of that length. ``retries``: how often it is submitted
-        again after a unit attention, BUSY, and what else passes by itself; after an abort only what may be carried out
-        twice (COMPARE AND WRITE may not, nor most of PERSISTENT RESERVE OUT). ``timeout``, ``block_size`` and
-        ``replay`` are those of :class:`~pysrp.initiator.requests.Command`. If this raises, nothing is under way.
+        ``lun`` is a :class:`~pysrp.lun.Lun`, or what one can be made from.
+        ``data_out`` is bytes-like. It is copied before it is sent, which may be later: do not change it until
+        the command is done. ``data_in_length`` is the room for data-in, in bytes. The data end in the result, or in
+        ``into``, a writable memoryview of that many bytes. ``retries``: how often the command is submitted
+        again after a unit attention, BUSY, and other errors that pass by themselves; after an abort only if it may be
+        carried out twice (COMPARE AND WRITE may not, nor most of PERSISTENT RESERVE OUT). ``timeout``, ``block_size``
+        and ``replay`` are those of :class:`~pysrp.initiator.requests.Command`. If this raises, no command was begun.
 
-        Raises ValueError for more data than one command of this session can move, for a time limit that is none, and
+        Raises ValueError for more data than one command of this session can move, for an invalid timeout, and
         for an ``into`` of another length or in pieces; TypeError for an ``into`` that cannot be written; PartnerGone
-        when the session is closed; EncodeError or TypeError for a LUN that is none.
+        when the session is closed; EncodeError or TypeError for an invalid LUN.
         """
         return self.begin(lun, cdb, data_out, data_in_length, into, timeout, retries, block_size, replay, attribute)
 
@@ -122,7 +122,7 @@ cdef class Bookkeeping(Starter):
             raise ValueError(f"data_in_length {inward}: at least 0")
         pending = Pending.__new__(Pending)
         pending.session = self
-        # Books are kept by its bytes: a number or a text would fail there, in the middle of a turn.
+        # Others use the Lun's bytes: a number or a text would fail there, in the middle of a turn.
         pending.lun = lun if type(lun) is Lun else Lun(lun)
         pending.cdb = cdb
         pending.length = inward
@@ -159,16 +159,16 @@ cdef class Bookkeeping(Starter):
         return pending
 
     cdef int begun(self) except -1:
-        """A command has been begun from within a loop: have it sent, and its time limit minded."""
+        """A command has been begun in an event loop: have it sent, and set the timer for its timeout."""
         if self._output and self._roster is not None:
             if not self._flushing:
-                self._roster.later(self)    # which minds the time limit, too
+                self._roster.later(self)    # which sets the timer, too
         elif self.until() < self._timer_at:
             self._schedule()
         return 0
 
     cdef bint start_plain(self, Pending pending, Py_ssize_t outward) except -1:
-        """Send a command that is plain, and that nothing stands in the way of. False: nothing was done."""
+        """Send a command if it is plain and can be sent at once. False: nothing was done."""
         cdef RequestSlots srp = self.srp
         cdef DataMemory staging = self.staging
         cdef Py_ssize_t size = max(pending.length, outward), waiting
@@ -212,7 +212,7 @@ cdef class Bookkeeping(Starter):
 
     @property
     def max_transfer(self):
-        """Bytes that one command may move: the least of the server's limit, the transport's and this session's."""
+        """Bytes that one command may move: the smallest of the limits of the server, the transport and this session."""
         return self.most()
 
     # A turn.
@@ -222,7 +222,7 @@ cdef class Bookkeeping(Starter):
         self.work_on(None)
 
     cdef int work_on(self, elements) except -1:
-        """The same with elements that have come; None: whatever has."""
+        """The same with ``elements``, which have come; None: with all that the port has."""
         if self._inside:
             self.recover()
         self._inside = True
@@ -241,7 +241,7 @@ cdef class Bookkeeping(Starter):
         self.turn(elements)
 
     cdef int turn(self, list elements) except -1:
-        """Deal with ``elements``, which have come, and with what time has brought."""
+        """Deal with ``elements``, which have come, and with timeouts and retries that are due."""
         cdef RequestSlots srp = self.srp
         cdef double now = seconds_now()
         cdef Connection engine = self.engine
@@ -270,7 +270,7 @@ cdef class Bookkeeping(Starter):
         return 0
 
     cdef bint took(self, list elements) except -1:
-        """Take those from the first one on that are plain; whether these are all, and nobody waits to send more."""
+        """Take plain answers up to the first that is not. True: these were all, and no request waits to be sent."""
         cdef RequestSlots srp = self.srp
         cdef Py_ssize_t at = 0, count = len(elements)
         if self.engine.exchange is not None:
@@ -283,7 +283,7 @@ cdef class Bookkeeping(Starter):
         return False
 
     def _pause(self):
-        """When :meth:`_work` is wanted again even if nothing comes (monotonic time)."""
+        """When :meth:`_work` has to be called again even if nothing comes (monotonic time)."""
         return self.until()
 
     cdef double until(self) except? -1:
@@ -299,14 +299,14 @@ cdef class Bookkeeping(Starter):
         return until
 
     def _ready(self):
-        """Before a call waits for anything: raise what it would wait for in vain, mend what was left half way."""
+        """Before a call waits: raise if it would wait in vain, and recover if a turn was left half way."""
         if not self._opened:
             raise self._not_open()
         if self._inside:
             self.recover()
 
     def _once(self, double limit):
-        """Wait until something comes, at most to ``limit`` and not for long, and deal with it."""
+        """Wait until something comes, at most until ``limit`` and LONGEST_SLEEP seconds, and deal with it."""
         cdef double until
         PyErr_CheckSignals()
         self._ready()
@@ -331,11 +331,11 @@ cdef class Bookkeeping(Starter):
         return 0
 
     def complete(self, Pending pending not None):
-        """Wait until a command is done. If that is interrupted, the command is given up."""
+        """Wait until a command is done. If an exception interrupts that, the command is given up."""
         self.wait_for(pending)
 
     def awaited(self, Pending pending not None):
-        """What to await until a command is done; it is given up if the task does not go on."""
+        """An awaitable for the end of a command. If the task is cancelled or closed, the command is given up."""
         if pending.done:
             return NOTHING
         if not self._opened:
@@ -343,7 +343,7 @@ cdef class Bookkeeping(Starter):
         return self.promise(pending, pending)
 
     def _promise(self, Pending pending not None):
-        """The same for a command that is not done, and that somebody else gives up."""
+        """The same for a command that is not done, and that the caller gives up itself."""
         return self.promise(pending, None)
 
     cdef Promise promise(self, Pending pending, given_up):
@@ -384,7 +384,7 @@ cdef class Bookkeeping(Starter):
         self.push()
 
     cdef int push(self) except -1:
-        """Send what the engine has to say."""
+        """Send the elements that the engine has collected."""
         cdef list output = self._output
         cdef Py_ssize_t sent
         try:
@@ -407,7 +407,7 @@ cdef class Bookkeeping(Starter):
         self.finish()
 
     cdef int finish(self) except -1:
-        """Take in what has ended."""
+        """Deal with the requests that have ended."""
         cdef RequestSlots srp = self.srp
         cdef list ended
         cdef Py_ssize_t at
@@ -424,7 +424,7 @@ cdef class Bookkeeping(Starter):
                     elif self._live.end(request) and request.owner is not None:
                         self._told.append(partial(request.owner, request))
             finally:
-                if at < len(ended):     # a port that refuses what is tried again: the others have ended all the same
+                if at < len(ended):     # a retry has raised in the port: the remaining requests have ended all the same
                     srp.ended[:0] = ended[at:]
         while self._staged and not self.engine.unanswered and self.staging.place(self._staged[0]):
             self._send(self._staged.popleft())
@@ -433,7 +433,7 @@ cdef class Bookkeeping(Starter):
         return 0
 
     cdef bint end_plain(self, Pending pending) except -1:
-        """End a command that has been carried out. False: nothing was done, as something is to be considered."""
+        """End a command that was answered with GOOD. False: nothing was done, as the case is not plain."""
         if pending.error is not None or pending.status is not GOOD or pending.abandoned is not None:
             return False
         if pending.block_size and pending.epoch != self._epoch:
@@ -444,7 +444,7 @@ cdef class Bookkeeping(Starter):
         pending.done = True
         waiter = pending.waiter
         if type(waiter) is Promise:
-            (<Promise>waiter).end(pending)      # which calls nothing, but has been told
+            (<Promise>waiter).end(pending)      # here, not in _tell(): a promise calls no code of the caller's
         elif waiter is not None:
             self._told.append(partial(waiter, pending))
         self._live.end(pending)

@@ -29,14 +29,14 @@ cdef extern from "<unistd.h>" nogil:
 
 cdef enum:
     EVENTS = 64
-    TOGETHER = 8            # sessions for which is rung at once: the first of them has to wait for the last one
-    PATIENCE = 64           # rounds in which a session is looked at in vain before its descriptor is looked at, too
+    TOGETHER = 8            # doorbells that are rung together: the first one waits until the last one is wanted
+    PATIENCE = 64           # rounds in which a session's queue was empty before its descriptor is checked, too
 
-cdef object rosters = WeakValueDictionary()     # by the ids of their loops
+cdef object rosters = WeakValueDictionary()     # by id(loop)
 
 
 def roster_of(loop):
-    """The roster of an event loop, which is made for the first session that asks."""
+    """The roster of an event loop. It is made for the first session that asks."""
     roster = rosters.get(id(loop))
     if roster is None or roster.loop is not loop:
         roster = rosters[id(loop)] = Roster(loop)
@@ -45,11 +45,11 @@ def roster_of(loop):
 
 @cython.final
 cdef class Roster:
-    """Roster(loop): the sessions of an event loop, which has one descriptor for them all, and one call for a round.
+    """Roster(loop): the sessions of an event loop, which watches one descriptor for all and makes one call for a round.
 
-    In a round what has come for any of them is taken, then the tasks that wait for it go on, then what these submit is
-    sent. As long as rounds find something, the next one follows soon, and looks into the queues of those that were
-    rung for: nobody needs to ring for these then. When a round finds nothing, their doorbells are wanted again.
+    A round takes what has come for any session, then runs the tasks that wait for it, then sends what these submit.
+    As long as rounds find something, the next one follows soon, and looks into the queues of the sessions that were
+    rung for before: their servers need not ring then. When rounds find nothing more, their doorbells are armed again.
     """
 
     cdef object __weakref__
@@ -57,11 +57,11 @@ cdef class Roster:
     cdef readonly Alarm alarm
     cdef int epoll
     cdef dict sessions      # by their descriptors
-    cdef list roused        # those whose queues are looked at in each round
-    cdef list unsent        # those that have something to be sent
-    cdef list owing         # ports of those that have sent something and have yet to ring
-    cdef bint going, again  # a round is under way; another one will be
-    cdef double found       # when one last found something
+    cdef list roused        # sessions whose queues are looked at in each round
+    cdef list unsent        # sessions that have something to send
+    cdef list owing         # ports that have sent something and have not rung yet
+    cdef bint going, again  # a round is under way; another round is scheduled
+    cdef double found       # when a round last found something
 
     def __cinit__(self, loop):
         self.loop = loop
@@ -77,14 +77,14 @@ cdef class Roster:
             c_close(self.epoll)
 
     def join(self, Bookkeeping session not None, int fd):
-        """Look after a session: call its ``_readable`` when ``fd`` is, that of its port. OSError if that cannot be."""
+        """Serve a session: call its ``_readable`` when ``fd``, its port's descriptor, is readable. Raises OSError."""
         cdef epoll_event event
         port = session.port
         if self.sessions.get(fd) is session:
             return
         if self.epoll < 0:
             self.open()
-        # Somebody's own ways of polling and sending are used for all.
+        # A port that overrides poll() or send_many() gets all elements by these.
         near = isinstance(port, Adapter)
         for name in ("poll", "send_many"):
             near = near and getattr(type(port), name) is getattr(Adapter, name) and name not in members(port)
@@ -99,13 +99,13 @@ cdef class Roster:
         self.sessions[fd] = session
 
     def leave(self, Bookkeeping session not None, int fd):
-        """The opposite. Harmless when repeated."""
+        """The opposite of :meth:`join`. Does nothing if the session has not joined."""
         if self.sessions.get(fd) is not session:
             return
         del self.sessions[fd]
         session._roster = session.near = None
-        session.roused = session.rung = session._flushing = False   # it may join another one
-        epoll_ctl(self.epoll, EPOLL_CTL_DEL, fd, NULL)      # which a closed descriptor does not need
+        session.roused = session.rung = session._flushing = False   # it may join another roster
+        epoll_ctl(self.epoll, EPOLL_CTL_DEL, fd, NULL)      # fails if the descriptor is closed, and so removed already
         self.close_unused()
 
     cdef int open(self) except -1:
@@ -131,7 +131,7 @@ cdef class Roster:
         return 0
 
     def heard(self):
-        """As a callback of the loop: the descriptor is readable."""
+        """Callback of the loop: the epoll descriptor is readable."""
         cdef epoll_event events[EVENTS]
         cdef Bookkeeping session
         cdef int i, count = epoll_wait(self.epoll, events, EVENTS, 0)
@@ -143,12 +143,12 @@ cdef class Roster:
         self.go_round()
 
     def look(self):
-        """As a callback of the loop: the round after one that found something."""
+        """Callback of the loop: the round after one that found something."""
         self.again = False
         self.go_round()
 
     def send(self):
-        """As a callback of the loop: send what the tasks have submitted."""
+        """Callback of the loop: send what the tasks have submitted."""
         cdef Bookkeeping session
         cdef Adapter near
         try:
@@ -166,18 +166,18 @@ cdef class Roster:
                     self.owe(near)
         finally:
             ring_all(self.owing)
-            if self.unsent:     # Ctrl-C
+            if self.unsent:     # KeyboardInterrupt has ended the loop above
                 self.loop.call_soon(self.send)
 
     cdef Adapter hush(self, Bookkeeping session):
-        """What a session sends next rings for nobody; :meth:`owe` gets what this returns, whatever has come between."""
-        # Of few sessions each goes on while its server is at work already.
+        """Let a session send without a doorbell; in any case :meth:`owe` must be given what this returns."""
+        # With few sessions each rings at once, so that its server works while the session goes on.
         if session.near is not None and len(self.sessions) >= TOGETHER:
             session.near.hushed = True
         return session.near
 
     cdef int owe(self, Adapter near) except -1:
-        """Its doorbell is rung with those of others, at the end of the round at the latest."""
+        """Ring the doorbell that ``near`` owes, together with others, at the latest at the end of the round."""
         if near is not None:
             near.hushed = False
             if near.owed:
@@ -187,7 +187,7 @@ cdef class Roster:
         return 0
 
     cdef int later(self, Bookkeeping session) except -1:
-        """A session has something to be sent when the tasks of this round have had their turn."""
+        """Have a session flushed after the tasks of this round have had their turn."""
         session._flushing = True
         self.unsent.append(session)
         if len(self.unsent) == 1 and not self.going:
@@ -202,12 +202,12 @@ cdef class Roster:
         return 0
 
     cdef int tell(self, error) except -1:
-        """As asyncio does of an exception that comes out of a callback."""
+        """Report an exception as asyncio reports one of a callback."""
         self.loop.call_exception_handler({"message": "pysrp: an exception in a session's turn", "exception": error})
         return 0
 
     cdef int go_round(self) except -1:
-        # The tasks go on in here, at once: no task is running.
+        # The alarm runs the tasks right here: this is a callback, and no task is running.
         self.going = self.alarm.held = True
         try:
             self.take_all()
@@ -248,7 +248,7 @@ cdef class Roster:
                         session.roused = True
                         self.roused.append(session)
         finally:
-            self.roused.extend(roused)      # an interrupt: the others are not to be forgotten
+            self.roused.extend(roused)      # after an exception: the sessions that have not had their turn
         if found:
             self.found = seconds_now()
         elif self.roused and self.is_over():
@@ -261,7 +261,7 @@ cdef class Roster:
         return 0
 
     cdef bint is_over(self) except -1:
-        """Whether it does not pay to look once more: what comes soon costs less without a doorbell."""
+        """Whether rounds have found nothing for so long that doorbells pay. Before that another look costs less."""
         cdef Bookkeeping session = self.roused[0]
         if session.near is None or session.near.crowded:
             return True
@@ -280,14 +280,14 @@ cdef class Roster:
         return 0
 
     cdef int settle(self, Bookkeeping session) except -1:
-        """Nothing has come for a session: hear and want its doorbell, and do whatever there is to do besides."""
+        """Nothing has come for a session: clear its doorbell and arm it again, and do all else that is due."""
         cdef bint rung = session.rung
         session.rung = False
         try:
             if session.near is None or session._lane is not None:
-                session._readable()     # a lane looks after the queue itself
+                session._readable()     # a lane takes from the queue itself
             elif session.near.settle(rung):
-                # Until it is quiet: the descriptor tells but once.
+                # Repeated until there is nothing to do, as the descriptor is edge-triggered.
                 session.rung = True
                 self.rouse(session)
                 session._readable()
@@ -296,9 +296,9 @@ cdef class Roster:
         return 0
 
     cdef int left_half_way(self, Bookkeeping session, error) except -1:
-        """An exception came out of a session's turn: it is told, or raised if the loop is to end."""
+        """A session's turn has raised ``error``: report it, or raise it if it is to end the loop (no Exception)."""
         if session._inside:
-            self.loop.call_soon(session._readable)      # mends it: its tasks are not to wait for their time limits
+            self.loop.call_soon(session._readable)      # recovers, so that tasks need not wait for their timeouts
         if not isinstance(error, Exception):
             raise error
         self.tell(error)
