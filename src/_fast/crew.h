@@ -1,6 +1,6 @@
 /*
- * Threads for requests of a medium that may block. They come with the work, up to so many, and go when there is none for
- * a while. What they do may take for ever: a crew is one medium's, and nobody else waits for it.
+ * Threads for requests of a medium that may block. They are started when there is work, up to a number, and end when
+ * there has been none for a while. A request may block for ever, so each medium has crews of its own.
  */
 #ifndef PYSRP_CREW_H
 #define PYSRP_CREW_H
@@ -16,23 +16,23 @@
 
 enum { CREW_IDLE = 5 };		/* seconds after which a thread without work ends */
 
-/* What one thread of a crew has of its own. */
+/* One thread of a crew. */
 struct crew_hand {
 	void *owner;
-	int fd;		/* opened by the work, closed with the thread; -1: none, -2: there can be none */
-	int wanted;	/* with the crew's lock: there is work, or it is to end */
+	int fd;		/* opened by work(), closed when the thread ends; -1: none yet, -2: it cannot be opened */
+	int wanted;	/* with the crew's lock: there is work, or the thread has to end */
 	pthread_cond_t wake;
 	struct crew_hand *next;
 };
 
 struct crew {
 	pthread_mutex_t lock;
-	pthread_cond_t gone;		/* the last thread */
-	struct pysrp_io *first, **last;		/* what waits for a thread */
-	struct crew_hand *idle;		/* threads that rest, who worked last first: the others may go */
+	pthread_cond_t gone;		/* the last thread has ended */
+	struct pysrp_io *first, **last;		/* requests that wait for a thread */
+	struct crew_hand *idle;		/* idle threads, the one that worked last first, so that the others may end */
 	unsigned threads, most;
-	int together;		/* one thread takes all that waits, as a list */
-	int ended;
+	int together;		/* one thread takes all requests that wait, as a list */
+	int ended;		/* idle threads end at once */
 	void *owner;
 	void (*work)(struct crew_hand *hand, struct pysrp_io *list);
 };
@@ -46,7 +46,7 @@ static void crew_begin(struct crew *crew, unsigned most, int together, void *own
 	pthread_cond_init(&crew->gone, NULL);
 }
 
-/* With the lock: take what is next. */
+/* With the lock: take the next request, or with `together` all. */
 static struct pysrp_io *crew_take(struct crew *crew)
 {
 	struct pysrp_io *io = crew->first;
@@ -62,7 +62,7 @@ static struct pysrp_io *crew_take(struct crew *crew)
 	return io;
 }
 
-/* With the lock: wake the thread that has rested for the shortest time, if one rests. */
+/* With the lock: wake the thread that has been idle for the shortest time, if one is idle. */
 static void crew_wake(struct crew *crew)
 {
 	struct crew_hand *hand = crew->idle;
@@ -74,7 +74,7 @@ static void crew_wake(struct crew *crew)
 	pthread_cond_signal(&hand->wake);
 }
 
-/* With the lock: sleep until there is work; 0: there has been none for a while, or there will be none. */
+/* With the lock: sleep until there is work. 0: the thread has to end: no work for a while, or `ended` is set. */
 static int crew_rest(struct crew *crew, struct crew_hand *hand)
 {
 	struct crew_hand **at;
@@ -121,12 +121,12 @@ static void *crew_serve(void *argument)
 		close(hand.fd);
 	pthread_cond_destroy(&hand.wake);
 	if (!--crew->threads)
-		pthread_cond_signal(&crew->gone);	/* crew_end() may wait: after the lock is free nothing is touched */
+		pthread_cond_signal(&crew->gone);	/* crew_end() may free the crew after the unlock */
 	pthread_mutex_unlock(&crew->lock);
 	return NULL;
 }
 
-/* With the lock: one thread more, if the system gives one. Signals are for threads of the interpreter's. */
+/* With the lock: start one more thread, if the system has one. It blocks all signals: they are for Python's threads. */
 static void crew_grow(struct crew *crew)
 {
 	pthread_t thread;
@@ -143,7 +143,7 @@ static void crew_grow(struct crew *crew)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-/* Have a request worked on. Not 0: there is no thread, and nothing has happened. */
+/* Have a thread work on a request. EAGAIN: no thread could be started, and nothing was done. */
 static int crew_put(struct crew *crew, struct pysrp_io *io)
 {
 	int error = 0;
@@ -163,7 +163,7 @@ static int crew_put(struct crew *crew, struct pysrp_io *io)
 	return error;
 }
 
-/* Whether a request still waited here, untouched; it does not any more. */
+/* Take back a request that waits here and has not been begun; whether that was so. */
 static int crew_withdraw(struct crew *crew, struct pysrp_io *io)
 {
 	struct pysrp_io **at;
@@ -182,7 +182,7 @@ static int crew_withdraw(struct crew *crew, struct pysrp_io *io)
 	return found;
 }
 
-/* No more work comes, but for what the work that there is leads to: threads that rest end. */
+/* No more requests come, except from requests that are under way. Idle threads end from now on. */
 static void crew_dismiss(struct crew *crew)
 {
 	pthread_mutex_lock(&crew->lock);
@@ -192,7 +192,7 @@ static void crew_dismiss(struct crew *crew)
 	pthread_mutex_unlock(&crew->lock);
 }
 
-/* Nothing waits, nobody puts anything: wait for the threads. */
+/* Called when no request waits and none is put any more: wait until the threads have ended. */
 static void crew_end(struct crew *crew)
 {
 	crew_dismiss(crew);

@@ -1,6 +1,6 @@
 /*
  * Moving bytes between buffers and an open file, by calls that may block: all of a request, or as much as there is before
- * the first byte that cannot be moved. For threads (crew.h); nothing here knows who waits for it.
+ * the first byte that cannot be moved. Called by threads (crew.h); knows nothing of channels and loops.
  */
 #ifndef PYSRP_FILE_BYTES_H
 #define PYSRP_FILE_BYTES_H
@@ -36,14 +36,15 @@
 #endif
 
 /*
- * statx(2), preadv2(2) and pwritev2(2) are called by number: musl has functions for them since 1.2.5 only, and a wheel for
- * musl is one for 1.2.0. The last two only where there are flags, as not all that stand for a kernel have them (qemu-user).
+ * statx(2), preadv2(2) and pwritev2(2) are called by number: musl has functions for them only since 1.2.5, and a wheel
+ * for musl is built for 1.2.0. The last two are called only if there are flags, as not every stand-in for a kernel has
+ * them (qemu-user).
  */
 
 enum {
 	FILE_VECTORS = 64,		/* buffers in one call */
-	FILE_BOUNCE = 1 << 20,		/* bytes that go by a buffer of ours at a time */
-	FILE_SMALLER = 16,		/* into so many a piece is divided to find a byte that cannot be moved */
+	FILE_BOUNCE = 1 << 20,		/* bytes that go through a bounce buffer at a time */
+	FILE_SMALLER = 16,		/* a piece is divided into so many to find the byte that cannot be moved */
 	FILE_ZEROS = 1 << 16,
 };
 #define FILE_LARGEST (UINT64_C(1) << 30)	/* bytes in one call; the kernel moves less than 2 GiB */
@@ -57,9 +58,9 @@ _Static_assert(sizeof(struct pysrp_buffer) == sizeof(struct iovec) &&
 
 struct file_bytes {
 	int fd;
-	uint32_t align;		/* offsets, lengths and addresses of a call are multiples of this: 1, but with O_DIRECT */
-	uint32_t grain;		/* bytes in which it is told what cannot be moved, a multiple of align */
-	int failed;		/* the errno of a flush that failed, for good. Atomic. */
+	uint32_t align;		/* offsets, lengths and addresses of a call are multiples of this; 1 without O_DIRECT */
+	uint32_t grain;		/* bytes of the smallest piece in which a bad byte is searched, a multiple of align */
+	int failed;		/* the errno of the first flush that failed, never cleared. Atomic. */
 };
 
 static int file_failed(struct file_bytes *file)
@@ -74,14 +75,14 @@ static void file_fail(struct file_bytes *file, int error)
 	__atomic_compare_exchange_n(&file->failed, &none, error, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 
-/* Whether it is the medium that failed, so that a part of what was asked for may be there. */
+/* Whether the errno means a medium error: then a part of the request may still succeed. */
 static int file_is_bad(int error)
 {
 	return error == EIO || error == EILSEQ || error == ENODATA || error == EBADMSG || error == EREMOTEIO ||
 	       error == EUCLEAN;
 }
 
-/* What is left of a request, `most` bytes of it: vectors for one call, and how many; *length is their bytes. */
+/* Vectors for one call, of what is left of a request, `most` bytes at most. How many vectors; *length: their bytes. */
 static unsigned file_window(const struct pysrp_io *io, uint64_t most, struct iovec *vectors, uint64_t *length)
 {
 	uint64_t skip = io->done, left = io->length - io->done;
@@ -109,7 +110,7 @@ static unsigned file_window(const struct pysrp_io *io, uint64_t most, struct iov
 	return count;
 }
 
-/* Its size now, as the kernel knows it without asking a server somewhere, which might never answer. 0: it does not. */
+/* The file's size now, as the kernel knows it without asking a file server, which might never answer. 0: unknown. */
 static uint64_t file_measure(int fd)
 {
 	struct statx found = { 0 };
@@ -127,8 +128,8 @@ static int file_writes(const struct pysrp_io *io)
 }
 
 /*
- * One call; bytes moved, or an errno below 0. 0 bytes are an error: a file has become shorter, or takes nothing. EOPNOTSUPP:
- * not with these flags.
+ * One system call. Returns the bytes moved, or a negative errno. 0 bytes become EIO: the file has become shorter, or
+ * takes nothing. EOPNOTSUPP: the flags are not supported.
  */
 static ssize_t file_call(int fd, int write, const struct iovec *vectors, unsigned count, uint64_t at, int flags)
 {
@@ -137,7 +138,7 @@ static ssize_t file_call(int fd, int write, const struct iovec *vectors, unsigne
 	do {
 		if (!flags)
 			moved = write ? pwritev(fd, vectors, (int)count, (off_t)at) : preadv(fd, vectors, (int)count, (off_t)at);
-		else /* the offset in two words: one of 64 bits has all of it, and the kernel shifts the other one out */
+		else /* the offset is two words: where a word has 64 bits the kernel ignores the second one */
 			moved = syscall(write ? SYS_pwritev2 : SYS_preadv2, (long)fd, vectors, (long)count, (long)at,
 					(long)(at >> 32), (long)flags);
 	} while (moved < 0 && errno == EINTR);
@@ -146,7 +147,7 @@ static ssize_t file_call(int fd, int write, const struct iovec *vectors, unsigne
 	return moved ? moved : -EIO;
 }
 
-/* The same for what is in one piece, to its end. */
+/* Calls until all `length` bytes of one piece of memory are moved. 0 or an errno. */
 static int file_whole(int fd, int write, void *bytes, uint64_t length, uint64_t at, int flags)
 {
 	uint64_t done = 0;
@@ -162,7 +163,7 @@ static int file_whole(int fd, int write, void *bytes, uint64_t length, uint64_t 
 	return 0;
 }
 
-/* Whether a call can be about this, as it is. */
+/* Whether offset, lengths and addresses are aligned for a call. */
 static int file_fits(const struct file_bytes *file, const struct iovec *vectors, unsigned count, uint64_t at)
 {
 	uint64_t all = at;
@@ -185,8 +186,8 @@ static void file_copy(const struct iovec *vectors, unsigned count, uint8_t *boun
 }
 
 /*
- * The same as file_call() for what does not fit, by a buffer of ours, at most FILE_BOUNCE bytes. Of the first and the last
- * unit the rest is what was there: who writes has to see to it that nobody else writes there meanwhile.
+ * The same as file_call() for what is not aligned, through a bounce buffer of at most FILE_BOUNCE bytes. A write first
+ * reads the rest of the first and last unit: the caller has to see to it that no other write is under way there.
  */
 static ssize_t file_bounced(const struct file_bytes *file, int fd, int write, const struct iovec *vectors,
 			    unsigned count, uint64_t length, uint64_t at, int flags)
@@ -217,7 +218,7 @@ static ssize_t file_bounced(const struct file_bytes *file, int fd, int write, co
 	return error ? -error : (ssize_t)length;
 }
 
-/* Go on with a request up to `until`, in pieces that begin and end at multiples of `piece`. 0 or an errno. */
+/* Go on with a request up to offset `until`, in pieces that begin and end at multiples of `piece`. 0 or an errno. */
 static int file_pieces(const struct file_bytes *file, int fd, struct pysrp_io *io, int flags, uint64_t piece,
 		       uint64_t until)
 {
@@ -244,8 +245,8 @@ static int file_pieces(const struct file_bytes *file, int fd, struct pysrp_io *i
 }
 
 /*
- * Move what is left of a READ or WRITE. 0 or an errno; then `bad` is the first byte that could not be moved. A call does not
- * say where it failed, so what failed is tried again in ever smaller pieces.
+ * Move what is left of a READ or WRITE. 0, or an errno, and `bad` is the first byte that could not be moved. A call
+ * does not tell where it failed, so the failed part is tried again in smaller and smaller pieces.
  */
 static int file_move(const struct file_bytes *file, int fd, struct pysrp_io *io)
 {
@@ -256,14 +257,14 @@ static int file_move(const struct file_bytes *file, int fd, struct pysrp_io *io)
 
 		if (!error && until == end)
 			return 0;
-		if (!error) {		/* what had failed goes well in pieces */
+		if (!error) {		/* what had failed succeeds in pieces */
 			piece = FILE_LARGEST;
 			until = end;
 		} else if (!file_is_bad(error) || piece == file->grain) {
 			io->bad = io->offset + io->done;
 			return error;
 		} else {
-			/* The call that failed was about one piece, or less. */
+			/* The call that failed was about one piece or a part of one. */
 			uint64_t behind = ((io->offset + io->done) & ~(piece - 1)) + piece;
 
 			until = behind < until ? behind : until;
@@ -272,7 +273,7 @@ static int file_move(const struct file_bytes *file, int fd, struct pysrp_io *io)
 	}
 }
 
-/* Zeros for the bytes from `at` to `end`, by writing them. */
+/* Write zeros from offset `at` to `end`. 0 or an errno. */
 static int file_write_zeros(const struct file_bytes *file, int fd, uint64_t at, uint64_t end)
 {
 	while (at < end) {
@@ -289,7 +290,7 @@ static int file_write_zeros(const struct file_bytes *file, int fd, uint64_t at, 
 	return 0;
 }
 
-/* fallocate(2). Not 0 and not an errno, but -1: this file has no such thing. */
+/* fallocate(2). 0, an errno, or -1: not supported for this file. */
 static int file_allocate(int fd, int mode, uint64_t at, uint64_t end)
 {
 	int error;
@@ -301,8 +302,8 @@ static int file_allocate(int fd, int mode, uint64_t at, uint64_t end)
 }
 
 /*
- * ZERO, or DISCARD, which leaves zeros too: a hole, or else what the file system or the device has for zeros, or else
- * written zeros. Devices do it in whole units only: what is before and behind is written.
+ * ZERO, or DISCARD, which leaves zeros too. DISCARD punches a hole if possible. Else the file system or device zeroes
+ * the range, or else zeros are written. Devices do it in whole units only: the bytes before and behind are written.
  */
 static int file_zero(const struct file_bytes *file, int fd, struct pysrp_io *io, uint32_t unit)
 {
@@ -323,21 +324,21 @@ static int file_zero(const struct file_bytes *file, int fd, struct pysrp_io *io,
 	return error;
 }
 
-/* Where data or a hole begins from `at` on, `end` at most; an errno below 0. What does not know is data. */
+/* Offset of the next data or hole from `at` on, `end` at most; or a negative errno. If unknown, all is data. */
 static int64_t file_seek(int fd, uint64_t at, int whence, uint64_t end)
 {
 	off_t found = lseek(fd, (off_t)at, whence);
 
 	if (found >= 0)
 		return (uint64_t)found < end ? found : (int64_t)end;
-	if (errno == ENXIO)	/* nothing but a hole up to the end of the file */
+	if (errno == ENXIO)	/* a hole up to the end of the file */
 		return (int64_t)end;
 	if (errno == EINVAL || errno == EOPNOTSUPP)
 		return (int64_t)(whence == SEEK_DATA ? at : end);
 	return -errno;
 }
 
-/* EXTENTS. The descriptor's position, which this moves, is nobody's: all else says where. */
+/* EXTENTS. This moves the descriptor's position, which no other call uses. */
 static int file_extents(int fd, struct pysrp_io *io)
 {
 	struct pysrp_extent *extents = (struct pysrp_extent *)io->buffers->bytes;
@@ -351,7 +352,7 @@ static int file_extents(int fd, struct pysrp_io *io)
 			until = file_seek(fd, at, SEEK_HOLE, end);
 		if (data < 0 || until < 0)
 			return (int)-(data < 0 ? data : until);
-		if (until <= (int64_t)at)	/* it changes while we look */
+		if (until <= (int64_t)at)	/* the file has changed between the two calls */
 			until = (int64_t)end;
 		extents[used] = (struct pysrp_extent){ (uint64_t)until - at, data == (int64_t)at };
 		at = (uint64_t)until;
@@ -361,8 +362,9 @@ static int file_extents(int fd, struct pysrp_io *io)
 }
 
 /*
- * A descriptor of this thread's own for writes with RWF_DSYNC. Linux tells an error of writing back once to each open file,
- * whoever asks first: with one for all threads a write that was lost would be told as the failure of another one.
+ * Open the file anew, for this thread's writes with RWF_DSYNC. Linux reports an error of writing back once to each open
+ * file description, in the first call that asks. If threads shared one, the loss of one thread's write could be
+ * reported as the failure of another's.
  */
 static int file_reopen(int fd)
 {
@@ -374,9 +376,10 @@ static int file_reopen(int fd)
 }
 
 /*
- * A WRITE that is on the medium when it is over. EOPNOTSUPP: not so. If it failed, was that the write, or has something been
- * lost that was written before? The same write without the flag tells: if it goes well, something has been lost, and that
- * is what a flush that failed means. So the call that fails is not tried again with the flag: Linux has told it.
+ * A WRITE with FUA, by RWF_DSYNC. EOPNOTSUPP: not supported. If it fails, either this write has failed, or something
+ * that was written before has been lost. The same write without the flag tells which: if it succeeds, something has
+ * been lost, and that counts as a failed flush. A second call with the flag would tell nothing: Linux reports such an
+ * error once.
  */
 static int file_move_through(struct file_bytes *file, int fd, struct pysrp_io *io)
 {

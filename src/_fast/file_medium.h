@@ -1,11 +1,13 @@
 /*
  * A file or a block device as a medium (native.h).
  *
- * The loop's own thread reads what is in the page cache (RWF_NOWAIT). What would block goes to threads (crew.h), or to an
- * io_uring, where the file has been opened for that. What the io_uring does not do well a thread does again, and says what
- * is wrong. A loop that listens looks at its io_uring itself; for others a thread waits for it.
+ * The loop's own thread reads what is in the page cache (RWF_NOWAIT). A request that would block goes to threads
+ * (crew.h), or to an io_uring if the file was opened with one. If a request fails or comes short in the io_uring, a
+ * thread does the rest again, and finds out the error. A loop that listens looks at its io_uring itself; for others a
+ * thread waits for it.
  *
- * With O_DIRECT what does not fit the device's units is read, changed and written, alone: no other write is under way then.
+ * With O_DIRECT a write that is not aligned to the device's units is done by reading, changing and writing whole units.
+ * No other write is under way then.
  */
 #ifndef PYSRP_FILE_MEDIUM_H
 #define PYSRP_FILE_MEDIUM_H
@@ -20,34 +22,34 @@
 #include "uring.h"
 
 enum {
-	FILE_MOVERS = 8,	/* threads for what waits for the device */
+	FILE_MOVERS = 8,	/* threads for requests that wait for the device */
 	/*
-	 * For writes to the page cache, which most file systems do one by one. Of small ones a second thread would only
-	 * wait in line; with large ones it has another processor's cache.
+	 * Threads for writes to the page cache, which most file systems do one by one. With small writes a second
+	 * thread would only wait for the first; with large ones it uses another processor's cache.
 	 */
 	FILE_WRITERS = 2,
-	FILE_SMALL = 1 << 16,
-	FILE_SWEEPERS = 2,	/* for ZERO and DISCARD, which may take minutes */
+	FILE_SMALL = 1 << 16,	/* bytes from which on a write is large */
+	FILE_SWEEPERS = 2,	/* threads for ZERO and DISCARD, which may take minutes */
 	FILE_FLYING = 128,	/* requests in one io_uring */
-	FILE_BATCH = 8,		/* of a loop that listens: so many are given to the kernel in one call */
+	FILE_BATCH = 8,		/* requests of a loop that listens that the kernel is given in one call */
 };
 
 struct file_medium {
 	struct pysrp_medium table;
-	pid_t process;			/* whose threads these are */
+	pid_t process;			/* the process that has the threads */
 	struct file_bytes file;
 	uint64_t size;			/* atomic */
-	uint64_t users;			/* atomic: requests under way, and 1 until it is closed */
-	/* Atomic, and relaxed: who has not seen yet that one is 0 finds out for itself. */
+	uint64_t users;			/* atomic: requests under way, and 1 until the medium is closed */
+	/* Atomic, relaxed: a thread that reads an old value tries once more, and gets the same error from the kernel. */
 	int tries_reads, tries_writes;	/* whether RWF_NOWAIT is worth a try */
 	int rings;			/* READ goes by io_uring, and with O_DIRECT WRITE too */
-	uint32_t unit;			/* of what ZERO and DISCARD do without writing */
+	uint32_t unit;			/* bytes: ZERO and DISCARD do multiples of this without writing */
 	struct crew movers, writers, writer, sweepers, flusher;
 
-	pthread_mutex_t lock;		/* with O_DIRECT: who writes */
-	unsigned writing;
-	int alone;
-	struct pysrp_io *held, **held_last;
+	pthread_mutex_t lock;		/* with O_DIRECT; protects all below */
+	unsigned writing;		/* writes under way */
+	int alone;			/* one of them is unaligned, and the only one */
+	struct pysrp_io *held, **held_last;	/* writes that wait for that */
 };
 
 struct file_channel {
@@ -55,13 +57,13 @@ struct file_channel {
 	struct file_medium *medium;
 	unsigned pending, flying;	/* requests that are not over; of them, those in the io_uring. Atomic */
 	int epoll;			/* of a loop that listens, else -1 */
-	int has_uring;			/* -1: there is none */
-	int has_waiter;			/* then nobody else takes what is over there */
+	int has_uring;			/* 1; 0: not tried yet; -1: the kernel gives none */
+	int has_waiter;			/* the thread `waiter` takes results from the io_uring, not the loop */
 	struct uring uring;
 	pthread_t waiter;
 };
 
-/* A request is about to begin: whether the file is open, and stays so until file_leave(). */
+/* A request begins. Not 0: the file is open, and stays open until file_leave(). */
 static int file_enter(struct file_medium *medium)
 {
 	uint64_t users = __atomic_load_n(&medium->users, __ATOMIC_RELAXED);
@@ -69,12 +71,12 @@ static int file_enter(struct file_medium *medium)
 	do
 		if (!users)
 			return 0;
-	/* Acquire: nothing is done with the descriptor before it is counted. */
+	/* Acquire: the descriptor is not used before the request is counted. */
 	while (!__atomic_compare_exchange_n(&medium->users, &users, users + 1, 1, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
 	return 1;
 }
 
-/* A child that was forked has none of its parent's threads, but locks that they may have held, and shares the io_uring. */
+/* A forked child has none of its parent's threads, but the locks that they may have held, and shares the io_uring. */
 static int file_forked(const struct file_medium *medium)
 {
 	return medium->process != process_id();
@@ -82,7 +84,7 @@ static int file_forked(const struct file_medium *medium)
 
 static void file_leave(struct file_medium *medium)
 {
-	/* Release and acquire: who closes it comes after all that has been done with it. */
+	/* Release and acquire: the last user closes the file after all that others have done with it. */
 	if (__atomic_sub_fetch(&medium->users, 1, __ATOMIC_ACQ_REL))
 		return;
 	close(medium->file.fd);
@@ -104,7 +106,7 @@ static int file_alone(const struct file_medium *medium, const struct pysrp_io *i
 	return ((io->offset | io->length) & (medium->file.align - 1)) != 0;
 }
 
-/* With O_DIRECT: whether this write may begin; if not, it is held until it may. */
+/* With O_DIRECT: whether this write may begin. If not, it is put into `held` until it may. */
 static int file_begins(struct file_medium *medium, struct pysrp_io *io)
 {
 	int begins;
@@ -125,7 +127,7 @@ static int file_begins(struct file_medium *medium, struct pysrp_io *io)
 	return begins;
 }
 
-/* With the lock: take what may begin now. */
+/* With the lock: take the first held write if it may begin now, else NULL. */
 static struct pysrp_io *file_next(struct file_medium *medium)
 {
 	struct pysrp_io *io = medium->held;
@@ -157,7 +159,7 @@ static void file_ends(struct file_medium *medium, const struct pysrp_io *io)
 	pthread_mutex_unlock(&medium->lock);
 }
 
-/* A request is over that was pending: let the loop reap it. Then it is not ours any more, nor is the channel. */
+/* A pending request is over: let the loop reap it. After this the request and the channel may be gone. */
 static void file_finish(struct pysrp_io *io, int error)
 {
 	struct file_channel *channel = io->back;
@@ -166,13 +168,13 @@ static void file_finish(struct pysrp_io *io, int error)
 	io->error = error;
 	file_ends(channel->medium, io);
 	file_leave(channel->medium);
-	/* Relaxed: who sees too late that nothing more is coming leaves it to the loop to look. */
+	/* Relaxed: with an old count the loop may not be woken for the last request, but it looks again soon. */
 	left = __atomic_sub_fetch(&channel->pending, 1, __ATOMIC_RELAXED);
 	if (channel_put_among(&channel->common, io, left > __atomic_load_n(&channel->flying, __ATOMIC_RELAXED)))
 		channel_ring(&channel->common);
 }
 
-/* What threads do */
+/* The work of the threads */
 
 static void file_flush_later(struct file_medium *medium, struct pysrp_io *io)
 {
@@ -203,7 +205,7 @@ static void file_do_move(struct crew_hand *hand, struct pysrp_io *io)
 		file_flush_later(medium, io);
 		return;
 	}
-	/* What somebody else was told of while this one went on may be about its bytes. */
+	/* A failure of writing back that another flush was told meanwhile may be about these bytes. */
 	file_finish(io, error ? error : file_failed(file));
 }
 
@@ -224,8 +226,8 @@ static void file_do_sweep(struct crew_hand *hand, struct pysrp_io *io)
 }
 
 /*
- * All flushes that wait are one. None goes on beside it: Linux tells one caller only of what it could not write. A READ with
- * FUA waits for one too, and then it reads.
+ * One fdatasync(2) for all flushes that wait. No two run at a time: Linux reports an error of writing back to one
+ * caller only. A READ with FUA waits for a flush too, and reads after it.
  */
 static void file_do_flush(struct crew_hand *hand, struct pysrp_io *list)
 {
@@ -242,7 +244,7 @@ static void file_do_flush(struct crew_hand *hand, struct pysrp_io *list)
 		int reads = list->operation == PYSRP_READ, failed = error;
 
 		if (reads && !error)
-			failed = crew_put(&medium->movers, list);	/* and it may be over */
+			failed = crew_put(&medium->movers, list);	/* it may be over, and freed, at once */
 		if (!reads || failed) {
 			list->done = failed ? 0 : list->length;
 			file_finish(list, failed);
@@ -251,7 +253,7 @@ static void file_do_flush(struct crew_hand *hand, struct pysrp_io *list)
 	}
 }
 
-/* To a thread. */
+/* Give a request to the crew for it. */
 static void file_dispatch(struct pysrp_io *io)
 {
 	struct file_medium *medium = ((struct file_channel *)io->back)->medium;
@@ -271,10 +273,10 @@ static void file_dispatch(struct pysrp_io *io)
 
 /* The io_uring of a channel */
 
-/* What the kernel says of a request; whether it is over with that. */
+/* The io_uring has a result of a request. Not 0: the request is done; 0: a thread does the rest. */
 static int file_landed(struct file_channel *channel, struct pysrp_io *io, int result)
 {
-	/* Acquire: the kernel carries it from thread to thread, but that is nothing to rely on in C. */
+	/* Acquire, with the release in file_flies(): C knows no order through the kernel. */
 	__atomic_sub_fetch(&channel->flying, 1, __ATOMIC_ACQUIRE);
 	if (result > 0)
 		io->done += (uint64_t)result;
@@ -294,7 +296,7 @@ static void *file_wait(void *argument)
 
 	for (;;) {
 		while (uring_take(&channel->uring, &data, &result)) {
-			if (!data)	/* nobody is to wait any more */
+			if (!data)	/* uring_stop(): the thread ends */
 				return NULL;
 			if (file_landed(channel, data, result))
 				file_finish(data, 0);
@@ -303,7 +305,7 @@ static void *file_wait(void *argument)
 	}
 }
 
-/* Have a thread wait for what is over. */
+/* Start a thread that waits for results in the io_uring; whether there is one. */
 static int file_hire(struct file_channel *channel)
 {
 	sigset_t all, before;
@@ -319,14 +321,14 @@ static void file_dismiss(struct file_channel *channel)
 {
 	if (!channel->has_waiter)
 		return;
-	/* It cannot be refused for ever: there is room for all that flies, and for this. */
+	/* The kernel does not refuse this for ever: there is room for all requests in the io_uring, and for this. */
 	while (uring_stop(&channel->uring))
 		sched_yield();
 	pthread_join(channel->waiter, NULL);
 	channel->has_waiter = 0;
 }
 
-/* Let what the loop sleeps on tell when something is over: once each time, as the loop takes all there is. */
+/* Have the loop's epoll instance watch the io_uring: edge-triggered, as the loop takes all results each time. */
 static int file_watch(struct file_channel *channel)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLET, .data = { .u64 = PYSRP_LISTENS } };
@@ -345,7 +347,7 @@ static void file_open_uring(struct file_channel *channel)
 		uring_end(&channel->uring);
 }
 
-/* Give the kernel what waits for that; what it does not take goes to threads. */
+/* Give the kernel the requests that wait for that; those that it does not take go to threads. */
 static void file_push(struct file_channel *channel)
 {
 	void *io;
@@ -357,7 +359,7 @@ static void file_push(struct file_channel *channel)
 		}
 }
 
-/* Begin it by io_uring; whether that has been done. By the loop. */
+/* Called by the loop: begin a request by io_uring. 0: it cannot be, and nothing was done. */
 static int file_flies(struct file_channel *channel, struct pysrp_io *io)
 {
 	struct file_medium *medium = channel->medium;
@@ -376,16 +378,16 @@ static int file_flies(struct file_channel *channel, struct pysrp_io *io)
 		file_open_uring(channel);
 	if (channel->has_uring < 0 || __atomic_load_n(&channel->flying, __ATOMIC_RELAXED) >= FILE_FLYING)
 		return 0;
-	/* Release: who finds that it is over finds all that was done before it flew. */
+	/* Release: the thread that gets the result (acquire) sees all that was done before. */
 	__atomic_add_fetch(&channel->flying, 1, __ATOMIC_RELEASE);
 	if (!uring_move(&channel->uring, file_writes(io), medium->file.fd, vectors, count, at, io)) {
 		__atomic_sub_fetch(&channel->flying, 1, __ATOMIC_RELAXED);
 		return 0;
 	}
-	/* The vectors are ours, and gone when this returns. */
+	/* With several vectors: these are on the stack, and the kernel has to read them before this returns. */
 	if (channel->epoll < 0 || count > 1 || channel->uring.waiting >= FILE_BATCH)
 		file_push(channel);
-	return 1;	/* and it may be over */
+	return 1;	/* the request may be over, and freed */
 }
 
 /* The table's functions */
@@ -395,7 +397,7 @@ static uint64_t file_size(void *self)
 	return __atomic_load_n(&((struct file_medium *)self)->size, __ATOMIC_RELAXED);
 }
 
-/* Relaxed: whoever tells somebody of the new size does so in an ordered way. */
+/* Relaxed: the caller orders this with what it tells others of the new size. */
 static void file_resize(struct file_medium *medium, uint64_t size)
 {
 	__atomic_store_n(&medium->size, size, __ATOMIC_RELAXED);
@@ -434,7 +436,7 @@ static enum pysrp_submitted file_now(struct file_medium *medium, struct pysrp_io
 	return PYSRP_OVER;
 }
 
-/* As much of a request as is done without waiting; whether that is all. `tries` is cleared where nothing ever is. */
+/* Do as much of a request as needs no waiting; whether that is all. Clears `tries` if the file has no RWF_NOWAIT. */
 static int file_try(struct file_medium *medium, struct pysrp_io *io, int *tries)
 {
 	struct iovec vectors[FILE_VECTORS];
@@ -455,7 +457,7 @@ static int file_try(struct file_medium *medium, struct pysrp_io *io, int *tries)
 	return io->done == io->length;
 }
 
-/* Why it cannot even begin: an errno, or 0. */
+/* Why a request cannot begin: an errno, or 0. */
 static int file_refuses(struct file_medium *medium, const struct pysrp_io *io)
 {
 	uint64_t size = file_size(medium);
@@ -504,7 +506,7 @@ static enum pysrp_submitted file_submit(void *self, struct pysrp_io *io)
 	return PYSRP_PENDING;
 }
 
-/* One that the loop itself has found in the io_uring. */
+/* A request that is over by a result in the io_uring, for a loop that looks there itself; NULL: none. */
 static struct pysrp_io *file_found(struct file_channel *channel)
 {
 	struct pysrp_io *io;
@@ -553,7 +555,7 @@ static void file_listen(void *self, int epoll)
 
 	if (file_forked(channel->medium))
 		return;
-	/* What waits there until the loop looks has to be rung for, if it does no more. */
+	/* The loop looks no more: ring for requests that are over and that the bell was not rung for. */
 	if (channel_look(&channel->common, 0) && channel_owes(&channel->common))
 		channel_ring(&channel->common);
 	if (channel->has_uring <= 0) {
@@ -570,7 +572,7 @@ static void file_listen(void *self, int epoll)
 	channel->epoll = -1;
 	if (file_hire(channel))
 		return;
-	/* There is no thread to wait for what flies: that is done here, and threads do the rest if there are any then. */
+	/* No thread could be started: wait here for the requests in the io_uring, and use it no more. */
 	while (__atomic_load_n(&channel->flying, __ATOMIC_RELAXED)) {
 		if (!uring_take(&channel->uring, &data, &result))
 			uring_wait(&channel->uring);
@@ -615,7 +617,7 @@ static int file_withdraw(void *self, struct pysrp_io *io)
 	return 1;
 }
 
-/* From here on what `fd` is belongs to the medium. */
+/* From here on the medium owns the descriptor `fd`. */
 static void file_begin(struct file_medium *medium, int fd, uint64_t size, uint32_t features, uint32_t align,
 		       uint32_t unit, int rings)
 {
@@ -640,7 +642,7 @@ static void file_begin(struct file_medium *medium, int fd, uint64_t size, uint32
 	crew_begin(&medium->flusher, 1, 1, medium, file_do_flush);
 }
 
-/* Every channel is closed: wait for the threads, which have nothing to do. */
+/* Called when every channel is closed: wait until the threads, which are idle, have ended. */
 static void file_end(struct file_medium *medium)
 {
 	if (file_forked(medium))

@@ -1,6 +1,6 @@
 """A file or a block device as a medium: a ``struct pysrp_medium`` (native.h), for :class:`pysrp.media.file.FileMedium`.
 
-Which descriptor, and what the file can, is found out in Python; file_medium.h does the rest.
+The descriptor and the file's features are found out in Python; file_medium.h does the rest.
 """
 
 from libc.stdint cimport uint32_t, uint64_t
@@ -38,11 +38,12 @@ cdef extern from "file_medium.h" nogil:
 
 
 cdef class FileTable:
-    """FileTable(fd, size, features, align, unit, rings): that file; :attr:`capsule` is the medium.
+    """FileTable(fd, size, features, align, unit, rings): an open file; :attr:`capsule` is the medium.
 
-    ``features`` are those of native.h; with PYSRP_HAS_NOWAIT the page cache is read at once. ``align`` is what O_DIRECT
-    wants of offsets, lengths and addresses, else 1; ``unit`` what is zeroed without being written: powers of two up
-    to 65536, or ValueError. ``rings``: use io_uring. The descriptor is this one's then, and :meth:`close` closes it.
+    ``features`` are those of native.h; with PYSRP_HAS_NOWAIT the page cache is read at once. ``align``: O_DIRECT wants
+    offsets, lengths and addresses to be multiples of this, else 1. ``unit``: multiples of this are zeroed without being
+    written. Both are in bytes and powers of two up to 65536, or ValueError. ``rings``: use io_uring. This object owns
+    the descriptor then, and :meth:`close` closes it.
     """
 
     cdef file_medium *medium
@@ -68,16 +69,16 @@ cdef class FileTable:
             free(self.medium)
 
     cpdef close(self):
-        """Let go of the file, as soon as nothing is under way there. What is submitted later fails. May be repeated."""
+        """Close the file as soon as no request is under way. Requests submitted later fail. May be repeated."""
         if not self.closed:
             self.closed = True
             with nogil:
                 file_leave(self.medium)
 
     def descriptor(self):
-        """Another descriptor of the file, the caller's to close. The number of this one's may be another file's soon.
+        """A duplicate of the descriptor, which the caller has to close. Our own may be closed, and reused, at any time.
 
-        ValueError: it is closed; OSError: there is none.
+        ValueError if the file is closed; OSError if there are too many descriptors.
         """
         if self.closed or not file_enter(self.medium):
             raise ValueError("the file is closed")
@@ -88,7 +89,7 @@ cdef class FileTable:
                 file_leave(self.medium)
 
     def measure(self):
-        """The file's size in bytes now, without waiting for anything; 0: that is not known, or it is closed."""
+        """The file's size in bytes now, without waiting for a server; 0: not known, or the file is closed."""
         cdef uint64_t found = 0
         if not self.closed and file_enter(self.medium):
             with nogil:
@@ -98,7 +99,7 @@ cdef class FileTable:
 
     @property
     def size(self):
-        """Its size in bytes, as it was last told; may be set."""
+        """The medium's size in bytes, which is what was set last, by the constructor or here."""
         return file_size(self.medium)
 
     @size.setter
@@ -112,7 +113,7 @@ cdef class FileTable:
 
 
 def uring_refused():
-    """Why this process cannot have an io_uring, an errno; 0: it can."""
+    """The errno for which this process cannot have an io_uring; 0: it can have one."""
     cdef uring ring
     cdef int error = uring_begin(&ring, FILE_FLYING)
     if not error:

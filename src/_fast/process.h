@@ -1,5 +1,5 @@
 /*
- * Which process this is, without a system call for each command: a child that was forked has none of its parent's threads, and
+ * The id of this process, without a system call for each command. A forked child has none of its parent's threads, and
  * must not touch what they use.
  */
 #ifndef PYSRP_PROCESS_H
@@ -21,7 +21,7 @@ static void process_watch(void)
 		process_anew();
 }
 
-/* Before process_id(), by any thread. */
+/* To be called before process_id(), by any thread. */
 static inline void process_begin(void)
 {
 	static pthread_once_t begun = PTHREAD_ONCE_INIT;

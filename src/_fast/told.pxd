@@ -1,4 +1,4 @@
-"""How the thread of a medium tells its table in Python of what has happened, by ``told(up, status())`` of the table."""
+"""How the thread of a medium tells its table in Python what has happened, by the table's ``told(up, status())``."""
 
 from cpython.ref cimport Py_INCREF
 from cpython.weakref cimport PyWeakref_NewRef
@@ -9,14 +9,14 @@ cdef extern from "Python.h" nogil:
 
 
 cdef inline void *owner_of(object table):
-    """What a medium has of its table: a weak reference, for good, as its thread may tell when the table has gone."""
+    """A weak reference to ``table`` for the medium. Never released: the medium's thread may outlive the table."""
     found = PyWeakref_NewRef(table, None)
     Py_INCREF(found)
     return <void *>found
 
 
 cdef inline void tell(void **owner, int up) noexcept nogil:
-    if Py_IsInitialized():      # else the process ends, and there is no lock to take any more
+    if Py_IsInitialized():      # else Python finalizes, and the interpreter's lock cannot be taken any more
         tell_owner(owner, up)
 
 

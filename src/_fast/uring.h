@@ -1,6 +1,6 @@
 /*
- * As much of an io_uring (io_uring_setup(2)) as reads and writes of one file need: one thread puts requests in, and it or
- * another one takes what became of them. The memory between us and the kernel is the kernel's word, and believed.
+ * As much of an io_uring (io_uring_setup(2)) as reads and writes of one file need: one thread puts requests in, and the
+ * same or another thread takes the results. The memory shared with the kernel is trusted.
  */
 #ifndef PYSRP_URING_H
 #define PYSRP_URING_H
@@ -13,7 +13,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* The headers of an older Linux have none; then nor have we. */
+/* With the headers of an older Linux there is no io_uring. */
 #if !defined(PYSRP_NO_URING) && defined(__has_include)
 #if __has_include(<linux/io_uring.h>)
 #include <linux/io_uring.h>
@@ -22,7 +22,7 @@
 
 #ifdef IORING_FEAT_RW_CUR_POS	/* Linux 5.6 */
 
-/* Of Linux 5.19. The kernel does its part in the calls of who put requests in, and interrupts nobody for it. */
+/* Linux 5.19. The kernel completes requests in system calls of the thread that put them in, without interrupting it. */
 #ifdef IORING_SETUP_TASKRUN_FLAG
 #define URING_COOPERATES (IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG)
 #else
@@ -30,11 +30,11 @@
 #define IORING_SQ_TASKRUN 0
 #endif
 
-enum { URING_TOGETHER = 16 };	/* requests that the kernel is given in one call, a power of two */
+enum { URING_TOGETHER = 16 };	/* requests that the kernel is given in one call at most, a power of two */
 
 struct uring {
 	int fd;
-	unsigned waiting;	/* requests that it has not been given yet */
+	unsigned waiting;	/* requests that the kernel has not been given yet */
 	unsigned *sq_tail, *sq_flags, sq_mask;
 	unsigned *cq_head, *cq_tail, cq_mask;
 	struct io_uring_sqe *sqes;
@@ -60,12 +60,12 @@ static void *uring_map(struct uring *ring, size_t size, off_t what)
 }
 
 /*
- * Room for so many results that nobody has taken yet, a power of two. 0, or an errno: ENOSYS and EPERM where there is none
- * for us, EOPNOTSUPP where the kernel has one without what is needed.
+ * Make an io_uring with room for `results` results that have not been taken yet, a power of two. 0, or an errno: ENOSYS
+ * and EPERM if this process cannot have one, EOPNOTSUPP if the kernel's lacks a feature that is needed.
  */
 static int uring_begin(struct uring *ring, unsigned results)
 {
-	/* Who has the last one has reads and writes without vectors. */
+	/* A kernel with the last feature also has reads and writes without vectors. */
 	unsigned needed = IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE |
 			  IORING_FEAT_RW_CUR_POS, *array, i;
 	struct io_uring_params given;
@@ -107,7 +107,7 @@ static int uring_begin(struct uring *ring, unsigned results)
 	return 0;
 }
 
-/* Give the kernel what waits, by the one thread that puts requests in; an errno: it does not take all, now. */
+/* Give the kernel the waiting requests; called by the thread that puts them in. An errno: it does not take all now. */
 static int uring_push(struct uring *ring)
 {
 	while (ring->waiting) {
@@ -121,7 +121,7 @@ static int uring_push(struct uring *ring)
 	return 0;
 }
 
-/* Take back the last one that waits; 0: none does. */
+/* Take back the last waiting request; 0: there is none. */
 static int uring_take_back(struct uring *ring, void **data)
 {
 	unsigned tail = __atomic_load_n(ring->sq_tail, __ATOMIC_RELAXED) - 1;
@@ -130,14 +130,14 @@ static int uring_take_back(struct uring *ring, void **data)
 		return 0;
 	ring->waiting--;
 	*data = (void *)(uintptr_t)ring->sqes[tail & ring->sq_mask].user_data;
-	__atomic_store_n(ring->sq_tail, tail, __ATOMIC_RELEASE);	/* the kernel looks in that call only */
+	__atomic_store_n(ring->sq_tail, tail, __ATOMIC_RELEASE);	/* the kernel reads it in io_uring_enter() only */
 	return 1;
 }
 
 /* Put a request in; 0: there is no room before uring_push(). */
 static int uring_put(struct uring *ring, const struct io_uring_sqe *sqe)
 {
-	unsigned tail = __atomic_load_n(ring->sq_tail, __ATOMIC_RELAXED);	/* nobody else writes it */
+	unsigned tail = __atomic_load_n(ring->sq_tail, __ATOMIC_RELAXED);	/* only this thread writes it */
 
 	if (ring->waiting > ring->sq_mask)
 		return 0;
@@ -148,7 +148,7 @@ static int uring_put(struct uring *ring, const struct io_uring_sqe *sqe)
 	return 1;
 }
 
-/* The same; vectors, if there are more than one, are read when the kernel is given it. */
+/* Put a read or write in. If there are several vectors they have to stay until uring_push(). */
 static int uring_move(struct uring *ring, int write, int fd, const struct iovec *vectors, unsigned count, uint64_t at,
 		      void *data)
 {
@@ -166,12 +166,12 @@ static int uring_move(struct uring *ring, int write, int fd, const struct iovec 
 	return uring_put(ring, &sqe);
 }
 
-/* Let whoever waits find NULL, and nothing more; an errno: not now. */
+/* Make the waiting thread get a result with `data` NULL. An errno: not now. */
 static int uring_stop(struct uring *ring)
 {
 	struct io_uring_sqe sqe = { .opcode = IORING_OP_NOP, .fd = -1 };
 	void *none;
-	int error = uring_push(ring);	/* first: what is taken back below is to be this, and there has to be room */
+	int error = uring_push(ring);	/* first, for room, and so that what is taken back below is this request */
 
 	if (error)
 		return error;
@@ -182,32 +182,32 @@ static int uring_stop(struct uring *ring)
 	return error;
 }
 
-/* Sleep until something is over. */
+/* Sleep until there is a result. */
 static void uring_wait(struct uring *ring)
 {
 	syscall(__NR_io_uring_enter, ring->fd, 0, 1, IORING_ENTER_GETEVENTS, NULL, 0);
 }
 
-/* Whether the kernel has something to do in a call of who put requests in. */
+/* Whether the kernel waits for a system call of the thread that put requests in, to complete some. */
 static int uring_owes(const struct uring *ring)
 {
 	return (__atomic_load_n(ring->sq_flags, __ATOMIC_RELAXED) & IORING_SQ_TASKRUN) != 0;
 }
 
-/* Whether uring_take() may find one. Relaxed: who sees too late that it does looks again, or is woken. */
+/* Whether uring_take() may find a result. Relaxed: a loop that reads old values looks again, or is woken. */
 static int uring_ready(const struct uring *ring)
 {
 	return __atomic_load_n(ring->cq_head, __ATOMIC_RELAXED) != __atomic_load_n(ring->cq_tail, __ATOMIC_RELAXED) ||
 	       uring_owes(ring);
 }
 
-/* One that is over, and its result; 0: there is none now. By the one thread that waits. */
+/* Take one result and the `data` of its request; 0: there is none now. Called by one thread only. */
 static int uring_take(struct uring *ring, void **data, int *result)
 {
-	unsigned head = __atomic_load_n(ring->cq_head, __ATOMIC_RELAXED);	/* nobody else writes it */
+	unsigned head = __atomic_load_n(ring->cq_head, __ATOMIC_RELAXED);	/* only this thread writes it */
 	const struct io_uring_cqe *cqe = &ring->cqes[head & ring->cq_mask];
 
-	/* Acquire: what is before the tail has been written. */
+	/* Acquire: the results before the tail have been written. */
 	if (head == __atomic_load_n(ring->cq_tail, __ATOMIC_ACQUIRE)) {
 		if (!uring_owes(ring))
 			return 0;
@@ -217,7 +217,7 @@ static int uring_take(struct uring *ring, void **data, int *result)
 	}
 	*data = (void *)(uintptr_t)cqe->user_data;
 	*result = cqe->res;
-	/* Release: it has been read when the kernel may write there again. */
+	/* Release: the result has been read before the kernel may write there again. */
 	__atomic_store_n(ring->cq_head, head + 1, __ATOMIC_RELEASE);
 	return 1;
 }
