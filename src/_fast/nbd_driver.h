@@ -1,6 +1,6 @@
 /*
- * The thread of an NBD medium (nbd_medium.h): it waits for the server, connects and connects again, and looks after what
- * waits too long.
+ * The driver, the thread of an NBD medium (nbd_medium.h): it waits for the server, connects and reconnects, and ends
+ * requests that have waited too long.
  */
 #ifndef PYSRP_NBD_DRIVER_H
 #define PYSRP_NBD_DRIVER_H
@@ -14,13 +14,13 @@
 #include "nbd_requests.h"
 #include "process.h"
 
-/* A child that was forked has no driver, and must not speak on its parent's connections. */
+/* A forked child has no driver, and must not use its parent's connections. */
 static int nbd_forked(const struct nbd_medium *medium)
 {
 	return medium->process != process_id();
 }
 
-/* What libnbd waits for. */
+/* The poll(2) events that libnbd waits for. */
 static short nbd_events(struct nbd_handle *handle)
 {
 	unsigned wants = nbd.aio_get_direction(handle);
@@ -28,7 +28,7 @@ static short nbd_events(struct nbd_handle *handle)
 	return (wants & NBD_WANTS_READ ? POLLIN : 0) | (wants & NBD_WANTS_WRITE ? POLLOUT : 0);
 }
 
-/* With the lock: what the driver waits for. Of what is a loop's alone, only that the server goes away. */
+/* With the lock: the events that the driver waits for. If a loop watches the connection, only the server's end. */
 static short nbd_link_events(const struct nbd_link *link)
 {
 	short events = nbd_events(link->handle);
@@ -36,7 +36,7 @@ static short nbd_link_events(const struct nbd_link *link)
 	return POLLRDHUP | (link->watcher && !link->others && !(events & POLLOUT) ? 0 : events);
 }
 
-/* With the lock, when something has been sent: wake the driver where it has more to wait for than it knows. */
+/* With the lock, when something has been sent: wake the driver if it has to wait for more events than it does. */
 static void nbd_rouse(struct nbd_medium *medium)
 {
 	int more = medium->dozing || medium->broken;
@@ -53,7 +53,7 @@ static void nbd_rouse(struct nbd_medium *medium)
 		nbd_kick(medium);
 }
 
-/* With the lock: its loop looks at a connection no more, and the driver does. */
+/* With the lock: the loop that watches a connection does so no more; the driver does. */
 static void nbd_unwatch(struct nbd_medium *medium, struct nbd_link *link)
 {
 	struct nbd_channel *watcher = link->watcher;
@@ -74,7 +74,7 @@ static void nbd_unwatch(struct nbd_medium *medium, struct nbd_link *link)
 
 /* Connecting */
 
-/* With the lock: the next attempt is later, and the one after that later still. */
+/* With the lock: delay the next attempt to connect, and double the delay for the one after it. */
 static void nbd_retry_later(struct nbd_medium *medium, int64_t now)
 {
 	medium->retry_at = now + medium->retry_after;
@@ -83,7 +83,7 @@ static void nbd_retry_later(struct nbd_medium *medium, int64_t now)
 		medium->retry_after = NBD_RETRY_MOST;
 }
 
-/* Why it failed: what libnbd says, or this. */
+/* An attempt to connect has failed, with this errno and these words. */
 static void nbd_join_fails(struct nbd_medium *medium, int error, const char *words)
 {
 	if (medium->joining)
@@ -94,7 +94,7 @@ static void nbd_join_fails(struct nbd_medium *medium, int error, const char *wor
 	if (medium->opening)
 		medium->state = NBD_CLOSED;
 	if (medium->linked)
-		medium->wanted = medium->linked;	/* that many are all there are to be had */
+		medium->wanted = medium->linked;	/* the server gives no more connections than that */
 	nbd_retry_later(medium, nbd_now());
 	nbd_leave(medium);
 }
@@ -104,13 +104,13 @@ static void nbd_join_begin(struct nbd_medium *medium)
 	struct nbd_handle *handle = medium->joining = nbd.create();
 
 	medium->joining_since = nbd_now();
-	/* The URI is an administrator's: it may name files with keys. Finding a host by its name may take its time. */
+	/* The URI is from an administrator: it may name files with keys. Resolving a host's name may take a while. */
 	if (!handle || nbd.set_uri_allow_local_file(handle, true) || nbd.add_meta_context(handle, NBD_ALLOCATION) ||
 	    nbd.aio_connect_uri(handle, medium->uri))
 		nbd_join_fails(medium, nbd.get_errno(), nbd.get_error());
 }
 
-/* Ask a connection that is ready what its export is. */
+/* Read the export's properties from a connection that is ready. */
 static struct nbd_export nbd_look(struct nbd_handle *handle)
 {
 	int64_t size = nbd.get_size(handle), block = nbd.get_block_size(handle, NBD_SIZE_MINIMUM);
@@ -129,7 +129,7 @@ static struct nbd_export nbd_look(struct nbd_handle *handle)
 	found.size = size > 0 ? (uint64_t)size / found.block * found.block : 0;
 	found.largest -= found.largest % found.block;
 	found.largest = found.largest ? found.largest : found.block;
-	/* Who has no flush has nothing that could be flushed: each write is FUA. */
+	/* A server without flush has no volatile cache: every write is like one with FUA. */
 	found.features = (found.fua || !found.flushes ? PYSRP_HAS_FUA : 0) |
 			 (nbd.can_trim(handle) > 0 ? PYSRP_HAS_DISCARD : 0) |
 			 (nbd.can_zero(handle) > 0 ? PYSRP_HAS_ZERO : 0) |
@@ -138,7 +138,7 @@ static struct nbd_export nbd_look(struct nbd_handle *handle)
 	return found;
 }
 
-/* Why an export cannot take the place of the one before: NULL if it can. */
+/* Why an export cannot replace the one before, in words; NULL: it can. */
 static const char *nbd_unlike(const struct nbd_export *before, const struct nbd_export *now)
 {
 	uint32_t can = PYSRP_HAS_FUA | PYSRP_HAS_DISCARD | PYSRP_HAS_ZERO;
@@ -155,7 +155,7 @@ static const char *nbd_unlike(const struct nbd_export *before, const struct nbd_
 	return NULL;
 }
 
-/* With the lock: there are other connections, or loops. */
+/* With the lock: connections or loops have changed, so find out again which connections are shared. */
 static void nbd_share_anew(struct nbd_medium *medium)
 {
 	unsigned i;
@@ -164,7 +164,7 @@ static void nbd_share_anew(struct nbd_medium *medium)
 		medium->links[i].shared = 0;
 }
 
-/* A number that the kernel has about a socket; 0: it does not tell. */
+/* A SOL_SOCKET option of a socket; 0: the kernel does not tell. */
 static int nbd_option(int fd, int option)
 {
 	int value = 0;
@@ -174,9 +174,9 @@ static int nbd_option(int fd, int option)
 }
 
 /*
- * Let a Unix socket take large writes as a whole, as far as net.core.wmem_max lets it. It takes 208 KiB otherwise, and what is left
- * of a write would be the driver's to send, piece by piece, with the loop in its way. TCP sees to that by itself. Where
- * net.core.wmem_default is more than that, it stays: what comes of asking is seen on a socket that nobody uses.
+ * Let a Unix socket take large writes as a whole, as far as net.core.wmem_max allows. Otherwise it takes 208 KiB, and
+ * the driver would have to send the rest of a write piece by piece, while the loop wants the lock. TCP does that by
+ * itself. If net.core.wmem_default is larger, it stays: a trial socket shows which size the kernel would give.
  */
 static void nbd_widen(int fd)
 {
@@ -190,7 +190,7 @@ static void nbd_widen(int fd)
 	close(trial);
 }
 
-/* There is a connection. */
+/* A connection is made: use it, if its export fits. */
 static void nbd_join_done(struct nbd_medium *medium)
 {
 	struct nbd_export found = nbd_look(medium->joining), *known = &medium->export;
@@ -234,7 +234,7 @@ static void nbd_join_done(struct nbd_medium *medium)
 	nbd_leave(medium);
 }
 
-/* Tell libnbd what poll() says. */
+/* Pass poll(2)'s events on to libnbd. */
 static void nbd_notify(struct nbd_handle *handle, int events)
 {
 	if (events & (POLLIN | POLLRDHUP | POLLHUP | POLLERR) && nbd.aio_get_direction(handle) & NBD_WANTS_READ)
@@ -243,7 +243,7 @@ static void nbd_notify(struct nbd_handle *handle, int events)
 		nbd.aio_notify_write(handle);
 }
 
-/* After poll(): go on with it. Nobody else knows that handle. */
+/* After poll(2): go on with connecting. No lock: only the driver uses that handle yet. */
 static void nbd_join_goes_on(struct nbd_medium *medium, int events, int64_t now)
 {
 	struct nbd_handle *handle = medium->joining;
@@ -258,7 +258,7 @@ static void nbd_join_goes_on(struct nbd_medium *medium, int events, int64_t now)
 		nbd_join_fails(medium, ETIMEDOUT, NBD_SILENT);
 }
 
-/* With the lock: connections that no loop needs any more say goodbye, the last ones first, when nothing is under way there. */
+/* With the lock: disconnect connections that no loop needs any more, from the last one on, if they have no requests. */
 static void nbd_part(struct nbd_medium *medium)
 {
 	while (medium->linked > medium->wanted && !medium->links[medium->linked - 1].flying) {
@@ -272,9 +272,9 @@ static void nbd_part(struct nbd_medium *medium)
 	}
 }
 
-/* When it breaks */
+/* When a connection breaks */
 
-/* With the lock: how many connections are of use. */
+/* With the lock: how many connections are useful: one for each channel, if the server allows several. */
 static unsigned nbd_wanted(const struct nbd_medium *medium)
 {
 	if (!medium->export.several || medium->channels < 2)
@@ -282,7 +282,7 @@ static unsigned nbd_wanted(const struct nbd_medium *medium)
 	return medium->channels < NBD_LINKS ? medium->channels : NBD_LINKS;
 }
 
-/* With the lock: close all connections. What is unanswered waits again, in its order, but for what nobody waits for. */
+/* With the lock: close all connections. Unanswered requests wait again, in order; withdrawn ones end. */
 static void nbd_break(struct nbd_medium *medium, int64_t now)
 {
 	struct nbd_request *request;
@@ -310,14 +310,14 @@ static void nbd_break(struct nbd_medium *medium, int64_t now)
 		medium->state = NBD_DOWN;
 	medium->wanted = nbd_wanted(medium);
 	medium->down_since = medium->retry_at = now;
-	/* At once, unless it comes and goes: there may be a request that its server dies of, each time it is sent again. */
+	/* At once, unless the last connection was short: a request may crash its server, each time it is sent again. */
 	if (now - medium->up_since >= NBD_RETRY_MOST)
 		medium->retry_after = NBD_RETRY;
 	else
 		nbd_retry_later(medium, now);
 }
 
-/* With the lock: give up what has waited for longer than the limit, since it came or since there is no server. */
+/* With the lock: end requests that have waited longer than the limit, since they came or since the server is gone. */
 static void nbd_expire(struct nbd_medium *medium, int64_t now)
 {
 	int64_t limit = nbd_limit(medium);
@@ -326,7 +326,7 @@ static void nbd_expire(struct nbd_medium *medium, int64_t now)
 
 	for (request = medium->sent.first; request && now - request->since < limit; request = request->next)
 		;
-	if (request) {	/* its memory is libnbd's as long as there is the connection */
+	if (request) {	/* libnbd may use its memory as long as the connection exists, so close that */
 		nbd_say(medium, ETIMEDOUT, NBD_SILENT);
 		nbd_break(medium, now);
 	}
@@ -343,7 +343,7 @@ static void nbd_expire(struct nbd_medium *medium, int64_t now)
 /* The thread */
 
 struct nbd_polled {
-	struct pollfd fds[NBD_LINKS + 2];	/* what kicks us, a connection that begins, those in use */
+	struct pollfd fds[NBD_LINKS + 2];	/* `kick`, a connection that is being made, those in use */
 	unsigned count;
 	int timeout;
 };
@@ -383,7 +383,7 @@ static void nbd_prepare(struct nbd_medium *medium, struct nbd_polled *polled, in
 	polled->timeout = until == INT64_MAX ? -1 : until <= now ? 0 : (int)((until - now) / NBD_MS + 1);
 }
 
-/* How many bytes have come, -1: who knows. Of a descriptor that is no socket of ours any more: anything. */
+/* How many bytes have come; -1: not known. If the descriptor has been closed and reused, the answer means nothing. */
 static int nbd_come(int socket)
 {
 	int bytes;
@@ -392,9 +392,9 @@ static int nbd_come(int socket)
 }
 
 /*
- * With the lock: hear what a server has said by now; whether there is more. libnbd reads one answer, or a piece of one, at
- * a time. It is not told to read where there is nothing, which somebody else may have read since poll() said so: then it
- * would wait for an answer, and send no more.
+ * With the lock: have libnbd read the answers that have come; whether there are more. libnbd reads one answer, or a
+ * piece of one, at a time. It is told to read only if there are bytes: another thread may have read them since poll(2),
+ * and then libnbd would wait for an answer, and send nothing.
  */
 static int nbd_hear(struct nbd_medium *medium, struct nbd_link *link, int events)
 {
@@ -413,7 +413,7 @@ static int nbd_hear(struct nbd_medium *medium, struct nbd_link *link, int events
 	return 1;
 }
 
-/* With the lock: what the servers say, and what there is to do about it. */
+/* With the lock: read the answers, and do what follows from them. */
 static void nbd_attend(struct nbd_medium *medium, const struct nbd_polled *polled, int64_t now)
 {
 	unsigned i;
@@ -431,7 +431,7 @@ static void nbd_attend(struct nbd_medium *medium, const struct nbd_polled *polle
 	nbd_part(medium);
 }
 
-/* One turn; whether there is another. */
+/* One turn of the driver; 0: the medium is closed. */
 static int nbd_turn(struct nbd_medium *medium)
 {
 	struct nbd_polled polled;
@@ -467,7 +467,7 @@ static int nbd_turn(struct nbd_medium *medium)
 	return 1;
 }
 
-/* Who is last frees it. */
+/* Drop a reference: of the owner, or of the driver. The last one frees the medium. */
 static void nbd_unuse(struct nbd_medium *medium)
 {
 	if (__atomic_sub_fetch(&medium->users, 1, __ATOMIC_ACQ_REL))
@@ -481,7 +481,7 @@ static void nbd_unuse(struct nbd_medium *medium)
 	free(medium);
 }
 
-/* It is closed: say goodbye, and end what is under way. */
+/* The medium is closed: disconnect, and end the requests under way. */
 static void nbd_drive_home(struct nbd_medium *medium)
 {
 	struct nbd_request *request;

@@ -1,8 +1,8 @@
 /*
- * What an NBD server has acknowledged, and what may be lost with it as nothing has flushed it since: kept until a flush is
- * over, and written once more, in order, when another server comes in its place.
+ * Writes that an NBD server has acknowledged and that no flush has covered since: they may be lost with the server.
+ * They are kept until a flush is over, and written again, in order, when the server has been restarted or replaced.
  *
- * The bytes are in a ring, oldest first. With the medium's lock.
+ * The bytes are in a ring, oldest first. All functions are called with the medium's lock.
  */
 #ifndef PYSRP_NBD_KEPT_H
 #define PYSRP_NBD_KEPT_H
@@ -18,34 +18,34 @@
 struct nbd_kept {
 	struct nbd_kept *next;
 	uint64_t offset, length;
-	uint64_t number;	/* counted up; a flush is about those up to the last one when it was sent */
+	uint64_t number;	/* in order; a flush covers those up to the latest number when it was sent */
 	uint64_t at;		/* where its bytes are in the ring */
-	int zeros;		/* it has none there, but is zeros */
+	int zeros;		/* a ZERO: no bytes in the ring */
 };
 
 struct nbd_ring {
 	uint8_t *bytes;		/* NULL: nothing is kept */
-	uint64_t room, begin, used;	/* bytes: of the ring, where the oldest is, how many there are */
-	uint64_t promised;		/* of writes that are under way */
-	uint64_t number;		/* of the latest */
+	uint64_t room, begin, used;	/* bytes: size of the ring, place of the oldest, number in use */
+	uint64_t promised;		/* bytes reserved for writes that are under way */
+	uint64_t number;		/* of the latest write */
 	uint64_t records;
 	struct nbd_kept *first, **last;
 };
 
-/* 0, or an errno. */
+/* Allocate a ring of `room` bytes; 0: nothing is kept. 0, or an errno. */
 static int nbd_ring_begin(struct nbd_ring *ring, uint64_t room)
 {
 	void *bytes = NULL;
 	int error;
 
-	/* The kernel gives pages as they are written. With a page begins what is copied there, too (copy.h). */
+	/* The kernel allocates pages as they are written. Aligned like the bytes that are copied there (copy.h). */
 	error = room ? posix_memalign(&bytes, COPY_PAGE, room) : 0;
 	*ring = (struct nbd_ring){ .room = room, .bytes = error ? NULL : bytes };
 	ring->last = &ring->first;
 	return error;
 }
 
-/* Forget those up to a number. */
+/* Drop the writes up to `number`. */
 static void nbd_ring_forget(struct nbd_ring *ring, uint64_t number)
 {
 	struct nbd_kept *kept;
@@ -68,7 +68,7 @@ static void nbd_ring_end(struct nbd_ring *ring)
 	free(ring->bytes);
 }
 
-/* Before a write is sent: whether there will be room. */
+/* Before a write is sent: reserve room for its bytes. 0: there is not enough. */
 static int nbd_ring_promise(struct nbd_ring *ring, uint64_t length)
 {
 	if (ring->used + ring->promised + length > ring->room)
@@ -77,7 +77,7 @@ static int nbd_ring_promise(struct nbd_ring *ring, uint64_t length)
 	return 1;
 }
 
-/* Copy `length` bytes between the request's buffers, from its byte `from` on, and memory: to that, or out of it. */
+/* Copy `length` bytes from the request's buffers, byte `from` on, to `memory`; with `out` from `memory` to them. */
 static void nbd_copy(const struct pysrp_io *io, uint64_t from, uint8_t *memory, uint64_t length, int out)
 {
 	const struct pysrp_buffer *buffer;
@@ -100,8 +100,8 @@ static void nbd_copy(const struct pysrp_io *io, uint64_t from, uint8_t *memory, 
 }
 
 /*
- * What was promised is acknowledged: `length` bytes from `from` of the request's buffers on, at `offset` of the medium.
- * Whether it is kept.
+ * The server has acknowledged `length` bytes of a request, from its byte `from` on: keep them. For a WRITE room was
+ * promised. 0: no memory, they are not kept.
  */
 static int nbd_ring_keep(struct nbd_ring *ring, const struct pysrp_io *io, uint64_t from, uint64_t length)
 {

@@ -1,8 +1,8 @@
 /*
- * libnbd, found when it is first needed: who has no disk on NBD needs none, and nothing here is built against it.
+ * libnbd, loaded when it is first needed: without a disk on NBD it need not be installed, and nothing is built against
+ * it.
  *
- * The calls are those that libnbd(3) documents; its interface in C has been stable since 1.0, and these are all there since
- * 1.12.
+ * The calls are documented in libnbd(3). Its interface in C has been stable since 1.0, and has all of these since 1.12.
  */
 #ifndef PYSRP_NBD_LIBRARY_H
 #define PYSRP_NBD_LIBRARY_H
@@ -21,14 +21,14 @@ enum { NBD_SIZE_MINIMUM, NBD_SIZE_PREFERRED, NBD_SIZE_MAXIMUM };	/* LIBNBD_SIZE_
 /* The handle of one connection. */
 struct nbd_handle;
 
-/* libnbd calls `callback` when a command is over, `*error` being an errno; that retires it by returning 1. */
+/* libnbd calls `callback` when a command is over; `*error` is an errno. Returning 1 retires the command. */
 typedef struct {
 	int (*callback)(void *user_data, int *error);
 	void *user_data;
 	void (*free)(void *user_data);
 } nbd_over;
 
-/* It calls this for pairs of a length and its flags, from `offset` on. */
+/* libnbd calls this for extents from `offset` on; `entries` are pairs of a length and its flags. */
 typedef struct {
 	int (*callback)(void *user_data, const char *context, uint64_t offset, uint32_t *entries, size_t count, int *error);
 	void *user_data;
@@ -74,7 +74,7 @@ struct nbd_calls { NBD_CALLS(NBD_MEMBER) };
 static struct nbd_calls nbd;
 #undef NBD_MEMBER
 
-/* Load `name` and find all calls: NULL, or what is missing. By one thread at a time; it stays loaded. */
+/* Load the library `name` and find all calls. NULL, or what is missing. One thread at a time; it stays loaded. */
 static const char *nbd_load(const char *name)
 {
 	void *library = dlopen(name, RTLD_NOW | RTLD_LOCAL);

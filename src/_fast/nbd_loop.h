@@ -1,17 +1,17 @@
 /*
- * How a loop that listens (native.h) hears its NBD server itself: no thread and no bell is between the two.
+ * How a loop that listens (native.h) gets the answers of its NBD server itself, without a thread or a bell in between.
  *
- * A connection that no other loop uses is watched by the one that does: its socket is in what the loop sleeps on, and the
- * loop looks at it, without the lock, whether something has come. Then it takes the lock and has libnbd read that. The driver
- * sleeps on that socket only until the server goes away; but it hears answers, too, as long as somebody else has
- * requests under way there, or libnbd has something to write.
+ * If only one loop uses a connection, that loop watches it: the socket is in the loop's epoll instance, and the loop
+ * asks, without the lock, whether bytes have come. If so it takes the lock and has libnbd read them. The driver polls
+ * such a socket only for the server's going away. It reads answers, too, as long as requests of others are under way
+ * there, or libnbd has something to write.
  */
 #ifndef PYSRP_NBD_LOOP_H
 #define PYSRP_NBD_LOOP_H
 
 #include "nbd_driver.h"
 
-/* Take the lock. Not in a child that was forked, where nobody may be left to let go of it: 0. */
+/* Take the lock. 0, without the lock, in a forked child: the thread that holds it there may not exist. */
 static int nbd_hold(struct nbd_medium *medium)
 {
 	if (nbd_forked(medium))
@@ -20,7 +20,7 @@ static int nbd_hold(struct nbd_medium *medium)
 	return 1;
 }
 
-/* With the lock, by a loop that is about to send: let it look at its connection by itself, if that can be. */
+/* With the lock, by a loop that is about to send: let it watch its connection itself, if it is the only loop there. */
 static void nbd_watch(struct nbd_channel *channel)
 {
 	struct nbd_medium *medium = channel->medium;
@@ -36,7 +36,7 @@ static void nbd_watch(struct nbd_channel *channel)
 	if (channel->watched)
 		nbd_unwatch(medium, channel->watched);
 	if (link->watcher) {
-		/* Another loop: it uses this one as well, or has used it when there were fewer. */
+		/* Another loop watches it. That uses it as well, or did so when there were fewer connections. */
 		link->shared = &medium->links[link->watcher->seat % medium->linked] == link;
 		nbd_unwatch(medium, link);
 	}
@@ -62,12 +62,12 @@ static void nbd_listen(void *self, int epoll)
 	channel->epoll = epoll;
 	nbd_share_anew(medium);
 	nbd_leave(medium);
-	/* What waits there until the loop looks has to be rung for, if it does no more. */
+	/* The loop looks no more: ring for requests that are over and that the bell was not rung for. */
 	if (channel_look(&channel->common, 0) && channel_owes(&channel->common))
 		channel_ring(&channel->common);
 }
 
-/* See native.h. What comes after the look is told by the socket, which is edge-triggered, and by whoever else hears it. */
+/* See native.h. Later answers wake the loop by the edge-triggered socket, or another thread reads them and rings. */
 static int nbd_look_in(void *self, int sleeps)
 {
 	struct nbd_channel *channel = self;
@@ -75,10 +75,10 @@ static int nbd_look_in(void *self, int sleeps)
 	int socket = __atomic_load_n(&channel->socket, __ATOMIC_RELAXED), more = 0;
 	int found = channel_look(&channel->common, !sleeps);
 
-	/* What there is already is reaped first: then it looks again. */
+	/* The loop reaps what is over already first, and then looks again. */
 	if (found || socket < 0 || nbd_come(socket) <= 0 || nbd_forked(medium))
 		return found;
-	/* Who has the lock is soon done; but who only looks may do so again. */
+	/* The lock is held for short times only; but a loop that does not sleep looks again anyway. */
 	if (!sleeps && pthread_mutex_trylock(&medium->lock))
 		return channel_look(&channel->common, 1);
 	if (sleeps)

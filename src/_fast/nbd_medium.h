@@ -1,13 +1,13 @@
 /*
  * An export of an NBD server as a medium (native.h), by libnbd.
  *
- * The loops' own threads send what they submit. A loop that listens and has a connection for itself hears its server's
- * answers itself (nbd_loop.h). For others a thread of the medium's, the driver, waits for them; it connects, and sends what could
- * not be sent at once. All calls of libnbd about a connection that is in use are made with the medium's lock; who finds it
- * taken leaves its request in the inbox, and waits for nobody.
+ * The loops' own threads send what they submit. A loop that listens and has a connection for itself reads its server's
+ * answers itself (nbd_loop.h). For other loops a thread of the medium, the driver, does; it also connects, and sends
+ * what could not be sent at once. All calls of libnbd about a connection in use are made with the medium's lock. A loop
+ * that finds the lock taken leaves its request in the inbox, and does not wait.
  *
- * When a connection breaks, all of them are closed, and others take their place. What has been acknowledged and not flushed is
- * written again (nbd_kept.h), then what is unanswered is sent again, in the order in which it came.
+ * When a connection breaks, all of them are closed and new ones are made. Writes that were acknowledged and not flushed
+ * are written again (nbd_kept.h), then unanswered requests are sent again, in the order in which they came.
  */
 #ifndef PYSRP_NBD_MEDIUM_H
 #define PYSRP_NBD_MEDIUM_H
@@ -44,7 +44,7 @@ static void *nbd_open_channel(void *self, void (*ring)(void *bell), void *bell)
 	return channel;
 }
 
-/* Its loop has gone. Who has the last seat takes its own, so that the others go on with one connection each. */
+/* A channel is closed. The channel with the last seat gets its seat: so the others still have a connection each. */
 static void nbd_rise(struct nbd_channel *channel)
 {
 	struct nbd_medium *medium = channel->medium;
@@ -87,7 +87,7 @@ static unsigned nbd_under_way(const struct nbd_medium *medium)
 	return count;
 }
 
-/* Why it cannot even begin: an errno, or 0. */
+/* Why a request cannot begin: an errno, or 0. */
 static int nbd_refuses(const struct nbd_medium *medium, const struct pysrp_io *io)
 {
 	uint64_t size = nbd_size((void *)medium);
@@ -113,7 +113,7 @@ static enum pysrp_submitted nbd_ends(struct pysrp_io *io, int error)
 	return PYSRP_OVER;
 }
 
-/* The medium is busy: its driver gets it. Whether there is one. */
+/* The lock is taken: leave the request to the driver. 0: there is no driver any more. */
 static int nbd_post(struct nbd_medium *medium, struct nbd_request *request)
 {
 	int shut;
@@ -139,7 +139,7 @@ static enum pysrp_submitted nbd_submit(void *self, struct pysrp_io *io)
 	io->done = 0;
 	io->error = 0;
 	io->back = NULL;
-	/* What is of no use may stay, where it cannot be told. */
+	/* DISCARD is a hint: if the server has no TRIM, nothing is done. */
 	if (!error && io->operation == PYSRP_DISCARD && !(medium->table.features & PYSRP_HAS_DISCARD))
 		return nbd_ends(io, 0);
 	if (error || (!io->length && io->operation != PYSRP_FLUSH))
@@ -175,7 +175,7 @@ static struct pysrp_io *nbd_reap(void *self)
 	return channel_reap(&((struct nbd_channel *)self)->common);
 }
 
-/* What the server may have seen runs on; unless there is no connection: then it is not sent again. */
+/* A request that the server may have seen runs on. Without a connection it ends, and is not sent again. */
 static int nbd_withdraw(void *self, struct pysrp_io *io)
 {
 	struct nbd_medium *medium = ((struct nbd_channel *)self)->medium;
@@ -201,9 +201,9 @@ static int nbd_withdraw(void *self, struct pysrp_io *io)
 	return never;
 }
 
-/* Its beginning and its end */
+/* Opening and closing */
 
-/* All but the connection; NULL: there is no memory, or no thread. The driver tries to connect then. */
+/* Make the medium, without driver and connections (nbd_open). NULL: no memory, or no eventfd. */
 static struct nbd_medium *nbd_begin(const char *uri, int64_t limit, uint64_t keep)
 {
 	struct nbd_medium *medium = calloc(1, sizeof(*medium));
@@ -231,7 +231,7 @@ static struct nbd_medium *nbd_begin(const char *uri, int64_t limit, uint64_t kee
 	return NULL;
 }
 
-/* Until `*word` is `value`, at most so long; with the lock. Whether it is. */
+/* With the lock: wait until `*word` is `value`, at most so long. Whether it is. */
 static int nbd_await(struct nbd_medium *medium, const int *word, int value, int64_t nanoseconds)
 {
 	struct timespec until;
@@ -247,19 +247,19 @@ static int nbd_await(struct nbd_medium *medium, const int *word, int value, int6
 	return *word == value;
 }
 
-/* No more: what is under way ends soon. May be repeated. */
+/* Close: requests under way end soon, later ones fail. May be repeated. */
 static void nbd_shut(struct nbd_medium *medium)
 {
 	if (!nbd_hold(medium))
 		return;
 	medium->state = NBD_CLOSED;
 	nbd_kick(medium);
-	/* Not for long: it may be asking for the address of a host. */
+	/* Wait for the driver, but not for long: it may be resolving the name of a host. */
 	nbd_await(medium, &medium->ended, 1, NBD_TICK);
 	nbd_leave(medium);
 }
 
-/* Begin the driver, and wait for the first connection: 0, or an errno, and the medium is shut. */
+/* Start the driver, and wait for the first connection. 0, or an errno: then the medium is closed. */
 static int nbd_open(struct nbd_medium *medium)
 {
 	sigset_t all, before;
@@ -290,7 +290,7 @@ static int nbd_open(struct nbd_medium *medium)
 	return error;
 }
 
-/* Nanoseconds; also for what waits already. */
+/* Set the limit in nanoseconds, for requests that wait already, too. */
 static void nbd_set_limit(struct nbd_medium *medium, int64_t limit)
 {
 	__atomic_store_n(&medium->limit, limit, __ATOMIC_RELAXED);
@@ -301,7 +301,7 @@ static void nbd_set_limit(struct nbd_medium *medium, int64_t limit)
 	nbd_leave(medium);
 }
 
-/* Look at the size that the server told last. */
+/* From now on the size is the one that the server told last. */
 static void nbd_resize(struct nbd_medium *medium)
 {
 	if (!nbd_hold(medium))

@@ -1,6 +1,6 @@
 """An export of an NBD server as a medium: a ``struct pysrp_medium`` (native.h), for :class:`pysrp.media.nbd.NbdMedium`.
 
-nbd_medium.h does what is asked of it, by libnbd, which is loaded when the first one is opened.
+nbd_medium.h does the requests, with libnbd, which is loaded when the first medium is opened.
 """
 
 cimport cython
@@ -45,7 +45,7 @@ cdef extern from "nbd_medium.h" nogil:
 
 
 def library(str name=None):
-    """Load libnbd; None, or what is missing: the library's name, or a call that it has not."""
+    """Load libnbd. None, or what is missing: the library's name, or a function that it does not have."""
     cdef const char *missing
     given = None if name is None else name.encode()
     missing = nbd_load(NBD_LIBRARY if given is None else <const char *>given)
@@ -54,11 +54,11 @@ def library(str name=None):
 
 @cython.no_gc_clear
 cdef class NbdTable:
-    """NbdTable(uri, limit, keep, told, read_only): that export; :attr:`capsule` is the medium.
+    """NbdTable(uri, limit, keep, told, read_only): an export; :attr:`capsule` is the medium.
 
-    Before it :func:`library` is called. ``limit`` is nanoseconds, ``keep`` bytes. ``told(up, status)`` is called by a
-    thread when the server is gone, and when it is back. Raises OSError with libnbd's own words where it cannot be
-    connected to.
+    :func:`library` has to be called before. ``limit``: nanoseconds that a request may wait. ``keep``: bytes of writes
+    that are kept until they are flushed. ``told(up, status)`` is called by a thread of the medium when the server is
+    gone, and when it is back. Raises OSError with libnbd's own words if the connection cannot be made.
     """
 
     cdef object __weakref__
@@ -87,27 +87,27 @@ cdef class NbdTable:
             nbd_unuse(self.medium)
 
     cpdef close(self):
-        """Say goodbye to the server. What is under way fails, and what is submitted later. May be repeated."""
+        """Disconnect from the server. Requests that are under way or submitted later fail. May be repeated."""
         with nogil:
             nbd_shut(self.medium)
 
     def resize(self):
-        """Its size is :attr:`size_now` from now on."""
+        """From now on the medium's size is :attr:`size_now`."""
         nbd_resize(self.medium)
 
     @property
     def size_now(self):
-        """Bytes, as the server told when it was connected last."""
+        """Size in bytes, as the server told at the last connection."""
         return self.medium.size_now
 
     @property
     def preferred(self):
-        """Bytes that the server likes offsets and lengths to be multiples of; 0: it does not say."""
+        """Preferred block size of the server in bytes; 0: it does not tell."""
         return self.medium.found.preferred
 
     @property
     def extents(self):
-        """Whether the server knows them."""
+        """Whether the server can tell extents (base:allocation)."""
         return self.medium.found.extents
 
     @property
@@ -121,9 +121,9 @@ cdef class NbdTable:
             nbd_set_limit(self.medium, limit)
 
     def status(self):
-        """How things are: numbers by name, and why there was no connection last.
+        """The state as a dict: numbers by name, and in ``trouble`` the last reason for which there was no connection.
 
-        In a child that was forked: how they were then, but for the connection.
+        In a forked child the state at the fork, but ``connected`` is False.
         """
         cdef bint held
         with nogil:

@@ -1,5 +1,5 @@
 /*
- * The requests of an NBD medium (nbd_medium.h): how they are sent, and how they end. All of it with the medium's lock.
+ * The requests of an NBD medium (nbd_medium.h): how they are sent, and how they end. Called with the medium's lock.
  */
 #ifndef PYSRP_NBD_REQUESTS_H
 #define PYSRP_NBD_REQUESTS_H
@@ -17,20 +17,20 @@
 #include "native.h"
 
 enum {
-	NBD_LINKS = 8,		/* connections, where there may be several */
-	NBD_FLYING = 64,	/* requests under way on one connection */
-	NBD_RECORDS = 1 << 16,	/* that are kept before we flush ourselves */
-	NBD_AHEAD = 2 << 20,	/* bytes that a Unix socket shall take before the server reads them */
-	NBD_TURNS = 128,	/* answers, or pieces of one, that are heard before others have their turn */
+	NBD_LINKS = 8,		/* connections at most, if the server allows several */
+	NBD_FLYING = 64,	/* requests under way on one connection at most */
+	NBD_RECORDS = 1 << 16,	/* writes that are kept before the medium flushes by itself */
+	NBD_AHEAD = 2 << 20,	/* bytes that a Unix socket should take before the server reads them */
+	NBD_TURNS = 128,	/* answers, or pieces of one, that are read before other connections have their turn */
 };
 
-#define NBD_LARGEST (32ull << 20)	/* bytes of a READ or WRITE, where the server does not say less */
-#define NBD_SWEEP (64ull << 20)		/* bytes of a ZERO or DISCARD, or that extents are asked of */
+#define NBD_LARGEST (32ull << 20)	/* bytes of a READ or WRITE at most, unless the server's limit is smaller */
+#define NBD_SWEEP (64ull << 20)		/* bytes of one ZERO, DISCARD or EXTENTS command at most */
 #define NBD_MS 1000000ll		/* nanoseconds */
-#define NBD_PATIENCE (10000 * NBD_MS)	/* for a server to say what it has */
-#define NBD_RETRY (20 * NBD_MS)		/* before the second attempt to connect; then twice as long each time */
-#define NBD_RETRY_MOST (1000 * NBD_MS)	/* until a connection has lasted so long */
-#define NBD_TICK (1000 * NBD_MS)	/* how often requests are looked at that wait for long, at least */
+#define NBD_PATIENCE (10000 * NBD_MS)	/* timeout of connecting and of the handshake */
+#define NBD_RETRY (20 * NBD_MS)		/* before the second attempt to connect; then twice as long each time, */
+#define NBD_RETRY_MOST (1000 * NBD_MS)	/* up to this; a connection that has lasted so long resets it */
+#define NBD_TICK (1000 * NBD_MS)	/* how often the driver looks for requests that have waited too long, at least */
 #define NBD_ALLOCATION "base:allocation"
 #define NBD_SILENT "the server does not answer"
 
@@ -40,41 +40,41 @@ struct nbd_channel;
 
 struct nbd_link {
 	struct nbd_handle *handle;
-	unsigned flying, others;	/* requests under way; of them, those that its watcher does not wait for */
-	struct nbd_channel *watcher;	/* whose loop looks at its socket, NULL: only the driver does */
-	int driven;			/* the driver sleeps on what comes there, too */
-	int shared;			/* loops share it, or cannot look at it: it is the driver's */
+	unsigned flying, others;	/* requests under way; of them, those that are not the watcher's */
+	struct nbd_channel *watcher;	/* the channel whose loop watches the socket, NULL: only the driver does */
+	int driven;			/* the driver polls the socket for answers, too */
+	int shared;			/* several loops use it, or it cannot be watched: only the driver reads answers */
 };
 
 struct nbd_channel {
 	struct channel common;
 	struct nbd_medium *medium;
-	unsigned seat;			/* which connection it uses; of all channels, one each from 0 on */
-	struct nbd_channel *next;	/* with the medium's lock, as what follows */
+	unsigned seat;			/* number of the channel, from 0 on; modulo `linked` it is its connection */
+	struct nbd_channel *next;	/* with the medium's lock, as all that follows */
 	int epoll;			/* of a loop that listens, else -1 */
-	struct nbd_link *watched;	/* the connection that it looks at by itself */
-	int hearing;			/* its loop is at that, and looks what is over when it has done */
-	int socket;			/* of that connection, else -1; atomic */
+	struct nbd_link *watched;	/* the connection that its loop watches, else NULL */
+	int hearing;			/* its loop reads answers, and afterwards looks for what is over */
+	int socket;			/* of the watched connection, else -1; atomic */
 	struct nbd_channel *next_to_ring;	/* with the medium's lock */
 };
 
-/* A request on its way. All of it is guarded by the medium's lock, but for the inbox. */
+/* A request under way. Protected by the medium's lock, or in the inbox by that of the inbox. */
 struct nbd_request {
 	struct nbd_request *next, *previous;
 	struct nbd_medium *medium;
-	struct nbd_channel *channel;	/* NULL: the medium's own */
+	struct nbd_channel *channel;	/* NULL: the medium's own request */
 	struct pysrp_io *io;
-	struct nbd_link *link;		/* it has been sent there */
-	uint64_t number;		/* in the order in which they came */
-	int64_t since;			/* when it came, or last got on */
+	struct nbd_link *link;		/* the connection that it was sent on; NULL: it waits */
+	uint64_t number;		/* in order of arrival */
+	int64_t since;			/* when it came, or when its last part was over */
 	uint32_t operation;		/* of the part that is under way: a READ with FUA begins with a FLUSH */
-	uint64_t length;		/* of that part */
-	uint64_t mark;			/* of a FLUSH: what was kept when it was sent */
+	uint64_t length;		/* bytes of that part */
+	uint64_t mark;			/* of a FLUSH: the latest number in the ring when it was sent */
 	uint8_t *bounce;		/* memory for a part that is in several buffers */
-	int flushed;			/* of a READ with FUA: it goes on with the reading */
+	int flushed;			/* the FLUSH of a READ with FUA is over: read now */
 	int begun;			/* the server may have seen it */
-	int other;			/* who watches its connection does not wait for it */
-	int unwanted;			/* nobody waits for it any more */
+	int other;			/* it is not the request of the connection's watcher */
+	int unwanted;			/* it was withdrawn */
 };
 
 struct nbd_list {
@@ -83,14 +83,14 @@ struct nbd_list {
 
 /* What a server says of its export. */
 struct nbd_export {
-	uint64_t size, largest;		/* bytes; of one READ or WRITE */
+	uint64_t size, largest;		/* bytes of the export, and of one READ or WRITE at most */
 	uint32_t block, preferred, features;
-	int flushes, fua, several, extents;	/* whether it has a flush, FUA, takes several connections, knows extents */
+	int flushes, fua, several, extents;	/* it has flush, FUA, several connections (multi-conn), extents */
 };
 
 enum nbd_state {
 	NBD_DOWN,
-	NBD_REPLAYING,		/* connected, and what was kept is written */
+	NBD_REPLAYING,		/* connected; kept writes are written again */
 	NBD_UP,
 	NBD_CLOSED,
 };
@@ -104,41 +104,41 @@ struct nbd_medium {
 	pid_t process;
 	unsigned users;			/* atomic: the owner and the driver; the last one frees it */
 	char *uri;
-	int64_t limit;			/* atomic: nanoseconds */
-	int kick;			/* an eventfd: wakes the driver */
-	void (*told)(void **owner, int up);	/* the driver calls it, without locks */
-	void *owner;			/* whoever knows what that means, NULL: nobody any more */
+	int64_t limit;			/* atomic: nanoseconds that a request may wait */
+	int kick;			/* an eventfd that wakes the driver */
+	void (*told)(void **owner, int up);	/* called by the driver, without locks */
+	void *owner;			/* argument of told(); NULL: there is none to tell */
 
-	pthread_mutex_t door;		/* of the inbox */
+	pthread_mutex_t door;		/* protects the inbox and `shut` */
 	struct nbd_list inbox;
 	int shut;
 
-	pthread_mutex_t lock;		/* of all below */
+	pthread_mutex_t lock;		/* protects all below */
 	pthread_cond_t changed;
 	enum nbd_state state;
-	int opening, ended;		/* the first connection is awaited; the driver is no more */
+	int opening, ended;		/* the first connection is awaited; the driver has ended */
 	int broken, breaking, dozing, active;
-	struct nbd_export export;	/* as it was found first, but for its size */
+	struct nbd_export export;	/* as the first connection said; the size may be set anew */
 	uint64_t size_now;
 	struct nbd_link links[NBD_LINKS];
 	unsigned linked, wanted, channels;
-	struct nbd_channel *first;	/* of those */
+	struct nbd_channel *first;	/* list of all channels */
 	struct nbd_list waiting, sent;
 	uint64_t numbers;
 	struct nbd_channel *to_ring;
 	struct nbd_ring ring;
-	int failed;			/* an errno: something is lost, and the next flush says so */
+	int failed;			/* an errno: a write is lost, which the next flush reports; 0: none */
 	struct nbd_request own;
 	struct pysrp_io own_io;
 	int own_busy;
 	struct nbd_kept *replaying;
-	uint64_t replayed;		/* bytes of that one */
+	uint64_t replayed;		/* bytes of `replaying` that are written */
 	struct nbd_counts counts;
-	int trouble;			/* an errno: why there was no connection, and in words */
-	char words[256];
+	int trouble;			/* why there was no connection: an errno, */
+	char words[256];		/* and in words */
 
 	int64_t up_since, down_since, retry_at, retry_after, look_at;
-	/* The driver's: */
+	/* Used by the driver only: */
 	struct nbd_handle *joining;
 	int64_t joining_since;
 };
@@ -161,7 +161,7 @@ static void nbd_kick(struct nbd_medium *medium)
 	uint64_t one = 1;
 
 	if (write(medium->kick, &one, sizeof(one)) < 0)
-		return;		/* it is kicked already, so often that it does not count on */
+		return;		/* the eventfd's count is full: the driver is woken anyway */
 }
 
 /* Lists of requests */
@@ -180,7 +180,7 @@ static void nbd_remove(struct nbd_list *list, struct nbd_request *request)
 	*(request->next ? &request->next->previous : &list->last) = request->previous;
 }
 
-/* Where its number says. */
+/* Insert a request by its number. */
 static void nbd_insert(struct nbd_list *list, struct nbd_request *request)
 {
 	struct nbd_request *after = list->last;
@@ -195,7 +195,7 @@ static void nbd_insert(struct nbd_list *list, struct nbd_request *request)
 
 /* How a request ends */
 
-/* It is over: its loop reaps it. */
+/* A request is over: its loop reaps it. */
 static void nbd_finish(struct nbd_request *request, int error)
 {
 	struct nbd_medium *medium = request->medium;
@@ -212,7 +212,7 @@ static void nbd_finish(struct nbd_request *request, int error)
 	}
 }
 
-/* Let go of the lock, and ring where there is something to reap. Who finishes more meanwhile lists channels anew. */
+/* Release the lock and ring the channels in `to_ring`. Meanwhile others may finish requests and put channels there. */
 static void nbd_leave(struct nbd_medium *medium)
 {
 	struct nbd_channel *channel;
@@ -231,7 +231,7 @@ static void nbd_leave(struct nbd_medium *medium)
 	} while (more);
 }
 
-/* A part of it is over, or will be sent again. */
+/* A part of a request is over, or will be sent again: take the request off its connection. */
 static void nbd_let_go(struct nbd_request *request)
 {
 	struct nbd_medium *medium = request->medium;
@@ -244,7 +244,7 @@ static void nbd_let_go(struct nbd_request *request)
 		medium->ring.promised -= request->length;
 }
 
-/* An acknowledged part of a request is kept until it is flushed. */
+/* Keep an acknowledged part of a WRITE or ZERO until it is flushed. */
 static void nbd_keep(struct nbd_medium *medium, const struct nbd_request *request)
 {
 	const struct pysrp_io *io = request->io;
@@ -286,7 +286,7 @@ static void nbd_part_over(struct nbd_request *request, int error)
 	}
 }
 
-/* A flush of our own is over, or a part of what is written again. */
+/* The medium's own request is over: a flush, or a part of a kept write. */
 static void nbd_own_over(struct nbd_medium *medium, int error)
 {
 	medium->own_busy = 0;
@@ -304,14 +304,14 @@ static void nbd_own_over(struct nbd_medium *medium, int error)
 	}
 }
 
-/* With the lock: why there is no connection. */
+/* With the lock: note why there is no connection. */
 static void nbd_say(struct nbd_medium *medium, int error, const char *words)
 {
 	medium->trouble = error ? error : ENOTCONN;
 	snprintf(medium->words, sizeof(medium->words), "%s", words && *words ? words : "the server has closed the connection");
 }
 
-/* libnbd says that a command is over, or that there is no server any more: then it stays among those that were sent. */
+/* Called by libnbd: a command is over, or the server is gone; then the request stays in `sent`, to be sent again. */
 static int nbd_answered(void *data, int *error)
 {
 	struct nbd_request *request = data;
@@ -334,8 +334,8 @@ static int nbd_answered(void *data, int *error)
 }
 
 /*
- * Some extents, in pairs of a length and flags (bit 0: a hole, bit 1: zeros): they go behind those that the request has
- * already; its buffer was zeros. The server may say more than it was asked, or less.
+ * Called by libnbd with extents, pairs of a length and flags (bit 0: a hole, bit 1: zeros). They are added behind those
+ * that the request's buffer has already; it was zeroed before. The server may tell more than it was asked, or less.
  */
 static int nbd_found_some(void *data, const char *context, uint64_t offset, uint32_t *entries, size_t count, int *error)
 {
@@ -362,16 +362,16 @@ static int nbd_found_some(void *data, const char *context, uint64_t offset, uint
 	return 0;
 }
 
-/* How it is sent */
+/* How a request is sent */
 
-/* With the lock: a connection has broken just now, as libnbd may say. */
+/* With the lock: a connection has just broken, for the reason that libnbd gives. */
 static void nbd_breaks(struct nbd_medium *medium)
 {
 	nbd_say(medium, nbd.get_errno(), nbd.get_error());
 	medium->broken = 1;
 }
 
-/* Where the next `length` bytes of a request are: in one buffer, or in memory for them. NULL: there is none. */
+/* Where the next `length` bytes of a request are: in one of its buffers, or in a bounce buffer. NULL: no memory. */
 static uint8_t *nbd_memory(struct nbd_request *request)
 {
 	const struct pysrp_io *io = request->io;
@@ -388,7 +388,7 @@ static uint8_t *nbd_memory(struct nbd_request *request)
 	return request->bounce;
 }
 
-/* Give one command to libnbd: -1 if it does not take it. */
+/* Give one command to libnbd. -1: it does not take the command. */
 static int64_t nbd_call(struct nbd_request *request, uint8_t *memory)
 {
 	struct nbd_handle *handle = request->link->handle;
@@ -403,7 +403,7 @@ static int64_t nbd_call(struct nbd_request *request, uint8_t *memory)
 		return nbd.aio_pread(handle, memory, length, at, over, 0);
 	case PYSRP_WRITE:
 		return nbd.aio_pwrite(handle, memory, length, at, over, flags);
-	case PYSRP_ZERO:	/* without NO_HOLE: it may be a hole */
+	case PYSRP_ZERO:	/* without NO_HOLE: the server may make a hole */
 		return nbd.aio_zero(handle, length, at, over, flags);
 	case PYSRP_DISCARD:
 		return nbd.aio_trim(handle, length, at, over, 0);
@@ -416,7 +416,7 @@ static int64_t nbd_call(struct nbd_request *request, uint8_t *memory)
 	}
 }
 
-/* Send it, or the part of it that `length` says. It may be over when this returns. */
+/* Send the chosen part of a request. The request may be over, and freed, when this returns. */
 static void nbd_send_part(struct nbd_request *request, struct nbd_link *link, uint8_t *memory)
 {
 	struct nbd_medium *medium = request->medium;
@@ -444,7 +444,7 @@ static uint64_t nbd_most(const struct nbd_medium *medium, uint32_t operation)
 	return operation == PYSRP_READ || operation == PYSRP_WRITE ? medium->export.largest : NBD_SWEEP;
 }
 
-/* What is the next part of it. */
+/* Choose the next part of a request: operation and length. */
 static void nbd_choose(struct nbd_request *request)
 {
 	const struct nbd_medium *medium = request->medium;
@@ -453,14 +453,14 @@ static void nbd_choose(struct nbd_request *request)
 
 	request->operation = io->operation;
 	request->length = left < most ? left : most;
-	/* NBD has FUA for what changes bytes only. */
+	/* NBD has FUA for commands that write only. */
 	if (io->operation == PYSRP_READ && io->flags & PYSRP_FUA && medium->export.flushes && !request->flushed) {
 		request->operation = PYSRP_FLUSH;
 		request->length = 0;
 	}
 }
 
-/* Of those that wait, the next one; whether that has been done. */
+/* Send the first waiting request. 0: it cannot be sent now. */
 static int nbd_send_one(struct nbd_request *request)
 {
 	struct nbd_medium *medium = request->medium;
@@ -476,7 +476,7 @@ static int nbd_send_one(struct nbd_request *request)
 	if (request->operation == PYSRP_FLUSH && (medium->failed || !medium->export.flushes)) {
 		int error = medium->failed;
 
-		/* Who reads is not who waits for what was written: that is told by the next flush all the same. */
+		/* A READ with FUA does not clear the error: the next FLUSH has to report the lost write. */
 		if (request->io->operation == PYSRP_FLUSH)
 			medium->failed = 0;
 		request->io->done = error ? 0 : request->io->length;
@@ -493,7 +493,7 @@ static int nbd_send_one(struct nbd_request *request)
 	return 1;
 }
 
-/* An own request, on the first connection. */
+/* Send the medium's own request, on the first connection. */
 static void nbd_send_own(struct nbd_medium *medium, uint32_t operation, uint64_t offset, uint64_t length, uint8_t *memory)
 {
 	medium->own_io = (struct pysrp_io){ .operation = operation, .offset = offset, .length = length };
@@ -504,7 +504,7 @@ static void nbd_send_own(struct nbd_medium *medium, uint32_t operation, uint64_t
 	nbd_send_part(&medium->own, &medium->links[0], memory);
 }
 
-/* Write again what was kept, one after the other: a later one may be about the same bytes. */
+/* Write the kept writes again, one after the other, as a later one may be about the same bytes. */
 static void nbd_replay(struct nbd_medium *medium)
 {
 	struct nbd_ring *ring = &medium->ring;
@@ -527,7 +527,7 @@ static void nbd_replay(struct nbd_medium *medium)
 	}
 }
 
-/* Send what can be sent now. */
+/* Send the waiting requests that can be sent now, and a flush of our own if the ring is half full. */
 static void nbd_send(struct nbd_medium *medium)
 {
 	struct nbd_ring *ring = &medium->ring;
@@ -542,7 +542,7 @@ static void nbd_send(struct nbd_medium *medium)
 	}
 }
 
-/* With the lock: take what is in the inbox. */
+/* With the lock: move the requests in the inbox to `waiting`. */
 static void nbd_take(struct nbd_medium *medium)
 {
 	struct nbd_request *request;

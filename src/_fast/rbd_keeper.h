@@ -1,6 +1,6 @@
 /*
- * The thread of an RBD medium (rbd_medium.h), its keeper: it opens the image, has its lock, looks at its size, and when the image
- * is lost gets it again. All calls of librbd that wait are made here.
+ * The keeper, the thread of an RBD medium (rbd_medium.h): it opens the image, holds its lock, reads its size, and opens
+ * it again when it was lost. Nearly all calls of librbd that block are made here.
  */
 #ifndef PYSRP_RBD_KEEPER_H
 #define PYSRP_RBD_KEEPER_H
@@ -15,17 +15,18 @@
 
 enum {
 	RBD_OWNERS = 8,
-	RBD_TEXT = 4096,	/* bytes that most texts in its metadata have room in */
+	RBD_TEXT = 4096,	/* bytes of the first buffer for the text in the metadata; most texts fit */
 };
 
 #define RBD_SECOND 1000000000ll		/* nanoseconds */
-#define RBD_TICK (5 * RBD_SECOND)	/* how often it is seen to that the lock is ours still */
+#define RBD_TICK (5 * RBD_SECOND)	/* how often the keeper checks that the lock is still ours */
 #define RBD_RETRY RBD_SECOND		/* before the lock, or the image, is tried again */
-#define RBD_DOUBT (2 * RBD_SECOND)	/* how long the lock has to be missing: librbd gets it again itself when only its watch was lost */
-#define RBD_RESERVATIONS "pysrp.reservations"	/* what they are called in its metadata */
-#define RBD_PATIENCE (10 * RBD_SECOND)	/* for a cluster to answer at first */
+/* For how long the lock has to be missing to be lost: librbd gets it again by itself when only its watch was lost. */
+#define RBD_DOUBT (2 * RBD_SECOND)
+#define RBD_RESERVATIONS "pysrp.reservations"	/* the key of the reservations in the image's metadata */
+#define RBD_PATIENCE (10 * RBD_SECOND)	/* timeout of the first connection to a cluster */
 
-/* Why there is no image. Returns the errno. */
+/* Note why there is no image: `result` is an errno, or a negative one. Returns the errno. */
 static int rbd_say(struct rbd_medium *medium, int result, const char *what)
 {
 	int error = result < 0 ? -result : result;
@@ -48,7 +49,7 @@ static int rbd_set_seconds(struct rbd_medium *medium, const char *option, int64_
 	return rados.conf_set(medium->cluster, option, text);
 }
 
-/* A number of the configuration, 0 if it has no such. */
+/* A number of Ceph's configuration, 0 if there is no such option. */
 static uint64_t rbd_number(struct rbd_medium *medium, const char *option)
 {
 	char text[32];
@@ -56,7 +57,7 @@ static uint64_t rbd_number(struct rbd_medium *medium, const char *option)
 	return rados.conf_get(medium->cluster, option, text, sizeof(text)) < 0 ? 0 : strtoull(text, NULL, 10);
 }
 
-/* The cluster and the pool. 0, or an errno. */
+/* Connect to the cluster and open the pool. 0, or an errno. */
 static int rbd_reach(struct rbd_medium *medium)
 {
 	const struct rbd_place *place = &medium->place;
@@ -70,8 +71,8 @@ static int rbd_reach(struct rbd_medium *medium)
 	if ((result = rados.conf_read_file(medium->cluster, place->conf)) < 0)
 		return rbd_say(medium, result, place->conf ? place->conf : "Ceph's configuration");
 	/*
-	 * What is acknowledged is in the cluster: no cache here. What the cluster does not do in time fails. A change of the
-	 * options' names is theirs; without the last one a request may wait for ever.
+	 * No cache: acknowledged writes are in the cluster. Requests that the cluster does not do in time fail. An
+	 * option that Ceph has renamed is an error here: without the last one a request could wait for ever.
 	 */
 	if ((result = rados.conf_set(medium->cluster, "rbd_cache", "false")) < 0 ||
 	    (result = rbd_set_seconds(medium, "client_mount_timeout", limit < RBD_PATIENCE ? limit : RBD_PATIENCE)) < 0 ||
@@ -86,12 +87,12 @@ static int rbd_reach(struct rbd_medium *medium)
 	}
 	if (place->space)
 		rados.ioctx_set_namespace(medium->pool, place->space);
-	/* Else a write to a full pool waits until there is room. */
+	/* Otherwise a write to a full pool waits until there is room. */
 	rados.set_pool_full_try(medium->pool);
 	return 0;
 }
 
-/* librbd says that something about the image has changed. */
+/* Called by librbd: something about the image has changed. */
 static void rbd_told_changed(void *argument)
 {
 	struct rbd_medium *medium = argument;
@@ -102,7 +103,7 @@ static void rbd_told_changed(void *argument)
 	pthread_mutex_unlock(&medium->lock);
 }
 
-/* Look how large it is now. 0, or an errno. */
+/* Read the image's size. 0, or an errno. */
 static int rbd_measure(struct rbd_medium *medium, rbd_image image)
 {
 	uint64_t size;
@@ -116,7 +117,7 @@ static int rbd_measure(struct rbd_medium *medium, rbd_image image)
 	return 0;
 }
 
-/* Look which image it is, and what it can do. 0, or an errno. */
+/* Read the image's identity and features. 0, or an errno. */
 static int rbd_recognize(struct rbd_medium *medium, rbd_image image)
 {
 	const struct rbd_place *place = &medium->place;
@@ -131,7 +132,7 @@ static int rbd_recognize(struct rbd_medium *medium, rbd_image image)
 	snprintf(key, sizeof(key), "%s/%lld/%s/%s@%s", cluster, (long long)rados.ioctx_get_id(medium->pool),
 		 place->space ? place->space : "", id, place->snap ? place->snap : "");
 	if (medium->read_only)
-		medium->found &= ~RBD_LOCKS;	/* it needs none */
+		medium->found &= ~RBD_LOCKS;	/* reading needs no lock */
 	if (*medium->key && strcmp(medium->key, key))
 		return rbd_say(medium, ESTALE, "another image has its name");
 	strcpy(medium->key, key);
@@ -139,14 +140,14 @@ static int rbd_recognize(struct rbd_medium *medium, rbd_image image)
 	return rbd_measure(medium, image);
 }
 
-/* No request of it is under way: let go of the image, and the cluster. */
+/* Close the image, and the connection to the cluster. No request is under way. */
 static void rbd_detach(struct rbd_medium *medium)
 {
 	rbd_image image = medium->image;
 
 	pthread_mutex_lock(&medium->lock);
 	medium->image = NULL;
-	rbd_settle(medium);	/* who only looks at it may do so while it is not ours */
+	rbd_settle(medium);	/* rbd_visit() may be used while the image is not ours */
 	pthread_mutex_unlock(&medium->lock);
 	if (image) {
 		if (medium->watches)
@@ -189,7 +190,7 @@ static int rbd_attach(struct rbd_medium *medium)
 		rbd_detach(medium);
 		return error;
 	}
-	/* Now that it is known which image it is: from here on others may look at it (rbd_visit). */
+	/* The image's identity has been checked: from here on rbd_visit() may use it. */
 	pthread_mutex_lock(&medium->lock);
 	medium->image = image;
 	pthread_mutex_unlock(&medium->lock);
@@ -198,7 +199,7 @@ static int rbd_attach(struct rbd_medium *medium)
 
 /* The lock */
 
-/* How many others have it: none, or one. `cut` them off, and take it from them. */
+/* How many other clients have the lock: none, or one. With `cut` their locks are broken, which shuts them out. */
 static int rbd_owners(struct rbd_medium *medium, int cut)
 {
 	char *owners[RBD_OWNERS];
@@ -213,7 +214,7 @@ static int rbd_owners(struct rbd_medium *medium, int cut)
 	return (int)count;
 }
 
-/* Get the lock, if the image has one. 0, or an errno: EROFS, if another one has it. Of one that is dead it waits for the end. */
+/* Acquire the lock, if the image has one; waits until a dead client's expires. 0, or an errno: EBUSY, another has it. */
 static int rbd_lock(struct rbd_medium *medium, int take)
 {
 	int result;
@@ -226,7 +227,7 @@ static int rbd_lock(struct rbd_medium *medium, int take)
 	return result < 0 ? rbd_say(medium, result == -EROFS ? EBUSY : result, "the image's lock") : 0;
 }
 
-/* Whether it is ours still, as far as we can tell. */
+/* Whether the lock is still ours, as far as we can tell: an error other than ESHUTDOWN is no proof that it is lost. */
 static int rbd_locked(struct rbd_medium *medium)
 {
 	int ours = 1, result;
@@ -237,9 +238,9 @@ static int rbd_locked(struct rbd_medium *medium)
 	return result >= 0 ? ours : result != -ESHUTDOWN;
 }
 
-/* What the image keeps for us */
+/* The reservations in the image's metadata */
 
-/* The text in its metadata: memory for free(), NULL: there is none. 0, or an errno. */
+/* Read the text in the image's metadata: memory for free(), NULL: there is none. 0, or an errno. */
 static int rbd_recall(rbd_image image, char **text)
 {
 	size_t room = RBD_TEXT, asked;
@@ -254,11 +255,11 @@ static int rbd_recall(rbd_image image, char **text)
 			return 0;
 		free(*text);
 		*text = NULL;
-	} while (result == -ERANGE && room > asked);	/* somebody has written more meanwhile */
+	} while (result == -ERANGE && room > asked);	/* longer than the buffer, perhaps written meanwhile */
 	return result == -ENOENT ? 0 : -result;
 }
 
-/* It is about to be ours again: give what it keeps to who needs it first. 0, or an errno. */
+/* The image is about to be ours again: first pass the text in its metadata to takes(). 0, or an errno. */
 static int rbd_take(struct rbd_medium *medium)
 {
 	char *text;
@@ -281,7 +282,7 @@ static int64_t rbd_now(void)
 	return now.tv_sec * RBD_SECOND + now.tv_nsec;
 }
 
-/* With the lock: sleep so long, or until something has happened, or it is to be closed. */
+/* With the lock: sleep so long, or until there are events, or the medium is to be closed. */
 static void rbd_sleep(struct rbd_medium *medium, int64_t nanoseconds)
 {
 	struct timespec until;
@@ -291,13 +292,13 @@ static void rbd_sleep(struct rbd_medium *medium, int64_t nanoseconds)
 	until.tv_nsec += nanoseconds % RBD_SECOND;
 	until.tv_sec += until.tv_nsec / RBD_SECOND;
 	until.tv_nsec %= RBD_SECOND;
-	/* Others are woken for other reasons: doubts are counted by time. */
+	/* `changed` is signalled for other reasons, too: sleep on, with the same end. */
 	while (!medium->events && !medium->closing)
 		if (pthread_cond_timedwait(&medium->changed, &medium->lock, &until))
 			return;
 }
 
-/* What has happened, when something has, or so much time has passed; 0: it is to be closed. */
+/* Wait for events, at most so long, and take them. 0: the medium is to be closed. */
 static int rbd_hear(struct rbd_medium *medium, int64_t nanoseconds, unsigned *events)
 {
 	int goes_on;
@@ -311,7 +312,7 @@ static int rbd_hear(struct rbd_medium *medium, int64_t nanoseconds, unsigned *ev
 	return goes_on;
 }
 
-/* Refuse all requests from now on, and wait until none is under way any more. */
+/* From now on refuse all requests with `error`, and wait until none is under way. */
 static void rbd_quiesce(struct rbd_medium *medium, int error)
 {
 	pthread_mutex_lock(&medium->lock);
@@ -332,7 +333,7 @@ static void rbd_begin_use(struct rbd_medium *medium)
 	pthread_mutex_unlock(&medium->lock);
 }
 
-/* It is another one's still: whoever opens it need not wait any more. */
+/* Another client has the image's lock: rbd_open() need not wait any longer. */
 static void rbd_stand_by(struct rbd_medium *medium)
 {
 	pthread_mutex_lock(&medium->lock);
@@ -341,7 +342,7 @@ static void rbd_stand_by(struct rbd_medium *medium)
 	pthread_mutex_unlock(&medium->lock);
 }
 
-/* Open it for the first time: 0, or an errno, and it is no medium. */
+/* Open the image for the first time. 0: it is ours, or the keeper waits for its lock; else an errno. */
 static int rbd_first(struct rbd_medium *medium)
 {
 	int error = rbd_attach(medium);
@@ -362,7 +363,7 @@ static int rbd_first(struct rbd_medium *medium)
 	return medium->policy == RBD_WAIT ? 0 : error;
 }
 
-/* It is not ours: try to get it. Whether it is now. */
+/* The image is not ours: try to get it. Whether it is ours now. */
 static int rbd_again(struct rbd_medium *medium)
 {
 	int error = medium->image ? 0 : rbd_attach(medium);
@@ -379,7 +380,7 @@ static int rbd_again(struct rbd_medium *medium)
 	return !error;
 }
 
-/* It was ours, and is not any more. */
+/* The image was ours, and is not any more. */
 static void rbd_lost(struct rbd_medium *medium)
 {
 	rbd_say(medium, ESHUTDOWN, "the image's lock");
@@ -389,7 +390,7 @@ static void rbd_lost(struct rbd_medium *medium)
 	rbd_detach(medium);
 }
 
-/* Who is last frees it. */
+/* Drop a reference: of the owner, or of the keeper. The last one frees the medium. */
 static void rbd_unuse(struct rbd_medium *medium)
 {
 	if (__atomic_sub_fetch(&medium->users, 1, __ATOMIC_ACQ_REL))
@@ -420,7 +421,10 @@ static void *rbd_keep(void *argument)
 			doubted = 0;
 		else if (!doubted)
 			doubted = rbd_now();
-		/* By time: events come of the very notice with which librbd gets its watch again, or as often as others please. */
+		/*
+		 * By time, not by the number of looks: an event also comes when librbd gets its watch again, and as
+		 * often as other clients change the image.
+		 */
 		if (ours && (events & RBD_LOST || (doubted && rbd_now() - doubted >= RBD_DOUBT))) {
 			rbd_lost(medium);
 			ours = 0;

@@ -1,8 +1,8 @@
 /*
- * librbd and librados, found when they are first needed: who has no disk on Ceph needs none, and nothing here is built
- * against them.
+ * librbd and librados, loaded when they are first needed: without a disk on Ceph they need not be installed, and
+ * nothing is built against them.
  *
- * The calls are those of Ceph's rbd/librbd.h and rados/librados.h; they are all there since Ceph 16 (Pacific).
+ * The calls are those of Ceph's rbd/librbd.h and rados/librados.h; Ceph has all of them since 16 (Pacific).
  */
 #ifndef PYSRP_RBD_LIBRARY_H
 #define PYSRP_RBD_LIBRARY_H
@@ -87,7 +87,7 @@ static struct rados_calls rados;
 static struct rbd_calls rbd;
 #undef RBD_MEMBER
 
-/* Load both and find all calls: NULL, or what is missing. By one thread at a time; they stay loaded. */
+/* Load both libraries and find all calls. NULL, or what is missing. One thread at a time; they stay loaded. */
 static const char *rbd_load(const char *rados_name, const char *rbd_name)
 {
 	struct rados_calls found_rados;

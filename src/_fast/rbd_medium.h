@@ -1,9 +1,9 @@
 /*
  * An image of a Ceph cluster as a medium (native.h), by librbd.
  *
- * All loops share one handle. Their threads give their requests to librbd, whose threads tell when they are over. A thread of the
- * medium's, the keeper, does what waits: it opens the image and has its lock, and gets both again when they are lost. Until
- * then requests are refused: ESHUTDOWN.
+ * All loops share one handle. Their threads give requests to librbd, whose threads report when these are over. A thread
+ * of the medium, the keeper, makes the calls that block: it opens the image and holds its lock, and gets both again
+ * when they are lost. Until then requests are refused with ESHUTDOWN.
  */
 #ifndef PYSRP_RBD_MEDIUM_H
 #define PYSRP_RBD_MEDIUM_H
@@ -13,13 +13,13 @@
 #include "process.h"
 #include "rbd_keeper.h"
 
-/* A child that was forked has neither the keeper nor librbd's threads. */
+/* A forked child has neither the keeper nor librbd's threads. */
 static int rbd_forked(const struct rbd_medium *medium)
 {
 	return medium->process != process_id();
 }
 
-/* Take the lock. Not in a child that was forked, where nobody may be left to let go of it: 0. */
+/* Take the lock. 0, without the lock, in a forked child: the thread that holds it there may not exist. */
 static int rbd_hold(struct rbd_medium *medium)
 {
 	if (rbd_forked(medium))
@@ -60,7 +60,7 @@ static void rbd_close_channel(void *self)
 	free(channel);
 }
 
-/* Why it cannot even begin: an errno, or 0. */
+/* Why a request cannot begin: an errno, or 0. */
 static int rbd_refuses(struct rbd_medium *medium, const struct pysrp_io *io)
 {
 	uint64_t size = rbd_size(medium);
@@ -75,7 +75,7 @@ static int rbd_refuses(struct rbd_medium *medium, const struct pysrp_io *io)
 	if (io->operation == PYSRP_COMPARE) {
 		if (io->count != 2 || io->buffers[0].length != io->length || io->buffers[1].length != io->length)
 			return EINVAL;
-		/* An OSD does it, which has what is in one object. */
+		/* An OSD does it, so all the bytes have to be in one object. */
 		if (!medium->unit || io->length > medium->unit - io->offset % medium->unit)
 			return rbd_cannot_compare(medium);
 	}
@@ -133,7 +133,7 @@ static struct pysrp_io *rbd_reap(void *self)
 	return channel_reap(&((struct rbd_channel *)self)->common);
 }
 
-/* What librbd has runs on. */
+/* A request that librbd has runs on; EXTENTS that wait for a thread can be withdrawn. */
 static int rbd_withdraw(void *self, struct pysrp_io *io)
 {
 	struct rbd_medium *medium = ((struct rbd_channel *)self)->medium;
@@ -145,14 +145,14 @@ static int rbd_withdraw(void *self, struct pysrp_io *io)
 	return 1;
 }
 
-/* Its beginning and its end */
+/* Opening and closing */
 
 static char *rbd_copy(const char *text)
 {
 	return text ? strdup(text) : NULL;
 }
 
-/* All but the image. NULL: there is no memory. */
+/* Make the medium, without keeper and image (rbd_open). NULL: no memory. */
 static struct rbd_medium *rbd_begin(const struct rbd_place *place, enum rbd_policy policy, int read_only, int64_t limit)
 {
 	struct rbd_medium *medium = calloc(1, sizeof(*medium));
@@ -188,7 +188,7 @@ static struct rbd_medium *rbd_begin(const struct rbd_place *place, enum rbd_poli
 	return NULL;
 }
 
-/* No more: what is under way ends. Waits until the lock is another one's to take, but not for long. May be repeated. */
+/* Close: requests under way end, later ones fail. Waits, but not for long, until the image's lock is released. */
 static void rbd_shut(struct rbd_medium *medium)
 {
 	struct timespec until;
@@ -200,14 +200,14 @@ static void rbd_shut(struct rbd_medium *medium)
 	pthread_cond_broadcast(&medium->changed);
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += RBD_PATIENCE / RBD_SECOND;
-	/* The keeper may be who drops the last reference. */
+	/* The keeper itself may drop the last reference to the medium, and so call this. */
 	while (!medium->ended && !pthread_equal(medium->keeper, pthread_self()))
 		if (pthread_cond_timedwait(&medium->changed, &medium->lock, &until))
 			break;
 	rbd_release(medium);
 }
 
-/* Begin the keeper, and wait until it has the image, or knows that another one has it: 0, or an errno, and it is shut. */
+/* Start the keeper, and wait until it has the image or stands by for its lock. 0, or an errno: then it has ended. */
 static int rbd_open(struct rbd_medium *medium)
 {
 	sigset_t all, before;
@@ -232,7 +232,7 @@ static int rbd_open(struct rbd_medium *medium)
 	return error;
 }
 
-/* The text that its metadata keep for us; as rbd_recall(). ESHUTDOWN: it is not ours. */
+/* Read the text that the image's metadata keep for us; as rbd_recall(). ESHUTDOWN: the image is not ours. */
 static int rbd_read_text(struct rbd_medium *medium, char **text)
 {
 	rbd_image image;
@@ -247,8 +247,8 @@ static int rbd_read_text(struct rbd_medium *medium, char **text)
 }
 
 /*
- * Have its metadata keep this text, NULL: none. librbd changes them for who has the image's lock only, and the cluster takes
- * nothing from somebody whose lock has been broken.
+ * Write the text into the image's metadata, NULL: remove it. librbd changes them only with the image's lock, and the
+ * cluster takes nothing from a client whose lock has been broken. 0, or an errno.
  */
 static int rbd_write_text(struct rbd_medium *medium, const char *text)
 {
@@ -267,9 +267,9 @@ static int rbd_write_text(struct rbd_medium *medium, const char *text)
 #define RBD_DF "{\"prefix\": \"df\", \"detail\": \"detail\", \"format\": \"json\"}"
 
 struct rbd_room {
-	int64_t used;			/* bytes of objects that the image has, -1: not known */
-	int64_t pool;			/* the number of that which has them */
-	char *text;			/* what the monitors say of all pools, for rados.buffer_free(); NULL: they do not tell us */
+	int64_t used;			/* bytes of the image's objects, -1: not known */
+	int64_t pool;			/* number of the pool that has the objects */
+	char *text;			/* the monitors' JSON on all pools, for rados.buffer_free(); NULL: no right */
 	size_t length;
 };
 
@@ -280,7 +280,7 @@ static int rbd_count(uint64_t offset, size_t length, int exists, void *argument)
 	return 0;
 }
 
-/* How many bytes of objects there are, by the map of objects alone: to ask each of them takes long. 0, or a negative errno. */
+/* How many bytes the objects have, by the object map only: asking each object takes long. 0, or a negative errno. */
 static int rbd_used(struct rbd_medium *medium, rbd_image image, int64_t *used)
 {
 	uint64_t flags = RBD_NO_MAP, size;
@@ -292,7 +292,7 @@ static int rbd_used(struct rbd_medium *medium, rbd_image image, int64_t *used)
 	return rbd.diff_iterate2(image, NULL, 0, size, 0, 1, rbd_count, used);
 }
 
-/* Ask what room it takes, and what there is; whether it is ours or not. 0, or an errno. */
+/* Ask what room the image takes and the pools have, also while the image is not ours. 0, or an errno. */
 static int rbd_ask_room(struct rbd_medium *medium, struct rbd_room *room)
 {
 	const char *command = RBD_DF;
@@ -307,11 +307,11 @@ static int rbd_ask_room(struct rbd_medium *medium, struct rbd_room *room)
 	if (result >= 0)
 		result = rados.mon_command(medium->cluster, &command, 1, "", 0, &room->text, &room->length, NULL, NULL);
 	rbd_leave(medium);
-	/* Whose rights are few learns what the image takes. */
+	/* A client without the right to ask the monitors still learns what the image takes. */
 	return result < 0 && result != -EACCES ? -result : 0;
 }
 
-/* It is as large as it was found last. Only if that is more: `grown`. */
+/* From now on the size is the one that was found last; with `grown` only if that is larger. */
 static void rbd_resize(struct rbd_medium *medium, int grown)
 {
 	if (!rbd_hold(medium))

@@ -2,7 +2,7 @@ from collections.abc import Callable
 from typing import Any, final
 
 POLICIES: dict[str, int]
-"""What to do about somebody else who has the image's lock, by name."""
+"""What to do if another client has the image's lock, by name."""
 
 def library(rados: str | None = None, rbd: str | None = None) -> str | None: ...
 

@@ -1,6 +1,6 @@
 """An image of a Ceph cluster as a medium: a ``struct pysrp_medium`` (native.h), for :class:`pysrp.media.rbd.RbdMedium`.
 
-rbd_medium.h does what is asked of it, by librbd, which is loaded when the first one is opened.
+rbd_medium.h does the requests, with librbd, which is loaded when the first medium is opened.
 """
 
 cimport cython
@@ -69,7 +69,7 @@ POLICIES = {"wait": RBD_WAIT, "take": RBD_TAKE, "refuse": RBD_REFUSE}
 
 
 def library(str rados=None, str rbd=None):
-    """Load librados and librbd; None, or what is missing: a library's name, or a call that it has not."""
+    """Load librados and librbd. None, or what is missing: a library's name, or a function that it does not have."""
     cdef const char *missing
     first = None if rados is None else rados.encode()
     second = None if rbd is None else rbd.encode()
@@ -85,13 +85,13 @@ cdef const char *text(bytes given):
 
 @cython.no_gc_clear
 cdef class RbdTable:
-    """RbdTable(place, policy, read_only, limit, told): that image; :attr:`capsule` is the medium.
+    """RbdTable(place, policy, read_only, limit, told): an image; :attr:`capsule` is the medium.
 
-    Before it :func:`library` is called. ``place`` is what the image is called: the file of Ceph's configuration, the
-    client's id, pool, namespace, image, snapshot, bytes each, or None but for pool and image. ``policy`` is one of
-    :data:`POLICIES`, ``limit`` nanoseconds. ``told(up, status)`` is called by a thread when the image is not ours any
-    more, and when it is again. Before that :attr:`takes`, if it is set, is called with
-    :meth:`read_text`; what it raises keeps the image from being used. Raises OSError where it cannot be opened.
+    :func:`library` has to be called before. ``place`` names the image, by six bytes objects: the file of Ceph's
+    configuration, the client's id, pool, namespace, image, snapshot; all but pool and image may be None. ``policy`` is
+    one of :data:`POLICIES`, ``limit`` in nanoseconds. ``told(up, status)`` is called by a thread of the medium when the
+    image is not ours any more, and when it is again. Before the latter :attr:`takes`, if it is set, is called with what
+    :meth:`read_text` returns; if it raises, the image is not used. Raises OSError if the image cannot be opened.
     """
 
     cdef object __weakref__
@@ -121,20 +121,20 @@ cdef class RbdTable:
             rbd_unuse(self.medium)
 
     cpdef close(self):
-        """Let go of the image. What is under way ends, what is submitted later fails. May be repeated."""
+        """Close the image. Requests under way end, requests submitted later fail. May be repeated."""
         with nogil:
             rbd_shut(self.medium)
 
     def resize(self, bint grown=False):
-        """Its size is :attr:`size_now` from now on; ``grown``: if that is more."""
+        """From now on the medium's size is :attr:`size_now`; with ``grown`` only if that is larger."""
         with nogil:
             rbd_resize(self.medium, grown)
 
     def room(self):
-        """Bytes of objects that it has, None: there is no map of them; the number of the pool that has them; and what
-        the monitors say of all pools, JSON, None: they do not tell this client.
+        """A tuple: bytes of the image's objects, None if there is no object map; the number of the pool that has them;
+        and what the monitors say of all pools as JSON, None if this client may not ask them.
 
-        Whether it is ours or not. Waits; raises OSError.
+        Works also while the image is not ours. Blocks; raises OSError.
         """
         cdef rbd_room found
         cdef int error
@@ -150,7 +150,7 @@ cdef class RbdTable:
                 rados.buffer_free(found.text)
 
     def read_text(self):
-        """The text that the image's metadata keep for us, bytes; None: there is none.
+        """The text that we keep in the image's metadata, as bytes; None: there is none.
 
         Raises OSError, with ESHUTDOWN if the image is not ours.
         """
@@ -166,9 +166,10 @@ cdef class RbdTable:
             free(text)
 
     def write_text(self, bytes text):
-        """Keep this there, without NUL bytes; None: nothing. It is in the cluster when this returns.
+        """Write ``text``, without NUL bytes, into the image's metadata; None: remove it. When this returns it is in the
+        cluster.
 
-        Raises OSError likewise.
+        Raises OSError, with ESHUTDOWN if the image is not ours.
         """
         cdef const char *given = NULL if text is None else PyBytes_AS_STRING(text)
         cdef int error
@@ -179,33 +180,33 @@ cdef class RbdTable:
 
     @property
     def size_now(self):
-        """Bytes, as the cluster told last."""
+        """Size in bytes, as the cluster told last."""
         return self.medium.size_now
 
     @property
     def away(self):
-        """Whether it is not ours now: every request fails with ESHUTDOWN."""
+        """Whether the image is not ours now: every request fails with ESHUTDOWN."""
         return self.medium.refuses != 0
 
     @property
     def locks(self):
-        """Whether there is a lock, which is ours while we use it: then nobody else changes the image."""
+        """Whether the image has an exclusive lock. It is ours while we use the image: then no other client writes."""
         return self.medium.found & RBD_LOCKS != 0
 
     @property
     def key(self):
-        """Which image it is, all over the world: cluster, pool, namespace, the image's id, snapshot."""
+        """A name of the image that is unique among clusters: cluster, pool, namespace, the image's id, snapshot."""
         return self.medium.key.decode("utf-8", "replace")
 
     @property
     def granularity(self):
-        """Bytes of an object, or of as much of one as is worth a discard; 0: that is not said."""
+        """Bytes of the smallest useful discard, an object's bytes at most; 0: not configured."""
         return min(self.medium.granularity, self.medium.unit)
 
     def status(self):
-        """How things are: numbers by name, and why it was not ours last.
+        """The state as a dict: numbers by name, and in ``trouble`` the last reason for which the image was not ours.
 
-        In a child that was forked: how they were then.
+        In a forked child the state at the fork, but ``ours`` is False.
         """
         cdef bint held
         with nogil:

@@ -1,6 +1,6 @@
 /*
- * The requests of an RBD medium (rbd_medium.h): how they are given to librbd, and how they end. librbd's threads tell of that,
- * several at once.
+ * The requests of an RBD medium (rbd_medium.h): how they are given to librbd, and how they end. librbd calls back in
+ * threads of its own, in several at a time.
  */
 #ifndef PYSRP_RBD_REQUESTS_H
 #define PYSRP_RBD_REQUESTS_H
@@ -15,21 +15,22 @@
 #include "native.h"
 #include "rbd_library.h"
 
-enum { RBD_ASKERS = 2 };	/* threads that ask for extents, which librbd has no other way for */
+enum { RBD_ASKERS = 2 };	/* threads that ask for extents, for which librbd has blocking calls only */
 
 #define RBD_SWEEP (256ull << 20)	/* bytes of a ZERO or DISCARD: each object of them is an operation of its own */
-#define RBD_SEARCH (1ull << 30)		/* bytes that extents are asked of */
+#define RBD_SEARCH (1ull << 30)		/* bytes of one EXTENTS at most */
 
-/* What waits to be done by the keeper. */
+/* Events for the keeper, bits. */
 enum { RBD_LOST = 1, RBD_RESIZED = 2 };
 
+/* What to do if another client has the image's lock. */
 enum rbd_policy {
-	RBD_WAIT,	/* until nobody else has the lock */
-	RBD_TAKE,	/* shut out who has it */
-	RBD_REFUSE,	/* be no medium then */
+	RBD_WAIT,	/* wait until it is free */
+	RBD_TAKE,	/* break it, which shuts the other client out */
+	RBD_REFUSE,	/* fail to open */
 };
 
-/* Where an image is. NULL: what Ceph takes, or none. */
+/* Where an image is. NULL: Ceph's default, or none. */
 struct rbd_place {
 	const char *conf, *id, *pool, *space, *image, *snap;
 };
@@ -48,36 +49,36 @@ struct rbd_medium {
 	int read_only;
 	int64_t limit;			/* nanoseconds */
 	/*
-	 * The keeper calls these, without locks. takes(): the image is about to be ours again, and its metadata have this text, or
-	 * none, NULL; not 0: it cannot be used.
+	 * The keeper calls these, without locks. takes(): the image is about to be ours again, and its metadata have
+	 * this text, NULL: none. It returns 0, or an errno: then the image is not used.
 	 */
 	void (*told)(void **owner, int up);
 	int (*takes)(void **owner, const char *text);
-	void *owner;			/* whoever knows what that means, NULL: nobody any more */
+	void *owner;			/* argument of both; NULL: there is none to tell */
 	struct crew askers;
 
-	/* The keeper's, and known when it has been opened. */
+	/* Written by the keeper, before the image is used. */
 	rados_cluster cluster;
 	rados_pool pool;
 	uint64_t watch;			/* a handle */
 	int watches;
 	uint64_t found;			/* the image's features */
-	uint64_t unit;			/* bytes that are in one object, one behind the other */
-	uint64_t granularity;		/* bytes that are worth a discard, as Ceph's configuration says; 0: it does not */
-	char key[512];			/* which image it is, all over the world */
+	uint64_t unit;			/* consecutive bytes in one object (stripe unit) */
+	uint64_t granularity;		/* bytes of the smallest useful discard by Ceph's configuration; 0: not set */
+	char key[512];			/* a name of the image that is unique among all clusters */
 
 	uint64_t size;			/* atomic */
-	pthread_mutex_t lock;		/* of all below */
+	pthread_mutex_t lock;		/* protects all below */
 	pthread_cond_t changed;
-	rbd_image image;		/* while anything is under way, and it is not refused, it stays */
-	int refuses;			/* an errno, for all requests; 0: there is an image, and it is ours */
+	rbd_image image;		/* not closed while requests are under way */
+	int refuses;			/* the errno of all requests; 0: the image is open and ours */
 	unsigned flying;		/* requests under way */
-	unsigned settling;		/* threads that wait until none is */
+	unsigned settling;		/* threads that wait until `flying` is 0 */
 	unsigned events;
 	int opening, closing, ended;
 	uint64_t size_now;
 	struct rbd_counts counts;
-	int trouble;			/* why it is refused: an errno, */
+	int trouble;			/* why requests are refused: an errno, */
 	char words[256];		/* and in words */
 };
 
@@ -91,18 +92,18 @@ struct rbd_request {
 	struct rbd_channel *channel;
 	struct pysrp_io *io;
 	rbd_image image;
-	uint32_t operation;		/* of the part that is under way: with FUA there is a FLUSH too */
-	uint64_t length;		/* bytes of it */
-	uint64_t differs;		/* where, librbd says; that depends on its version and on what is there: nobody looks */
-	int flushed;			/* what FUA asks for has been done, or is */
+	uint32_t operation;		/* of the part that is under way: with FUA one part is a FLUSH */
+	uint64_t length;		/* bytes of the parts that are no FLUSH */
+	uint64_t differs;		/* librbd: where a COMPARE differs. Not used: it depends on librbd's version and the data */
+	int flushed;			/* the FLUSH for FUA is over, or under way */
 };
 
-/* A buffer is what librbd takes for one. */
+/* A pysrp_buffer is an iovec by another name. */
 _Static_assert(sizeof(struct pysrp_buffer) == sizeof(struct iovec) &&
 	       offsetof(struct pysrp_buffer, bytes) == offsetof(struct iovec, iov_base) &&
 	       offsetof(struct pysrp_buffer, length) == offsetof(struct iovec, iov_len), "struct iovec");
 
-/* A request begins: 0, and there is an image until rbd_leave(), or an errno. */
+/* A request begins. 0: the image stays open until rbd_leave(); else an errno. */
 static int rbd_enter(struct rbd_medium *medium, rbd_image *image)
 {
 	int error;
@@ -116,7 +117,7 @@ static int rbd_enter(struct rbd_medium *medium, rbd_image *image)
 	return error;
 }
 
-/* Likewise, whoever has the lock, for what only looks at the image. */
+/* The same for calls that only read the image's properties, also while another client has the image's lock. */
 static int rbd_visit(struct rbd_medium *medium, rbd_image *image)
 {
 	int error;
@@ -133,13 +134,13 @@ static int rbd_visit(struct rbd_medium *medium, rbd_image *image)
 static void rbd_leave(struct rbd_medium *medium)
 {
 	pthread_mutex_lock(&medium->lock);
-	/* The keeper sleeps there too, and is not to look after the lock whenever there is nothing to do. */
+	/* Only for threads that wait for this: the keeper, too, sleeps on `changed`, and is not to wake each time. */
 	if (!--medium->flying && medium->settling)
 		pthread_cond_broadcast(&medium->changed);
 	pthread_mutex_unlock(&medium->lock);
 }
 
-/* With the lock: wait until nothing is under way any more, which takes no longer than the limit. */
+/* With the lock: wait until no request is under way, which takes no longer than the limit. */
 static void rbd_settle(struct rbd_medium *medium)
 {
 	medium->settling++;
@@ -148,7 +149,7 @@ static void rbd_settle(struct rbd_medium *medium)
 	medium->settling--;
 }
 
-/* The image is not ours any more: all that comes is refused until the keeper has it again. */
+/* The image is not ours any more: refuse all requests until the keeper has got it again. */
 static void rbd_lose(struct rbd_medium *medium)
 {
 	pthread_mutex_lock(&medium->lock);
@@ -159,14 +160,14 @@ static void rbd_lose(struct rbd_medium *medium)
 	pthread_mutex_unlock(&medium->lock);
 }
 
-/* It is over: its loop reaps it. */
+/* A request is over: its loop reaps it. */
 static void rbd_finish(struct rbd_request *request, int error)
 {
 	struct rbd_medium *medium = request->medium;
 	struct rbd_channel *channel = request->channel;
 	struct pysrp_io *io = request->io;
 
-	/* Who is shut out of the cluster is told ESHUTDOWN; who has no lock, that nothing can be written. */
+	/* ESHUTDOWN: the cluster has blocklisted this client. EROFS: the image's lock is not ours. */
 	if (error == ESHUTDOWN || (error == EROFS && medium->found & RBD_LOCKS)) {
 		rbd_lose(medium);
 		error = ESHUTDOWN;
@@ -178,7 +179,7 @@ static void rbd_finish(struct rbd_request *request, int error)
 	rbd_leave(medium);
 }
 
-/* What there is to say of bytes that are not compared and written as one. */
+/* The errno for bytes that cannot be compared and written in one step (native.h). Without a lock others may write. */
 static int rbd_cannot_compare(const struct rbd_medium *medium)
 {
 	return medium->found & RBD_LOCKS ? EOPNOTSUPP : EXDEV;
@@ -186,7 +187,7 @@ static int rbd_cannot_compare(const struct rbd_medium *medium)
 
 static void rbd_send(struct rbd_request *request);
 
-/* librbd says what has become of a part of a request. */
+/* A part of a request is over: `result` is from librbd, bytes or a negative errno. */
 static void rbd_part_over(struct rbd_request *request, ssize_t result)
 {
 	struct pysrp_io *io = request->io;
@@ -224,7 +225,7 @@ static void rbd_part_told(rbd_promise promise, void *argument)
 	rbd_part_over(argument, result);
 }
 
-/* Give a part of a request to librbd: a negative errno, if it does not take it. */
+/* Give a part of a request to librbd. A negative errno: it does not take it. */
 static ssize_t rbd_call(struct rbd_request *request, rbd_promise promise)
 {
 	struct pysrp_io *io = request->io;
@@ -237,7 +238,7 @@ static ssize_t rbd_call(struct rbd_request *request, rbd_promise promise)
 		return rbd.aio_readv(image, vectors, (int)io->count, at, promise);
 	case PYSRP_WRITE:
 		return rbd.aio_writev(image, vectors, (int)io->count, at, promise);
-	case PYSRP_ZERO:	/* without THICK_PROVISION: it may be a hole */
+	case PYSRP_ZERO:	/* without THICK_PROVISION: librbd may make a hole */
 		return rbd.aio_write_zeroes(image, at, length, promise, 0, 0);
 	case PYSRP_DISCARD:
 		return rbd.aio_discard(image, at, length, promise);
@@ -249,7 +250,7 @@ static ssize_t rbd_call(struct rbd_request *request, rbd_promise promise)
 	}
 }
 
-/* Give it to librbd; it may be over when this returns. */
+/* Give a part of a request to librbd. The request may be over, and freed, when this returns. */
 static void rbd_send(struct rbd_request *request)
 {
 	rbd_promise promise;
@@ -269,10 +270,10 @@ static void rbd_send(struct rbd_request *request)
 struct rbd_search {
 	struct pysrp_extent *extents;
 	size_t room, used;
-	uint64_t at, end;		/* up to where they are known, and asked */
+	uint64_t at, end;		/* offset up to which extents are known, and up to which they are asked for */
 };
 
-/* So many bytes more; whether there was room. */
+/* The bytes up to offset `to` are `mapped` or not. 0: no room for another extent. */
 static int rbd_add(struct rbd_search *search, uint64_t to, int mapped)
 {
 	struct pysrp_extent *last = search->used ? &search->extents[search->used - 1] : NULL;
@@ -299,7 +300,7 @@ static int rbd_found_one(uint64_t offset, size_t length, int exists, void *argum
 	return rbd_add(search, offset, 0) && rbd_add(search, offset + length, exists != 0) ? 0 : -ENOBUFS;
 }
 
-/* On a thread that may wait. */
+/* EXTENTS, in a thread of `askers`. */
 static void rbd_ask(struct crew_hand *hand, struct pysrp_io *io)
 {
 	struct rbd_medium *medium = hand->owner;
@@ -309,7 +310,7 @@ static void rbd_ask(struct crew_hand *hand, struct pysrp_io *io)
 		.room = io->buffers->length / sizeof(struct pysrp_extent),
 		.at = io->offset, .end = io->offset + request->length,
 	};
-	/* With the map of objects it is quick, and as exact as that. */
+	/* With the object map (fast-diff) this is quick, and as exact as the map: whole objects. */
 	int error = rbd.diff_iterate2(request->image, NULL, io->offset, request->length, 1,
 				      (medium->found & RBD_FAST_DIFF) != 0, rbd_found_one, &search);
 
