@@ -1,4 +1,4 @@
-"""A struct of functions (native.h) in a capsule that keeps the object which is behind it alive."""
+"""A table of functions (native.h) in a capsule, which keeps the object that owns the table alive."""
 
 from cpython.pycapsule cimport PyCapsule_GetContext, PyCapsule_New, PyCapsule_SetContext
 from cpython.ref cimport Py_DECREF, Py_INCREF

@@ -1,7 +1,7 @@
 """A workload of reads and writes driven in C: the inner loop of an initiator without Python objects.
 
 :class:`ClientLane` sends commands from columns and notes how each ended. It knows READ and WRITE, direct
-descriptors and SRP_RSP; everything else that comes goes back to its caller, who has an engine for it. What carries
+descriptors and SRP_RSP; all else that arrives is returned to the caller, for the engine. The link that carries
 the requests is a table of functions (native.h).
 """
 
@@ -41,20 +41,20 @@ cdef enum:
     CHECK_CONDITION = 2
     UNIT_ATTENTION = 6
 
-cdef int64_t LONGEST = 1 << 60      # nanoseconds of one run, which a clock's time can be added to
+cdef int64_t LONGEST = 1 << 60      # nanoseconds of one run at most, so that adding the clock's time cannot overflow
 
-# Why `run` came back; several may hold.
+# Why `run` returns, bits.
 cdef enum:
     END = 1             # all commands have been answered
-    OTHER = 2           # an arrival that is not a command's answer: see ClientLane.odd
-    ATTENTION = 4       # the link's owner is wanted
+    OTHER = 2           # an arrival that is no answer to a command of the lane: see ClientLane.odd
+    ATTENTION = 4       # the link's owner has to be called (PYSRP_ATTEND)
     TIME = 8            # the time given is over, or a signal came
     SHUT = 16           # the partner's queue is not open
     OVERDUE = 32        # a command was not answered in time
 
 FINISHED, ODD, LOOK, PAUSED, CLOSED, LATE = END, OTHER, ATTENTION, TIME, SHUT, OVERDUE
 
-#: In the status column: not answered, or by something that is no answer.
+#: In the status column: not answered, or the answer was not valid.
 NO_ANSWER = UNANSWERED
 
 
@@ -80,36 +80,37 @@ cdef int sense_key(bytes answer) except -2:
 cdef class ClientLane:
     """ClientLane(capsule, iu, iu_address, slots, data, data_address, stride, ...): up to len(slots) commands at a time.
 
-    ``capsule`` has a ``struct pysrp_client_link`` (native.h). ``iu`` is the memory of IUs of 256 bytes, of which
-    ``slots`` are this lane's, at bus address ``iu_address``; ``data`` at ``data_address`` holds ``stride`` bytes for
-    each of them. ``ops`` (uint8, 0 read, 1 write), ``lbas`` (uint64) and ``blocks`` (uint32) are the commands.
-    ``status`` (uint8) and ``latency`` (uint64, nanoseconds) are filled. ``buffer``, if there is one, holds the data of
-    all commands, one behind the other. ``serial`` is the last tag's, ``credits`` what may be sent, ``timeout`` in
-    seconds. The commands are copied: nobody changes them once they have been looked at.
+    ``capsule`` has a ``struct pysrp_client_link`` (native.h). ``iu`` is the memory of IUs of 256 bytes each, at bus
+    address ``iu_address``, of which those numbered ``slots`` are this lane's; ``data`` at ``data_address`` has
+    ``stride`` bytes for each of them. ``ops`` (uint8, 0 read, 1 write), ``lbas`` (uint64) and ``blocks`` (uint32) are
+    the commands. ``status`` (uint8) and ``latency`` (uint64, nanoseconds) are filled. ``buffer``, unless None, has the
+    data of all commands, one behind the other. ``serial`` is that of the last tag, ``credits`` how many requests may be
+    sent, ``timeout`` in seconds, for the target, ``limit`` in nanoseconds (0: none). The commands are copied, so that
+    they cannot change after they were checked.
 
-    Raises ValueError for columns that do not fit each other or a command that does not fit ``stride``.
+    Raises ValueError for columns of different lengths, a command larger than ``stride``, or too little memory.
     """
 
     cdef object capsule
     cdef const pysrp_client_link *link
     cdef Py_buffer iu, data, ops, lbas, blocks, status, latency, buffer
     cdef int held
-    cdef bint running               # without the interpreter's lock: all memory has to stay
+    cdef bint running               # a thread is in here without the interpreter's lock: the memory may not be released
     cdef Flight *flights
     cdef int32_t *idle
     cdef uint16_t *slots
-    cdef int32_t *places            # slot to place in flights, -1 where it is not ours
+    cdef int32_t *places            # by slot: index in flights, -1 if the slot is not this lane's
     cdef uint64_t *offsets
     cdef Py_ssize_t depth, idles
     cdef uint64_t iu_address, data_address, stride, block_size, lun
     cdef uint16_t timeout
     cdef bint fua
-    cdef int64_t limit              # nanoseconds that a command may take, 0: any
+    cdef int64_t limit              # nanoseconds that a command may take, 0: no limit
     cdef readonly uint64_t serial
     cdef readonly int64_t credits
     cdef readonly int64_t count, sent, done
-    cdef readonly bint halted       # a unit attention: nothing more is sent
-    cdef int64_t moved              # when something was last sent or answered
+    cdef readonly bint halted       # after a unit attention: no more commands are sent
+    cdef int64_t moved              # when a command was last sent or answered
     cdef readonly dict trouble      # item: its tag, the answer's bytes, the link's status
     cdef readonly list odd          # arrivals for the caller, in order
 
@@ -120,7 +121,7 @@ cdef class ClientLane:
     ):
         cdef int64_t i
         cdef uint64_t total = 0, most = 0, size
-        cdef tuple mine = tuple(slots)  # a number may run code that changes the list
+        cdef tuple mine = tuple(slots)  # a copy: __index__ of an item may run code that changes the list
         self.link = <const pysrp_client_link *>PyCapsule_GetPointer(capsule, PYSRP_CLIENT_LINK)
         if self.link.size != sizeof(pysrp_client_link):
             raise ValueError(f"a link of {self.link.size} bytes, this pysrp has {sizeof(pysrp_client_link)}")
@@ -194,7 +195,7 @@ cdef class ClientLane:
             PyBuffer_Release(all[self.held])
 
     def release(self):
-        """Let go of all memory that was lent; the results stay. ValueError while another thread is in :meth:`run`."""
+        """Release all buffers; the results stay. ValueError while another thread is in :meth:`run`."""
         self.check_idle()
         self.let_go()
 
@@ -213,11 +214,15 @@ cdef class ClientLane:
 
     @property
     def in_flight(self):
-        """Commands that have been sent and not answered."""
+        """How many commands have been sent and not answered."""
         return self.depth - self.idles
 
     def run(self, int64_t nanoseconds):
-        """Go on until all is done, ``nanoseconds`` are over, or something comes that is not ours: bits, see above."""
+        """Send and receive until all commands are answered, ``nanoseconds`` are over, or the caller has to act.
+
+        Returns bits: FINISHED, ODD, LOOK, PAUSED, CLOSED, LATE. ValueError after :meth:`release`, and while another
+        thread is in here.
+        """
         cdef int why
         self.check_idle()
         if not self.held:
@@ -226,7 +231,7 @@ cdef class ClientLane:
         with nogil:
             self.moved = self.moved or self.now()
             why = self.go(self.now() + min(nanoseconds, LONGEST))
-            # Whatever it came back for: a partner that sends other things all the time does not stop the clock.
+            # Checked for any other reason, too: a partner that keeps sending other IUs must not delay the timeout.
             if not why & END and self.is_late(self.now()):
                 why |= OVERDUE
         self.running = False
@@ -250,7 +255,7 @@ cdef class ClientLane:
                         return why | END
                     if now >= end:
                         return why | TIME
-                    # A full queue is tried again soon, anything else wakes us.
+                    # A full queue is tried again after 1 ms; all else wakes pause().
                     seen = self.link.pause(self.link.self, 1000000 if code == PYSRP_FULL else end - now)
                     if seen & PYSRP_ATTEND:
                         return why | ATTENTION
@@ -269,7 +274,7 @@ cdef class ClientLane:
             if why:
                 return why
             if now >= end:
-                # Who waits elsewhere until something comes may have no command under way by now.
+                # Before the caller waits elsewhere for arrivals, some commands have to be under way.
                 return TIME | SHUT if self.send_more(now) == PYSRP_SHUT else TIME
 
     cdef bint is_over(self) noexcept nogil:
@@ -286,13 +291,13 @@ cdef class ClientLane:
         return False
 
     cdef pysrp_put send_more(self, int64_t now) noexcept nogil:
-        """Send what credits and slots allow; PYSRP_PUT, or why not more."""
+        """Send as many commands as credits and slots allow. PYSRP_PUT, or what put() has returned for the last one."""
         cdef pysrp_put code = PYSRP_PUT
         cdef bint any = False
         cdef int32_t i
         cdef uint64_t address
         while self.idles and self.sent < self.count and not self.halted:
-            # As the engine: the last two credits are task management's, where there are more.
+            # As in the engine: if there are more than two credits, the last two are left to task management.
             if self.credits <= (RESERVED_CREDITS if self.credits + self.depth - self.idles > RESERVED_CREDITS else 0):
                 break
             i = self.idle[self.idles - 1]
@@ -314,7 +319,7 @@ cdef class ClientLane:
         return code
 
     cdef void build(self, int32_t i, int64_t item) noexcept nogil:
-        """The IU of a command, and its data."""
+        """Write the IU of command ``item``, and its data-out, into the memory of place ``i``."""
         cdef uint8_t *p = <uint8_t *>self.iu.buf + <Py_ssize_t>self.slots[i] * IU
         cdef uint8_t *cdb = p + CMD_CDB
         cdef uint64_t lba = (<uint64_t *>self.lbas.buf)[item]
@@ -339,7 +344,7 @@ cdef class ClientLane:
         self.flights[i].tag = tag
 
     cdef bint answered(self, const pysrp_arrival *arrival, int64_t now) noexcept nogil:
-        """Take what has arrived; False if it is not the answer to a command of this lane."""
+        """Take an arrival. False, and nothing is done, if it is not the answer to a command of this lane."""
         cdef uint8_t rsp[RSP]
         cdef uint64_t tag = arrival.tag
         cdef unsigned int slot = tag & 0xFFFF, length = arrival.length
@@ -352,12 +357,12 @@ cdef class ClientLane:
         item = self.flights[i].item
         if item < 0 or self.flights[i].tag != tag:
             return False
-        # The partner can still write there: copied once, then believed.
+        # The partner can still write there: copy it once, and use only the copy.
         memcpy(rsp, <uint8_t *>self.iu.buf + <Py_ssize_t>slot * IU, RSP)
         good = arrival.good and is_rsp(rsp, length, tag)
         self.credits += <int32_t>wire_get32(rsp + RSP_CREDITS) if good else 1
         taken = <uint64_t>(now - self.flights[i].started)
-        memcpy(<uint64_t *>self.latency.buf + item, &taken, sizeof(taken))      # wherever it begins
+        memcpy(<uint64_t *>self.latency.buf + item, &taken, sizeof(taken))      # the buffer may be unaligned
         if good and is_plain(rsp):
             (<uint8_t *>self.status.buf)[item] = 0
             if self.offsets is not NULL and not (<uint8_t *>self.ops.buf)[item]:
@@ -382,13 +387,13 @@ cdef class ClientLane:
             answer += PyBytes_FromStringAndSize(
                 <char *>self.iu.buf + <Py_ssize_t>(tag & 0xFFFF) * IU + RSP, length - RSP)
         self.trouble[item] = (tag, answer, status)
-        # Whatever the unit has to say, what follows may be meant otherwise: its caller decides.
+        # After a unit attention the remaining commands may mean other blocks: the caller decides.
         if rsp[RSP_STATUS] == CHECK_CONDITION and sense_key(answer) == UNIT_ATTENTION:
             self.halted = True
         return 0
 
     def unfinished(self):
-        """Items that have not been answered: what was in flight, then what was not sent."""
+        """Numbers of the commands without an answer: first those that were sent, then those that were not."""
         cdef list flying = []
         for i in range(self.depth):
             if self.flights[i].item >= 0:
@@ -399,7 +404,7 @@ cdef class ClientLane:
 
 
 def check_layout(cmd=srp.Cmd, direct=srp.DirectBuf, rsp=srp.Rsp):
-    """Hold the offsets above against the field tables; ImportError where they differ."""
+    """Compare the offsets of plain.pxd with the field tables; ImportError where they differ."""
     for what, here, there in (
         ("SRP_CMD", CMD, cmd.SIZE), ("SRP_CMD.buf_fmt", CMD_FORMATS, cmd.data_in_fmt.offset),
         ("SRP_CMD.tag", CMD_TAG, cmd.tag.offset), ("SRP_CMD.lun", CMD_LUN, cmd.lun.offset),

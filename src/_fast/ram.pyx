@@ -14,7 +14,7 @@ from pysrp._fast.native cimport (
 
 
 cdef class RamTable:
-    """RamTable(memory): the bytes of a writable buffer; :attr:`capsule` is the medium."""
+    """RamTable(memory): the bytes of a writable buffer as a medium, which is :attr:`capsule`. Holds the buffer."""
 
     cdef Py_buffer view
     cdef pysrp_medium table

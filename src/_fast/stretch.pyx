@@ -1,4 +1,4 @@
-"""Bytes of somebody's memory that several threads use, each by views of its own."""
+"""A part of a buffer that several threads use, each by views of its own."""
 
 cimport cython
 from cpython.buffer cimport (
@@ -13,11 +13,11 @@ from pysrp._fast.copy cimport move_bytes
 cdef class Stretch:
     """Stretch(memory, offset=0, size=None): ``size`` bytes of a writable buffer from ``offset`` on; None: all the rest.
 
-    The buffer is asked for once, and let go of with the stretch. A memoryview counts the views that are made of it, and
-    without the interpreter's lock two threads may count at a time (before CPython 3.14); a stretch counts nothing. So a
-    view that another thread is to have is made of the stretch: ``memoryview(stretch)``, or :meth:`part`.
+    The buffer is acquired once, and released with the stretch. A memoryview counts the views that are made of it; in a
+    free-threaded CPython before 3.14 two threads may change that count at a time. A stretch has no such count. So a
+    view for another thread has to be made of the stretch: ``memoryview(stretch)``, or :meth:`part`.
 
-    Raises ValueError for what is not inside.
+    Raises ValueError for bytes that are not inside the buffer.
     """
 
     cdef Py_buffer memory
@@ -42,13 +42,13 @@ cdef class Stretch:
 
     @property
     def address(self):
-        """Where it is."""
+        """The address of the first byte in this process."""
         return <size_t>self.base
 
     def part(self, Py_ssize_t offset, Py_ssize_t size):
-        """A view of ``size`` bytes from ``offset`` on that has no count in common with others.
+        """A memoryview of ``size`` bytes from ``offset`` on that shares no count with other views.
 
-        ValueError if they are not there.
+        ValueError for bytes that are not inside.
         """
         if offset < 0 or size < 0:
             raise ValueError(f"{size} bytes from {offset} on")
@@ -56,7 +56,7 @@ cdef class Stretch:
         return memoryview(self)[offset : offset + size]
 
     def read_into(self, uint64_t offset, view not None):
-        """Fill ``view`` with the bytes from ``offset`` on. ValueError if not so many are there."""
+        """Fill ``view`` with the bytes from ``offset`` on. ValueError if there are fewer."""
         cdef Py_buffer into
         PyObject_GetBuffer(view, &into, PyBUF_WRITABLE)
         try:
@@ -65,7 +65,7 @@ cdef class Stretch:
             PyBuffer_Release(&into)
 
     def write_from(self, uint64_t offset, view not None):
-        """Put the bytes of ``view`` at ``offset``. ValueError if there is not so much room."""
+        """Copy the bytes of ``view`` to ``offset``. ValueError if they do not fit."""
         cdef Py_buffer given
         PyObject_GetBuffer(view, &given, PyBUF_SIMPLE)
         try:

@@ -1,10 +1,10 @@
-/* Bytes that are filled again when nobody has them any more. */
+/* Bytes objects that are filled again when nothing else refers to them. */
 #ifndef PYSRP_UNSHARED_H
 #define PYSRP_UNSHARED_H
 
 #include <Python.h>
 
-/* Whether there are such bytes at all: without the GIL another thread may just be taking them. */
+/* Not without the GIL: another thread may take a reference after the count was read. */
 #ifdef Py_GIL_DISABLED
 #define FILLED_AGAIN 0
 #else
@@ -12,8 +12,8 @@
 #endif
 
 /*
- * Whether a list's bytes are in nobody's hands but the list's, and so can be written: as new ones then, without
- * the hash of what they were. Views and other objects over them count as hands.
+ * Whether the list has the only reference to its bytes object, so that it may be written like a new one; then its
+ * cached hash is cleared. Views of it and other objects over it count as references.
  */
 static inline int unshared(PyObject *bytes)
 {
