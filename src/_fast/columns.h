@@ -1,8 +1,8 @@
 /*
- * Columns of many structures: how one is gathered, the memory that they lie in, and the Arrow C data interface over it.
+ * Columns of many structures: how a column is gathered, the memory of columns, and the Arrow C data interface over it.
  *
- * Plans and memory are counted, and know nothing of Python: whoever takes columns by Arrow lets them go in any thread,
- * with or without the interpreter's lock, and after Python has ended.
+ * Plans and memory have reference counts of their own, independent of Python: an Arrow consumer may release columns in
+ * any thread, with or without the interpreter's lock, and after Python has ended.
  */
 #ifndef PYSRP_COLUMNS_H
 #define PYSRP_COLUMNS_H
@@ -25,7 +25,7 @@ struct column {
 	unsigned int nbytes;	/* bytes of an integer in the structure */
 	unsigned int shift;
 	uint64_t mask;
-	char code;		/* of a memoryview's item */
+	char code;		/* format of a memoryview's item */
 	char format[COLUMN_FORMAT];
 	char *name;
 };
@@ -33,14 +33,14 @@ struct column {
 struct column_plan {
 	long refs;
 	size_t count;
-	size_t extent;		/* bytes of a structure that the columns reach */
+	size_t extent;		/* bytes of a structure up to the end of its last column's field */
 	struct column column[];
 };
 
-/* Places of columns in a row; those of lent memory are elsewhere. */
+/* Memory of columns, one behind the other; columns in lent memory are elsewhere. */
 struct column_block {
 	long refs;
-	long exported;		/* to Arrow, whose memory does not change */
+	long exported;		/* exports to Arrow; memory with exports is not written again */
 	size_t capacity;	/* structures */
 	struct column_plan *plan;
 	void *memory;
@@ -87,7 +87,7 @@ COLUMN_LOOP(quad, uint64_t, wire_get64(p))
 COLUMN_LOOP(word_bits, uint16_t, wire_get16(p) >> shift & mask)
 COLUMN_LOOP(long_bits, uint32_t, wire_get(p, nbytes) >> shift & mask)
 COLUMN_LOOP(quad_bits, uint64_t, wire_get(p, nbytes) >> shift & mask)
-/* Of bits, the highest of which is the sign. */
+/* Signed fields of any width: the highest bit is the sign. */
 COLUMN_LOOP(byte_signed, uint8_t, column_extend(p[0] >> shift & mask, mask))
 COLUMN_LOOP(word_signed, uint16_t, column_extend(wire_get16(p) >> shift & mask, mask))
 COLUMN_LOOP(long_signed, uint32_t, column_extend(wire_get(p, nbytes) >> shift & mask, mask))
@@ -105,10 +105,10 @@ static void column_16(const struct column *c, const uint8_t *p, ptrdiff_t stride
 static void column_bytes(const struct column *c, const uint8_t *p, ptrdiff_t stride, size_t count, uint8_t *out)
 {
 	for (size_t i = 0; i < count; i++, p += stride, out += c->size)
-		memmove(out, p, c->size);	/* somebody lent the memory: it may be the same */
+		memmove(out, p, c->size);	/* memmove: lent memory may overlap the structures */
 }
 
-/* What gathers the integers of a column: whole ones, or bits of them. */
+/* The function that gathers the integers of a column: whole integers, or bits of them. */
 static inline column_gather column_for(const struct column *c, int has_sign)
 {
 	int whole = c->size == c->nbytes && c->mask == UINT64_MAX >> (64 - 8 * c->nbytes) && !c->shift;
@@ -132,9 +132,9 @@ static inline void column_fetch(const uint8_t *p, size_t size)
 }
 
 /*
- * A stretch of structures at a time, all columns of it, that stays in the first-level cache. Where they are more than
- * caches hold, the next stretch is fetched meanwhile, and the lines that its values go to: so a million structures take
- * little more than the copying of their bytes.
+ * Gather all columns of a few structures at a time, which stay in the first-level cache. If there are more structures
+ * than caches hold, the next few are prefetched meanwhile, and the lines that their values go to: so a million
+ * structures take little more time than copying their bytes.
  */
 static void columns_gather(const struct column_plan *plan, const uint8_t *p, ptrdiff_t stride, size_t count,
 			   uint8_t *const *at)
@@ -188,7 +188,7 @@ static struct column_plan *column_plan_hold(struct column_plan *plan)
 	return plan;
 }
 
-/* Memory for ``capacity`` structures; columns that are ``lent`` (not NULL) lie there. NULL: there is not so much. */
+/* Memory for ``capacity`` structures; columns whose entry of ``lent`` is not NULL are there. NULL: no memory. */
 static struct column_block *column_block_new(struct column_plan *plan, size_t capacity, uint8_t *const *lent)
 {
 	struct column_block *block = calloc(1, sizeof(*block) + plan->count * sizeof(uint8_t *));
@@ -272,7 +272,7 @@ struct ArrowArrayStream {
 	void *private_data;
 };
 
-/* What parent and children of one export share: a child can be taken out, and outlive its parent. */
+/* Shared by parent and children of one export, as a child can be moved out and outlive its parent. */
 struct arrow_schemas {
 	long refs;
 	struct column_plan *plan;
@@ -284,7 +284,7 @@ struct arrow_arrays {
 	long refs;
 	struct column_block *block;
 	struct ArrowArray **pointers;
-	const void **buffers;	/* two for each child; the first one, of what is null, is not there */
+	const void **buffers;	/* two for each child; the first one, the validity bitmap, is NULL */
 	struct ArrowArray child[];
 };
 
@@ -320,7 +320,7 @@ static void arrow_array_release(struct ArrowArray *array)
 	}
 }
 
-/* 0, or -1 where there is no memory. */
+/* 0, or -1: no memory. */
 static int arrow_schema_make(struct column_plan *plan, struct ArrowSchema *out)
 {
 	struct arrow_schemas *all = calloc(1, sizeof(*all) + plan->count * sizeof(all->child[0]));
@@ -374,7 +374,7 @@ static int arrow_array_make(struct column_block *block, size_t rows, struct Arro
 	return 0;
 }
 
-/* A stream of one array, which is held until it is asked for. */
+/* A stream of one array, which is kept until the consumer takes it. */
 struct arrow_one {
 	struct column_plan *plan;
 	struct ArrowArray array;
@@ -391,7 +391,7 @@ static int arrow_stream_next(struct ArrowArrayStream *stream, struct ArrowArray 
 {
 	struct arrow_one *one = stream->private_data;
 
-	*out = one->array;	/* the second time it is released already, which ends the stream */
+	*out = one->array;	/* the second time its release is NULL, which ends the stream */
 	one->array.release = NULL;
 	return 0;
 }

@@ -1,7 +1,7 @@
 /*
- * Copying data. memcpy() has the processor do it by an instruction of its own (rep movsb), which AMD's Zen 3 does at a tenth
- * of the rate where the target begins up to 31 bytes behind the source, counted within a page (glibc's bug 30994). It is no
- * rare case: a session's memory begins with a page, and a bytearray of 128 KiB or more 16 bytes behind one.
+ * Copying data. memcpy() uses the processor's instruction for it (rep movsb). AMD's Zen 3 does that at a tenth of the
+ * rate if the target begins up to 31 bytes behind the source, counted within a page (glibc's bug 30994). That is not
+ * rare: a session's memory begins at a page, and a bytearray of 128 KiB or more begins 16 bytes behind one.
  */
 #ifndef PYSRP_COPY_H
 #define PYSRP_COPY_H
@@ -17,7 +17,7 @@ static inline void copy_bytes(void *to, const void *from, size_t n)
 {
 	uint64_t line[8];
 
-	/* From the end on nothing is read that is just being written, as far as the last bits of addresses tell. */
+	/* Copy from the end: so no load seems to depend on a recent store, by the low bits of the addresses. */
 	if (n >= COPY_LEAST && ((uintptr_t)to - (uintptr_t)from - 1) % COPY_PAGE < COPY_BEHIND)
 		while (n >= sizeof(line)) {
 			n -= sizeof(line);
@@ -27,7 +27,7 @@ static inline void copy_bytes(void *to, const void *from, size_t n)
 	memcpy(to, from, n);
 }
 
-/* The same where the two may overlap, since both are a caller's. */
+/* The same for buffers of a caller's, which may overlap. */
 static inline void move_bytes(void *to, const void *from, size_t n)
 {
 	uintptr_t behind = (uintptr_t)to - (uintptr_t)from;

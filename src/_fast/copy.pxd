@@ -1,4 +1,4 @@
-"""Copies of data: copy.h, as Cython has it."""
+"""Declarations of copy.h for Cython: copies of data."""
 
 
 cdef extern from "copy.h" nogil:

@@ -113,7 +113,7 @@ static inline int pysrp_gate_close(struct pysrp_gate *gate, uint32_t reasons)
 /* Clear these reasons. */
 static inline void pysrp_gate_open(struct pysrp_gate *gate, uint32_t reasons)
 {
-	/* Release: see pysrp_gate_enter(). A command sees what all threads did that cleared a reason, not just the last. */
+	/* Release: see pysrp_gate_enter(). A command sees what all threads have done that cleared a reason. */
 	__atomic_fetch_and(&gate->word, ~(uint64_t)reasons, __ATOMIC_RELEASE);
 }
 

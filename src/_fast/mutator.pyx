@@ -1,7 +1,7 @@
-"""Bending bytes for fuzzers: :class:`pysrp.fuzz.Mutator`, where it is done for each input.
+"""Mutating bytes for fuzzers: the part of :class:`pysrp.fuzz.Mutator` that runs for each input.
 
-No Python object is touched between the view's bytes and the result. Chance is SplitMix64, a sequence of 64-bit numbers
-from a 64-bit seed, so that a seed means the same on each platform.
+No Python object is used between the view's bytes and the result. Random numbers are SplitMix64's, 64-bit numbers
+from a 64-bit seed, so that a seed gives the same results on each platform.
 """
 
 cimport cython
@@ -15,33 +15,33 @@ from pysrp._fast.view cimport Int, View
 from pysrp._fast.wire cimport wire_get, wire_put
 
 cdef enum:
-    MOST_GROWTH = 32        # bytes that one change adds
-    MOST_COPIED = 16
-    NEAR = 4096             # of results up to so many bytes the memory is on the stack
+    MOST_GROWTH = 32        # bytes that one change adds at most
+    MOST_COPIED = 16        # bytes that "repeat" copies at most
+    NEAR = 4096             # bytes; for smaller results memory on the stack is used
     MOST_CHANGES = 1 << 20
 
 
-cdef struct Aim:         # an integer field, and the values that it is given
+cdef struct Aim:         # an integer field, and the values that are tried in it
     Py_ssize_t offset
     unsigned int size
     unsigned int shift
     uint64_t mask           # as wide as the field, at bit 0
-    bint anything           # whatever fits it, too
-    Py_ssize_t first        # its values are in the table's ``values`` from here on
+    bint anything           # random values are tried, too
+    Py_ssize_t first        # index of its first value in the table's ``values``
     Py_ssize_t count
 
 
 @cython.final
 @cython.internal
 cdef class Aims:
-    """The integer fields of a class."""
+    """The integer fields of a class, with the values that are tried in each."""
 
     cdef Aim *targets
     cdef uint64_t *values
     cdef Py_ssize_t count
 
     def __cinit__(self, given):
-        # Lists of our own: what somebody's objects say of their length need not be so.
+        # Copies as lists: other objects may return a wrong length.
         cdef list fields = [(field, list(values)) for field, values in given]
         cdef Py_ssize_t i = 0, at = 0, total = sum([len(values) for _, values in fields])
         cdef Int field
@@ -67,7 +67,7 @@ cdef class Aims:
 
 
 cdef inline uint64_t chance(uint64_t *state) noexcept nogil:
-    """The next number of the sequence (Steele, Lea and Flood 2014)."""
+    """The next random number, 64 bits (SplitMix64: Steele, Lea and Flood 2014)."""
     cdef uint64_t z
     state[0] += <uint64_t> 0x9E3779B97F4A7C15
     z = state[0]
@@ -77,13 +77,13 @@ cdef inline uint64_t chance(uint64_t *state) noexcept nogil:
 
 
 cdef inline Py_ssize_t below(uint64_t *state, Py_ssize_t bound) noexcept nogil:
-    """A number from 0 on, less than ``bound``, which is at most 2**31."""
+    """A random number from 0 to ``bound`` - 1; ``bound`` is at most 2**31."""
     return <Py_ssize_t> ((chance(state) >> 32) * <uint64_t> bound >> 32)
 
 
 cdef void aim(uint64_t *state, const Aim *targets, Py_ssize_t count, const uint64_t *values,
               uint8_t *p, Py_ssize_t n) noexcept nogil:
-    """Give one integer field another value; none, where the field is not all there."""
+    """Give one random integer field another value. Nothing changes if that field is not inside the ``n`` bytes."""
     cdef const Aim *target = &targets[below(state, count)]
     cdef uint64_t value = values[target.first + below(state, target.count)]
     if target.anything and below(state, 4) == 0:
@@ -97,7 +97,7 @@ cdef void aim(uint64_t *state, const Aim *targets, Py_ssize_t count, const uint6
 
 cdef Py_ssize_t rough(uint64_t *state, uint8_t *p, Py_ssize_t n,
                       const uint8_t *other, Py_ssize_t length) noexcept nogil:
-    """Change the bytes, not a field; returns how many there are then."""
+    """Change bytes without regard to fields; returns the new length."""
     cdef Py_ssize_t kind = below(state, 6), at, size, i
     cdef uint8_t copied[MOST_COPIED]
     if kind == 0 or n == 0:                         # grow
@@ -128,8 +128,8 @@ cdef Py_ssize_t rough(uint64_t *state, uint8_t *p, Py_ssize_t n,
 
 
 cdef class Bender:
-    """Bender(seed): what :class:`pysrp.fuzz.Mutator` does with bytes. A subclass gives ``_integers(cls)``, the integer
-    fields of a class with the values that are tried."""
+    """Bender(seed): base of :class:`pysrp.fuzz.Mutator`. A subclass has ``_integers(cls)``, which returns pairs of an
+    integer field of ``cls`` and the values that are tried in it."""
 
     cdef uint64_t state
     cdef dict tables
@@ -141,7 +141,7 @@ cdef class Bender:
         self.state = seed & 0xFFFFFFFFFFFFFFFF
 
     def mutate(self, View view not None, other=None, *, Py_ssize_t changes=3):
-        """``view``'s bytes after one to ``changes`` changes; ``other`` is what splices take their tail from.
+        """``view``'s bytes after 1 to ``changes`` random changes. Splices take their tail from ``other``.
 
         Raises ValueError for less than one change, or more than 1048576.
         """

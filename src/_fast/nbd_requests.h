@@ -43,7 +43,7 @@ struct nbd_link {
 	unsigned flying, others;	/* requests under way; of them, those that are not the watcher's */
 	struct nbd_channel *watcher;	/* the channel whose loop watches the socket, NULL: only the driver does */
 	int driven;			/* the driver polls the socket for answers, too */
-	int shared;			/* several loops use it, or it cannot be watched: only the driver reads answers */
+	int shared;			/* several loops use it, or it cannot be watched: the driver reads answers */
 };
 
 struct nbd_channel {

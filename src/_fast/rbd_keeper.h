@@ -214,7 +214,7 @@ static int rbd_owners(struct rbd_medium *medium, int cut)
 	return (int)count;
 }
 
-/* Acquire the lock, if the image has one; waits until a dead client's expires. 0, or an errno: EBUSY, another has it. */
+/* Acquire the lock, if the image has one; waits until a dead client's expires. 0, or an errno: EBUSY if it is taken. */
 static int rbd_lock(struct rbd_medium *medium, int take)
 {
 	int result;

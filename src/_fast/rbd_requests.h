@@ -94,7 +94,7 @@ struct rbd_request {
 	rbd_image image;
 	uint32_t operation;		/* of the part that is under way: with FUA one part is a FLUSH */
 	uint64_t length;		/* bytes of the parts that are no FLUSH */
-	uint64_t differs;		/* librbd: where a COMPARE differs. Not used: it depends on librbd's version and the data */
+	uint64_t differs;		/* where a COMPARE differs; not used, as librbd's versions and the data change it */
 	int flushed;			/* the FLUSH for FUA is over, or under way */
 };
 

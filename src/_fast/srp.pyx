@@ -1,4 +1,4 @@
-"""Memory descriptors inside SRP_CMD, whose place follows from two format nibbles and two counts; segments of memory."""
+"""Memory descriptors of SRP_CMD, whose offsets follow from two format nibbles and two counts; segments of memory."""
 
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memset
@@ -19,10 +19,10 @@ cdef enum:
 cdef class Descriptor(Part):
     """The data-out or data-in memory descriptor of SRP_CMD, or None (SRP r16a, 5.6.2 and 6.5).
 
-    ``format`` is the nibble of BUF_FMT that names its kind, ``count`` the number of entries of its
-    partial list, ``kinds`` the classes for formats 1, 2 and 3 (None where a format is not allowed).
+    ``format`` is the nibble of BUF_FMT with its format, ``count`` the field with the number of entries of
+    its partial list, ``kinds`` the classes for formats 1, 2 and 3 (None: the format is not allowed).
     build() takes ``(va, length)`` or ``(va, key, length)`` for a direct descriptor, a list of those for
-    an indirect one whose entries all stand in the IU, or a descriptor made by its class.
+    an indirect one whose entries are all in the IU, or a descriptor made by its class.
     """
     cdef readonly Int format
     cdef readonly Int entries
@@ -59,8 +59,8 @@ cdef class Descriptor(Part):
         self.locate(v, &offset, &length)
         if length == 0:
             return None
-        # In shared memory the partner may have changed the format since its place was found: read once, then checked;
-        # a place that is too small for the kind is refused there.
+        # In shared memory the partner may have changed the format since locate() read it: read it once more, and let
+        # view_within() refuse a length that is too small for it.
         kind = self.fmt(v)
         if kind == NONE or kind > IMMEDIATE:
             return None
@@ -70,14 +70,14 @@ cdef class Descriptor(Part):
         return view_within(cls, layout_of(cls).size, v, offset, length)
 
     def segments(self, View v not None, uint64_t limit):
-        """The segments that an IU's descriptor names, the bytes that it allows in all, and None.
+        """The segments of an IU's descriptor, the bytes that it allows in all, and None.
 
-        A segment is address, length in bytes and memory key. Where not all of an indirect table stands in the IU: no
-        segments, 0, and what is known, which is where the rest of the table is (a segment), the segments that do stand
-        there, and the bytes that the descriptor says itself.
+        A segment is address, length in bytes and memory key. If a part of an indirect table is not in the IU: no
+        segments, 0, and a tuple of the rest of the table (a segment), the segments that are in the IU, and the total
+        length that the descriptor has.
 
-        Raises DecodeError for what is no direct or indirect descriptor, and for a table elsewhere of more bytes than
-        ``limit``.
+        Raises DecodeError for other formats than direct and indirect, and for a table of more than ``limit`` bytes that
+        is not all in the IU.
         """
         cdef Py_ssize_t offset = 0, length = 0, i, size, have
         cdef uint64_t total = 0
@@ -85,7 +85,7 @@ cdef class Descriptor(Part):
         cdef list found
         cdef uint8_t *p
         self.locate(v, &offset, &length)
-        # The kind by its size: in shared memory the format may have changed since that was found.
+        # The kind follows from the length: in shared memory the format may have changed since locate() read it.
         p = v.p + offset
         if length == 16:
             return [segment(p)], wire_get32(p + 12), None
@@ -103,7 +103,7 @@ cdef class Descriptor(Part):
             raise DecodeError(f"indirect table of {size} bytes is not whole descriptors", field="table_desc")
         if size != have and <uint64_t> size > limit:
             raise DecodeError(f"indirect table of {size} bytes, {limit} allowed", field="table_desc")
-        if have > size:     # those in the IU are more than the table has: the table counts
+        if have > size:     # more entries in the IU than the table has: use the table only
             have = 0
         found = []
         for i in range(20, 20 + have, 16):
@@ -111,7 +111,7 @@ cdef class Descriptor(Part):
             total += wire_get32(p + i + 12)
         if have == size:
             return found, min(total, wire_get32(p + 16)), None
-        # An address past the end of all is for whoever fetches to refuse.
+        # An address that overflows 64 bits is refused when the table is fetched.
         return [], 0, ((<object> wire_get64(p) + have, size - have, wire_get32(p + 8)), found, wire_get32(p + 16))
 
     cdef object exact(self, View v):
@@ -119,7 +119,7 @@ cdef class Descriptor(Part):
         return None if found is None else {"class": type(found).__name__, **found.to_dict()}
 
     def plain(self, value):
-        """A dictionary of to_dict() as the structure it describes."""
+        """The structure that a dictionary of to_dict() describes."""
         cls = {kind.__name__: kind for kind in self.kinds if kind is not None}[value["class"]]
         return cls.build(**{k: x for k, x in value.items() if k != "class"})
 
@@ -142,7 +142,7 @@ cdef class Descriptor(Part):
             direct(p, self.name, value)
             kind = DIRECT
         elif type(value) is list:
-            # A copy: what an entry's numbers run may change the list, which has been measured.
+            # A copy: converting an entry's numbers may run code that changes the list, which has been measured.
             entries = tuple(value)
             if room != 20 + 16 * len(entries):
                 raise EncodeError(f"{self.name}: the list changed while it was written", field=self.name)
@@ -180,9 +180,9 @@ _ADDRESSES = 1 << 64
 
 
 def clip(segments, Py_ssize_t skip, Py_ssize_t length):
-    """The stretches that hold bytes ``skip`` to ``skip + length`` of the segments, as a list of segments.
+    """Bytes ``skip`` to ``skip + length`` of the segments, as a list of segments.
 
-    Raises TransportError for one that goes past the end of all addresses.
+    Raises TransportError for a segment whose end overflows 64 bits.
     """
     cdef Py_ssize_t size
     cdef list found = []

@@ -23,7 +23,7 @@ cdef class Field:
     cdef readonly Py_ssize_t size
     cdef readonly bint variable
     cdef readonly bint reserved
-    cdef bint made          # a second __init__ is refused
+    cdef bint made          # __init__ has been called; a second call is refused
     cdef Py_ssize_t end
 
     cdef object get(self, View v)
@@ -64,7 +64,7 @@ cdef class Part(Field):
     cdef readonly bint clamp
     cdef Int count
     cdef Py_ssize_t fixed
-    cdef Py_ssize_t heads   # end of the fields that say how long it is, and are set with it
+    cdef Py_ssize_t heads   # end of the fields for its length and presence, which are set with it
     cdef uint64_t flag_bits
 
     cdef Py_ssize_t start(self, View v) except -1
@@ -89,11 +89,11 @@ cdef class Layout:
     cdef bytes template
     cdef Py_ssize_t full
     cdef Py_ssize_t body
-    cdef Step *unpacked     # of unpack(): all of fixed
-    cdef Step *slots        # of a record, once there is one
+    cdef Step *unpacked     # the steps of unpack(): all of `fixed`
+    cdef Step *slots        # the steps of a record; NULL until the first record is made
     cdef Py_ssize_t slot_count
-    cdef object record      # the type of records
-    cdef dict plans         # of columns, by the names asked for
+    cdef object record      # the type of records, None until then
+    cdef dict plans         # ColumnPlan by the names that were asked for
 
 
 cdef Layout layout_of(object cls)

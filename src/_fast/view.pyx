@@ -47,7 +47,7 @@ cdef extern from *:
         int ml_flags
         const char *ml_doc
 
-    # Declared to hand errors back as numbers: the callers look.
+    # Declared noexcept: they return -1 after an error, and the callers check PyErr_Occurred().
     uint64_t long_unsigned "PyLong_AsUnsignedLongLong" (PyObject *o) noexcept
     int64_t long_signed "PyLong_AsLongLong" (PyObject *o) noexcept
 
@@ -108,7 +108,7 @@ cdef int unfit(str field, object value, str width) except -1:
     raise EncodeError(f"{field}: {value!r} does not fit {width}", field=field)
 
 
-# One compilation unit: what is hot is inlined across these files.
+# One compilation unit: hot functions are inlined across these files.
 
 include "view_memory.pxi"
 include "view_base.pxi"
@@ -125,7 +125,7 @@ include "view_record.pxi"
 
 
 cdef int bind(object cls, str name, object made) except -1:
-    """Give ``cls`` what was made of its table, unless it or a base of it has a function of its own there."""
+    """Set the function ``made`` from the table of ``cls``, unless the class or a base defines its own ``name``."""
     there = getattr(cls, name, None)
     if there is None or type(getattr(there, "__self__", None)) is Layout:
         setattr(cls, name, made)
@@ -136,9 +136,9 @@ class Structure(View):
     """The base of every structure that a table of fields describes: ``class Name(Structure): field = U8(0)``.
 
     Give ``__slots__ = ()`` (an instance needs no dictionary) and, where the fixed part ends behind the last
-    field, ``size=`` in bytes. Sets ``SIZE``, ``FIELDS`` and the functions build, pack_into, unpack and record. A build
-    of a class's own, which its subclasses inherit, finds what was made of the table of ``cls`` in ``cls._build``;
-    pack_into writes what that build makes.
+    field, ``size=`` in bytes. Sets ``SIZE``, ``FIELDS`` and the functions build, pack_into, unpack and record. If a
+    class defines its own build, which its subclasses inherit, the build made from the table is ``cls._build``, and
+    pack_into writes what the class's own build returns.
     """
 
     __slots__ = ()

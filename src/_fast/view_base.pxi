@@ -1,4 +1,4 @@
-# What every structure answers: its bytes, its fields, what is wrong with it, columns of many. A part of view.pyx.
+# The methods of every structure: its bytes, its fields, its problems, columns of many. A part of view.pyx.
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
@@ -9,10 +9,10 @@ from pysrp.errors import DecodeError
 
 
 cdef class View:
-    """View(buf): a wire structure in memory that belongs to somebody else (the base of every codec).
+    """View(buf): a wire structure in the memory of another object (the base of every codec).
 
     ``buf`` is any object with the buffer protocol; the view keeps it alive and reads and writes its
-    memory in place. The view covers all of ``buf``: bytes past what the structure itself claims are
+    memory in place. The view covers all of ``buf``: the bytes behind the structure's own extent are
     ``trailing``. Not locked: share between threads only for reading, as with a bytearray.
 
     Raises TruncatedError if ``buf`` is shorter than ``SIZE``, the fixed part.
@@ -43,7 +43,7 @@ cdef class View:
         return PyBytes_FromStringAndSize(<char *> self.p, self.n)
 
     def tobytes(self):
-        """All bytes of the view, detached."""
+        """A copy of all bytes of the view."""
         return PyBytes_FromStringAndSize(<char *> self.p, self.n)
 
     def copy(self):
@@ -64,7 +64,7 @@ cdef class View:
 
     @property
     def trailing(self):
-        """memoryview of the bytes past :meth:`extent`; raises DecodeError as that does."""
+        """memoryview of the bytes behind :meth:`extent`; raises DecodeError as that does."""
         cdef Py_ssize_t end = min(extent(self, layout_of(type(self))), self.n)
         return span(self, end, self.n - end)
 
@@ -99,7 +99,7 @@ cdef class View:
         return same == (op == 2)
 
     def __hash__(self):
-        # As a memoryview: a view has a hash if the memory belongs to something that has one, and so does not change.
+        # As with a memoryview: a view has a hash if its memory's owner has one, as that memory then does not change.
         if buffer_owner(&self.buffer) is not NULL:
             enter_call(b" in the hash of views over views")
             try:
@@ -115,7 +115,7 @@ cdef class View:
         return type(self), (bytes(self),)
 
     def __repr__(self):
-        # What build() would have to be told: a field that has its default is left out.
+        # The keywords that build() would need: a field that has its default is left out.
         cdef Layout layout = layout_of(type(self))
         cdef Py_ssize_t offset, length
         cdef Field f
@@ -139,9 +139,9 @@ cdef class View:
     def to_dict(self):
         """Field name to value, in wire order; ``build(**x.to_dict())`` gives the same bytes.
 
-        Reserved fields and trailing bytes appear only where they are not zero, text that its field
-        would not encode alike as bytes, and nested structures as dictionaries. Parts that claim more
-        bytes than there are, are left out, and what is there goes to ``trailing``.
+        Reserved fields and trailing bytes appear only if they are not zero. Text that its field would
+        encode differently appears as bytes, nested structures as dictionaries. A part that claims more
+        bytes than there are is left out, and its bytes go to ``trailing``.
         """
         cdef Field f
         cdef Py_ssize_t offset, length, end = reach(self, layout_of(type(self)))
@@ -212,19 +212,19 @@ cdef class View:
         return found
 
     def _check(self):
-        """Rules of this structure beyond its table: (field, offset, message) for each one broken."""
+        """Violations of this structure's rules beyond its table, each as (field, offset, message)."""
         return ()
 
     @classmethod
     def columns(cls, buf, Py_ssize_t stride, fields=None, *, Py_ssize_t offset=0, out=None):
         """Decode an array of structures into one column per field, without an object per structure.
 
-        ``buf`` holds a structure every ``stride`` bytes from ``offset`` on, as many as fit whole.
+        ``buf`` has a structure every ``stride`` bytes from ``offset`` on, as many as fit whole.
         ``fields`` are names of fixed fields (default: all declared). Returns :class:`Columns`: by name a
-        memoryview of integers in the narrowest type (a LUN as its 64-bit integer), or of bytes, the fields
-        one behind the other, for raw and text fields. ``out`` lends memory: Columns of the same fields that an earlier
-        call returned, whose memory is used again, or a mapping of name to memory for the columns that it has. Many
-        structures are decoded without the GIL.
+        memoryview of integers in the narrowest type (a LUN as its 64-bit integer), or, for raw and text fields, of
+        bytes, the fields one behind the other. ``out`` lends memory: either the Columns of the same fields that an
+        earlier call returned, whose memory is used again, or a mapping of names to memory for some of the columns.
+        Many structures are decoded without the GIL.
 
         Raises KeyError for an unknown name, ValueError for a stride smaller than the structure, for an
         ``offset`` outside ``buf``, or for memory in ``out`` that is too short or read-only.
@@ -258,7 +258,7 @@ cdef int place(Field f, View v, Py_ssize_t *offset, Py_ssize_t *length) except -
 
 
 cdef Py_ssize_t reach(View v, Layout layout):
-    """End of the last field outside the parts that is there: behind SIZE they are optional."""
+    """End of the last fixed field that is inside the view: fixed fields behind SIZE are optional."""
     cdef Py_ssize_t end = layout.size
     cdef Field f
     if layout.full > end:

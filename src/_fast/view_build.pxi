@@ -47,7 +47,7 @@ cdef list _kept = []
 
 
 cdef object bound_function(str name, str doc, void *entry, object self):
-    """A builtin function with ``entry`` (METH_FASTCALL | METH_KEYWORDS) behind it and ``self`` bound."""
+    """A builtin function that calls ``entry`` (METH_FASTCALL | METH_KEYWORDS), bound to ``self``. Never freed."""
     cdef PyMethodDef *definition = <PyMethodDef *> malloc(sizeof(PyMethodDef))
     cdef bytes c_name = name.encode(), c_doc = doc.encode()
     if definition is NULL:
@@ -70,7 +70,7 @@ cdef struct Plan:
 
 
 cdef int plan(Layout layout, PyObject **values, tuple names, Plan *p) except -1:
-    """Find the field of each keyword and the length of the whole."""
+    """Find the field of each keyword, and the length of the structure with all its parts."""
     cdef Py_ssize_t i, n = 0 if names is None else PyTuple_GET_SIZE(names)
     cdef Py_ssize_t total = layout.size, parts = layout.body, trailing = 0
     cdef Py_ssize_t j, next_up = 0, last = PyTuple_GET_SIZE(layout.names)
@@ -81,7 +81,7 @@ cdef int plan(Layout layout, PyObject **values, tuple names, Plan *p) except -1:
     if n > MAX_FIELDS:
         raise TypeError(f"{layout.owner.__name__}: {n} keywords, more than any structure has fields")
     for i in range(n):
-        # Keywords mostly come in wire order and are interned: look at the next names first.
+        # Keywords mostly come in wire order and are interned: compare with the next names first.
         name = PyTuple_GET_ITEM(names, i)
         for j in range(next_up, last):
             if PyTuple_GET_ITEM(layout.names, j) == name:
@@ -144,7 +144,7 @@ cdef int write(Layout layout, uint8_t *base, PyObject **values, tuple names, Pla
             else:
                 (<Field> p.field[i]).put(base, <object> values[i])
     if p.trailing is not NULL:
-        # As long as it was when it was measured: the values before it can have run code that changed it.
+        # With the length that was measured before: converting the other values may have run code that changes it.
         fill("trailing", base + p.total - p.tail, p.tail, <object> p.trailing, 0)
     return 0
 
@@ -189,7 +189,7 @@ def _pack_built(cls, buf, offset=0, /, **fields):
     """Write what the class's own build() makes into ``buf`` (writable, bytes-like) at ``offset``; return its length.
 
     Keywords as for build(). Raises EncodeError also if the structure does not fit the buffer, which then is unchanged.
-    BufferError for one that is read-only or in pieces.
+    BufferError for a buffer that is read-only or not contiguous.
     """
     cdef Py_ssize_t at = offset, length
     cdef Py_buffer view

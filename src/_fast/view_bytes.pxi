@@ -1,4 +1,4 @@
-# Fields of a fixed place that are bytes, text, other structures, or arrays. A part of view.pyx.
+# Fields at a fixed offset that are bytes, text, other structures, or arrays. A part of view.pyx.
 
 from cpython.number cimport PyNumber_Index
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
@@ -21,7 +21,7 @@ cdef int fill(str name, uint8_t *p, Py_ssize_t size, object value, uint8_t pad) 
     try:
         if view.len > size:
             unfit(name, bytes(value)[:64], f"{size} bytes")
-        memmove(p, view.buf, view.len)      # it may be of the same memory
+        memmove(p, view.buf, view.len)      # memmove, as the value may overlap the structure's memory
         memset(p + view.len, pad, size - view.len)
     finally:
         PyBuffer_Release(&view)
@@ -38,7 +38,7 @@ cdef Py_ssize_t byte_length(object value) except -1:
 
 
 cdef class Raw(Field):
-    """``size`` bytes as they are; reads as a memoryview of them, shorter values are padded with zeros."""
+    """``size`` bytes, which read as a memoryview; a shorter value that is set is padded with zeros."""
 
     def __init__(self, Py_ssize_t offset, Py_ssize_t size, *, bint reserved=False, str doc=""):
         Field.__init__(self, offset, size, doc=doc)
@@ -113,7 +113,7 @@ cdef class Struct(Field):
 
 
 cdef object as_buffer(object kind, object value):
-    """Bytes of a nested value: bytes-like as it is, a dictionary through build()."""
+    """A nested value as a buffer: bytes-like objects as they are, a dictionary by build()."""
     if isinstance(value, dict):
         name = value.get("class") if isinstance(kind, Dispatch) else None
         if name is not None:
@@ -145,7 +145,7 @@ cdef class Array(Field):
 
     cdef int put(self, uint8_t *base, object value) except -1:
         cdef Py_ssize_t i = 0
-        # A copy: a sequence may lie about its length, or change while its numbers are asked for.
+        # A copy: a sequence may lie about its length, or change while its numbers are converted.
         cdef tuple numbers = tuple(value)
         if len(numbers) > self.count:
             raise EncodeError(f"{self.name}: {len(numbers)} integers do not fit {self.count}", field=self.name)

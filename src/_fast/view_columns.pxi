@@ -58,8 +58,8 @@ cdef extern from "columns.h" nogil:
 
 
 cdef enum:
-    PLANS = 64      # kept per class, by the names that were asked for
-    SHORT = 4096    # structures, for which letting other threads run does not pay
+    PLANS = 64      # ColumnPlans that are kept per class
+    SHORT = 4096    # structures; for fewer, releasing the GIL does not pay
 
 
 @cython.final
@@ -144,14 +144,14 @@ cdef int make_column(Field f, column *c) except -1:
 cdef class Columns:
     """A column for each field of many structures, by name: what :meth:`View.columns` returns.
 
-    As of a dictionary, its values are memoryviews, made when they are asked for: of integers in the narrowest type (a
-    LUN as its 64-bit integer), or of bytes, the fields one behind the other. ``rows`` is the number of structures.
+    It has the methods of a dictionary. A value is a memoryview, made on each access: of integers in the narrowest type
+    (a LUN as its 64-bit integer), or of bytes, the fields one behind the other. ``rows`` is the number of structures.
     Arrow takes it without a copy, as ``pyarrow.record_batch(columns)`` and ``polars.DataFrame(columns)`` do:
     ``__arrow_c_schema__``, ``__arrow_c_array__`` and ``__arrow_c_stream__`` are those of the Arrow PyCapsule interface.
     """
     cdef ColumnPlan plan
     cdef column_block *block
-    cdef list lent              # a memoryview for each column that lies in somebody's memory; None: there is none
+    cdef list lent              # the memoryviews of lent memory, None: no column is in lent memory
     cdef readonly Py_ssize_t rows
 
     def __cinit__(self, ColumnPlan plan not None, Py_ssize_t rows, out=None):
@@ -212,8 +212,8 @@ cdef class Columns:
     def __arrow_c_array__(self, requested_schema=None):
         """Capsules with the ArrowSchema and an ArrowArray over this memory, or over a copy of memory that was lent.
 
-        What Arrow has is not written again: ``out=`` takes other memory until Arrow's consumer has let go. A
-        ``requested_schema`` changes nothing, as the interface allows.
+        Memory that was exported is not written again: ``columns(out=)`` takes new memory until Arrow's consumer has
+        released it. ``requested_schema`` is ignored, as the interface allows.
         """
         cdef ArrowArray *array = <ArrowArray *> calloc(1, sizeof(ArrowArray))
         cdef column_block *block = NULL
@@ -241,7 +241,7 @@ cdef class Columns:
         return capsule
 
     cdef column_block *own(self) except NULL:
-        """The block, or a copy of one that is partly somebody else's. Who calls drops it."""
+        """The block, or a copy of it if some of its memory is lent. The caller has to drop it."""
         cdef column_block *copy
         cdef size_t i
         if self.lent is None:
@@ -289,7 +289,7 @@ cdef object capsule_of(void *content, const char *name, void (*drop)(object) noe
     return PyCapsule_New(content, name, drop)
 
 
-# Who takes a structure out of its capsule leaves one there that has been released.
+# A consumer that takes the structure out of its capsule leaves it there with `release` NULL.
 
 cdef void drop_schema(object capsule) noexcept:
     cdef ArrowSchema *schema = <ArrowSchema *> PyCapsule_GetPointer(capsule, b"arrow_schema")
@@ -323,7 +323,7 @@ cdef Columns columns_of(ColumnPlan plan, const uint8_t *p, Py_ssize_t stride, Py
 
 
 cdef int lend(Columns made, object out) except -1:
-    """Memory for the columns: what ``out`` has for them, and new one."""
+    """Set the memory of the columns: memory that ``out`` has for some, new memory for the others."""
     cdef ColumnPlan plan = made.plan
     cdef uint8_t **lent = NULL
     cdef Py_buffer view
@@ -344,7 +344,7 @@ cdef int lend(Columns made, object out) except -1:
                 memory = memoryview(memory).cast("B")
                 if memory.readonly or memory.nbytes < need:
                     raise ValueError(f"out[{plan.names[i]!r}] has no {need} writable bytes")
-                # Held by ``memory``: nobody can resize it meanwhile.
+                # The memoryview `memory` holds the buffer, so that it cannot be resized.
                 PyObject_GetBuffer(memory, &view, PyBUF_WRITABLE)
                 lent[i] = <uint8_t *> view.buf
                 PyBuffer_Release(&view)

@@ -11,15 +11,15 @@ from pysrp.errors import DecodeError
 
 
 cdef enum:
-    DEEPEST = 16    # levels of dispatches
+    DEEPEST = 16    # levels of nested dispatches at most
 
 
 cdef class Dispatch:
     """Chooses the class of a structure by an integer in it (opcode, type, service action).
 
-    ``size`` bytes at ``offset``, shifted right by ``shift`` and cut to ``width`` bits, select what was
-    added for that value: a View class, or a Dispatch that looks further. ``default`` is the class for
-    values nobody added (None: DecodeError). With ``trim`` the views end at their own extent.
+    ``size`` bytes at ``offset``, shifted right by ``shift`` and cut to ``width`` bits, select the target
+    of :meth:`add` for that value: a View class, or a Dispatch that looks further. ``default`` is the class
+    for other values (None: DecodeError). With ``trim`` the views end at their own extent.
     """
     def __cinit__(self, *args, **options):
         self.size, self.what = 1, ""
@@ -51,7 +51,7 @@ cdef class Dispatch:
             self.direct[value] = target
 
     def classes(self):
-        """Every class that can come out, without duplicates."""
+        """Every class that this can select, without duplicates."""
         found, seen, ahead = {}, set(), [self]
         while ahead:
             each = ahead.pop(0)
@@ -135,7 +135,7 @@ cdef object parse_entry(object self, PyObject **args, Py_ssize_t nargs, PyObject
         except BaseException:
             PyBuffer_Release(&view)
             raise
-        # A simple buffer has no pointers into itself: it may move.
+        # A Py_buffer of PyBUF_SIMPLE has no pointers into itself, so it may be moved.
         v.buffer = view
         v.p = <uint8_t *> view.buf
         v.n = view.len

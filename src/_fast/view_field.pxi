@@ -10,14 +10,14 @@ from pysrp._fast.wire cimport wire_get, wire_put
 
 
 cdef enum:
-    MOST = 1 << 20      # bytes of a structure's fixed part: sums and products of places stay small
+    MOST = 1 << 20      # bytes of a structure's fixed part at most: sums and products of offsets do not overflow
 
 
 cdef class Field:
     """One wire field: ``offset`` and ``size`` in bytes from the start of its structure.
 
-    ``doc`` says what its value decides. Where fields of one name say the same in many structures, a base of these has
-    the texts, by name, as ``TEXTS``.
+    ``doc`` says what its value decides. If fields of one name mean the same in many structures, a base class has these
+    texts in ``TEXTS``, by name.
     """
 
     def __init__(self, Py_ssize_t offset, Py_ssize_t size, *, str doc=""):
@@ -84,7 +84,7 @@ cdef list members_of(object codes, unsigned int width):
     key = (codes, width)
     table = _MEMBERS.get(key)
     if table is None:
-        # One for all, and for good: threads that need it at the same time have it without a lock.
+        # One list for all fields, never removed: threads that make it at the same time need no lock.
         table = _MEMBERS.setdefault(key, [member_of(codes, value) for value in range(1 << width)])
     return table
 
@@ -99,9 +99,9 @@ cdef object member_of(object codes, object value):
 cdef class Int(Field):
     """An unsigned big-endian integer of 1 to 8 bytes, or ``width`` bits of it from bit ``shift`` up.
 
-    ``enum`` gives values their names (unknown ones stay integers), ``must`` is the only right value,
-    ``default`` what build() fills in, ``signed`` two's complement, ``hex`` how people read it. ``valid`` is the flag
-    without which it is reserved: show() leaves it out then where it is 0.
+    ``enum`` names the values (values without a name stay integers), ``must`` is the only valid value,
+    ``default`` is what build() fills in. ``signed``: two's complement. ``hex``: show it in hexadecimal. ``valid`` is a
+    flag: while it is not set the field is reserved, and show() leaves it out if it is 0.
     """
 
     def __init__(self, Py_ssize_t offset, Py_ssize_t size, unsigned int shift=0, unsigned int width=0, *,
@@ -181,7 +181,7 @@ cdef class Int(Field):
         if isinstance(value, int):
             unfit(self.name, value, f"{'signed ' if self.signed else ''}{self.width} bits")
         if hasattr(value, "__index__"):
-            return self.put(base, PyNumber_Index(value))  # an int, so this comes here once
+            return self.put(base, PyNumber_Index(value))  # with an int, so this is not repeated
         raise TypeError(f"{self.name}: an integer is needed, not {type(value).__name__}")
 
     cdef int store(self, uint8_t *base, uint64_t raw) except -1:

@@ -1,4 +1,4 @@
-# The table of one class, and what is made from it. A part of view.pyx.
+# The table of one class, and the lists that are made from it. A part of view.pyx.
 
 from cpython.bytearray cimport PyByteArray_AS_STRING
 from libc.stdint cimport uint8_t
@@ -49,7 +49,7 @@ cdef class Layout:
             if default is not None or isinstance(f, Text):
                 f.put(<uint8_t *> PyByteArray_AS_STRING(template), default or ("" if isinstance(f, Text) else 0))
         self.template = bytes(template)
-        # Bytes in front of the parts, plus those that parts always have.
+        # Bytes in front of the parts, plus the bytes that parts always have.
         self.body = self.size if not self.parts else (
             min([f.offset for f in self.parts if (<Part> f).after is None]) + sum([f.size for f in self.parts])
         )

@@ -1,4 +1,4 @@
-# Whose memory a view is over, and how it is held. A part of view.pyx.
+# The memory under a view, and how it is kept alive. A part of view.pyx.
 
 cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_FillInfo, PyObject_GetBuffer
@@ -10,7 +10,7 @@ from libc.stdint cimport uint8_t
 
 @cython.final
 cdef class Span:
-    """Exports a stretch of a view's memory and keeps the view alive meanwhile."""
+    """Exports a part of a view's memory as a buffer, and keeps the view alive."""
     cdef View owner
     cdef Py_ssize_t offset
     cdef Py_ssize_t length

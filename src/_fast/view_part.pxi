@@ -1,4 +1,4 @@
-# Variable parts: bytes and lists whose length stands elsewhere. A part of view.pyx.
+# Variable parts: bytes and lists whose length is in another field. A part of view.pyx.
 
 from cpython.buffer cimport PyObject_CheckBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
@@ -12,12 +12,12 @@ from pysrp.errors import DecodeError, EncodeError, TruncatedError
 cdef class Part(Field):
     """A variable part: bytes at ``at``, as many as ``length`` says.
 
-    ``at`` is an offset or the part in front of this one. ``length`` is the integer field that counts
-    it (``unit`` bytes each, plus ``bias`` bytes), a function of the view that returns bytes, or None:
-    all the rest. ``when`` = (field, bits) makes it empty unless one of those bits is set. build() sets
-    the counting field and the bits from the value given. ``least`` bytes belong to the fixed part and
-    are always there; a shorter value is padded with zeros. ``clamp``: where fewer bytes are there than
-    claimed, as after a short allocation length, the part is what is there, and problems() says so.
+    ``at`` is an offset or the part in front of this one. ``length`` is a number of bytes, the integer field
+    that counts it (``unit`` bytes each, plus ``bias`` bytes), a function of the view that returns the number
+    of bytes, or None: all the rest. ``when`` = (field, bits): the part is empty unless one of those bits is
+    set. build() sets the counting field and the bits from the value given. ``least`` bytes belong to the
+    fixed part and are always there; a shorter value is padded with zeros. ``clamp``: if there are fewer bytes
+    than claimed, as after a short allocation length, the part is those bytes, and problems() says so.
     """
 
     def __cinit__(self, *args, **options):
@@ -77,7 +77,7 @@ cdef class Part(Field):
         return offset + length
 
     cdef Py_ssize_t claimed(self, View v) except -2:
-        """Bytes that the structure says this part has; -1: all the rest."""
+        """Bytes that this part has according to the structure's fields; -1: all the rest."""
         cdef uint64_t raw
         if self.when is not None:
             if self.when.end > v.n:
@@ -138,7 +138,7 @@ cdef int imply(Part part, uint8_t *base, Py_ssize_t length) except -1:
             unfit(part.name, length, f"a part that has at least {part.bias} bytes")
         count = <uint64_t> ((length - part.bias) // part.unit)
         if count > part.count.mask:
-            # In the words of who gave the part: a count may have no name of its own.
+            # The error names the part, not the counting field, which the caller has not given.
             unfit(part.name, length, f"a part that has at most {part.count.mask * part.unit + part.bias} bytes")
         part.count.store(base, count)
     if part.when is not None and length > 0:
@@ -153,7 +153,7 @@ cdef class List(Part):
     """A variable part made of structures one behind the other, as a list of views.
 
     ``item`` is a View class or a Dispatch. Items of a class without variable parts have its SIZE,
-    others end where their own extent ends. With ``clamp`` a last item cut short is left out.
+    others end at their own extent. With ``clamp`` a last item that is not whole is left out.
     """
     cdef readonly object item
 

@@ -1,4 +1,4 @@
-# Records: views over bytes of their own, whose values have been read already. A part of view.pyx.
+# Records: views over private bytes, whose fixed fields have been decoded already. A part of view.pyx.
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -12,13 +12,13 @@ cdef extern from *:
 
     static Py_ssize_t record_buffer;
 
-    /* Without one a type is collected if its base is. What a record holds leads to no other object. */
+    /* A type without tp_traverse inherits garbage collection from its base. A record's values refer to no objects. */
     static int record_traverse(PyObject *self, visitproc visit, void *arg)
     {
         return 0;
     }
 
-    /* What subtype_dealloc does, for a type outside the garbage collector. No class is below a record's. */
+    /* As CPython's subtype_dealloc(), for a type without garbage collection. A record's type has no subclasses. */
     static void record_dealloc(PyObject *self)
     {
         PyTypeObject *type = Py_TYPE(self);
@@ -34,7 +34,7 @@ cdef extern from *:
         Py_DECREF(type);
     }
 
-    /* A dictionary, slots or weak references of its own. */
+    /* Whether instances have a dictionary, slots or weak references besides those of a view. */
     static int record_unfit(PyObject *cls, PyObject *view)
     {
         PyTypeObject *type = (PyTypeObject *)cls;
@@ -66,7 +66,7 @@ cdef extern from *:
 
     ctypedef int (*setattrofunc)(PyObject *, PyObject *, PyObject *) except -1
 
-    Py_ssize_t record_buffer    # where a view has its buffer
+    Py_ssize_t record_buffer    # offset of View.buffer
     bint record_unfit(object cls, object view)
     object record_make_type(const char *name, object base, PyMemberDef *members, Py_ssize_t count,
                             setattrofunc refuse)
@@ -96,7 +96,7 @@ cdef int record_set(PyObject *self, PyObject *name, PyObject *value) except -1:
 
 
 cdef int make_record_type(Layout layout) except -1:
-    """Once per class, when its first record is made."""
+    """Make the type of a class's records. Called when its first record is made."""
     cdef PyMemberDef *members
     cdef Py_ssize_t i
     cdef Field f
@@ -121,7 +121,7 @@ cdef int make_record_type(Layout layout) except -1:
     slots = steps_of(fields, False)
     with cython.critical_section(layout):
         if layout.record is not None:
-            return 0    # by another thread, or an enum's own code was asked for its members, and has made a record
+            return 0    # another thread has made it, or code of an enum that steps_of() called has made a record
         layout.slot_count = len(fields)
         step_publish(&layout.slots, slots)
         layout.record = made
@@ -132,7 +132,7 @@ cdef View record_of(Layout layout, bytes data):
     cdef View v
     cdef PyObject **slot
     cdef Py_ssize_t i
-    # The type is set once, last, and stays.
+    # `record` is set last, once, and never changes.
     if layout.record is None or step_list(&layout.slots) is NULL:
         make_record_type(layout)
     if PyBytes_GET_SIZE(data) < layout.size:
@@ -146,7 +146,7 @@ cdef View record_of(Layout layout, bytes data):
 
 
 cdef bytes own_bytes(object buf):
-    """``buf`` itself if it cannot change, else a copy."""
+    """``buf`` itself if it is bytes, else a copy."""
     cdef Py_buffer view
     if PyBytes_CheckExact(buf):
         return <bytes> buf
@@ -179,5 +179,5 @@ cdef object dispatch_record_entry(object self, PyObject **args, Py_ssize_t nargs
 
 
 def _record(cls, buf):
-    """``cls.record(buf)``, by a name that a pickle can find."""
+    """``cls.record(buf)``, as a function that pickle can find by name."""
     return cls.record(buf)

@@ -10,13 +10,13 @@ from pysrp._fast.wire cimport wire_get
 
 
 cdef enum StepKind:
-    STEP_BYTE       # a whole byte, or bits of one, without a meaning of its own
+    STEP_BYTE       # a byte or bits of one, as an int
     STEP_NUMBER
     STEP_SIGNED
     STEP_MEMBER     # an enum of at most eight bits
     STEP_LUN
     STEP_BYTES
-    STEP_FIELD      # what the field itself makes of it
+    STEP_FIELD      # the field's own get() or value() is called
 
 
 cdef struct Step:
@@ -28,7 +28,7 @@ cdef struct Step:
     PyObject *field     # borrowed from the layout
 
 
-# Made by whichever thread is the first to need it, and read by all without a lock.
+# A list of steps is made by the first thread that needs it, and read by all threads without a lock.
 
 cdef extern from * nogil:
     """
@@ -47,7 +47,7 @@ for _number in range(256):
 
 
 cdef Step *steps_of(list fields, bint plain) except NULL:
-    """A step for each field; ``plain``: those that are no integers and no LUNs as bytes. For good, as classes are."""
+    """A step for each field; never freed. ``plain``: fields other than integers and LUNs are decoded as bytes."""
     cdef Step *steps = <Step *> calloc(len(fields) + 1, sizeof(Step))
     cdef Step *s = steps
     cdef Field f
@@ -77,7 +77,7 @@ cdef Step *steps_of(list fields, bint plain) except NULL:
 
 
 cdef inline PyObject *step_value(const Step *s, const uint8_t *p, View v) except NULL:
-    """The value of one field, a new reference; ``v`` is the view that a field of its own kind is asked about."""
+    """The value of one field, a new reference. ``v`` is the view, which STEP_FIELD may need."""
     cdef uint64_t raw
     cdef PyObject *value
     if s.kind == STEP_LUN:

@@ -1,4 +1,4 @@
-# A structure as people read it: repr() and show(). A part of view.pyx.
+# A structure as text: repr() and show(). A part of view.pyx.
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 
@@ -23,7 +23,7 @@ cdef str brief(Field f, object value):
 
 
 cdef bint unused(Field f, View v) except -1:
-    """Whether the flag that makes a field count is not set."""
+    """Whether a field has a ``valid`` flag, and that is not set."""
     return isinstance(f, Int) and (<Int> f).valid is not None and not (<Int> f).valid.get(v)
 
 

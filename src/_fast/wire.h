@@ -1,7 +1,7 @@
 /*
  * Big-endian loads and stores, and slots of a command/response queue.
  *
- * memcpy plus a byte swap says what is meant and compiles to one instruction (on a big-endian POWER
+ * memcpy plus a byte swap needs no alignment and compiles to one instruction (on a big-endian POWER
  * to a plain load).
  */
 #ifndef PYSRP_WIRE_H
@@ -110,8 +110,8 @@ static inline void wire_put(uint8_t *p, unsigned int size, uint64_t v)
 }
 
 /*
- * Slots of a command/response queue. The producer stores bytes 8-15 first and the header last; the
- * consumer reads the header first. Both halves are aligned where the queue is, and copied either way.
+ * Slots of a command/response queue. The producer stores the header, byte 0, last; the consumer reads it
+ * first. The queue need not be aligned.
  */
 static inline int wire_slot_valid(const uint8_t *slot)
 {

@@ -1,4 +1,4 @@
-"""Big-endian numbers, and slots of a queue: wire.h, as Cython has it."""
+"""Declarations of wire.h for Cython: big-endian numbers, and slots of a queue."""
 
 from libc.stdint cimport uint8_t, uint64_t
 
