@@ -1,9 +1,9 @@
 /*
  * The parts of a hypervisor that must be C: queues and translation tables in memory that another
- * process may write at any moment. Such memory is read once and only the copy is used; it holds no
- * indices and no lengths. Each end keeps its place in a queue in private memory, and a slot itself says
- * whether it is free (LoPAR, "Command/Response Queue"), so a partner that scribbles harms its own
- * messages only.
+ * process may write at any moment. A value that was read there is copied, as the next read may give
+ * another one; none is an index or a length. Each end keeps its place in a queue in private memory, and
+ * a slot itself says whether it is free (LoPAR, "Command/Response Queue"), so a partner that scribbles
+ * harms its own messages only.
  *
  * One producer, one consumer. When a queue is registered again, the places of both ends stay where they are and do not
  * return to slot 0: a send that overlaps the registration then lands where the consumer looks next. tests/memory/ tries

@@ -68,7 +68,7 @@ cdef enum:
     NAP = 16            # what one linger() takes from the budget; the link bounds the time of all of them
     EAGER = 8           # answers after which the client's doorbell is rung
     LUNS = 16384        # LUN numbers that SCST can express
-    DESCRIPTORS = 27    # more than fit into PYSRP_IU bytes
+    DESCRIPTORS = 27    # as many as fit into PYSRP_IU bytes
 
 # What became of a request.
 cdef enum:
