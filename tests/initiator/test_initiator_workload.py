@@ -447,7 +447,9 @@ def test_a_connection_that_breaks_for_ever(scripted: tuple[LocalPort, Script, Se
         return good(tag), bytes.fromhex("8006000000000000")  # an answer to nothing
 
     server.script = [again] * 1_000_000
-    with pytest.raises(TimedOut, match=r"broke again|not answered"):  # whichever is seen when the time is over
+    with pytest.raises(
+        TimedOut, match=r"broke again|not answered"
+    ):  # whichever is seen when the time is over
         disk.run(READ, range(5), 1, depth=2, timeout=0.2)
     server.script.clear()
     session.wait_connected()
