@@ -18,26 +18,26 @@ COMMANDS = {
     "demo": (
         "pysrp.cli.demo",
         "demo",
-        "Show it all: sixteen disks from one process to another, with verified data.",
+        "Serve sixteen RAM disks in one process, use them from another, verify the data.",
     ),
-    "serve": ("pysrp.cli.serve", "serve", "Be a target: serve disks until told to stop."),
-    "scst": ("pysrp.scst.cli", "scst", "The management tree of a running server: SCST's files and words."),
+    "serve": ("pysrp.cli.serve", "serve", "Serve disks as a target, until SIGTERM or Ctrl-C."),
+    "scst": ("pysrp.scst.cli", "scst", "Read and change a running server through SCST's management tree."),
     "proxy": (
         "pysrp.cli.proxy",
         "proxy",
-        "Stand between initiators and a server: show, record, edit, lose what passes.",
+        "Relay between initiators and a server: show, record, edit or drop the traffic.",
     ),
     "lsscsi": ("pysrp.cli.listing", "lsscsi", "List the devices, with sizes and ids if asked."),
     "rescan": ("pysrp.cli.listing", "rescan", "Scan the bus as rescan-scsi-bus does."),
-    "inq": ("pysrp.cli.asking", "inq", "INQUIRY data and VPD pages of a device."),
-    "vpd": ("pysrp.cli.asking", "vpd", "VPD pages: which there are, one, all."),
-    "modes": ("pysrp.cli.asking", "modes", "Mode pages."),
-    "logs": ("pysrp.cli.asking", "logs", "Log pages: which there are, one, all."),
-    "opcodes": ("pysrp.cli.asking", "opcodes", "Which commands a device supports."),
-    "persist": ("pysrp.cli.persist", "persist", "Persistent reservations."),
-    "sense": ("pysrp.cli.asking", "sense", "What REQUEST SENSE says of a device's state."),
-    "luns": ("pysrp.cli.asking", "luns", "What REPORT LUNS lists."),
-    "readcap": ("pysrp.cli.asking", "readcap", "Capacity of a device."),
+    "inq": ("pysrp.cli.asking", "inq", "Print INQUIRY data or a VPD page of a device."),
+    "vpd": ("pysrp.cli.asking", "vpd", "Print VPD pages of a device: the list, one page, or all."),
+    "modes": ("pysrp.cli.asking", "modes", "Print mode pages of a device."),
+    "logs": ("pysrp.cli.asking", "logs", "Print log pages of a device: the list, one page, or all."),
+    "opcodes": ("pysrp.cli.asking", "opcodes", "Print the commands that a device supports."),
+    "persist": ("pysrp.cli.persist", "persist", "Print or change persistent reservations."),
+    "sense": ("pysrp.cli.asking", "sense", "Print the state of a device, by REQUEST SENSE."),
+    "luns": ("pysrp.cli.asking", "luns", "Print the LUNs that REPORT LUNS lists."),
+    "readcap": ("pysrp.cli.asking", "readcap", "Print the capacity of a device."),
     "read": ("pysrp.cli.initiator", "read", "Copy blocks from a device."),
     "write": ("pysrp.cli.initiator", "write", "Copy blocks to a device."),
     "raw": ("pysrp.cli.initiator", "raw", "Send any CDB."),
@@ -50,7 +50,7 @@ COMMANDS = {
     "capture": (
         "pysrp.cli.wireshark",
         "capture",
-        "Make capture files for Wireshark of recordings, and back.",
+        "Convert recordings to capture files for Wireshark, and back.",
     ),
     "wireshark": ("pysrp.cli.wireshark", "wireshark", "Print or install the dissector for Wireshark."),
     "fields": ("pysrp.cli.fields", "fields", "Print the table of a structure: offsets, sizes, meanings."),
@@ -59,12 +59,12 @@ COMMANDS = {
 
 
 def _open_streams() -> None:
-    """What is closed of the three standard streams becomes /dev/null, so that no file or socket gets its number."""
+    """Open /dev/null for each standard stream that is closed, so that no file or socket gets its descriptor number."""
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free descriptor
     if sys.stdin is None:
         sys.stdin = open(0, closefd=False)  # noqa: SIM115
 
@@ -74,7 +74,7 @@ def main() -> None:
     try:
         _run()
     except KeyboardInterrupt:
-        # While click is being imported; from then on it says the same.
+        # Ctrl-C while click is being imported. Later click itself prints the same.
         sys.exit("\nAborted!")
 
 
@@ -97,7 +97,7 @@ def program() -> click.Group:
             try:
                 return super().resolve_command(ctx, args)
             except click.UsageError:
-                # Releases of click that say it themselves say it of letters that are missing at the end.
+                # Some releases of click suggest a name themselves, but only where letters are missing at its end.
                 if near := difflib.get_close_matches(args[0], COMMANDS, 3):
                     ctx.fail(f"No such command '{args[0]}': perhaps {' or '.join(near)}.")
                 raise
@@ -109,7 +109,7 @@ def program() -> click.Group:
     @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
     @click.version_option(__version__, prog_name="pysrp")
     def pysrp(**_: Any) -> None:
-        """IBM Virtual SCSI and the SCSI RDMA Protocol: look at its bytes, be its target, be its initiator."""
+        """IBM Virtual SCSI and the SCSI RDMA Protocol: decode its bytes, act as a target, act as an initiator."""
         if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
             click.get_current_context().color = False
 
@@ -117,7 +117,7 @@ def program() -> click.Group:
 
 
 def _run() -> None:
-    """What was typed."""
+    """Run the subcommand that was typed; errors become a line on standard error and exit status 1."""
     _open_streams()
     try:
         pysrp = program()
@@ -126,7 +126,7 @@ def _run() -> None:
     try:
         pysrp(prog_name="pysrp")
     except OSError as error:
-        # Some are an SrpError, too; those have a text of their own.
+        # An OSError that is an SrpError, too, may have no strerror: its own text is printed.
         place = f"{error.filename}: " if error.filename else ""
         sys.exit(f"pysrp: {place}{error.strerror or error}")
     except SrpError as error:

@@ -1,5 +1,5 @@
-"""The commands that ask a device what it is: what sg_inq, sg_vpd, sg_modes, sg_logs, sg_opcodes, sg_requests,
-sg_luns and sg_readcap do."""
+"""The commands that query a device. They do what sg_inq, sg_vpd, sg_modes, sg_logs, sg_opcodes, sg_requests, sg_luns
+and sg_readcap do."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ VPD = {
     "sfs": 0x92, "bl": 0xB0, "bdc": 0xB1, "lbpv": 0xB2, "ref": 0xB3, "sbl": 0xB4, "bdce": 0xB5, "zbdch": 0xB6,
     "ble": 0xB7, "fp": 0xB8, "cpr": 0xB9,
 }  # fmt: skip
-"""sg_vpd's names of the pages."""
+"""sg_vpd's short names of VPD pages, with the page codes."""
 
 LOGS = {
     "sp": 0x00, "bou": 0x01, "we": 0x02, "re": 0x03, "rre": 0x04, "ve": 0x05, "nm": 0x06, "lne": 0x07, "fs": 0x08,
     "lnd": 0x0B, "lbp": 0x0C, "temp": 0x0D, "sscc": 0x0E, "ac": 0x0F, "str": 0x10, "ssm": 0x11, "bsr": 0x15,
     "psp": 0x18, "gsp": 0x19, "pct": 0x1A, "ie": 0x2F,
 }  # fmt: skip
-"""sg_logs' names of the pages."""
+"""sg_logs' short names of log pages, with the page codes."""
 
 MODES = {
     "rw": 0x01, "dr": 0x02, "rd": 0x04, "ve": 0x07, "ca": 0x08, "co": 0x0A, "xo": 0x10, "lu": 0x18,
     "port": 0x19, "po": 0x1A, "ie": 0x1C, "lbp": 0x1C02, "mm": 0x2A, "all": 0x3F,
 }  # fmt: skip
-"""sdparm's names of the pages; a subpage is page and subpage, a byte each."""
+"""sdparm's short names of mode pages, with the page codes; a subpage is 256 * page code + subpage code."""
 
 ROOM = 4096
-"""Bytes that are asked for of what says how long it is; what is longer is asked for again."""
+"""First allocation length for data that states its own length; :func:`asked` sends a second command for longer data."""
 
 
 def page_of(text: str, names: Mapping[str, int], most: int = 0xFF) -> tuple[int, int]:
-    """Page and subpage from text such as ``ca``, ``8``, ``0x1c,1`` or ``b0h``; hexadecimal. Raises ConfigError."""
+    """Page code and subpage code from a name or hexadecimal text: ``ca``, ``8``, ``0x1c,1``, ``b0h``. Raises ConfigError."""
     page, comma, subpage = text.partition(",")
     digits = r"(?:0[xX])?([0-9a-fA-F]{1,2})[hH]?"
     found, below = re.fullmatch(digits, page), re.fullmatch(digits, subpage)
@@ -65,22 +65,24 @@ def page_of(text: str, names: Mapping[str, int], most: int = 0xFF) -> tuple[int,
 
 
 def page_text(page: int, subpage: int) -> str:
-    """What :func:`page_of` reads."""
+    """A page and its subpage as text that :func:`page_of` reads."""
     return f"{page:02x},{subpage:02x}" if subpage else f"{page:02x}"
 
 
 def named(codes: type[IntEnum], code: int) -> str:
-    """What a page is called."""
+    """The name of a page, for people; ``?`` where the standard has none."""
     return codes(code).name.replace("_", " ").capitalize() if code in list(codes) else "?"
 
 
 def output_options(command: Callable[..., Any], letter: str = "-r") -> Callable[..., Any]:
-    """How the answer is to be printed; ``letter`` is that of --raw, empty where it means something else."""
+    """Add the options --raw, --hex and --json. ``letter``: the short option of --raw; empty where -r has another meaning."""
     names = [letter] if letter else []
-    command = click.option(*names, "--raw", "form", flag_value="raw", help="The bytes as they came.")(command)
-    as_hex = "In hexadecimal, as 'pysrp decode' reads it."
+    command = click.option(*names, "--raw", "form", flag_value="raw", help="Print the data as binary bytes.")(
+        command
+    )
+    as_hex = "Print the data in hexadecimal, as 'pysrp decode' reads it."
     command = click.option("-H", "--hex", "form", flag_value="hex", help=as_hex)(command)
-    return click.option("--json", "form", flag_value="json", help="The fields as JSON.")(command)
+    return click.option("--json", "form", flag_value="json", help="Print the fields as JSON.")(command)
 
 
 def show(view: View, form: str | None) -> None:
@@ -110,9 +112,10 @@ def table(rows: Iterable[Mapping[str, Any]], form: str | None, line: Callable[[A
 
 
 def asked(target: Device, command: Any, length: Callable[[bytes], int], **fields: Any) -> View:
-    """What a command brings; once more with as much room as it needs, where ``length`` of the first answer says so.
+    """The data-in of a command, parsed. ``length`` computes from the first answer how many bytes there are.
 
-    SPC-5, 4.2.5.6: what is longer than the allocation length is cut.
+    Where these are more than :data:`ROOM`, the command is sent again with a larger allocation length: data beyond the
+    allocation length is cut off (SPC-5, 4.2.5.6).
     """
     room = 0xFF if command is scsi.ModeSense6 else ROOM
     while True:
@@ -128,7 +131,7 @@ def asked(target: Device, command: Any, length: Callable[[bytes], int], **fields
 
 @contextlib.contextmanager
 def one_of(what: str, page: str, listed: Callable[[], Iterable[str]]) -> Iterator[None]:
-    """Where the device refuses a page that it does not list, the error says which ones it has."""
+    """Where the device refuses a page that it does not list, add the pages that it lists to the error."""
     try:
         yield
     except CheckCondition as error:
@@ -144,7 +147,7 @@ def one_of(what: str, page: str, listed: Callable[[], Iterable[str]]) -> Iterato
 
 
 def vpd_page(target: Device, page: int) -> View:
-    """A VPD page; ScsiError names those that there are."""
+    """A VPD page. Where the device does not have it, the ScsiError names the pages that it has."""
 
     def listed() -> Iterable[str]:
         return (f"{code:02x}" for code in target.inquiry(VpdPage.SUPPORTED_VPD_PAGES).supported_page_list)
@@ -155,20 +158,21 @@ def vpd_page(target: Device, page: int) -> View:
 
 
 def counted(at: int, size: int, more: int) -> Callable[[bytes], int]:
-    """The length of data whose ``size`` bytes at ``at`` say how many come behind the first ``more``."""
+    """A function that computes the length of data: the integer in ``size`` bytes at offset ``at``, plus ``more``."""
     return lambda data: int.from_bytes(data[at : at + size], "big") + more
 
 
 @click.command(cls=DeviceCommand)
 @click.option(
-    "-p", "--page", default=None, help="VPD page, hexadecimal (such as 83); without it the standard data."
+    "-p", "--page", default=None, help="VPD page, hexadecimal (such as 83); default: the standard data."
 )
 @output_options
 @on_device
 def inq(target: Device, page: str | None, form: str | None) -> None:
     """Print a device's INQUIRY data, or one of its VPD pages, field by field.
 
-    DEVICE is HOST:CHANNEL:ID:LUN, CHANNEL:ID:LUN, an id, or a LUN in hexadecimal; of this machine a node.
+    DEVICE is HOST:CHANNEL:ID:LUN, CHANNEL:ID:LUN, an id, or a LUN in hexadecimal; for a device of this machine
+    also its device node, such as /dev/sg0.
 
     \b
     Examples:
@@ -183,13 +187,16 @@ def inq(target: Device, page: str | None, form: str | None) -> None:
 
 @click.command(cls=DeviceCommand)
 @click.option(
-    "-p", "--page", default=None, help="One page: hexadecimal (83, 0xb0), or sg_vpd's name (di, bl, sinq)."
+    "-p",
+    "--page",
+    default=None,
+    help="Print one page: hexadecimal (83, 0xb0), or sg_vpd's name (di, bl, sinq).",
 )
 @click.option("-a", "--all", "every", is_flag=True, help="All pages that the device lists.")
 @output_options
 @on_device
 def vpd(target: Device, page: str | None, every: bool, form: str | None) -> None:
-    """Print VPD pages of a device: which there are, one, or all. As sg_vpd.
+    """Print VPD pages of a device, as sg_vpd does. Default: the list of supported pages.
 
     \b
     Examples:
@@ -214,7 +221,7 @@ def vpd(target: Device, page: str | None, every: bool, form: str | None) -> None
 
 
 def several(views: list[View], form: str | None) -> None:
-    """Print several answers, one behind the other; in JSON as one list."""
+    """Print several answers, one after the other; in JSON as one list."""
     if form == "json":
         found = [{"class": type(view).__name__, **fields_of(view)} for view in views]
         click.echo(json.dumps(found, indent=1))
@@ -231,18 +238,18 @@ def several(views: list[View], form: str | None) -> None:
     "--page",
     default="3f",
     show_default=True,
-    help="PAGE or PAGE,SUBPAGE: hexadecimal, or sdparm's name (ca, co); 3f is all.",
+    help="PAGE or PAGE,SUBPAGE: hexadecimal, or sdparm's name (ca, co); 3f: all pages.",
 )
 @click.option(
     "-c", "--control", type=click.Choice(["0", "1", "2", "3"]), default="0", show_default=True,
-    help="0: current values, 1: which can be changed, 2: defaults, 3: saved.",
+    help="0: current values, 1: changeable bits, 2: default values, 3: saved values.",
 )  # fmt: skip
-@click.option("-d", "--dbd", is_flag=True, help="Without block descriptors.")
-@click.option("-6", "--six", is_flag=True, help="By MODE SENSE(6) instead of (10).")
+@click.option("-d", "--dbd", is_flag=True, help="Ask for no block descriptors (DBD).")
+@click.option("-6", "--six", is_flag=True, help="Send MODE SENSE(6) instead of MODE SENSE(10).")
 @output_options
 @on_device
 def modes(target: Device, page: str, control: str, dbd: bool, six: bool, form: str | None) -> None:
-    """Print mode pages of a device. As sg_modes.
+    """Print mode pages of a device, as sg_modes does.
 
     \b
     Examples:
@@ -256,7 +263,7 @@ def modes(target: Device, page: str, control: str, dbd: bool, six: bool, form: s
     pc = ModePageControl(int(control))
 
     def listed() -> Iterable[str]:
-        if code == 0x3F or subpage == 0xFF:  # it is not the page
+        if code == 0x3F or subpage == 0xFF:  # all pages were asked for: none of them is missing
             return ()
         every: Any = asked(target, command, length, page_code=0x3F, subpage_code=0xFF, dbd=True)
         return (page_text(each.page_code, each.subpage_code if each.spf else 0) for each in every.pages)
@@ -268,17 +275,20 @@ def modes(target: Device, page: str, control: str, dbd: bool, six: bool, form: s
 
 @click.command(cls=DeviceCommand)
 @click.option(
-    "-p", "--page", default=None, help="PAGE or PAGE,SUBPAGE: hexadecimal, or sg_logs' name (temp, gsp)."
+    "-p",
+    "--page",
+    default=None,
+    help="Print one page. PAGE or PAGE,SUBPAGE: hexadecimal, or sg_logs' name (temp, gsp).",
 )
 @click.option("-a", "--all", "every", is_flag=True, help="All pages that the device lists.")
 @click.option(
     "-c", "--control", type=click.Choice(["0", "1", "2", "3"]), default="1", show_default=True,
-    help="0: thresholds, 1: counts, 2: default thresholds, 3: default counts.",
+    help="0: thresholds, 1: cumulative values, 2: default thresholds, 3: default cumulative values.",
 )  # fmt: skip
 @output_options
 @on_device
 def logs(target: Device, page: str | None, every: bool, control: str, form: str | None) -> None:
-    """Print log pages of a device: which there are, one, or all. As sg_logs.
+    """Print log pages of a device, as sg_logs does. Default: the list of supported pages.
 
     \b
     Examples:
@@ -327,14 +337,14 @@ def logs(target: Device, page: str | None, every: bool, control: str, form: str 
     "--opcode",
     default=None,
     metavar="OP[,SA]",
-    help="One command, hexadecimal: 28, or 9e,10 with its service action.",
+    help="Ask about one command: its operation code, hexadecimal, such as 28, or 9e,10 with its service action.",
 )
-@click.option("-t", "--tmf", is_flag=True, help="The task management functions instead.")
-@click.option("-R", "--rctd", is_flag=True, help="With the time that commands take.")
+@click.option("-t", "--tmf", is_flag=True, help="List the task management functions instead.")
+@click.option("-R", "--rctd", is_flag=True, help="Also print the timeouts of commands (RCTD).")
 @output_options
 @on_device
 def opcodes(target: Device, opcode: str | None, tmf: bool, rctd: bool, form: str | None) -> None:
-    """Print which commands a device supports. As sg_opcodes.
+    """Print which commands a device supports, as sg_opcodes does.
 
     \b
     Examples:
@@ -368,7 +378,7 @@ def opcodes(target: Device, opcode: str | None, tmf: bool, rctd: bool, form: str
 
 
 def supported(each: Any, kind: int) -> dict[str, Any]:
-    """A command that a device supports."""
+    """One supported command as a row: opcode, service action, CDB length, name, timeouts in seconds."""
     action = int(each.service_action) if each.servactv else None
     row = {
         "opcode": int(each.operation_code),
@@ -383,7 +393,7 @@ def supported(each: Any, kind: int) -> dict[str, Any]:
 
 
 def supported_line(row: Mapping[str, Any]) -> str:
-    """The same for people."""
+    """A row of :func:`supported` as a line of text."""
     action = "" if row["service_action"] is None else f"{row['service_action']:x}"
     times = (
         f"  {row['nominal_seconds']} s, {row['recommended_seconds']} s" if "nominal_seconds" in row else ""
@@ -392,17 +402,17 @@ def supported_line(row: Mapping[str, Any]) -> str:
 
 
 @click.command(cls=DeviceCommand)
-@click.option("-d", "--desc", is_flag=True, help="In descriptor format.")
+@click.option("-d", "--desc", is_flag=True, help="Ask for descriptor format sense data (DESC).")
 @output_options
 @on_device
 def sense(target: Device, desc: bool, form: str | None) -> None:
-    """Print what REQUEST SENSE brings: the state of a device. As sg_requests.
+    """Print the sense data of REQUEST SENSE, the state of a device, as sg_requests does.
 
     \b
     Example: pysrp sense /dev/sg0 --json
     """
     with contextlib.suppress(ScsiError):
-        target.test_unit_ready()  # the unit attentions of this login are not what was asked for
+        target.test_unit_ready()  # clears the unit attentions that this login itself has caused
     cdb = scsi.RequestSense.build(desc=desc, allocation_length=252)
     found: Any = scsi.parse_sense(target.execute(cdb, data_in_length=252, retries=3).data)
     if form is None:
@@ -411,19 +421,19 @@ def sense(target: Device, desc: bool, form: str | None) -> None:
 
 
 @click.command(cls=DeviceCommand)
-@click.option("-l", "--linux", is_flag=True, help="With the number that Linux makes of it.")
-@click.option("-q", "--quiet", is_flag=True, help="The hexadecimal digits alone.")
+@click.option("-l", "--linux", is_flag=True, help="Also print the integer that Linux makes of each LUN.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only the hexadecimal digits.")
 @click.option(
     "--select",
     type=NUMBER,
     default=0,
     show_default=True,
-    help="0: without well known ones, 1: those alone, 2: all.",
+    help="SELECT REPORT. 0: without well known logical units, 1: only these, 2: all.",
 )
-@click.option("--json", "as_json", is_flag=True, help="A JSON list.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 @on_device
 def luns(target: Device, linux: bool, quiet: bool, select: int, as_json: bool) -> None:
-    """Print what REPORT LUNS, sent to DEVICE, lists: each LUN in hexadecimal, and how it is read. As sg_luns.
+    """Send REPORT LUNS to DEVICE; print each LUN in hexadecimal and decoded, as sg_luns does.
 
     \b
     Examples:
@@ -444,10 +454,10 @@ def luns(target: Device, linux: bool, quiet: bool, select: int, as_json: bool) -
 
 
 @click.command(cls=DeviceCommand)
-@click.option("--json", "as_json", is_flag=True, help="The numbers as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
 @on_device
 def readcap(target: Device, as_json: bool) -> None:
-    """Print the capacity of DEVICE: blocks, bytes of a block, bytes. Of a thin one, what it says of that.
+    """Print the capacity of DEVICE: number of blocks, block size, total bytes; and thin provisioning, if it has that.
 
     \b
     Examples:
@@ -456,9 +466,7 @@ def readcap(target: Device, as_json: bool) -> None:
     """
     capacity = target.capacity()
     thin = zeros = False
-    with contextlib.suppress(
-        CheckCondition
-    ):  # of a unit that does not know READ CAPACITY(16): it is not thin
+    with contextlib.suppress(CheckCondition):  # a unit without READ CAPACITY(16) is not thin
         told: Any = asked(target, scsi.ReadCapacity16, len)
         thin, zeros = bool(told.lbpme), bool(told.lbprz)
     if as_json:

@@ -43,7 +43,7 @@ class Number(_ParamType):
     name = "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """From what was typed."""
+        """The number that was typed, as an int."""
         try:
             return value if isinstance(value, int) else size(value)
         except ConfigError as problem:
@@ -54,7 +54,7 @@ NUMBER = Number()
 
 
 def terminal(file: Any) -> bool:
-    """Whether a person sees, at once, what is written to a file."""
+    """Whether a file is a terminal; False for None and for a closed file."""
     try:
         return bool(file.isatty())
     except (AttributeError, ValueError):  # None, or closed
@@ -62,21 +62,21 @@ def terminal(file: Any) -> bool:
 
 
 class Output:
-    """Where bytes go: a file, which is made or emptied when the first of them come, or standard output."""
+    """Where bytes go: standard output, or a file, which is created or truncated at the first write."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._file: RawIOBase | None = None
 
     def is_file(self, path: str) -> bool:
-        """Whether that is the file."""
+        """Whether ``path`` is the same file."""
         try:
             return self._path != "-" and Path(self._path).samefile(path)
         except OSError:
             return False
 
     def open(self) -> RawIOBase:
-        """Make the file, mode 0600: what is on a disk is its owner's business. Or empty it."""
+        """Create the file, or truncate it. A new file has mode 0600: the contents of a disk are for their owner alone."""
         if not self._file:
             if self._path != "-":
                 self._file = FileIO(self._path, "wb", opener=lambda path, flags: os.open(path, flags, 0o600))
@@ -87,7 +87,7 @@ class Output:
         return self._file
 
     def write(self, data: bytes, /) -> int:
-        """Write all of it. OSError when it cannot."""
+        """Write all of ``data``; raises OSError when that fails."""
         file, view = self.open(), memoryview(data)
         while view:
             view = view[file.write(view) or 0 :]
@@ -100,7 +100,7 @@ class Output:
 
 
 class OutputFile(click.Path):
-    """An :class:`Output`; a terminal is refused, which bytes of a disk would only confuse."""
+    """An option or argument that becomes an :class:`Output`. A terminal is refused: it cannot show binary data."""
 
     name = "file"
 
@@ -108,7 +108,7 @@ class OutputFile(click.Path):
         super().__init__(dir_okay=False, writable=True, allow_dash=True)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """From what was typed."""
+        """The :class:`Output` for the path that was typed; it is closed with the command's context."""
         path = str(super().convert(value, param, ctx))
         if path == "-" and terminal(sys.stdout):
             self.fail(
@@ -121,7 +121,7 @@ class OutputFile(click.Path):
 
 
 def human(count: float) -> str:
-    """A byte count for people."""
+    """A byte count as text, in B, KiB, MiB, GiB or TiB."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if count < 1024:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
@@ -130,7 +130,7 @@ def human(count: float) -> str:
 
 
 class Progress:
-    """A line on standard error that tells how far a transfer is and how fast; silent unless that is a terminal."""
+    """A line on standard error with the progress and rate of a transfer; silent unless standard error is a terminal."""
 
     what: str
     total: int
@@ -144,7 +144,7 @@ class Progress:
         self.live: bool = terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
 
     def add(self, count: int) -> None:
-        """``count`` more bytes are through."""
+        """Count ``count`` more bytes as transferred, and update the line at most ten times a second."""
         self.done += count
         now = time.monotonic()
         if self.live and now - self.shown > 0.1:
@@ -159,7 +159,7 @@ class Progress:
         return self.done / max(time.monotonic() - self.start, 1e-9)
 
     def finish(self) -> str:
-        """Clear the line; the summary as text."""
+        """Clear the line; returns a summary of the transfer."""
         if self.live:
             sys.stderr.write("\r\x1b[K")
         return (
@@ -171,12 +171,12 @@ GIVE_UP = f"{__name__}.give_up"
 
 
 def _record(context: click.Context, _: click.Parameter, file: str | None) -> None:
-    """For :func:`logged_in`."""
+    """Keep --record for :func:`logged_in`."""
     context.meta[__name__] = file
 
 
 def _give_up(context: click.Context, _: click.Parameter, seconds: float) -> None:
-    """For :func:`logged_in`."""
+    """Keep --give-up for :func:`logged_in`."""
     context.meta[GIVE_UP] = seconds
 
 
@@ -184,7 +184,7 @@ UNIT_ADDRESS = f"{__name__}.unit_address"
 
 
 def _unit_address(context: click.Context, option: click.Parameter, text: str) -> None:
-    """For :func:`logged_in`."""
+    """Keep --unit-address, as an int, for :func:`logged_in`."""
     try:
         context.meta[UNIT_ADDRESS] = int(text, 16)
     except ValueError:
@@ -204,29 +204,29 @@ def _which(context: click.Context, option: click.Parameter, server: str | None) 
 def initiator_options(command: _C) -> _C:
     """The options of every command that logs in."""
     for option in (
-        click.option("-v", "--verbose", is_flag=True, help="Show the driver's log lines (handshake, login, errors)."),
-        click.option("--host", type=click.IntRange(0, 0xFFFF), default=0, show_default=True, help="Host number to show in addresses."),
+        click.option("-v", "--verbose", is_flag=True, help="Print the initiator's log lines (handshake, login, errors) on standard error."),
+        click.option("--host", type=click.IntRange(0, 0xFFFF), default=0, show_default=True, help="Host number to print in addresses."),
         click.option(
             "--timeout", type=click.FloatRange(0.01, 86400), default=10.0, show_default=True, metavar="SECONDS",
-            help="How long to wait for the server and the login.",
+            help="How long to wait for the server and for the login.",
         ),
         click.option(
             "--give-up", type=click.FloatRange(0.01, 86400), default=Options.give_up, show_default=True, metavar="SECONDS",
             expose_value=False, callback=_give_up,
-            help="How long ending a command may take that is late or was interrupted, before the connection is reset.",
+            help="How long aborting a command that timed out or was interrupted may take; then the connection is reset.",
         ),
         click.option(
             "--unit-address", default="0", metavar="HEX", expose_value=False, callback=_unit_address,
-            help="Unit address of this initiator where adapters are simulated: who it is, for reservations.",
+            help="Unit address of this initiator where adapters are simulated (unix:). It identifies the initiator port, for reservations.",
         ),
         click.option(
             "-s", "--server", envvar="PYSRP_SERVER", metavar="URL", callback=_which,
-            help="Where the server is: unix:PATH, vio:UNIT; sg: for this machine's own devices, sg:/dev/sg0 for one "
+            help="The server: unix:PATH or vio:UNIT; sg: for this machine's own devices, sg:/dev/sg0 for one of them "
             "(environment: PYSRP_SERVER).",
         ),
         click.option(
             "--record", type=NewFile(), metavar="FILE", expose_value=False, callback=_record,
-            help="Write all that passes as JSON lines, for 'pysrp decode'.",
+            help="Record the traffic in FILE as JSON lines, for 'pysrp decode'.",
         ),
     ):  # fmt: skip
         command = option(command)
@@ -235,7 +235,7 @@ def initiator_options(command: _C) -> _C:
 
 @contextmanager
 def logged_in(server: str, timeout: float, host: int, verbose: bool = False) -> Iterator[Session | Generic]:
-    """A session with the server, logged in, or with this machine's devices; closed in the end."""
+    """A session that has logged in to ``server``, or for ``sg:`` one with this machine's devices; closed at the end."""
     file = click.get_current_context().meta.get(__name__)
     if server.startswith("sg:"):
         if file:
@@ -264,7 +264,7 @@ def logged_in(server: str, timeout: float, host: int, verbose: bool = False) -> 
 
 
 def address(text: str) -> tuple[Lun, Hctl, int | None]:
-    """A device from ``H:C:I:L``, ``C:I:L``, ``ID`` or the hexadecimal LUN, and the host if it is named. Raises ConfigError."""
+    """LUN, address and host (or None) from ``H:C:I:L``, ``C:I:L``, ``ID`` or a hexadecimal LUN. Raises ConfigError."""
     try:
         numbers = [int(part) for part in text.strip("[]").split(":")]
         if len(numbers) in (3, 4) or (len(numbers) == 1 and len(text) < 4):
@@ -286,7 +286,7 @@ def address(text: str) -> tuple[Lun, Hctl, int | None]:
 
 
 def device(session: Session | Generic, text: str) -> Device:
-    """The device that ``text`` names, after an INQUIRY; raises ConfigError if nothing is there."""
+    """The device that ``text`` names, after an INQUIRY; raises ConfigError if there is no device."""
     if isinstance(session, Generic):
         return _of_this_machine(session, text)
     lun, place, host = address(text)
@@ -300,7 +300,7 @@ def device(session: Session | Generic, text: str) -> Device:
 
 
 def _of_this_machine(session: Generic, text: str) -> Device:
-    """A device of SCSI generic: the one that the session has opened, or by its address."""
+    """A device of this machine: by its node, which the session has opened, or by its address. Raises ConfigError."""
     found = session.scan()
     if is_node(text):
         return found[0]
@@ -326,10 +326,10 @@ def is_node(text: object) -> bool:
 
 
 class DeviceCommand(click.Command):
-    """A command with a DEVICE, which may be a node of this machine. Then it needs no server; nor a DEVICE with one."""
+    """A command with a DEVICE. A device node of this machine as DEVICE needs no --server, and as --server no DEVICE."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Where DEVICE is a node, that is the server; where the server is one, that is the DEVICE."""
+        """Take a node given as DEVICE for --server, too, and a node given as --server for DEVICE, too."""
         given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
         where, server = given.get("where"), given.get("server")
         if is_node(where) and not isinstance(server, str):
@@ -340,7 +340,7 @@ class DeviceCommand(click.Command):
 
 
 def on_device(command: Callable[..., None]) -> Callable[..., None]:
-    """What a command of one device begins with: DEVICE, the options of who logs in. It is called with the device."""
+    """Give a command the argument DEVICE and the initiator's options, log in, and call it with the device."""
 
     @click.argument("where", metavar="DEVICE")
     @initiator_options

@@ -49,7 +49,7 @@ def fields_of(view: View) -> dict[str, Any]:
 
 
 def inside(view: View) -> Iterator[tuple[str, View]]:
-    """What a view carries in its own language: the CDB of a command, the sense of a response."""
+    """The SCSI structures inside an IU, with their names: the CDB of a command, the sense data of a response."""
     try:
         if isinstance(view, srp.Cmd):
             yield "cdb", scsi.parse_cdb(view.cdb)
@@ -60,7 +60,7 @@ def inside(view: View) -> Iterator[tuple[str, View]]:
 
 
 def title(view: View | None) -> str:
-    """What the record is in one or two words, where its class does not say so already."""
+    """A title of one or two words for a record; empty where the name of its class says enough."""
     if isinstance(view, crq.Element):
         kind = view.ping_code or view.kind
         return "" if kind is None else kind.name.replace("_", " ")
@@ -74,7 +74,7 @@ def title(view: View | None) -> str:
 
 
 def malformed(view: View) -> DecodeError | None:
-    """The first part that claims more bytes than there are."""
+    """The DecodeError for the first part that claims more bytes than there are; None if all is whole."""
     try:
         view.extent()
     except DecodeError as error:
@@ -97,7 +97,7 @@ def as_object(record: records.Piece, view: View | None, error: str, problems: li
 
 
 def as_table(record: records.Piece, view: View | None, error: str, problems: list[Problem]) -> None:
-    """Print a record for people."""
+    """Print a record as a table of fields."""
     about = title(view) or (record.note if view is None else "")
     click.secho(f"-- {record.where}  {about}".rstrip(), bold=True)
     if error:
@@ -116,7 +116,7 @@ def as_table(record: records.Piece, view: View | None, error: str, problems: lis
 
 
 def show(record: records.Piece, kind: str = "", as_json: bool = False, strict: bool = False) -> bool:
-    """Print a record. Whether it is malformed, or with ``strict`` violates the standard in any other way."""
+    """Print a record. Returns whether it is malformed; with ``strict``, whether it violates the standard in any way."""
     view, error = None, record.error
     if not error:
         try:
@@ -137,17 +137,17 @@ def show(record: records.Piece, kind: str = "", as_json: bool = False, strict: b
     default=None,
     help="What the bytes are (default: guess).",
 )
-@click.option("--cdb", metavar="HEX", help="The bytes are the data-in of this command.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per record instead of tables.")
+@click.option("--cdb", metavar="HEX", help="Decode the bytes as the data-in of this CDB.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per record instead of tables.")
 @click.option("--strict", is_flag=True, help="Any violation of the standard counts as an error.")
 def decode(file: BinaryIO, kind: str | None, cdb: str | None, as_json: bool, strict: bool) -> None:
     """Print queue elements, IUs, datagrams, CDBs, sense data and pages, field by field.
 
-    FILE (default: standard input) holds hexadecimal text, one record a line or as xxd, hexdump, od -tx1,
-    tshark -x and sg3_utils (-H, -HHH) print it, or binary data, or JSON lines as --record writes them.
-    A dump needs its addresses (od -An leaves them out): without them each line is a record of its own.
-    Lines that begin with '!' say what is wrong and at which offset. Exits with 1 if a record was
-    malformed; the others are printed all the same.
+    FILE (default: standard input) is hexadecimal text, binary data, or JSON lines from --record. Hexadecimal
+    text has one record a line, or is a dump of xxd, hexdump, od -tx1, tshark -x or sg3_utils (-H, -HHH).
+    A dump needs its offsets (od -An leaves them out): without offsets each line is a record of its own.
+    Output lines that begin with '!' say what is wrong and at which offset. The exit status is 1 if a record
+    was malformed; the other records are printed all the same.
 
     \b
     Examples:

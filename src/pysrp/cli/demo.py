@@ -1,4 +1,4 @@
-"""``pysrp demo``: the scenario of the ibmvstgt README, by two real processes, and then real data."""
+"""``pysrp demo``: the scenario of the ibmvstgt README with two processes; then data is written, read and compared."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ HOST = 2
 
 
 def say(text: str = "") -> None:
-    """A line, at once."""
+    """Print a line and flush it."""
     click.echo(text)
     sys.stdout.flush()
 
 
 def shell(command: str) -> None:
-    """A command as the README prints it."""
+    """Print a shell command as the README prints it."""
     click.secho(f"# {command}", bold=True)
 
 
 class Terminal(logging.Handler):
-    """The initiator's kernel log."""
+    """Prints the initiator's log lines, as a kernel log would have them."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print it."""
@@ -57,7 +57,7 @@ class Terminal(logging.Handler):
 
 @contextlib.contextmanager
 def server(folder: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """``pysrp serve`` in a process of its own; ends with SIGTERM."""
+    """``pysrp serve`` in a process of its own: its URL and the process. It is ended by SIGTERM."""
     url = f"unix:{folder / 'vios'}"
     command = [sys.executable, "-m", "pysrp.cli", "serve", url, "--disable", "--json", "--quiet"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -75,7 +75,7 @@ def server(folder: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
 
 
 def columns(names: list[str], width: int = 8) -> str:
-    """Names as ls prints them."""
+    """Names in columns, as ls prints them."""
     per = max(shutil.get_terminal_size().columns // width, 1) if sys.stdout.isatty() else 8
     lines = [
         "  ".join(f"{n:<{width - 2}}" for n in names[i : i + per]).rstrip() for i in range(0, len(names), per)
@@ -84,7 +84,7 @@ def columns(names: list[str], width: int = 8) -> str:
 
 
 def configure(tree: Client) -> None:
-    """What the README does in the target partition."""
+    """The README's steps in the target partition: add disks, export them, enable the target."""
     for i in range(DISKS):
         tree.write("handlers/vdisk_ram/mgmt", f"add_device ram{i:03} size_mb={DISK_MB}")
     shell(f"ls {ROOT}/devices")
@@ -109,7 +109,7 @@ def configure(tree: Client) -> None:
 
 
 class Digest:
-    """A file to write to that only keeps the checksum."""
+    """A file to write to, which keeps only a SHA-256 checksum."""
 
     def __init__(self) -> None:
         self.sum: Any = hashlib.sha256()
@@ -145,11 +145,12 @@ def verify(disks: list[Device]) -> dict[str, Any]:
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Only the result, as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print only the result, as JSON.")
 def demo(as_json: bool) -> None:
-    """Sixteen RAM disks from one process to another, as the ibmvstgt README shows it; then verified data.
+    """Serve sixteen RAM disks in one process, and find, write, read and verify them from another.
 
-    A target and an initiator run as two processes over a simulated hypervisor. No root, no POWER machine.
+    The steps are those of the ibmvstgt README. Target and initiator are two processes over a simulated hypervisor;
+    neither root nor a POWER machine is needed.
     """
     if as_json:
         global say, shell

@@ -17,7 +17,7 @@ from pysrp._fast.srp import Descriptor
 from pysrp.fields import Array, Field, Int, List, LunField, Part, Raw, Struct, Structure, Text
 
 MODULES = crq, mad, scsi, srp
-"""What to import for the classes to be there."""
+"""The modules whose import defines all structure classes."""
 
 
 def everything(base: type[Structure] = Structure) -> Iterator[type[Structure]]:
@@ -32,27 +32,27 @@ def everything(base: type[Structure] = Structure) -> Iterator[type[Structure]]:
     yield from (
         cls
         for cls in seen
-        # The type of a class's records has no table of its own.
+        # A record type, which is a subclass too, has no table of its own.
         if not cls.__name__.startswith("_") and cls.__module__.startswith("pysrp.") and "FIELDS" in vars(cls)
     )
 
 
 def full(cls: type[Structure]) -> str:
-    """Its qualified name."""
+    """The qualified name of a class."""
     return f"{cls.__module__}.{cls.__name__}"
 
 
 def told(cls: type[Structure]) -> str:
-    """What its docstring says, without the marks of a documentation tool."""
+    """The docstring of a class, without reST markup."""
     text = re.sub(r":[a-z]+:`~?\.?([^`]*)`", r"\1", getdoc(cls) or "")
     return text.replace("``", "")
 
 
 def names() -> dict[str, list[type[Structure]]]:
-    """In lower case, every way to name a class: ``Read10``, ``scsi.Read10``, ``pysrp.scsi.cdb.Read10`` and so on.
+    """Every name of every class, in lower case: ``Read10``, ``scsi.Read10``, ``pysrp.scsi.cdb.Read10`` and so on.
 
-    Also the standard's own name, as :func:`plain` has it. Where two have a name, the first is the one that bears it
-    in ``pysrp.scsi``: the CDB, not its data.
+    Also the standard's own name, in the form that :func:`plain` gives. Where two classes share a name, the class that
+    has it in ``pysrp.scsi`` comes first: the CDB, not its data.
     """
     found: dict[str, list[type[Structure]]] = {}
 
@@ -80,12 +80,12 @@ STANDARD = re.compile(r"([A-Z][A-Z0-9 /()_-]+?)(?: CDB)?[,:.]")
 
 
 def plain(name: str) -> str:
-    """Without what is written in several ways: ``READ(10)``, ``READ_10`` and ``read 10`` are one."""
+    """A name in lower case, without punctuation and blanks: ``READ(10)``, ``READ_10`` and ``read 10`` are all ``read10``."""
     return re.sub(r"[^a-z0-9.]", "", name.lower())
 
 
 def kind(f: Field) -> str:
-    """What sort of field it is, in a word or two; nothing for a plain number."""
+    """The kind of a field, in a word or two; empty for a plain number."""
     match f:
         case Descriptor():
             return " or ".join(one.__name__ for one in f.kinds if one)
@@ -108,7 +108,7 @@ def kind(f: Field) -> str:
 
 
 def length(f: Part) -> str:
-    """How many bytes a variable part has, and when it is there."""
+    """The length of a variable part in bytes, and on which flag its presence depends, as text."""
     some: Any = f.length
     if isinstance(f, Descriptor):
         return f"as {f.format.name} says"
@@ -128,7 +128,7 @@ def length(f: Part) -> str:
 
 
 def meaning(f: Field) -> str:
-    """What there is to say about a field."""
+    """The last column of the table: kind, length, fixed value or enumeration, default, and the field's own text."""
     if f.reserved:
         return "reserved"
     said = [kind(f), length(f) if isinstance(f, Part) else ""]
@@ -145,25 +145,25 @@ def meaning(f: Field) -> str:
 
 
 def value(f: Int, number: int) -> str:
-    """A value with its name, if it has one."""
+    """A value in hexadecimal, and its name, if it has one."""
     named = next((x.name for x in members(f) if x == number), None)
     return f"{number:#04x}{f' {named}' if named else ''}"
 
 
 def members(f: Field) -> list[IntEnum]:
-    """The values that have a name, in order; none where only one is possible."""
+    """The named values of a field, in ascending order; empty for a field without an enumeration."""
     enum: Any = getattr(f, "enum", None)
     return sorted(enum.__members__.values()) if enum is not None and hasattr(enum, "__members__") else []
 
 
 def bits(f: Field) -> tuple[int, int] | None:
-    """Highest and lowest bit, where a field is less than its bytes."""
+    """Highest and lowest bit of a field that does not fill its bytes; None for others."""
     width, shift = getattr(f, "width", 8 * f.size), getattr(f, "shift", 0)
     return None if f.variable or width == 8 * f.size else (shift + width - 1, shift)
 
 
 def enums(cls: type[Structure]) -> dict[str, list[IntEnum]]:
-    """Of the fields that can have several named values, those values."""
+    """The enumerations of the fields that may have several values, with their members."""
     return {
         f.enum.__name__: members(f) for f in cls.FIELDS if isinstance(f, Int) and f.must is None and f.enum
     }
@@ -208,13 +208,13 @@ def show(cls: type[Structure]) -> None:
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("--json", "json_wanted", is_flag=True, help="The table, or the names, as JSON.")
+@click.option("--json", "json_wanted", is_flag=True, help="Print the table, or the list of names, as JSON.")
 def fields(name: str | None, json_wanted: bool) -> None:
-    """Print the table of structure NAME: offset, bits, size, field, meaning; and the names of its values.
+    """Print the table of structure NAME: offset, bits, size, field, meaning; and the names of values.
 
     NAME may be qualified: Read10, scsi.Read10, pysrp.scsi.cdb.Read10. Where a command and its data have the
-    same name, that is the CDB; the data has Data behind it, or its module before it. Without NAME, or with
-    that of a module, the names.
+    same name, NAME means the CDB; for the data, append Data to the name, or put the module before it. Without
+    NAME, or with the name of a module, the names of the structures are listed.
 
     \b
     Examples:

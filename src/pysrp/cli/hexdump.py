@@ -1,7 +1,7 @@
-"""Bytes out of hexadecimal text: a record a line, or the dumps of the tools that people have.
+"""Parse hexadecimal text: one record a line, or dumps of the usual tools.
 
 ==============================  ==========================================================================
-dump                            how it is told
+dump                            how it is recognized
 ==============================  ==========================================================================
 ``xxd``                         ``00000000: 4845 4c4c  HELL``: a colon; text behind the first two blanks
 ``hexdump -C``                  ``00000000  48 45 4c  4c  |HELL|``
@@ -12,8 +12,8 @@ dump                            how it is told
 ``xxd -p``                      lines of 60 digits, and one that has fewer
 ==============================  ==========================================================================
 
-``*`` stands for lines equal to the one above it, and an offset alone, behind the last line, for the length. Words
-of four digits behind an offset of seven can be hexdump's or od's: where ``*`` leaves it open, they are hexdump's.
+``*`` stands for lines equal to the line above it. An offset alone, after the last line, is the length. Words of four
+digits after an offset of seven digits can be hexdump's or od's; where ``*`` does not decide it, hexdump is assumed.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from pysrp.text import octets
 __all__ = ["Found", "find"]
 
 MOST = 1 << 24
-"""An asterisk stands for at most so many bytes."""
+"""The most bytes that an asterisk may stand for."""
 
 
 class Found(NamedTuple):
-    """The bytes of a record, the number of its first line, and what is wrong with it, if something is."""
+    """The bytes of a record, the number of its first line (from 1), and an error text, empty if there is no error."""
 
     data: bytes
     line: int
@@ -41,14 +41,14 @@ class Found(NamedTuple):
 
 @dataclass
 class Row:
-    """A line of a dump: its offset as digits, its bytes; ``sure``: it can be nothing else."""
+    """A line of a dump: its offset as digits, its bytes; ``sure``: the line cannot be anything else."""
 
     offset: str
     data: bytes
     sure: bool
     line: int
     word: int = 1
-    """Bytes of a word; the last one may be filled up."""
+    """Bytes of a word; the tool may have padded the last word."""
     repeated: bool = False
     """A line with an asterisk is above it."""
 
@@ -64,11 +64,11 @@ _MORE = re.compile(_EIGHT.pattern.replace("{0,7}", "{7}") + "  " + _EIGHT.patter
 
 
 class _Broken(Exception):
-    """A line that can only be one of a dump, and that cannot be read."""
+    """A line that can only belong to a dump, and cannot be read."""
 
 
 def _row(line: str, number: int) -> Row | None:
-    """A line as a row of a dump, if it is one; _Broken if it can be nothing else, and is none."""
+    """A line as a row of a dump; None if it is not one. Raises _Broken for a row that cannot be read."""
     body = line.strip()
     if found := _COLON.fullmatch(body):
         digits, text, *_ = *re.split(r"\s{2,}", found[2], maxsplit=1), ""
@@ -94,7 +94,7 @@ def _row(line: str, number: int) -> Row | None:
 
 
 def _checked(digits: str, text: str) -> bytes:
-    """The bytes of a line of xxd, unless ``text``, what it shows of them, says that they are in no order of ours."""
+    """The bytes of a line of xxd, whose right column is ``text``. Raises _Broken for the output of xxd -b and xxd -e."""
     words = digits.split()
     if len(words) == len(text) and all(re.fullmatch(r"[01]{8}", word) for word in words):
         raise _Broken("binary digits: xxd without -b prints hexadecimal ones")
@@ -114,7 +114,7 @@ def _checked(digits: str, text: str) -> bytes:
 
 @dataclass
 class _Reading:
-    """A dump, as its offsets are read in one base: where it begins, and what there is so far."""
+    """A dump read with offsets in one number base: its first offset, and its bytes so far."""
 
     base: int
     start: int = -1
@@ -123,7 +123,7 @@ class _Reading:
     """Bytes of the last row."""
 
     def takes(self, row: Row) -> bool:
-        """Whether the row is the next one; then it is added."""
+        """Add the row if its offset follows; returns whether it does."""
         try:
             offset = int(row.offset, self.base)
         except ValueError:
@@ -139,8 +139,8 @@ class _Reading:
         return True
 
     def ends(self, digits: str, word: int, repeated: bool) -> bool:
-        """Whether the dump ends at that offset; then what fills its last word up is cut off, and what an asterisk
-        stands for is added.
+        """Whether the dump can end at that offset. If so, padding of the last word is cut off, and the lines that an
+        asterisk stands for are added.
         """
         try:
             length = int(digits, self.base) - self.start
@@ -157,7 +157,7 @@ class _Reading:
 
 
 def _dump(lines: list[str], start: int) -> tuple[Found, int] | None:
-    """The dump that begins with line ``start``, and the line behind it; None if none begins there."""
+    """The dump that begins at line index ``start``, and the index after its last line; None if no dump begins there."""
     readings: list[_Reading] = []
     first, count, at, repeated = None, 0, start, False
     while at < len(lines):
@@ -175,7 +175,7 @@ def _dump(lines: list[str], start: int) -> tuple[Found, int] | None:
                 break
             row.repeated, repeated = repeated, False
             if not first:
-                # Of seven digits, od's are octal or decimal, and hexdump's, where it prints words, hexadecimal.
+                # Offsets of seven digits: od's are octal or decimal; hexdump's, where it prints words, hexadecimal.
                 bases = (16,) if len(row.offset) != 7 else (16, 8, 10) if row.word == 2 else (8, 10)
                 readings = [_Reading(base) for base in bases]
             if not (left := [one for one in readings if one.takes(row)]):
@@ -190,8 +190,8 @@ def _dump(lines: list[str], start: int) -> tuple[Found, int] | None:
 def find(text: str) -> list[Found]:
     """The records in a text. ``#`` begins a comment, and a line that ends with a colon is a heading.
 
-    Where there is a dump with offsets, or the heading of the sense data that ``sg_raw -v`` prints without, other
-    lines that are not hexadecimal belong to the tool that printed it.
+    In a text with a dump that has offsets, or with the heading of the sense data that ``sg_raw -v`` prints without
+    offsets, other lines that are not hexadecimal are the tool's own output and are no error.
     """
     lines = [line.split("#", 1)[0].rstrip() for line in text.splitlines()]
     found: list[Found] = []
@@ -220,12 +220,12 @@ def find(text: str) -> list[Found]:
         except _Broken as problem:
             found.append(Found(b"", start + 1, str(problem)))
     if not found and not strange:
-        return headings  # of nothing
+        return headings  # headings of nothing are errors
     return sorted([*found, *([] if dumps else strange)], key=lambda one: one.line)
 
 
 def _goes_on(line: str, following: str) -> bool:
-    """Whether a record goes on in the next line: both as xxd -p prints them, or as sg_inq -HH does."""
+    """Whether a record continues on the next line: both lines are as xxd -p prints them, or as sg_inq -HH does."""
     if _PLAIN.fullmatch(line):
         return bool(re.fullmatch(r"(?:[0-9a-fA-F]{2}){1,30}", following))
     return bool(_SIXTEEN.fullmatch(line) and (_EIGHT.fullmatch(following) or _MORE.fullmatch(following)))

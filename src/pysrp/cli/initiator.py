@@ -1,4 +1,4 @@
-"""The commands of an initiator: look for devices, ask them, read and write them."""
+"""The subcommands read, write, raw and reset."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ DEPTH = 8
 
 
 def extent(target: Device, lba: int, count: int | None, length: str | None) -> tuple[int, int]:
-    """Number of blocks, and bytes of one; raises ConfigError if the device does not have them."""
+    """Number of blocks to move, and block size in bytes; raises ConfigError if the device does not have these blocks."""
     capacity = target.capacity()
     if length is not None:
         bytes_wanted = size(length)
@@ -55,11 +55,11 @@ class Sink(Protocol):
     """Where data goes."""
 
     def write(self, data: bytes, /) -> int:
-        """Take it; returns how many bytes."""
+        """Write ``data``; returns the number of bytes written."""
 
 
 def settled(pending: Pending) -> bytes:
-    """The data of a command that moved all of it; SrpError for one that moved less and says nothing of an error."""
+    """The data of a command. Raises SrpError if the command moved less than was asked for and reported no error."""
     result = pending.result()
     if result.residual:
         raise SrpError(f"{result.residual} bytes of a command were not moved, without an error")
@@ -80,7 +80,7 @@ def copy_out(target: Device, lba: int, count: int, block: int, sink: Sink) -> Pr
 
 
 def bytes_left(source: BinaryIO) -> int | None:
-    """What is left to read of a regular file, in bytes; None for anything else."""
+    """The number of bytes left to read in a regular file; None for anything else."""
     try:
         found = os.fstat(source.fileno())
         return max(found.st_size - source.tell(), 0) if stat.S_ISREG(found.st_mode) else None
@@ -89,9 +89,9 @@ def bytes_left(source: BinaryIO) -> int | None:
 
 
 def copy_in(target: Device, lba: int, blocks: int, block: int, source: BinaryIO) -> Progress:
-    """Write what ``source`` has, at most ``blocks`` blocks, with several commands under way; then flush.
+    """Write ``source`` to the device, at most ``blocks`` blocks, with several commands under way; then flush.
 
-    Of a regular file is known before the first block whether it fits.
+    A regular file that does not fit is refused before the first block is written. Raises ConfigError.
     """
     length = bytes_left(source)
     if length is not None and length > blocks * block:
@@ -131,7 +131,9 @@ def copy_in(target: Device, lba: int, blocks: int, block: int, source: BinaryIO)
 @click.argument("file", type=OutputFile(), default="-")
 @click.option("--lba", type=NUMBER, default=0, show_default=True, help="First block.")
 @click.option("--count", type=NUMBER, default=None, help="Number of blocks (default: to the end).")
-@click.option("--size", "length", default=None, help="Length in bytes instead: 4096, 0x1000, 64k, 256M.")
+@click.option(
+    "--size", "length", default=None, help="Length in bytes, instead of --count: 4096, 0x1000, 64k, 256M."
+)
 @initiator_options
 def read(
     server: str, timeout: float, host: int, verbose: bool, where: str, file: Output, lba: int, count: int | None,
@@ -139,7 +141,7 @@ def read(
 ) -> None:  # fmt: skip
     """Read blocks of DEVICE into FILE (default: standard output, if that is no terminal).
 
-    A FILE that is not there is made for its owner alone (mode 0600).
+    A new FILE has mode 0600: only its owner can read it.
 
     \b
     Examples:
@@ -164,7 +166,7 @@ def read(
 def write(
     server: str, timeout: float, host: int, verbose: bool, where: str, file: BinaryIO, lba: int
 ) -> None:
-    """Write FILE (default: standard input) to DEVICE, whole blocks, and flush its cache.
+    """Write FILE (default: standard input) to DEVICE in whole blocks, and flush the cache of DEVICE.
 
     \b
     Example: pysrp write -s unix:/tmp/vios 0:0:1:0 boot.img
@@ -181,20 +183,27 @@ def write(
 @click.argument("where", metavar="DEVICE")
 @click.argument("cdb", nargs=-1, required=True)
 @click.option(
-    "-r", "--request", type=NUMBER, default=0, metavar="BYTES", help="Room for data-in: 36, 0x24, 32k."
+    "-r",
+    "--request",
+    type=NUMBER,
+    default=0,
+    metavar="BYTES",
+    help="Most bytes of data-in to accept: 36, 0x24, 32k.",
 )
-@click.option("-i", "--infile", type=click.File("rb"), default=None, help="File with data-out.")
+@click.option("-i", "--infile", type=click.File("rb"), default=None, help="File that holds the data-out.")
 @click.option(
     "-o", "--outfile", type=OutputFile(), default=None,
-    help="File for data-in (default: printed). Stays as it is when the command brings none.",
+    help="File for the data-in (default: print it). The file stays as it is if no data comes.",
 )  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Status, sense, residual, overflow and data as JSON.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print status, sense, residual, overflow and data as JSON."
+)
 @initiator_options
 def raw(
     server: str, timeout: float, host: int, verbose: bool, where: str, cdb: tuple[str, ...], request: int,
     infile: BinaryIO | None, outfile: Output | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Send any CDB (hexadecimal) to DEVICE; print status, sense and data. Exits with 1 unless GOOD.
+    """Send any CDB (hexadecimal) to DEVICE; print status, sense and data. The exit status is 1 unless the status is GOOD.
 
     \b
     Examples:
@@ -208,12 +217,12 @@ def raw(
         raise ConfigError(f"a CDB has 6 to 260 bytes, this one {len(command)}")
     with logged_in(server, timeout, host, verbose) as session:
         target = device(session, where)
-        # One byte more than can be moved is enough to see that it is too much.
+        # Read at most one byte more than a command can move: enough to see that the file is too long.
         out = infile.read(target.max_transfer + 1) if infile else None
         if (most := max(request, len(out or b""))) > target.max_transfer:
             raise ConfigError(f"{most} bytes: one command here can move {target.max_transfer}")
         with contextlib.suppress(ScsiError):
-            target.test_unit_ready()  # the unit attentions of this login are not what was asked for
+            target.test_unit_ready()  # clears the unit attentions that this login itself has caused
         result = target.execute(command, data_out=out, data_in_length=request, check=False, timeout=60)
         if outfile and result.data and (result.status in SUCCESS or result.residual):
             outfile.write(result.data)
@@ -231,10 +240,10 @@ def raw(
 
 
 def moved(command: bytes, result: Result, room: int, length: int) -> str:
-    """What to say of a transfer that was longer, or shorter, than what there was for it: ``room`` inwards, ``length`` outwards.
+    """A note on a transfer that was longer or shorter than its buffer: ``room`` bytes for data-in, ``length`` of data-out.
 
-    Empty if there is nothing to say. A target need not tell of what it had no room for: ours does not tell Linux, which would
-    take it for a shortfall. So a command that brings data, and has no room at all, is told of by its CDB.
+    Empty if both agree. A target need not report an overflow: ours does not report it to Linux, which would take it for a
+    shortfall. So for a command with data-in and a buffer of 0 bytes, the CDB says how much there was.
     """
     if result.overflow and length:
         return f"{length + result.overflow} bytes were wanted; -i has {length}"
@@ -255,7 +264,7 @@ def moved(command: bytes, result: Result, room: int, length: int) -> str:
 
 
 def show_result(command: bytes, result: Result, as_json: bool, with_data: bool) -> None:
-    """Print what ``raw`` got: as one JSON object, or for people, status and sense on standard error."""
+    """Print the result of ``raw``: as one JSON object, or as text, with status and sense on standard error."""
     status = Status(result.status).name if result.status in list(Status) else f"{result.status:#04x}"
     if as_json:
         answer = {"status": status, "sense": result.sense.hex(), "residual": result.residual}
@@ -279,7 +288,7 @@ def show_result(command: bytes, result: Result, as_json: bool, with_data: bool) 
 @click.argument("where", metavar="[DEVICE]", required=False)
 @initiator_options
 def reset(server: str, timeout: float, host: int, verbose: bool, where: str | None) -> None:
-    """Reset the logical unit DEVICE, or without it the host: close the queue and log in again.
+    """Reset the logical unit DEVICE. Without DEVICE, reset the host: close the queue and log in again.
 
     \b
     Examples:

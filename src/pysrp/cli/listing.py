@@ -40,7 +40,7 @@ TYPES = {
     0x1E: "wlun",
     0x1F: "no dev",
 }
-"""Peripheral device type: lsscsi's word for it; of 15h it has none."""
+"""Peripheral device type: lsscsi's word for it. For 15h lsscsi has none; the word is ours."""
 
 NAMES = {
     DesignatorType.NAA: "naa",
@@ -49,11 +49,11 @@ NAMES = {
     DesignatorType.SCSI_NAME_STRING: "",
     DesignatorType.T10_VENDOR_ID: "t10",
 }
-"""Kinds of designators that name a logical unit, the best first, and what is written before the name."""
+"""Designator types that name a logical unit, the best first, and the prefix of such a name."""
 
 
 def node(found: Device, generic: bool = False) -> str:
-    """Its node in /dev; ``-`` where it has none, as behind SRP."""
+    """The node of a device in /dev; ``-`` where it has none, as behind SRP."""
     if not isinstance(found, sg.Device):
         return "-"
     kinds = ["scsi_generic"] if generic else ["block", "scsi_tape", "scsi_changer"]
@@ -62,7 +62,7 @@ def node(found: Device, generic: bool = False) -> str:
 
 
 def size_of(found: Device) -> str:
-    """Its capacity as lsscsi writes it, in powers of 1000; ``-`` where it has none."""
+    """The capacity of a device as lsscsi writes it, in powers of 1000; ``-`` where READ CAPACITY fails."""
     try:
         count: float = found.capacity().size
     except SrpError:
@@ -75,7 +75,7 @@ def size_of(found: Device) -> str:
 
 
 def best_designator(found: Device) -> Designator | None:
-    """What names the logical unit best in its Device Identification page (SPC-5, 7.7.6); None if nothing does."""
+    """The best name of the logical unit in its Device Identification page (SPC-5, 7.7.6); None if there is none."""
     try:
         listed = [
             each
@@ -89,7 +89,7 @@ def best_designator(found: Device) -> Designator | None:
 
 
 def text_of(designator: Designator) -> str:
-    """The designator of a best one, as text: hexadecimal where it is binary."""
+    """A designator as text; a binary one in hexadecimal."""
     raw = bytes(designator.designator)
     if designator.code_set == 1:
         return raw.hex()
@@ -106,27 +106,27 @@ def unit_name(found: Device) -> str:
 
 
 def scsi_id(found: Device) -> str:
-    """What udev's scsi_id makes of it: the number of the designator's type, then the designator."""
+    """The id that udev's scsi_id gives a device: the number of the designator type, then the designator."""
     best = best_designator(found)
     return "-" if best is None else f"{int(best.designator_type):x}{text_of(best)}".replace(" ", "_")
 
 
 def transport(found: Device) -> str:
-    """What carries its commands."""
+    """The transport of a device's commands, as ``lsscsi -t`` has it."""
     return (found.place.transport() or "-") if isinstance(found, sg.Device) else "srp (vscsi)"
 
 
 COLUMNS = {"transport": transport, "unit_name": unit_name, "scsi_id": scsi_id, "size": size_of}
-"""What may be asked for beside the usual columns, in their order."""
+"""The optional columns, in their order."""
 
 
 def place_of(found: Device) -> str:
-    """Its address in brackets."""
+    """The address of a device in brackets."""
     return f"[{':'.join(map(str, (found.host, *found.hctl)))}]"
 
 
 def row(found: Device, more: Sequence[str] = (), generic: bool = False) -> str:
-    """A line of lsscsi: address, type, vendor, product, revision, node, and what else was asked for."""
+    """A line of lsscsi: address, type, vendor, product, revision, node, and the optional columns in ``more``."""
     kind = TYPES.get(found.type, f"type {found.type:x}")
     if "transport" in more or "unit_name" in more:
         names = [COLUMNS[each](found) for each in ("transport", "unit_name") if each in more]
@@ -140,7 +140,7 @@ def row(found: Device, more: Sequence[str] = (), generic: bool = False) -> str:
 
 
 def record(found: Device, more: Sequence[str] = ()) -> dict[str, Any]:
-    """The same for --json."""
+    """A device as an entry of the JSON list."""
     entry = {
         "hctl": [found.host, *found.hctl],
         "lun": str(found.lun),
@@ -161,7 +161,7 @@ def record(found: Device, more: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def span(text: str, most: int) -> range:
-    """Numbers from text such as 0-31 or 5; below ``most``."""
+    """A range from text such as 0-31 or 5; raises ConfigError unless all numbers are from 0 to ``most`` - 1."""
     first, _, last = text.partition("-")
     try:
         numbers = range(int(first), int(last or first) + 1)
@@ -173,8 +173,8 @@ def span(text: str, most: int) -> range:
 
 
 @click.command()
-@click.option("--channels", default="0-7", show_default=True, help="Channels to look at (Linux: 0-3).")
-@click.option("--ids", default="0-63", show_default=True, help="Target ids to look at.")
+@click.option("--channels", default="0-7", show_default=True, help="Channels to scan (Linux scans 0-3).")
+@click.option("--ids", default="0-63", show_default=True, help="Target ids to scan.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON list.")
 @initiator_options
 def rescan(
@@ -204,15 +204,17 @@ def rescan(
 
 
 @click.command()
-@click.option("--size", is_flag=True, help="Capacity at the end of the line (lsscsi -s).")
-@click.option("-i", "--scsi-id", is_flag=True, help="The id that udev gives it.")
+@click.option("--size", is_flag=True, help="Add the capacity at the end of the line (lsscsi -s).")
+@click.option("-i", "--scsi-id", is_flag=True, help="Add the id that udev's scsi_id gives the device.")
 @click.option(
-    "-u", "--unit", "unit_name", is_flag=True, help="Name of the unit in place of vendor and product."
+    "-u",
+    "--unit",
+    "unit_name",
+    is_flag=True,
+    help="Print the name of the unit in place of vendor and product.",
 )
-@click.option(
-    "-t", "--transport", is_flag=True, help="What carries its commands, in place of vendor and product."
-)
-@click.option("-g", "--generic", is_flag=True, help="The node of SCSI generic, too.")
+@click.option("-t", "--transport", is_flag=True, help="Print the transport in place of vendor and product.")
+@click.option("-g", "--generic", is_flag=True, help="Also print the SCSI generic node.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON list.")
 @initiator_options
 def lsscsi(
@@ -220,8 +222,8 @@ def lsscsi(
 ) -> None:
     """List the devices in lsscsi's columns: address, type, vendor, product, revision, node.
 
-    Sizes and ids are asked of each device; "-" stands for what one does not tell. -s names the server, so lsscsi's
-    -s is --size here.
+    Sizes and ids are queried from each device; "-" means that a device does not have one. -s names the server, so
+    lsscsi's -s is --size here.
 
     \b
     Examples:

@@ -8,7 +8,7 @@ import click
 
 
 class NewFile(click.Path):
-    """The path of a file that is written beside what the command prints; ``-`` would mix the two."""
+    """The path of a file to write records to. ``-`` is refused: records and printed output would mix."""
 
     def __init__(self) -> None:
         super().__init__(dir_okay=False)

@@ -1,4 +1,4 @@
-"""``pysrp persist``: persistent reservations of a device, as sg_persist has them."""
+"""``pysrp persist``: persistent reservations of a device, with the options of sg_persist."""
 
 from __future__ import annotations
 
@@ -19,35 +19,39 @@ IN = {
     "read_keys": (
         "-k",
         PersistentReserveInAction.READ_KEYS,
-        "The registered keys; what is done without an option.",
+        "Print the registered keys (default).",
     ),
     "read_reservation": (
         "-r",
         PersistentReserveInAction.READ_RESERVATION,
-        "The reservation, if there is one.",
+        "Print the reservation, if there is one.",
     ),
-    "report_capabilities": ("-c", PersistentReserveInAction.REPORT_CAPABILITIES, "What the device can do."),
+    "report_capabilities": (
+        "-c",
+        PersistentReserveInAction.REPORT_CAPABILITIES,
+        "Print what the device supports.",
+    ),
     "read_full_status": (
         "",
         PersistentReserveInAction.READ_FULL_STATUS,
-        "Who has registered, with the names of the ports.",
+        "Print the registrations, with the names of the initiator ports.",
     ),
 }
-"""Option: its letter as of sg_persist, action, help. -s names the server."""
+"""Option: its letter in sg_persist, service action, help. sg_persist's -s is missing: here -s names the server."""
 
 OUT = {
-    "register": ("-G", PersistentReserveOutAction.REGISTER, "Register --param-sark; with --param-rk, where there is a key already."),
-    "register_ignore": ("-I", PersistentReserveOutAction.REGISTER_AND_IGNORE_EXISTING_KEY, "Register --param-sark, whatever the key was."),
-    "reserve": ("-R", PersistentReserveOutAction.RESERVE, "Reserve with --prout-type."),
-    "release": ("-L", PersistentReserveOutAction.RELEASE, "Release."),
-    "clear": ("-C", PersistentReserveOutAction.CLEAR, "End the reservation, and all registrations."),
-    "preempt": ("-P", PersistentReserveOutAction.PREEMPT, "Take over from who registered --param-sark."),
-    "preempt_abort": ("-A", PersistentReserveOutAction.PREEMPT_AND_ABORT, "The same, and abort its commands."),
+    "register": ("-G", PersistentReserveOutAction.REGISTER, "Register the key --param-sark; also give --param-rk if a key is registered already."),
+    "register_ignore": ("-I", PersistentReserveOutAction.REGISTER_AND_IGNORE_EXISTING_KEY, "Register the key --param-sark, whatever key was registered before."),
+    "reserve": ("-R", PersistentReserveOutAction.RESERVE, "Reserve, with the type --prout-type."),
+    "release": ("-L", PersistentReserveOutAction.RELEASE, "Release the reservation, whose type is --prout-type."),
+    "clear": ("-C", PersistentReserveOutAction.CLEAR, "End the reservation and all registrations."),
+    "preempt": ("-P", PersistentReserveOutAction.PREEMPT, "Remove the registrations with the key --param-sark, and take over the reservation if one of them holds it."),
+    "preempt_abort": ("-A", PersistentReserveOutAction.PREEMPT_AND_ABORT, "The same as --preempt, and abort the commands of the removed initiator ports."),
 }  # fmt: skip
-"""The same of PERSISTENT RESERVE OUT."""
+"""The same for PERSISTENT RESERVE OUT."""
 
 TYPED = frozenset({"reserve", "release", "preempt", "preempt_abort"})
-"""Actions that want a type."""
+"""Actions that need a reservation type."""
 
 
 def _actions(command: Any) -> Any:
@@ -76,7 +80,7 @@ class Key(_ParamType):
     name = "hex"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """From what was typed."""
+        """The key that was typed, as an int."""
         try:
             number = value if isinstance(value, int) else int(value, 16)
         except ValueError:
@@ -88,16 +92,26 @@ class Key(_ParamType):
 
 @click.command(cls=DeviceCommand)
 @_actions
-@click.option("-K", "--param-rk", "key", type=Key(), default=0, help="This nexus' key.")
+@click.option(
+    "-K", "--param-rk", "key", type=Key(), default=0, help="The key that this initiator port has registered."
+)
 @click.option(
     "-S", "--param-sark", "other", type=Key(), default=0, help="The key to register, or to preempt."
 )
 @click.option(
     "-T", "--prout-type", "kind", type=click.IntRange(0, 15), default=0,
-    help="1 write exclusive, 3 exclusive access, 5 and 6 the same for registrants only, 7 and 8 for all registrants.",
+    help="Type of the reservation: 1 write exclusive, 3 exclusive access, 5 and 6 the same for registrants only, 7 and 8 for all registrants.",
 )  # fmt: skip
-@click.option("-Y", "--param-alltgpt", "all_tg_pt", is_flag=True, help="Register through all target ports.")
-@click.option("-Z", "--param-aptpl", "aptpl", is_flag=True, help="Keep it through a loss of power.")
+@click.option(
+    "-Y", "--param-alltgpt", "all_tg_pt", is_flag=True, help="Register through all target ports (ALL_TG_PT)."
+)
+@click.option(
+    "-Z",
+    "--param-aptpl",
+    "aptpl",
+    is_flag=True,
+    help="Keep the registration through a loss of power (APTPL).",
+)
 @partial(output_options, letter="")
 @on_device
 def persist(
@@ -110,10 +124,10 @@ def persist(
     form: str | None,
     **actions: bool,
 ) -> None:
-    """Print or change the persistent reservations of a device. As sg_persist.
+    """Print or change the persistent reservations of a device, as sg_persist does.
 
-    With an option of PERSISTENT RESERVE OUT, the reservation as it is then is printed. Registrations are those of
-    an initiator port: over unix: say which this is, with --unit-address.
+    After an option of PERSISTENT RESERVE OUT, the resulting reservation is printed. A registration belongs to an
+    initiator port: over unix:, name yours with --unit-address, the same each time.
 
     \b
     Examples:
@@ -130,7 +144,7 @@ def persist(
         )
     (name,) = chosen
     with contextlib.suppress(ScsiError):
-        target.test_unit_ready()  # the unit attentions of this login are not what was asked for
+        target.test_unit_ready()  # clears the unit attentions that this login itself has caused
     if name in IN:
         show(target.persistent_reserve_in(IN[name][1]), form)
         return

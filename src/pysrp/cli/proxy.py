@@ -1,4 +1,4 @@
-"""``pysrp proxy``: between initiators and a server, to see, record, edit and lose what passes."""
+"""``pysrp proxy``: a relay between initiators and a server, which prints, records, edits or drops the traffic."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from pysrp.fabric.relay import LONGEST, Relay
 
 
 class Shown(io.TextIOBase):
-    """What a recorder writes to in order to have it printed as ``pysrp decode`` prints a recording."""
+    """A text stream for a :class:`Recorder`: it prints each record as ``pysrp decode`` prints a recording."""
 
     def __init__(self, number: int, as_json: bool) -> None:
         self._number, self._as_json = number, as_json
         self._reader = Reader()
 
     def write(self, line: str) -> int:
-        """One record."""
+        """Print one record, a line of JSON."""
         found = self._reader.record(line)
         piece = records.piece_of(found, f"client {self._number}: {found.seq}")
         piece.extra["client"] = self._number
@@ -37,12 +37,12 @@ class Shown(io.TextIOBase):
         return len(line)
 
     def flush(self) -> None:
-        """To whoever reads along."""
+        """Flush standard output, for a reader at the other end of a pipe."""
         sys.stdout.flush()
 
 
 def _late(_: click.Context, option: click.Parameter, text: str | None) -> tuple[float, float]:
-    """From SHARE,SECONDS."""
+    """Share (0 to 1) and seconds of --delay, from SHARE,SECONDS; raises click.BadParameter."""
     if text is None:
         return 0.0, 0.0
     share, _comma, seconds = text.partition(",")
@@ -60,45 +60,50 @@ def _late(_: click.Context, option: click.Parameter, text: str | None) -> tuple[
 @click.command()
 @click.argument("listen")
 @click.argument("connect")
-@click.option("--show", is_flag=True, help="Print what passes, field by field, as 'pysrp decode' does.")
+@click.option("--show", is_flag=True, help="Print the traffic field by field, as 'pysrp decode' does.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object for each element, IU and piece of data."
 )
 @click.option(
     "--record", type=NewFile(), metavar="FILE",
-    help="Write what passes as JSON lines, for 'pysrp decode' and 'pysrp capture'; of a second client to FILE.2, and so on.",
+    help="Record the traffic in FILE as JSON lines, for 'pysrp decode' and 'pysrp capture'; that of a second client in FILE.2, and so on.",
 )  # fmt: skip
 @click.option(
     "--set", "settings", multiple=True, metavar="STRUCTURE.FIELD=VALUE",
-    help="Set a field wherever its structure passes: of elements, IUs, datagrams, CDBs, sense data, as 'pysrp fields' has them. Repeatable.",
+    help="Set a field in every such structure that passes: elements, IUs, datagrams, CDBs, sense data; 'pysrp fields' lists them. Repeatable.",
 )  # fmt: skip
 @click.option(
     "--script", "path", type=click.Path(exists=True, dir_okay=False), metavar="FILE.py",
-    help="Call its function edit(direction, element, iu) for each element; below is one.",
+    help="Call the function edit(direction, element, iu) of this file for each element; an example is below.",
 )  # fmt: skip
-@click.option("--drop", type=click.FloatRange(0, 1), default=0.0, metavar="SHARE", help="Lose so many of the IUs and datagrams: 0.01 is one of a hundred.")  # fmt: skip
-@click.option("--duplicate", type=click.FloatRange(0, 1), default=0.0, metavar="SHARE", help="Send so many of them twice.")  # fmt: skip
-@click.option("--delay", callback=_late, metavar="SHARE,SECONDS", help="Send so many of them so much later; others overtake them.")  # fmt: skip
-@click.option("--only", multiple=True, metavar="STRUCTURE", help="--drop, --duplicate and --delay are for these, such as Rsp or Read10. Repeatable.")  # fmt: skip
+@click.option("--drop", type=click.FloatRange(0, 1), default=0.0, metavar="SHARE", help="Drop this share of the IUs and datagrams at random: 0.01 is one of a hundred.")  # fmt: skip
+@click.option("--duplicate", type=click.FloatRange(0, 1), default=0.0, metavar="SHARE", help="Send this share of the IUs and datagrams twice.")  # fmt: skip
+@click.option("--delay", callback=_late, metavar="SHARE,SECONDS", help="Send this share of them SECONDS later; others overtake them.")  # fmt: skip
+@click.option("--only", multiple=True, metavar="STRUCTURE", help="Restrict --drop, --duplicate and --delay to this structure, such as Rsp or Read10. Repeatable.")  # fmt: skip
 @click.option(
-    "--seed", type=int, default=0, show_default=True, help="Of the chances: the same one does the same again."
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Seed of the random choices: the same seed repeats them.",
 )
-@click.option("--once", is_flag=True, help="End when the first client has gone.")
+@click.option("--once", is_flag=True, help="End when the first client has disconnected.")
 @click.option("--timeout", type=click.FloatRange(0.01, 86400), default=5.0, show_default=True, metavar="SECONDS", help="How long to wait for the server.")  # fmt: skip
 @click.option("--mode", default="600", show_default=True, metavar="OCTAL", help="Permissions of the socket.")
-@click.option("-q", "--quiet", is_flag=True, help="No log lines.")
+@click.option("-q", "--quiet", is_flag=True, help="Print no log lines.")
 def proxy(
     listen: str, connect: str, show: bool, as_json: bool, record: str | None, settings: tuple[str, ...], path: str | None,
     drop: float, duplicate: float, delay: tuple[float, float], only: tuple[str, ...], seed: int, once: bool, timeout: float, mode: str, quiet: bool,
 ) -> None:  # fmt: skip
-    """Stand between initiators, which come to LISTEN, and the server at CONNECT; both are unix:PATH.
+    """Relay between initiators, which connect to LISTEN, and the server at CONNECT; both are unix:PATH.
 
-    What passes is shown, recorded, edited, and lost if so wished, until Ctrl-C or SIGTERM. Shown and recorded is what the
-    server gets and says. Clients see that the server goes, and are connected again when there is one. Data is not copied, so
-    this is no slower for long transfers. Log lines on standard error tell of clients, and of what was held back.
+    Until Ctrl-C or SIGTERM, the proxy prints, records, edits or drops the traffic, as the options say. It prints and records
+    what the server receives and sends, so requests after the edit and responses before it. Clients are told when the server
+    ends, and are connected again when it is back. Data is not copied, so long transfers are no slower. Log lines on standard
+    error report clients, and what was held back.
 
     \b
-    A script: every tenth answer comes late. [] instead of [0.2] loses it, [0, 0] sends it twice.
+    A script that delays every tenth response. [] instead of [0.2] drops it, [0, 0] sends it twice.
       from pysrp import srp
       answers = 0
       def edit(direction, element, iu):     # "i2t" or "t2i"; bytearrays; iu is None without an IU
@@ -132,7 +137,7 @@ def proxy(
 
     if not quiet:
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    # Who sees the socket may send a signal: it waits until it is handled.
+    # A process that sees the socket may send a signal at once: block signals until their handlers are set.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
     permissions = number_of("--mode", mode, 8, "octal, such as 660")
     with Relay(

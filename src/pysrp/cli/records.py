@@ -1,4 +1,4 @@
-"""Reading records of bytes from hex text, binary files and capture files, and telling what each one is."""
+"""Read records of bytes from hexadecimal text, binary files and recordings, and find the kind of each record."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ KINDS: dict[str, Callable[[bytes], View]] = {
     "adapter-info": mad.AdapterInfoData,
     "capabilities": mad.CapabilitiesData,
 }
-"""What ``--as`` takes."""
+"""The values of ``--as``, and the function that parses each kind."""
 
 
 @dataclass
 class Piece:
-    """Bytes to decode: where they come from, and what is known of them (``kind`` empty: guess)."""
+    """Bytes to decode, where they come from, and what is known about them. An empty ``kind`` means: guess."""
 
     data: bytes
     where: str
@@ -74,13 +74,13 @@ def guess(data: bytes) -> str:
 
 
 def from_hex(text: str) -> Iterator[Piece]:
-    """One record a line, or one per dump of xxd, hexdump, od, tshark or sg3_utils; '#' begins a comment."""
+    """Records of hexadecimal text: one a line, or a dump of xxd, hexdump, od, tshark or sg3_utils; '#' begins a comment."""
     for data, line, error in hexdump.find(text):
         yield Piece(data, f"line {line}", error=error)
 
 
 def from_captures(text: str) -> Iterator[Piece]:
-    """A recording: what each record is follows from its transaction. A last line that is not whole is left out."""
+    """Records of a recording; the kind of each follows from its transaction. An incomplete last line is left out."""
     for number, found in recording.each_of(text.splitlines(keepends=True)):
         if isinstance(found, DecodeError):
             yield Piece(b"", f"line {number}", error=str(found))
@@ -89,7 +89,7 @@ def from_captures(text: str) -> Iterator[Piece]:
 
 
 def piece_of(found: recording.Record, place: str) -> Piece:
-    """A record of a recording, to decode; ``place``: where it stands."""
+    """A record of a recording as a :class:`Piece`; ``place``: its line or number, for people."""
     piece = Piece(
         found.data,
         f"{place} {found.direction.replace('2', '->')} {found.what}",
@@ -106,11 +106,11 @@ DATAGRAM_KINDS: dict[int, str] = {
     mad.MadType.ADAPTER_INFO: "adapter-info",
     mad.MadType.CAPABILITIES: "capabilities",
 }
-"""The kinds of data that go with datagrams."""
+"""Datagram type: the kind of the data that belongs to such a datagram."""
 
 
 def kind_of(found: recording.Record) -> str:
-    """What a record's bytes are; "none" where they are nothing that could be decoded."""
+    """The kind of a record's bytes: "none" where they cannot be decoded, empty where it has to be guessed."""
     if found.truncated or found.what == "hcall":
         return "none"
     if found.what == "iu" and found.data:
@@ -123,8 +123,8 @@ def kind_of(found: recording.Record) -> str:
 def read(data: bytes, kind: str = "") -> Iterator[Piece]:
     """Records of a file: capture lines, hex text, or binary (elements of 16 bytes if ``kind`` is crq).
 
-    What has no byte but printable ones is hex text, and wrong where it has no digits: a slip of the pen in a single
-    line must not make a CDB of its letters. Nothing that is decoded here is all printable.
+    Data in which all bytes are printable is taken for hexadecimal text, and is an error where it is not: a typing error in
+    a single line must not turn its letters into a CDB. No structure that is decoded here is all printable.
     """
     head = data[:4096].lstrip()
     if head.startswith(b"{"):
@@ -145,9 +145,9 @@ def read(data: bytes, kind: str = "") -> Iterator[Piece]:
 
 
 def decode(record: Piece, kind: str = "") -> View | None:
-    """The view that a record's bytes make; None where there is nothing to decode.
+    """A view of a record's bytes; None where there is nothing to decode.
 
-    Raises DecodeError if they cannot be what they are said to be.
+    Raises DecodeError if the bytes cannot be of the kind that ``kind`` or the record says.
     """
     chosen = kind or record.kind
     if chosen == "data":

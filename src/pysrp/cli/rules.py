@@ -1,4 +1,4 @@
-"""What ``pysrp proxy`` does to what passes: fields that are set, a script's function, and faults by chance."""
+"""How ``pysrp proxy`` changes the traffic: it sets fields, calls a script's function, and makes faults at random."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SIGNATURE = "edit(direction, element, iu)"
 
 
 def structure(name: str) -> type[Structure]:
-    """The class that ``pysrp fields`` knows by this name; ConfigError for another."""
+    """The class that ``pysrp fields`` knows by this name; raises ConfigError if there is none."""
     known = names()
     found = known.get(name.lower()) or known.get(plain(name))
     if not found:
@@ -33,7 +33,7 @@ def structure(name: str) -> type[Structure]:
 
 
 class Setting(NamedTuple):
-    """A field that is set wherever its structure passes."""
+    """A field to set in every structure of its class that passes."""
 
     cls: type[Structure]
     name: str
@@ -41,7 +41,7 @@ class Setting(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> Setting:
-        """From STRUCTURE.FIELD=VALUE. ConfigError says what is wrong, and what shows what is right."""
+        """A setting from STRUCTURE.FIELD=VALUE. Raises ConfigError, which names the command that shows what is right."""
         place, equals, value = text.partition("=")
         name, _, field = place.strip().rpartition(".")
         if not (name and equals and field and value):
@@ -66,13 +66,13 @@ class Setting(NamedTuple):
         return setting
 
     def apply(self, view: View) -> None:
-        """Set it, if this is such a structure."""
+        """Set the field, if ``view`` is of its class."""
         if isinstance(view, self.cls):
             setattr(view, self.name, self.value)
 
 
 def _names(owner: type[Structure], field: Int) -> Mapping[str, int]:
-    """What values of a field are called. A response carries the status as a number alone: its names are SCSI's, not SRP's."""
+    """The names of a field's values. SRP_RSP's ``status`` has no enumeration: its names are SCSI's status codes."""
     codes = scsi.Status if owner is srp.Rsp and field.name == "status" else field.enum
     return codes.__members__ if codes is not None else {}
 
@@ -96,7 +96,7 @@ def _value(owner: type[Structure], field: Any, text: str) -> Any:
 
 
 def views(element: bytearray, iu: bytearray | None) -> Iterator[View]:
-    """An element, its IU or datagram, and what that carries: a CDB, sense data; as far as they can be read."""
+    """An element, its IU or datagram, and the CDB or sense data in that. Ends at the first that cannot be parsed."""
     one = crq.Element(element)
     yield one
     try:
@@ -110,7 +110,10 @@ def views(element: bytearray, iu: bytearray | None) -> Iterator[View]:
 
 @dataclass(frozen=True)
 class Faults:
-    """Shares, from 0 to 1, of the IUs and datagrams that are lost, come twice, or ``seconds`` late; of some structures only."""
+    """Shares, from 0 to 1, of the IUs and datagrams that are dropped, sent twice, or sent ``seconds`` late.
+
+    ``only``: the structures that this is restricted to; empty: all.
+    """
 
     drop: float = 0.0
     duplicate: float = 0.0
@@ -119,7 +122,10 @@ class Faults:
     only: tuple[type[Structure], ...] = ()
 
     def befalls(self, delays: list[float], chance: random.Random) -> list[float]:
-        """What becomes of an element. Each takes three numbers, whatever they decide: so a seed means the same."""
+        """The delays, in seconds, with which copies of an element are sent; none: it is dropped.
+
+        Each element takes three random numbers, whatever they decide, so that a seed always gives the same faults.
+        """
         found = []
         for one in delays:
             lost, twice, late = (
@@ -134,7 +140,7 @@ class Faults:
 
 @dataclass(frozen=True)
 class Rules:
-    """All of it: fields are set, then the script sees what passes, then chance has its turn."""
+    """All rules: the fields are set first, then the script is called, then the random faults are made."""
 
     settings: tuple[Setting, ...] = ()
     script: Edit | None = None
@@ -142,7 +148,7 @@ class Rules:
     seed: int = 0
 
     def for_client(self, number: int) -> Edit:
-        """The function for a :class:`~pysrp.fabric.relay.Relay`'s client, whose chances are its own."""
+        """The edit function of one client of a :class:`~pysrp.fabric.relay.Relay`; each client has its own random numbers."""
         chance = random.Random(f"{self.seed} {number}")
 
         def edit(direction: str, element: bytearray, iu: bytearray | None) -> object:
@@ -161,7 +167,7 @@ class Rules:
 
 
 def script(path: str) -> Edit:
-    """The function ``edit`` of a Python file. ConfigError says where it is wrong: when it is read, and later when it runs."""
+    """The function ``edit`` of a Python file. An error in the file, now or in a later call, becomes a ConfigError."""
     found = _blamed(path, lambda: runpy.run_path(path, run_name="pysrp_proxy")).get("edit")
     if not callable(found):
         raise ConfigError(f"{path} has no function {SIGNATURE}: 'pysrp proxy --help' shows one")
@@ -170,7 +176,7 @@ def script(path: str) -> Edit:
 
 
 def _blamed(path: str, call: Callable[[], Any]) -> Any:
-    """What a call returns; what it raises with its place in the script."""
+    """The result of ``call``. An exception becomes a ConfigError with its line in the script."""
     try:
         return call()
     except SyntaxError as problem:

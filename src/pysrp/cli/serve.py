@@ -1,4 +1,4 @@
-"""``pysrp serve``: a target of one's own, with SCST's management tree beside it."""
+"""``pysrp serve``: a target in this process, with SCST's management tree."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ from pysrp.vscsi.server import Settings
 log: logging.Logger = logging.getLogger("pysrp.cli")
 
 STOP = signal.SIGTERM, signal.SIGINT
-"""What ends a server."""
+"""The signals that end a server."""
 
 OS_TYPES = {"os400": OsType.OS400, "linux": OsType.LINUX, "aix": OsType.AIX, "ofw": OsType.OFW}
 
 
 def pairs(texts: tuple[str, ...], what: str) -> list[tuple[str, str]]:
-    """NAME=VALUE arguments taken apart."""
+    """Split NAME=VALUE arguments. Raises ConfigError, with ``what`` as the form to write."""
     found = []
     for text in texts:
         name, equals, value = text.partition("=")
@@ -52,9 +52,9 @@ def pairs(texts: tuple[str, ...], what: str) -> list[tuple[str, str]]:
 
 
 def recording(file: str) -> Callable[[Port], Port]:
-    """What gives each port a recorder, with a file of its own. OSError if the first cannot be opened.
+    """A function that puts a recorder around each port, with a file of its own. OSError if the first cannot be opened.
 
-    Later no client is to suffer from a file that cannot be written: it is served, unrecorded.
+    A later client whose file cannot be written is served without a recording.
     """
     Path(file).touch(0o600)
     clients = itertools.count(1)
@@ -74,7 +74,7 @@ def recording(file: str) -> Callable[[Port], Port]:
 
 
 def prepare(text: str) -> str:
-    """The absolute path in PATH or PATH,SIZE; with SIZE the file is made, or grows. ConfigError if it is larger."""
+    """The absolute path in PATH or PATH,SIZE. With SIZE, create or grow the file; ConfigError if it is larger."""
     place, comma, length = text.rpartition(",")
     if not comma or not length[:1].isdecimal():
         path = Path(text).absolute()
@@ -91,9 +91,9 @@ def prepare(text: str) -> str:
 
 
 def configure(tree: Tree, conf: BinaryIO, server: Server) -> bool:
-    """Load an scst.conf; False if somebody told the server to stop meanwhile."""
+    """Load an scst.conf; False if the server was told to stop meanwhile. Raises ConfigError."""
     text = conf.read().decode("utf-8", "surrogateescape")
-    gc.disable()  # what is made here stays: looking for garbage in it would take longer than making it
+    gc.disable()  # the objects made here stay: garbage collections would take longer than making them
     try:
         left_out = load(tree, text, stop=lambda: server.wait(0))
     except ConfigError as problem:
@@ -108,7 +108,7 @@ def configure(tree: Tree, conf: BinaryIO, server: Server) -> bool:
 
 
 def number_of(option: str, text: str, base: int, what: str) -> int:
-    """The number that an option's text is; ConfigError says ``what`` it should be."""
+    """An option's text as a number in ``base``. The ConfigError says ``what`` the text should be."""
     try:
         return int(text, base)
     except ValueError:
@@ -116,7 +116,7 @@ def number_of(option: str, text: str, base: int, what: str) -> int:
 
 
 def _log(quiet: bool) -> None:
-    """To standard error, or nowhere."""
+    """Send log lines to standard error, or with ``quiet`` nowhere."""
     if not quiet:
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     else:
@@ -125,23 +125,23 @@ def _log(quiet: bool) -> None:
 
 
 def raise_limit() -> None:
-    """Let this process have as many descriptors as it may: each client needs half a dozen, each file one.
+    """Raise RLIMIT_NOFILE to its hard limit: each client needs half a dozen descriptors, each file one.
 
-    Not in :class:`~pysrp.target.serve.Server`: a limit is the process', and that may be somebody else's.
+    :class:`~pysrp.target.serve.Server` does not do this: the process, with its limit, may be another program's.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == hard:
         return
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    except (OSError, ValueError) as error:  # the kernel has less for a process by now (fs.nr_open)
+    except (OSError, ValueError) as error:  # the kernel's limit for a process is lower by now (fs.nr_open)
         log.info("descriptors: at most %d, as %d are refused: %s", soft, hard, error)
     else:
         log.info("descriptors: at most %d, where the limit was %d", hard, soft)
 
 
 def _identity(unit_address: str, partition_name: str | None, partition_number: int | None) -> Identity:
-    """Who a simulated adapter says it is."""
+    """The identity that a simulated adapter reports."""
     partition = 40 if partition_number is None else partition_number
     return Identity(
         unit_address=number_of("--unit-address", unit_address, 16, "hexadecimal, such as 30000028"),
@@ -153,7 +153,7 @@ def _identity(unit_address: str, partition_name: str | None, partition_number: i
 
 
 def device(url: str) -> tuple[str, str]:
-    """The handler for a medium's URL, SCST's own where it has one, and what ``add_device`` has to say."""
+    """For a medium's URL: the handler (SCST's own, where SCST has one), and the parameters for ``add_device``."""
     scheme, rest = split(url)
     match scheme:
         case "ram" | "null":
@@ -171,7 +171,7 @@ def device(url: str) -> tuple[str, str]:
 
 
 class Wanted(NamedTuple):
-    """A disk that was asked for: how, its name, and where its bytes are."""
+    """A disk to add: the option as it was typed, the disk's name, the URL of its medium."""
 
     typed: str
     name: str
@@ -179,7 +179,7 @@ class Wanted(NamedTuple):
 
 
 def media(disks: tuple[str, ...], ram: tuple[str, ...], files: tuple[str, ...]) -> Iterator[Wanted]:
-    """The disks that were asked for, in one way or another."""
+    """The disks of the options --disk, --ram and --file."""
     for name, url in pairs(disks, "NAME=URL, such as data=/srv/data.img or ram000=ram:64M"):
         yield Wanted(f"--disk {name}={url}", name, url)
     for name, text in pairs(ram, "NAME=SIZE, such as ram000=64M"):
@@ -193,7 +193,7 @@ def media(disks: tuple[str, ...], ram: tuple[str, ...], files: tuple[str, ...]) 
 
 @contextlib.contextmanager
 def blaming(typed: str) -> Iterator[None]:
-    """What goes wrong is the fault of an option, and not of a file of the tree, which nobody has written to."""
+    """Turn an OSError or ConfigError into a ConfigError that names the option, not a file of the management tree."""
     try:
         yield
     except OSError as problem:  # a TreeError is one
@@ -203,9 +203,9 @@ def blaming(typed: str) -> Iterator[None]:
 
 
 def lun_number(text: str) -> int:
-    """What ``--lun`` says as SCST's number: that itself, or an address as clients show it. Raises ConfigError, TreeError.
+    """SCST's number for the text of ``--lun``: a number, or an address as clients print it. Raises ConfigError, TreeError.
 
-    A number below 256 is an id where clients name devices, and to SCST a LUN of id 0: it is refused.
+    Numbers from 1 to 255 are ambiguous, and refused: to a client such a number is an id, to SCST a LUN of id 0.
     """
     if ":" in text:
         parts = text.strip("[]").split(":")
@@ -224,7 +224,7 @@ def lun_number(text: str) -> int:
 
 
 def _fill(tree: Tree, target: str, disks: list[Wanted], luns: tuple[str, ...], thin: tuple[str, ...]) -> None:
-    """Add the disks, and export them. Some are thin."""
+    """Add ``disks`` and export them as ``luns`` say; those named in ``thin`` are thin provisioned."""
     exports = pairs(luns, "NAME=LUN, such as ram000=256 or ram000=0:1:0")
     there = {disk.name for disk in disks}
     for option, wanted in ("thin", thin), ("lun", [name for name, _ in exports]):
@@ -245,7 +245,7 @@ def _fill(tree: Tree, target: str, disks: list[Wanted], luns: tuple[str, ...], t
 
 
 def _announce(url: str, control: Path, target: str, as_json: bool) -> None:
-    """Print where it listens."""
+    """Print where the server listens."""
     if as_json:
         click.echo(json.dumps({"url": url, "control": str(control), "target": target}))
     else:
@@ -255,7 +255,7 @@ def _announce(url: str, control: Path, target: str, as_json: bool) -> None:
 
 
 def missing(url: str, target: str, exported: int) -> str:
-    """What it takes that clients can log in to a target that is not enabled."""
+    """A hint how to enable a target that is not enabled."""
     why = "" if exported else "nothing is exported (--lun NAME=256 does that, and enables the target), and "
     return f"{why}no client can log in yet: pysrp scst -s {url} write {target}/enabled 1"
 
@@ -264,76 +264,84 @@ def missing(url: str, target: str, exported: int) -> str:
 @click.argument("url")
 @click.option(
     "--disk", "disks", multiple=True, metavar="NAME=URL",
-    help="Add a disk, on any medium: a path, or ram:64M, null:1G, 'file:/PATH?size=1G', 'fault:RULE:URL', nbd://HOST/EXPORT, rbd:POOL/IMAGE (docs/media.md). Repeatable.",
+    help="Add a disk on a medium: a path, or ram:64M, null:1G, 'file:/PATH?size=1G', 'fault:RULE:URL', nbd://HOST/EXPORT, rbd:POOL/IMAGE (docs/media.md). Repeatable.",
 )  # fmt: skip
 @click.option(
     "--ram", multiple=True, metavar="NAME=SIZE", help="The same as --disk NAME=ram:SIZE. Repeatable."
 )
 @click.option(
     "--file", "files", multiple=True, metavar="NAME=PATH[,SIZE]",
-    help="The same as --disk NAME=PATH; with SIZE it is made, or grown, sparsely, to that size. Repeatable.",
+    help="The same as --disk NAME=PATH; with SIZE the file is created, or grown, to that size, as a sparse file. Repeatable.",
 )  # fmt: skip
 @click.option(
     "--lun",
     "luns",
     multiple=True,
     metavar="NAME=LUN",
-    help="Export a disk, such as ram000=256 as SCST counts, or ram000=0:1:0, channel, id and LUN as clients show it. Repeatable.",
+    help="Export a disk. LUN is SCST's number, as in ram000=256, or CHANNEL:ID:LUN as clients print it, as in ram000=0:1:0. Repeatable.",
 )
 @click.option(
-    "--thin", multiple=True, metavar="NAME", help="Let initiators give blocks of this disk back (docs/thin-disks.md). Repeatable."
+    "--thin", multiple=True, metavar="NAME", help="Make this disk thin: initiators may unmap its blocks (docs/thin-disks.md). Repeatable."
 )  # fmt: skip
 @click.option("--conf", type=click.File("rb"), default=None, help="Load an scst.conf.")
 @click.option(
-    "--enable/--disable", default=None, help="Let clients log in (default: if anything is exported)."
-)
-@click.option("--partition-name", help="What the adapter info says (default: the platform's, else VIOS3-P6).")
-@click.option(
-    "--partition-number", type=int, help="What the adapter info says (default: the platform's, else 40)."
+    "--enable/--disable", default=None, help="Let clients log in (default: only if a disk is exported)."
 )
 @click.option(
-    "--unit-address", default="30000028", show_default=True, metavar="HEX", help="Of a simulated adapter."
+    "--partition-name", help="Partition name in the adapter info (default: the platform's, else VIOS3-P6)."
+)
+@click.option(
+    "--partition-number",
+    type=int,
+    help="Partition number in the adapter info (default: the platform's, else 40).",
+)
+@click.option(
+    "--unit-address",
+    default="30000028",
+    show_default=True,
+    metavar="HEX",
+    help="Unit address of a simulated adapter.",
 )
 @click.option(
     "--os-type",
     type=click.Choice(list(OS_TYPES)),
     default="linux",
     show_default=True,
-    help="aix makes Linux send fast fail and capabilities.",
+    help="Operating system in the adapter info; with aix, Linux clients send fast fail and capabilities.",
 )
 @click.option(
-    "--max-transfer", default="64M", show_default=True, help="Largest transfer announced (port_max_txu)."
+    "--max-transfer", default="64M", show_default=True, help="Largest transfer to announce (port_max_txu)."
 )
 @click.option(
     "--max-clients",
     type=click.IntRange(1),
     default=MAX_CLIENTS,
     show_default=True,
-    help="Clients at a time. The limit of open files is raised for them as far as it can be (ulimit -Hn).",
+    help="Most clients at a time. The limit of open files is raised for them up to the hard limit (ulimit -Hn).",
 )
 @click.option(
     "--max-window",
     default="4G",
     show_default=True,
     metavar="SIZE",
-    help="Shared memory that one client may have.",
+    help="Most shared memory of one client.",
 )
 @click.option(
     "--reservations", type=click.Path(file_okay=False), metavar="FOLDER",
-    help="Keep persistent reservations that ask for it (APTPL), and saved mode pages, in files for each disk in this folder.",
+    help="Keep each disk's persistent reservations that were made with APTPL, and its saved mode pages, in files in this folder.",
 )  # fmt: skip
-@click.option("--no-login", is_flag=True, help="Also serve clients that never log in, such as SLOF.")
+@click.option("--no-login", is_flag=True, help="Also serve clients that send no SRP login, such as SLOF.")
 @click.option(
     "--reject-disabled", is_flag=True,
-    help="While disabled keep the queue open and reject logins, as ibmvstgt did, instead of closing it.",
+    help="While the target is disabled, keep the queue open and reject logins, as ibmvstgt did, instead of closing the queue.",
 )  # fmt: skip
 @click.option("--mode", default="600", show_default=True, metavar="OCTAL", help="Permissions of the socket.")
 @click.option(
     "--record", type=NewFile(), metavar="FILE",
-    help="Write all that passes as JSON lines, for 'pysrp decode'; of a second client to FILE.2, and so on.",
+    help="Record the traffic in FILE as JSON lines, for 'pysrp decode'; that of a second client in FILE.2, and so on.",
 )  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print where it listens as one JSON object.")
-@click.option("-q", "--quiet", is_flag=True, help="No log lines.")
+@click.option("--json", "as_json", is_flag=True, help="Print where the server listens as one JSON object.")
+@click.option("-q", "--quiet", is_flag=True, help="Print no log lines.")
 def serve(
     url: str, disks: tuple[str, ...], ram: tuple[str, ...], files: tuple[str, ...], luns: tuple[str, ...], thin: tuple[str, ...], conf: BinaryIO | None,
     enable: bool | None, partition_name: str | None, partition_number: int | None, unit_address: str,
@@ -342,7 +350,7 @@ def serve(
 ) -> None:  # fmt: skip
     """Serve disks at URL (unix:PATH; on POWER vio:UNIT) until SIGTERM or Ctrl-C.
 
-    What is exported can be changed while it runs, through SCST's management tree: 'pysrp scst'.
+    Disks and exports can be changed while the server runs, through SCST's management tree: 'pysrp scst'.
 
     \b
     Examples:
@@ -367,7 +375,8 @@ def serve(
     exports = LunMap()
     raise_limit()
     with contextlib.ExitStack() as stack:
-        # Who sees the socket may send a signal: it waits until it is handled, also in threads that begin here.
+        # A process that sees the socket may send a signal at once: block signals, also in threads that begin here, until
+        # their handlers are set.
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
         kept = None if reservations is None else ReservationFolder(reservations)
         tree = stack.enter_context(contextlib.closing(Tree(reservations=kept)))

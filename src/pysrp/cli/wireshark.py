@@ -15,12 +15,12 @@ from pysrp.wireshark import captures, extcap
 from pysrp.wireshark.tables import dissector
 
 PLUGINS = "~/.local/lib/wireshark/plugins"
-"""Where Wireshark and tshark look for a user's Lua."""
+"""The folder in which Wireshark and tshark look for a user's Lua scripts."""
 
 
 @click.command()
 @click.option(
-    "--install", is_flag=True, help="Write it to where Wireshark finds it, and the live interface as well."
+    "--install", is_flag=True, help="Install the dissector where Wireshark finds it, and the live interface."
 )
 @click.option(
     "--folder", type=click.Path(file_okay=False, path_type=Path), default=PLUGINS, show_default=True,
@@ -29,8 +29,8 @@ PLUGINS = "~/.local/lib/wireshark/plugins"
 def wireshark(install: bool, folder: Path) -> None:
     """Print the dissector for Wireshark: Lua that shows SRP and virtual SCSI, field by field.
 
-    It reads SRP over RDMA (InfiniBand and RoCE), and recordings that 'pysrp capture convert' has made pcapng of.
-    Every field has a filter: srp.cmd.tag, srp.cdb.read10.lba, viosrp.adapter_info_data.os_type, crq.format.
+    It dissects SRP over RDMA (InfiniBand and RoCE), and recordings that 'pysrp capture convert' has converted to pcapng.
+    Every field has a display filter: srp.cmd.tag, srp.cdb.read10.lba, viosrp.adapter_info_data.os_type, crq.format.
 
     \b
     Examples:
@@ -51,7 +51,7 @@ def wireshark(install: bool, folder: Path) -> None:
 
 @click.group()
 def capture() -> None:
-    """Recordings as capture files for Wireshark, and back.
+    """Convert recordings to capture files for Wireshark, and back.
 
     \b
     Example:
@@ -62,16 +62,18 @@ def capture() -> None:
 @capture.command()
 @click.argument("source", metavar="FROM", type=click.File("rb"))
 @click.argument("to", type=OutputFile())
-@click.option("--user", is_flag=True, help="Packets of the link type DLT_USER0 instead of exported PDUs.")
 @click.option(
-    "--json", "as_json", is_flag=True, help="Say on standard error what was converted, as one JSON object."
+    "--user", is_flag=True, help="Write packets of the link type DLT_USER0 instead of exported PDUs."
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Report on standard error what was converted, as one JSON object."
 )
 def convert(source: BinaryIO, to: Any, user: bool, as_json: bool) -> None:
-    """Make pcapng of the recording FROM (--record has written it), or a recording of the pcapng file FROM.
+    """Convert a recording (written by --record) to pcapng, or a pcapng file to a recording.
 
-    What FROM is, its first bytes say; '-' is standard input, and standard output as TO. Wireshark shows the
-    packets once it has the dissector: 'pysrp wireshark --install'. With --user it is read in a Wireshark whose
-    exported PDUs are not wanted.
+    The first bytes of FROM decide which of the two it is. '-' as FROM is standard input, as TO standard output.
+    Wireshark shows the packets once it has the dissector: 'pysrp wireshark --install'. --user is for a Wireshark in
+    which exported PDUs are not wanted.
 
     \b
     Examples:
