@@ -1,9 +1,9 @@
 """SCSI: CDBs, sense, parameter data, and the codes that they share.
 
-``parse_cdb(buf)`` gives a view of the class that opcode and service action select, ``parse_sense(buf)`` one
-of sense data. A command's class has the command's name. Data that bears this name too in its own module, or
-that of a code, is here with ``Data`` behind it: ``ReadCapacity16`` is the CDB, ``ReadCapacity16Data`` what it
-brings, which in :mod:`pysrp.scsi.params` is just ``ReadCapacity16``.
+``parse_cdb(buf)`` returns a view of the class that opcode and service action select, ``parse_sense(buf)`` a view of
+sense data. The class of a CDB has the command's name. Where parameter data has the same name as a CDB or a code, its
+class has ``Data`` appended here: ``ReadCapacity16`` is the CDB, and ``ReadCapacity16Data`` the parameter data, whose
+name in :mod:`pysrp.scsi.params` is ``ReadCapacity16``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The numbers that CDBs, parameter data and sense data share, in the standards' words.
+"""The codes that CDBs, parameter data and sense data share, as enumerations.
 
-SAM-5, SPC-5, SBC-4, MMC-6 and SAT-4. A member is named as the standard names the code. A field that reads
-one of these gives a plain integer for a value that nobody assigned.
+From SAM-5, SPC-5, SBC-4, MMC-6 and SAT-4. A member has the name that the standard gives the code. A field with one of
+these enumerations reads as a plain integer where its value is not assigned.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class SenseKey(IntEnum):
 
 
 class PeripheralQualifier(IntEnum):
-    """Whether a device server is behind the LUN (SPC-4, 6.6.2): connected, could be, cannot be."""
+    """Whether a logical unit is at the LUN (SPC-4, 6.6.2): connected, could be connected, cannot be."""
 
     CONNECTED = 0
     NOT_CONNECTED = 1

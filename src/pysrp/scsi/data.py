@@ -1,6 +1,6 @@
-"""What a command's data is: from the CDB to the parameter data that goes with it.
+"""Find the class of a command's parameter data by the CDB.
 
-Commands that move blocks, and those whose data has no table here, have none.
+Commands that transfer blocks have no parameter data, and some parameter data has no table here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["parse_data_in", "parse_data_out"]
 _Parse = Callable[[Any], View]
 """A class, or the ``parse`` of a Dispatch."""
 _By = tuple[str, dict[int, _Parse], _Parse | None]
-"""A field of the CDB, what its values select, and what any other does."""
+"""A field of the CDB, the parser for each of its values, and the parser for any other value."""
 
 DATA_IN: dict[type[c.Cdb], _Parse | _By] = {
     c.Inquiry: ("evpd", {0: inquiry.Inquiry, 1: inquiry.parse_vpd}, None),
@@ -60,7 +60,7 @@ DATA_IN: dict[type[c.Cdb], _Parse | _By] = {
     c.ReceiveCopyStatusLid1: params.CopyStatus,
     c.ReceiveCopyFailureDetailsLid1: params.CopyFailureDetails,
 }
-"""What a device returns for a command."""
+"""CDB class: the parser of the data-in that a device returns."""
 
 DATA_OUT: dict[type[c.Cdb], _Parse | _By] = {
     c.ModeSelect6: mode.ModeParameters6,
@@ -75,7 +75,7 @@ DATA_OUT: dict[type[c.Cdb], _Parse | _By] = {
     c.SetTargetPortGroups: params.SetTargetPortGroups,
     c.SetTimestamp: params.SetTimestamp,
 }
-"""What an initiator sends with a command."""
+"""CDB class: the parser of the data-out that an initiator sends."""
 
 
 def _parse(table: dict[type[c.Cdb], _Parse | _By], cdb: c.Cdb, buf: Any) -> View | None:
@@ -97,7 +97,7 @@ def _first_mode_page(view: Any) -> tuple[int, int] | None:
 
 
 def _came(cdb: Any, view: Any) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """The page and subpage that were asked for, and those that came; None where nothing of the kind was asked."""
+    """Page and subpage code in the CDB, and those in the data; None where the CDB asks for no single page."""
     if isinstance(cdb, c.Inquiry):
         return ((int(cdb.page_code), 0), (int(view.page_code), 0)) if cdb.evpd else None
     asked = int(cdb.page_code), int(cdb.subpage_code)
@@ -111,14 +111,14 @@ def _came(cdb: Any, view: Any) -> tuple[tuple[int, int], tuple[int, int]] | None
 
 ALL_PAGES, ALL_SUBPAGES = 0x3F, 0xFF
 PAGED = c.Inquiry, c.ModeSense6, c.ModeSense10, c.LogSense
-"""Commands that ask for a page, whose data says which it is."""
+"""Commands that ask for a page; the data they return contains its page code."""
 
 
 def parse_data_in(cdb: c.Cdb, buf: Any) -> View | None:
     """A view of the parameter data that a device returned for ``cdb``; None if it has no table here.
 
-    Raises DecodeError if ``buf`` (bytes-like) cannot be that data, or is another page than the one that was asked
-    for (SPC-5, 7.3.2, 7.5.5 and 7.7.2: a page says which it is).
+    Raises DecodeError if ``buf`` (bytes-like) cannot be that data, or holds another page than the CDB asks for (the
+    page code in the data tells: SPC-5, 7.3.2, 7.5.5 and 7.7.2).
     """
     view = _parse(DATA_IN, cdb, buf)
     if isinstance(cdb, PAGED):

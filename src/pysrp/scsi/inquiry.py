@@ -1,7 +1,7 @@
 """Standard INQUIRY data and vital product data pages (SPC-5, 6.6 and 7.7; SBC-4, 6.6).
 
 ``Inquiry(buf)`` reads standard INQUIRY data, ``parse_vpd(buf)`` a VPD page by its page code. Data cut short
-by an ALLOCATION LENGTH still reads: only a field that is not there raises DecodeError.
+by an ALLOCATION LENGTH can still be read: only a field that is missing raises DecodeError.
 """
 
 from __future__ import annotations
@@ -105,8 +105,8 @@ class InquiryVersion(IntEnum):
 class Inquiry(ParameterData, cover="payload", full=36):
     """Standard INQUIRY data, 36 bytes, up to 260 (SPC-5, 6.6.2; parallel bus bits: SPI).
 
-    ``third_party_copy`` is the bit that the standard calls 3PC. Bits marked obsolete have the name that the
-    last standard with them gave them.
+    ``third_party_copy`` is the bit that the standard calls 3PC. Obsolete bits have the name that they
+    had in the last standard that defines them.
     """
 
     __slots__ = ()
@@ -167,7 +167,7 @@ class Inquiry(ParameterData, cover="payload", full=36):
 
     @property
     def vendor_specific_parameters(self) -> memoryview:
-        """What follows byte 95, as far as ADDITIONAL LENGTH reaches."""
+        """The bytes after byte 95, as far as ADDITIONAL LENGTH reaches."""
         return memoryview(self)[96 : max(self.extent(), 96)]
 
     @property
@@ -182,7 +182,7 @@ class Inquiry(ParameterData, cover="payload", full=36):
 
 
 class Designator(ParameterData, cover="designator"):
-    """Designation descriptor, 4 + n bytes (SPC-5, 7.7.6.1); this class where the type has no table here."""
+    """Designation descriptor, 4 + n bytes (SPC-5, 7.7.6.1); this class itself for a type without a table here."""
 
     __slots__ = ()
     TEXTS = texts.INQUIRY
@@ -233,7 +233,7 @@ class T10VendorDesignator(Designator, type=DesignatorType.T10_VENDOR_ID, code_se
 
     @property
     def vendor_specific_identifier(self) -> str:
-        """What follows the vendor, as text; bytes that are none read as U+FFFD."""
+        """The bytes after the vendor, as text; bytes that are not UTF-8 read as U+FFFD."""
         return bytes(self.designator)[8:].decode("utf-8", "replace")
 
 
@@ -343,7 +343,7 @@ class ScsiNameDesignator(Designator, type=DesignatorType.SCSI_NAME_STRING, code_
 
     @property
     def name(self) -> str:
-        """The name as text, without the padding; bytes that are none read as U+FFFD."""
+        """The name as text, without the padding; bytes that are not UTF-8 read as U+FFFD."""
         return bytes(self.designator).partition(b"\0")[0].decode("utf-8", "replace")
 
 
@@ -600,8 +600,8 @@ class ModePagePolicy(Vpd, page=VpdPage.MODE_PAGE_POLICY):
 class ScsiPort(ParameterData, size=8):
     """SCSI port designation descriptor, 12 + k + n bytes (SPC-5, 7.7.14).
 
-    ``target_port_header`` is the four bytes between the two lists, of which the last two count the second;
-    build() makes them.
+    ``target_port_header`` is the four bytes between the two lists. Its last two bytes are the length of the second list;
+    build() sets them.
     """
 
     __slots__ = ()
@@ -627,7 +627,7 @@ class ScsiPort(ParameterData, size=8):
         return super().build(**fields)
 
     def to_dict(self) -> dict[str, Any]:
-        """Field name to value; ``target_port_header`` also where none of it is there: build() makes one."""
+        """Field name to value; has ``target_port_header`` even where the data ends before it, as build() would make one."""
         result = super().to_dict()
         result.setdefault("target_port_header", b"")
         return result
@@ -641,7 +641,7 @@ class ScsiPorts(Vpd, page=VpdPage.SCSI_PORTS):
 
 
 class PowerConditions(_FixedVpd, page=VpdPage.POWER_CONDITION):
-    """Power Condition, 8Ah: 18 bytes (SPC-5, 7.7.11): which there are, and how long it takes to leave them."""
+    """Power Condition, 8Ah: 18 bytes (SPC-5, 7.7.11): the supported conditions, and their recovery times."""
 
     __slots__ = ()
     standby_y = Flag(4, 1, doc="Set: START STOP UNIT or a timer can bring it about")

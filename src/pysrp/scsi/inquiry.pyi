@@ -2,7 +2,7 @@
 """Standard INQUIRY data and vital product data pages (SPC-5, 6.6 and 7.7; SBC-4, 6.6).
 
 ``Inquiry(buf)`` reads standard INQUIRY data, ``parse_vpd(buf)`` a VPD page by its page code. Data cut short
-by an ALLOCATION LENGTH still reads: only a field that is not there raises DecodeError."""
+by an ALLOCATION LENGTH can still be read: only a field that is missing raises DecodeError."""
 
 from _typeshed import ReadableBuffer, WriteableBuffer
 from collections.abc import Iterable, Sequence
@@ -85,8 +85,8 @@ class _InquiryFields(TypedDict, total=False):
 class Inquiry(ParameterData, cover='payload', full=36):
     """Standard INQUIRY data, 36 bytes, up to 260 (SPC-5, 6.6.2; parallel bus bits: SPI).
 
-    ``third_party_copy`` is the bit that the standard calls 3PC. Bits marked obsolete have the name that the
-    last standard with them gave them."""
+    ``third_party_copy`` is the bit that the standard calls 3PC. Obsolete bits have the name that they
+    had in the last standard that defines them."""
     peripheral_qualifier: pysrp.fields.Bits
     """0: there is such a unit; 1: there could be one; 3: the target has none at this LUN (SPC-5, 6.6.2)"""
     peripheral_device_type: pysrp.fields.Bits
@@ -178,13 +178,13 @@ class Inquiry(ParameterData, cover='payload', full=36):
     def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, *, vendor_specific_parameters: Any = None, **fields: Unpack[_InquiryFields]) -> int: ...  # type: ignore[override]
     @property
     def vendor_specific_parameters(self) -> memoryview:
-        """What follows byte 95, as far as ADDITIONAL LENGTH reaches."""
+        """The bytes after byte 95, as far as ADDITIONAL LENGTH reaches."""
     @property
     def connected(self) -> bool:
         """True if a logical unit is there (peripheral qualifier 0)."""
 
 class Designator(ParameterData, cover='designator'):
-    """Designation descriptor, 4 + n bytes (SPC-5, 7.7.6.1); this class where the type has no table here."""
+    """Designation descriptor, 4 + n bytes (SPC-5, 7.7.6.1); this class itself for a type without a table here."""
     def __init_subclass__(cls, type: DesignatorType | None=None, code_set: CodeSet=CodeSet.BINARY, **options: Any) -> None: ...
     piv: pysrp.fields.Flag
     """Set: the protocol identifier counts"""
@@ -244,7 +244,7 @@ class T10VendorDesignator(Designator, type=DesignatorType.T10_VENDOR_ID, code_se
     def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, *, vendor_specific_identifier: str | bytes | None = None, **fields: Unpack[_T10VendorDesignatorFields]) -> int: ...  # type: ignore[override]
     @property
     def vendor_specific_identifier(self) -> str:
-        """What follows the vendor, as text; bytes that are none read as U+FFFD."""
+        """The bytes after the vendor, as text; bytes that are not UTF-8 read as U+FFFD."""
     designator_type: pysrp.fields.Bits
     """What kind of name it is: 0 vendor's, 1 T10, 2 EUI-64, 3 NAA, 4 to 7 numbers of ports and groups, 8 SCSI name"""
     code_set: pysrp.fields.Bits
@@ -575,7 +575,7 @@ class ScsiNameDesignator(Designator, type=DesignatorType.SCSI_NAME_STRING, code_
     def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, *, name: str | None = None, **fields: Unpack[_ScsiNameDesignatorFields]) -> int: ...  # type: ignore[override]
     @property
     def name(self) -> str:
-        """The name as text, without the padding; bytes that are none read as U+FFFD."""
+        """The name as text, without the padding; bytes that are not UTF-8 read as U+FFFD."""
     designator_type: pysrp.fields.Bits
     """What kind of name it is: 0 vendor's, 1 T10, 2 EUI-64, 3 NAA, 4 to 7 numbers of ports and groups, 8 SCSI name"""
     code_set: pysrp.fields.Bits
@@ -995,8 +995,8 @@ class _ScsiPortFields(TypedDict, total=False):
 class ScsiPort(ParameterData, size=8):
     """SCSI port designation descriptor, 12 + k + n bytes (SPC-5, 7.7.14).
 
-    ``target_port_header`` is the four bytes between the two lists, of which the last two count the second;
-    build() makes them."""
+    ``target_port_header`` is the four bytes between the two lists. Its last two bytes are the length of the second list;
+    build() sets them."""
     relative_port_identifier: pysrp.fields.U16
     """Which port of the device, from 1"""
     initiator_port_transportid_length: pysrp.fields.U16
@@ -1013,7 +1013,7 @@ class ScsiPort(ParameterData, size=8):
     @classmethod
     def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, **fields: Unpack[_ScsiPortFields]) -> int: ...  # type: ignore[override]
     def to_dict(self) -> dict[str, Any]:
-        """Field name to value; ``target_port_header`` also where none of it is there: build() makes one."""
+        """Field name to value; has ``target_port_header`` even where the data ends before it, as build() would make one."""
 
 class _ScsiPortsFields(TypedDict, total=False):
     peripheral_qualifier: int
@@ -1054,7 +1054,7 @@ class _PowerConditionsFields(TypedDict, total=False):
     trailing: ReadableBuffer
 
 class PowerConditions(_FixedVpd, page=VpdPage.POWER_CONDITION):
-    """Power Condition, 8Ah: 18 bytes (SPC-5, 7.7.11): which there are, and how long it takes to leave them."""
+    """Power Condition, 8Ah: 18 bytes (SPC-5, 7.7.11): the supported conditions, and their recovery times."""
     standby_y: pysrp.fields.Flag
     """Set: START STOP UNIT or a timer can bring it about"""
     standby_z: pysrp.fields.Flag

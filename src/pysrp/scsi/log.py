@@ -30,7 +30,7 @@ __all__ = [
 
 
 class LogParameter(ParameterData, cover="parameter_value"):
-    """Log parameter, 4 + n bytes (SPC-5, 7.3.2.2.1); a subclass is one whose value has a table."""
+    """Log parameter, 4 + n bytes (SPC-5, 7.3.2.2.1); a subclass has a table of its value."""
 
     __slots__ = ()
     TEXTS = texts.MODE
@@ -46,7 +46,7 @@ class LogParameter(ParameterData, cover="parameter_value"):
 
     @property
     def number(self) -> int:
-        """The value as a big-endian integer, as counters have it."""
+        """The value as a big-endian integer, as in counters."""
         return int.from_bytes(self.parameter_value, "big")
 
 
@@ -112,7 +112,7 @@ class TimeInterval(LogParameter, full=12):
 
 
 class _Page(Structure, size=4):
-    """What each log page begins with, 4 bytes (SPC-5, 7.3.2.1)."""
+    """The header of every log page, 4 bytes (SPC-5, 7.3.2.1)."""
 
     __slots__ = ()
     TEXTS = texts.MODE
@@ -215,6 +215,6 @@ _log = Dispatch("log SPF", 0, shift=6, width=1)
 _log.add(0, _log_pages)
 _log.add(1, _log_subpages)
 
-#: A view over a log page: the lists of supported pages are such, everything else has parameters (SPC-5, 7.3).
+#: A view over a log page: a list of supported pages, or a page with parameters (SPC-5, 7.3).
 #: Raises TruncatedError for less than 4 bytes.
 parse_log_page = _log.parse

@@ -15,7 +15,7 @@ from pysrp.scsi.params.base import ParameterData
 __all__ = ['GeneralStatistics', 'IdleTime', 'LogPage', 'LogParameter', 'ProvisioningLogPage', 'ResourceCount', 'ResourcePercentage', 'SelfTestLogPage', 'SelfTestResult', 'StatisticsLogPage', 'SupportedLogPages', 'SupportedLogSubpage', 'SupportedLogSubpages', 'TimeInterval', 'parse_log_page']
 
 class LogParameter(ParameterData, cover='parameter_value'):
-    """Log parameter, 4 + n bytes (SPC-5, 7.3.2.2.1); a subclass is one whose value has a table."""
+    """Log parameter, 4 + n bytes (SPC-5, 7.3.2.2.1); a subclass has a table of its value."""
     parameter_code: pysrp.fields.U16
     """Which number or text of the page this is"""
     du: pysrp.fields.Flag
@@ -36,7 +36,7 @@ class LogParameter(ParameterData, cover='parameter_value'):
     """The number, most significant byte first, or text; page and code say of what"""
     @property
     def number(self) -> int:
-        """The value as a big-endian integer, as counters have it."""
+        """The value as a big-endian integer, as in counters."""
 
 class _ResourceCountFields(TypedDict, total=False):
     parameter_code: int
@@ -227,7 +227,7 @@ class TimeInterval(LogParameter, full=12):
     def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, **fields: Unpack[_TimeIntervalFields]) -> int: ...  # type: ignore[override]
 
 class _Page(Structure, size=4):
-    """What each log page begins with, 4 bytes (SPC-5, 7.3.2.1)."""
+    """The header of every log page, 4 bytes (SPC-5, 7.3.2.1)."""
     TEXTS: ClassVar[dict[str, str]]
     ds: pysrp.fields.Flag
     """Set: the device does not save this log page"""

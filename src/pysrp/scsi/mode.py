@@ -1,8 +1,8 @@
 """Mode parameters (SPC-5, 7.5; SBC-4, 6.5; MMC-3 for page 2Ah).
 
 ``parse_mode6(buf)`` and ``parse_mode10(buf)`` give header, block descriptors and pages of MODE SENSE data or
-of a MODE SELECT parameter list, ``parse_page(buf)`` one page. Pages that older standards had shorter have a
-class of their own; one shorter than any table is an UnknownPage.
+of a MODE SELECT parameter list, ``parse_page(buf)`` one page. The shorter form that a page had in an older standard is a
+class of its own; a page shorter than any table is an UnknownPage.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ __all__ = [
 class Page(ParameterData, cover="payload"):
     """Mode page in page_0 format, 2 + n bytes (SPC-5, 7.5.7); a subclass with ``code=`` is that page.
 
-    ``short=True`` marks what an older standard had, the class that follows names it with ``short=``.
+    ``short=True`` marks the shorter form of an older standard; the class of the full page names it with ``short=``.
     """
 
     __slots__ = ()
@@ -516,7 +516,7 @@ class BlockDescriptor(Structure, size=8):
     logical_block_length = U24(5)
 
     def general(self) -> GeneralBlockDescriptor:
-        """The same eight bytes as other device types read them."""
+        """The same eight bytes as other device types define them."""
         return GeneralBlockDescriptor(self)
 
 
@@ -540,7 +540,7 @@ class LongBlockDescriptor(Structure, size=16):
 
 
 class _Parameters(ParameterData):
-    """What both headers have in common."""
+    """The common part of both headers."""
 
     __slots__ = ()
     TEXTS = texts.MODE

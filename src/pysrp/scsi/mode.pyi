@@ -2,8 +2,8 @@
 """Mode parameters (SPC-5, 7.5; SBC-4, 6.5; MMC-3 for page 2Ah).
 
 ``parse_mode6(buf)`` and ``parse_mode10(buf)`` give header, block descriptors and pages of MODE SENSE data or
-of a MODE SELECT parameter list, ``parse_page(buf)`` one page. Pages that older standards had shorter have a
-class of their own; one shorter than any table is an UnknownPage."""
+of a MODE SELECT parameter list, ``parse_page(buf)`` one page. The shorter form that a page had in an older standard is a
+class of its own; a page shorter than any table is an UnknownPage."""
 
 from _typeshed import ReadableBuffer, WriteableBuffer
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ __all__ = ['BlockDescriptor', 'CachingPage', 'CapabilitiesPage', 'ControlExtensi
 class Page(ParameterData, cover='payload'):
     """Mode page in page_0 format, 2 + n bytes (SPC-5, 7.5.7); a subclass with ``code=`` is that page.
 
-    ``short=True`` marks what an older standard had, the class that follows names it with ``short=``."""
+    ``short=True`` marks the shorter form of an older standard; the class of the full page names it with ``short=``."""
     def __init_subclass__(cls, code: codes.ModePage | None=None, short: type[Page] | bool=False, **options: Any) -> None: ...
     ps: pysrp.fields.Flag
     """Set in MODE SENSE: the page can be saved; reserved in MODE SELECT"""
@@ -1020,7 +1020,7 @@ class BlockDescriptor(Structure, size=8):
     logical_block_length: pysrp.fields.U24
     """Bytes of data in a block, without protection information"""
     def general(self) -> GeneralBlockDescriptor:
-        """The same eight bytes as other device types read them."""
+        """The same eight bytes as other device types define them."""
     @classmethod
     def build(cls, **fields: Unpack[_BlockDescriptorFields]) -> Self: ...  # type: ignore[override]
     @classmethod
@@ -1064,7 +1064,7 @@ class LongBlockDescriptor(Structure, size=16):
     def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, **fields: Unpack[_LongBlockDescriptorFields]) -> int: ...  # type: ignore[override]
 
 class _Parameters(ParameterData):
-    """What both headers have in common."""
+    """The common part of both headers."""
     device_specific_parameter: Any
     pages: Any
     def page(self, code: int, subpage: int=0) -> Any:

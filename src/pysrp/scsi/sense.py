@@ -59,7 +59,7 @@ AnyStructure = TypeVar("AnyStructure", bound=Structure)
 
 
 class ResponseCode(IntEnum):
-    """What byte 0 of sense data says (SPC-5, 4.4.1)."""
+    """Response code in byte 0 of sense data: format, current or deferred (SPC-5, 4.4.1)."""
 
     CURRENT_FIXED = 0x70
     DEFERRED_FIXED = 0x71
@@ -94,7 +94,7 @@ class DescriptorType(IntEnum):
 
 
 class SenseKeySpecific(Structure, size=3):
-    """Sense-key specific bytes of a sense key that has none of its own, 3 bytes (SPC-5, 4.4.2.4)."""
+    """Sense-key specific bytes, 3 bytes, of a sense key without a table of its own (SPC-5, 4.4.2.4)."""
 
     __slots__ = ()
     TEXTS = texts.SENSE
@@ -115,7 +115,7 @@ class FieldPointer(Structure, size=3):
 
     @classmethod
     def at(cls, where: Literal["cdb", "data"], byte: int, bit: int | None = None) -> FieldPointer:
-        """One that points at a byte, or at a bit of it, of the CDB or of the data-out parameters.
+        """A field pointer to a byte, or to a bit of it, in the CDB or in the data-out parameters.
 
         Raises ValueError for another ``where``, EncodeError for a byte or bit that does not fit.
         """
@@ -157,7 +157,7 @@ class SegmentPointer(Structure, size=3):
 
     @classmethod
     def at(cls, byte: int, bit: int | None = None, *, descriptor: bool = False) -> SegmentPointer:
-        """One that points at a byte, or at a bit of it, of the parameter list, or of the segment descriptor.
+        """A segment pointer to a byte, or to a bit of it, in the parameter list or in the segment descriptor.
 
         Raises EncodeError for a byte or bit that does not fit.
         """
@@ -347,7 +347,7 @@ class AtaStatusReturnDescriptor(SenseDescriptor, type=DescriptorType.ATA_STATUS_
 
     @property
     def lba(self) -> int:
-        """The LBA put together; its upper 24 bits count only with EXTEND."""
+        """The LBA, assembled from its bytes; its upper 24 bits count only with EXTEND."""
         low = int(self.lba_23_16) << 16 | int(self.lba_15_8) << 8 | int(self.lba_7_0)
         high = int(self.lba_47_40) << 16 | int(self.lba_39_32) << 8 | int(self.lba_31_24)
         return high << 24 | low
@@ -402,7 +402,7 @@ class ForwardedSenseDescriptor(_Header, type=DescriptorType.FORWARDED_SENSE_DATA
 
     @property
     def forwarded(self) -> FixedSense | DescriptorSense:
-        """The forwarded sense data; raises DecodeError if it is none."""
+        """The forwarded sense data; raises DecodeError if it is not sense data."""
         found: FixedSense | DescriptorSense = parse_sense(self.forwarded_sense_data)
         return found
 
@@ -445,7 +445,7 @@ class MicrocodeActivationDescriptor(SenseDescriptor, type=DescriptorType.MICROCO
 
 
 class _Sense(ParameterData):
-    """What both formats have in common."""
+    """The common part of both formats."""
 
     __slots__ = ()
     TEXTS = texts.SENSE
@@ -532,7 +532,7 @@ class FixedSense(_Sense, cover="payload", full=18):
 
     @property
     def additional_sense_bytes(self) -> memoryview:
-        """What follows byte 17, as far as ADDITIONAL SENSE LENGTH reaches."""
+        """The bytes after byte 17, as far as ADDITIONAL SENSE LENGTH reaches."""
         return memoryview(self)[18 : max(self.extent(), 18)]
 
     def _check(self) -> Iterator[tuple[str, int, str]]:
@@ -561,7 +561,7 @@ class DescriptorSense(_Sense, size=8):
         return None
 
     def _first(self, kind: type[Structure], name: str) -> Any:
-        """Field ``name`` of the first descriptor that has it: a ``kind``, or a direct access block one."""
+        """Field ``name`` of the first descriptor that has it: one of class ``kind``, or a direct access block descriptor."""
         for found in self.descriptors:
             if isinstance(found, (kind, DirectAccessBlockDescriptor)):
                 return getattr(found, name)
@@ -646,7 +646,7 @@ def sense(
     set. ``flags`` are ``filemark``, ``eom`` and ``ili``. ``descriptors`` are further ones, structures or bytes, for
     the descriptor format. The fixed format has 32 bits for ``information`` and ``command_specific``: a larger value
     is left out, as SPC-5, 4.4.3 wants it. The keywords ``field_pointer``, ``segment_pointer``, ``progress``,
-    ``retries`` and ``overflow`` are what ``sks`` was before.
+    ``retries`` and ``overflow`` are older forms of ``sks``.
 
     Raises EncodeError for a value that does not fit, ValueError for what the format has no room for, TypeError for
     an unknown keyword.
@@ -680,7 +680,7 @@ def sense(
 
 
 def _specific(key: int, sks: Any, older: dict[str, Any]) -> int | None:
-    """The 23 bits behind SKSV; None: there are none."""
+    """The 23 bits after SKSV; None if there is no sense-key specific information."""
     if len(older) + (sks is not None) > 1:
         raise ValueError(
             f"{len(older) + (sks is not None)} kinds of sense-key specific information where one has room"
@@ -716,13 +716,13 @@ _OLDER: dict[str, tuple[str, Callable[[Any], Structure]]] = {
     ),
     "overflow": ('sks={"overflow": overflow}', lambda value: UnitAttentionOverflow.build(overflow=value)),
 }
-"""Keywords of before: what is better, and what makes it."""
+"""Keywords that are kept for old callers: the keyword that replaces each, and the function that converts its value."""
 
 
 def _described(
     information: int | None, command_specific: int | None, specific: int | None, fru: int | None, flags: Any
 ) -> Iterator[Structure]:
-    """What fixed format has fields for, as descriptors."""
+    """Descriptors for the values that have fields in the fixed format."""
     if information is not None:
         yield InformationDescriptor.build(valid=1, information=information)
     if command_specific is not None:

@@ -20,7 +20,7 @@ __all__ = ['ActualRetryCount', 'AnotherProgressDescriptor', 'AtaStatusReturnDesc
 AnyStructure = TypeVar('AnyStructure', bound=Structure)
 
 class ResponseCode(IntEnum):
-    """What byte 0 of sense data says (SPC-5, 4.4.1)."""
+    """Response code in byte 0 of sense data: format, current or deferred (SPC-5, 4.4.1)."""
     CURRENT_FIXED = 112
     DEFERRED_FIXED = 113
     CURRENT_DESCRIPTOR = 114
@@ -51,7 +51,7 @@ class _SenseKeySpecificFields(TypedDict, total=False):
     trailing: ReadableBuffer
 
 class SenseKeySpecific(Structure, size=3):
-    """Sense-key specific bytes of a sense key that has none of its own, 3 bytes (SPC-5, 4.4.2.4)."""
+    """Sense-key specific bytes, 3 bytes, of a sense key without a table of its own (SPC-5, 4.4.2.4)."""
     TEXTS: ClassVar[dict[str, str]]
     sksv: pysrp.fields.Flag
     """Set: the sense-key specific bytes count"""
@@ -85,7 +85,7 @@ class FieldPointer(Structure, size=3):
     """First byte of the field that is wrong, counted from 0"""
     @classmethod
     def at(cls, where: Literal['cdb', 'data'], byte: int, bit: int | None=None) -> FieldPointer:
-        """One that points at a byte, or at a bit of it, of the CDB or of the data-out parameters.
+        """A field pointer to a byte, or to a bit of it, in the CDB or in the data-out parameters.
 
         Raises ValueError for another ``where``, EncodeError for a byte or bit that does not fit."""
     @classmethod
@@ -150,7 +150,7 @@ class SegmentPointer(Structure, size=3):
     """First byte of the field that is wrong, counted from 0"""
     @classmethod
     def at(cls, byte: int, bit: int | None=None, *, descriptor: bool=False) -> SegmentPointer:
-        """One that points at a byte, or at a bit of it, of the parameter list, or of the segment descriptor.
+        """A segment pointer to a byte, or to a bit of it, in the parameter list or in the segment descriptor.
 
         Raises EncodeError for a byte or bit that does not fit."""
     @classmethod
@@ -447,7 +447,7 @@ class AtaStatusReturnDescriptor(SenseDescriptor, type=DescriptorType.ATA_STATUS_
     """The ATA register STATUS: bit 0 set for an error, bit 5 for a device fault, bit 7 for busy"""
     @property
     def lba(self) -> int:
-        """The LBA put together; its upper 24 bits count only with EXTEND."""
+        """The LBA, assembled from its bytes; its upper 24 bits count only with EXTEND."""
     descriptor_type: pysrp.fields.U8
     """What the descriptor is about (SPC-5, 4.4.2.1)"""
     @classmethod
@@ -563,7 +563,7 @@ class ForwardedSenseDescriptor(_Header, type=DescriptorType.FORWARDED_SENSE_DATA
     """Sense data of the other device, fixed or descriptor format"""
     @property
     def forwarded(self) -> FixedSense | DescriptorSense:
-        """The forwarded sense data; raises DecodeError if it is none."""
+        """The forwarded sense data; raises DecodeError if it is not sense data."""
     descriptor_type: pysrp.fields.U8
     """What the descriptor is about (SPC-5, 4.4.2.1)"""
     @classmethod
@@ -648,7 +648,7 @@ class MicrocodeActivationDescriptor(SenseDescriptor, type=DescriptorType.MICROCO
     def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, **fields: Unpack[_MicrocodeActivationDescriptorFields]) -> int: ...  # type: ignore[override]
 
 class _Sense(ParameterData):
-    """What both formats have in common."""
+    """The common part of both formats."""
     response_code: Any
     sense_key: Any
     asc: Any
@@ -735,7 +735,7 @@ class FixedSense(_Sense, cover='payload', full=18):
         """The sense-key specific bytes as the sense key reads them (FieldPointer, ...); None without SKSV."""
     @property
     def additional_sense_bytes(self) -> memoryview:
-        """What follows byte 17, as far as ADDITIONAL SENSE LENGTH reaches."""
+        """The bytes after byte 17, as far as ADDITIONAL SENSE LENGTH reaches."""
     @classmethod
     def build(cls, **fields: Unpack[_FixedSenseFields]) -> Self: ...  # type: ignore[override]
     @classmethod
@@ -810,7 +810,7 @@ def sense(key: int, asc: int=0, ascq: int=0, *, fmt: Literal['fixed', 'descripto
     set. ``flags`` are ``filemark``, ``eom`` and ``ili``. ``descriptors`` are further ones, structures or bytes, for
     the descriptor format. The fixed format has 32 bits for ``information`` and ``command_specific``: a larger value
     is left out, as SPC-5, 4.4.3 wants it. The keywords ``field_pointer``, ``segment_pointer``, ``progress``,
-    ``retries`` and ``overflow`` are what ``sks`` was before.
+    ``retries`` and ``overflow`` are older forms of ``sks``.
 
     Raises EncodeError for a value that does not fit, ValueError for what the format has no room for, TypeError for
     an unknown keyword."""

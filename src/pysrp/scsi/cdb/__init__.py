@@ -3,15 +3,15 @@
 Each class is the standard's table. ``parse_cdb(buf)`` chooses the class by opcode and service action and
 gives a view that ends where the CDB ends; a CDB without a table gives a plain :class:`Cdb`.
 
-A field has the standard's name in lower case with underscores. LOGICAL BLOCK ADDRESS, STARTING or not, is
-``lba``; OPERATION CODE is ``opcode``. Obsolete fields keep the last name they had: FUA_NV, RELADR, and the
-LUN of SCSI-2 as ``obsolete_lun`` (byte 1, bits 5 to 7; Linux still fills them for a target whose SCSI level
-it does not know yet). They are fields like others, and no violation. Reserved ones have no name.
+A field has the standard's name in lower case with underscores. Exceptions: LOGICAL BLOCK ADDRESS and STARTING LOGICAL
+BLOCK ADDRESS are ``lba``; OPERATION CODE is ``opcode``. Obsolete fields keep the last name they had: FUA_NV, RELADR, and
+the LUN of SCSI-2 as ``obsolete_lun`` (byte 1, bits 5 to 7; Linux still fills it for a target whose SCSI level it does not
+know yet). A value in an obsolete field is no violation. Reserved fields have no name.
 
-What an engine needs of any CDB: ``name``, ``data_direction``, ``data_length(block_size)``, ``blocks``.
+Every CDB has ``name``, ``data_direction``, ``data_length(block_size)`` and ``blocks``.
 
-Docstrings name standard and clause: SPC-4 for what is in it, else SPC-5; SBC-4 with the numbers of the drafts
-that have READ(10) at 5.13; MMC-6 and SAT-4 without.
+Docstrings name standard and clause: SPC-4 for commands in SPC-4, else SPC-5; SBC-4 with the clause numbers of the drafts
+that have READ(10) at 5.13; MMC-6 and SAT-4 without a clause.
 
 A command of your own::
 
@@ -154,4 +154,6 @@ __all__ = [
 for _name in __all__:
     _found = globals()[_name]
     if isinstance(_found, type):
-        _found.__module__ = __name__  # where users find it, also in pickles and in `pysrp fields`
+        _found.__module__ = (
+            __name__  # the module that users import it from; pickles and `pysrp fields` show it
+        )

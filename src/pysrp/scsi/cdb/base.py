@@ -1,4 +1,4 @@
-"""What every CDB has: group, length, CONTROL, direction and amount of data; and how a class is found for one."""
+"""The parts of every CDB: group, length, CONTROL, direction and amount of data; and the choice of a class for a CDB."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _GROUP_LENGTH = 6, 10, 10, None, 16, 12, None, None
 
 
 def _body_length(cdb: Cdb) -> int:
-    """Bytes behind the opcode by the rule of its group (SPC-4, 4.2.5.1): where it has none, all there are."""
+    """Bytes after the opcode, by its group (SPC-4, 4.2.5.1); all that there are, where the group has no fixed length."""
     raw = memoryview(cdb)
     opcode = raw[0]
     if opcode == Opcode.VARIABLE_LENGTH and len(raw) >= 8:
@@ -57,7 +57,7 @@ def _body_length(cdb: Cdb) -> int:
 
 
 class Group:
-    """A group of fields that commands inherit, and perhaps which blocks and data move (see :class:`Cdb`)."""
+    """Base of a group of fields that commands inherit. A group may also define blocks and data (see :class:`Cdb`)."""
 
     __slots__ = ()
     TEXTS: ClassVar[dict[str, str]] = texts.CDB
@@ -66,14 +66,14 @@ class Group:
 
 
 class Cdb(Group, Structure):
-    """Any CDB, 1 to 263 bytes: the opcode, and what follows it as its group code has it (SPC-4, 4.2.5).
+    """Any CDB, 1 to 263 bytes: the opcode, and the bytes after it, whose number the group code gives (SPC-4, 4.2.5).
 
-    A subclass with ``opcode=`` is what :func:`parse_cdb` returns for that opcode, with ``service_action=``
-    for that service action of it. Further keywords: ``name`` (the standard's), ``size`` in bytes, ``control``
-    (where the CONTROL byte stands), ``blocks`` (the field that counts logical blocks), ``data_in`` or
-    ``data_out``: how much data comes or goes, as the name of a field that counts bytes, or ``"blocks"``, or a
-    number of bytes, or ``...`` where the CDB does not tell. Of blocks and data, what is left out is as in the
-    bases; a base may be a plain class with a group of fields. TypeError for a field that is not there.
+    :func:`parse_cdb` returns a subclass with ``opcode=`` for that opcode, one with ``service_action=`` for that service
+    action of the opcode. Further keywords: ``name`` (the standard's), ``size`` in bytes, ``control`` (offset of the CONTROL
+    byte), ``blocks`` (name of the field that counts logical blocks), and ``data_in`` or ``data_out`` for the amount of data:
+    the name of a field that counts bytes, or ``"blocks"``, or a number of bytes, or ``...`` where the CDB does not tell.
+    Blocks and data that are not given are inherited; a base may be a plain class with a group of fields. Raises TypeError
+    for a field that does not exist.
     """
 
     __slots__ = ()
@@ -89,7 +89,7 @@ class Cdb(Group, Structure):
         data_out: str | int | EllipsisType | None = None,
         **options: Any,
     ) -> None:
-        own: dict[str, Any] = {"body": None}  # the opaque view's alone: a command has a table
+        own: dict[str, Any] = {"body": None}  # only a plain Cdb has ``body``: a command has a table
         if opcode is not None:
             own["name"] = name or cls.__name__
             own["opcode"] = U8(0, must=opcode, hex=True, enum=_if_known(Opcode, opcode))
@@ -129,7 +129,7 @@ class Cdb(Group, Structure):
 
     @property
     def name(self) -> str:
-        """The standard's name of the command; of a class with a table also on the class."""
+        """The standard's name of the command; also a class attribute, where the class has a table."""
         raw = memoryview(self)
         action = None
         if raw[0] == Opcode.VARIABLE_LENGTH:
@@ -140,11 +140,11 @@ class Cdb(Group, Structure):
 
     @property
     def data_direction(self) -> DataDirection | None:
-        """Where the data goes, if there is any; None: not known."""
+        """Direction of the data, NONE if the command has no data; None if it is not known."""
         return self._data[0]
 
     def data_length(self, block_size: int = 512) -> int | None:
-        """Bytes that the command may transfer at most; None where the CDB does not tell.
+        """The most bytes that the command may transfer; None where the CDB does not tell.
 
         ``block_size`` is the bytes of a logical block as transferred: with its protection information, if
         the protect field of the CDB asks for that.
@@ -158,9 +158,9 @@ class Cdb(Group, Structure):
 
     @property
     def blocks(self) -> int | None:
-        """Logical blocks that the command is about; None: it is not about any. 0 is as the field says.
+        """Number of logical blocks in the command's field; None if the command has no such field.
 
-        That is none for a read, write or verify, and up to the last one for SYNCHRONIZE CACHE, PRE-FETCH
+        0 means no blocks in a read, write or verify, and all blocks up to the last in SYNCHRONIZE CACHE, PRE-FETCH
         and (unless WSNZ is set) WRITE SAME.
         """
         return None if self._blocks is None else int(getattr(self, self._blocks))
@@ -173,7 +173,7 @@ _nested: dict[int, Dispatch] = {}
 
 
 def _if_known(codes: Any, value: int) -> Any:
-    """The enum, if it has the value: a command that a user adds is no violation of the standard's list."""
+    """``codes``, if it has the value, else None: a command that a user adds must not violate the standard's list."""
     try:
         if codes is not None:
             codes(value)

@@ -1,5 +1,5 @@
 # Made from the field tables by tools/stubs.py; do not edit.
-"""What every CDB has: group, length, CONTROL, direction and amount of data; and how a class is found for one."""
+"""The parts of every CDB: group, length, CONTROL, direction and amount of data; and the choice of a class for a CDB."""
 
 from _typeshed import ReadableBuffer
 from typing import Any, ClassVar
@@ -12,18 +12,18 @@ from pysrp.scsi.codes import DataDirection
 __all__ = ['Cdb', 'Cdb6', 'Cdb10', 'Cdb12', 'Cdb16', 'Cdb32', 'commands', 'parse_cdb', 'record_cdb']
 
 class Group:
-    """A group of fields that commands inherit, and perhaps which blocks and data move (see :class:`Cdb`)."""
+    """Base of a group of fields that commands inherit. A group may also define blocks and data (see :class:`Cdb`)."""
     TEXTS: ClassVar[dict[str, str]]
 
 class Cdb(Group, Structure):
-    """Any CDB, 1 to 263 bytes: the opcode, and what follows it as its group code has it (SPC-4, 4.2.5).
+    """Any CDB, 1 to 263 bytes: the opcode, and the bytes after it, whose number the group code gives (SPC-4, 4.2.5).
 
-    A subclass with ``opcode=`` is what :func:`parse_cdb` returns for that opcode, with ``service_action=``
-    for that service action of it. Further keywords: ``name`` (the standard's), ``size`` in bytes, ``control``
-    (where the CONTROL byte stands), ``blocks`` (the field that counts logical blocks), ``data_in`` or
-    ``data_out``: how much data comes or goes, as the name of a field that counts bytes, or ``"blocks"``, or a
-    number of bytes, or ``...`` where the CDB does not tell. Of blocks and data, what is left out is as in the
-    bases; a base may be a plain class with a group of fields. TypeError for a field that is not there."""
+    :func:`parse_cdb` returns a subclass with ``opcode=`` for that opcode, one with ``service_action=`` for that service
+    action of the opcode. Further keywords: ``name`` (the standard's), ``size`` in bytes, ``control`` (offset of the CONTROL
+    byte), ``blocks`` (name of the field that counts logical blocks), and ``data_in`` or ``data_out`` for the amount of data:
+    the name of a field that counts bytes, or ``"blocks"``, or a number of bytes, or ``...`` where the CDB does not tell.
+    Blocks and data that are not given are inherited; a base may be a plain class with a group of fields. Raises TypeError
+    for a field that does not exist."""
     def __init_subclass__(cls, opcode: int | None=None, service_action: int | None=None, name: str | None=None, control: int | None=None, blocks: str | None=None, data_in: str | int | EllipsisType | None=None, data_out: str | int | EllipsisType | None=None, **options: Any) -> None: ...
     opcode: pysrp.fields.U8
     """Which command this is; bits 5 to 7 are the group, which says how long the CDB is (SPC-4, 4.2.5.1)"""
@@ -31,20 +31,20 @@ class Cdb(Group, Structure):
     """What is behind the opcode, as long as its group says, or byte 7 of 7Fh"""
     @property
     def name(self) -> str:
-        """The standard's name of the command; of a class with a table also on the class."""
+        """The standard's name of the command; also a class attribute, where the class has a table."""
     @property
     def data_direction(self) -> DataDirection | None:
-        """Where the data goes, if there is any; None: not known."""
+        """Direction of the data, NONE if the command has no data; None if it is not known."""
     def data_length(self, block_size: int=512) -> int | None:
-        """Bytes that the command may transfer at most; None where the CDB does not tell.
+        """The most bytes that the command may transfer; None where the CDB does not tell.
 
         ``block_size`` is the bytes of a logical block as transferred: with its protection information, if
         the protect field of the CDB asks for that."""
     @property
     def blocks(self) -> int | None:
-        """Logical blocks that the command is about; None: it is not about any. 0 is as the field says.
+        """Number of logical blocks in the command's field; None if the command has no such field.
 
-        That is none for a read, write or verify, and up to the last one for SYNCHRONIZE CACHE, PRE-FETCH
+        0 means no blocks in a read, write or verify, and all blocks up to the last in SYNCHRONIZE CACHE, PRE-FETCH
         and (unless WSNZ is set) WRITE SAME."""
 commands: pysrp.fields.Dispatch
 

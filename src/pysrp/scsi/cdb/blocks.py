@@ -1,7 +1,7 @@
 """Groups of fields that several commands of SBC have in the same place, for the classes in :mod:`pysrp.scsi.cdb.sbc`.
 
-How a count of blocks is called, and what else stands there, each command says. A group that says which blocks
-move (``_blocks``, ``_data``) says it in place of the command's keywords.
+Each command defines its other fields, and names its own count of blocks. A group with ``_blocks`` and ``_data`` replaces
+the command's keywords ``blocks``, ``data_in`` and ``data_out``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Blocks6(Group):
 
 
 class ReadFlags(Group):
-    """READ(10), (12) and (16): byte 1, and blocks that come."""
+    """READ(10), (12) and (16): byte 1; the data-in is the blocks."""
 
     __slots__ = ()
     _blocks = "transfer_length"
@@ -42,7 +42,7 @@ class ReadFlags(Group):
 
 
 class WriteFlags(Group):
-    """WRITEs of up to 16 bytes: byte 1, and blocks that go."""
+    """WRITE CDBs of up to 16 bytes: byte 1; the data-out is the blocks."""
 
     __slots__ = ()
     _blocks = "transfer_length"
@@ -53,7 +53,7 @@ class WriteFlags(Group):
 
 
 class WriteFlags32(Group):
-    """WRITEs of 32 bytes: byte 10, and blocks that go."""
+    """WRITE CDBs of 32 bytes: byte 10; the data-out is the blocks."""
 
     __slots__ = ()
     _blocks = "transfer_length"
@@ -64,7 +64,7 @@ class WriteFlags32(Group):
 
 
 class WriteAndVerifyFlags(Group):
-    """WRITE AND VERIFY(10), (12) and (16): byte 1, and blocks that go."""
+    """WRITE AND VERIFY(10), (12) and (16): byte 1; the data-out is the blocks."""
 
     __slots__ = ()
     _blocks = "transfer_length"
@@ -97,7 +97,7 @@ class WriteSameFlags(Group):
 
 
 class Extent10(Group):
-    """Where the blocks are, and their group, in 10 bytes."""
+    """LBA and group number in a CDB of 10 bytes."""
 
     __slots__ = ()
     lba = U32(2)
@@ -105,7 +105,7 @@ class Extent10(Group):
 
 
 class Extent12(Group):
-    """The same in 12 bytes."""
+    """LBA and group number in a CDB of 12 bytes."""
 
     __slots__ = ()
     lba = U32(2)
@@ -113,7 +113,7 @@ class Extent12(Group):
 
 
 class Extent16(Group):
-    """The same in 16 bytes."""
+    """LBA and group number in a CDB of 16 bytes."""
 
     __slots__ = ()
     lba = U64(2, hex=False)
@@ -121,7 +121,7 @@ class Extent16(Group):
 
 
 class Extent32(Group):
-    """The same in 32 bytes."""
+    """LBA and group number in a CDB of 32 bytes."""
 
     __slots__ = ()
     group_number = Bits(6, 0, 6)
@@ -129,7 +129,7 @@ class Extent32(Group):
 
 
 class Tags32(Group):
-    """What the protection information of the blocks is compared with."""
+    """The expected tags of the blocks' protection information."""
 
     __slots__ = ()
     expected_initial_logical_block_reference_tag = U32(20, hex=True)

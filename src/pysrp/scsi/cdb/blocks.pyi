@@ -1,8 +1,8 @@
 # Made from the field tables by tools/stubs.py; do not edit.
 """Groups of fields that several commands of SBC have in the same place, for the classes in :mod:`pysrp.scsi.cdb.sbc`.
 
-How a count of blocks is called, and what else stands there, each command says. A group that says which blocks
-move (``_blocks``, ``_data``) says it in place of the command's keywords."""
+Each command defines its other fields, and names its own count of blocks. A group with ``_blocks`` and ``_data`` replaces
+the command's keywords ``blocks``, ``data_in`` and ``data_out``."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ class Blocks6(Group):
         """Logical blocks, 1 to 256."""
 
 class ReadFlags(Group):
-    """READ(10), (12) and (16): byte 1, and blocks that come."""
+    """READ(10), (12) and (16): byte 1; the data-in is the blocks."""
     rdprotect: pysrp.fields.Bits
     """Whether protection information comes with the blocks, and which parts of it are checked; 0: none is sent"""
     dpo: pysrp.fields.Flag
@@ -36,7 +36,7 @@ class ReadFlags(Group):
     """Set: of caches only one that survives a loss of power would do; obsolete"""
 
 class WriteFlags(Group):
-    """WRITEs of up to 16 bytes: byte 1, and blocks that go."""
+    """WRITE CDBs of up to 16 bytes: byte 1; the data-out is the blocks."""
     wrprotect: pysrp.fields.Bits
     """Whether protection information goes with the blocks, and which parts of it are checked; 0: none is sent"""
     dpo: pysrp.fields.Flag
@@ -45,7 +45,7 @@ class WriteFlags(Group):
     """Set: the medium itself is read or written, not a volatile cache alone"""
 
 class WriteFlags32(Group):
-    """WRITEs of 32 bytes: byte 10, and blocks that go."""
+    """WRITE CDBs of 32 bytes: byte 10; the data-out is the blocks."""
     wrprotect: pysrp.fields.Bits
     """Whether protection information goes with the blocks, and which parts of it are checked; 0: none is sent"""
     dpo: pysrp.fields.Flag
@@ -54,7 +54,7 @@ class WriteFlags32(Group):
     """Set: the medium itself is read or written, not a volatile cache alone"""
 
 class WriteAndVerifyFlags(Group):
-    """WRITE AND VERIFY(10), (12) and (16): byte 1, and blocks that go."""
+    """WRITE AND VERIFY(10), (12) and (16): byte 1; the data-out is the blocks."""
     wrprotect: pysrp.fields.Bits
     """Whether protection information goes with the blocks, and which parts of it are checked; 0: none is sent"""
     dpo: pysrp.fields.Flag
@@ -85,35 +85,35 @@ class WriteSameFlags(Group):
     """Set: the first bytes of each block become its logical address; obsolete"""
 
 class Extent10(Group):
-    """Where the blocks are, and their group, in 10 bytes."""
+    """LBA and group number in a CDB of 10 bytes."""
     lba: pysrp.fields.U32
     """First logical block that is meant, counted from 0"""
     group_number: pysrp.fields.Bits
     """Class of the command for statistics and hints, 1 to 63; 0: none (SBC-4)"""
 
 class Extent12(Group):
-    """The same in 12 bytes."""
+    """LBA and group number in a CDB of 12 bytes."""
     lba: pysrp.fields.U32
     """First logical block that is meant, counted from 0"""
     group_number: pysrp.fields.Bits
     """Class of the command for statistics and hints, 1 to 63; 0: none (SBC-4)"""
 
 class Extent16(Group):
-    """The same in 16 bytes."""
+    """LBA and group number in a CDB of 16 bytes."""
     lba: pysrp.fields.U64
     """First logical block that is meant, counted from 0"""
     group_number: pysrp.fields.Bits
     """Class of the command for statistics and hints, 1 to 63; 0: none (SBC-4)"""
 
 class Extent32(Group):
-    """The same in 32 bytes."""
+    """LBA and group number in a CDB of 32 bytes."""
     group_number: pysrp.fields.Bits
     """Class of the command for statistics and hints, 1 to 63; 0: none (SBC-4)"""
     lba: pysrp.fields.U64
     """First logical block that is meant, counted from 0"""
 
 class Tags32(Group):
-    """What the protection information of the blocks is compared with."""
+    """The expected tags of the blocks' protection information."""
     expected_initial_logical_block_reference_tag: pysrp.fields.U32
     """Reference tag of the first block; each next one's is one more (SBC-4, protection information)"""
     expected_logical_block_application_tag: pysrp.fields.U16

@@ -32,7 +32,7 @@ __all__ = [
 
 
 class _Sectors(Group):
-    """What READ CD and READ CD MSF give of a sector."""
+    """The parts of a sector that READ CD and READ CD MSF return."""
 
     __slots__ = ()
     TEXTS = texts.MMC
@@ -101,7 +101,7 @@ class ReadDiscInformation(
 class ReadTrackInformation(
     Cdb10, opcode=Opcode.READ_TRACK_INFORMATION, name="READ TRACK INFORMATION", data_in="allocation_length"
 ):
-    """READ TRACK INFORMATION, 10 bytes (MMC-6); what ``address`` is, ``address_number_type`` says."""
+    """READ TRACK INFORMATION, 10 bytes (MMC-6); ``address_number_type`` decides what ``address`` is."""
 
     __slots__ = ()
     TEXTS = texts.MMC

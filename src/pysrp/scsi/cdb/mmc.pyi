@@ -13,7 +13,7 @@ from pysrp.scsi.codes import Opcode
 __all__ = ['GetConfiguration', 'GetEventStatusNotification', 'MechanismStatus', 'ReadBufferCapacity', 'ReadCd', 'ReadCdMsf', 'ReadDiscInformation', 'ReadDiscStructure', 'ReadToc', 'ReadTrackInformation', 'SetCdSpeed']
 
 class _Sectors(Group):
-    """What READ CD and READ CD MSF give of a sector."""
+    """The parts of a sector that READ CD and READ CD MSF return."""
     TEXTS = texts.MMC
     expected_sector_type: pysrp.fields.Bits
     """What sectors may be: 0 any, 1 sound, 2 mode 1, 3 mode 2, 4 and 5 its form 1 and 2; others are an error"""
@@ -147,7 +147,7 @@ class _ReadTrackInformationFields(TypedDict, total=False):
     trailing: ReadableBuffer
 
 class ReadTrackInformation(Cdb10, opcode=Opcode.READ_TRACK_INFORMATION, name='READ TRACK INFORMATION', data_in='allocation_length'):
-    """READ TRACK INFORMATION, 10 bytes (MMC-6); what ``address`` is, ``address_number_type`` says."""
+    """READ TRACK INFORMATION, 10 bytes (MMC-6); ``address_number_type`` decides what ``address`` is."""
     open: pysrp.fields.Flag
     """Set: only a track that can still be written is meant"""
     address_number_type: pysrp.fields.Bits

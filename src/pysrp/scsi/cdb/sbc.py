@@ -121,7 +121,7 @@ class _OneBlock(Cdb):
 
 
 class FormatUnit(Cdb6, opcode=Opcode.FORMAT_UNIT, name="FORMAT UNIT"):
-    """FORMAT UNIT, 6 bytes (SBC-4, 5.4); FFMT is where the interleave had its last bits."""
+    """FORMAT UNIT, 6 bytes (SBC-4, 5.4); FFMT took over the low bits of the old interleave field."""
 
     __slots__ = ()
     fmtpinfo = Bits(1, 6, 2)

@@ -46,7 +46,7 @@ class _FormatUnitFields(TypedDict, total=False):
     trailing: ReadableBuffer
 
 class FormatUnit(Cdb6, opcode=Opcode.FORMAT_UNIT, name='FORMAT UNIT'):
-    """FORMAT UNIT, 6 bytes (SBC-4, 5.4); FFMT is where the interleave had its last bits."""
+    """FORMAT UNIT, 6 bytes (SBC-4, 5.4); FFMT took over the low bits of the old interleave field."""
     fmtpinfo: pysrp.fields.Bits
     """Protection after formatting: 0 none, 2 type 1, 3 type 2 or 3 as the parameter list says (SBC-4, 5.4)"""
     longlist: pysrp.fields.Flag

@@ -1,6 +1,6 @@
-"""CDBs of SPC: what every device has, persistent reservations, third-party copy.
+"""CDBs of SPC: commands of all device types, persistent reservations, third-party copy.
 
-A group of fields that several commands have in the same place is a class of its own, in front of these.
+A group of fields that several commands have in the same place is a class of its own, before the commands.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ class TestUnitReady(Cdb6, opcode=Opcode.TEST_UNIT_READY, name="TEST UNIT READY")
     """TEST UNIT READY, 6 bytes (SPC-4, 6.47)."""
 
     __slots__ = ()
-    __test__ = False  # not a test class, whatever pytest makes of the name
+    __test__ = False  # pytest must not collect it for its name
     obsolete_lun = Bits(1, 5, 3)
 
 

@@ -1,7 +1,7 @@
 # Made from the field tables by tools/stubs.py; do not edit.
-"""CDBs of SPC: what every device has, persistent reservations, third-party copy.
+"""CDBs of SPC: commands of all device types, persistent reservations, third-party copy.
 
-A group of fields that several commands have in the same place is a class of its own, in front of these."""
+A group of fields that several commands have in the same place is a class of its own, before the commands."""
 
 from _typeshed import ReadableBuffer, WriteableBuffer
 from typing import TypedDict

@@ -1,8 +1,8 @@
-"""Parameter data that goes with commands: capacities, LUN lists, reservations, provisioning, capabilities.
+"""Parameter data of commands: capacities, LUN lists, reservations, provisioning, capabilities.
 
-Each class is one of the standard's tables (SPC-5, SBC-4) and works both ways: ``ReadCapacity16(buf)`` is a
-view over what a target sent, ``ReadCapacity16.build(returned_lba=..., block_length=...)`` what it sends. Data
-cut short by an ALLOCATION LENGTH still reads: only a field that is not there raises DecodeError.
+Each class is one of the standard's tables (SPC-5, SBC-4), for both directions: ``ReadCapacity16(buf)`` is a view over
+received data, ``ReadCapacity16.build(returned_lba=..., block_length=...)`` makes data to send. Data cut short by an
+ALLOCATION LENGTH can still be read: only a field that is missing raises DecodeError.
 """
 
 # ruff: noqa: F403, F405
@@ -74,4 +74,6 @@ __all__ = [
 for _name in __all__:
     _found = globals()[_name]
     if isinstance(_found, type):
-        _found.__module__ = __name__  # where users find it, also in pickles and in `pysrp fields`
+        _found.__module__ = (
+            __name__  # the module that users import it from; pickles and `pysrp fields` show it
+        )

@@ -1,4 +1,4 @@
-"""Data with a header that says how much follows, of which less may be there."""
+"""Parameter data whose header has its length, and which may have been cut short."""
 
 from __future__ import annotations
 
@@ -18,19 +18,21 @@ AnyData = TypeVar("AnyData", bound="ParameterData")
 
 
 class ParameterData(Structure):
-    """Base of data with a header that says how much follows, of which less may be there.
+    """Base of parameter data whose header has the length of the rest; the data may have been cut short.
 
-    A subclass names with ``cover=`` the Part that holds all bytes behind the header. Fields declared behind
-    the header lie inside it: reading one that the data does not reach raises DecodeError, the rest reads.
-    build() makes ``full`` bytes (default: up to the last field) and sets the length from them; giving the
-    covering part as bytes makes exactly those, over which the fields given are written. A List may lie inside
-    too, behind the fields: it ends where the covering part does.
+    ``cover=`` of a subclass names the Part that holds all bytes after the header. The fields after the header lie inside
+    this part: reading a field beyond the end of the data raises DecodeError, the others can be read. build() makes ``full``
+    bytes (default: up to the last field) and sets the length. If the covering part is given as bytes, build() takes exactly
+    these, and writes the given fields over them. A List may lie inside the part, too, after the fields: it ends where the
+    part ends.
     """
 
     __slots__ = ()
     TEXTS: ClassVar[dict[str, str]] = texts.DATA
-    _cover: tuple[Any, ...] = ()  # the covering Part, in a tuple as it is a descriptor
-    _inside: tuple[Any, ...] = ()  # the Lists in it
+    _cover: tuple[
+        Any, ...
+    ] = ()  # the covering Part; in a tuple, since as a plain attribute it would act as a descriptor
+    _inside: tuple[Any, ...] = ()  # the Lists in the covering Part
     _blank: bytes = b""
     _full: int = 0
     _unused: tuple[tuple[int, int], ...] = ()
@@ -63,7 +65,7 @@ class ParameterData(Structure):
     def build(cls: type[AnyData], **fields: Any) -> AnyData:
         """A new structure over private, writable memory; a keyword for each field, as for any structure.
 
-        The lengths follow from what is given, unless they are named as well. ``trailing`` adds bytes behind.
+        Lengths that are not given are computed. ``trailing`` appends bytes.
 
         Raises EncodeError for a value that does not fit, TypeError for an unknown keyword.
         """
@@ -101,7 +103,7 @@ class ParameterData(Structure):
         return len(data)
 
     def extent(self) -> int:
-        """Bytes that the structure itself claims, as far as they are there."""
+        """Length of the structure itself in bytes, as its header says, but at most that of the data."""
         if not self._cover:
             return super().extent()
         offset, length = self.locate(self._cover[0].name)
@@ -119,7 +121,7 @@ class ParameterData(Structure):
     def to_dict(self) -> dict[str, Any]:
         """Field name to value, in wire order; ``build(**x.to_dict())`` gives the same bytes.
 
-        The covering part is there only where the other fields do not say all of it.
+        The covering part is included only where the other fields do not make up all of it.
         """
         result = super().to_dict()
         if not self._cover:
@@ -145,7 +147,7 @@ class ParameterData(Structure):
         if not self._cover:
             return text
         (part,) = self._cover
-        # The covering part holds the fields once more: of it, only what lies behind them and is not zero.
+        # The covering part repeats the fields: show only its lines that lie after the fields and are not all zero.
         lists = (sum(self.locate(each.name)) for each in self._inside)
         end = max(*(f.offset + f.size for f in self.FIELDS if not f.variable), *lists)
         data = bytes(self)[: self.extent()]
@@ -165,7 +167,7 @@ class ParameterData(Structure):
 
 
 def _bits(field: Any, i: int) -> int:
-    """Mask of the bits of byte ``i`` of a structure that belong to a field which holds that byte."""
+    """The bits of ``field`` in byte ``i`` of the structure, as a mask; ``field`` must contain byte ``i``."""
     if not isinstance(field, Int):
         return 0xFF
     mask = ((1 << field.width) - 1) << field.shift
@@ -175,10 +177,10 @@ def _bits(field: Any, i: int) -> int:
 def graded(
     what: str, offset: int, size: int, unknown: type[ParameterData], *classes: type[ParameterData]
 ) -> Dispatch:
-    """Choose among classes, from short to long, the longest whose fields the length field reaches.
+    """A Dispatch to the longest of ``classes`` (given from short to long) whose fields all lie within the length.
 
-    The length is ``size`` bytes at ``offset`` and counts what follows the header; ``unknown`` is for less
-    than the shortest needs.
+    The length field is ``size`` bytes at ``offset``, and counts the bytes after the header. ``unknown`` is the class for
+    data that is shorter than the shortest of ``classes`` needs.
     """
     table = Dispatch(what, offset, size, default=classes[-1])
     reach = [max(f.offset + f.size for f in cls.FIELDS if not f.variable) - cls.SIZE for cls in classes]
@@ -189,7 +191,7 @@ def graded(
 
 
 def strict(view: Any) -> Any:
-    """``view`` itself; raises DecodeError for the first violation that its problems() knows."""
+    """Returns ``view``; raises DecodeError for the first violation that ``view.problems()`` reports."""
     for field, offset, message in view.problems():
         raise DecodeError(
             f"{type(view).__name__}.{field} at offset {offset}: {message}", field=field, offset=offset

@@ -1,4 +1,4 @@
-"""Third-party copies: what EXTENDED COPY(LID1) is told, and what RECEIVE COPY RESULTS tells (SPC-4, 6.4 to 6.6, 6.18 to 6.25)."""
+"""Third-party copies: the parameter list of EXTENDED COPY(LID1), the data of RECEIVE COPY RESULTS (SPC-4, 6.4 to 6.6, 6.18 to 6.25)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Persistent reservations, and the TransportIDs of those who have them (SPC-5, 6.16, 6.17 and 7.6.4)."""
+"""Persistent reservations, and the TransportIDs of initiator ports (SPC-5, 6.16, 6.17 and 7.6.4)."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class IscsiTransportId(_TransportId, protocol=ProtocolIdentifier.ISCSI, size=4):
 
     @classmethod
     def named(cls, name: str, format_code: int = 0) -> IscsiTransportId:
-        """One with this name, ended by a zero byte and padded to a multiple of four, 20 bytes at least."""
+        """A TransportID with this name, ended by a zero byte and padded to a multiple of four bytes, at least 20."""
         raw = name.encode() + b"\0"
         raw = raw.ljust(max(20, -(-len(raw) // 4) * 4), b"\0")
         made: IscsiTransportId = cls.build(format_code=format_code, iscsi_name=raw)

@@ -1,5 +1,5 @@
 # Made from the field tables by tools/stubs.py; do not edit.
-"""Persistent reservations, and the TransportIDs of those who have them (SPC-5, 6.16, 6.17 and 7.6.4)."""
+"""Persistent reservations, and the TransportIDs of initiator ports (SPC-5, 6.16, 6.17 and 7.6.4)."""
 
 from _typeshed import ReadableBuffer, WriteableBuffer
 from collections.abc import Iterable
@@ -137,7 +137,7 @@ class IscsiTransportId(_TransportId, protocol=ProtocolIdentifier.ISCSI, size=4):
     """Name of the initiator, with format 1 also its session, in UTF-8 ended and padded with zeros"""
     @classmethod
     def named(cls, name: str, format_code: int=0) -> IscsiTransportId:
-        """One with this name, ended by a zero byte and padded to a multiple of four, 20 bytes at least."""
+        """A TransportID with this name, ended by a zero byte and padded to a multiple of four bytes, at least 20."""
     @property
     def name(self) -> str:
         """The name as text, without the padding."""

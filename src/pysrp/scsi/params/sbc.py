@@ -40,7 +40,7 @@ class ReadCapacity10(Structure):
 
 
 class ReadCapacity16(ParameterData, cover="payload", full=32):
-    """READ CAPACITY (16) parameter data, 32 bytes (SBC-4, 5.21.2); 12 of them are enough to tell the size."""
+    """READ CAPACITY (16) parameter data, 32 bytes (SBC-4, 5.21.2); the first 12 have the capacity."""
 
     __slots__ = ()
     TEXTS = texts.PARAMETERS
@@ -68,7 +68,7 @@ class ReadCapacity16(ParameterData, cover="payload", full=32):
 
     @property
     def physical_block_length(self) -> int:
-        """Bytes in a physical block, as the exponent says."""
+        """Bytes in a physical block, computed from the exponent."""
         return int(self.block_length) << int(self.lbppbe)
 
 

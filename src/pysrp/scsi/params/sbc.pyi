@@ -50,7 +50,7 @@ class _ReadCapacity16Fields(TypedDict, total=False):
     trailing: ReadableBuffer
 
 class ReadCapacity16(ParameterData, cover='payload', full=32):
-    """READ CAPACITY (16) parameter data, 32 bytes (SBC-4, 5.21.2); 12 of them are enough to tell the size."""
+    """READ CAPACITY (16) parameter data, 32 bytes (SBC-4, 5.21.2); the first 12 have the capacity."""
     returned_lba: pysrp.fields.U64
     """Address of the last logical block; of READ CAPACITY(10), FFFFFFFFh means to ask for 16 bytes"""
     block_length: pysrp.fields.U32
@@ -81,7 +81,7 @@ class ReadCapacity16(ParameterData, cover='payload', full=32):
         """Size of the medium in bytes."""
     @property
     def physical_block_length(self) -> int:
-        """Bytes in a physical block, as the exponent says."""
+        """Bytes in a physical block, computed from the exponent."""
     @classmethod
     def build(cls, **fields: Unpack[_ReadCapacity16Fields]) -> Self: ...  # type: ignore[override]
     @classmethod

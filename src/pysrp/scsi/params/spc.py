@@ -1,4 +1,4 @@
-"""Parameter data of any device (SPC-5): its LUNs, target port groups, what a logical unit can do."""
+"""Parameter data of all device types (SPC-5): LUN lists, target port groups, supported commands."""
 
 from __future__ import annotations
 
@@ -208,7 +208,7 @@ class SupportedCommand(Structure, size=4):
 
     @property
     def supported(self) -> bool:
-        """True if the command is there, as the standard has it (3) or in a vendor's way (5)."""
+        """True if the command is supported: as in the standard (3), or in a vendor specific manner (5)."""
         return self.support in (3, 5)
 
     @property
@@ -251,7 +251,7 @@ class SupportedTaskManagement(ParameterData, cover="extended", full=4):
 
     @classmethod
     def build(cls, **fields: Any) -> SupportedTaskManagement:
-        """New parameter data: 4 bytes, or 16 as soon as a field of those is given."""
+        """New parameter data: 4 bytes, or 16 if one of the fields after byte 3 is given."""
         if fields.get("extended") is None and any(f.name in fields and f.offset >= 4 for f in cls.FIELDS):
             fields["extended"] = bytes(12)
         return super().build(**fields)

@@ -1,5 +1,5 @@
 # Made from the field tables by tools/stubs.py; do not edit.
-"""Parameter data of any device (SPC-5): its LUNs, target port groups, what a logical unit can do."""
+"""Parameter data of all device types (SPC-5): LUN lists, target port groups, supported commands."""
 
 from _typeshed import ReadableBuffer, WriteableBuffer
 from collections.abc import Iterable
@@ -310,7 +310,7 @@ class SupportedCommand(Structure, size=4):
     """How long the command may take, 12 bytes"""
     @property
     def supported(self) -> bool:
-        """True if the command is there, as the standard has it (3) or in a vendor's way (5)."""
+        """True if the command is supported: as in the standard (3), or in a vendor specific manner (5)."""
     @property
     def timeouts(self) -> CommandTimeouts | None:
         """The timeouts, or None where there are none."""
@@ -401,7 +401,7 @@ class SupportedTaskManagement(ParameterData, cover='extended', full=4):
     """The 12 bytes with timeouts, if they are there"""
     @classmethod
     def build(cls, **fields: Unpack[_SupportedTaskManagementFields]) -> Self:  # type: ignore[override]
-        """New parameter data: 4 bytes, or 16 as soon as a field of those is given."""
+        """New parameter data: 4 bytes, or 16 if one of the fields after byte 3 is given."""
     @classmethod
     def pack_into(cls, buf: WriteableBuffer, offset: int = 0, /, **fields: Unpack[_SupportedTaskManagementFields]) -> int: ...  # type: ignore[override]
 
