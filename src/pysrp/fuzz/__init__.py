@@ -1,7 +1,7 @@
-"""Valid structures made at random, and structures bent on purpose: one field, one length, one cut at a time.
+"""Random valid structures, and structures with one deliberate change: a field, a length, or a cut.
 
-Everything follows from the field tables, so a structure added by anyone can be fuzzed at once. All of it
-is reproducible: give the same seed (or ``random.Random``) and the same bytes come out::
+All of this follows from the field tables, so a user's own structure can be fuzzed, too. All of it is
+reproducible: the same seed (or ``random.Random``) gives the same bytes::
 
     from pysrp import fuzz, srp
 
@@ -12,7 +12,7 @@ is reproducible: give the same seed (or ``random.Random``) and the same bytes co
     while True:
         send(mutator.mutate(cmd))           # one to three random bends
 
-Hypothesis strategies are in :mod:`pysrp.fuzz.strategies`, a target to send all that to in :mod:`pysrp.fuzz.inprocess`.
+Hypothesis strategies are in :mod:`pysrp.fuzz.strategies`, a target to send the bytes to is in :mod:`pysrp.fuzz.inprocess`.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ KINDS: dict[str, Any] = {
     "cdb": scsi.parse_cdb,
     "sense": scsi.parse_sense,
 }
-"""What a fuzzer usually aims at: kind, parser."""
+"""The usual targets of a fuzzer: kind of bytes, and its parser."""
 
 
 class Bend(NamedTuple):
-    """One deliberate change: the field's name, the value it was given, the bytes that result."""
+    """One deliberate change: the name of the field, its new value, and the resulting bytes."""
 
     field: str
     value: Any
@@ -120,11 +120,11 @@ def _value(field: Field, rng: Random) -> Any:
 
 
 def valid(cls: type[Structure], rng: Random, *, tries: int = 20) -> Structure:
-    """A structure of ``cls`` that :meth:`problems` has nothing against, with random contents.
+    """A structure of ``cls`` with random contents, for which :meth:`problems` reports nothing.
 
-    Fields that count or announce a part follow from it. Where chance finds nothing valid in ``tries``
-    attempts, it is the structure that ``cls.build()`` makes of nothing, or if that is not valid either, one
-    that is the same each time. ValueError if there is none.
+    Fields that count or announce a part are set from the part. If no valid structure is found in ``tries`` random
+    attempts, the result is that of ``cls.build()`` without arguments; if that is not valid either, a structure that
+    is the same each time. Raises ValueError if there is none.
     """
     free = _free_fields(cls)
     for _ in range(tries):
@@ -143,7 +143,7 @@ def valid(cls: type[Structure], rng: Random, *, tries: int = 20) -> Structure:
 
 
 def _free_fields(cls: type[Structure]) -> list[Field]:
-    """The fields that may be chosen: others do not follow from them."""
+    """The fields whose values can be chosen freely, that is, are not computed from other fields."""
     derived: set[Field] = set()
     for field in cls.FIELDS:
         if isinstance(field, Part):
@@ -183,8 +183,8 @@ def _attempt(cls: type[Structure], free: list[Field], rng: Random) -> Structure 
 def bends(view: View) -> Iterator[Bend]:
     """Every single-field change of ``view`` at a boundary value, then every cut at a field's edge.
 
-    Counts and lengths are fields like all others: their bends are the lies. Nothing else is changed, no
-    length is mended behind a lie. Nested structures are bent in their places.
+    Counts and lengths are changed like all other fields, and nothing else is adjusted to fit a wrong length. Nested
+    structures are bent in their places.
     """
     data = bytes(view)
     edges = {len(data) - 1}

@@ -1,4 +1,4 @@
-"""A target in this thread: commands and IUs go into its engine and the answers come out, without port, queue or client.
+"""A target in this thread: commands and IUs go directly to its engine, without a port, a queue or a client.
 
     from pysrp.backends import Ram
     from pysrp.fuzz.inprocess import InProcess
@@ -8,8 +8,8 @@
     answer = target.run(bytes.fromhex("120000006000"), room=96)      # INQUIRY
     assert answer.status == 0 and len(answer.data) == 96
 
-For fuzzers and for tests of commands of one's own: everything of a session is there (LUNs, task sets, sense,
-residuals), and what there is to be lied about can be: :meth:`InProcess.send` takes any bytes for an IU.
+For fuzzers, and for tests of your own commands. It has all parts of a session (LUNs, task sets, sense, residuals), and an
+IU may be invalid in any way: :meth:`InProcess.send` takes any bytes for an IU.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from pysrp.target.task import Nexus
 __all__ = ["Ending", "InProcess"]
 
 CREDITS = 32
-"""Requests that may be outstanding, as everywhere."""
+"""Requests that may be outstanding."""
 
 LARGEST_IU = 4096
-"""Bytes of an answer."""
+"""The most bytes of a response IU."""
 
 PATIENCE = 30
-"""Seconds that a command may take whose medium finishes later."""
+"""Timeout, in seconds, of a command whose medium finishes later."""
 
 
 class Ending(NamedTuple):
-    """What came of a command: SCSI status, sense data, and the bytes that it brought (its residual is taken off)."""
+    """The result of a command: SCSI status, sense data, and data-in (without the residual)."""
 
     status: int
     sense: bytes
@@ -50,10 +50,11 @@ class Ending(NamedTuple):
 
 
 class InProcess:
-    """InProcess(luns, memory=1 << 20): one initiator that is logged in at a target of these LUNs.
+    """InProcess(luns, memory=1 << 20): one initiator that is logged in to a target with these LUNs.
 
-    ``memory`` is the initiator's, in bytes: addresses in IUs are offsets in it, and anything outside is not reached.
-    Belongs to the thread that made it. Units say at first that they are new (unit attention), as to any initiator.
+    ``memory`` is the size of the initiator's memory in bytes. Addresses in IUs are offsets in it; other addresses are
+    refused. Only the thread that made the object may use it. As for any new initiator, each unit first reports a unit
+    attention.
     """
 
     limits: Limits = Limits(iu_in=LARGEST_IU, iu_out=LARGEST_IU, sense=252)
@@ -65,7 +66,7 @@ class InProcess:
         self.luns = luns
         self.memory: bytearray = bytearray(memory)
         self.violations = 0
-        """How often the initiator broke the protocol; each time it has logged in anew."""
+        """How often the initiator violated the protocol; each time it logged in again."""
         self._far = memoryview(self.memory)
         self._tag = 0
         self._room = bytearray(LARGEST_IU)
@@ -93,9 +94,9 @@ class InProcess:
         room: int = 0,
         attribute: int = 0,
     ) -> Ending:
-        """One command to its end.
+        """Run one command to its end.
 
-        ``cdb`` has 1 to 16 bytes. ``lun`` is a number as SCST counts, or what :class:`pysrp.lun.Lun` takes. ``data`` is
+        ``cdb`` has 1 to 16 bytes. ``lun`` is SCST's number, or anything that :class:`pysrp.lun.Lun` takes. ``data`` is
         data-out; ``room`` bytes of data-in are announced. Raises ValueError where the memory is too small for both,
         SrpError if there is no answer.
         """
@@ -116,7 +117,7 @@ class InProcess:
         raise SrpError("there was no answer")
 
     def send(self, iu: bytes) -> list[bytes]:
-        """Any bytes for an IU, and the IUs that came back. SrpError if it broke the protocol, which ends the session."""
+        """Send any bytes as an IU; returns the IUs that come back. SrpError if they violate the protocol, which ends the session."""
         self._sent = []
         try:
             if len(iu) < 16:
@@ -131,7 +132,7 @@ class InProcess:
         return self._sent
 
     def _work(self) -> None:
-        """Let the loop have its turn until nothing is under way."""
+        """Run the loop until no task is under way."""
         while True:
             try:
                 late = self._inbox.get(timeout=PATIENCE) if self._session.tasks else self._inbox.get_nowait()
@@ -149,28 +150,28 @@ class InProcess:
         return [self._far[address : address + length] for address, length, _ in segments]
 
     def fetch(self, segments: Sequence[Segment], chunk: Chunk, done: Done) -> None:
-        """Copy them to staged memory."""
+        """Copy segments of the initiator's memory to staged memory."""
         at = 0
         for near in self.reach(segments, FOR_READING):
             chunk.view[at : at + len(near)] = near
             at += len(near)
 
     def store(self, chunk: Chunk, segments: Sequence[Segment], done: Done) -> None:
-        """Copy staged memory to them."""
+        """Copy staged memory to segments of the initiator's memory."""
         at = 0
         for near in self.reach(segments, FOR_WRITING):
             near[:] = chunk.view[at : at + len(near)]
             at += len(near)
 
     def answer(self, task: SrpTask, credits: int) -> bool:
-        """A command has ended."""
+        """Take the response to a command."""
         sense = task.sense[: self.limits.sense]
         return self._answer(task.channel, pack_command(self._room, task, credits, sense))
 
     def answer_function(
         self, channel: Channel, where: Any, tag: int, sol_not: int, credits: int, code: int
     ) -> bool:
-        """A task management function has."""
+        """Take the response to a task management function."""
         return self._answer(channel, pack_function(self._room, tag, sol_not, credits, code))
 
     def _answer(self, channel: Channel, length: int) -> bool:
@@ -179,12 +180,12 @@ class InProcess:
         return True
 
     def send_credits(self, channel: Channel, tag: int, credits: int) -> bool:
-        """They come with the next answer."""
+        """Nothing is sent: the credits go with the next response."""
         return False
 
     def flush(self) -> None:
-        """Nothing waits."""
+        """Nothing to do: no element is held back."""
 
     def violated(self, reason: str, code: int = 0) -> None:
-        """The initiator broke the protocol."""
+        """The initiator has violated the protocol."""
         raise SrpError(reason)

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for every structure: valid ones, bent ones, and bytes that may be anything.
+"""Hypothesis strategies for every structure: valid ones, bent ones, and arbitrary bytes.
 
 Needs hypothesis: ``pip install 'pysrp-vscsi[fuzz]'``.
 """
@@ -18,7 +18,7 @@ _S = TypeVar("_S", bound=Structure)
 
 
 def structures(what: type[_S] | Dispatch) -> st.SearchStrategy[Any]:
-    """Valid structures of one class, or of any class that a dispatch can give."""
+    """Valid structures of one class, or of any class that a Dispatch may choose."""
     classes = what.classes() if isinstance(what, Dispatch) else [what]
     return st.builds(
         lambda cls, rng: valid(cls, rng), st.sampled_from(classes), st.randoms(use_true_random=False)

@@ -1,8 +1,8 @@
-"""Flat number tables: what additional sense codes and operation codes mean, as text.
+"""Names of additional sense codes and operation codes.
 
 The numbers are T10's, in two CSV files beside this module: ``asc-ascq.csv`` (asc, first and last ascq, text,
 in which ``0x%x`` stands for the ascq) and ``opcodes.csv`` (table, value, device type, name). A file is read
-when the first question about it is asked.
+when it is first needed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import cache
 
 __all__ = ["asc_ascq_text", "opcode_name", "opcodes"]
 
-# Where the service action, or a mode in its place, has a table; False: the text names no command by itself.
+# Opcodes whose service action, or the mode in its place, has a table. False: its text alone does not name the command.
 _SERVICE_ACTIONS = {
     0x34: ("read_pos", False),
     0x3B: ("write_buff", False),
@@ -79,9 +79,9 @@ def _names() -> dict[str, dict[int, dict[str, str]]]:
 
 
 def asc_ascq_text(asc: int, ascq: int) -> str:
-    """What an additional sense code (byte) with its qualifier (byte) means (SPC-5, annex of ASC and ASCQ).
+    """The text of an additional sense code (byte) with its qualifier (byte) (SPC-5, annex of ASC and ASCQ).
 
-    Codes that nobody assigned are "Vendor specific" where either byte is 80h or more, else "Unassigned".
+    Codes that are not assigned are "Vendor specific" where either byte is 80h or more, else "Unassigned".
     """
     text = _additional_sense().get((asc, ascq))
     if text is not None:
@@ -90,9 +90,9 @@ def asc_ascq_text(asc: int, ascq: int) -> str:
 
 
 def opcodes(device_type: int) -> list[tuple[int, list[int]]]:
-    """The assigned opcodes of a peripheral device type, ascending, each with its service actions, if it has some.
+    """The assigned opcodes of a peripheral device type, ascending, each with its service actions, if it has any.
 
-    READ BUFFER and WRITE BUFFER have their modes in their place.
+    READ BUFFER and WRITE BUFFER have their modes in place of service actions.
     """
     names = _names()
     kinds = {*_DEVICE_TYPES.get(device_type, ()), "ALL"}
@@ -112,11 +112,12 @@ def opcodes(device_type: int) -> list[tuple[int, list[int]]]:
 def opcode_name(opcode: int, device_type: int | None = None, service_action: int | None = None) -> str:
     """The standard's name of a command, in capitals.
 
-    ``opcode`` is the first byte of the CDB, ``device_type`` the peripheral device type, as some opcodes mean
-    different commands to different devices (None: what a disk makes of it, else whoever has it), and
-    ``service_action`` counts for those opcodes alone that have some; READ BUFFER and WRITE BUFFER take their
-    mode for it. Where the service action has no name of its own, both are given, with a comma. Codes that
-    nobody assigned are "VENDOR SPECIFIC (C1h)", from C0h on, or "UNASSIGNED (1Fh)".
+    ``opcode`` is the first byte of the CDB, ``device_type`` the peripheral device type: some opcodes mean
+    different commands for different device types (None: the command of a disk, or if disks have none, of any type that
+    has one). ``service_action`` counts only for opcodes that have service actions; READ BUFFER and WRITE BUFFER take
+    their mode for it. Where the text of a service action does not name the command, the result is the command's name, a
+    comma, and the service action's. Codes that are not assigned are "VENDOR SPECIFIC (C1h)", from C0h on, or
+    "UNASSIGNED (1Fh)".
     """
     names = _names()
     kinds = (*_DEVICE_TYPES.get(0 if device_type is None else device_type, ()), "ALL")

@@ -9,11 +9,11 @@ from pysrp.fields import U8, U16, U32, U64, Part, Structure
 __all__ = ["DISSECTOR", "Captured", "Direction", "Flags", "Form", "What"]
 
 DISSECTOR = "vscsi"
-"""The name under which Wireshark knows who reads it."""
+"""The name under which the dissector of these packets is registered in Wireshark."""
 
 
 class What(IntEnum):
-    """What the bytes are."""
+    """Kind of the bytes in a packet."""
 
     ELEMENT = 1
     IU = 2
@@ -22,14 +22,14 @@ class What(IntEnum):
 
 
 class Direction(IntEnum):
-    """Who sent them."""
+    """Sender of the bytes."""
 
     INITIATOR_TO_TARGET = 1
     TARGET_TO_INITIATOR = 2
 
 
 class Form(IntEnum):
-    """What an IU is, as its queue element says (Format of :mod:`pysrp.crq`)."""
+    """Format of an IU, from its queue element (Format of :mod:`pysrp.crq`)."""
 
     UNKNOWN = 0
     SRP = 1
@@ -37,7 +37,7 @@ class Form(IntEnum):
 
 
 class Flags(IntFlag):
-    """Which fields of the header count."""
+    """Which fields of the header are valid."""
 
     TRANSACTION = 0x01
     ADDRESS = 0x02
@@ -45,7 +45,7 @@ class Flags(IntFlag):
 
 
 class Captured(Structure, size=24):
-    """A packet: header of 24 bytes, and what passed (docs/linktype.md)."""
+    """A packet: a header of 24 bytes, and the bytes of the record (docs/linktype.md)."""
 
     __slots__ = ()
     version = U8(0, must=1, doc="Format of the header: 1 is the only one")

@@ -13,25 +13,25 @@ __all__ = ['DISSECTOR', 'Captured', 'Direction', 'Flags', 'Form', 'What']
 DISSECTOR: str
 
 class What(IntEnum):
-    """What the bytes are."""
+    """Kind of the bytes in a packet."""
     ELEMENT = 1
     IU = 2
     DATA = 3
     HCALL = 4
 
 class Direction(IntEnum):
-    """Who sent them."""
+    """Sender of the bytes."""
     INITIATOR_TO_TARGET = 1
     TARGET_TO_INITIATOR = 2
 
 class Form(IntEnum):
-    """What an IU is, as its queue element says (Format of :mod:`pysrp.crq`)."""
+    """Format of an IU, from its queue element (Format of :mod:`pysrp.crq`)."""
     UNKNOWN = 0
     SRP = 1
     MAD = 2
 
 class Flags(IntFlag):
-    """Which fields of the header count."""
+    """Which fields of the header are valid."""
     TRANSACTION = 1
     ADDRESS = 2
     TIME = 4
@@ -50,7 +50,7 @@ class _CapturedFields(TypedDict, total=False):
     trailing: ReadableBuffer
 
 class Captured(Structure, size=24):
-    """A packet: header of 24 bytes, and what passed (docs/linktype.md)."""
+    """A packet: a header of 24 bytes, and the bytes of the record (docs/linktype.md)."""
     version: pysrp.fields.U8
     """Format of the header: 1 is the only one"""
     what: pysrp.fields.U8

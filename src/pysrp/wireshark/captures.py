@@ -1,8 +1,8 @@
 """Recordings as packets of pcapng files, and back.
 
 A recording is JSON lines (:mod:`pysrp.fabric.recorder`). Each record becomes a packet (:mod:`pysrp.wireshark.captured`,
-docs/linktype.md), behind tags that name its dissector (LINKTYPE_WIRESHARK_UPPER_PDU), or by itself (DLT_USER0). What a
-packet has no place for, the note and the hash of a record that was cut, is a comment of the packet.
+docs/linktype.md), either after tags that name its dissector (LINKTYPE_WIRESHARK_UPPER_PDU), or without them (DLT_USER0).
+A packet has no field for a record's note and for the hash of a truncated record: these are in the packet's comment.
 
 Files are read and written by python-pcapng: ``pip install 'pysrp-vscsi[pcapng]'``.
 """
@@ -24,7 +24,7 @@ from pysrp.wireshark.captured import DISSECTOR, Captured, Direction, Flags, Form
 __all__ = ["LINKTYPE_UPPER_PDU", "LINKTYPE_USER0", "MAGIC", "Packet", "Writer", "packets", "read", "records"]
 
 MAGIC = b"\x0a\x0d\x0d\x0a"
-"""The first bytes of a pcapng file, whatever the order of its bytes."""
+"""The first bytes of a pcapng file; they are the same in both byte orders."""
 LINKTYPE_UPPER_PDU = 252
 LINKTYPE_USER0 = 147
 
@@ -45,14 +45,14 @@ _WHAT = {int(value): name for name, value in WHAT.items()}
 _DIRECTION = {int(value): name for name, value in DIRECTION.items()}
 HASH = "sha256:"
 LONGEST_COMMENT = 0xFFFF
-"""Bytes of an option of a pcapng file."""
+"""The most bytes of an option in a pcapng file."""
 LONGEST_RECORD = 0xFFFFFFFF - 256
-"""Bytes, with which a packet and its tags have a length of 32 bits."""
+"""The most bytes of a packet, so that its length with its tags fits in 32 bits."""
 
 
 @dataclass
 class Packet:
-    """A packet: its bytes, when it passed (seconds since the epoch, None: not known), how many bytes the record had."""
+    """A packet: its bytes, its time (seconds since the epoch; None: not known), and the length of the whole record."""
 
     data: bytes
     time: float | None = None
@@ -68,7 +68,7 @@ def _pcapng() -> ModuleType:
 
 
 def packets(lines: Iterable[str], name: str = "") -> Iterator[Packet]:
-    """A packet for each record of a recording; DecodeError for a line that is none. ``name``: what that calls the recording."""
+    """A packet for each record of a recording. Raises DecodeError, which names the recording by ``name``, for any other line."""
     for number, record in enumerate(recording.read(lines, name), 1):
         try:
             yield _packet(record)
@@ -103,7 +103,7 @@ def _packet(record: Record) -> Packet:
 
 
 def records(found: Iterable[Packet]) -> Iterator[Record]:
-    """The records that packets were made of; DecodeError for one that was not."""
+    """The records from which packets were made. Raises DecodeError for a packet that was not made from a record."""
     for number, packet in enumerate(found, 1):
         view = Captured(packet.data)
         if view.version != 1 or int(view.what) not in _WHAT or int(view.direction) not in _DIRECTION:
@@ -125,14 +125,14 @@ def records(found: Iterable[Packet]) -> Iterator[Record]:
 
 
 def _tagged(data: bytes) -> bytes:
-    """A packet behind the tags that tell Wireshark who reads it."""
+    """A packet after the tags that tell Wireshark its dissector."""
     name = DISSECTOR.encode()
     name += bytes(-len(name) % 4)
     return struct.pack(">HH", TAG_DISSECTOR, len(name)) + name + struct.pack(">HH", TAG_END, 0) + data
 
 
 def _untagged(data: bytes) -> bytes | None:
-    """The packet behind the tags; None if another dissector is to read it. ValueError where the tags do not end."""
+    """The packet after the tags; None if the tags name another dissector. Raises ValueError if the tags do not end."""
     at, ours = 0, False
     while at + 4 <= len(data):
         tag, length = struct.unpack_from(">HH", data, at)
@@ -165,7 +165,7 @@ class Writer:
         self._count = 0
 
     def write(self, packet: Packet, interface: int = 0) -> None:
-        """Write one packet. One whose time is not known gets its number, in microseconds: the order is kept."""
+        """Write one packet. A packet without a time gets its number as a time in microseconds, which keeps the order."""
         self._count += 1
         time = self._count if packet.time is None else round(packet.time * 1_000_000)
         view = Captured(bytearray(packet.data))
@@ -187,7 +187,7 @@ class Writer:
 def read(stream: BinaryIO) -> Iterator[Packet | None]:
     """The packets of a pcapng file that :class:`Writer`, or Wireshark from such a file, has written.
 
-    None stands for a packet of another kind. DecodeError for what is no pcapng file, or a broken one.
+    None stands for a packet of another protocol. Raises DecodeError if the file is broken or not pcapng.
     """
     pcapng = _pcapng()
     try:
@@ -205,7 +205,7 @@ def read(stream: BinaryIO) -> Iterator[Packet | None]:
     ) as problem:
         if (
             isinstance(problem, OSError) and problem.errno is not None
-        ):  # the file cannot be read; inet_ntoa() has none
+        ):  # the file cannot be read; an OSError of inet_ntoa() has no errno
             raise
         raise DecodeError(f"no pcapng file, or a broken one: {problem!r}"[:200]) from None
 

@@ -1,15 +1,15 @@
 -- SRP (SCSI RDMA Protocol), VIOSRP datagrams, and the command/response queue of IBM Virtual SCSI.
 --
--- Reads SRP over RDMA (by the heuristics of Wireshark's InfiniBand dissector) and recordings of virtual SCSI, as
+-- Dissects SRP over RDMA (by the heuristics of Wireshark's InfiniBand dissector) and recordings of virtual SCSI, as
 -- packets of `pysrp capture convert` (dissector "vscsi", or DLT_USER0). Works with Lua 5.2 and later.
 --
--- Wireshark's own SCSI dissector has no door for Lua: it is registered under no name, and in no table. CDBs, sense
--- and parameter data are therefore read by the tables below, too.
+-- Lua cannot call Wireshark's own SCSI dissector: it is registered under no name and in no table. CDBs, sense and
+-- parameter data are therefore dissected by the tables below, too.
 
 local ENUMS = {}      -- name -> value -> the value's name
 local STRUCTURES = {} -- key -> title, filter, size in bytes, fields
 local CHOICES = {}    -- number -> an integer in the bytes, and what its values select
-local ROOTS = {}      -- what to begin with: the key of a structure, or the number of a choice
+local ROOTS = {}      -- where dissection begins: the key of a structure, or the number of a choice
 local DATA_IN = {}    -- key of a CDB -> its data from the device; "by": which field of the CDB decides
 local DATA_OUT = {}   -- the same for data to the device
 
@@ -22,7 +22,8 @@ local STATUS = ENUMS["codes.Status"]
 local vscsi = Proto("vscsi", "IBM Virtual SCSI, a record")
 local crq = Proto("crq", "Command/Response Queue")
 local viosrp = Proto("viosrp", "VIOSRP Management Datagram")
--- "srp" alone is H.324/SRP since long; the fields are srp.cmd.tag and so on nevertheless, which nobody else has.
+-- In Wireshark the protocol name "srp" is that of H.324/SRP. Our fields are srp.cmd.tag and so on nevertheless: no other
+-- protocol has these.
 local srp = Proto("scsi_srp", "SCSI RDMA Protocol")
 
 local F = {
@@ -49,7 +50,7 @@ srp.experts = { E.malformed, E.violation, E.unanswered }
 
 local UNSIGNED = { ftypes.UINT8, ftypes.UINT16, ftypes.UINT24, ftypes.UINT32 }
 
--- The bits of a field within its bytes, of which there are four at most: a mask is a number of 32 bits.
+-- The mask of a field within its bytes. Such a field has at most four bytes: a mask is a 32-bit number.
 local function mask(f)
     return f.w and (2 ^ f.w - 1) * 2 ^ f.s
 end
@@ -73,7 +74,7 @@ MAKE.lun = MAKE.bytes
 function MAKE.struct(abbr, f) return ProtoField.none(abbr, f.n, f.d) end
 MAKE.list, MAKE.descriptor = MAKE.struct, MAKE.struct
 
--- A protocol's fields are given to it at once, and once.
+-- Wireshark takes the fields of a protocol only once, and all together.
 local function register()
     local owners = { vscsi = vscsi, crq = crq, viosrp = viosrp, srp = srp }
     local fields = { vscsi = { F.arguments }, crq = {}, viosrp = {}, srp = {} }
@@ -103,7 +104,7 @@ local function number(tvb, at, p)
     return value
 end
 
--- Number of an integer field by its name; nil where it is not there.
+-- Value of an integer field, by its name; nil where the data ends before it.
 local function get(tvb, at, n, S, name)
     local f = S.by[name]
     if f and f.o + f.z <= n then return number(tvb, at, f) end
@@ -124,7 +125,7 @@ local function mode_pages(tvb, at, n, header, size, counts)
     return total - header - number(tvb, at, { o = counts, z = size })
 end
 
--- Lengths that are no single field: what the tables can not say.
+-- Lengths that are not in a single field, which the tables cannot express.
 local COMPUTED = {
     ["cdb.Cdb.body"] = function(tvb, at, n)
         local opcode = tvb(at, 1):uint()
@@ -146,7 +147,7 @@ local COMPUTED = {
 
 local INDIRECT = 2
 
--- Bytes that the structure says a part has, and which structure a descriptor is; -1: all the rest.
+-- Length in bytes that the structure states for a part (-1: all the rest), and the structure of a descriptor.
 local function claimed(tvb, at, n, f, start, before)
     if f.when then
         if f.when.o + f.when.z > n or band(number(tvb, at, f.when), f.when.bits) == 0 then return 0 end
@@ -167,8 +168,8 @@ local function claimed(tvb, at, n, f, start, before)
     return f.fixed or -1
 end
 
--- Start, length and structure of a part; nil and what it claims where that is more than there is. `known` keeps
--- what was found of the other parts.
+-- Start, length and structure of a part; nil and the stated length where that exceeds the data. `known` caches the
+-- results for the other parts.
 local function locate(tvb, at, n, S, f, known)
     local found = known[f.n]
     if not found then
@@ -187,7 +188,7 @@ local function locate(tvb, at, n, S, f, known)
     return found[1], found[2], found[3]
 end
 
--- Bytes that the structure itself claims; nil where a part of it claims more than there are.
+-- Length of the structure itself in bytes; nil where one of its parts exceeds the data.
 local function extent(tvb, at, n, S)
     local last, known = S.size, {}
     for _, f in ipairs(S.fields) do
@@ -209,14 +210,14 @@ local walk
 local function malformed(item, text) item:add_proto_expert_info(E.malformed, text) end
 local function violation(item, text) item:add_proto_expert_info(E.violation, text) end
 
--- What stands in a part in a language of its own.
+-- Dissects a part whose contents are a structure of another kind, such as a CDB or sense data.
 local INSIDE = { ["srp.cmd.cdb"] = "cdb", ["srp.rsp.sense"] = "sense", ["srp.aer_req.sense"] = "sense" }
 
 local function inside(item, tvb, at, n, root)
     local S = select(tvb, at, n, ROOTS[root])
     if not S then return violation(item, "Not assigned") end
     item:append_text(" (" .. S.title .. ")")
-    -- A CDB is padded with zeros: it ends where it says.
+    -- The CDB field is padded with zeros: the CDB itself ends where its own length says.
     walk(item, tvb, at, root == "cdb" and math.min(extent(tvb, at, n, S) or n, n) or n, S)
 end
 
@@ -273,7 +274,7 @@ local function list(tree, tvb, at, n, f)
         local S = select(tvb, at, n, f.item)
         local step = S and S.size <= n and extent(tvb, at, n, S)
         if not step or step < 1 or step > n then
-            -- After a short allocation length the last one is cut short, which is no fault.
+            -- With a short allocation length the last one is cut short, which is no error.
             local item = tree:add(F.trailing, tvb(at, n))
             if not f.clamp then malformed(item, f.n .. " ends within an entry") end
             return
@@ -324,12 +325,12 @@ function walk(tree, tvb, at, n, S)
 end
 
 -- Connections: requests, and what belongs to them ----------------------------------------------------------------
--- All of this is learnt when a packet is dissected for the first time, and looked up by its number later.
+-- These tables are filled when a packet is dissected for the first time; later they are looked up by packet number.
 
-local connections -- key -> who waits for an answer
+local connections -- key -> connection: requests that wait for a response, transactions, RDMA WRITEs under way
 local ends        -- address and queue pair -> connection, of RDMA
 local logins      -- transaction of the connection manager -> connection
-local links       -- packet number -> request (its packet, time, name), answer, target: what its data is
+local links       -- packet number -> request (its packet, time, name), answer, target: how its data is dissected
 
 local function reset()
     connections, ends, logins, links = {}, {}, {}, {}
@@ -365,7 +366,7 @@ local BUFFERS = {
     ["mad.ErrorLog"] = "error_log", ["mad.PhysAdapterInfo"] = "phys_adapter_info",
 }
 
--- Stretches of memory that a descriptor names in the IU: key, address, where in the data, and where a table is.
+-- Memory regions of the IU's descriptors: key, address, offset in the data; and the place of an indirect table.
 local function stretches(tvb, n, S, name, known)
     local found = {}
     local start, length, kind = locate(tvb, 0, n, S, S.by[name], known)
@@ -383,7 +384,7 @@ local function stretches(tvb, n, S, name, known)
     return found
 end
 
--- A request as far as it matters later.
+-- The parts of a request that are needed later.
 local function request(tvb, n, S, key, pinfo)
     local made = { packet = pinfo.number, time = pinfo.rel_ts, name = S.title, seen = {} }
     if key == "srp.Cmd" and n >= S.size then
@@ -408,7 +409,7 @@ end
 
 for key, S in pairs(STRUCTURES) do S.key = key end
 
--- Joins an IU or datagram to what it answers or what answers it. `way` is "i" where the initiator has asked.
+-- Links a request and its response (IUs or datagrams). `way` is "i" for a request of the initiator.
 local function match(tvb, n, S, pinfo, where, answers, way)
     local here = link(pinfo)
     if n < 16 or here.learnt then return end
@@ -434,7 +435,7 @@ local function seconds(value)
     return NSTime(whole, math.floor((value - whole) * 1e9 + 0.5))
 end
 
--- The generated lines of an IU or datagram; `timed`: whether its time means something.
+-- The generated lines of an IU or datagram; `timed`: whether its time is valid.
 local function joined(tree, pinfo, timed)
     local here = links[pinfo.number]
     if not here then return end
@@ -503,7 +504,7 @@ local function dissect_mad(tvb, pinfo, tree, where, timed, answers)
     info(pinfo, "VIOSRP", S.title .. (answers and " answer" or ""))
 end
 
--- Bytes of a command; `target` is what they are read as, if anything.
+-- Data of a command; `target` is the structure to dissect it as, if any.
 local function dissect_data(tvb, pinfo, tree, proto)
     local here = links[pinfo.number] or {}
     local n = tvb:len()
@@ -537,7 +538,7 @@ local HEADER = STRUCTURES[ROOTS.captured]
 local ELEMENT, IU, DATA, HCALL = 1, 2, 3, 4
 local TO_TARGET = 1
 
--- What data of a transaction is: the table of an indirect descriptor, the first of what a command moves, or more of it.
+-- The kind of a transaction's data: the table of an indirect descriptor, the first data of a command, or later data.
 local function learn_data(pinfo, where, header, address)
     local asked = header.transaction and where.transactions[header.transaction]
     if not asked then return end
@@ -583,7 +584,7 @@ function vscsi.dissector(tvb, pinfo, tree)
     local payload = tvb(HEADER.size):tvb()
     local where = connection("recorded " .. get(tvb, 0, n, HEADER, "connection"))
     if length > n - HEADER.size then
-        -- The recorder kept the first bytes alone: not to be taken for a structure that ends there.
+        -- The recorder kept only the first bytes: do not dissect them as a structure that ends there.
         if what == DATA then
             learn_data(pinfo, where, header, address)
             link(pinfo).target = nil
@@ -634,7 +635,7 @@ local function zeros(tvb, from, to)
     return true
 end
 
--- Whether bytes look like the IU that their first byte says: as many as it has, reserved fields zero.
+-- Whether bytes look like the IU of their first byte, the opcode: enough bytes, and reserved fields that are zero.
 local function looks_like_iu(tvb)
     local n = tvb:len()
     local S = n >= 16 and select(tvb, 0, n, ROOTS.iu)
@@ -657,8 +658,8 @@ local MOVED = {
 local sources = { Field.new("ip.src"), Field.new("ipv6.src"), Field.new("infiniband.lrh.slid") }
 local destinations = { Field.new("ip.dst"), Field.new("ipv6.dst"), Field.new("infiniband.lrh.dlid") }
 
--- An end of a connection: address and queue pair. The packet's own addresses are the LIDs that a request of the
--- connection manager has in it, which over Ethernet are nobody's.
+-- An end of a connection: address and queue pair. Wireshark shows the LIDs in a request of the connection manager as the
+-- packet's addresses; over Ethernet these LIDs have no meaning.
 local function address(fields)
     for _, field in ipairs(fields) do
         local found = field()
@@ -669,7 +670,7 @@ end
 
 local function place(fields, pair) return address(fields) .. "/" .. tostring(pair) end
 
--- Which command a write into the initiator's memory belongs to.
+-- The command to which an RDMA WRITE into the initiator's memory belongs.
 local function learn_write(pinfo, where, opcode, pair)
     local here = link(pinfo)
     if here.learnt then return end
@@ -687,7 +688,7 @@ local function learn_write(pinfo, where, opcode, pair)
             end
         end
     end
-    -- Of what a device is sent, the packets do not say which request it answers.
+    -- RDMA READ responses, which carry data to the device, do not tell which request they belong to.
     if opcode <= 0x0B then here.request = where.writing[pair] end
 end
 
@@ -699,7 +700,7 @@ local function payload(tvb, pinfo, tree)
     if SEND_ONLY[opcode.value] then
         if not where and not looks_like_iu(tvb) then return false end
         if not where then
-            -- Without the login nobody knows which queue pairs belong together: the addresses have to do.
+            -- Only the login tells which queue pairs belong together. Without it the addresses alone are used.
             local one, other = address(sources), address(destinations)
             where = connection(one < other and one .. " " .. other or other .. " " .. one)
             ends[to] = where
@@ -722,7 +723,7 @@ end
 
 local CONNECT_REQUEST, CONNECT_REJECT, CONNECT_REPLY = 0x10, 0x12, 0x13
 
--- LOGIN_REQ in a request of the connection manager: with an address of IP 56 bytes in an order of their own.
+-- LOGIN_REQ in a request of the connection manager. With IP addressing it is 56 bytes, in another order.
 local function login_form(tvb)
     local n = tvb:len()
     if by_ip() then
@@ -771,6 +772,6 @@ end
 srp:register_heuristic("infiniband.payload", payload)
 srp:register_heuristic("infiniband.mad.cm.private", private_data)
 
--- The InfiniBand dissector calls these only where there is a tree. Wireshark makes none when it loads a file, unless
--- somebody listens with a filter; then requests and responses are seen in order.
+-- The InfiniBand dissector calls these only where there is a tree. When Wireshark loads a file it makes no tree, unless a
+-- listener has a filter. With such a listener, requests and responses are dissected in order.
 if gui_enabled() then Listener.new("frame", "infiniband") end

@@ -1,7 +1,7 @@
 """The live interface: Wireshark shows a recording while it grows, such as that of ``pysrp serve --record FILE``.
 
-Wireshark starts the program (``install`` puts it where it looks), asks what it offers, and has it write pcapng to a
-FIFO (Wireshark's manual page extcap(4)).
+``install`` puts the program into a folder where Wireshark looks. Wireshark starts it, asks for its interfaces and options,
+and reads the pcapng that it writes to a FIFO (Wireshark's manual page extcap(4)).
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ ARGUMENTS = (
     "{tooltip=The FILE of 'pysrp serve --record FILE', or of any other command with --record}\n"
 )
 PAUSE = 100
-"""Milliseconds between two looks at a file that has not grown."""
+"""Milliseconds between two checks of a file that has not grown."""
 
 
 def folders() -> list[Path]:
-    """Where Wireshark looks for a user's programs of this kind: up to 4.0, and since."""
+    """Folders in which Wireshark looks for a user's extcap programs: that of releases up to 4.0, and that of later ones."""
     config = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
     return [Path(config, "wireshark/extcap").expanduser(), Path("~/.local/lib/wireshark/extcap").expanduser()]
 
 
 def install() -> list[Path]:
-    """Write the program into these folders; returns where it is. It runs on this Python."""
+    """Write the program into these folders; returns its paths. The program runs on this Python."""
     made = []
     for folder in folders():
         folder.mkdir(parents=True, exist_ok=True)
@@ -52,9 +52,9 @@ def install() -> list[Path]:
 
 
 def follow(file: Path, pause: Callable[[], bool]) -> Iterator[str]:
-    """The lines of a file as they are completed; ``pause`` is called when there is none, and says whether to go on.
+    """The lines of a file, each when it is complete. Without a new line ``pause`` is called; False from it ends this.
 
-    A file that has become shorter was written anew: it is read from its beginning.
+    A file that has become shorter has been rewritten: it is read again from its beginning.
     """
     with file.open("rb") as stream:
         rest = b""
@@ -70,10 +70,10 @@ def follow(file: Path, pause: Callable[[], bool]) -> Iterator[str]:
 
 
 def write(record: Path, fifo: Path) -> None:
-    """Follow the recording and write its packets to the FIFO, until nobody reads that any more."""
+    """Follow the recording and write its packets to the FIFO, until the FIFO has no reader any more."""
     with fifo.open("wb", buffering=0) as stream:
         reader = select.poll()
-        reader.register(stream, 0)  # of an end that nobody reads, poll tells without being asked
+        reader.register(stream, 0)  # poll() reports POLLERR, without being asked, once the FIFO has no reader
         writer = Writer(stream, [record.name])
         try:
             for packet in packets(follow(record, lambda: not reader.poll(PAUSE)), os.fspath(record)):
@@ -83,7 +83,7 @@ def write(record: Path, fifo: Path) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """What Wireshark asks for; returns the exit status."""
+    """Do what Wireshark's arguments ask for; returns the exit status."""
     parser = argparse.ArgumentParser("pysrp", description=__doc__, allow_abbrev=False)
     for option in "--extcap-interfaces", "--extcap-dlts", "--extcap-config", "--capture":
         parser.add_argument(option, action="store_true")

@@ -1,7 +1,7 @@
 """The field tables as tables of Lua, and with ``dissector.lua`` the dissector for Wireshark 4.0 and later.
 
-One row per wire field: name, place, kind, values' names, and its text, which Wireshark shows as the field's
-description. What the Lua makes of them stands in ``dissector.lua``.
+One row per wire field: name, place, kind, names of its values, and its text, which Wireshark shows as the field's
+description. ``dissector.lua`` has the code that uses these tables.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ PREFIXES = {
     "pysrp.scsi.sense": "srp.sense.",
     "pysrp.scsi": "srp.data.",
 }
-"""Where the filter names of a module's structures begin: the longest that fits counts."""
+"""Module: the prefix of its structures' filter names. The longest matching module counts."""
 
 WHOLE: dict[type[Structure], str] = {Captured: "vscsi", crq.Element: "crq"}
-"""Structures that are their protocol's only one: their fields follow its name at once."""
+"""Structures that are the only one of their protocol: their filter names have no part for the structure."""
 
 ROOTS: dict[str, Any] = {
     "captured": Captured,
@@ -49,28 +49,28 @@ ROOTS: dict[str, Any] = {
     "cdb": scsi.parse_cdb,
     "sense": scsi.parse_sense,
 }
-"""What the Lua begins with, by the names that it uses."""
+"""The roots of dissection, by the names that the Lua code uses."""
 
 PLACE = "---- tables ----\n"
 
 
 def dissector() -> str:
-    """The Lua that Wireshark loads: tables, and what walks them."""
+    """The Lua source that Wireshark loads: the tables, and the code that walks them."""
     code = files("pysrp.wireshark").joinpath("dissector.lua").read_text("utf-8")
     head, _, rest = code.partition(PLACE)
     return f"-- Made by pysrp {__version__}: `pysrp wireshark`.\n{head}{_Tables().text()}{rest}"
 
 
 def key(cls: type) -> str:
-    """What the tables call a structure or an enumeration: module and class, as two modules may have one of the same name."""
+    """The key of a structure or enumeration in the tables: module and class, since two modules may have the same class name."""
     return f"{cls.__module__.removeprefix('pysrp.').split('.')[-1]}.{cls.__name__}"
 
 
 def filter_name(cls: type[Structure]) -> str:
-    """What the display filters of a structure's fields begin with, such as ``srp.cmd`` or ``srp.cdb.read10``."""
+    """The prefix of the display filters of a structure's fields, such as ``srp.cmd`` or ``srp.cdb.read10``."""
     if cls in WHOLE:
         return WHOLE[cls]
-    # A structure of somebody's own is named as what it was made of.
+    # A user's structure gets the name of the class that it inherits.
     modules = (base.__module__ for base in cls.__mro__)
     fitting = next(
         found
@@ -91,7 +91,7 @@ def title(cls: type[Structure]) -> str:
 
 
 def lua(value: Any) -> str:
-    """A value as Lua writes it."""
+    """A value as a Lua literal."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -100,7 +100,7 @@ def lua(value: Any) -> str:
         case str():
             return json.dumps(value, ensure_ascii=False)
         case dict():
-            # Of an argument that is a name the brackets may be left out, which is easier to read.
+            # A key that is a Lua name needs no brackets, and is easier to read without them.
             pairs = (
                 f"{k if isinstance(k, str) and re.fullmatch('[A-Za-z_]+', k) else f'[{lua(k)}]'}={lua(v)}"
                 for k, v in value.items()
@@ -112,7 +112,7 @@ def lua(value: Any) -> str:
 
 
 class _Tables:
-    """Everything that can be reached from the roots, once each."""
+    """The tables of all structures, enumerations and choices that can be reached from the roots, once each."""
 
     def __init__(self) -> None:
         self.structures: dict[str, dict[str, Any]] = {}
@@ -124,7 +124,7 @@ class _Tables:
         self.data = [self.by_command(table) for table in (DATA_IN, DATA_OUT)]
 
     def text(self) -> str:
-        """All of it as assignments to the tables that dissector.lua has declared."""
+        """All tables as Lua assignments; dissector.lua declares the variables."""
         lines = []
         for name, table in (("ENUMS", self.enums), ("STRUCTURES", self.structures)):
             lines += [f"{name}[{lua(name_of)}] = {lua(row)}" for name_of, row in sorted(table.items())]
@@ -135,7 +135,7 @@ class _Tables:
         return "\n".join(lines) + "\n"
 
     def target(self, found: Any) -> str | int:
-        """A class by its key, a Dispatch (or its ``parse``) by its number in CHOICES."""
+        """A reference to a class, its key, or to a Dispatch (or its ``parse``), its number in CHOICES."""
         if isinstance(found, type):
             return self.structure(found)
         choice: Dispatch = found if isinstance(found, Dispatch) else found.__self__
@@ -152,7 +152,7 @@ class _Tables:
         return number
 
     def by_command(self, table: dict[Any, Any]) -> dict[str, Any]:
-        """What data commands have; where that depends, on which field of the CDB."""
+        """The parameter data of each CDB; where a field of the CDB decides, that field and a target for each value."""
         found: dict[str, Any] = {}
         for cdb, kinds in table.items():
             if isinstance(kinds, tuple):
@@ -167,7 +167,7 @@ class _Tables:
         return found
 
     def structure(self, cls: type[Structure]) -> str:
-        """The class's table under its key."""
+        """Enter the table of a class under its key."""
         name = key(cls)
         if name not in self.structures:
             row: dict[str, Any] = {}
@@ -177,7 +177,7 @@ class _Tables:
         return name
 
     def field(self, cls: type[Structure], f: Field) -> dict[str, Any]:
-        """One row: n name, o offset, z size in bytes, k kind, d text; the rest by kind."""
+        """One row: n name, o offset, z size in bytes, k kind, d text; further columns depend on the kind."""
         row: dict[str, Any] = {"n": f.name, "o": f.offset, "z": f.size, "k": "bytes"}
         if f.doc:
             row["d"] = f.doc
@@ -192,7 +192,7 @@ class _Tables:
         return row
 
     def integer(self, f: Int) -> dict[str, Any]:
-        """An integer: s shift and w width where it is less than its bytes, the names of its values, what it must be."""
+        """An integer: s shift and w width if it does not fill its bytes, the names of its values, its required value."""
         row: dict[str, Any] = {"k": "signed" if f.signed else "flag" if f.boolean else "int"} | self.place(f)
         if f.hex:
             row["hex"] = True
@@ -204,19 +204,19 @@ class _Tables:
         return row
 
     def names(self, enum: Any) -> str:
-        """The key of an enumeration whose values' names the Lua needs."""
+        """Enter an enumeration into the tables; returns its key."""
         name = key(enum)
         self.enums[name] = {int(x): x.name for x in enum.__members__.values()}
         return name
 
     @staticmethod
     def place(f: Int) -> dict[str, Any]:
-        """Where an integer stands."""
+        """The place of an integer field."""
         row = {"o": f.offset, "z": f.size}
         return row if f.width == 8 * f.size else {**row, "s": f.shift, "w": f.width}
 
     def part(self, cls: type[Structure], f: Part) -> dict[str, Any]:
-        """A variable part: what it stands behind, who counts it."""
+        """A variable part: the part before it, and the field that has its length."""
         row: dict[str, Any] = {"variable": True}
         after: Any = getattr(f, "after", None)
         if after is not None:
@@ -237,7 +237,7 @@ class _Tables:
         return row
 
     def descriptor(self, f: Descriptor[Any]) -> dict[str, Any]:
-        """A memory descriptor of SRP_CMD: format and count decide what it is."""
+        """A memory descriptor of SRP_CMD: the format and count fields decide its structure."""
         kinds = {number: self.structure(one) for number, one in enumerate(f.kinds, 1) if one is not None}
         return {
             "k": "descriptor",
@@ -256,4 +256,4 @@ _KINDS: Iterable[tuple[type[Field], Callable[[_Tables, Any], dict[str, Any]]]] =
     (Descriptor, _Tables.descriptor),
     (List, lambda tables, f: {"k": "list", "item": tables.target(f.item)}),
 )
-"""What there is to say of each kind of field; of those that are not here, nothing."""
+"""Field class: the function that adds the columns of its kind. Other classes add none."""
