@@ -1,7 +1,7 @@
-"""Are the codecs as fast as C-level Python objects can be, and how do others do on the same bytes?
+"""Are the codecs as fast as C-level Python objects can be, and how fast are other libraries on the same bytes?
 
 Each group is one question. Rivals run in the same process on the same 64-byte SRP_CMD (one direct
-descriptor); every case is first checked to give the same answer. The summary prints ratios.
+descriptor); every case is first checked for the same result. The summary prints ratios.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def rival_scapy() -> Any:
 
 
 def measure(benchmark: Any, group: str, case: Callable[[], Any], expected: Any = None) -> None:
-    """One rival's answer to one question; ``expected`` is what it has to give."""
+    """Measure one rival in one group; ``expected`` is the result that it must give."""
     benchmark.group = group
     if expected is not None:
         assert case() == expected
@@ -119,7 +119,7 @@ def bench_parse_and_three_fields(benchmark: Any, who: str, floor: ModuleType) ->
             return iu.tag, iu.add_cdb_len, iu.data_in_desc_cnt
     elif who == "(the harness)":
 
-        def case() -> Any:  # what every row of this group pays for being measured
+        def case() -> Any:  # the cost of the measurement itself, in every row of this group
             return TAG, 0, 0
     elif who == "struct (tuple)":
         three = struct.Struct(">7xBQ15xB").unpack_from
@@ -150,7 +150,9 @@ def bench_parse_and_three_fields(benchmark: Any, who: str, floor: ModuleType) ->
 
 @pytest.mark.parametrize("who", ["pysrp", "pysrp, a record", "struct (tuple)"])
 def bench_all_fixed_fields(benchmark: Any, who: str) -> None:
-    fixed = struct.Struct(">BB3xBBBQ4x8sxBxB16s").unpack_from  # a value less: both nibbles are one
+    fixed = struct.Struct(
+        ">BB3xBBBQ4x8sxBxB16s"
+    ).unpack_from  # one value less, as both nibbles are in one byte
     unpack, record = srp.Cmd.unpack, srp.Cmd.record
     case: Callable[[], Any] = {
         "pysrp": lambda: unpack(RAW),
@@ -317,7 +319,9 @@ def bench_decode_a_read10(benchmark: Any, who: str) -> None:
         from pyscsi.pyscsi.scsi_cdb_read10 import Read10
         from pyscsi.pyscsi.scsi_enum_command import sbc
 
-        Read10(sbc.READ_10, 512, 8, 8)  # its field table lives on the base class until the next command's
+        Read10(
+            sbc.READ_10, 512, 8, 8
+        )  # its base class holds this command's field table until the next command is made
         unmarshall = Read10.unmarshall_cdb
 
         def case() -> Any:

@@ -1,14 +1,13 @@
-"""What does one CRQ element cost between two processes over ``unix:``, beside the bare floor?
+"""What does one CRQ element cost between two processes over ``unix:``, compared with a bare floor?
 
-Each is held against a floor of its own kind, a C loop in two processes that does nothing else: one that
-sleeps against an eventfd each way, one that spins against a bare ring in shared memory. (To hold a loop
-that spins against one that sleeps would flatter it a hundredfold.) A socketpair is there for orientation.
-The C loops are compiled here, with Cython, against the installed ``pysrp._fast.fabric``, as an engine
-would use it, and check every message. Both processes are pinned, to two processors (spinning pays) or to
-one (it cannot), as the scheduler's choice between the two decides more than anything here. All run in the
-same minutes; the ratio, our time / the floor's, is in ``extra_info`` and printed at the end, from the
-quickest rounds and from the medians: where the two differ much, the machine was busy, and neither says
-much.
+Each case is compared with a floor of its own kind, a C loop in two processes that does nothing else: a case that
+sleeps with an eventfd each way, a case that spins with a bare ring in shared memory. (Compared with a loop that
+sleeps, a loop that spins would look a hundred times better.) A socketpair is there for orientation. The C loops
+are compiled here, with Cython, against the installed ``pysrp._fast.fabric``, as an engine would use it, and check
+every message. Both processes are pinned to two processors (where spinning pays) or to one (where it cannot), since
+the scheduler's choice between the two would have more effect than anything else here. All cases run in the same
+minutes. The ratio, our time / the floor's, is in ``extra_info`` and printed at the end, from the quickest rounds
+and from the medians: where these two differ much, the machine was busy, and neither is reliable.
 
     pytest benchmarks/bench_fabric.py
 """
@@ -302,7 +301,7 @@ def child(work, place=TWO):
         yield
     finally:
         os.sched_setaffinity(0, CPUS)
-        os.kill(pid, signal.SIGKILL)  # after an error it would wait for us for ever
+        os.kill(pid, signal.SIGKILL)  # after an error it would wait for this process for ever
         os.waitpid(pid, 0)
 
 

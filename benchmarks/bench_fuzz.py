@@ -1,4 +1,4 @@
-"""How many inputs a fuzzer gets through: bent IUs that are parsed, and commands to a target in this process."""
+"""The rate of a fuzzer's inputs: bent IUs that are parsed, and commands to a target in this process."""
 
 from __future__ import annotations
 

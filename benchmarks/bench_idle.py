@@ -1,9 +1,8 @@
-"""What do sessions and LUNs cost that nobody uses, and a client that uses one now and then?
+"""What do idle sessions and unused LUNs cost, and a client that sends a command now and then?
 
-What is recorded is what is paid once, or for each: the time of a login, of a LUN at the start of the server, and
-the server's CPU time for a read of a client that sends 1000 in a second. Memory (what the server has for itself, and
-its share of what it has with its clients) and the CPU time of doing nothing are in ``extra_info`` and printed at the
-end, beside the aims.
+The recorded times are those of a login, of a LUN at the start of the server, and the server's CPU time for a read of a
+client that sends 1000 reads in a second. Memory (the server's own, and its share of the memory shared with clients) and
+the CPU time of an idle server are in ``extra_info``, and printed at the end beside the aims.
 """
 
 from __future__ import annotations
@@ -28,15 +27,15 @@ SMOKE_SESSIONS, SMOKE_LUNS, SMOKE_READS = 20, 100, 20
 """Where nothing is measured."""
 
 DESCRIPTORS = 8
-"""Of a session, at most, at either end."""
+"""The most file descriptors of a session, at either end."""
 
 WATCHED = 1.0
-"""Seconds that the server is watched doing nothing."""
+"""Seconds for which the idle server is observed."""
 
 
 @pytest.fixture(autouse=True)
 def descriptors() -> Any:
-    """As many as the sessions need, of this process and the server; skips where that is forbidden."""
+    """Raise the limit of descriptors to what the sessions need, for this process and the server; skips if that is forbidden."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = DESCRIPTORS * SESSIONS
     if hard not in (resource.RLIM_INFINITY,) and hard < needed:
@@ -47,7 +46,7 @@ def descriptors() -> Any:
 
 
 def memory(server: subprocess.Popen[str]) -> int:
-    """Bytes: a process's proportional set size."""
+    """The proportional set size of a process, in bytes."""
     told = re.search(r"^Pss: +(\d+) kB", Path(f"/proc/{server.pid}/smaps_rollup").read_text(), re.MULTILINE)
     assert told is not None
     return int(told[1]) << 10
@@ -109,7 +108,7 @@ def bench_reads_now_and_then(benchmark: Any, tmp_path: Path) -> None:
 
 @each("idle")
 def bench_luns(benchmark: Any, tmp_path: Path) -> None:
-    """A server's start with many LUNs of one disk, beside one with a single LUN: for each more."""
+    """The time for each further LUN at a server's start: many LUNs of one disk, compared with a single LUN."""
     count = SMOKE_LUNS if benchmark.disabled else LUNS
     few, many = tmp_path / "few", tmp_path / "many"
 

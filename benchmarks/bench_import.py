@@ -1,4 +1,4 @@
-"""What does an import cost? A whole interpreter that imports, beside one that does nothing."""
+"""What does an import cost? Compares an interpreter that imports with one that does nothing."""
 
 from __future__ import annotations
 

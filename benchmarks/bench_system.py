@@ -6,15 +6,15 @@
     pytest benchmarks/bench_system.py
 
 Each side is a process of its own on this machine: pysrp over ``unix:``, given columns of commands and given each by
-a call; beside it what people use for the same (tgtd and libiscsi; NBD by nbdkit or qemu-storage-daemon, loaded by
-fio), and the floor: the same messages in C over shared memory (``system/floor.c``). Disks are memory, and full; or a
-file, which has been read just before each run and is in the page cache, beside fio on that file; or a loop device
-past the page cache; or an NBD server; or an image of a one-node Ceph cluster in memory, beside fio's rbd engine. The rows and their aims are in ``system/rows.py``. The figures are the load generators' own.
+a call; compared with other tools for the same purpose (tgtd and libiscsi; NBD by nbdkit or qemu-storage-daemon, loaded by
+fio), and with the floor: the same messages in C over shared memory (``system/floor.c``). A disk is memory whose pages
+all exist; or a file, which is read before each run and so in the page cache, compared with fio on that file; or a loop
+device without the page cache; or an NBD server; or an image of a one-node Ceph cluster in memory, compared with fio's
+rbd engine. The rows and their aims are in ``system/rows.py``. The figures are the load generators' own.
 
-Contestants take turns in short runs, row by row, so that whatever else the machine does hits all alike;
-what is printed is the median of a contestant's runs, with the lowest and highest rate beside it. "cpu us" is
-the processor time that both sides together spend on a command: on a machine that others use too, it tells
-more than the rate.
+Contestants take turns in short runs, row by row, so that other load of the machine affects all of them alike. The
+median of a contestant's runs is printed, with the lowest and highest rate. "cpu us" is the processor time that both
+sides together spend on a command: on a shared machine it is more reliable than the rate.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ from system.rows import ROWS, Row, held
 
 OWN = "pysrp"
 SHORT, RUNS, SMOKE = 0.25, 3, 0.05
-"""Seconds of a run under pytest, and runs of a row; seconds of the only one where nothing is measured."""
+"""Seconds of a run under pytest; runs of a row; seconds of the single run where nothing is measured."""
 
 PERCENTILES = "50", "99", "99.9"
 
 
 class Field:
-    """Those who take part. Servers are started when they are first loaded, and live until the end."""
+    """The contestants. A server is started when it is first loaded, and runs until the end."""
 
     def __init__(self, where: Path) -> None:
         self._where = where
@@ -122,8 +122,8 @@ def print_aims(table: dict[str, dict[str, dict[str, Any]]]) -> None:
 
 
 def choose(names: list[str], wanted: str, what: str) -> list[str]:
-    """Those whose name contains one of the words."""
-    words = [word.strip() for word in wanted.split(",")]  # an empty one is in every name
+    """The contestants whose names contain one of the words."""
+    words = [word.strip() for word in wanted.split(",")]  # an empty word is in every name
     unknown = [word for word in words if not any(word in name for name in names)]
     if unknown:
         raise SystemExit(f"no {what} is called {', '.join(unknown)}; there are: {'; '.join(names)}")
@@ -133,7 +133,7 @@ def choose(names: list[str], wanted: str, what: str) -> list[str]:
 def take_turns(
     entered: Field, row: Row, who: list[str], rounds: int, seconds: float, report: dict[str, Any]
 ) -> dict[str, list[Figures]]:
-    """The runs of a row. Who is missing, or fails, is told and noted in the report."""
+    """Make the runs of a row. A contestant that is missing or fails is reported, also in the JSON report."""
     runs: dict[str, list[Figures]] = {}
     for turn in range(rounds):
         for name in [*who[turn % len(who) :], *who[: turn % len(who)]] if who else ():
@@ -168,7 +168,7 @@ def main() -> None:
     everybody = list(dict.fromkeys(who for table in CONTESTANTS.values() for who in table))
     chosen = choose(everybody, args.only, "contestant")
     wanted = choose([row.name for row in ROWS], args.rows, "row")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of everybody's clean-up
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception, so that all clean-up code runs
 
     report: dict[str, Any] = {
         "machine": platform.processor() or platform.machine(),
@@ -213,7 +213,7 @@ def contestants() -> Iterator[Field]:
     [pytest.param(row.name, who, id=f"{row.name}-{who}") for row in ROWS for who in CONTESTANTS[row.on]],
 )
 def bench_system(benchmark: Any, contestants: Field, row: str, who: str) -> None:
-    """A few short runs. What is recorded is the time per command: the seconds of a run over its commands."""
+    """A few short runs. The recorded time is that of one command: the seconds of a run divided by its commands."""
     asked = next(known for known in ROWS if known.name == row)
     benchmark.group = row
     seconds = SMOKE if benchmark.disabled else SHORT

@@ -1,7 +1,7 @@
-"""Do the engines of several clients go on side by side? Each in a thread of its own, on one disk, with the GIL and without.
+"""Do the engines of several clients run in parallel? Each has a thread of its own, on one disk, with the GIL and without.
 
-The same interpreter runs both: the free-threaded one that ``make free-threaded`` has set up in .venv-free. Commands are
-those that no lane does, so each goes through the engine in Python; no queue and no client costs anything.
+The same interpreter runs both: the free-threaded one that ``make free-threaded`` has set up in .venv-free. The commands
+are of kinds that no lane takes, so each goes through the engine in Python. There are no queues and no clients to add cost.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 FREE = HERE.parent / ".venv-free" / "bin" / "python"
 
 COMMANDS = 4000
-"""Of each client."""
+"""Commands of each client."""
 
 CASES = {
     f"{clients} client{'s' * (clients > 1)}, {'with' if gil else 'without'} the GIL": (clients, gil)
@@ -28,11 +28,11 @@ CASES = {
 }
 
 RATES: dict[tuple[int, int], float] = {}
-"""What has been measured: commands a second."""
+"""Results so far: commands a second."""
 
 
 def commands_of(clients: int) -> dict[str, float]:
-    """In this process: so many threads, each an initiator's engine; seconds for a command, all clients together."""
+    """Run the engines in this process, a thread for each initiator; returns seconds per command, all clients together."""
     import threading
     import time
 
@@ -66,7 +66,7 @@ def commands_of(clients: int) -> dict[str, float]:
 
 
 def measured(clients: int, gil: int) -> float:
-    """The same in an interpreter of its own, free-threaded, with the GIL or without."""
+    """The same in a free-threaded interpreter of its own, with the GIL or without."""
     done = subprocess.run(
         [FREE, __file__, str(clients)],
         check=True,
@@ -85,7 +85,7 @@ def bench_engines(benchmark: Any, who: str) -> None:
     clients, gil = CASES[who]
     took: list[float] = []
     benchmark.pedantic(lambda: took.append(measured(clients, gil)), rounds=3, iterations=1)
-    # The interpreter's start, which is among what pytest-benchmark times, is not the question.
+    # pytest-benchmark's own time would include the start of the interpreter, which is not to be measured.
     best = RATES[clients, gil] = 1 / min(took)
     ratio = (
         f", {best / alone:.2f} times what one does" if clients > 1 and (alone := RATES.get((1, gil))) else ""

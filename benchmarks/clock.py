@@ -1,8 +1,8 @@
-"""Benchmarks whose round is a run of many commands, recorded as the time of one.
+"""Benchmarks that run many commands in a round, and record the time of one command.
 
-pytest-benchmark takes the time of a round. Where a round is a run of fixed length, or rows of a group do different
-amounts of work in one, that time compares nothing. Rows that are marked with :func:`each` are timed by a clock that
-stands still but for what :func:`record` is told.
+pytest-benchmark takes the time of a round. These times cannot be compared where a round has a fixed length, or where the
+rows of a group do different amounts of work in a round. Rows marked with :func:`each` are timed by a clock that advances
+only by the seconds that :func:`record` adds.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ _now = 0.0
 
 
 def counted() -> float:
-    """The timer of such rows, in seconds."""
+    """The timer of the rows that :func:`each` marks, in seconds."""
     return _now
 
 
 def each(group: str | None = None) -> pytest.MarkDecorator:
-    """A row whose figures are the time of one command, element or whatever :func:`record` is told of."""
+    """A row whose figures are the time of one command or element, as :func:`record` gets it."""
     return pytest.mark.benchmark(timer=counted, **({"group": group} if group else {}))
 
 
 def record(benchmark: Any, run: Callable[[], T], seconds: Callable[[T], float], rounds: int) -> list[T]:
-    """Run ``rounds`` times; ``seconds`` says what one command took in a run. All runs' results."""
+    """Run ``rounds`` times; returns all results. ``seconds`` gets a result, and returns the time of one command."""
     runs: list[T] = []
 
     def once() -> None:
@@ -42,7 +42,7 @@ def record(benchmark: Any, run: Callable[[], T], seconds: Callable[[T], float], 
 
 
 def stopwatch(call: Callable[[], object], count: int) -> Callable[[], float]:
-    """``call`` as a run for :func:`record`: the seconds that each of its ``count`` elements took."""
+    """``call`` as a run for :func:`record`, which returns the seconds that each of ``count`` elements took."""
 
     def run() -> float:
         start = time.perf_counter()

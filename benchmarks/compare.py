@@ -1,4 +1,4 @@
-"""Hold two runs of the benchmarks against each other, beside what the machine's noise does.
+"""Compare two runs of the benchmarks, with regard to the machine's noise.
 
 ::
 
@@ -9,8 +9,8 @@
 
 ``make bench`` measures every row twice. The two figures of one run differ by noise alone; a row is slower if its
 better figure is more than ``BOUND`` times the better one of before, and by more than the noise of both runs. Exit
-status 1 says that a row is. A floor that is slower tells of the machine, and fails nothing. Rows of the whole system
-are compared by processor time per command too: on a machine that others use it tells more than the rate.
+status 1 says that a row is. A slower floor shows a slower machine, and is no failure. Rows of the whole system are
+compared by processor time per command, too: on a shared machine it is more reliable than the rate.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import Any
 
 Figures = dict[str, list[float]]
-"""By row: the figures of its turns, in seconds."""
+"""Row: the figures of its turns, in seconds."""
 
 FLOOR = re.compile("floor|C loop|hand-written")
-"""In the names of rows whose code is not ours to slow down."""
+"""Parts of the names of rows that measure code other than ours."""
 
 TURN = re.compile(r"-?turn \d+-?")
 
@@ -47,7 +47,7 @@ class Row:
         return self.now / self.base
 
     def verdict(self, bound: float) -> str:
-        """``SLOWER``, ``faster``, ``machine``; nothing where noise explains it or the bound allows it."""
+        """``SLOWER``, ``faster``, ``machine``; empty if the difference is within the noise or the bound."""
         limit = max(bound, self.noise)
         if 1 / limit <= self.ratio <= limit:
             return ""
@@ -68,7 +68,7 @@ def figures(report: dict[str, Any]) -> Figures:
 
 
 def compare(base: Figures, now: Figures) -> list[Row]:
-    """The rows that both have, in the order of now."""
+    """The rows that both runs have, in the order of the later run."""
     return [
         Row(
             name,
@@ -82,7 +82,7 @@ def compare(base: Figures, now: Figures) -> list[Row]:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A report; SystemExit says how to make one."""
+    """Read a report. If there is none, SystemExit says how to make one."""
     try:
         report: dict[str, Any] = json.loads(path.read_text())
         report["benchmarks"][0]["stats"]["median"]
@@ -94,7 +94,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def machine(report: dict[str, Any]) -> str:
-    """What figures depend on besides the code."""
+    """The things besides the code on which figures depend."""
     info = report.get("machine_info", {})
     return f"{info.get('cpu', {}).get('brand_raw', '?')}, CPython {info.get('python_version', '?')}"
 

@@ -1,4 +1,4 @@
-"""Builds the floor, collects the medians, and prints the ratios that the benchmarks are about."""
+"""Builds the floor, collects the medians, and prints the ratios of the benchmarks."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def build_floor() -> ModuleType:
             c_file,
         ]
         subprocess.run(command, check=True)
-        c_file.with_suffix(".so").replace(library)  # somebody else may build it too
+        c_file.with_suffix(".so").replace(library)  # another process may build it at the same time
     spec = importlib.util.spec_from_file_location("floor", library)
     assert spec is not None
     assert spec.loader is not None
@@ -52,7 +52,7 @@ def build_floor() -> ModuleType:
 
 
 OWN = ("pysrp", "the initiator", "floor", "C loop", "hand-written")
-"""How the names of those begin that a change is judged by: ours, and the floors under them."""
+"""Prefixes of the rows by which a change is judged: ours, and the floors."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,14 +1,14 @@
-"""Count the instructions of hot paths with valgrind's callgrind, and hold them against what they were.
+"""Count the instructions of hot paths with valgrind's callgrind, and compare them with the accepted counts.
 
 ::
 
     make counts                                     python benchmarks/counts.py check
     make counts-accept REASON="what made it so"     python benchmarks/counts.py accept --reason TEXT
-    python benchmarks/counts.py show [WORD ...]     the paths whose names have these words
+    python benchmarks/counts.py show [WORD ...]     count the paths whose names have these words
 
-Unlike time, the number of instructions is the same on a busy machine: a change of 3 % is a change of the code. What
-was accepted is in counts.json, for each CPython and compiler. The paths are in hot_paths.py. A profile of each is left
-in build/counts, for ``callgrind_annotate``.
+Unlike time, the number of instructions is the same on a busy machine: a change of 3 % is a change of the code. The
+accepted counts are in counts.json, for each CPython and compiler. The paths are in hot_paths.py. A profile of each path
+is left in build/counts, for ``callgrind_annotate``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ LIMIT = 40 * 60
 """Seconds after which valgrind is taken to hang: it takes one and a half minutes, and ten on a machine that is very busy."""
 
 NO_CPU_VARIANTS = "glibc.cpu.hwcaps=-AVX2,-AVX,-AVX2_Usable,-AVX_Usable,-ERMS,-FSRM,-Prefer_ERMS"
-"""memcpy and its kind as any x86-64 has them, not as this processor likes them best."""
+"""Makes glibc use the baseline x86-64 versions of memcpy and the like, not those for this processor."""
 
 Counts = dict[str, int]
 """Instructions of one run, by path."""
@@ -46,7 +46,7 @@ Counts = dict[str, int]
 
 @dataclass(frozen=True)
 class Change:
-    """A path whose count is not what it was; None: it is not there."""
+    """A path whose count has changed. None as a count: the path is missing on that side."""
 
     path: str
     was: int | None
@@ -54,7 +54,7 @@ class Change:
 
     @property
     def ratio(self) -> float:
-        """Now over before, 1 where one of them is missing."""
+        """Count now over count before; 1 if one of them is missing."""
         return self.now / self.was if self.now and self.was else 1.0
 
     def __str__(self) -> str:
@@ -69,13 +69,13 @@ class Change:
 
 
 def compare(was: Counts, now: Counts, tolerance: float = TOLERANCE) -> list[Change]:
-    """What differs by more than the tolerance, in either direction, or is in one of them only."""
+    """The paths that differ by more than the tolerance, in either direction, or are in one of the two only."""
     changes = [Change(path, was.get(path), now.get(path)) for path in {**was, **now}]
     return [one for one in changes if one.was is None or one.now is None or abs(one.ratio - 1) > tolerance]
 
 
 def verdict(was: Counts, now: Counts, entry: dict[str, Any], cython: str) -> tuple[int, str]:
-    """Exit status and what to say."""
+    """Exit status, and the text to print."""
     changes = compare(was, now)
     if not changes:
         return 0, f"{len(now)} paths take as many instructions as they did, within {TOLERANCE:.0%}"
@@ -98,7 +98,7 @@ def verdict(was: Counts, now: Counts, entry: dict[str, Any], cython: str) -> tup
 
 
 def compiler() -> str:
-    """Who compiled the installed extension modules, by what the compiler left in them."""
+    """The compiler of the installed extension modules, from the text that it leaves in them."""
     found = util.find_spec("pysrp._fast.view")
     if found is None or found.origin is None:
         raise SystemExit("pysrp is not installed for this Python: make counts sees to that")
@@ -114,7 +114,7 @@ def cython() -> str:
 
 
 def key() -> str:
-    """What instruction counts depend on besides the code: the interpreter as it was built, and the compiler."""
+    """The things besides the code on which instruction counts depend: the interpreter's build, and the compiler."""
     level = (re.findall(r"-O\w", sysconfig.get_config_var("PY_CFLAGS") or "") or ["-O?"])[-1]
     arguments = sysconfig.get_config_var("CONFIG_ARGS") or ""
     facts = [platform.python_compiler().split("(")[0].strip(), level]
@@ -125,7 +125,7 @@ def key() -> str:
 
 
 def measure(jobs: int, names: list[str]) -> Counts:
-    """Run these paths under callgrind; SystemExit where that cannot be done."""
+    """Run these paths under callgrind. Raises SystemExit if that is not possible."""
     if not shutil.which("valgrind"):
         raise SystemExit(
             "valgrind is missing: tests/setup.sh installs it, or on Debian: apt-get install valgrind"
@@ -167,7 +167,7 @@ def measure(jobs: int, names: list[str]) -> Counts:
 
 
 def evaluate(name: str, pid: int, runs: int) -> int:
-    """Instructions of one run, of what callgrind wrote down before the second, third and fourth mark."""
+    """Instructions of one run, from callgrind's dumps at the second, third and fourth mark."""
     parts = [WORK / f"{pid}.{part}" for part in (1, 2, 3)]
     few, many = (int(re.findall(r"^summary: (\d+)", part.read_text(), re.M)[0]) for part in parts[1:])
     parts[2].rename(WORK / re.sub(r"\W+", "-", name))
@@ -177,9 +177,9 @@ def evaluate(name: str, pid: int, runs: int) -> int:
 
 
 def settled(was: Counts, now: Counts, again: Callable[[list[str]], Counts]) -> Counts:
-    """Paths that take more than they did, counted twice ``again``; the fewest count.
+    """Count paths that seem to take more than before twice ``again``; the lowest counts are kept.
 
-    On a machine that stands still for long the clock adds to some: what has not been used for a second is given back.
+    On a machine that pauses for long, some paths take more instructions: things unused for a second are freed.
     """
     for _ in range(2):
         names = [each.path for each in compare(was, now) if each.ratio > 1]
@@ -198,7 +198,7 @@ def table() -> list[str]:
 
 
 def main() -> int:
-    """0: as it was, or no baseline for this Python and compiler; 1: something has changed."""
+    """The command line. 0: no change, or no baseline for this Python and compiler; 1: a count has changed."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=False
-"""What the codecs are measured against: the class one would write by hand for one IU, and plain C loops."""
+"""The floor of the codec benchmarks: a class written by hand for one IU, and plain C loops."""
 
 cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer

@@ -31,7 +31,7 @@ Case = Callable[[], object]
 """What is run and counted."""
 
 PATHS: dict[str, tuple[int, Callable[[], Case]]] = {}
-"""By name: how many runs are counted, and what prepares the case."""
+"""Name: how many runs are counted, and the function that prepares the case."""
 
 
 def path(name: str, runs: int) -> Callable[[Callable[[], Case]], Callable[[], Case]]:
@@ -115,7 +115,9 @@ def _scan_ring() -> Case:
     full = b"".join(bytes(crq.Element.srp(i, 256)) for i in range(256))
     memory = bytearray(4096)
     ring = crq.Ring(memory)
-    slots = memoryview(memory)  # a bytearray would copy them into a new one: what malloc finds for it differs
+    slots = memoryview(
+        memory
+    )  # a bytearray would copy ``full`` first, and malloc() takes a varying count of instructions
 
     def case() -> object:
         slots[:] = full
@@ -167,7 +169,7 @@ def _inquiry_data() -> Case:
 
 
 class Session(sessions.Session):
-    """A session whose lane lets the target have its turn."""
+    """A session that runs the target where it would wait."""
 
     serve: Case
 
@@ -259,7 +261,7 @@ def _writing_calls() -> Case:
 
 
 def _raw(fast: bool, cdb: bytes, count: int, **data: Any) -> Case:
-    """``count`` commands at a time, and the target alone has to do with them."""
+    """The target's part of ``count`` commands at a time, without an initiator."""
     pair = Pair(fast=fast)
     memory = pair.client.allocate(256 * count + 4096)
     elements = []
@@ -338,7 +340,7 @@ def _scan() -> Case:
 
 @path("scst: luns/mgmt, add and del", 30)
 def _mgmt() -> Case:
-    # The server and the tree have a thread each. One of them works while all others wait for it.
+    # The server and the tree have a thread each. Only one thread works at a time, while all others wait for it.
     sys.setswitchinterval(0.005)
     luns = LunMap()
     tree = Tree()
@@ -358,12 +360,12 @@ WARM = 80
 
 
 def mark() -> None:
-    """A call that nobody else makes: callgrind writes down what it has counted, and begins anew."""
+    """A function that is called only as a mark: callgrind dumps its counts at the call, and starts again at zero."""
     os.getsid(0)
 
 
 def child(name: str) -> None:
-    """Count one path: n runs, then 3 n, so that what surrounds them can be taken off."""
+    """Count one path: n runs, then 3 n, so that the surrounding instructions can be subtracted."""
     runs, prepare = PATHS[name]
     case = prepare()
     for _ in range(WARM):
@@ -378,9 +380,9 @@ def child(name: str) -> None:
 
 
 def main() -> int:
-    """Each path in a process of its own, ``jobs`` at a time, that begins where all imports have been made."""
+    """Run each path in a process of its own, forked after all imports, ``jobs`` at a time."""
     out, jobs, *names = sys.argv[1:]
-    # Numbers that begin anywhere would have more digits at one time than at another.
+    # Start numbers at a fixed value: otherwise they would sometimes have more digits than at other times.
     secrets.randbits = lambda bits: 1 << (bits - 1)
     sys.setswitchinterval(1000)
     logging.getLogger("pysrp").setLevel(logging.CRITICAL)

@@ -1,17 +1,17 @@
-"""Everything that has to hold before a change lands: steps of the Makefile, side by side, each with its own log.
+"""Run all checks that a change must pass: steps of the Makefile, in parallel, each with its own log.
 
 ::
 
     python3 tools/checks.py            all of them
     python3 tools/checks.py lint test  these, and what they need
     python3 tools/checks.py --list     their names, commands and needs
-    python3 tools/checks.py --newest   the newest of the promised Pythons that is here: make coverage uses it
+    python3 tools/checks.py --newest   the newest supported Python on this machine: make coverage uses it
 
-A step is a make target that can be run alone; CONTRIBUTING.md says what each is for. Steps whose needs are met
-run side by side as far as there are processors, and one more: none keeps its own busy all the time. A step's line has
-its seconds, and those of the processors that it used. Logs are in build/checks/. The exit status is 1 if a step failed.
+A step is a make target that can be run alone; CONTRIBUTING.md says what each is for. Steps whose needs are met run in
+parallel, one more than there are processors, since no step keeps its processors busy all the time. A step's line has its
+wall time and its processor time in seconds. Logs are in build/checks/. The exit status is 1 if a step failed.
 
-Needs nothing but a Python 3.9 of the system: it sets up the others.
+It needs only the system's Python, 3.9 or later, and sets up the others.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ LIMIT = 75 * 60
 (pyproject.toml)."""
 
 TAIL = 80
-"""Lines of a failed step's log that are shown."""
+"""Lines of a failed step's log to print."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One make target: its arguments, the steps it needs, how many processors it keeps busy, what mends it."""
+    """One make target: its arguments, the steps it needs, how many processors it keeps busy, a hint how to mend a failure."""
 
     name: str
     make: str
@@ -59,7 +59,7 @@ class Step:
 
 @dataclass
 class Running:
-    """A step that has begun."""
+    """A running step."""
 
     step: Step
     process: subprocess.Popen[bytes]
@@ -68,7 +68,7 @@ class Running:
 
     @property
     def seconds(self) -> float:
-        """How long it has run."""
+        """Seconds since it began."""
         return time.monotonic() - self.start
 
 
@@ -88,7 +88,7 @@ MEND = {
     ' make counts-accept REASON="why", and the reason into the commit',
     "bench": "mend the benchmark that does not run, or what it calls",
 }
-"""What to do where a step fails."""
+"""Step: a hint how to mend what it found."""
 
 
 def supported() -> list[str]:
@@ -98,7 +98,7 @@ def supported() -> list[str]:
 
 
 def find_python(version: str) -> str | None:
-    """A CPython of that version that can build extensions, or None."""
+    """The path of a CPython of that version that can build extensions, or None."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     try:
         built = sorted(pyenv.glob(f"{version}.*/bin/python3"), reverse=True)
@@ -117,15 +117,15 @@ def find_python(version: str) -> str | None:
 
 
 def pythons() -> tuple[list[Step], list[str]]:
-    """What runs on which Python; and the promised versions that are not here.
+    """Which checks run on which Python, and the supported versions that this machine does not have.
 
-    What the README says, demo and all tests with the POWER lab, on the oldest; all tests on the newest, with coverage;
-    the quick ones on those between. .venv is made with the Python that runs this, the system's own: unless it is the
-    oldest, the demo and the quick tests show that pysrp works where a user installs it first.
+    The README's steps, the demo and all tests with the POWER lab run on the oldest; all tests on the newest, with
+    coverage; the quick tests on those between. .venv is made with the Python that runs this program, the system's own.
+    Unless that is the oldest, the demo and the quick tests run on it, too: a user installs pysrp there first.
     """
     found = {version: path for version in supported() if (path := find_python(version))}
     own = "{}.{}".format(*sys.version_info)
-    here = {own: sys.executable, **found}  # make installs what the system's own lacks
+    here = {own: sys.executable, **found}  # make installs what the system's own Python lacks
     oldest, *others = sorted(here, key=_number)
 
     def place(version: str) -> str:
@@ -143,7 +143,7 @@ def pythons() -> tuple[list[Step], list[str]]:
 
 
 def newest() -> str | None:
-    """The newest Python of those that are promised and here."""
+    """The newest supported Python on this machine."""
     return next((path for version in reversed(supported()) if (path := find_python(version))), None)
 
 
@@ -152,13 +152,15 @@ def _number(version: str) -> tuple[int, ...]:
 
 
 def steps() -> tuple[list[Step], list[str]]:
-    """All steps, long ones first, and what is left out and why."""
+    """All steps, long ones first; and the steps that are left out, with the reasons."""
     versions, missing = pythons()
-    # All of them: the tests, which take longest, find processors free if they are ready first.
+    # All Pythons: the tests take longest, so their environments are set up first.
     after = ("setup",)
     found = [
         Step("environment", "environment PYSRP_WERROR=1"),
-        Step("setup", "setup", ("environment",)),  # Debian's packages: once, not by each step that wants some
+        Step(
+            "setup", "setup", ("environment",)
+        ),  # Debian's packages are installed once, not by each step that needs some
         Step("fuzz", "fuzz SECONDS_PER_PARSER=1"),
         *versions,
         Step("types", "types", after),
@@ -188,14 +190,14 @@ def chosen(all_steps: list[Step], names: Iterable[str]) -> list[Step]:
 
 
 def last_line(log: Path) -> str:
-    """What a step says at its end: pytest's closing line if there is one."""
+    """The last line of a step's log, or pytest's closing line if there is one."""
     lines = [line.strip("= ") for line in log.read_text(errors="replace").splitlines() if line.strip("= ")]
     closing = [line for line in lines if re.search(r"\d+ (passed|failed|error)", line)]
     return (closing or lines or [""])[-1][:110]
 
 
 class Checks:
-    """Runs steps side by side and tells of them."""
+    """Runs steps in parallel and reports on them."""
 
     def __init__(self, todo: list[Step], cores: int) -> None:
         self._todo = list(todo)
@@ -206,7 +208,7 @@ class Checks:
         self.ended: list[str] = []
 
     def run(self) -> None:
-        """All of them; a step whose need has failed is not run, and has failed too."""
+        """Run all steps. A step that needs a failed one is not run, and counts as failed."""
         try:
             while self._todo or self._running:
                 self._begin()
@@ -255,7 +257,7 @@ class Checks:
             before = processor_time()
             if not hangs and running.process.poll() is None:
                 continue
-            status = running.process.wait()  # and what it has used is counted as ours
+            status = running.process.wait()  # from now on RUSAGE_CHILDREN includes its processor time
             self._running.remove(running)
             self._tell(running, status, hangs, processor_time() - before)
 
@@ -278,13 +280,13 @@ class Checks:
 
 
 def processor_time() -> float:
-    """Seconds of all processes that have been waited for."""
+    """Processor seconds of all child processes that have been waited for."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def say(text: str) -> None:
-    """To standard output, at once."""
+    """Print a line and flush it."""
     print(text, flush=True)
 
 

@@ -1,11 +1,11 @@
-"""docs/commands.md: each command of SPC and SBC, and what a disk makes of it.
+"""docs/commands.md: each command of SPC and SBC, and how a disk handles it.
 
 ::
 
-    .venv/bin/python tools/commands.py           the page, to look at
-    .venv/bin/python tools/commands.py --write   as docs/commands.md, whose test compares it
+    .venv/bin/python tools/commands.py           print the page
+    .venv/bin/python tools/commands.py --write   write docs/commands.md, which a test compares
 
-Names are those of pysrp's table of opcodes, the rest is read from the tables of commands that the units have.
+Names come from pysrp's table of opcodes, the rest from the units' tables of commands.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ HELD = {
 """The test of each part's commands, in tests/target/."""
 
 OF_PERSISTENT = frozenset({0x5E, 0x5F})
-"""Opcodes whose service actions conflict, or not, each in a way of its own: docs/reservations.md."""
+"""Opcodes for which each service action has its own rule of reservation conflicts: docs/reservations.md."""
 
 WHEN = {
     "keeps": "units that keep it",
@@ -55,17 +55,17 @@ WHEN = {
     "port_groups": "units with target port groups",
     "thin": "thin ones",
 }
-"""Which units have a command that not all have, by the attribute that says so."""
+"""Attribute of a unit: which units have the commands that depend on it."""
 
 OF_MODES = frozenset({0x3B, 0x3C})
-"""Opcodes with a mode in the place of the service action, which is the handler's to look at."""
+"""Opcodes with a mode in place of the service action; the handler itself checks the mode."""
 
 LATE = frozenset({0x34, 0x7F, 0x90})
 """PRE-FETCH, and CDBs of 32 bytes."""
 
 LONG = 0x7F
 LAST_OF_SBC = 0x1FFF
-"""Service actions of 32-byte CDBs beyond are OSD's."""
+"""Service actions of 32-byte CDBs from here on belong to OSD."""
 
 HEAD = """# Commands
 
@@ -98,7 +98,7 @@ class Row(NamedTuple):
 
     @property
     def code(self) -> str:
-        """As it is written: opcode, service action."""
+        """Opcode and service action as text."""
         if self.action is None:
             return f"{self.opcode:02X}"
         return f"{self.opcode:02X}/{self.action:0{4 if self.opcode == LONG else 2}X}"
@@ -116,7 +116,7 @@ def rows() -> Iterator[Row]:
 
 
 def entry(row: Row, unit: type[Disk]) -> SupportedCdb | None:
-    """What a unit has for it."""
+    """The entry for a command in a unit's table."""
     found = unit.commands.by_opcode.get(row.opcode)
     if isinstance(found, dict):
         return None if row.action is None else found.get(row.action)
@@ -124,7 +124,7 @@ def entry(row: Row, unit: type[Disk]) -> SupportedCdb | None:
 
 
 def refusal(row: Row) -> str:
-    """How it is refused."""
+    """How a command without an entry is refused."""
     if isinstance(ThinDisk.commands.by_opcode.get(row.opcode), dict):
         at = "bytes 8 and 9" if row.opcode == LONG else "byte 1, bit 4"
         return f"05/24/00, {at}"
@@ -132,7 +132,7 @@ def refusal(row: Row) -> str:
 
 
 def cells(row: Row) -> list[str]:
-    """What stands in the table."""
+    """The cells of a row of the page's table."""
     found = entry(row, ThinDisk)
     if found is None:
         return [row.code, row.name, refusal(row), "", "", "test_commands_page.py"]
@@ -156,12 +156,12 @@ def cells(row: Row) -> list[str]:
 
 
 def page() -> str:
-    """All of it."""
+    """The whole page."""
     return HEAD + "".join(f"| {' | '.join(cells(row))} |\n" for row in rows())
 
 
 def main() -> None:
-    """See above."""
+    """The command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,15 +1,15 @@
-"""What the tests carry out: lines and branches of the Python, lines of the Cython and C headers; and floors under both.
+"""Test coverage: lines and branches of Python, lines of Cython and C headers; and the minimum (floor) for each file.
 
 ::
 
     make coverage                                      build, test and report
-    .venv-coverage/bin/python tools/covered.py report  the report of the last run, whole
-    .venv-coverage/bin/python tools/covered.py check   the last run against the floors of tests/coverage.toml
-    .venv-coverage/bin/python tools/covered.py raise   write floors that are higher today, never a lower one
+    .venv-coverage/bin/python tools/covered.py report  the full report of the last run
+    .venv-coverage/bin/python tools/covered.py check   compare the last run with the floors of tests/coverage.toml
+    .venv-coverage/bin/python tools/covered.py raise   raise floors to today's coverage, never lower one
 
-Python is counted by coverage.py. Cython's line tracing would take the interpreter's lock where the code has given it
-up, so gcov counts the generated C, whose comments name the line each piece was made from: a line is covered when any
-of its C is. (#line directives will not do: Cython does not end them, and a wrapper's C counts for lines that follow.)
+Python is counted by coverage.py. Cython's line tracing would take the interpreter's lock where the code has released it.
+So gcov counts the generated C, whose comments name the Cython line of each piece: a line is covered if any of its C is.
+(#line directives do not work: Cython does not end them, so that a wrapper's C counts for the lines that follow.)
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ CONFIG = ROOT / "tests" / "coverage.toml"
 WORK = ROOT / "build" / "coverage"
 
 SPARE = 2
-"""Lines and branches that a new floor leaves where some are not reached: which ones threads reach differs a little from
-run to run. A file that is reached wholly has a floor of 100, so that one lost line is too much."""
+"""Lines and branches by which a new floor is lower than today's coverage, since threads make it differ a little from run to
+run. A file that is covered completely has a floor of 100, so that one lost line is too much."""
 
 FROM = re.compile(r'/\* "([^"]+)":(\d+)$')
 EXCUSE = re.compile(r"pragma: no (?:cover|branch)(.*)")
@@ -41,7 +41,7 @@ EXCUSE = re.compile(r"pragma: no (?:cover|branch)(.*)")
 
 @dataclass
 class File:
-    """What is known of one source file: its lines of code, which were not reached, and the same of branches."""
+    """Coverage of one source file: its lines of code, the lines not reached, and the same of branches."""
 
     lines: set[int] = field(default_factory=set)
     missing: set[int] = field(default_factory=set)
@@ -65,7 +65,7 @@ def _percent(total: int, missing: int) -> float:
 
 
 def whole(files: Files) -> File:
-    """All of them as one."""
+    """The sum of all files."""
     found = File()
     for number, one in enumerate(files.values()):
         found.lines |= {number << 20 | line for line in one.lines}
@@ -76,7 +76,7 @@ def whole(files: Files) -> File:
 
 
 def ranges(lines: Iterable[int]) -> str:
-    """``3-5, 9``."""
+    """Line numbers as text: ``3-5, 9``."""
     parts: list[list[int]] = []
     for line in sorted(lines):
         if parts and line == parts[-1][1] + 1:
@@ -145,7 +145,7 @@ def cython_files() -> Files:
 
 
 def excused(path: Path) -> set[int]:
-    """The lines of Cython or C that say that they need not be covered."""
+    """The lines of Cython or C that are marked as excluded from coverage."""
     return {number for number, line in enumerate(path.read_text().splitlines(), 1) if EXCUSE.search(line)}
 
 
@@ -170,12 +170,12 @@ def python_files() -> Files:
 
 
 def source(name: str) -> Path:
-    """Where that file is."""
+    """The path of a file."""
     return ROOT / "src" / (name if name.startswith("_fast/") else f"pysrp/{name}")
 
 
 def report(files: Files) -> str:
-    """What a person reads."""
+    """The report as text."""
     rows = [f"{'lines':>6} {'branches':>8}  file and lines not reached"]
     for name, one in sorted(files.items()):
         lines, branches = one.percent()
@@ -198,7 +198,7 @@ def cython_html(files: Files) -> None:
 
 
 def least(config: Mapping[str, Any], files: Files) -> Floors:
-    """The floors; and for files of the goal that have none yet the goal, unless there is a reason."""
+    """The floor of each file. A file of the goal without a floor has the goal as its floor, unless a reason is given."""
     floors, reasons, goal = config["floors"], config["reasons"], config["goal"]
     without = [
         name for name in goal["files"] if name in files and name not in floors and not reasons.get(name)
@@ -212,9 +212,9 @@ def of_goal(patterns: Iterable[str], names: Iterable[str]) -> list[str]:
 
 
 def compare(files: Files, floors: Floors, new: Mapping[str, set[int]], goal: Iterable[str] = ()) -> list[str]:
-    """What fell below its floor; and in the files of the ``goal`` each new line that is not reached.
+    """The files below their floors, and in the files of the ``goal`` each new line that is not reached.
 
-    ``new``: lines by file that were written since the floors were.
+    ``new``: by file, the lines written after the floors.
     """
     said = []
     for name in goal:
@@ -236,7 +236,7 @@ def compare(files: Files, floors: Floors, new: Mapping[str, set[int]], goal: Ite
 
 
 def unreasoned(config: Mapping[str, Any], sources: Iterable[Path]) -> list[str]:
-    """Exclusions, and floors below the goal, that give no reason."""
+    """Exclusions, and floors below the goal, without a reason."""
     said = []
     for path in sources:
         for number, line in enumerate(path.read_text().splitlines(), 1):
@@ -252,7 +252,7 @@ def unreasoned(config: Mapping[str, Any], sources: Iterable[Path]) -> list[str]:
 
 
 def raised(files: Files, floors: Floors, goal: Mapping[str, Any]) -> dict[str, list[float]]:
-    """Floors that are no lower, and as high as today's coverage allows; what reaches the goal has to go on to."""
+    """New floors: as high as today's coverage allows, and never lower; of a file that reaches the goal, at least the goal."""
     found = {}
     for name, one in [("whole", whole(files)), *sorted(files.items())]:
         now, old = one.percent(SPARE), floors.get(name, [0.0, 0.0])
@@ -263,14 +263,14 @@ def raised(files: Files, floors: Floors, goal: Mapping[str, Any]) -> dict[str, l
 
 
 def write_floors(floors: Floors, path: Path) -> None:
-    """Put them in place of the [floors] at the file's end."""
+    """Replace the section [floors] at the file's end."""
     head = path.read_text().partition("\n[floors]\n")[0]
     rows = [f'"{name}" = [{lines}, {branches}]' for name, (lines, branches) in floors.items()]
     path.write_text("\n".join([head, "[floors]", *rows, ""]))
 
 
 def written_since() -> dict[str, set[int]]:
-    """Lines by file that are new since the commit that last wrote the floors; nothing where there is no git."""
+    """By file, the lines that are newer than the last commit of the floors; empty without git."""
 
     def git(*words: str) -> str:
         return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False).stdout
@@ -289,7 +289,7 @@ def written_since() -> dict[str, set[int]]:
 
 
 def read_config() -> dict[str, Any]:
-    """tests/coverage.toml."""
+    """The contents of tests/coverage.toml."""
     if sys.version_info >= (3, 11):
         import tomllib
     else:

@@ -1,18 +1,18 @@
 #!/bin/sh
-# A CPython that Debian does not package: print its path; where there is none, build it from Debian's source package.
+# Print the path of a CPython that Debian does not package; if there is none, build it from Debian's source package.
 #
-#   tools/cpython.sh free-threaded          without the GIL: of the cache or of PATH, or a new one, in a quarter of an hour
+#   tools/cpython.sh free-threaded          without the GIL: from the cache, from PATH, or a new build (15 minutes)
 #   tools/cpython.sh musl                   with Debian's musl for its C library, to run musllinux wheels
-#   tools/cpython.sh KIND --have            the one that is there; exit 1 where there is none, and nothing is built
+#   tools/cpython.sh KIND --have            only one that exists; exit status 1 if there is none, nothing is built
 #
 # They are kept in $PYSRP_CACHE (~/.cache/pysrp), as python-3.14t and python-3.13-musl.
 #
-# Free-threaded: Debian's development suites have 3.14 and newer, and keep one version of each: lists that are older or newer
-# than the archive find nothing there. Then an earlier 3.14 may still be in it, or it is 3.13 of Debian 13, for which there is
-# no cffi: vio: is left out.
+# Free-threaded: Debian's development suites have 3.14 and newer, one version of each. If this machine's package lists do not
+# match the archive, nothing is found there. Then an earlier 3.14 may still be in it; else it is 3.13 of Debian 13, for which
+# there is no cffi, so that vio: is left out.
 #
 # musl: 3.13 of Debian 13, compiled by musl-gcc (musl-tools), with the kernel's headers and the static libffi and zlib of this
-# machine, which call nothing that musl has not. It has no OpenSSL, and no pip: who fills it is another Python's.
+# machine, which call no function that musl lacks. It has no OpenSSL and no pip: another Python's pip installs into it.
 set -eu
 cache=${PYSRP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pysrp}
 kind=${1:-}
@@ -116,7 +116,7 @@ export OPT="-DNDEBUG -O3" # nobody debugs it: without -g it is done sooner
 case $kind in
     free-threaded) options="--disable-gil $options" ;;
     musl)
-        # What a compiler needs that is asked by this Python for extensions is kept with it.
+        # Files that a compiler needs to build extensions for this Python are kept with it.
         parts=$prefix/musl
         triplet=$(gcc -print-multiarch)
         mkdir -p "$parts/include" "$parts/lib"
@@ -130,7 +130,7 @@ case $kind in
         chmod 755 "$parts/cc"
         options="$options --without-ensurepip"
         OPT="-DNDEBUG -O1" # nobody measures it
-        # musl's threads have 128 KiB of stack, too little for the interpreter: who packages it for a system with musl says 1 MiB
+        # musl's threads have 128 KiB of stack, too little for the interpreter: distributions with musl set 1 MiB
         export CC="$parts/cc" CPPFLAGS="-idirafter $parts/include -DTHREAD_STACK_SIZE=0x100000" LDFLAGS="-L$parts/lib" PKG_CONFIG=false
         export LIBFFI_CFLAGS=" " LIBFFI_LIBS=-lffi ZLIB_CFLAGS=" " ZLIB_LIBS=-lz
         ;;

@@ -1,6 +1,6 @@
 #!/bin/sh
 # make deb: the Debian packages of packaging/debian, built by dpkg-buildpackage in a clean root of suite $1, judged by
-# lintian, installed in another clean root and used there. They are in dist/debian/ then. Needs root, mmdebstrap, and
+# lintian, installed in another clean root and used there. They end up in dist/debian/. Needs root, mmdebstrap, and
 # Debian's mirror. A suite must have Cython 3.1: forky, sid. The roots' archive is kept in ~/.cache/pysrp-deb.
 set -eu
 suite=${1:-sid}
@@ -18,7 +18,7 @@ mirror=$(sed -n 's/^URIs: *//p; s/^deb \([^[ ]*\) .*/\1/p' /etc/apt/sources.list
 archive=$cache/$suite-base.tar
 mkdir -p "$cache" "$out"
 if [ ! -s "$archive" ]; then
-    # a mirror may lag behind, above all for sid; what it has is still signed
+    # a mirror may lag behind, above all for sid; its lists are still signed, so their age is not checked
     mmdebstrap --quiet --mode=root --variant=minbase --format=tar --aptopt='Acquire::Check-Valid-Until "false"' "$suite" "$archive.new" \
         "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${mirror:-http://deb.debian.org/debian} $suite main"
     mv "$archive.new" "$archive"
@@ -32,12 +32,12 @@ root() {
     mkdir "$work/$1"
     tar -C "$work/$1" -xf "$archive"
     cp /etc/resolv.conf "$work/$1/etc/resolv.conf"
-    # nothing of a new package is started
+    # no service of a new package is started
     printf '#!/bin/sh\nexit 101\n' >"$work/$1/usr/sbin/policy-rc.d"
     chmod 755 "$work/$1/usr/sbin/policy-rc.d"
 }
 
-# A mount name space of its own: nothing stays mounted, however it ends.
+# A mount namespace of its own: nothing stays mounted, however this ends.
 inside() {
     # shellcheck disable=SC2016  # the inner shell's $0 and $@
     unshare --mount --pid --fork --kill-child sh -ec 'mount -t proc proc "$0/proc"; mount --rbind /dev "$0/dev"
@@ -45,7 +45,7 @@ inside() {
             chroot "$0" sh -ec "$1"' "$work/$1" "$2"
 }
 
-# What is built: the sdist of this commit, and packaging/debian of it.
+# The source to build: the sdist of this commit, with its packaging/debian.
 version=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' "$here/src/pysrp/__init__.py")
 tree=$work/build/srv/pysrp-$version
 root build

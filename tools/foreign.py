@@ -1,4 +1,4 @@
-"""Wheels for processors that this machine has not: compiled by zig, run by QEMU, neither container nor emulated compiler.
+"""Wheels for processors that this machine does not have: compiled by zig, run by QEMU, without a container.
 
 ::
 
@@ -6,8 +6,8 @@
     make wheels ARCHS=s390x MUSL=1                       a musllinux wheel as well
     python tools/foreign.py --help
 
-Headers and interpreter are Debian's, of that architecture: unpacked into ~/.cache/pysrp, nothing of them is installed.
-They are of Debian 12, and so of CPython 3.11; a forge builds the wheels of the others (.github/workflows/wheels.yml).
+Headers and interpreter are Debian's for that architecture, unpacked into ~/.cache/pysrp; nothing is installed. They are
+of Debian 12, and so of CPython 3.11; a forge builds the wheels for other versions (.github/workflows/wheels.yml).
 Needs mmdebstrap and qemu-user-static.
 """
 
@@ -25,19 +25,19 @@ import checks
 import wheels
 
 VERSION, SUITE = "3.11", "bookworm"
-"""A Python, and the suite of Debian whose own it is."""
+"""A Python version, and the Debian suite that has it as its default."""
 
 PACKAGES = ["libpython3.11-dev", "python3.11-minimal", "python3.11"]
 
 ACCEPTED = ["manylinux_2_28", "manylinux_2_17", "manylinux2014"]
-"""Wheels of others that pip may choose for such a machine."""
+"""Platforms of wheels that pip may choose for such a machine."""
 
 QUICK = [
     f"tests/codec/test_{name}.py" for name in ("wire_h", "lun", "crq", "mad", "srp", "view", "reference")
 ]
-"""What is different on another processor, if anything is: byte order, bits, alignment. The lab has s390x run the others."""
+"""Tests of what may differ on another processor: byte order, word size, alignment. The lab runs the others on s390x."""
 
-# Emulation is some twenty times slower, and what it looks for shows in the first examples.
+# Emulation is some twenty times slower, and a difference between processors shows in the first examples.
 EMULATED = """
 from hypothesis import HealthCheck, settings
 
@@ -47,7 +47,7 @@ settings.register_profile("emulated", max_examples=5, deadline=None, suppress_he
 
 @dataclass(frozen=True)
 class Architecture:
-    """A processor by the name of its wheels, and its names with Debian and with compilers."""
+    """A processor: its name in wheels, in Debian, and in compilers."""
 
     name: str
     debian: str
@@ -55,7 +55,7 @@ class Architecture:
 
     @property
     def suffix(self) -> str:
-        """How the names of extension modules end that its Python finds."""
+        """The suffix of extension modules that its Python imports."""
         return f".cpython-{VERSION.replace('.', '')}-{self.compiler}-linux-gnu.so"
 
 
@@ -70,7 +70,7 @@ ARCHITECTURES = {
 
 
 def cache() -> Path:
-    """Where unpacked systems are kept."""
+    """The folder of unpacked systems."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("PYSRP_CACHE") or Path(base) / "pysrp")
 
@@ -89,7 +89,7 @@ def root(arch: Architecture) -> Path:
 
 
 def mirror() -> str:
-    """Where this machine has Debian's packages from: a release alone, whose lists never change, unlike those of its updates."""
+    """The Debian mirror of this machine; only a release without its updates, since the lists of a release never change."""
     said = wheels.run(
         ["apt-get", "indextargets", "--format", "$(ORIGIN) $(REPO_URI)", "Created-By: Packages"]
     )
@@ -98,7 +98,7 @@ def mirror() -> str:
 
 
 def relative(folder: Path) -> None:
-    """Let absolute symbolic links, such as that of ppc64el's loader, lead where they would in a root of their own."""
+    """Make absolute symbolic links relative, such as that of ppc64el's loader, as if ``folder`` were the root folder."""
     for link in folder.rglob("*"):
         if link.is_symlink() and (target := str(link.readlink())).startswith("/"):
             link.unlink()
@@ -106,7 +106,7 @@ def relative(folder: Path) -> None:
 
 
 def make(sdist: Path, arch: Architecture, out: Path, libc: str = "gnu") -> Path:
-    """The wheel of an architecture, audited. ``libc``: ``gnu``, or ``musl``."""
+    """Build and audit the wheel of an architecture; returns its path. ``libc``: ``gnu``, or ``musl``."""
     python = checks.find_python(VERSION)
     if not python:
         raise SystemExit(f"a CPython {VERSION} of this machine is needed, to build for another one")
@@ -116,8 +116,8 @@ def make(sdist: Path, arch: Architecture, out: Path, libc: str = "gnu") -> Path:
     compiler = wheels.zig(
         target if libc == "musl" else f"{target}.{glibc}",
         SETUPTOOLS_EXT_SUFFIX=arch.suffix.replace("gnu", libc),
-        # Before this machine's, whose pyconfig.h says what its processor is like; Debian's includes one from a folder
-        # that is named after the other processor.
+        # These come before this machine's headers, whose pyconfig.h describes its own processor. Debian's pyconfig.h
+        # includes another one, from a folder named after the other processor.
         CFLAGS=f"-I{headers}/python{VERSION} -idirafter {headers} -ffile-prefix-map={headers}=python",
     )
     policy = wheels.MUSL if libc == "musl" else f"manylinux_{glibc.replace('.', '_')}"
@@ -128,7 +128,7 @@ def make(sdist: Path, arch: Architecture, out: Path, libc: str = "gnu") -> Path:
 
 
 def interpreter(arch: Architecture, folder: Path, imports: Path) -> Path:
-    """A program of this machine that is the Python of another; its children, who start it by its name, are too."""
+    """A program of this machine that runs another processor's Python by QEMU; its child processes start it by its name, too."""
     program, inside = folder / "python", root(arch) / f"usr/bin/python{VERSION}"
     (folder / "sitecustomize.py").write_text(f"import sys\n\nsys.executable = {str(program)!r}\n")
     (folder / "emulated.py").write_text(EMULATED)

@@ -1,9 +1,9 @@
-"""share/: the manual page and the completions of the command ``pysrp``, made of the commands themselves.
+"""share/: the manual page and the completions of the command ``pysrp``, generated from its click commands.
 
-    .venv/bin/python tools/manual.py           the manual page
-    .venv/bin/python tools/manual.py --write   all files of share/; tests/cli/test_manual.py compares the page
+    .venv/bin/python tools/manual.py           print the manual page
+    .venv/bin/python tools/manual.py --write   write all files of share/; tests/cli/test_manual.py compares the page
 
-The package installs them where man and the shells look, under the environment's share/.
+The package installs them under the environment's share/, where man and the shells look.
 """
 
 from __future__ import annotations
@@ -55,13 +55,13 @@ No colours.
 
 
 def roff(text: str) -> str:
-    """Text, safe from being read as a request."""
+    """Text, escaped so that roff takes no line of it for a request."""
     text = text.replace("\\", "\\e").replace("-", "\\-")
     return re.sub(r"^(?=[.'])", r"\\&", text, flags=re.MULTILINE)
 
 
 def contexts(context: click.Context) -> Iterator[click.Context]:
-    """The commands below one, and those below them."""
+    """The contexts of all subcommands of a command, at any depth."""
     if isinstance(context.command, click.Group):
         for name in context.command.list_commands(context):
             command = context.command.get_command(context, name)
@@ -72,7 +72,7 @@ def contexts(context: click.Context) -> Iterator[click.Context]:
 
 
 def parts(context: click.Context) -> Iterator[str]:
-    """What the page says of a command."""
+    """The parts of the page about one command."""
     usage = " ".join(context.command.collect_usage_pieces(context))
     yield f".SS {roff(context.command_path)}\n"
     yield f".B {roff(context.command_path)}\n{roff(usage)}\n"
@@ -100,7 +100,7 @@ def page() -> str:
 
 
 def completion(shell: str) -> str:
-    """What a shell reads to complete the command."""
+    """The completion script for a shell."""
     found = get_completion_class(shell)
     assert found is not None
     return found(program(), {}, "pysrp", "_PYSRP_COMPLETE").source().strip() + "\n"

@@ -3,14 +3,14 @@
 ::
 
     make mutants N=100              # a sample; the same SEED gives the same mutants
-    python tools/mutants.py --list  # how many there are, by module
+    python tools/mutants.py --list  # the number of mutants of each module
     python tools/mutants.py -n 20 --within src/pysrp/scsi
-    python tools/mutants.py --only src/pysrp/target/task.py:412   # all of one line
+    python tools/mutants.py --only src/pysrp/target/task.py:412   # all mutants of one line
 
-A mutant is *killed* when a test fails or runs out of time, and *survives* otherwise. A survivor is a test that is
-missing, or a change without effect; the first kind is worth a test. The tools that others keep want to run a project
-from its source folder; this one lays a copy of the installed package over it, compiled modules and all, with one module
-changed. Cython modules are not mutated: each would have to be compiled.
+A mutant is *killed* when a test fails or runs out of time, and *survives* otherwise. A survivor shows
+that a test is missing, or that the change has no effect. Other mutation tools run a project from its source folder; this
+one puts a copy of the installed package, with its compiled modules and one module changed, before it in the search path.
+Cython modules are not mutated: each mutant would have to be compiled.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ TESTS = {
     "lun.py": ["tests/codec", "tests/target"],
     "fields.py": ["tests/codec"],
 }
-"""What is mutated: a folder or a module of the package, and the tests that have to notice."""
+"""Folder or module of the package: the tests that must notice a mutant of it."""
 
 PATIENCE = 4.0
-"""A mutant may take so many times as long as the tests take without one; then it is killed by hanging."""
+"""Time limit of a mutant, as a multiple of the tests' time without a mutant; beyond it the mutant counts as killed."""
 
 COMPARE = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
@@ -83,7 +83,7 @@ class Mutant:
 
 
 def changes(node: ast.AST) -> Iterator[tuple[str, object]]:
-    """What can be changed in a node: a field of it, and its other value."""
+    """The possible changes of a node: a field, and its new value."""
     match node:
         case ast.Compare(ops=[operation]) if type(operation) in COMPARE:
             yield "ops", [COMPARE[type(operation)]()]
@@ -111,7 +111,7 @@ def is_constant(node: ast.AST, value: object) -> bool:
 
 
 def skipped(node: ast.AST) -> bool:
-    """What says nothing when it changes: log lines, annotations, what a type checker alone reads."""
+    """Whether a change of the node has no effect on tests: log lines, annotations, code for type checkers only."""
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
         called = ast.unparse(node.value.func)
         return called.startswith(("log.", "self.log.", "logging."))
@@ -121,7 +121,7 @@ def skipped(node: ast.AST) -> bool:
 
 
 def walk(node: ast.AST) -> Iterator[ast.AST]:
-    """Nodes in order, without those that say nothing."""
+    """All nodes in order, without the skipped ones."""
     if skipped(node):
         return
     yield node
@@ -134,7 +134,7 @@ def walk(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def places(tree: ast.AST) -> Iterator[tuple[ast.AST, str, object]]:
-    """Everything in a module that can be changed: node, field and other value."""
+    """All possible changes in a module: node, field and new value."""
     for node in walk(tree):
         for name, value in changes(node):
             yield node, name, value
@@ -147,7 +147,7 @@ def mutants(path: Path) -> Iterator[Mutant]:
 
 
 def modules() -> list[tuple[Path, list[str]]]:
-    """What is mutated, with the tests for it."""
+    """The modules to mutate, with their tests."""
     found = []
     for name, tests in TESTS.items():
         place = PACKAGE / name
@@ -157,7 +157,7 @@ def modules() -> list[tuple[Path, list[str]]]:
 
 
 def overlay(into: Path) -> Path:
-    """A copy of the installed package that Python finds first; where it is."""
+    """Make a copy of the installed package for the front of the search path; returns its folder."""
     where = subprocess.run(
         [sys.executable, "-c", "import pysrp, pysrp._fast; print(pysrp.__path__[0]); print(pysrp._fast.__path__[0])"],
         cwd=into, check=True, capture_output=True, text=True,
@@ -209,7 +209,7 @@ def run(place: Path, tests: list[str], limit: float | None) -> str:
 
 
 def difference(mutant: Mutant) -> str:
-    """The changed lines, as both sides look without comments."""
+    """The changed lines before and after, without comments."""
     before = ast.unparse(ast.parse(mutant.path.read_text())).splitlines()
     lines = list(difflib.unified_diff(before, mutant.text.splitlines(), lineterm="", n=0))[3:]
     return "\n".join(f"      {line}" for line in lines)
@@ -224,7 +224,7 @@ def judge(mutant: Mutant, tests: list[str], limit: float) -> str:
 
 
 def chosen(arguments: argparse.Namespace) -> list[tuple[Mutant, list[str]]]:
-    """The mutants of this run."""
+    """The mutants of this run, as the options choose them."""
     everything = [(mutant, tests) for path, tests in modules() for mutant in mutants(path)]
     if arguments.only:
         name, _, line = arguments.only.partition(":")

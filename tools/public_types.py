@@ -1,6 +1,6 @@
-"""Whether a user's type checker knows the type of everything public: pyright --verifytypes on the installed package.
+"""Check that every public name has a known type: pyright --verifytypes on the installed package.
 
-A type that pyright calls ambiguous, as another checker could infer it otherwise, is a hole like one that is unknown.
+A type that pyright calls ambiguous, since another checker may infer another type, counts as unknown.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from typing import Any
 
 
 def verify() -> dict[str, Any]:
-    """What pyright says of the package that this Python has installed."""
+    """pyright's report on the package as this Python has it installed."""
     scripts = Path(sys.executable).parent
     environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ.get('PATH', '')}"}
     command = [scripts / "pyright", "--verifytypes", "pysrp", "--ignoreexternal", "--outputjson"]
-    with tempfile.TemporaryDirectory() as nowhere:  # in the tree pyright would take the sources
+    with (
+        tempfile.TemporaryDirectory() as nowhere
+    ):  # started in the source tree, pyright would check the sources
         run = subprocess.run(command, cwd=nowhere, env=environment, capture_output=True, text=True)
     try:
         found: dict[str, Any] = json.loads(run.stdout)["typeCompleteness"]

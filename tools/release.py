@@ -1,10 +1,10 @@
-"""Make a release: the version, CHANGELOG.md from changes/, a commit, a tag, the sdist. Nothing is sent anywhere.
+"""Make a release: the version, CHANGELOG.md from changes/, a commit, a tag, the sdist. Nothing is pushed or uploaded.
 
 ::
 
     make release VERSION=0.2.0
 
-Everything is looked at before anything is changed. What is left to do afterwards is printed.
+All checks come before the first change. The remaining steps are printed at the end.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ VERSION = re.compile(r'^__version__ = "(.+)"$', re.MULTILINE)
 
 
 def run(*command: str | Path) -> str:
-    """Standard output; SystemExit with what the command said if it fails."""
+    """Run a command; returns its standard output. SystemExit with its output if it fails."""
     done = subprocess.run([str(word) for word in command], cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{' '.join(map(str, command))} failed:\n{done.stdout}{done.stderr}")
@@ -35,7 +35,7 @@ def run(*command: str | Path) -> str:
 
 
 def fault(version: str) -> str | None:
-    """Why that version cannot be released now; None if it can."""
+    """The reason why that version cannot be released now; None if it can."""
     if not re.fullmatch(r"\d+\.\d+\.\d+", version):
         return f"{version!r} is no version such as 1.2.3"
     current = VERSION.search(VERSION_FILE.read_text())
@@ -52,7 +52,7 @@ def fault(version: str) -> str | None:
 
 
 def packages(version: str, date: str) -> None:
-    """Write the version into what other packages say of it. The date is as in e-mail."""
+    """Write the version into DKMS' configuration and Debian's changelog. ``date`` has the format of e-mail."""
     DKMS.write_text(re.sub(r'(?m)^(PACKAGE_VERSION=").*"$', rf'\g<1>{version}"', DKMS.read_text()))
     before = DEBIAN.read_text()
     sender = re.search(r"^ -- (.+>)  ", before, re.MULTILINE)
@@ -63,7 +63,7 @@ def packages(version: str, date: str) -> None:
 
 
 def numbers(version: str) -> tuple[int, ...]:
-    """For comparing."""
+    """A version as a tuple of numbers, for comparison."""
     return tuple(int(part) for part in version.split("."))
 
 

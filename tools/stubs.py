@@ -1,16 +1,16 @@
 """Stubs of the codecs, from the field tables: typed keywords for ``build``, unions for what ``parse`` may return.
 
-    python tools/stubs.py            are the stubs in src/ those that the tables make, and do those of Cython modules
-                                     have the parameters of the modules? 1 if not
-    python tools/stubs.py --write    write them
-    python tools/stubs.py --sources FOLDER   a copy of the package without them, for who checks the sources themselves
+    python tools/stubs.py            compare the stubs in src/ with the tables, and the parameters in the stubs of Cython
+                                     modules with the modules; exit status 1 if they differ
+    python tools/stubs.py --write    write the stubs
+    python tools/stubs.py --sources FOLDER   copy the package without the stubs, to type-check the sources themselves
 
-A stub is the module without bodies, and with what only the tables say: for each field its descriptor and its text; for
-each class that nobody inherits, which keywords ``build`` and ``pack_into`` take, and of what types. A class that others
-inherit takes any: a table that a user adds is not known here.
+A stub is the module without function bodies, plus what only the field tables know: the descriptor and text of each field;
+and for each class without subclasses, the keywords of ``build`` and ``pack_into`` with their types. A class with
+subclasses takes any keyword: a user's subclass, with its own table, is not known here.
 
-The stubs of Cython modules are written by hand. stubtest sees which names they lack, but no parameters: a builtin function
-has them in the first line of its docstring alone.
+The stubs of Cython modules are written by hand. stubtest finds names that they lack, but checks no parameters: a builtin
+function has these only in the first line of its docstring.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ TAKES: dict[type[Field], str] = {
     Descriptor: "ReadableBuffer | Mapping[str, Any] | Sequence[int | ReadableBuffer | Sequence[int]] | None",
     Part: "ReadableBuffer | None",
 }
-"""What ``build`` takes for a field of such a class: the first one counts that it is of."""
+"""Field class: the type that ``build`` takes for such a field. The first class that matches counts."""
 
 IMPORTS = """\
 from _typeshed import ReadableBuffer, WriteableBuffer
@@ -62,12 +62,12 @@ from pysrp.lun import Lun
 
 
 def leaves(cls: type) -> list[type]:
-    """Its subclasses, and theirs, that have none."""
+    """All subclasses of a class, at any depth, that have no subclasses themselves."""
     return [leaf for each in cls.__subclasses__() for leaf in (leaves(each) or [each])]
 
 
 def keywords(cls: type[Structure]) -> dict[str, str]:
-    """What ``build`` takes, and of which types."""
+    """The keywords of ``build``, and their types."""
     return {field.name: takes(field) for field in cls.FIELDS if not field.reserved} | {
         "trailing": "ReadableBuffer"
     }
@@ -79,13 +79,13 @@ def takes(field: Field) -> str:
 
 
 def members(item: Any) -> list[type[Structure]]:
-    """The classes that a Dispatch may choose; none that another one of them is the base of."""
+    """The classes that a Dispatch may choose, without those that inherit from another of them."""
     found = dict.fromkeys([*item.classes(), *defaults(item)])
     return [cls for cls in found if not any(issubclass(cls, other) for other in found if other is not cls)]
 
 
 def defaults(item: Dispatch) -> list[type[Structure]]:
-    """What it takes for codes that it does not know, and what those take that it asks."""
+    """The default classes of a Dispatch, and of the Dispatches that it refers to."""
     below = [cls for each in item.table.values() if isinstance(each, Dispatch) for cls in defaults(each)]
     return [*([item.default] if item.default else []), *below]
 
@@ -101,7 +101,7 @@ class Stub:
         self.borrowed: dict[str, str] = {}
 
     def text(self) -> str:
-        """All of it."""
+        """The whole stub."""
         tree = ast.parse(self.path.with_suffix(".py").read_text())
         for node in tree.body:
             self.statement(node)
@@ -110,11 +110,11 @@ class Stub:
         return without_unused(text)
 
     def add(self, line: str, depth: int = 0) -> None:
-        """One more line."""
+        """Add a line."""
         self.lines.append(f"{'    ' * depth}{line}")
 
     def statement(self, node: ast.stmt) -> None:
-        """What a stub has for a statement of the module."""
+        """Write the stub of one statement of the module."""
         if isinstance(node, ast.ClassDef):
             self.class_(node)
         elif isinstance(node, ast.FunctionDef):
@@ -138,25 +138,25 @@ class Stub:
             self.add(f"{name}: {self.kind(value)}")
 
     def kind(self, value: Any) -> str:
-        """How the class of a constant is written."""
+        """The type of a constant, as the stub writes it."""
         if isinstance(value, dict):
             first, *_ = value.items()
             return f"dict[{', '.join(self.kind(each) for each in first)}]"
         return "pysrp.fields.Dispatch" if isinstance(value, Dispatch) else type(value).__name__
 
     def union(self, item: Dispatch) -> str:
-        """The classes that it may choose, by names that this module has."""
+        """The union of the classes that a Dispatch may choose, by names that this module has."""
         return " | ".join(self.known(cls) for cls in members(item))
 
     def known(self, cls: type) -> str:
-        """The name of a class, imported if need be."""
+        """The name of a class; adds an import if the module has none."""
         name = cls.__name__
         if getattr(self.module, name, None) is not cls:
             self.borrowed[name] = cls.__module__
         return name
 
     def docstring(self, text: str | None, depth: int) -> None:
-        """A docstring, or the dots in its place."""
+        """A docstring, or ``...`` in its place."""
         if not text:
             head, colon, mark = self.lines[-1].rpartition(":  #")
             self.lines[-1] = f"{head}: ...  #{mark}" if colon else f"{self.lines[-1]} ..."
@@ -169,7 +169,7 @@ class Stub:
             self.lines[-1] += '"""'
 
     def function(self, node: ast.FunctionDef, depth: int) -> None:
-        """A function or method without its body. Nobody outside needs one of the module's own."""
+        """A function or method without its body. A private function of the module is left out."""
         if node.name.startswith("_") and not node.name.endswith("__"):
             return
         for decorator in node.decorator_list:
@@ -212,14 +212,14 @@ class Stub:
             self.lines[-1] += " ..."
 
     def table(self, cls: type[Structure]) -> None:
-        """What its ``build`` takes."""
+        """Write the TypedDict of the keywords that ``build`` of a class takes."""
         self.lines.append("")
         self.add(f"class _{cls.__name__}Fields(TypedDict, total=False):")
         for name, types in keywords(cls).items():
             self.add(f"{name}: {types}", 1)
 
     def builder(self, cls: type[Structure], node: ast.FunctionDef | None) -> None:
-        """``build`` of a class that nobody inherits, and its ``pack_into``."""
+        """``build`` and ``pack_into`` of a class without subclasses."""
         more = ""
         if node is not None:
             for argument in node.args.kwonlyargs:
@@ -252,7 +252,7 @@ class Stub:
                 self.add(f"{name}: ClassVar[{self.kind(value)}]", 1)
 
     def descriptor(self, field: Field) -> str:
-        """The class of a field, with that of what it holds."""
+        """The class of a field, with the class of its contents as type argument."""
         kind = f"pysrp.fields.{type(field).__name__}"
         if isinstance(field, Descriptor):
             return f"Descriptor[{' | '.join(self.known(cls) if cls else 'None' for cls in dict.fromkeys([*field.kinds, None]))}]"
@@ -265,12 +265,12 @@ class Stub:
 
 
 def bare(node: ast.AnnAssign) -> ast.AnnAssign:
-    """An annotation without its value."""
+    """An annotated assignment without its value."""
     return ast.AnnAssign(node.target, node.annotation, None, node.simple)
 
 
 def without_unused(text: str) -> str:
-    """A module without the imports that it does not use, and of those that it has twice one."""
+    """A module without unused imports and without duplicate ones."""
     tree = ast.parse(text)
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     used |= set(next((ast.literal_eval(n.value) for n in tree.body if isinstance(n, ast.Assign)), ()))
@@ -285,7 +285,7 @@ def without_unused(text: str) -> str:
 
 
 def sources(folder: Path) -> None:
-    """A copy of the package as it is written, in which nothing stands in front of the sources."""
+    """Copy the package without its stubs, so that a type checker reads the sources."""
     shutil.rmtree(folder, ignore_errors=True)
     made = shutil.ignore_patterns("*.so", "__pycache__", "*.c")
     shutil.copytree(SRC / "pysrp", folder / "pysrp", ignore=made)
@@ -330,7 +330,7 @@ def lies(stub: ast.Module | ast.ClassDef, owner: Any, where: str) -> list[str]:
 
 
 def main() -> int:
-    """See above."""
+    """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--sources", type=Path)

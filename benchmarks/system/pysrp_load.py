@@ -1,21 +1,21 @@
 """The initiator of the system benchmark.
 
-``pysrp_load.py URL HOW read|write|mixed random|sequential BYTES DEPTH SECONDS CLIENT``: logs in, checks that what
-it writes can be read again, says ``ready``, waits for a line on its standard input, keeps DEPTH commands under way
-for SECONDS, prints one line of JSON. HOW is one of:
+``pysrp_load.py URL HOW read|write|mixed random|sequential BYTES DEPTH SECONDS CLIENT``: logs in, checks that written
+data is read back, prints ``ready``, waits for a line on its standard input, keeps DEPTH commands under way for SECONDS,
+and prints one line of JSON. HOW is one of:
 
 ``batch``
-    The session gets columns of commands (:meth:`Session.run`); the data ends, or begins, in its own memory, as the
-    buffers of other load generators do.
+    The session gets columns of commands (:meth:`Session.run`); the data stays in the session's own memory, as it stays in
+    the buffers of other load generators.
 ``call``
-    Each command is a call, and its data an object. ``buffers``: its data goes to a buffer that is used again.
-    ``execute``: its CDB is the caller's. ``read``: the call returns when it is over.
+    Each command is a call, and its data an object. ``buffers``: the data goes to a buffer that is used again.
+    ``execute``: the caller builds the CDB. ``read``: the call returns when the command has completed.
 ``asyncio``
     DEPTH tasks read. ``sessions``: each on a session of its own.
 ``LUNs``
-    DEPTH reads under way on each of the LUNs, by asyncio. What is told is of all LUNs but the first.
+    DEPTH reads under way on each of the LUNs, by asyncio. The figures are those of all LUNs but the first.
 
-CLIENT is a number, by which those that run side by side do not check the same blocks.
+CLIENT is a number; it keeps load generators that run in parallel from checking the same blocks.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ CHUNK = 0.1
 MEMORY = 64 << 20
 """Bytes that the commands of a batch write at most."""
 READS = 0.7
-"""Of a mixed load."""
+"""Share of reads in a mixed load."""
 WHO = Identity(partition_name="benchmark")
 
 
 class Load(NamedTuple):
-    """What is asked for."""
+    """The load, from the arguments."""
 
     kind: str
     sequential: bool
@@ -60,29 +60,29 @@ class Load(NamedTuple):
 
     @property
     def blocks(self) -> int:
-        """Of a command."""
+        """Number of blocks of a command."""
         return self.size // BLOCK
 
     def addresses(self, capacity: int) -> array[int]:
-        """The commands' addresses, to be repeated; commands do not straddle multiples of their length."""
+        """The commands' addresses, as a pattern to repeat. Each address is a multiple of the command's length."""
         places = range(capacity // self.blocks)
         chosen = places if self.sequential else random.choices(places, k=1 << 14)
         return array("Q", [place * self.blocks for place in chosen])
 
 
 Outcome = tuple[float, "array[int]", float]
-"""Seconds that it took, latencies in nanoseconds, seconds of this process's CPU time."""
+"""Wall time in seconds, latencies in nanoseconds, CPU time of this process in seconds."""
 
 
 def check(disk: Device, load: Load) -> None:
-    """What is written is what is read."""
+    """Check that written data is read back."""
     data, place = os.urandom(load.size), (1 + load.client) * load.blocks
     disk.write(place, data)
     assert disk.read(place, load.blocks) == data
 
 
 def operations(kind: str) -> bytes:
-    """A pattern to be repeated."""
+    """The operations, as a pattern to repeat."""
     if kind == "mixed":
         return bytes(READ if random.random() < READS else WRITE for _ in range(1 << 12))
     return bytes([WRITE if kind == "write" else READ])
@@ -112,13 +112,13 @@ def batch(session: Session, disk: Device, load: Load) -> Outcome:
         if done.errors or any(done.status):
             raise SystemExit(f"commands have failed: {done.errors}")
         latencies += done.latency
-        # So many that beginning and end, with fewer than depth under way, do not count.
+        # Large enough that the beginning and the end, with fewer than ``depth`` commands under way, have no effect.
         count = min(most, max(8 * load.depth, int(count * CHUNK / elapsed)))
     return took, latencies, time.process_time() - cpu
 
 
 Start = Callable[[int], Any]
-"""Starts a command at an address."""
+"""A function that starts a command at an address."""
 
 
 def calls(session: Session, disk: Device, load: Load) -> Start:
@@ -136,7 +136,7 @@ def buffers(session: Session, disk: Device, load: Load) -> Start:
 
 
 def executed(session: Session, disk: Device, load: Load) -> Start:
-    """``submit`` of READ (10) as bytes of the caller's own making."""
+    """``submit`` of a READ (10) that the caller has built as bytes."""
     head, tail = b"\x28\0", load.blocks.to_bytes(3, "big") + b"\0"
     return lambda lba: session.submit(
         disk.lun, head + lba.to_bytes(4, "big") + tail, data_in_length=load.size
@@ -144,7 +144,7 @@ def executed(session: Session, disk: Device, load: Load) -> Start:
 
 
 def call(session: Session, disk: Device, load: Load, prepare: Callable[..., Start] = calls) -> Outcome:
-    """The same by a call for each, waiting for the oldest; latencies from the call to its outcome."""
+    """A call for each command, waiting for the oldest one; latencies are from the call to its outcome."""
     now, start = time.perf_counter_ns, prepare(session, disk, load)
     latencies = array("Q")
     under_way: deque[tuple[int, Any]] = deque()
@@ -188,7 +188,7 @@ async def many_disks(url: str, load: Load) -> Outcome:
     latencies = array("Q")
 
     async def read(number: int, disk: aio.Device, end: int) -> int:
-        """Until ``end``; when the last one was over."""
+        """Read until ``end``; returns the time at which the last read completed."""
         over = 0
         for lba in cycle(tables[number]):
             if (at := now()) >= end:
@@ -211,7 +211,7 @@ async def many_disks(url: str, load: Load) -> Outcome:
 
 
 async def tasks(url: str, load: Load, sessions: int) -> Outcome:
-    """As many tasks as commands under way, which share the sessions."""
+    """A task for each command under way; the tasks share the sessions."""
     now = time.perf_counter_ns
     latencies = array("Q")
 
@@ -248,7 +248,7 @@ WAYS: dict[str, Callable[[Session, Device, Load], Outcome]] = {
     "execute": partial(call, prepare=executed),
     "read": alone,
 }
-"""What keeps the commands of one disk under way."""
+"""HOW: the function that keeps the commands of one disk under way."""
 
 
 def main() -> None:

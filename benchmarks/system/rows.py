@@ -6,17 +6,17 @@ from typing import Any, NamedTuple
 
 
 class Aim(NamedTuple):
-    """What pysrp should reach beside a rival, in the same run."""
+    """The result that pysrp should reach, compared with a rival in the same run."""
 
     rival: str
     ratio: float
-    """pysrp's figure over the rival's: of the rate at least so much, of anything else at most."""
+    """pysrp's figure divided by the rival's: a lower limit for the rate, an upper limit for other figures."""
     of: str = "iops"
     """``iops``, ``cpu_us``, or a percentile of the latency."""
 
 
 class Row(NamedTuple):
-    """What is asked of all contestants."""
+    """One load for all contestants."""
 
     name: str
     kind: str
@@ -28,13 +28,13 @@ class Row(NamedTuple):
     depth: int
     """Commands under way, of each client."""
     on: str = "RAM"
-    """Which contestants, on which medium: a key of ``contestants.CONTESTANTS``."""
+    """The group of contestants, by their medium: a key of ``contestants.CONTESTANTS``."""
     clients: int = 1
     aims: tuple[Aim, ...] = ()
 
     @property
     def cores(self) -> int:
-        """With fewer the row says nothing. A client and its loop take one each; two clients tell by their CPU time."""
+        """The least number of cores for a useful row. A client and its loop need one each; for two clients, CPU time is used."""
         return 2 * self.clients if self.clients > 2 else 1
 
 
@@ -47,7 +47,7 @@ AHEAD = (Aim("tgtd + libiscsi", 1), Aim("tgtd + iscsi-perf", 1), Aim(NBDKIT, 1))
 
 
 def aims(**ratios: float) -> tuple[Aim, ...]:
-    """Of the rate, by rival."""
+    """Aims for the rate, by rival."""
     known = {"uring": URING, "psync": PSYNC, "nbdkit": NBDKIT, "floor": FLOOR}
     return tuple(Aim(known[rival], ratio) for rival, ratio in ratios.items())
 
@@ -71,7 +71,7 @@ def _ram() -> list[Row]:
 
 
 def _calls() -> list[Row]:
-    """A call for each command, and a result, beside columns in the same run."""
+    """Rows with a call and a result for each command, compared with columns in the same run."""
 
     def row(what: str, how: str, *aims: Aim, kind: str = "read", size: int = 4 * KIB, depth: int = 32) -> Row:
         return Row(f"a call each: {what}", kind, "random", size, depth, f"RAM, {how}", aims=aims)
@@ -91,7 +91,7 @@ def _calls() -> list[Row]:
 
 
 def _clients() -> list[Row]:
-    """On one disk in RAM. What clients take from each other is told by CPU time where there are few cores."""
+    """Rows of several clients of one disk in RAM. With few cores, CPU time shows how much they slow each other down."""
     cheap, quick = Aim(ONE_CLIENT, 1.3, "cpu_us"), Aim(OWN_SERVERS, 2, "99")
     apart = Aim(OWN_SERVERS, 0.9)
     return [
@@ -133,7 +133,7 @@ def _files() -> list[Row]:
 
 
 def _elsewhere(on: str, rival: str) -> list[Row]:
-    """One nbdkit with memory, or a Ceph cluster, by pysrp in between, and by fio at once."""
+    """Rows of one nbdkit with memory, or a Ceph cluster: through pysrp, and by fio directly."""
     return [
         Row(
             f"{on}, {'' if clients == 1 else f'{clients} clients, '}{size // KIB} KiB random {kind} at depth {depth}",
