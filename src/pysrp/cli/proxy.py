@@ -74,7 +74,7 @@ def _late(_: click.Context, option: click.Parameter, text: str | None) -> tuple[
 )  # fmt: skip
 @click.option(
     "--script", "path", type=click.Path(exists=True, dir_okay=False), metavar="FILE.py",
-    help="Call the function edit(direction, element, iu) of this file for each element; an example is below.",
+    help="Call the function edit(direction, element, iu) of this file for each element; an example is above.",
 )  # fmt: skip
 @click.option("--drop", type=click.FloatRange(0, 1), default=0.0, metavar="SHARE", help="Drop this share of the IUs and datagrams at random: 0.01 is one of a hundred.")  # fmt: skip
 @click.option("--duplicate", type=click.FloatRange(0, 1), default=0.0, metavar="SHARE", help="Send this share of the IUs and datagrams twice.")  # fmt: skip
