@@ -1,7 +1,7 @@
 """What the fields of SCSI's structures say: units, what the values decide, the standard's clause.
 
 A field takes its text from the table of its class by its name (:class:`pysrp.fields.Field`), unless it has one of its
-own: where one name means different things, the text stands beside the field.
+own: where one name means different things, the text is in the definition of the field.
 """
 
 from pysrp.scsi.texts.cdb import ATA, CDB, MMC
