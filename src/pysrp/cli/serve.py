@@ -375,8 +375,7 @@ def serve(
     exports = LunMap()
     raise_limit()
     with contextlib.ExitStack() as stack:
-        # A process that sees the socket may send a signal at once: block signals, also in threads that begin here, until
-        # their handlers are set.
+        # A process that sees the socket may send a signal: block them, also in threads that begin here, until handled.
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
         kept = None if reservations is None else ReservationFolder(reservations)
         tree = stack.enter_context(contextlib.closing(Tree(reservations=kept)))
