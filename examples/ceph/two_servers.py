@@ -1,4 +1,4 @@
-"""two_servers.py URL [ROUNDS]: two servers with one Ceph image; the one that has it is killed, again and again. See README.md."""
+"""two_servers.py URL [ROUNDS]: two servers share one Ceph image; the one that holds it is killed, repeatedly. See README.md."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Server:
                 while session.execute(LUN, cdb.TestUnitReady.build(), check=False).status:
                     time.sleep(0.01)
                 return session
-            except (SrpError, OSError):  # it has just begun
+            except (SrpError, OSError):  # the server has just started
                 time.sleep(0.01)
 
 
@@ -53,7 +53,7 @@ def block(place: int, number: int) -> bytes:
 
 
 class Writer:
-    """Writes, one after the other, and notes what was answered."""
+    """Writes one block after another, and notes which writes were acknowledged."""
 
     def __init__(self) -> None:
         self.number = 0
@@ -61,7 +61,7 @@ class Writer:
         self.begun: dict[int, int] = {}
 
     def write(self, session: Session, fua: bool) -> None:
-        """One more. Raises what the session does when its server has gone."""
+        """One more write. Raises what the session raises when its server has gone."""
         self.number += 1
         place = random.randrange(PLACES)
         self.begun[place] = self.number
@@ -70,7 +70,7 @@ class Writer:
         self.answered[place] = self.number
 
     def lost(self, session: Session) -> int:
-        """How many writes are not there that were answered, or something else is."""
+        """How many acknowledged writes are missing, or replaced by other data."""
         lost = 0
         for place, number in self.answered.items():
             read = cdb.Read10.build(lba=place, transfer_length=1)
@@ -80,11 +80,11 @@ class Writer:
 
 
 def rounds(medium: str, count: int, folder: Path) -> int:
-    """Do it; how many writes have been lost."""
+    """Run the rounds; returns how many writes have been lost."""
     servers = [Server(f"unix:{folder}/{name}", medium) for name in ("a", "b")]
     writer, lost, took = Writer(), 0, []
     try:
-        # Whoever has the image is first.
+        # The server that holds the image comes first.
         while (first := next((each for each in servers if ready(each)), None)) is None:
             time.sleep(0.01)
         if first is servers[1]:
@@ -99,7 +99,7 @@ def rounds(medium: str, count: int, folder: Path) -> int:
                 while True:
                     writer.write(session, fua)
             except (SrpError, OSError):
-                """What was under way may have been done, or not."""
+                """The write that was under way may have been done, or not."""
             session.close()
             with servers[1].session() as session:
                 took.append(time.monotonic() - begun)
@@ -125,7 +125,7 @@ def ready(server: Server) -> bool:
     """Whether its disk is ready now."""
     try:
         with Session(server.url) as session:
-            session.execute(LUN, cdb.TestUnitReady.build(), check=False)  # it tells of the login
+            session.execute(LUN, cdb.TestUnitReady.build(), check=False)  # the login's unit attention
             return not session.execute(LUN, cdb.TestUnitReady.build(), check=False).status
     except (SrpError, OSError):
         return False

@@ -1,4 +1,4 @@
-"""How long each kind of command took, from a recording: python analyse.py session.jsonl (wants polars)."""
+"""How long each kind of command took, from a recording: python analyse.py session.jsonl (needs polars)."""
 
 import sys
 from collections.abc import Iterable

@@ -11,7 +11,7 @@ BYTES = 4096
 
 
 async def reader(disk: aio.Device, blocks: int, last: int, reads: int, random: Random) -> list[float]:
-    """So many reads, one after the other; the seconds that each took."""
+    """Reads, one after the other; returns the seconds that each took."""
     took = []
     for _ in range(reads):
         begin = time.perf_counter()
@@ -21,7 +21,7 @@ async def reader(disk: aio.Device, blocks: int, last: int, reads: int, random: R
 
 
 async def one(url: str, tasks: int, reads: int, seed: int) -> list[float]:
-    """A session with so many readers of its first disk."""
+    """A session with several tasks that read its first disk."""
     async with aio.Session(url) as session:
         disk = (await session.scan())[0]
         size = await disk.capacity()
@@ -34,7 +34,7 @@ async def one(url: str, tasks: int, reads: int, seed: int) -> list[float]:
 
 
 async def bench(url: str, sessions: int = 1, tasks: int = 32, reads: int = 1000) -> dict[str, float]:
-    """What all of it took: reads, reads a second, and microseconds at the median and the 99th percentile."""
+    """Print the result: reads, reads a second, and microseconds at the median and the 99th percentile."""
     begin = time.perf_counter()
     found = await asyncio.gather(*(one(url, tasks, reads, each) for each in range(sessions)))
     seconds = time.perf_counter() - begin

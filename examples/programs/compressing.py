@@ -1,4 +1,4 @@
-"""A disk that is kept compressed, and tells how well by a command of its own: python compressing.py URL."""
+"""A disk that is stored compressed, and reports the ratio by a command of its own: python compressing.py URL."""
 
 import sys
 import zlib
@@ -20,7 +20,7 @@ class ReadKept(Cdb6, opcode=0xD5, name="READ KEPT", data_in="allocation_length")
 
 
 class Compressed(Backend):
-    blocking = True  # zlib takes its time: threads call
+    blocking = True  # zlib takes time, so worker threads call this backend
 
     def __init__(self, size):
         self.size, self.chunks, self.lock = size, {}, Lock()
@@ -37,14 +37,14 @@ class Compressed(Backend):
                 self.chunks[first + at // CHUNK] = zlib.compress(whole[at : at + CHUNK], 1)
 
     def around(self, offset, length):
-        """Number of the first chunk that is touched, the bytes of all of them, and which of these are meant."""
+        """Number of the first chunk in the range, the bytes of all its chunks, and the slice of these bytes that is meant."""
         if not 0 <= offset <= self.size - length:
             raise ValueError(f"{length} bytes at {offset} of {self.size}")
         first, begin = divmod(offset, CHUNK)
         kept = (self.chunks.get(each, EMPTY) for each in range(first, -(-(offset + length) // CHUNK)))
         return first, bytearray().join(map(zlib.decompress, kept)), slice(begin, begin + length)
 
-    flush = close = lambda self: None  # memory is all that there is
+    flush = close = lambda self: None  # everything is in memory
 
 
 class CompressedDisk(Disk):

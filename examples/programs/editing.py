@@ -1,4 +1,4 @@
-"""READs and WRITEs moved by so many blocks on their way to the target: python editing.py URL BLOCKS."""
+"""Shift READs and WRITEs by a number of blocks on their way to the target: python editing.py URL BLOCKS."""
 
 import sys
 
@@ -8,13 +8,13 @@ from pysrp.initiator import Session
 
 
 class Moved:
-    """What an interposer calls: one for each session."""
+    """The function that an interposer calls, one for each session."""
 
     def __init__(self, blocks: int) -> None:
         self.blocks, self.edited = blocks, 0
 
     def __call__(self, direction: str, element: bytearray, iu: bytearray | None) -> None:
-        """Move what reads or writes blocks, in place."""
+        """Shift the LBA of a READ or WRITE, in place."""
         if direction != "i2t" or not iu or iu[0] != srp.Opcode.CMD:
             return
         cdb = scsi.parse_cdb(srp.Cmd(iu).cdb)

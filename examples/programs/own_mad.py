@@ -1,4 +1,4 @@
-"""A management datagram of one's own, sent to a server: python own_mad.py URL. One that does not know it answers F1h."""
+"""A management datagram of one's own, sent to a server: python own_mad.py URL. A server that does not know it answers F1h."""
 
 import sys
 
@@ -7,7 +7,7 @@ from pysrp.fields import U32, U64
 
 
 class Weather(mad.Mad, mad=0x57, length=8):
-    """WEATHER, 28 bytes: asks how it is where the server stands."""
+    """WEATHER, 28 bytes: asks for the weather at the server."""
 
     __slots__ = ()
     buffer = U64(16, doc="I/O bus address of 8 bytes for the answer")
@@ -15,7 +15,7 @@ class Weather(mad.Mad, mad=0x57, length=8):
 
 
 def element(port: fabric.Port) -> crq.Element:
-    """The next one from the server."""
+    """The next element from the server."""
     while True:
         for found in port.poll(1):
             return crq.Element(found)
@@ -24,7 +24,7 @@ def element(port: fabric.Port) -> crq.Element:
 
 
 def meet(port: fabric.Port) -> None:
-    """Open the queue; whoever is second says INIT, the other one INIT COMPLETE."""
+    """Open the queue; the end that opens second sends INIT, the other one INIT COMPLETE."""
     if port.register():
         port.send(bytes(crq.Element.init()))
     while (kind := element(port).kind) is not crq.InitFormat.INIT_COMPLETE:
@@ -34,7 +34,7 @@ def meet(port: fabric.Port) -> None:
 
 
 def ask(port: fabric.Port, datagram: mad.Mad) -> mad.Mad:
-    """Send it, and give it back as the server has left it."""
+    """Send the datagram, and return it as the server has changed it."""
     memory = port.allocate(4096)
     with memoryview(memory) as view:
         view[: len(datagram)] = bytes(datagram)

@@ -29,7 +29,7 @@ LIMITS = Limits(IU_SIZE, INLINE, SupportedFormats.DIRECT | SupportedFormats.INDI
 
 @dataclass(frozen=True)
 class Options:
-    """How long it waits: :class:`pysrp.initiator.srp_session.Patience`."""
+    """The timeouts: :class:`pysrp.initiator.srp_session.Patience`."""
 
     task_timeout: int = 60
     patience: float = 2.0
@@ -38,7 +38,7 @@ class Options:
 
 
 class SocketInitiator:
-    """One channel. ``turn`` is whatever makes the other end go on, when that is in the same thread."""
+    """One channel. ``turn`` runs the other end, if that is in the same thread."""
 
     limits = LIMITS
 
@@ -67,7 +67,7 @@ class SocketInitiator:
     # For a caller.
 
     def login(self, *, join: bool = False) -> int:
-        """Log in, as another channel of this port's session with ``join``; what has become of the others.
+        """Log in, as another channel of this port's session with ``join``. Returns what happened to the other channels.
 
         Raises LoginRejected, PartnerGone.
         """
@@ -87,7 +87,7 @@ class SocketInitiator:
             self.session.send_waiting()
 
     def run(self, lun: Lun, cdb: bytes, *, data: bytes = b"", room: int = 0, cuts: int = 1) -> Result:
-        """A command and its end: ``data`` to send, or ``room`` for what comes, in so many segments."""
+        """Send a command and wait: ``data`` is data-out, ``room`` the most bytes of data-in, in ``cuts`` segments."""
         region = self.memory.register(max(len(data), room))
         region.view[: len(data)] = data
         segments = cut(region, len(data) or room, cuts)
@@ -101,7 +101,7 @@ class SocketInitiator:
         return Result(command.status, command.sense, bytes(region.view[:moved]), command.residual)
 
     def poll(self) -> None:
-        """Deal with what has come."""
+        """Handle the messages that have arrived."""
         for message in self.wire.receive():
             if message.kind == IU:
                 self._iu(message.payload)
@@ -116,7 +116,7 @@ class SocketInitiator:
         self.session.tick(time.monotonic())
 
     def wait(self, request: Request) -> None:
-        """Until it has ended, however that is."""
+        """Wait until the command has ended, in whatever way."""
         self._until(lambda: request.ended)
         self.session.ended.clear()
 
@@ -139,7 +139,7 @@ class SocketInitiator:
             if answer is not None:
                 self.wire.send(Message(IU, payload=answer))
             if self.wire.waiting > SLOTS:
-                self.wire.close()  # it asks, and takes no answers
+                self.wire.close()  # the target sends requests, and takes no answers
         elif len(iu) >= 16:
             self.session.answered(int.from_bytes(iu[8:16], "big"), iu, time.monotonic())
         self.session.send_waiting()

@@ -25,7 +25,7 @@ from pysrp.target.srp_session import Channel, SrpTask, TargetSession
 from pysrp.target.task import Nexus
 
 BACKLOG = 4096
-"""Messages that may wait for an initiator that takes none."""
+"""Most messages that may wait for an initiator that receives none."""
 
 LIMITS = Limits(IU_SIZE, IU_SIZE, sense=252, channels=True, immediate=True, largest=LARGEST)
 
@@ -41,10 +41,10 @@ class Connection:
         self.channel: Channel | None = None
         self._answer = bytearray(LIMITS.iu_out)
         self._exports: object = None
-        """Those whose media are kept."""
+        """The units to whose media this connection keeps channels."""
 
     def readable(self) -> None:
-        """Something has come, or nothing will come any more."""
+        """Messages have arrived, or the peer has closed the connection."""
         for message in self.wire.receive():
             if message.kind != IU:
                 if not self.memory.answered(message):
@@ -97,7 +97,7 @@ class Connection:
         return not self.wire.closed
 
     def flush(self) -> None:
-        """Send what waits."""
+        """Send the waiting messages."""
         self.wire.flush()
 
     def violated(self, reason: str, code: int = 0) -> None:
@@ -132,11 +132,11 @@ class SocketTarget:
     def post(self, work: Callable[[], None]) -> None:
         """Let the loop call ``work``. From any thread."""
         self._inbox.append(work)
-        with contextlib.suppress(OSError):  # it rings already, or close() was first
+        with contextlib.suppress(OSError):  # the wake-up is pending already, or close() came first
             self._clapper.send(b"!")
 
     def turn(self, timeout: float | None = 0) -> None:
-        """Deal with what there is; wait up to ``timeout`` seconds for something (None: for ever)."""
+        """Handle everything that is ready; wait up to ``timeout`` seconds for it (None: for ever)."""
         for key, _ in self._selector.select(timeout):
             if key.data is None:
                 self._bell.recv(4096)
@@ -156,7 +156,7 @@ class SocketTarget:
                 self.lost(connection)
 
     def login(self, connection: Connection, raw: bytes) -> None:
-        """A connection asks to be a channel: of a new session, or of one that its initiator port has."""
+        """A login on a connection: it becomes a channel of a new session, or of one that its initiator port has."""
         try:
             request = srp.LoginReq(raw)
         except DecodeError as error:

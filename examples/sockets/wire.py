@@ -32,7 +32,7 @@ IU, READ, DATA, WRITE, DONE, ERROR = range(1, 7)
 HEAD = struct.Struct(">BxxxIQQI")
 IU_SIZE = 1024
 LARGEST = 2 << 20
-"""Bytes that one command may move, which both ends know."""
+"""Most bytes that one command may move; both ends use this value."""
 PIECE = 16384
 """Bytes that one READ or WRITE moves."""
 
@@ -49,7 +49,7 @@ class Message(NamedTuple):
 
 
 class Wire:
-    """One end of a SOCK_SEQPACKET connection. What finds no room waits in order."""
+    """One end of a SOCK_SEQPACKET connection. Messages that the socket has no room for wait, in order."""
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
@@ -58,13 +58,13 @@ class Wire:
         self._waiting: deque[bytes] = deque()
 
     def send(self, message: Message) -> None:
-        """Send it now or with a later :meth:`flush`."""
+        """Send the message now, or with a later :meth:`flush`."""
         head = HEAD.pack(*message[:5])
         self._waiting.append(head + message.payload)
         self.flush()
 
     def flush(self) -> None:
-        """Send what waits, as far as there is room."""
+        """Send the waiting messages, as far as the socket has room."""
         try:
             while self._waiting and not self.closed:
                 self.socket.send(self._waiting[0])
@@ -76,11 +76,11 @@ class Wire:
 
     @property
     def waiting(self) -> int:
-        """Messages that have found no room."""
+        """Number of messages that wait for room in the socket."""
         return len(self._waiting)
 
     def receive(self) -> list[Message]:
-        """What has come. A peer that has gone, or sends what is no message, is one that is closed."""
+        """The messages that have arrived. A peer that has gone, or sends an invalid message, counts as closed."""
         found = []
         try:
             while not self.closed:
@@ -96,7 +96,7 @@ class Wire:
         return found
 
     def close(self) -> None:
-        """Say good-bye; harmless when repeated. The socket itself is its owner's to close."""
+        """Tell the peer that the connection ends; may be called again. The socket itself is its owner's to close."""
         self.closed = True
         self._waiting.clear()
         with contextlib.suppress(OSError):
@@ -107,14 +107,14 @@ class Wire:
 
 
 class Together:
-    """Pieces of one copy: over when all are, with the first error."""
+    """The pieces of one copy, which has completed when all pieces have, with the first error."""
 
     def __init__(self, count: int, done: Done) -> None:
         self._left, self._done = count, done
         self._error: Exception | None = None
 
     def one(self, error: Exception | None = None) -> None:
-        """One piece is over."""
+        """One piece has completed."""
         self._error = self._error or error
         self._left -= 1
         if not self._left:
@@ -132,7 +132,7 @@ class FarMemory:
         self._pieces: dict[int, tuple[int, Together, memoryview | None]] = {}
 
     def reach(self, segments: Sequence[Segment], access: int, /) -> None:
-        """It is not shared."""
+        """No memory is shared."""
 
     def fetch(self, segments: Sequence[Segment], chunk: Chunk, done: Done, /) -> Later | None:
         """READ each piece."""
@@ -163,7 +163,7 @@ class FarMemory:
         return PENDING if pieces else None
 
     def answered(self, message: Message) -> bool:
-        """DATA, DONE or ERROR came; False if that answers nothing."""
+        """Handle a DATA, DONE or ERROR message; False if it answers no request."""
         kind, together, view = self._pieces.pop(message.number, (0, None, None))
         if together is None:
             return False
@@ -179,7 +179,7 @@ class FarMemory:
         return True
 
     def lost(self) -> None:
-        """The connection is closed: whatever was under way has failed."""
+        """The connection is closed: all copies under way fail."""
         pieces, self._pieces = self._pieces, {}
         for _, together, _ in pieces.values():
             together.one(TransportError("the connection was closed"))
@@ -198,7 +198,7 @@ class Region:
     writable: bool
 
     def part(self, address: int, length: int) -> memoryview | None:
-        """The bytes there, if they are all inside."""
+        """The bytes of that range, if it lies within the region."""
         at = address - self.address
         return self.view[at : at + length] if 0 <= at <= len(self.view) - length else None
 
@@ -214,29 +214,29 @@ class NearMemory:
         """Do nothing before :meth:`let_go`."""
         self.held: list[Message] = []
         self.refused = 0
-        """Reads and writes of what is no memory."""
+        """Number of reads and writes outside any region."""
 
     def register(self, size: int, *, writable: bool = True) -> Region:
         """New memory, with a key of its own."""
         key = random.getrandbits(32) | 1
         region = self._regions[key] = Region(memoryview(bytearray(size)), self._next, key, writable)
-        self._next += (size | 0xFFFF) + 0x10001  # nothing adjoins
+        self._next += (size | 0xFFFF) + 0x10001  # no two regions adjoin
         return region
 
     def near(self, segment: tuple[int, ...]) -> memoryview | None:
-        """The bytes of a segment, if it has them."""
+        """The bytes of a segment, if its region has them."""
         region = self._regions.get(segment[-1])
         return region.part(*segment[:2]) if region else None
 
     def arrived(self, message: Message) -> None:
-        """READ or WRITE came."""
+        """Handle a READ or WRITE message."""
         if self.hold:
             self.held.append(message)
         else:
             self._serve(message)
 
     def let_go(self, choose: Callable[[list[Message]], None] = random.shuffle, count: int = 1 << 30) -> int:
-        """Serve up to ``count`` of what is held, in the order that ``choose`` gives them; how many."""
+        """Serve up to ``count`` held requests, in the order that ``choose`` gives; returns how many."""
         choose(self.held)
         serve, self.held = self.held[:count], self.held[count:]
         for message in serve:
