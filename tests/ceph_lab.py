@@ -26,7 +26,7 @@ from typing import Any
 import pytest
 from pysrp._fast.rbd_medium import library
 
-from nbd_servers import die_with_parent
+from nbd_servers import DIES_WITH_PARENT
 from waiting import until
 
 PACKAGES = "apt-get install --no-install-recommends ceph-mon ceph-osd ceph-common librbd1 librados2"
@@ -77,7 +77,7 @@ def _checked(result: int) -> None:
 
 
 def _own_network() -> None:
-    """In a new process: a namespace with a loopback that is up."""
+    """For this thread: a new namespace with a loopback that is up."""
     _checked(libc.unshare(CLONE_NEWNET))
     with socket.socket() as any_socket:
         fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_UP))
@@ -108,27 +108,26 @@ class CephLab:
         self.conf = folder / "ceph.conf"
 
     @contextmanager
-    def inside(self) -> Iterator[None]:
-        """Let this thread, and those that it begins, be in the cluster's network."""
+    def inside(self, enter: Callable[[], None] | None = None) -> Iterator[None]:
+        """Let this thread, and the threads and processes that it begins, be in the cluster's network, or in that of ``enter``."""
         before = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
-            self.enter()
+            (enter or self.enter)()
             yield
         finally:
             _checked(libc.setns(before, CLONE_NEWNET))
             os.close(before)
 
     def enter(self) -> None:
-        """Likewise, for good: for a new process."""
+        """Likewise, for good."""
         _checked(libc.setns(self.network, CLONE_NEWNET))
 
     def run(self, tool: str, *words: object) -> str:
         """What one of Ceph's tools prints; it has to succeed."""
         command = [tool, "--conf", str(self.conf), *map(str, words)]
         for _ in range(TRIES):
-            done = subprocess.run(
-                command, env=alone(), capture_output=True, text=True, preexec_fn=self.enter, check=False
-            )
+            with self.inside():
+                done = subprocess.run(command, env=alone(), capture_output=True, text=True, check=False)
             # It has asked for nothing yet then: seen of a busy monitor, once in some hundred runs.
             if "problem getting command descriptions" not in done.stderr:
                 break
@@ -188,17 +187,12 @@ class OwnCephLab(CephLab):
 
     def begin(self, daemon: str, network: Callable[[], None] | None = None) -> None:
         """Start ``mon``, ``mgr`` or ``osd``; the first one makes the network."""
-        network = network or self.enter
         name = {"mon": "a", "mgr": "a", "osd": "0"}[daemon]
-        command = [f"ceph-{daemon}", "--conf", str(self.conf), "-i", name, "-f"]
-
-        def prepare() -> None:
-            die_with_parent()
-            network()
-
-        self.running[daemon] = subprocess.Popen(
-            command, env=alone(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=prepare
-        )
+        command = [*DIES_WITH_PARENT, f"ceph-{daemon}", "--conf", str(self.conf), "-i", name, "-f"]
+        with self.inside(network):
+            self.running[daemon] = subprocess.Popen(
+                command, env=alone(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
 
     def manage(self) -> str | None:
         """Start a manager, which counts what the pools take; why there can be none here."""

@@ -12,8 +12,7 @@ import signal
 import struct
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +44,21 @@ def pysrp(*arguments: object, server: str = "", **options: Any) -> Done:
 class Serving:
     """``pysrp serve`` in the background, with a RAM disk at LUN 256 and a file at 512."""
 
-    def __init__(self, folder: Path, *more: object, **options: Any) -> None:
+    def __init__(self, folder: Path, *more: object, by: Sequence[str] = (), **options: Any) -> None:
         self.url = f"unix:{folder}/vios"
         self.disk = folder / "disk"
         self.process = subprocess.Popen(
-            [*COMMAND, "serve", self.url, "--ram", "ram000=8M", "--file", f"file000={self.disk},4M", "--json"]
+            [
+                *by,
+                *COMMAND,
+                "serve",
+                self.url,
+                "--ram",
+                "ram000=8M",
+                "--file",
+                f"file000={self.disk},4M",
+                "--json",
+            ]
             + ["--lun", "ram000=256", "--lun", "file000=512", *map(str, more)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -509,7 +518,7 @@ def test_a_clean_shutdown(serve: Callable[..., Serving], tmp_path: Path, child: 
 def test_the_limit_of_descriptors_is_raised(serve: Callable[..., Serving], hard: int) -> None:
     # What is already so is not spoken of.
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    server = serve(preexec_fn=partial(resource.setrlimit, resource.RLIMIT_NOFILE, (200, hard)))
+    server = serve(by=["prlimit", f"--nofile=200:{hard}"])
     assert resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
     said = "descriptors: at most 700, where the limit was 200"
     assert (said in server.stop()[2].splitlines()) == (hard == 700)
