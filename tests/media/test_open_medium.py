@@ -53,11 +53,11 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_each_has_a_page(scheme: str) -> None:
-    """With the command that serves it, what it cannot, and its rows."""
+    """With the command that serves it, what it cannot do, and its rows."""
     (page,) = [each for each in (DOCS / "media").glob("*.md") if scheme.startswith(each.stem)]
     assert f"](media/{page.name})" in (DOCS / "media.md").read_text()
     text = page.read_text()
-    for what in f"{page.stem}:", "    pysrp serve ", "| what it cannot | ", "\n## Its rows\n":
+    for what in f"{page.stem}:", "    pysrp serve ", "| what it cannot do | ", "\n## Its rows\n":
         assert what in text, what
 
 
