@@ -293,7 +293,8 @@ def _tend(run: int, note: Path) -> None:
     folder, text = place(), "failed 0"
     lab = None
     try:
-        lab = OwnCephLab(folder / "c")
+        # No test that has it waits for a client to be dead; and a busy machine may stand still for some seconds.
+        lab = OwnCephLab(folder / "c", watch=20)
         text = f"{lab.folder} {lab.running['mon'].pid}"
     finally:
         note.with_suffix(".new").write_text(text)
