@@ -94,3 +94,9 @@ def test_no_two_test_modules_have_one_name() -> None:
 )
 def test_what_is_found(suffix: str, text: str, found: list[str]) -> None:
     assert list(classes(Path(f"m{suffix}"), text)) == found
+
+
+def test_no_command_is_begun_by_a_fork_of_python() -> None:
+    """As that may hang beside threads of media: tests/nbd_servers.py. In the POWER lab's guest there are none."""
+    found = [path for path in TESTS.rglob("*.py") if re.search(r"preexec_fn\s*=", path.read_text())]
+    assert [path.name for path in found if path.parent != TESTS / "power/guest"] == []
