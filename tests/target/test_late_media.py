@@ -343,12 +343,7 @@ def test_a_medium_that_takes_its_time_though_it_must_not(medium: LateMedium) -> 
         assert result.code == (4, 0x44, 0)
         assert result.task.moved_in == 0
         slow.go.set()
-
-        def ended() -> bool:
-            bench.turn()
-            return not slow.stragglers
-
-        until(ended)
+        bench.loop.until(lambda: not slow.stragglers)
     slow.close()
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from queue import SimpleQueue
 from typing import Any
 
+from media_rig import TestLoop
 from pysrp.fabric.local import pair
 from pysrp.lun import Lun
 from pysrp.scsi.sense import parse_sense
@@ -67,21 +67,16 @@ class Bench:
         self.memory = self.client.allocate(2 * ROOM)
         self.view = memoryview(self.memory)
         memory = Dma(self.server if shared else Apart(self.server))
-        self.posted: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        """What the loop of its media is to call."""
-        self.mover = DataMover(memory, None, self.posted.put)
+        self.loop = TestLoop()
+        """That of its media."""
+        self.mover = DataMover(memory, None, self.loop.post)
         self.mover.prepare()
         self._ports = itertools.count(0x30000001)
         self.nexus = self.login("first")
         self.reachable = True
 
-    def turn(self) -> None:
-        """Call what has been posted until now."""
-        while not self.posted.empty():
-            self.posted.get()()
-
     def close(self) -> None:
-        self.turn()
+        self.loop.turn()
         self.view.release()
         self.mover.retire()
         self.client.close()
@@ -144,7 +139,7 @@ class Bench:
             read_only=read_only,
         )
         task.attempt(self.unit.execute, task)
-        self.turn()
+        self.loop.turn()
         assert ends == [task], "ended once"
         got = bytes(self.view[ROOM : ROOM + task.moved_in])
         rest = bytes(self.view[ROOM + task.moved_in : ROOM + room])
