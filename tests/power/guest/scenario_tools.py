@@ -7,7 +7,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from labguest import Hypervisor, check, insmod, main, modprobe, rmmod, run, until
+from labguest import Hypervisor, check, insmod, kernel_log, main, modprobe, rmmod, run, until
 from scenario_lib import TARGET, Target, disk, disks, load_driver, sg, tool, unload_driver
 
 CLIENT = int(sys.argv[1], 0)
@@ -212,14 +212,14 @@ def thresholds():
         "/usr/bin/sdparm", "--page=lbp", "--get=LBP_COUNT", device, exits=(0, 5), says=[f"LBP_COUNT +{sets}"]
     )
     said = "thin provisioning soft threshold"
-    check("not yet told", said not in run("dmesg").stdout)
+    check("not yet told", said not in kernel_log(everything=True))
     with open(disk(THIN), "r+b") as file:
         file.seek(40 * MIB)
         for _ in range(4):
             file.write(os.urandom(MIB))
             file.flush()
             os.fsync(file.fileno())
-    check("told", said in run("dmesg").stdout)
+    check("told", said in kernel_log(everything=True))
     tool("/usr/bin/sdparm", "--set=LBPERE=0", device)
     tool("/usr/bin/sdparm", "--page=lbp", "--set=LBP_EN=0", device)
 
